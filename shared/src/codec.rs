@@ -1,0 +1,208 @@
+//! The wire format of a reading: flat field/value pairs of one stream entry.
+//!
+//! [`Fields`] collects the fields of an entry as they arrive, in any order and without copying, and [`Fields::decode`]
+//! judges them. [`encode`] is the way back. Numbers are read exactly: the fraction of a timestamp never passes through
+//! a float.
+
+use crate::reading::{Reading, Rejection};
+
+/// The longest antenna id, in bytes: what a Kubernetes name can hold.
+pub const ANTENNA_ID_MAX_BYTES: usize = 253;
+
+/// The last millisecond of the year 9999, the latest event time.
+pub const TIMESTAMP_MAX_MS: i64 = 253_402_300_799_999;
+
+/// Names of the fields.
+pub mod field {
+    /// Who measured.
+    pub const ANTENNA_ID: &str = "antenna_id";
+    /// Event time in Unix seconds.
+    pub const TIMESTAMP: &str = "timestamp";
+    /// Packets sent.
+    pub const PACKETS: &str = "packets";
+    /// Packets lost.
+    pub const LOSS: &str = "loss";
+    /// Mean latency in milliseconds.
+    pub const LATENCY: &str = "latency";
+    /// Sequence number.
+    pub const SEQ: &str = "seq";
+}
+
+/// The fields of one entry that matter, borrowed from wherever the entry's bytes lie.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Fields<'a> {
+    antenna_id: Option<&'a [u8]>,
+    timestamp: Option<&'a [u8]>,
+    packets: Option<&'a [u8]>,
+    loss: Option<&'a [u8]>,
+    latency: Option<&'a [u8]>,
+    seq: Option<&'a [u8]>,
+}
+
+/// A reading that borrows its antenna's id.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReadingRef<'a> {
+    /// See [`Reading::antenna_id`].
+    pub antenna_id: &'a str,
+    /// See [`Reading::timestamp_ms`].
+    pub timestamp_ms: i64,
+    /// See [`Reading::packets`].
+    pub packets: u32,
+    /// See [`Reading::loss`].
+    pub loss: u32,
+    /// See [`Reading::latency_ms`].
+    pub latency_ms: Option<f64>,
+    /// See [`Reading::seq`].
+    pub seq: Option<u64>,
+}
+
+impl<'a> Fields<'a> {
+    /// Takes note of a field. Unknown names are ignored; of a name given twice the first value counts.
+    pub fn set(&mut self, name: &[u8], value: &'a [u8]) {
+        let slot = match name {
+            b"antenna_id" => &mut self.antenna_id,
+            b"timestamp" => &mut self.timestamp,
+            b"packets" => &mut self.packets,
+            b"loss" => &mut self.loss,
+            b"latency" => &mut self.latency,
+            b"seq" => &mut self.seq,
+            _ => return,
+        };
+        slot.get_or_insert(value);
+    }
+
+    /// Judges the fields by the contract's rules, in the contract's order.
+    ///
+    /// # Errors
+    /// The first rule that is broken; a missing field before any bad one.
+    /// [`Rejection::Future`] needs the broker's clock and is not judged here.
+    pub fn decode(&self) -> Result<ReadingRef<'a>, Rejection> {
+        let (Some(antenna_id), Some(timestamp), Some(packets), Some(loss)) =
+            (self.antenna_id, self.timestamp, self.packets, self.loss)
+        else {
+            return Err(Rejection::MissingField);
+        };
+        let reading = ReadingRef {
+            antenna_id: antenna_id_from(antenna_id).ok_or(Rejection::BadAntennaId)?,
+            timestamp_ms: timestamp_ms_from(timestamp).ok_or(Rejection::BadTimestamp)?,
+            packets: u32_from(packets).ok_or(Rejection::BadPackets)?,
+            loss: u32_from(loss).ok_or(Rejection::BadLoss)?,
+            latency_ms: match self.latency {
+                None | Some(b"") => None,
+                Some(value) => Some(value),
+            }
+            .map_or(Ok(None), |value| latency_ms_from(value).map(Some).ok_or(Rejection::BadLatency))?,
+            seq: self.seq.map_or(Ok(None), |value| u64_from(value).map(Some).ok_or(Rejection::BadSeq))?,
+        };
+        if reading.loss > reading.packets {
+            return Err(Rejection::LossExceedsPackets);
+        }
+        Ok(reading)
+    }
+}
+
+impl<'a, N, V> FromIterator<(&'a N, &'a V)> for Fields<'a>
+where
+    N: AsRef<[u8]> + ?Sized + 'a,
+    V: AsRef<[u8]> + ?Sized + 'a,
+{
+    fn from_iter<I: IntoIterator<Item = (&'a N, &'a V)>>(pairs: I) -> Self {
+        let mut fields = Self::default();
+        for (name, value) in pairs {
+            fields.set(name.as_ref(), value.as_ref());
+        }
+        fields
+    }
+}
+
+impl ReadingRef<'_> {
+    /// The same reading with an id of its own.
+    #[must_use]
+    pub fn to_owned(&self) -> Reading {
+        Reading {
+            antenna_id: self.antenna_id.to_owned(),
+            timestamp_ms: self.timestamp_ms,
+            packets: self.packets,
+            loss: self.loss,
+            latency_ms: self.latency_ms,
+            seq: self.seq,
+        }
+    }
+}
+
+/// The field/value pairs of a reading, in the contract's order. An unknown latency or `seq` is left out.
+#[must_use]
+pub fn encode(reading: &Reading) -> Vec<(&'static str, String)> {
+    let mut pairs = Vec::with_capacity(6);
+    pairs.push((field::ANTENNA_ID, reading.antenna_id.clone()));
+    pairs.push((field::TIMESTAMP, timestamp_to_string(reading.timestamp_ms)));
+    pairs.push((field::PACKETS, reading.packets.to_string()));
+    pairs.push((field::LOSS, reading.loss.to_string()));
+    if let Some(latency_ms) = reading.latency_ms {
+        pairs.push((field::LATENCY, latency_ms.to_string()));
+    }
+    if let Some(seq) = reading.seq {
+        pairs.push((field::SEQ, seq.to_string()));
+    }
+    pairs
+}
+
+/// An antenna's id: 1 to 253 bytes of UTF-8 without control characters. `None` for anything else.
+#[must_use]
+pub fn antenna_id_from(value: &[u8]) -> Option<&str> {
+    if value.is_empty() || value.len() > ANTENNA_ID_MAX_BYTES {
+        return None;
+    }
+    let id = std::str::from_utf8(value).ok()?;
+    // Control characters of ASCII and of the C1 block; the first test decides for nearly every id.
+    if value.iter().all(|&byte| (b' '..=b'~').contains(&byte)) || !id.chars().any(char::is_control) {
+        Some(id)
+    } else {
+        None
+    }
+}
+
+/// Unix seconds as decimal digits with an optional fraction, rounded down to the millisecond.
+fn timestamp_ms_from(value: &[u8]) -> Option<i64> {
+    let (whole, fraction) = match value.iter().position(|&byte| byte == b'.') {
+        Some(dot) => (&value[..dot], &value[dot + 1..]),
+        None => (value, &value[..0]),
+    };
+    let seconds = i64::try_from(u64_from(whole)?).ok()?;
+    // A dot announces digits; a fraction may have any number of them, all checked, three of them kept.
+    if whole.len() != value.len() && fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digit = |at: usize| i64::from(fraction.get(at).map_or(0, |byte| byte - b'0'));
+    let millis = digit(0) * 100 + digit(1) * 10 + digit(2);
+    let timestamp_ms = seconds.checked_mul(1000)?.checked_add(millis)?;
+    (timestamp_ms <= TIMESTAMP_MAX_MS).then_some(timestamp_ms)
+}
+
+fn timestamp_to_string(timestamp_ms: i64) -> String {
+    let (seconds, millis) = (timestamp_ms.div_euclid(1000), timestamp_ms.rem_euclid(1000));
+    if millis == 0 { seconds.to_string() } else { format!("{seconds}.{millis:03}") }
+}
+
+fn latency_ms_from(value: &[u8]) -> Option<f64> {
+    let latency_ms: f64 = std::str::from_utf8(value).ok()?.parse().ok()?;
+    // Adding zero turns -0.0 into 0.0, so that equal latencies are equal in every bit.
+    (latency_ms.is_finite() && latency_ms >= 0.0).then_some(latency_ms + 0.0)
+}
+
+fn u32_from(value: &[u8]) -> Option<u32> {
+    u64_from(value).and_then(|number| u32::try_from(number).ok())
+}
+
+/// Decimal digits and nothing else: no sign, no space, no overflow.
+fn u64_from(value: &[u8]) -> Option<u64> {
+    if value.is_empty() {
+        return None;
+    }
+    value.iter().try_fold(0_u64, |number, byte| {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        number.checked_mul(10)?.checked_add(u64::from(byte - b'0'))
+    })
+}

@@ -1,0 +1,167 @@
+//! What every program can be told, as a flag or as an environment variable, and how a bad value is refused.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, Parser};
+
+use crate::keys::StreamKeys;
+
+/// Where the broker is. `REDIS_URL` wins over `REDIS_HOST` and `REDIS_PORT`.
+#[derive(Debug, Clone, Args)]
+pub struct BrokerSettings {
+    /// The broker's address: `redis://` or `rediss://`, with user, password and database if needed
+    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, value_parser = check_redis_url)]
+    pub redis_url: Option<String>,
+    /// The broker's host, where no URL is given
+    #[arg(long, env = "REDIS_HOST", default_value = "127.0.0.1", value_name = "HOST")]
+    pub redis_host: String,
+    /// The broker's port, where no URL is given
+    #[arg(long, env = "REDIS_PORT", default_value_t = 6379, value_name = "PORT")]
+    pub redis_port: u16,
+}
+
+impl BrokerSettings {
+    /// The URL to connect to, with the password in it: not for logs.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.redis_url.clone().unwrap_or_else(|| {
+            let host = &self.redis_host;
+            // An IPv6 address stands in brackets in a URL.
+            if host.contains(':') && !host.starts_with('[') {
+                format!("redis://[{host}]:{}", self.redis_port)
+            } else {
+                format!("redis://{host}:{}", self.redis_port)
+            }
+        })
+    }
+
+    /// The URL without user and password, for logs.
+    #[must_use]
+    pub fn public_url(&self) -> String {
+        let url = self.url();
+        match (url.find("://"), url.rfind('@')) {
+            (Some(scheme), Some(at)) if at > scheme => format!("{}{}", &url[..scheme + 3], &url[at + 1..]),
+            _ => url,
+        }
+    }
+}
+
+/// Which stream the readings go through.
+#[derive(Debug, Clone, Args)]
+pub struct StreamSettings {
+    /// Name of the stream
+    #[arg(long, env = "STREAM", default_value = "antenna_stream", value_name = "NAME", value_parser = check_stream)]
+    pub stream: String,
+    /// Number of streams that the readings are spread over; only 1 is supported so far
+    #[arg(long, env = "STREAM_PARTITIONS", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1))]
+    pub stream_partitions: u16,
+}
+
+impl StreamSettings {
+    /// The keys of the stream.
+    #[must_use]
+    pub fn keys(&self) -> StreamKeys {
+        StreamKeys::new(&self.stream)
+    }
+}
+
+/// Parses the command line and the environment.
+///
+/// # Errors
+/// The exit code to leave with: 0 after `--help` or `--version`, 2 after one line on standard error that names the
+/// setting that is unknown or has a bad value.
+pub fn parse<P: Parser>() -> Result<P, ExitCode> {
+    parse_from(std::env::args_os())
+}
+
+/// [`parse`] with the arguments given; the first is the program's name.
+///
+/// # Errors
+/// See [`parse`].
+pub fn parse_from<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
+    P::try_parse_from(arguments).map_err(|error| {
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+            // Help goes to standard output; where that is closed nobody reads it.
+            let _nobody_reads = error.print();
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("{}: {}", P::command().get_name(), one_line::<P>(&error));
+        ExitCode::from(2)
+    })
+}
+
+/// What went wrong, in one line that names the setting as flag and as environment variable.
+fn one_line<P: CommandFactory>(error: &clap::Error) -> String {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    let setting = text(ContextKind::InvalidArg).map(|argument| named_with_variable::<P>(&argument));
+    match (error.kind(), setting) {
+        (ErrorKind::UnknownArgument, Some(setting)) => format!("unknown setting {setting}"),
+        (ErrorKind::InvalidSubcommand, _) => {
+            format!("unknown command {}", text(ContextKind::InvalidSubcommand).unwrap_or_default())
+        }
+        (ErrorKind::ValueValidation, Some(setting)) => {
+            let value = text(ContextKind::InvalidValue).unwrap_or_default();
+            let why = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
+            format!("bad value {value:?} for {setting}{why}")
+        }
+        (ErrorKind::InvalidValue, Some(setting)) => {
+            let value = text(ContextKind::InvalidValue).unwrap_or_default();
+            let valid = text(ContextKind::ValidValue).unwrap_or_default();
+            if value.is_empty() {
+                format!("a value is needed for {setting}")
+            } else {
+                format!("bad value {value:?} for {setting}: one of {valid} is needed")
+            }
+        }
+        _ => {
+            let whole = error.to_string();
+            let first = whole.lines().next().unwrap_or_default();
+            first.strip_prefix("error: ").unwrap_or(first).to_owned()
+        }
+    }
+}
+
+/// `--pane <DURATION>` becomes `--pane (PANE)`.
+fn named_with_variable<P: CommandFactory>(argument: &str) -> String {
+    let flag = argument.split([' ', '=']).next().unwrap_or(argument);
+    let long = flag.trim_start_matches('-');
+    let command = P::command();
+    let variable = std::iter::once(&command)
+        .chain(command.get_subcommands())
+        .flat_map(clap::Command::get_arguments)
+        .find(|known| known.get_long() == Some(long))
+        .and_then(clap::Arg::get_env)
+        .map(|variable| format!(" ({})", variable.to_string_lossy()));
+    format!("{flag}{}", variable.unwrap_or_default())
+}
+
+/// Parses an address to listen on.
+///
+/// # Errors
+/// What is wrong with the text, in words.
+pub fn parse_bind(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an address and a port are needed, like 0.0.0.0:8000 or [::]:8000".to_owned())
+}
+
+fn check_redis_url(text: &str) -> Result<String, String> {
+    if text.starts_with("redis://") || text.starts_with("rediss://") {
+        Ok(text.to_owned())
+    } else {
+        Err("a URL that begins with redis:// or rediss:// is needed".to_owned())
+    }
+}
+
+fn check_stream(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(['{', '}']) {
+        Err("a name without { and } is needed".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}

@@ -1,0 +1,78 @@
+//! Points in time and durations, as they cross a process boundary.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::ToSchema;
+
+/// A point in time in milliseconds since the epoch. In JSON and text: RFC 3339 in UTC with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(value_type = String, format = DateTime, examples("2023-02-11T22:40:05.000Z"))]
+pub struct UnixMillis(pub i64);
+
+impl UnixMillis {
+    /// The current time. Called at the edges only; everything below them takes the time as an argument.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(Utc::now().timestamp_millis())
+    }
+
+    /// Unix seconds with their fraction.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds up to the year 9999 are exact in a double")]
+    pub fn seconds(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
+}
+
+impl fmt::Display for UnixMillis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DateTime::<Utc>::from_timestamp_millis(self.0) {
+            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true)),
+            // Out of the calendar's reach: only a bound computed from absurd settings gets here.
+            None => write!(f, "{}ms", self.0),
+        }
+    }
+}
+
+impl Serialize for UnixMillis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for UnixMillis {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        DateTime::parse_from_rfc3339(&text).map(|time| Self(time.timestamp_millis())).map_err(de::Error::custom)
+    }
+}
+
+/// Reads a duration as people write it: `500ms`, `30s`, `5m`, `1h`, `7d`, `1h 30m`.
+///
+/// # Errors
+/// What is wrong with the text, in words; zero is refused too.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration =
+        humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 500ms, 30s, 5m, 1h, 7d"))?;
+    if duration.is_zero() {
+        return Err("a duration above zero is needed".to_owned());
+    }
+    Ok(duration)
+}
+
+/// Like [`parse_duration`], with zero allowed.
+///
+/// # Errors
+/// What is wrong with the text, in words.
+pub fn parse_duration_or_zero(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s" | "0ms") { Ok(Duration::ZERO) } else { parse_duration(text) }
+}
+
+/// Milliseconds of a duration, as far as an `i64` reaches.
+#[must_use]
+pub fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
