@@ -9,8 +9,9 @@
 //! - [`time`]: milliseconds since the epoch, and durations as people write them.
 //! - [`settings`]: what every program can be told, and how a bad value is refused.
 //! - [`logging`]: one way to log, as text or as JSON.
+//! - `testing`: a real `redis-server` for tests, behind the feature of that name.
 //!
-//! Nothing here does network or file IO.
+//! Nothing else here does network or file IO.
 
 pub mod api;
 pub mod codec;
@@ -18,6 +19,8 @@ pub mod keys;
 pub mod logging;
 pub mod reading;
 pub mod settings;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
 
 pub use reading::{Reading, Rejection};
