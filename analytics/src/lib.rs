@@ -1,1 +1,104 @@
-//! stub
+//! Analytics: drains the stream of readings into Polars frames and answers windowed metrics over HTTP.
+//!
+//! In the order in which a reading passes:
+//!
+//! - [`log`]: where entries come from and state is committed to; Redis, or memory.
+//! - [`resp`], [`decode`]: the reply's bytes to columns, in one pass; [`stream_id`]: where an entry stands.
+//! - [`aggregate`], [`sketch`]: the one algebra, columns to partials.
+//! - [`store`], [`antennas`]: panes, windows, what is known of each antenna.
+//! - [`state`], [`ledger`]: what is committed, and where every entry went.
+//! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log.
+//! - [`published`]: what the pipeline shows to the outside.
+//! - [`query`], [`workers`], [`http`]: questions to a snapshot, and their answers over HTTP.
+//! - [`settings`], [`clock`]: what comes in from the edges.
+
+pub mod aggregate;
+mod aggregator;
+pub mod antennas;
+pub mod clock;
+mod complaint;
+pub mod decode;
+pub mod http;
+pub mod ledger;
+pub mod log;
+pub mod pipeline;
+pub mod published;
+pub mod query;
+pub mod resp;
+pub mod settings;
+pub mod sketch;
+pub mod state;
+pub mod store;
+pub mod stream_id;
+pub mod workers;
+
+use anyhow::Context;
+use shared::UnixMillis;
+use shared::time::millis;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::clock::Clock;
+use crate::http::Api;
+use crate::log::{Log, RedisLog};
+use crate::pipeline::Pipeline;
+use crate::published::Published;
+use crate::settings::{PipelineSettings, Settings, Thresholds};
+use crate::workers::Workers;
+
+/// Threads that answer queries.
+const QUERY_THREADS: usize = 2;
+
+/// Runs analytics on Redis until `shutdown`.
+///
+/// # Errors
+/// What an operator has to mend: the address is taken, the broker is too old, the state cannot be read.
+pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let url = settings.broker.url();
+    let log = RedisLog::new(&url, settings.stream.keys()).context("REDIS_URL cannot be used")?;
+    let listener = TcpListener::bind(settings.bind)
+        .await
+        .with_context(|| format!("cannot listen on {} (--bind, BIND)", settings.bind))?;
+    info!(broker = settings.broker.public_url(), stream = settings.stream.stream, "starts");
+    run_on(log, &settings.stream.stream, &settings.pipeline, settings.thresholds, listener, shutdown).await
+}
+
+/// Runs analytics on any log until `shutdown`, answering on a listener.
+///
+/// # Errors
+/// See [`run`].
+pub async fn run_on<L: Log>(
+    log: L,
+    stream: &str,
+    settings: &PipelineSettings,
+    thresholds: Thresholds,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let clock = Clock::system();
+    let published = Published::new(stream, &pipeline::empty_store(settings), clock.now());
+    let serving = CancellationToken::new();
+    let api = Api {
+        published: published.clone(),
+        workers: Workers::start(QUERY_THREADS).context("no threads for queries")?,
+        thresholds,
+        retention_ms: millis(settings.retention),
+        clock: clock.clone(),
+        shutdown: serving.clone(),
+    };
+    info!(address = %listener.local_addr().context("the listener has no address")?, "answers HTTP");
+    let server = tokio::spawn(http::serve(listener, api));
+    let pipeline = Pipeline { log, settings: settings.clone(), owner: owner(clock.now()), published, clock };
+    let result = pipeline.run(shutdown).await;
+    // Answers go on until the last commit is done.
+    serving.cancel();
+    server.await.context("the HTTP server failed")?.context("the HTTP server failed")?;
+    result.map_err(Into::into)
+}
+
+/// A name for the lease that no other process has: the host, the process, the moment.
+fn owner(now: UnixMillis) -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "localhost".to_owned());
+    format!("{host}/{}/{}", std::process::id(), now.0)
+}

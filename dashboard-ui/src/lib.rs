@@ -1,1 +1,81 @@
-//! stub
+//! The dashboard: pages rendered on the server from what analytics answers over HTTP, kept live over Server-Sent
+//! Events. It knows analytics by its API only, and the pages are readable without JavaScript.
+//!
+//! In the order in which a request passes through:
+//!
+//! - [`settings`]: what the program can be told.
+//! - [`http`]: the routes, the headers of every answer, and the hosts that may be asked for.
+//! - [`query`]: what a page was asked for, as its URL says it.
+//! - [`state`]: what the handlers share: the source, the cache before it, and the live rooms.
+//! - [`source`]: where figures come from: [`client`] asks analytics, [`mock`] makes them up.
+//! - `cache`: one load for all who want the same figures at the same moment.
+//! - `live`: one subscription to analytics, one rendering a change, any number of viewers.
+//! - `model`: figures to what a page says, pure: the verdict, tiles, charts, the worst antennas.
+//! - `format` and `plot`: numbers and times to text, values to SVG paths, pure too.
+//! - `components` and `pages`: what a page says to HTML.
+//! - `assets`: style sheet, scripts and icon, under names that change with their content.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "in a test, a panic is the report"))]
+
+pub mod client;
+pub mod http;
+pub mod mock;
+pub mod query;
+pub mod settings;
+pub mod source;
+pub mod state;
+
+mod assets;
+mod cache;
+mod components;
+mod format;
+mod live;
+mod model;
+mod pages;
+mod plot;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use settings::Settings;
+
+use client::Client;
+use mock::Mock;
+use source::Source;
+use state::{Clock, State};
+
+/// How long requests under way may take to finish after the shutdown was asked for. Streams end at once.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// Serves the dashboard on `listener` until `shutdown` is cancelled, and returns within five seconds of that.
+///
+/// The listener is the caller's, so that a taken port is found out before anything starts: `settings.bind` is not read.
+///
+/// # Errors
+/// When the client for analytics cannot be built.
+pub async fn serve(settings: Settings, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let source = if settings.mock {
+        Source::Mock(Mock)
+    } else {
+        Source::Http(Client::new(settings.analytics_url).context("the client for analytics cannot be built")?)
+    };
+    let state = State::start(source, settings.allowed_hosts, Clock::system(), shutdown.clone());
+    // Without TCP_NODELAY, the second of two small writes waits for the first one's acknowledgement: 40 ms and more.
+    let listener = listener.tap_io(|socket| {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was refused");
+        }
+    });
+    let server = axum::serve(listener, http::router(state)).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    tokio::select! {
+        result = server.into_future() => result.context("the server failed"),
+        () = async { shutdown.cancelled().await; tokio::time::sleep(GRACE).await } => {
+            tracing::warn!(grace_ms = GRACE.as_millis(), "requests under way were cut off");
+            Ok(())
+        }
+    }
+}

@@ -163,7 +163,8 @@ pub fn antenna_id_from(value: &[u8]) -> Option<&str> {
 }
 
 /// Unix seconds as decimal digits with an optional fraction, rounded down to the millisecond.
-fn timestamp_ms_from(value: &[u8]) -> Option<i64> {
+#[must_use]
+pub fn timestamp_ms_from(value: &[u8]) -> Option<i64> {
     let (whole, fraction) = match value.iter().position(|&byte| byte == b'.') {
         Some(dot) => (&value[..dot], &value[dot + 1..]),
         None => (value, &value[..0]),

@@ -39,4 +39,10 @@ impl StreamKeys {
             lease: format!("{{{stream}}}:lease"),
         }
     }
+
+    /// The key that tells which batches of one replay were appended; `name` tells replays apart.
+    #[must_use]
+    pub fn replay_marker(&self, name: u64) -> String {
+        format!("{{{}}}:replay:{name:016x}", self.stream)
+    }
 }

@@ -9,6 +9,7 @@
 //! - [`time`]: milliseconds since the epoch, and durations as people write them.
 //! - [`settings`]: what every program can be told, and how a bad value is refused.
 //! - [`logging`]: one way to log, as text or as JSON.
+//! - [`shutdown`]: how a program is told to end.
 //! - `testing`: a real `redis-server` for tests, behind the feature of that name.
 //!
 //! Nothing else here does network or file IO.
@@ -19,6 +20,7 @@ pub mod keys;
 pub mod logging;
 pub mod reading;
 pub mod settings;
+pub mod shutdown;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;

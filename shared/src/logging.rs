@@ -1,5 +1,7 @@
 //! One way to log for every program: `RUST_LOG` chooses what, `LOG_FORMAT` how. Logs go to standard error.
 
+use std::io::IsTerminal;
+
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
@@ -26,8 +28,10 @@ pub struct LogSettings {
 impl LogSettings {
     /// Starts logging. A second call in one process changes nothing.
     pub fn start(&self) {
-        let builder =
-            tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&self.filter)).with_writer(std::io::stderr);
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new(&self.filter))
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr);
         // An error here means that logging has been started already, by a test or by the program that embeds this one.
         let _already_started = match self.format {
             LogFormat::Text => builder.with_target(false).try_init(),

@@ -1,0 +1,49 @@
+//! Which of the offered media types a client prefers (RFC 9110, section 12.5.1).
+
+use axum::http::{HeaderMap, header};
+
+/// The position in `offers` of the type that the client wants most; the first where it has no wish. Of equal quality
+/// values the one that the client names first wins, and a wildcard means the first offer.
+pub(crate) fn preferred(headers: &HeaderMap, offers: &[&str]) -> usize {
+    let accept = headers.get_all(header::ACCEPT);
+    let wishes = accept.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut best = (0.0, 0);
+    for wish in wishes {
+        let mut parts = wish.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f64>().ok()).unwrap_or(1.0);
+        let offer = match media.as_str() {
+            "*/*" => Some(0),
+            media => offers.iter().position(|offer| *offer == media),
+        };
+        if let Some(offer) = offer.filter(|_| quality > best.0) {
+            best = (quality, offer);
+        }
+    }
+    best.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_quality_wins_then_the_first_named() {
+        let offers = ["application/json", "text/plain", "application/openmetrics-text"];
+        let choose = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().expect("a header"));
+            offers[preferred(&headers, &offers)]
+        };
+        assert_eq!(choose("*/*"), "application/json");
+        assert_eq!(choose("text/plain"), "text/plain");
+        assert_eq!(choose("application/json, text/plain, */*"), "application/json");
+        assert_eq!(choose("text/html,application/xhtml+xml,*/*;q=0.8"), "application/json");
+        assert_eq!(choose("image/png"), "application/json");
+        assert_eq!(
+            choose("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1"),
+            "application/openmetrics-text"
+        );
+        assert_eq!(preferred(&HeaderMap::new(), &offers), 0);
+    }
+}

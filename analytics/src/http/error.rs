@@ -1,0 +1,58 @@
+//! One error for every route, with the contract's body.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use shared::api::{ErrorBody, ErrorDetail};
+use tracing::error;
+
+/// What a route answers instead of its result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// 400: a parameter cannot be understood.
+    #[error("{0}")]
+    BadParameter(String),
+    /// 404: there is no such antenna or path.
+    #[error("{0}")]
+    NotFound(String),
+    /// 405: the path knows other methods only.
+    #[error("the method is not allowed here; use GET")]
+    MethodNotAllowed,
+    /// 503: too many questions at once.
+    #[error("too many queries are waiting; try again")]
+    Busy,
+    /// 500: a fault of ours; the log has it.
+    #[error("the query failed; the log of analytics tells why")]
+    Internal,
+}
+
+impl ApiError {
+    /// A parameter that cannot be understood, by name.
+    pub(crate) fn parameter(name: &str, why: impl std::fmt::Display) -> Self {
+        Self::BadParameter(format!("bad value for the parameter {name}: {why}"))
+    }
+
+    /// A query that failed: told once in the log, and without its inner workings to the client.
+    pub(crate) fn internal(why: &dyn std::fmt::Display) -> Self {
+        error!("a query failed: {why}");
+        Self::Internal
+    }
+
+    const fn parts(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::BadParameter(_) => (StatusCode::BAD_REQUEST, "bad_parameter"),
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.parts();
+        let detail = ErrorDetail { code: code.to_owned(), message: self.to_string() };
+        (status, Json(ErrorBody { error: detail })).into_response()
+    }
+}

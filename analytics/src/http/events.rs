@@ -1,0 +1,103 @@
+//! Server-Sent Events: the summary after each change, worked out once for all viewers.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::stream::{self, Stream, StreamExt};
+use shared::api::{AntennaCounts, SNAPSHOT_EVENT, Summary, path};
+use tokio::sync::broadcast;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Api, ApiError};
+
+/// At most one event in this time.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Without new readings, the summary is looked at so many intervals apart: antennas fall silent by the clock alone.
+const LOOK_EVERY: u32 = 5;
+
+/// A comment line is sent where nothing else was for so long; the contract allows 15 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// A viewer that is this many events behind misses some; the newest is all that matters to it.
+const BEHIND: usize = 2;
+
+/// What the viewers share.
+#[derive(Debug, Clone)]
+pub(crate) struct Events {
+    api: Api,
+    events: broadcast::Sender<Arc<str>>,
+}
+
+impl Events {
+    pub(crate) fn start(api: Api) -> Self {
+        let events = broadcast::Sender::new(BEHIND);
+        tokio::spawn(publish(api.clone(), events.clone()));
+        Self { api, events }
+    }
+}
+
+/// The summary of the default window, now and after each change.
+#[utoipa::path(get, path = path::EVENTS, tag = "analytics", responses(
+    (status = 200, description = "Events named `snapshot` with a summary as data", body = Summary, content_type = "text/event-stream"),
+))]
+pub(crate) async fn events(
+    State(Events { api, events }): State<Events>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    // Subscribed before the first summary is worked out, so that no change falls in between.
+    let receiver = events.subscribe();
+    let first = text(&api.default_summary().await?)?;
+    let later = stream::unfold(receiver, |mut receiver| async move {
+        loop {
+            match receiver.recv().await {
+                Ok(text) => return Some((text, receiver)),
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    });
+    let all = stream::once(async { first })
+        .chain(later)
+        .map(|text| Ok(Event::default().event(SNAPSHOT_EVENT).data(&*text)))
+        .take_until(api.shutdown.clone().cancelled_owned());
+    Ok(Sse::new(all).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+/// Works the summary out after each change, at most once a second, while somebody watches.
+async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut sent: Option<(u64, AntennaCounts)> = None;
+    let mut idle = 0;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = api.shutdown.cancelled() => return,
+        }
+        if events.receiver_count() == 0 {
+            continue;
+        }
+        let version = api.published.snapshot().version;
+        let is_changed = sent.is_none_or(|(last, _)| last != version);
+        idle = if is_changed { 0 } else { idle + 1 };
+        if !is_changed && idle % LOOK_EVERY != 0 {
+            continue;
+        }
+        // A query that failed has been logged; the next change asks again.
+        let Ok(summary) = api.default_summary().await else { continue };
+        if is_changed || sent.is_none_or(|(_, antennas)| antennas != summary.antennas) {
+            sent = Some((version, summary.antennas));
+            if let Ok(text) = text(&summary) {
+                // Viewers that left meanwhile do not matter.
+                let _no_viewer = events.send(text);
+            }
+        }
+    }
+}
+
+fn text(summary: &Summary) -> Result<Arc<str>, ApiError> {
+    serde_json::to_string(summary).map(Arc::from).map_err(|error| ApiError::internal(&error))
+}

@@ -1,0 +1,151 @@
+//! Prometheus exposition. [`METRICS`] is the one place for the metrics' names.
+
+use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use shared::UnixMillis;
+use shared::api::{Phase, Pipeline, Summary};
+
+/// Names of the metrics with what they mean. The window is the default one, 5 minutes.
+pub const METRICS: [(&str, &str); 29] = [
+    ("vigia_window_readings", "Readings in the window."),
+    ("vigia_window_packets_sent", "Packets sent in the window."),
+    ("vigia_window_packets_delivered", "Packets delivered in the window."),
+    ("vigia_window_packets_lost", "Packets lost in the window."),
+    ("vigia_window_success_ratio", "Delivered of sent packets in the window; absent where none was sent."),
+    ("vigia_window_latency_mean_seconds", "Mean latency in the window; absent where no reading carries one."),
+    ("vigia_window_latency_p50_seconds", "Median latency in the window, within 2 %."),
+    ("vigia_window_latency_p95_seconds", "95th percentile of latency in the window, within 2 %."),
+    ("vigia_window_latency_p99_seconds", "99th percentile of latency in the window, within 2 %."),
+    ("vigia_antennas", "Antennas known and retained, by status."),
+    ("vigia_antennas_active", "Antennas with a reading in the window."),
+    ("vigia_stream_entries_added_total", "Entries ever added to the stream."),
+    ("vigia_entries_counted_total", "Entries counted in a pane."),
+    ("vigia_entries_duplicate_total", "Entries whose seq had been counted before."),
+    ("vigia_entries_rejected_total", "Entries that broke a rule, by reason."),
+    ("vigia_entries_too_late_total", "Entries older than everything retained."),
+    ("vigia_entries_trimmed_unread_total", "Entries removed from the stream before they were read."),
+    ("vigia_stream_lag_entries", "Entries still to read; absent where the broker cannot tell."),
+    ("vigia_ledger_imbalance_entries", "What is left of the ledger's equation; 0 unless entries were lost."),
+    ("vigia_batches_total", "Micro-batches merged since the start."),
+    ("vigia_commits_total", "Commits since the start."),
+    ("vigia_commit_duration_seconds", "How long the last commit took."),
+    ("vigia_freshness_p50_seconds", "Median age of readings when they become visible."),
+    ("vigia_freshness_p99_seconds", "99th percentile of the age of readings when they become visible."),
+    ("vigia_newest_readings_age_seconds", "Time since the newest readings were merged."),
+    ("vigia_watermark_timestamp_seconds", "Event time up to which panes have closed."),
+    ("vigia_panes", "Panes in memory."),
+    ("vigia_owner_epoch", "Fencing epoch of this owner; 0 where it owns nothing."),
+    ("vigia_ready", "1 while readings are read and committed."),
+];
+
+/// The exposition of a summary and the pipeline's progress.
+pub(crate) fn encode(summary: &Summary, pipeline: &Pipeline, now: UnixMillis) -> prometheus::Result<Vec<u8>> {
+    let scrape = Scrape { registry: Registry::new() };
+    window(&scrape, summary)?;
+    ledger(&scrape, pipeline)?;
+    progress(&scrape, pipeline)?;
+    scrape.gauge("vigia_newest_readings_age_seconds", summary.as_of.map(|as_of| now.seconds() - as_of.seconds()))?;
+    scrape.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&scrape.registry.gather(), &mut text)?;
+    Ok(text)
+}
+
+fn window(scrape: &Scrape, summary: &Summary) -> prometheus::Result<()> {
+    let measures = &summary.measures;
+    let seconds = |latency_ms: Option<f64>| latency_ms.map(|ms| ms / 1000.0);
+    scrape.int_gauge("vigia_window_readings", Some(measures.readings))?;
+    scrape.int_gauge("vigia_window_packets_sent", Some(measures.packets_sent))?;
+    scrape.int_gauge("vigia_window_packets_delivered", Some(measures.packets_delivered))?;
+    scrape.int_gauge("vigia_window_packets_lost", Some(measures.packets_lost))?;
+    scrape.gauge("vigia_window_success_ratio", measures.success_rate)?;
+    scrape.gauge("vigia_window_latency_mean_seconds", seconds(measures.latency_ms.mean))?;
+    scrape.gauge("vigia_window_latency_p50_seconds", seconds(measures.latency_ms.p50))?;
+    scrape.gauge("vigia_window_latency_p95_seconds", seconds(measures.latency_ms.p95))?;
+    scrape.gauge("vigia_window_latency_p99_seconds", seconds(measures.latency_ms.p99))?;
+    let antennas = summary.antennas;
+    let by_status = [
+        ("healthy", antennas.healthy),
+        ("degraded", antennas.degraded),
+        ("down", antennas.down),
+        ("silent", antennas.silent),
+    ];
+    let gauges = IntGaugeVec::new(scrape.opts("vigia_antennas"), &["status"])?;
+    for (status, count) in by_status {
+        gauges.with_label_values(&[status]).set(signed(count));
+    }
+    scrape.registry.register(Box::new(gauges))?;
+    scrape.int_gauge("vigia_antennas_active", Some(antennas.active))
+}
+
+fn ledger(scrape: &Scrape, pipeline: &Pipeline) -> prometheus::Result<()> {
+    let ledger = &pipeline.totals;
+    if let Some(entries_added) = ledger.entries_added {
+        scrape.counter("vigia_stream_entries_added_total", entries_added)?;
+    }
+    scrape.counter("vigia_entries_counted_total", ledger.counted)?;
+    scrape.counter("vigia_entries_duplicate_total", ledger.duplicates)?;
+    scrape.counter("vigia_entries_too_late_total", ledger.too_late)?;
+    scrape.counter("vigia_entries_trimmed_unread_total", ledger.trimmed_unread)?;
+    let rejected = IntCounterVec::new(scrape.opts("vigia_entries_rejected_total"), &["reason"])?;
+    for (reason, count) in &ledger.rejected {
+        rejected.with_label_values(&[reason.as_str()]).inc_by(*count);
+    }
+    scrape.registry.register(Box::new(rejected))?;
+    scrape.int_gauge("vigia_stream_lag_entries", ledger.lag)?;
+    if let Some(imbalance) = ledger.imbalance {
+        let gauge = IntGauge::with_opts(scrape.opts("vigia_ledger_imbalance_entries"))?;
+        gauge.set(imbalance);
+        scrape.registry.register(Box::new(gauge))?;
+    }
+    Ok(())
+}
+
+fn progress(scrape: &Scrape, pipeline: &Pipeline) -> prometheus::Result<()> {
+    let seconds = |ms: Option<f64>| ms.map(|ms| ms / 1000.0);
+    scrape.counter("vigia_batches_total", pipeline.batches.count)?;
+    scrape.counter("vigia_commits_total", pipeline.commits.count)?;
+    scrape.gauge("vigia_commit_duration_seconds", seconds(pipeline.commits.last_ms))?;
+    scrape.gauge("vigia_freshness_p50_seconds", seconds(pipeline.freshness_ms.p50))?;
+    scrape.gauge("vigia_freshness_p99_seconds", seconds(pipeline.freshness_ms.p99))?;
+    scrape.gauge("vigia_watermark_timestamp_seconds", pipeline.watermark.map(UnixMillis::seconds))?;
+    scrape.int_gauge("vigia_panes", Some(pipeline.panes))?;
+    scrape.int_gauge("vigia_owner_epoch", pipeline.partitions.iter().map(|partition| partition.epoch).max())?;
+    scrape.int_gauge("vigia_ready", Some(u64::from(pipeline.phase == Phase::Running)))
+}
+
+/// The metrics of one scrape.
+struct Scrape {
+    registry: Registry,
+}
+
+impl Scrape {
+    fn opts(&self, name: &str) -> Opts {
+        let help = METRICS.iter().find(|(known, _)| *known == name).map_or("", |(_, help)| help);
+        Opts::new(name, help)
+    }
+
+    /// A gauge; unknown is absent, never 0.
+    fn gauge(&self, name: &str, value: Option<f64>) -> prometheus::Result<()> {
+        let Some(value) = value else { return Ok(()) };
+        let gauge = Gauge::with_opts(self.opts(name))?;
+        gauge.set(value);
+        self.registry.register(Box::new(gauge))
+    }
+
+    fn int_gauge(&self, name: &str, value: Option<u64>) -> prometheus::Result<()> {
+        let Some(value) = value else { return Ok(()) };
+        let gauge = IntGauge::with_opts(self.opts(name))?;
+        gauge.set(signed(value));
+        self.registry.register(Box::new(gauge))
+    }
+
+    fn counter(&self, name: &str, value: u64) -> prometheus::Result<()> {
+        let counter = IntCounter::with_opts(self.opts(name))?;
+        counter.inc_by(value);
+        self.registry.register(Box::new(counter))
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,278 @@
+//! HTTP: the routes of the contract's section 3. Handlers never write.
+//!
+//! A handler understands its parameters, asks the newest snapshot on a thread of [`Workers`], and answers.
+
+mod accept;
+mod csv;
+mod error;
+mod events;
+pub mod exposition;
+mod openapi;
+mod parameters;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use axum::{Json, Router};
+use polars::prelude::PolarsResult;
+use shared::api::{
+    AntennaPage, AntennaRow, ErrorBody, Health, OriginalMetrics, Phase, Pipeline, Series, ServiceFigures, ServiceStats,
+    Summary, path,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::timeout::TimeoutLayer;
+
+pub use self::error::ApiError;
+use self::parameters::{AntennasParameters, Parameters, SeriesParameters, WindowParameters, WorstParameters};
+use crate::clock::Clock;
+use crate::published::Published;
+use crate::query::{self, Window};
+use crate::settings::Thresholds;
+use crate::store::Snapshot;
+use crate::workers::{JobError, Workers};
+
+/// An answer that takes longer is given up.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the handlers share. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// What the pipeline has published.
+    pub published: Published,
+    /// Threads for queries.
+    pub workers: Workers,
+    /// What counts as degraded.
+    pub thresholds: Thresholds,
+    /// The longest window, in milliseconds.
+    pub retention_ms: i64,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Ends the streams of events.
+    pub shutdown: CancellationToken,
+}
+
+/// The routes. Must be called within a tokio runtime: it starts the task that all streams of events share.
+#[must_use]
+pub fn router(api: Api) -> Router {
+    let events = events::Events::start(api.clone());
+    Router::new()
+        .route(path::METRICS, get(metrics))
+        .route(path::SUMMARY, get(summary))
+        .route(path::ANTENNAS, get(antennas))
+        .route(path::ANTENNA, get(antenna))
+        .route(path::WORST, get(worst))
+        .route(path::SERIES, get(series))
+        .route(path::PIPELINE, get(pipeline))
+        .route(path::LIVEZ, get(livez))
+        .route(path::READYZ, get(readyz))
+        .route(path::HEALTHZ, get(readyz))
+        .route(path::OPENAPI, get(openapi::document))
+        .with_state(api)
+        .route(path::EVENTS, get(events::events).with_state(events))
+        .fallback(|| async { ApiError::NotFound("there is no such path; /openapi.json lists them".to_owned()) })
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+}
+
+/// Answers on a listener until shutdown.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, api: Api) -> std::io::Result<()> {
+    let shutdown = api.shutdown.clone();
+    let listener = listener.tap_io(|connection| {
+        // Without it, an answer in two writes waits for the client's acknowledgement. A socket that cannot be set is
+        // about to fail anyway.
+        let _failed = connection.set_nodelay(true);
+    });
+    axum::serve(listener, router(api)).with_graceful_shutdown(shutdown.cancelled_owned()).await
+}
+
+impl Api {
+    /// Asks a snapshot on a query thread.
+    async fn ask<T: Send + 'static>(
+        &self,
+        snapshot: Arc<Snapshot>,
+        question: impl FnOnce(&Snapshot) -> PolarsResult<T> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        match self.workers.run(move || question(&snapshot)).await {
+            Ok(answer) => answer.map_err(|error| ApiError::internal(&error)),
+            Err(JobError::Busy) => Err(ApiError::Busy),
+            Err(error) => Err(ApiError::internal(&error)),
+        }
+    }
+
+    /// The newest snapshot with a window of it.
+    fn window(&self, window: Option<&str>, end: Option<&str>) -> Result<(Arc<Snapshot>, Window), ApiError> {
+        let snapshot = self.published.snapshot();
+        let window = parameters::window(&snapshot, window, end, self.retention_ms, self.clock.now())?;
+        Ok((snapshot, window))
+    }
+
+    /// The summary of the default window.
+    pub(crate) async fn default_summary(&self) -> Result<Summary, ApiError> {
+        let (snapshot, window) = self.window(None, None)?;
+        let thresholds = self.thresholds;
+        self.ask(snapshot, move |snapshot| query::summary(snapshot, window, &thresholds)).await
+    }
+}
+
+/// The original contract's metrics as JSON, or Prometheus exposition for a scraper.
+#[utoipa::path(get, path = path::METRICS, tag = "analytics", responses(
+    (status = 200, description = "Over the default window", content(
+        (OriginalMetrics = "application/json"), (String = "text/plain"),
+    )),
+))]
+pub(crate) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let summary = api.default_summary().await?;
+    match accept::preferred(&headers, &["application/json", "text/plain", "application/openmetrics-text"]) {
+        0 => Ok(Json(original_metrics(&summary)).into_response()),
+        _ => {
+            let text = exposition::encode(&summary, &api.published.pipeline(Instant::now()), api.clock.now())
+                .map_err(|error| ApiError::internal(&error))?;
+            Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
+        }
+    }
+}
+
+fn original_metrics(summary: &Summary) -> OriginalMetrics {
+    let measures = &summary.measures;
+    let figures = ServiceFigures {
+        total_packets: measures.packets_sent,
+        total_loss: measures.packets_lost,
+        loss_rate: measures.success_rate.map(|rate| 1.0 - rate),
+        avg_latency: measures.latency_ms.mean,
+        active_antennas: summary.antennas.active,
+        delivered_packets: measures.packets_delivered,
+        success_rate: measures.success_rate,
+    };
+    OriginalMetrics {
+        last_update: summary.as_of.map(shared::UnixMillis::seconds),
+        service_stats: if summary.as_of.is_some() { ServiceStats::Some(figures) } else { ServiceStats::None {} },
+    }
+}
+
+/// One window over the whole network.
+#[utoipa::path(get, path = path::SUMMARY, tag = "analytics", params(WindowParameters), responses(
+    (status = 200, body = Summary), (status = 400, body = ErrorBody),
+))]
+pub(crate) async fn summary(
+    State(api): State<Api>,
+    Parameters(parameters): Parameters<WindowParameters>,
+) -> Result<Json<Summary>, ApiError> {
+    let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
+    let thresholds = api.thresholds;
+    api.ask(snapshot, move |snapshot| query::summary(snapshot, window, &thresholds)).await.map(Json)
+}
+
+/// Antennas, searched, sorted and paged.
+#[utoipa::path(get, path = path::ANTENNAS, tag = "analytics", params(AntennasParameters), responses(
+    (status = 200, content((AntennaPage = "application/json"), (String = "text/csv"))), (status = 400, body = ErrorBody),
+))]
+pub(crate) async fn antennas(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Parameters(parameters): Parameters<AntennasParameters>,
+) -> Result<Response, ApiError> {
+    let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
+    let sort = parameters::sort(parameters.sort.as_deref(), parameters.order.as_deref())?;
+    let paging = parameters::paging(parameters.limit.as_deref(), parameters.offset.as_deref())?;
+    let is_csv = wants_csv(&headers, parameters.format.as_deref())?;
+    let thresholds = api.thresholds;
+    let search = parameters.q.unwrap_or_default();
+    let page = api
+        .ask(snapshot, move |snapshot| query::antennas(snapshot, window, &thresholds, &search, sort, paging))
+        .await?;
+    if is_csv { csv::antennas(&page) } else { Ok(Json(page).into_response()) }
+}
+
+/// One antenna.
+#[utoipa::path(get, path = path::ANTENNA, tag = "analytics",
+    params(("id" = String, Path, description = "The antenna's id, percent-encoded"), WindowParameters), responses(
+    (status = 200, body = AntennaRow), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
+))]
+pub(crate) async fn antenna(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Parameters(parameters): Parameters<WindowParameters>,
+) -> Result<Json<AntennaRow>, ApiError> {
+    let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
+    let thresholds = api.thresholds;
+    let missing = unknown_antenna(&id);
+    let row = api.ask(snapshot, move |snapshot| query::antenna(snapshot, window, &thresholds, &id)).await?;
+    row.map(Json).ok_or(missing)
+}
+
+/// The worst antennas.
+#[utoipa::path(get, path = path::WORST, tag = "analytics", params(WorstParameters), responses(
+    (status = 200, body = AntennaPage), (status = 400, body = ErrorBody),
+))]
+pub(crate) async fn worst(
+    State(api): State<Api>,
+    Parameters(parameters): Parameters<WorstParameters>,
+) -> Result<Json<AntennaPage>, ApiError> {
+    let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
+    let by = parameters::badness(parameters.by.as_deref())?;
+    let limit = parameters::worst_limit(parameters.limit.as_deref())?;
+    let thresholds = api.thresholds;
+    api.ask(snapshot, move |snapshot| query::worst(snapshot, window, &thresholds, by, limit)).await.map(Json)
+}
+
+/// A window in steps.
+#[utoipa::path(get, path = path::SERIES, tag = "analytics", params(SeriesParameters), responses(
+    (status = 200, content((Series = "application/json"), (String = "text/csv"))),
+    (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
+))]
+pub(crate) async fn series(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Parameters(parameters): Parameters<SeriesParameters>,
+) -> Result<Response, ApiError> {
+    let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
+    let step_ms = parameters::step_ms(parameters.step.as_deref(), window, snapshot.grid.width_ms)?;
+    let is_csv = wants_csv(&headers, parameters.format.as_deref())?;
+    let missing = unknown_antenna(parameters.antenna.as_deref().unwrap_or_default());
+    let antenna = parameters.antenna;
+    let series = api
+        .ask(snapshot, move |snapshot| query::series(snapshot, window, step_ms, antenna.as_deref()))
+        .await?
+        .ok_or(missing)?;
+    if is_csv { csv::series(&series) } else { Ok(Json(series).into_response()) }
+}
+
+/// Progress and the ledger.
+#[utoipa::path(get, path = path::PIPELINE, tag = "analytics", responses((status = 200, body = Pipeline)))]
+pub(crate) async fn pipeline(State(api): State<Api>) -> Json<Pipeline> {
+    Json(api.published.pipeline(Instant::now()))
+}
+
+/// Whether the process works. Does not depend on the broker.
+#[utoipa::path(get, path = path::LIVEZ, tag = "analytics", responses((status = 200, body = Health)))]
+pub(crate) async fn livez(State(api): State<Api>) -> Json<Health> {
+    Json(Health { ok: true, phase: api.published.phase() })
+}
+
+/// Whether readings are read and committed. `/healthz` answers the same.
+#[utoipa::path(get, path = path::READYZ, tag = "analytics", responses(
+    (status = 200, body = Health), (status = 503, body = Health),
+))]
+pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Health>) {
+    let phase = api.published.phase();
+    let ok = phase == Phase::Running;
+    (if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(Health { ok, phase }))
+}
+
+fn wants_csv(headers: &HeaderMap, format: Option<&str>) -> Result<bool, ApiError> {
+    let by_parameter = parameters::is_csv(format)?;
+    Ok(by_parameter.unwrap_or_else(|| accept::preferred(headers, &["application/json", "text/csv"]) == 1))
+}
+
+fn unknown_antenna(id: &str) -> ApiError {
+    ApiError::NotFound(format!("no antenna {id:?} is known and retained"))
+}

@@ -1,0 +1,104 @@
+//! Where every entry went: the equation of the contract's section 4, checked against what the broker tells.
+
+use shared::api::Ledger;
+
+use crate::log::StreamInfo;
+use crate::stream_id::StreamId;
+
+/// What the broker's count has to be corrected by.
+///
+/// The broker counts the entries ever added to a stream, but not which of those that are gone had been read, and it
+/// begins anew when a stream is deleted and made again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// Entries that were gone before they were read; settled whenever everything present has been read.
+    pub trimmed_unread: u64,
+    /// Entries of deleted streams under the same name.
+    pub entries_before: u64,
+    /// The broker's count at the last look.
+    pub entries_seen: u64,
+    /// The cursor when everything present had been read the last time.
+    caught_up_at: StreamId,
+    /// Entries that are missing in front of those present, not settled yet.
+    missing: u64,
+    /// The stream was made anew since everything present had been read the last time.
+    made_anew: bool,
+}
+
+impl Accounts {
+    /// The accounts as they were committed, with the cursor at that time.
+    #[must_use]
+    pub const fn new(trimmed_unread: u64, entries_before: u64, entries_seen: u64, cursor: StreamId) -> Self {
+        Self { trimmed_unread, entries_before, entries_seen, caught_up_at: cursor, missing: 0, made_anew: false }
+    }
+
+    /// Position of the cursor in the present stream, as the broker counts: what ENTRIESREAD wants.
+    #[must_use]
+    pub const fn entries_read(&self, processed: u64) -> u64 {
+        (processed + self.trimmed_unread + self.missing).saturating_sub(self.entries_before)
+    }
+
+    /// Completes a ledger, whose entries up to `cursor` are all in one of its columns, by what the broker tells of the
+    /// stream at the same moment.
+    pub fn balance(&mut self, ledger: &mut Ledger, cursor: StreamId, info: StreamInfo) {
+        if info.entries_added < self.entries_seen {
+            self.made_anew = true;
+            self.entries_before += self.entries_seen;
+        }
+        self.entries_seen = info.entries_added;
+        let processed = processed(ledger);
+        let added = self.entries_before + info.entries_added;
+        let rest = signed(added) - signed(processed + self.trimmed_unread);
+        self.missing = 0;
+        let mut imbalance = 0;
+        let lag = if cursor >= info.last_id {
+            imbalance = self.settle(rest, info);
+            self.made_anew = false;
+            self.caught_up_at = cursor;
+            Some(0)
+        } else if info.first_id > cursor {
+            // Nothing of what was read is still there, so what is there has not been read.
+            let missing = rest - signed(info.length);
+            self.missing = missing.max(0).unsigned_abs();
+            imbalance = missing.min(0);
+            Some(info.length)
+        } else if info.max_deleted_id > cursor {
+            // Entries ahead were deleted one by one; the broker does not tell how many.
+            None
+        } else {
+            imbalance = rest.min(0);
+            Some(rest.max(0).unsigned_abs())
+        };
+        ledger.entries_added = Some(self.entries_before + info.entries_added);
+        ledger.trimmed_unread = self.trimmed_unread + self.missing;
+        ledger.imbalance = lag.map(|_| imbalance);
+        ledger.lag = lag;
+    }
+
+    /// Everything present has been read: what is still missing from the equation was removed unread, if there are signs
+    /// that anything was removed, or is an error of ours, which must show.
+    fn settle(&mut self, rest: i64, info: StreamInfo) -> i64 {
+        let mark = self.caught_up_at;
+        let was_removed = info.length == 0 || info.first_id > mark || info.max_deleted_id > mark || self.made_anew;
+        if rest > 0 && was_removed {
+            self.trimmed_unread += rest.unsigned_abs();
+            0
+        } else if rest < 0 && self.made_anew {
+            // Entries that were added and read between the last look at the deleted stream and its end.
+            self.entries_before += rest.unsigned_abs();
+            0
+        } else {
+            rest
+        }
+    }
+}
+
+/// Entries that are in a column of the ledger because analytics put them there.
+#[must_use]
+pub fn processed(ledger: &Ledger) -> u64 {
+    ledger.counted + ledger.duplicates + ledger.too_late + ledger.rejected.values().sum::<u64>()
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

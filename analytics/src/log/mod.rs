@@ -1,0 +1,160 @@
+//! The log that readings come from and that state is committed to, behind one small trait.
+//!
+//! [`RedisLog`] is the real one. [`MemoryLog`] is the embedded default on a machine without Redis, and the log that
+//! fault tests drive. Nothing else knows which it has.
+
+mod memory;
+mod redis;
+mod socket;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use self::memory::{Fault, MemoryLog};
+pub use self::redis::RedisLog;
+use crate::decode::{Decoder, RejectedEntry};
+use crate::resp::ReplyError;
+use crate::stream_id::StreamId;
+
+/// A number that grows with every change of owner; a commit with an older one is refused.
+pub type Epoch = u64;
+
+/// What the state is made of: named fields of bytes.
+pub type StateField = (String, Vec<u8>);
+
+/// A stream and the state that is committed with it.
+pub trait Log: Clone + Send + Sync + 'static {
+    /// Reads the stream.
+    type Reader: Reader;
+
+    /// Tries to become the stream's owner, for `lease_for` or until a later commit or renewal extends it.
+    fn acquire(&self, owner: &str, lease_for: Duration) -> impl Future<Output = Result<Lease, LogError>> + Send;
+
+    /// Gives the lease up, if it is still held.
+    fn release(&self, epoch: Epoch) -> impl Future<Output = Result<(), LogError>> + Send;
+
+    /// The names of the committed fields.
+    fn state_names(&self) -> impl Future<Output = Result<Vec<String>, LogError>> + Send;
+
+    /// The values of committed fields; a field that is gone is left out.
+    fn state(&self, names: &[String]) -> impl Future<Output = Result<Vec<StateField>, LogError>> + Send;
+
+    /// Does all of a commit or nothing of it, and renews the lease.
+    fn commit(&self, commit: &Commit, lease_for: Duration)
+    -> impl Future<Output = Result<StreamInfo, LogError>> + Send;
+
+    /// Renews the lease and looks at the stream.
+    fn renew(&self, epoch: Epoch, lease_for: Duration) -> impl Future<Output = Result<StreamInfo, LogError>> + Send;
+
+    /// A reader of the stream.
+    fn reader(&self) -> impl Future<Output = Result<Self::Reader, LogError>> + Send;
+}
+
+/// Reads the stream from a place on.
+pub trait Reader: Send + 'static {
+    /// Reads up to `max` entries after an id into a decoder, waiting up to `wait` for the first. What was decoded
+    /// before an error is complete: the caller takes it and goes on after it.
+    fn read(
+        &mut self,
+        after: StreamId,
+        max: usize,
+        wait: Duration,
+        decoder: &mut Decoder,
+    ) -> impl Future<Output = Result<ReadTimes, LogError>> + Send;
+}
+
+/// Where the time of a read went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadTimes {
+    /// From the reply's first byte to its last, decoding left out.
+    pub read: Duration,
+    /// Decoding.
+    pub decode: Duration,
+}
+
+/// Whether the stream could be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lease {
+    /// It is ours, under this epoch.
+    Held(Epoch),
+    /// Somebody else has it.
+    Taken(String),
+}
+
+/// One atomic step: all of it happens or nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Commit {
+    /// The owner's epoch; an older one than the log's is refused.
+    pub epoch: Epoch,
+    /// Counts the commits of an epoch. A commit that is done already is not done again.
+    pub number: u64,
+    /// Fields to write.
+    pub fields: Vec<StateField>,
+    /// Fields to drop.
+    pub dropped: Vec<String>,
+    /// Entries for the dead-letter stream.
+    pub rejected: Vec<RejectedEntry>,
+    /// The last entry that is counted with this commit.
+    pub cursor: StreamId,
+    /// Entries of the present stream up to the cursor, for the consumer group's lag.
+    pub entries_read: u64,
+    /// Entries before this one may be trimmed.
+    pub trim_before: Option<StreamId>,
+}
+
+/// What the broker tells of the stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// Entries ever added.
+    pub entries_added: u64,
+    /// Entries present.
+    pub length: u64,
+    /// Id of the newest entry ever added.
+    pub last_id: StreamId,
+    /// Id of the oldest entry present; zero where the stream is empty.
+    pub first_id: StreamId,
+    /// Highest id that was deleted out of order.
+    pub max_deleted_id: StreamId,
+}
+
+/// What can go wrong with a log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    /// The broker is away; worth another try soon.
+    #[error("the broker is away: {0}")]
+    Away(String),
+    /// The broker answers, with an error that an operator has to mend: WRONGTYPE, NOAUTH, NOPERM, OOM and the like.
+    #[error("the broker refuses: {0}")]
+    Refused(String),
+    /// Another process has taken the stream over.
+    #[error("another process has taken the stream over")]
+    Fenced,
+    /// The broker cannot be worked with at all.
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+impl From<ReplyError> for LogError {
+    fn from(error: ReplyError) -> Self {
+        match error {
+            ReplyError::Server(message) => server_error(message),
+            ReplyError::Malformed(_) => Self::Away(error.to_string()),
+        }
+    }
+}
+
+/// Sorts an error line of the server: what passes by itself, and what somebody has to mend.
+fn server_error(message: String) -> LogError {
+    const PASSING: [&str; 6] = ["LOADING", "BUSY", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "UNBLOCKED"];
+    if PASSING.iter().any(|code| message.starts_with(code)) {
+        LogError::Away(message)
+    } else {
+        LogError::Refused(message)
+    }
+}
+
+/// The name of the field that counts owners.
+pub(crate) const EPOCH_FIELD: &str = "epoch";
+
+/// The name of the field that holds the last commit as `epoch-number`.
+pub(crate) const COMMIT_FIELD: &str = "commit";

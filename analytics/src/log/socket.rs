@@ -1,0 +1,150 @@
+//! The hot read path: XREAD over a connection of its own, its reply decoded as the bytes arrive.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use redis::{ConnectionAddr, ConnectionInfo, cmd};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::redis::CONNECT_TIMEOUT;
+use super::{LogError, ReadTimes, Reader, server_error};
+use crate::decode::Decoder;
+use crate::stream_id::StreamId;
+
+/// Room made in the buffer before each read from the socket. A reply of many entries arrives in pieces of this size.
+const READ_BYTES: usize = 256 * 1024;
+
+/// A reply that does not go on for so long is given up.
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Reads one stream of a Redis.
+pub struct SocketReader {
+    stream: Box<dyn Stream>,
+    buffer: BytesMut,
+    key: String,
+}
+
+impl SocketReader {
+    /// Connects, authenticates and selects the database.
+    ///
+    /// # Errors
+    /// [`LogError::Away`] when the broker cannot be reached, [`LogError::Refused`] when it does not let us in.
+    pub(super) async fn connect(server: &ConnectionInfo, key: &str) -> Result<Self, LogError> {
+        let stream = timeout(CONNECT_TIMEOUT, open(server.addr())).await.map_err(away)??;
+        let mut reader = Self { stream, buffer: BytesMut::with_capacity(READ_BYTES), key: key.to_owned() };
+        let settings = server.redis_settings();
+        if let Some(password) = settings.password() {
+            let mut auth = cmd("AUTH");
+            if let Some(username) = settings.username() {
+                auth.arg(username);
+            }
+            auth.arg(password);
+            reader.expect_ok(&auth).await?;
+        }
+        if settings.db() != 0 {
+            reader.expect_ok(cmd("SELECT").arg(settings.db())).await?;
+        }
+        Ok(reader)
+    }
+
+    async fn send(&mut self, command: &redis::Cmd) -> Result<(), LogError> {
+        self.stream.write_all(&command.get_packed_command()).await.map_err(away)?;
+        self.stream.flush().await.map_err(away)
+    }
+
+    /// Sends a command whose answer is one line.
+    async fn expect_ok(&mut self, command: &redis::Cmd) -> Result<(), LogError> {
+        self.send(command).await?;
+        let end = loop {
+            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\r\n") {
+                break end;
+            }
+            self.fill(STALL_TIMEOUT).await?;
+        };
+        let line = self.buffer.split_to(end + 2);
+        match line[0] {
+            b'-' => Err(server_error(String::from_utf8_lossy(&line[1..end]).into_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes what the socket has; waits up to `patience` for the first byte.
+    async fn fill(&mut self, patience: Duration) -> Result<(), LogError> {
+        self.buffer.reserve(READ_BYTES);
+        match timeout(patience, self.stream.read_buf(&mut self.buffer)).await.map_err(away)?.map_err(away)? {
+            0 => Err(LogError::Away("the broker closed the connection".to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Reader for SocketReader {
+    async fn read(
+        &mut self,
+        after: StreamId,
+        max: usize,
+        wait: Duration,
+        decoder: &mut Decoder,
+    ) -> Result<ReadTimes, LogError> {
+        let mut command = cmd("XREAD");
+        // BLOCK 0 would wait for ever.
+        command.arg("COUNT").arg(max).arg("BLOCK").arg(wait.as_millis().max(1).to_string());
+        command.arg("STREAMS").arg(&self.key).arg(after.to_string());
+        self.send(&command).await?;
+        self.fill(wait + STALL_TIMEOUT).await?;
+        let start = Instant::now();
+        let mut decode = Duration::ZERO;
+        loop {
+            let decoding = Instant::now();
+            let done = decoder.feed(&self.buffer);
+            decode += decoding.elapsed();
+            self.buffer.advance(done?);
+            if decoder.is_done() {
+                return Ok(ReadTimes { read: start.elapsed().saturating_sub(decode), decode });
+            }
+            self.fill(STALL_TIMEOUT).await?;
+        }
+    }
+}
+
+async fn open(address: &ConnectionAddr) -> Result<Box<dyn Stream>, LogError> {
+    match address {
+        ConnectionAddr::Tcp(host, port) => Ok(Box::new(tcp(host, *port).await?)),
+        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None } => {
+            let name = ServerName::try_from(host.clone()).map_err(|error| LogError::Unsupported(error.to_string()))?;
+            let stream = tls_connector()?.connect(name, tcp(host, *port).await?).await.map_err(away)?;
+            Ok(Box::new(stream))
+        }
+        ConnectionAddr::Unix(path) => Ok(Box::new(UnixStream::connect(path).await.map_err(away)?)),
+        other => Err(LogError::Unsupported(format!("the broker's address {other} is not supported"))),
+    }
+}
+
+async fn tcp(host: &str, port: u16) -> Result<TcpStream, LogError> {
+    let stream = TcpStream::connect((host, port)).await.map_err(away)?;
+    stream.set_nodelay(true).map_err(away)?;
+    Ok(stream)
+}
+
+/// Trusts what the operating system trusts, as the redis crate does for its own connections.
+fn tls_connector() -> Result<TlsConnector, LogError> {
+    let mut roots = rustls::RootCertStore::empty();
+    let (added, _ignored) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if added == 0 {
+        return Err(LogError::Unsupported("no trusted certificates found for rediss://".to_owned()));
+    }
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn away(error: impl std::fmt::Display) -> LogError {
+    LogError::Away(error.to_string())
+}

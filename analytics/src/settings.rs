@@ -1,0 +1,116 @@
+//! The settings of analytics.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, Parser};
+use shared::logging::LogSettings;
+use shared::settings::{BrokerSettings, StreamSettings, parse_bind};
+use shared::time::{parse_duration, parse_duration_or_zero};
+
+/// Drains the stream of readings, keeps windowed metrics, answers them over HTTP.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "analytics", version)]
+pub struct Settings {
+    /// Where HTTP is answered
+    #[arg(long, env = "BIND", default_value = "0.0.0.0:8000", value_name = "ADDRESS", value_parser = parse_bind)]
+    pub bind: SocketAddr,
+    /// The broker.
+    #[command(flatten)]
+    pub broker: BrokerSettings,
+    /// The stream.
+    #[command(flatten)]
+    pub stream: StreamSettings,
+    /// The pipeline.
+    #[command(flatten)]
+    pub pipeline: PipelineSettings,
+    /// What counts as degraded.
+    #[command(flatten)]
+    pub thresholds: Thresholds,
+    /// Logging.
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+/// How the stream is drained and what is kept of it.
+#[derive(Debug, Clone, Args)]
+pub struct PipelineSettings {
+    /// Width of a pane, the finest window
+    #[arg(long, env = "PANE", default_value = "5s", value_name = "DURATION", value_parser = parse_duration)]
+    pub pane: Duration,
+    /// How long panes are kept, in event time
+    #[arg(long, env = "RETENTION", default_value = "1h", value_name = "DURATION", value_parser = parse_duration)]
+    pub retention: Duration,
+    /// How often state and cursor are committed
+    #[arg(long, env = "COMMIT_INTERVAL", default_value = "1s", value_name = "DURATION", value_parser = parse_duration)]
+    pub commit_interval: Duration,
+    /// Most entries of one micro-batch
+    #[arg(long, env = "BATCH_MAX", default_value_t = 65_536, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub batch_max: u32,
+    /// How long a micro-batch that is not full waits for more
+    #[arg(long, env = "BATCH_WAIT", default_value = "50ms", value_name = "DURATION", value_parser = parse_duration_or_zero)]
+    pub batch_wait: Duration,
+    /// How far an event time may lie ahead of the broker's clock
+    #[arg(long, env = "MAX_CLOCK_SKEW", default_value = "60s", value_name = "DURATION", value_parser = parse_duration_or_zero)]
+    pub max_clock_skew: Duration,
+    /// Entries that stay in the stream after they were read
+    #[arg(long, env = "KEEP_ENTRIES", default_value_t = 10_000, value_name = "N")]
+    pub keep_entries: u64,
+}
+
+impl Default for PipelineSettings {
+    /// The contract's defaults.
+    fn default() -> Self {
+        Self {
+            pane: Duration::from_secs(5),
+            retention: Duration::from_secs(3600),
+            commit_interval: Duration::from_secs(1),
+            batch_max: 65_536,
+            batch_wait: Duration::from_millis(50),
+            max_clock_skew: Duration::from_secs(60),
+            keep_entries: 10_000,
+        }
+    }
+}
+
+/// When an antenna counts as degraded.
+#[derive(Debug, Clone, Copy, PartialEq, Args)]
+pub struct Thresholds {
+    /// An antenna is degraded below this success rate
+    #[arg(long, env = "DEGRADED_SUCCESS_RATE", default_value_t = 0.95, value_name = "RATE", value_parser = parse_rate)]
+    pub degraded_success_rate: f64,
+    /// An antenna is degraded above this mean latency
+    #[arg(long, env = "DEGRADED_LATENCY", default_value = "250ms", value_name = "DURATION", value_parser = parse_duration)]
+    pub degraded_latency: Duration,
+}
+
+impl Default for Thresholds {
+    /// The contract's defaults.
+    fn default() -> Self {
+        Self { degraded_success_rate: 0.95, degraded_latency: Duration::from_millis(250) }
+    }
+}
+
+impl Settings {
+    /// Checks what no setting can tell alone.
+    ///
+    /// # Errors
+    /// One line that names the setting.
+    pub fn check(&self) -> Result<(), String> {
+        let PipelineSettings { pane, retention, .. } = &self.pipeline;
+        if pane.subsec_nanos() % 1_000_000 != 0 {
+            return Err(format!("bad value for --pane (PANE): {pane:?} is not a whole number of milliseconds"));
+        }
+        if retention < pane {
+            return Err(format!("bad value for --retention (RETENTION): {retention:?} is below PANE, {pane:?}"));
+        }
+        Ok(())
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
+        _ => Err("a rate from 0 to 1 is needed".to_owned()),
+    }
+}

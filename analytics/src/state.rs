@@ -1,0 +1,270 @@
+//! The committed state: named fields of bytes, and the store that they stand for.
+//!
+//! | field | value |
+//! | --- | --- |
+//! | `epoch`, `commit` | kept by the log itself |
+//! | `meta` | [`Meta`] as JSON |
+//! | `pane:<start>` | a pane, see [`encode_pane`] |
+//! | `antennas:<chunk>` | a chunk of antennas, see [`encode_antennas`] |
+//!
+//! Tables are Arrow IPC streams, compressed with Zstandard.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
+use std::sync::Arc;
+
+use polars::io::ipc::{IpcCompression, IpcStreamReader, IpcStreamWriter};
+use polars::prelude::*;
+use serde::{Deserialize, Serialize};
+use shared::UnixMillis;
+use shared::api::Ledger;
+
+use crate::aggregate::column::PANE;
+use crate::aggregate::{Grid, Keys, Partials};
+use crate::antennas::{Antenna, Antennas};
+use crate::log::StateField;
+use crate::store::{Changes, EventClock, Pane, Store};
+use crate::stream_id::StreamId;
+
+/// Version of the format.
+const FORMAT: u32 = 1;
+
+const META: &str = "meta";
+const PANE_PREFIX: &str = "pane:";
+const ANTENNAS_PREFIX: &str = "antennas:";
+
+/// What is committed beside the tables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Version of the format.
+    pub format: u32,
+    /// Width of the panes in milliseconds.
+    pub pane_ms: i64,
+    /// The last entry counted.
+    pub cursor: String,
+    /// Newest event time counted; `None` before the first reading.
+    pub newest_ms: Option<i64>,
+    /// Watermark; `None` before the first reading.
+    pub watermark_ms: Option<i64>,
+    /// When the newest readings were merged.
+    pub as_of: Option<UnixMillis>,
+    /// Where the entries went.
+    pub ledger: Ledger,
+    /// Entries of streams under this name that were deleted since, by the broker's count.
+    pub entries_before: u64,
+    /// The broker's count at the last look.
+    pub entries_seen: u64,
+}
+
+impl Meta {
+    /// Before the first reading.
+    #[must_use]
+    pub fn new(pane_ms: i64) -> Self {
+        let mut ledger = Ledger::default();
+        ledger.rejected.extend(shared::Rejection::ALL.map(|reason| (reason, 0)));
+        Self {
+            format: FORMAT,
+            pane_ms,
+            cursor: StreamId::ZERO.to_string(),
+            newest_ms: None,
+            watermark_ms: None,
+            as_of: None,
+            ledger,
+            entries_before: 0,
+            entries_seen: 0,
+        }
+    }
+}
+
+/// The committed state could not be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Written by another version.
+    #[error("the committed state has format {0}; this version of analytics reads format {FORMAT}")]
+    Format(u32),
+    /// Written with another width of panes.
+    #[error(
+        "PANE is {wanted_ms} ms, but the committed state was written with {found_ms} ms; set PANE back, or delete the \
+         state's key to begin anew with the entries that the stream still holds"
+    )]
+    PaneWidth {
+        /// The setting.
+        wanted_ms: i64,
+        /// The state's.
+        found_ms: i64,
+    },
+    /// A field does not hold what its name says.
+    #[error("the committed field {field} is damaged: {why}")]
+    Damaged {
+        /// The field's name.
+        field: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Collects committed fields, in any order, and becomes a store.
+#[derive(Debug, Default)]
+pub struct Restored {
+    meta: Option<Meta>,
+    panes: BTreeMap<i64, Pane>,
+    chunks: Vec<(usize, Vec<Option<Antenna>>)>,
+}
+
+impl Restored {
+    /// Takes fields. Names that this version does not know are left alone.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`].
+    pub fn take(&mut self, fields: &[StateField]) -> Result<(), StateError> {
+        let mut panes = Vec::new();
+        let mut revised = BTreeSet::new();
+        for field in fields {
+            if let Some((start, is_revised, partials)) = self.take_one(field)? {
+                panes.push(partials);
+                if is_revised {
+                    revised.insert(start);
+                }
+            }
+        }
+        // One roll-up rebuilds the networks of all panes at once.
+        let whole = Partials::concat(&panes).and_then(|whole| {
+            let whole = whole.roll_up(Keys { pane: Some(Grid::of_width(1)), antenna: true })?;
+            Pane::split(&whole, |start| revised.contains(&start))
+        });
+        self.panes.extend(whole.map_err(|error| damaged(PANE_PREFIX, &error))?);
+        Ok(())
+    }
+
+    fn take_one(&mut self, (name, value): &StateField) -> Result<Option<(i64, bool, Partials)>, StateError> {
+        let damaged = |why: &dyn std::fmt::Display| damaged(name, why);
+        if name == META {
+            self.meta = Some(serde_json::from_slice(value).map_err(|error| damaged(&error))?);
+        } else if let Some(start) = name.strip_prefix(PANE_PREFIX) {
+            let start = start.parse().map_err(|_| damaged(&"its start is not a number"))?;
+            let (revised, partials) = decode_pane(value, start).map_err(|error| damaged(&error))?;
+            return Ok(Some((start, revised, partials)));
+        } else if let Some(chunk) = name.strip_prefix(ANTENNAS_PREFIX) {
+            let chunk = chunk.parse().map_err(|_| damaged(&"its chunk is not a number"))?;
+            self.chunks.push((chunk, decode_antennas(value).map_err(|error| damaged(&error))?));
+        }
+        Ok(None)
+    }
+
+    /// The store with what is committed beside it.
+    ///
+    /// # Errors
+    /// [`StateError`] when the fields do not go together with each other or with the settings.
+    pub fn finish(self, store: Store) -> Result<(Store, Meta), StateError> {
+        let meta = self.meta.unwrap_or_else(|| Meta::new(store.pane_ms()));
+        if meta.format != FORMAT {
+            return Err(StateError::Format(meta.format));
+        }
+        if meta.pane_ms != store.pane_ms() {
+            return Err(StateError::PaneWidth { wanted_ms: store.pane_ms(), found_ms: meta.pane_ms });
+        }
+        let clock = EventClock {
+            newest_ms: meta.newest_ms.unwrap_or(i64::MIN),
+            watermark_ms: meta.watermark_ms.unwrap_or(i64::MIN),
+        };
+        let store = store
+            .restore(clock, Antennas::from_chunks(self.chunks), self.panes)
+            .map_err(|error| damaged(PANE_PREFIX, &error))?;
+        Ok((store, meta))
+    }
+}
+
+fn damaged(field: &str, why: &dyn std::fmt::Display) -> StateError {
+    StateError::Damaged { field: field.to_owned(), why: why.to_string() }
+}
+
+/// The fields to write and the fields to drop for what changed in a store.
+///
+/// # Errors
+/// When a table cannot be written as Arrow IPC.
+pub fn encode_changes(
+    store: &Store,
+    changes: &Changes,
+    meta: &Meta,
+) -> Result<(Vec<StateField>, Vec<String>), PolarsError> {
+    let meta = serde_json::to_vec(meta).map_err(|error| polars_err!(ComputeError: "{error}"))?;
+    let mut fields = vec![(META.to_owned(), meta)];
+    for &start in &changes.panes {
+        if let Some(pane) = store.pane(start) {
+            fields.push((format!("{PANE_PREFIX}{start}"), encode_pane(pane)?));
+        }
+    }
+    for &chunk in &changes.chunks {
+        fields.push((format!("{ANTENNAS_PREFIX}{chunk}"), encode_antennas(store.antennas().chunk(chunk))?));
+    }
+    Ok((fields, changes.dropped.iter().map(|start| format!("{PANE_PREFIX}{start}")).collect()))
+}
+
+/// One byte that is 1 if the pane is revised; the length of the cells' table as 8 bytes, lowest first; the table of
+/// cells; the table of sketches. The pane's start is in the field's name and not in the tables.
+fn encode_pane(pane: &Pane) -> PolarsResult<Vec<u8>> {
+    let cells = encode_frame(&mut pane.antennas.cells.drop(PANE)?)?;
+    let sketch = encode_frame(&mut pane.antennas.sketch.drop(PANE)?)?;
+    let mut bytes = vec![u8::from(pane.revised)];
+    bytes.extend_from_slice(&(cells.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&cells);
+    bytes.extend_from_slice(&sketch);
+    Ok(bytes)
+}
+
+fn decode_pane(bytes: &[u8], start: i64) -> PolarsResult<(bool, Partials)> {
+    let short = || polars_err!(ComputeError: "it is too short");
+    let (&revised, rest) = bytes.split_first().ok_or_else(short)?;
+    let (length, rest) = rest.split_first_chunk::<8>().ok_or_else(short)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| short())?;
+    let (cells, sketch) = rest.split_at_checked(length).ok_or_else(short)?;
+    let partials = Partials { cells: decode_frame(cells)?, sketch: decode_frame(sketch)? };
+    Ok((revised == 1, partials.with_pane(start)?))
+}
+
+/// A table with a row for each slot of a chunk; `id` is null for a free one.
+fn encode_antennas(chunk: &[Option<Antenna>]) -> PolarsResult<Vec<u8>> {
+    fn of<T>(chunk: &[Option<Antenna>], value: impl Fn(&Antenna) -> Option<T>) -> Vec<Option<T>> {
+        chunk.iter().map(|antenna| antenna.as_ref().and_then(&value)).collect()
+    }
+    let ids: Vec<Option<&str>> = chunk.iter().map(|antenna| antenna.as_ref().map(|it| &*it.id)).collect();
+    let mut frame = DataFrame::new(
+        chunk.len(),
+        vec![
+            Column::new("id".into(), ids),
+            Column::new("last_arrival_ms".into(), of(chunk, |it| Some(it.last_arrival_ms))),
+            Column::new("newest_event_ms".into(), of(chunk, |it| Some(it.newest_event_ms))),
+            Column::new("highest_seq".into(), of(chunk, |it| it.highest_seq)),
+            Column::new("interval_ms".into(), of(chunk, |it| it.interval_ms)),
+        ],
+    )?;
+    encode_frame(&mut frame)
+}
+
+fn decode_antennas(bytes: &[u8]) -> PolarsResult<Vec<Option<Antenna>>> {
+    let frame = decode_frame(bytes)?;
+    let (ids, seqs) = (frame.column("id")?.str()?, frame.column("highest_seq")?.u64()?);
+    let (arrivals, events) = (frame.column("last_arrival_ms")?.i64()?, frame.column("newest_event_ms")?.i64()?);
+    let intervals = frame.column("interval_ms")?.f64()?;
+    Ok((0..frame.height())
+        .map(|row| {
+            Some(Antenna {
+                id: Arc::from(ids.get(row)?),
+                last_arrival_ms: arrivals.get(row)?,
+                newest_event_ms: events.get(row)?,
+                highest_seq: seqs.get(row),
+                interval_ms: intervals.get(row),
+            })
+        })
+        .collect())
+}
+
+fn encode_frame(frame: &mut DataFrame) -> PolarsResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    IpcStreamWriter::new(&mut bytes).with_compression(Some(IpcCompression::ZSTD(Default::default()))).finish(frame)?;
+    Ok(bytes)
+}
+
+fn decode_frame(bytes: &[u8]) -> PolarsResult<DataFrame> {
+    IpcStreamReader::new(Cursor::new(bytes)).finish()
+}

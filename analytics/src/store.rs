@@ -1,0 +1,371 @@
+//! The panes, and the snapshot of them that queries read.
+//!
+//! A pane is a frame of its own in an ordered map: a merge touches one or two, a snapshot shares them all, a commit
+//! writes the changed ones. Closed panes are rolled up once more into tiles of [`TILE_PANES`] panes (the same algebra),
+//! so that a long window reads tiles and only its edges read panes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use polars::prelude::PolarsResult;
+use shared::UnixMillis;
+
+use crate::aggregate::{Grid, Keys, Partials, Readings};
+use crate::antennas::{Antenna, Antennas, place};
+use crate::decode::{Batch, Slot};
+
+/// Panes in a tile.
+const TILE_PANES: i64 = 12;
+
+/// Tiles built with one roll-up.
+const TILES_AT_ONCE: usize = 16;
+
+/// A pane closes when the watermark is this far past its end. Readings of antennas whose clocks and ways differ by less
+/// do not revise it.
+const CLOSING_GRACE_MS: i64 = 2_000;
+
+/// The partials of one pane, or of one tile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pane {
+    /// Whether a reading was counted after the pane had closed.
+    pub revised: bool,
+    /// By antenna.
+    pub antennas: Partials,
+    /// Over all antennas.
+    pub network: Partials,
+}
+
+impl Pane {
+    /// The panes of a table that is rolled up by pane and antenna, in order of time.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn split(partials: &Partials, revised: impl Fn(i64) -> bool) -> PolarsResult<Vec<(i64, Self)>> {
+        let network = partials.roll_up(Keys { pane: Some(Grid::of_width(1)), antenna: false })?;
+        let parts = partials.split_by_pane()?.into_iter().zip(network.split_by_pane()?);
+        Ok(parts
+            .map(|((start, antennas), (_, network))| (start, Self { revised: revised(start), antennas, network }))
+            .collect())
+    }
+}
+
+/// What event time has seen, in milliseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventClock {
+    /// The newest event time counted: where windows end.
+    pub newest_ms: i64,
+    /// The newest event time counted, each bounded by its arrival: what closes panes and bounds retention. An antenna
+    /// whose clock is ahead cannot move it past the broker's clock.
+    pub watermark_ms: i64,
+}
+
+impl EventClock {
+    /// Before the first reading.
+    pub const START: Self = Self { newest_ms: i64::MIN, watermark_ms: i64::MIN };
+
+    /// Whether a reading has been counted.
+    #[must_use]
+    pub const fn has_started(self) -> bool {
+        self.newest_ms != i64::MIN
+    }
+}
+
+/// What became of the readings of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Counted in a pane.
+    pub counted: u64,
+    /// Their `seq` had been counted before.
+    pub duplicates: u64,
+    /// Older than everything retained.
+    pub too_late: u64,
+}
+
+/// What changed since the last commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Panes to write, by start.
+    pub panes: BTreeSet<i64>,
+    /// Panes to drop, by start.
+    pub dropped: BTreeSet<i64>,
+    /// Chunks of antennas to write.
+    pub chunks: BTreeSet<usize>,
+}
+
+/// Everything counted and retained. Owned by one thread; [`Store::snapshot`] shares it with others.
+#[derive(Debug, Clone)]
+pub struct Store {
+    grid: Grid,
+    retention_ms: i64,
+    clock: EventClock,
+    antennas: Antennas,
+    panes: BTreeMap<i64, Arc<Pane>>,
+    tiles: BTreeMap<i64, Arc<Pane>>,
+    changes: Changes,
+}
+
+impl Store {
+    /// An empty store of panes of a width, kept for a time; both in milliseconds.
+    #[must_use]
+    pub fn new(pane_ms: i64, retention_ms: i64) -> Self {
+        Self {
+            grid: Grid::of_width(pane_ms),
+            retention_ms,
+            clock: EventClock::START,
+            antennas: Antennas::default(),
+            panes: BTreeMap::new(),
+            tiles: BTreeMap::new(),
+            changes: Changes::default(),
+        }
+    }
+
+    /// The store as it was committed. What retention has shortened since, and antennas of which nothing is retained,
+    /// are dropped.
+    ///
+    /// # Errors
+    /// When a pane's tables do not have the right columns.
+    pub fn restore(mut self, clock: EventClock, antennas: Antennas, panes: BTreeMap<i64, Pane>) -> PolarsResult<Self> {
+        self.clock = clock;
+        self.antennas = antennas;
+        self.panes = panes.into_iter().map(|(start, pane)| (start, Arc::new(pane))).collect();
+        self.retain();
+        let horizon_ms = self.horizon_ms(self.clock.watermark_ms);
+        self.changes.chunks.extend(self.antennas.forget_before(horizon_ms));
+        self.build_tiles()?;
+        Ok(self)
+    }
+
+    /// Width of a pane in milliseconds.
+    #[must_use]
+    pub const fn pane_ms(&self) -> i64 {
+        self.grid.width_ms
+    }
+
+    /// What event time has seen.
+    #[must_use]
+    pub const fn clock(&self) -> EventClock {
+        self.clock
+    }
+
+    /// The antennas.
+    #[must_use]
+    pub const fn antennas(&self) -> &Antennas {
+        &self.antennas
+    }
+
+    /// A pane by its start.
+    #[must_use]
+    pub fn pane(&self, start: i64) -> Option<&Arc<Pane>> {
+        self.panes.get(&start)
+    }
+
+    /// Decides for each reading of a batch, in stream order, whether it counts, and takes note of it. The readings that
+    /// count are to be merged; the panes that they revise are named.
+    ///
+    /// The outcome depends on the order of the readings alone, not on where batches begin: a batch that is read again
+    /// after a crash, cut differently, counts the same.
+    pub fn accept(&mut self, batch: &Batch) -> (Accepted, Readings, BTreeSet<i64>) {
+        for (slot, id) in &batch.new_antennas {
+            self.antennas.insert(*slot, Arc::clone(id));
+            self.changes.chunks.insert(place(*slot).0);
+        }
+        let mut accepted = Accepted::default();
+        let mut readings = Readings::default();
+        let mut revised = BTreeSet::new();
+        let mut touched = BTreeSet::new();
+        for row in 0..batch.readings() {
+            let (slot, event_ms, arrival_ms) = (batch.antenna[row], batch.event_ms[row], batch.arrival_ms[row]);
+            let seq = batch.seq[row];
+            if seq.is_some() && self.antennas.get(slot).is_some_and(|antenna| seq <= antenna.highest_seq) {
+                accepted.duplicates += 1;
+                continue;
+            }
+            let watermark_ms = self.clock.watermark_ms.max(event_ms.min(arrival_ms));
+            let pane = self.grid.floor(event_ms);
+            if pane < self.horizon_ms(watermark_ms) {
+                accepted.too_late += 1;
+                continue;
+            }
+            if pane + self.grid.width_ms + CLOSING_GRACE_MS <= self.clock.watermark_ms {
+                revised.insert(pane);
+            }
+            self.clock.watermark_ms = watermark_ms;
+            self.clock.newest_ms = self.clock.newest_ms.max(event_ms);
+            self.antennas.count(slot, arrival_ms, event_ms, seq);
+            touched.insert(place(slot).0);
+            accepted.counted += 1;
+            readings.pane.push(pane);
+            readings.antenna.push(slot);
+            readings.packets.push(u64::from(batch.packets[row]));
+            readings.lost.push(u64::from(batch.loss[row]));
+            readings.latency_ms.push(batch.latency_ms[row]);
+        }
+        self.changes.chunks.extend(touched);
+        (accepted, readings, revised)
+    }
+
+    /// Merges a rolled-up batch into its panes and drops what retention no longer covers.
+    ///
+    /// # Errors
+    /// When a table does not have the right columns.
+    pub fn merge(&mut self, batch: &Partials, revised: &BTreeSet<i64>) -> PolarsResult<()> {
+        let starts: BTreeSet<i64> =
+            batch.cells.column(crate::aggregate::column::PANE)?.i64()?.into_no_null_iter().collect();
+        let present: Vec<&Partials> =
+            starts.iter().filter_map(|start| self.panes.get(start)).map(|pane| &pane.antennas).collect();
+        let whole = Partials::concat(present.into_iter().chain([batch]).collect::<Vec<_>>())?;
+        let whole = whole.roll_up(Keys { pane: Some(Grid::of_width(1)), antenna: true })?;
+        let is_revised =
+            |start| revised.contains(&start) || self.panes.get(&start).is_some_and(|pane: &Arc<Pane>| pane.revised);
+        for (start, pane) in Pane::split(&whole, is_revised)? {
+            self.panes.insert(start, Arc::new(pane));
+            self.tiles.remove(&self.tile_grid().floor(start));
+            self.changes.panes.insert(start);
+        }
+        self.retain();
+        Ok(())
+    }
+
+    /// Builds the tiles of closed panes that are missing. Called now and then, not for each batch: a late reading
+    /// takes its tile away, and windows read the panes until it is back.
+    ///
+    /// # Errors
+    /// When a table does not have the right columns.
+    pub fn build_tiles(&mut self) -> PolarsResult<()> {
+        let tile = self.tile_grid();
+        let mut missing: BTreeMap<i64, Vec<&Pane>> = BTreeMap::new();
+        for (&start, pane) in &self.panes {
+            let tile_start = tile.floor(start);
+            let is_closed = tile_start + tile.width_ms + CLOSING_GRACE_MS <= self.clock.watermark_ms;
+            if is_closed && !self.tiles.contains_key(&tile_start) {
+                missing.entry(tile_start).or_default().push(pane);
+            }
+        }
+        let missing: Vec<(i64, Vec<&Pane>)> = missing.into_iter().collect();
+        let mut built = Vec::with_capacity(missing.len());
+        // A few at a time: of a day's panes a single table would be as large as all of them.
+        for some in missing.chunks(TILES_AT_ONCE) {
+            let panes: Vec<&Partials> = some.iter().flat_map(|(_, panes)| panes).map(|pane| &pane.antennas).collect();
+            let whole = Partials::concat(panes)?.roll_up(Keys { pane: Some(tile), antenna: true })?;
+            let revised: BTreeSet<i64> = some
+                .iter()
+                .filter(|(_, panes)| panes.iter().any(|pane| pane.revised))
+                .map(|(start, _)| *start)
+                .collect();
+            built.extend(Pane::split(&whole, |start| revised.contains(&start))?);
+        }
+        self.tiles.extend(built.into_iter().map(|(start, pane)| (start, Arc::new(pane))));
+        Ok(())
+    }
+
+    /// What changed since the last call.
+    pub fn take_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// What queries read from now on. Cheap: everything is shared.
+    #[must_use]
+    pub fn snapshot(&self, version: u64, as_of: Option<UnixMillis>) -> Snapshot {
+        Snapshot {
+            version,
+            as_of,
+            grid: self.grid,
+            horizon_ms: self.horizon_ms(self.clock.watermark_ms),
+            clock: self.clock,
+            antennas: self.antennas.clone(),
+            panes: self.panes.clone(),
+            tiles: self.tiles.clone(),
+        }
+    }
+
+    fn tile_grid(&self) -> Grid {
+        Grid::of_width(self.grid.width_ms * TILE_PANES)
+    }
+
+    /// The start of the oldest pane that is retained when the watermark stands here.
+    fn horizon_ms(&self, watermark_ms: i64) -> i64 {
+        if watermark_ms == i64::MIN {
+            return i64::MIN;
+        }
+        // The open pane counts as whole, so a window as long as the retention is always covered.
+        self.grid.floor(watermark_ms) + self.grid.width_ms - self.retention_ms
+    }
+
+    fn retain(&mut self) {
+        let horizon_ms = self.horizon_ms(self.clock.watermark_ms);
+        while let Some(oldest) = self.panes.first_entry().filter(|oldest| *oldest.key() < horizon_ms) {
+            let (start, _) = oldest.remove_entry();
+            self.changes.panes.remove(&start);
+            self.changes.dropped.insert(start);
+            // A tile that lost a pane no longer stands for its whole width.
+            let tile = Grid::of_width(self.grid.width_ms * TILE_PANES).floor(start);
+            self.tiles.remove(&tile);
+        }
+    }
+}
+
+/// Everything counted and retained at one moment; immutable.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Grows with each change.
+    pub version: u64,
+    /// When the newest readings were merged.
+    pub as_of: Option<UnixMillis>,
+    /// The grid of the panes.
+    pub grid: Grid,
+    /// Start of the oldest pane that is retained.
+    pub horizon_ms: i64,
+    /// What event time has seen.
+    pub clock: EventClock,
+    /// The antennas.
+    pub antennas: Antennas,
+    panes: BTreeMap<i64, Arc<Pane>>,
+    tiles: BTreeMap<i64, Arc<Pane>>,
+}
+
+impl Snapshot {
+    /// The antennas of which a pane may still hold a reading.
+    pub fn retained(&self) -> impl Iterator<Item = (Slot, &Antenna)> {
+        self.antennas
+            .iter()
+            .filter(|(_, antenna)| antenna.newest_event_ms != i64::MIN && antenna.newest_event_ms >= self.horizon_ms)
+    }
+
+    /// Number of panes.
+    #[must_use]
+    pub fn panes(&self) -> usize {
+        self.panes.len()
+    }
+
+    /// The panes of `[start, end)`, both on the grid, in order of time.
+    pub fn panes_in(&self, start: i64, end: i64) -> impl Iterator<Item = (i64, &Pane)> {
+        self.panes.range(start..end.max(start)).map(|(&start, pane)| (start, &**pane))
+    }
+
+    /// Tiles and panes that together cover `[start, end)`, both on the grid: each pane once, in itself or in a tile.
+    #[must_use]
+    pub fn cover(&self, start: i64, end: i64) -> Vec<&Pane> {
+        let tile = Grid::of_width(self.grid.width_ms * TILE_PANES);
+        let (first, last) = (tile.ceil(start), tile.floor(end));
+        if first >= last {
+            return self.panes_in(start, end).map(|(_, pane)| pane).collect();
+        }
+        let mut cover: Vec<&Pane> = self.panes_in(start, first).map(|(_, pane)| pane).collect();
+        let mut at = first;
+        while at < last {
+            match self.tiles.range(at..last).next() {
+                Some((&next, found)) if next == at => {
+                    cover.push(found);
+                    at += tile.width_ms;
+                }
+                next => {
+                    let until = next.map_or(last, |(&next, _)| next);
+                    cover.extend(self.panes_in(at, until).map(|(_, pane)| pane));
+                    at = until;
+                }
+            }
+        }
+        cover.extend(self.panes_in(last, end).map(|(_, pane)| pane));
+        cover
+    }
+}

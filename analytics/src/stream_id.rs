@@ -1,0 +1,62 @@
+//! The id of a stream entry: the broker's clock in milliseconds and a counter within the millisecond.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// `milliseconds-counter`, ordered as the broker orders entries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId {
+    /// The broker's clock at the entry's arrival, in milliseconds since the epoch.
+    pub millis: u64,
+    /// Counter within the millisecond.
+    pub counter: u64,
+}
+
+impl StreamId {
+    /// Before every entry.
+    pub const ZERO: Self = Self { millis: 0, counter: 0 };
+
+    /// Parses the bytes of an id; `None` if they are not one.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let dash = bytes.iter().position(|&byte| byte == b'-')?;
+        Some(Self { millis: number(&bytes[..dash])?, counter: number(&bytes[dash + 1..])? })
+    }
+
+    /// The arrival time of the entry in milliseconds since the epoch.
+    #[must_use]
+    pub fn arrival_ms(self) -> i64 {
+        i64::try_from(self.millis).unwrap_or(i64::MAX)
+    }
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, &digit| {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    })
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.millis, self.counter)
+    }
+}
+
+/// Text that is not a stream id.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not the id of a stream entry")]
+pub struct NotAStreamId(String);
+
+impl FromStr for StreamId {
+    type Err = NotAStreamId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::from_bytes(text.as_bytes()).ok_or_else(|| NotAStreamId(text.to_owned()))
+    }
+}

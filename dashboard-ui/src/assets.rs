@@ -1,0 +1,106 @@
+//! Style sheet, scripts and icon, compiled in. Their addresses change with their content, so that they can be kept for
+//! ever.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+
+/// Where assets are.
+pub(crate) const PREFIX: &str = "/assets/";
+
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// Content under a name that is not its own: during a deployment, another version of this program may have linked it.
+const NOT_FOR_EVER: &str = "no-cache";
+
+/// One file.
+pub(crate) struct Asset {
+    stem: &'static str,
+    extension: &'static str,
+    content_type: &'static str,
+    content: &'static str,
+}
+
+pub(crate) static STYLE: Asset =
+    Asset { stem: "app", extension: "css", content_type: CSS, content: include_str!("../assets/app.css") };
+/// Runs before the page is shown, so that no other theme flashes up.
+pub(crate) static THEME: Asset =
+    Asset { stem: "theme", extension: "js", content_type: JS, content: include_str!("../assets/theme.js") };
+pub(crate) static SCRIPT: Asset =
+    Asset { stem: "app", extension: "js", content_type: JS, content: include_str!("../assets/app.js") };
+pub(crate) static MORPH: Asset = Asset {
+    stem: "idiomorph",
+    extension: "js",
+    content_type: JS,
+    content: include_str!("../assets/vendor/idiomorph.min.js"),
+};
+pub(crate) static ICON: Asset = Asset {
+    stem: "favicon",
+    extension: "svg",
+    content_type: "image/svg+xml",
+    content: include_str!("../assets/favicon.svg"),
+};
+
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+
+static ALL: [&Asset; 5] = [&STYLE, &THEME, &SCRIPT, &MORPH, &ICON];
+
+/// Tells this build's pages from others': a page that finds another release behind its stream loads itself anew.
+pub(crate) static RELEASE: LazyLock<String> =
+    LazyLock::new(|| format!("{:016x}", ALL.iter().fold(FNV_OFFSET, |hash, asset| fnv1a(hash, asset.content))));
+
+impl Asset {
+    /// The asset's address.
+    pub(crate) fn href(&self) -> String {
+        format!("{PREFIX}{}", self.name())
+    }
+
+    fn name(&self) -> String {
+        format!("{}.{:016x}.{}", self.stem, fnv1a(FNV_OFFSET, self.content), self.extension)
+    }
+
+    /// Whether a name is this asset's under any hash, or without one.
+    fn answers_to(&self, name: &str) -> bool {
+        name.strip_prefix(self.stem)
+            .and_then(|rest| rest.strip_suffix(self.extension))
+            .is_some_and(|hash| hash.starts_with('.') && hash.ends_with('.') && hash.matches('.').count() <= 2)
+    }
+}
+
+/// `GET /assets/{name}`; `None` where there is no such asset.
+pub(crate) async fn asset(Path(name): Path<String>) -> Option<Response> {
+    let asset = ALL.into_iter().find(|asset| asset.answers_to(&name))?;
+    let caching = if name == asset.name() { FOR_EVER } else { NOT_FOR_EVER };
+    Some(([(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, caching)], asset.content).into_response())
+}
+
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a (Fowler, Noll, Vo): enough to tell versions of a file apart.
+fn fnv1a(hash: u64, text: &str) -> u64 {
+    text.bytes().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_fnv1a() {
+        assert_eq!(fnv1a(FNV_OFFSET, ""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(FNV_OFFSET, "foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn names_lead_to_their_asset() {
+        for asset in ALL {
+            let found: Vec<&str> = ALL.iter().filter(|a| a.answers_to(&asset.name())).map(|a| a.content).collect();
+            assert_eq!(found, [asset.content]);
+        }
+        assert!(STYLE.answers_to("app.css") && STYLE.answers_to("app.0123.css"));
+        assert!(!STYLE.answers_to("app.a.b.css") && !STYLE.answers_to("appx.css") && !STYLE.answers_to("app"));
+    }
+}

@@ -1,0 +1,106 @@
+//! One load for all who want the same figures at the same moment: a thousand viewers cost analytics no more than one.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::stream::BoxStream;
+use shared::UnixMillis;
+
+use crate::client::ClientError;
+use crate::query::Query;
+use crate::source::{Figures, Source};
+use crate::state::Clock;
+
+/// How long figures are good for where no change is announced: the connection for changes may be the broken one.
+const MAX_AGE_MS: i64 = 1000;
+
+/// Figures for more queries than this are not kept: anybody can make up queries.
+const MOST_QUERIES: usize = 64;
+
+/// The source with a cache before it. A clone is the same cache.
+#[derive(Clone)]
+pub(crate) struct Cache(Arc<Inner>);
+
+struct Inner {
+    source: Source,
+    clock: Clock,
+    version: AtomicU64,
+    entries: Mutex<HashMap<Query, Arc<Entry>>>,
+}
+
+/// The lock is held while the figures are loaded: who comes meanwhile waits and shares them.
+type Entry = tokio::sync::Mutex<Option<(Loaded, UnixMillis)>>;
+
+/// What a load came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    /// The newest figures that there are; when analytics is away, those from before.
+    pub(crate) figures: Option<Arc<Figures>>,
+    /// Whether analytics is away.
+    pub(crate) away: bool,
+    /// The version that was current when the load began.
+    pub(crate) version: u64,
+}
+
+impl Cache {
+    pub(crate) fn new(source: Source, clock: Clock) -> Self {
+        Self(Arc::new(Inner { source, clock, version: AtomicU64::new(0), entries: Mutex::default() }))
+    }
+
+    /// The figures for a query: the ones at hand where they are current, else new ones.
+    pub(crate) async fn load(&self, query: Query) -> Loaded {
+        let entry = self.entry(query);
+        let mut slot = entry.lock().await;
+        let (version, now) = (self.0.version.load(Ordering::Acquire), self.0.clock.now());
+        if let Some((loaded, at)) = slot.as_ref()
+            && loaded.version == version
+            && (0..MAX_AGE_MS).contains(&(now.0 - at.0))
+        {
+            return loaded.clone();
+        }
+        let before = slot.take().map(|(loaded, _)| loaded);
+        let loaded = self.load_anew(query, version, before, now).await;
+        *slot = Some((loaded.clone(), self.0.clock.now()));
+        loaded
+    }
+
+    async fn load_anew(&self, query: Query, version: u64, before: Option<Loaded>, now: UnixMillis) -> Loaded {
+        let was_away = before.as_ref().is_some_and(|loaded| loaded.away);
+        match self.0.source.figures(query, now).await {
+            Ok(figures) => Loaded { figures: Some(Arc::new(figures)), away: false, version },
+            Err(error) => {
+                if !was_away {
+                    tracing::warn!(%error, window_s = query.window, by = query.by.as_str(), "no figures");
+                }
+                Loaded { figures: before.and_then(|loaded| loaded.figures), away: true, version }
+            }
+        }
+    }
+
+    /// Says that everything loaded so far is out of date.
+    pub(crate) fn outdate(&self) -> u64 {
+        self.0.version.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    pub(crate) async fn changes(&self) -> Result<BoxStream<'static, Result<(), ClientError>>, ClientError> {
+        self.0.source.changes().await
+    }
+
+    pub(crate) fn is_mock(&self) -> bool {
+        self.0.source.is_mock()
+    }
+
+    fn entry(&self, query: Query) -> Arc<Entry> {
+        let mut entries = self.entries();
+        if entries.len() >= MOST_QUERIES && !entries.contains_key(&query) {
+            entries.retain(|_, entry| Arc::strong_count(entry) > 1);
+        }
+        entries.entry(query).or_default().clone()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<Query, Arc<Entry>>> {
+        // No code that can panic runs under this lock, and a map is whole at any time.
+        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

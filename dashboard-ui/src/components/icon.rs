@@ -1,0 +1,34 @@
+//! Icons that say with their shape what their colour says.
+
+use leptos::prelude::*;
+
+use crate::model::Level;
+
+/// The icon of a level: a tick, a triangle, a cross, a question mark.
+#[component]
+pub(crate) fn LevelIcon(level: Level) -> impl IntoView {
+    let path = match level {
+        Level::Good => "M5 12.5l4.5 4.5L19 7.5",
+        Level::Warning => "M12 6.5v7M12 17.4v.1",
+        Level::Bad => "M7 7l10 10M17 7L7 17",
+        Level::Unknown => "M9 9.2a3 3 0 1 1 4.3 2.7c-.9.5-1.3 1-1.3 2.1M12 17.4v.1",
+    };
+    view! {
+        <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+            <path d=path/>
+        </svg>
+    }
+}
+
+/// The mark: a tower that sends to both sides.
+#[component]
+pub(crate) fn Logo() -> impl IntoView {
+    view! {
+        <svg class="logo" viewBox="0 0 32 32" aria-hidden="true">
+            <path d="M16 15l-5 13M16 15l5 13M12.9 23h6.2"/>
+            <path d="M10.5 17.5a7.5 7.5 0 0 1 0-11M21.5 17.5a7.5 7.5 0 0 0 0-11"/>
+            <path class="far" d="M6.3 21a12.5 12.5 0 0 1 0-18M25.7 21a12.5 12.5 0 0 0 0-18"/>
+            <circle cx="16" cy="12" r="2.6"/>
+        </svg>
+    }
+}

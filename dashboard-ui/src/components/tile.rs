@@ -1,0 +1,84 @@
+//! A tile: one figure with its unit, its change and its course.
+
+use leptos::either::Either;
+use leptos::prelude::*;
+
+use crate::format;
+use crate::model::{Change, Judgement, Picture, Tile};
+
+/// One figure.
+#[component]
+pub(crate) fn TileCard(tile: Tile, range: String) -> AnyView {
+    let unit = (!tile.unit.is_empty()).then(|| view! { <span class="unit">{tile.unit}</span> });
+    view! {
+        <article class="card tile">
+            <h2>{tile.label}</h2>
+            <p class="figure">
+                <span class="value">{tile.value}</span>
+                {unit}
+                {tile.aside.map(|aside| view! { <span class="aside">{aside}</span> })}
+            </p>
+            <ChangeLine change=tile.change range/>
+            <PictureView picture=tile.picture/>
+        </article>
+    }
+    .into_any()
+}
+
+/// The change against the period before, with its direction as an arrow, and good or bad as colour and in words.
+#[component]
+fn ChangeLine(change: Option<Change>, range: String) -> impl IntoView {
+    let Some(change) = change else {
+        return Either::Left(view! { <p class="change">"no earlier data"</p> });
+    };
+    let (class, words) = match change.judgement {
+        Judgement::Better => ("better", " (better)"),
+        Judgement::Worse => ("worse", " (worse)"),
+        Judgement::Neither => ("neither", ""),
+    };
+    let (arrow, direction) = if change.rises { ("▲", "up ") } else { ("▼", "down ") };
+    let amount = if change.amount.is_empty() {
+        Either::Left(view! { <span class="neither">"no change"</span> })
+    } else {
+        Either::Right(view! {
+            <strong class=class>
+                <span aria-hidden="true">{arrow}" "</span>
+                <span class="hidden">{direction}</span>
+                {change.amount}
+                <span class="hidden">{words}</span>
+            </strong>
+        })
+    };
+    Either::Right(view! { <p class="change">{amount} <span class="against">" vs previous "{range}</span></p> })
+}
+
+#[component]
+fn PictureView(picture: Picture) -> impl IntoView {
+    match picture {
+        Picture::Sparkline { line, area } => Either::Left(view! {
+            <svg class="sparkline" viewBox="0 0 600 200" preserveAspectRatio="none" aria-hidden="true">
+                <path class="area" d=area/>
+                <path class="line" d=line/>
+            </svg>
+        }),
+        Picture::Statuses(shares) => {
+            let bars = shares.iter().map(|share| {
+                let class = format!("status-{}", share.status);
+                let (x, width) = (format!("{:.2}", share.start * 100.0), format!("{:.2}", share.share * 100.0));
+                view! { <rect class=class x=x y="0" width=width height="8"/> }
+            });
+            let bars = bars.collect_view();
+            let words = shares.iter().map(|share| {
+                let class = format!("key status-{}", share.status);
+                view! { <li><span class=class aria-hidden="true"></span>{format::count(share.count)}" "{share.status}</li> }
+            });
+            let words = words.collect_view();
+            Either::Right(view! {
+                <div class="statuses">
+                    <ul>{words}</ul>
+                    <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{bars}</svg>
+                </div>
+            })
+        }
+    }
+}

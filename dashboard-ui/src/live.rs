@@ -1,0 +1,166 @@
+//! Live pages: one subscription to the source's changes, one rendering of a fragment a change, any number of viewers.
+//!
+//! Viewers of the same query share a room. A room exists while somebody is in it; its task loads, renders and hands
+//! out. Who enters gets a fragment rendered for the occasion, never one that the room has had for a while.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures::{Stream, StreamExt, stream};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::cache::Cache;
+use crate::pages;
+use crate::query::Query;
+use crate::state::Clock;
+
+/// Without a change, fragments are rendered this often nevertheless: the data's age has changed.
+const TICK: Duration = Duration::from_secs(5);
+
+/// Rooms beyond this are refused: each costs analytics a load a change.
+const MOST_ROOMS: usize = 64;
+
+const RECONNECT: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(250))
+    .with_max_delay(Duration::from_secs(2))
+    .with_jitter()
+    .without_max_times();
+
+/// The live rooms. A clone is the same rooms.
+#[derive(Clone)]
+pub(crate) struct Live(Arc<Inner>);
+
+struct Inner {
+    cache: Cache,
+    clock: Clock,
+    changes: watch::Receiver<u64>,
+    rooms: Mutex<HashMap<Query, watch::Sender<Fragment>>>,
+    shutdown: CancellationToken,
+}
+
+/// What a page shows, rendered.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fragment {
+    pub(crate) html: Arc<str>,
+    version: u64,
+}
+
+impl Live {
+    /// Starts to follow the source's changes.
+    pub(crate) fn start(cache: Cache, clock: Clock, shutdown: CancellationToken) -> Self {
+        let (sender, changes) = watch::channel(0);
+        let follower = follow(cache.clone(), sender);
+        tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move { shutdown.run_until_cancelled(follower).await }
+        });
+        Self(Arc::new(Inner { cache, clock, changes, rooms: Mutex::default(), shutdown }))
+    }
+
+    /// The fragments for a viewer: one now, then one each time that it differs. `None` where there are too many rooms.
+    pub(crate) async fn join(&self, query: Query) -> Option<impl Stream<Item = Fragment> + Send + 'static> {
+        // The viewer enters before the first fragment is made, so that no change falls between that one and the next.
+        let room = self.enter(query)?;
+        let first = self.render(query).await;
+        let rest = stream::unfold((room, first.clone()), |(mut room, last)| async move {
+            loop {
+                room.changed().await.ok()?;
+                let next = room.borrow_and_update().clone();
+                if next.version >= last.version && next.html != last.html {
+                    return Some((next.clone(), (room, next)));
+                }
+            }
+        });
+        let shutdown = self.0.shutdown.clone();
+        Some(stream::once(async { first }).chain(rest).take_until(shutdown.cancelled_owned()))
+    }
+
+    fn enter(&self, query: Query) -> Option<watch::Receiver<Fragment>> {
+        let mut rooms = self.rooms();
+        if let Some(room) = rooms.get(&query) {
+            return Some(room.subscribe());
+        }
+        if rooms.len() >= MOST_ROOMS {
+            return None;
+        }
+        let (sender, receiver) = watch::channel(Fragment::default());
+        rooms.insert(query, sender);
+        let mut changes = self.0.changes.clone();
+        changes.mark_unchanged();
+        tokio::spawn(self.clone().keep_room(query, changes));
+        Some(receiver)
+    }
+
+    /// Renders for a room until nobody is left in it.
+    async fn keep_room(self, query: Query, mut changes: watch::Receiver<u64>) {
+        loop {
+            tokio::select! {
+                _ = changes.changed() => (),
+                () = tokio::time::sleep(TICK) => (),
+                () = self.0.shutdown.cancelled() => return,
+            }
+            if self.close_if_empty(query) {
+                return;
+            }
+            let fragment = self.render(query).await;
+            if let Some(room) = self.rooms().get(&query) {
+                room.send_replace(fragment);
+            }
+        }
+    }
+
+    /// Under the lock that [`Self::enter`] takes: nobody can enter a room that is being closed.
+    fn close_if_empty(&self, query: Query) -> bool {
+        let mut rooms = self.rooms();
+        let is_empty = rooms.get(&query).is_none_or(|room| room.receiver_count() == 0);
+        if is_empty {
+            rooms.remove(&query);
+        }
+        is_empty
+    }
+
+    async fn render(&self, query: Query) -> Fragment {
+        let loaded = self.0.cache.load(query).await;
+        let html = pages::fragment(&loaded, query, self.0.clock.now());
+        Fragment { html: html.into(), version: loaded.version }
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, HashMap<Query, watch::Sender<Fragment>>> {
+        // No code that can panic runs under this lock, and a map is whole at any time.
+        self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps the one subscription to the source's changes, and announces them. Losing it is a change too, as is its return.
+async fn follow(cache: Cache, announce: watch::Sender<u64>) {
+    let mut delays = RECONNECT.build();
+    let mut is_lost = false;
+    loop {
+        let error = match cache.changes().await {
+            Ok(mut changes) => {
+                if std::mem::take(&mut is_lost) {
+                    tracing::info!("analytics is back");
+                }
+                announce.send_replace(cache.outdate());
+                delays = RECONNECT.build();
+                loop {
+                    match changes.next().await {
+                        Some(Ok(())) => announce.send_replace(cache.outdate()),
+                        Some(Err(error)) => break Some(error),
+                        None => break None,
+                    };
+                }
+            }
+            Err(error) => Some(error),
+        };
+        if !std::mem::replace(&mut is_lost, true) {
+            let error = error.map_or_else(|| "the stream ended".to_owned(), |error| error.to_string());
+            tracing::warn!(error, "analytics' events are lost, trying again");
+            announce.send_replace(cache.outdate());
+        }
+        tokio::time::sleep(delays.next().unwrap_or(TICK)).await;
+    }
+}

@@ -1,0 +1,65 @@
+//! The program `dashboard`: settings from the command line and the environment, a listener, and signals.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use dashboard_ui::Settings;
+use shared::logging::LogSettings;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// The dashboard of Vigía: the network's health as a live page
+#[derive(Debug, Parser)]
+#[command(name = "dashboard", version)]
+struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    log: LogSettings,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Arguments = match shared::settings::parse() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    arguments.log.start();
+    match run(arguments.settings).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dashboard: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(settings: Settings) -> anyhow::Result<()> {
+    let listener = bind(settings.bind).await?;
+    let shutdown = CancellationToken::new();
+    // The handlers are in place before the first request can be, so that no signal finds the program without them.
+    let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(cancel_on_signal(signals, shutdown.clone()));
+    tracing::info!(address = %listener.local_addr()?, mock = settings.mock, "the dashboard listens");
+    dashboard_ui::serve(settings, listener, shutdown).await?;
+    tracing::info!("the dashboard stopped");
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (BIND)"))
+}
+
+async fn cancel_on_signal(
+    (mut terminate, mut interrupt): (tokio::signal::unix::Signal, tokio::signal::unix::Signal),
+    shutdown: CancellationToken,
+) {
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!(signal = "SIGTERM", "stopping"),
+        _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "stopping"),
+    }
+    shutdown.cancel();
+}

@@ -1,0 +1,258 @@
+//! The four tiles: a figure with its unit, its course, and its change against the period before.
+
+use shared::api::{AntennaCounts, Latency, Measures, Point};
+
+use crate::format;
+use crate::plot::{self, Scale};
+use crate::source::Figures;
+
+/// Smaller changes of a volume than this share are not called good or bad: the last pane of a live window is open,
+/// which alone makes up for nearly as much.
+const STEADY_VOLUME: f64 = 0.02;
+
+/// One figure.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tile {
+    pub(crate) label: &'static str,
+    pub(crate) value: String,
+    pub(crate) unit: String,
+    /// A second figure that puts the first in its place.
+    pub(crate) aside: Option<String>,
+    /// `None` where there is nothing to compare with.
+    pub(crate) change: Option<Change>,
+    pub(crate) picture: Picture,
+}
+
+/// What a figure did since the period before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) rises: bool,
+    /// Without a sign; empty where nothing changed as far as the page shows.
+    pub(crate) amount: String,
+    pub(crate) judgement: Judgement,
+}
+
+/// Whether a change is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    Better,
+    Worse,
+    Neither,
+}
+
+/// What a tile shows below its figure.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Picture {
+    /// The figure's course over the window.
+    Sparkline { line: String, area: String },
+    /// How many antennas have which status; nothing that has none. With the share before it and its own, from 0 to 1.
+    Statuses(Vec<StatusShare>),
+}
+
+/// Antennas of one status among all.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StatusShare {
+    pub(crate) status: &'static str,
+    pub(crate) count: u64,
+    pub(crate) start: f64,
+    pub(crate) share: f64,
+}
+
+pub(super) fn tiles(figures: &Figures) -> Vec<Tile> {
+    let Figures { summary, previous, series, .. } = figures;
+    // A period without a reading is not a period of zeros.
+    let previous = previous.as_ref().filter(|previous| previous.measures.readings > 0);
+    let before = previous.map(|previous| &previous.measures);
+    vec![
+        latency_tile(&summary.measures.latency_ms, before, &series.points),
+        delivered_tile(&summary.measures, before, &series.points),
+        success_tile(summary.measures.success_rate, before, &series.points),
+        antennas_tile(&summary.antennas, previous.map(|previous| &previous.antennas)),
+    ]
+}
+
+fn latency_tile(latency: &Latency, before: Option<&Measures>, points: &[Point]) -> Tile {
+    let course = course(points, |measures| measures.latency_ms.mean);
+    let least = latency.mean.unwrap_or_default() * 0.1;
+    Tile {
+        label: "Mean latency",
+        value: latency.mean.map_or_else(unknown, format::milliseconds),
+        unit: "ms".to_owned(),
+        aside: Some(format!("p95 {}", format::latency(latency.p95))),
+        change: difference(before.and_then(|before| before.latency_ms.mean), latency.mean).map(|difference| {
+            let amount = format!("{} ms", format::milliseconds(difference.abs()));
+            change(difference, difference.abs() >= 0.05, amount, Judgement::Worse)
+        }),
+        picture: sparkline(&course, least),
+    }
+}
+
+fn delivered_tile(measures: &Measures, before: Option<&Measures>, points: &[Point]) -> Tile {
+    // The last step is still filling up: drawn, it would look like a fall.
+    let complete = &points[..points.len().saturating_sub(1)];
+    let course = course(complete, |measures| (measures.readings > 0).then_some(measures.packets_delivered as f64));
+    let is_known = measures.readings > 0;
+    let least = measures.packets_delivered as f64 / complete.len().max(1) as f64 * 0.1;
+    Tile {
+        label: "Delivered packets",
+        value: if is_known { format::count(measures.packets_delivered) } else { unknown() },
+        unit: String::new(),
+        aside: Some(format!(
+            "of {} sent",
+            if is_known { format::rough_count(measures.packets_sent) } else { unknown() }
+        )),
+        change: before.filter(|_| is_known).map(|before| {
+            let (now, then) = (measures.packets_delivered, before.packets_delivered);
+            let difference = now as f64 - then as f64;
+            let mut change =
+                change(difference, now != then, format::rough_count(now.abs_diff(then)), Judgement::Better);
+            if difference.abs() < STEADY_VOLUME * then as f64 {
+                change.judgement = Judgement::Neither;
+            }
+            change
+        }),
+        picture: sparkline(&course, least),
+    }
+}
+
+fn success_tile(rate: Option<f64>, before: Option<&Measures>, points: &[Point]) -> Tile {
+    let course = course(points, |measures| measures.success_rate);
+    Tile {
+        label: "Success rate",
+        value: rate.map_or_else(unknown, format::percent_number),
+        unit: "%".to_owned(),
+        aside: None,
+        change: difference(before.and_then(|before| before.success_rate), rate).map(|difference| {
+            let points = difference.abs() * 100.0;
+            change(difference, points >= 0.005, format!("{points:.2} pp"), Judgement::Better)
+        }),
+        picture: sparkline(&course, 0.01),
+    }
+}
+
+fn antennas_tile(counts: &AntennaCounts, before: Option<&AntennaCounts>) -> Tile {
+    let statuses =
+        [("healthy", counts.healthy), ("degraded", counts.degraded), ("down", counts.down), ("silent", counts.silent)];
+    let total: u64 = statuses.iter().map(|(_, count)| count).sum();
+    let mut start = 0.0;
+    let shares = statuses.into_iter().filter(|(_, count)| *count > 0).map(|(status, count)| {
+        let share = count as f64 / total as f64;
+        start += share;
+        StatusShare { status, count, start: start - share, share }
+    });
+    Tile {
+        label: "Active antennas",
+        value: format::count(counts.active),
+        unit: format!("of {}", format::count(total)),
+        aside: None,
+        change: before.map(|before| {
+            let (now, then) = (counts.active, before.active);
+            change(now as f64 - then as f64, now != then, format::count(now.abs_diff(then)), Judgement::Better)
+        }),
+        picture: Picture::Statuses(shares.collect()),
+    }
+}
+
+fn unknown() -> String {
+    format::UNKNOWN.to_owned()
+}
+
+fn difference(before: Option<f64>, now: Option<f64>) -> Option<f64> {
+    Some(now? - before?)
+}
+
+/// A change; one that is too small to be shown is none, whatever the numbers behind it.
+fn change(difference: f64, is_visible: bool, amount: String, rising_is: Judgement) -> Change {
+    let falling_is = if rising_is == Judgement::Better { Judgement::Worse } else { Judgement::Better };
+    let judgement = match (is_visible, difference > 0.0) {
+        (false, _) => Judgement::Neither,
+        (true, true) => rising_is,
+        (true, false) => falling_is,
+    };
+    Change { rises: difference > 0.0, amount: if is_visible { amount } else { String::new() }, judgement }
+}
+
+fn course(points: &[Point], value: impl Fn(&Measures) -> Option<f64>) -> Vec<Option<f64>> {
+    points.iter().map(|point| value(&point.measures)).collect()
+}
+
+fn sparkline(values: &[Option<f64>], least: f64) -> Picture {
+    let scale = Scale::around(values, least);
+    Picture::Sparkline { line: plot::line(values, scale), area: plot::area(values, scale) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tests::figures;
+
+    fn tile(figures: &Figures, label: &str) -> Tile {
+        tiles(figures).into_iter().find(|tile| tile.label == label).unwrap()
+    }
+
+    #[test]
+    fn a_tile_has_figure_unit_and_change() {
+        let mut figures = figures();
+        figures.summary.measures.latency_ms.mean = Some(42.4);
+        figures.summary.measures.latency_ms.p95 = Some(78.25);
+        figures.previous.as_mut().unwrap().measures.latency_ms.mean = Some(43.9);
+        let tile = tile(&figures, "Mean latency");
+        assert_eq!((tile.value.as_str(), tile.unit.as_str()), ("42.4", "ms"));
+        assert_eq!(tile.aside.as_deref(), Some("p95 78.2\u{202f}ms"));
+        let change = tile.change.unwrap();
+        assert_eq!((change.rises, change.amount.as_str(), change.judgement), (false, "1.5 ms", Judgement::Better));
+    }
+
+    #[test]
+    fn a_change_too_small_to_see_is_none() {
+        let mut figures = figures();
+        figures.summary.measures.success_rate = Some(0.990_801);
+        figures.previous.as_mut().unwrap().measures.success_rate = Some(0.990_8);
+        let change = tile(&figures, "Success rate").change.unwrap();
+        assert_eq!((change.amount.as_str(), change.judgement), ("", Judgement::Neither));
+    }
+
+    #[test]
+    fn a_success_rate_that_falls_is_worse() {
+        let mut figures = figures();
+        figures.summary.measures.success_rate = Some(0.98);
+        figures.previous.as_mut().unwrap().measures.success_rate = Some(0.99);
+        let change = tile(&figures, "Success rate").change.unwrap();
+        assert_eq!((change.amount.as_str(), change.judgement), ("1.00 pp", Judgement::Worse));
+    }
+
+    #[test]
+    fn steady_volume_is_neither_good_nor_bad() {
+        let mut figures = figures();
+        figures.summary.measures.packets_delivered = 99_000;
+        figures.previous.as_mut().unwrap().measures.packets_delivered = 100_000;
+        let change = tile(&figures, "Delivered packets").change.unwrap();
+        assert_eq!((change.amount.as_str(), change.judgement), ("1.0\u{202f}k", Judgement::Neither));
+    }
+
+    #[test]
+    fn an_empty_period_before_is_nothing_to_compare_with() {
+        let mut figures = figures();
+        figures.previous.as_mut().unwrap().measures = Measures::default();
+        assert!(tiles(&figures).iter().all(|tile| tile.change.is_none()));
+        figures.previous = None;
+        assert!(tiles(&figures).iter().all(|tile| tile.change.is_none()));
+    }
+
+    #[test]
+    fn unknown_is_a_dash_and_never_zero() {
+        let mut figures = figures();
+        figures.summary.measures = Measures::default();
+        for tile in &tiles(&figures)[..3] {
+            assert_eq!(tile.value, "–", "{}", tile.label);
+        }
+    }
+
+    #[test]
+    fn shares_of_statuses_fill_the_whole() {
+        let Picture::Statuses(shares) = tile(&figures(), "Active antennas").picture else { panic!("it has statuses") };
+        let last = shares.last().unwrap();
+        assert!((last.start + last.share - 1.0).abs() < 1e-9);
+        assert_eq!(shares.iter().map(|share| share.count).sum::<u64>(), 24);
+    }
+}

@@ -1,0 +1,163 @@
+//! What the dashboard can be told, as flags or as environment variables.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use reqwest::Url;
+use shared::settings::parse_bind;
+
+/// The settings of the dashboard.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// Address and port to listen on
+    #[arg(long, env = "BIND", default_value = "0.0.0.0:8000", value_name = "ADDRESS", value_parser = parse_bind)]
+    pub bind: SocketAddr,
+    /// Where analytics answers
+    #[arg(long, env = "ANALYTICS_URL", default_value = DEFAULT_ANALYTICS_URL, value_name = "URL", value_parser = parse_analytics_url)]
+    pub analytics_url: Url,
+    /// Hosts that the dashboard answers for, separated by commas; .example.org allows what is below example.org too;
+    /// empty allows any
+    #[arg(long, env = "ALLOWED_HOSTS", default_value = "", value_name = "HOSTS", hide_default_value = true)]
+    pub allowed_hosts: AllowedHosts,
+    /// Serve built-in data instead of asking analytics
+    #[arg(long, env = "MOCK", default_value = "false", default_missing_value = "true", num_args = 0..=1,
+          require_equals = true, value_name = "BOOL", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub mock: bool,
+}
+
+const DEFAULT_ANALYTICS_URL: &str = "http://analytics-service:8000";
+
+impl Settings {
+    /// The defaults, with analytics at the given URL.
+    #[must_use]
+    pub fn new(analytics_url: Url) -> Self {
+        let bind = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000));
+        Self { bind, analytics_url, allowed_hosts: AllowedHosts::default(), mock: false }
+    }
+}
+
+/// Hosts that the dashboard answers for: a guard against DNS rebinding. The default allows any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AllowedHosts(Vec<String>);
+
+impl AllowedHosts {
+    /// Whether a `Host` header, with or without a port, names an allowed host.
+    #[must_use]
+    pub fn allow(&self, host_header: Option<&str>) -> bool {
+        if self.0.is_empty() {
+            return true;
+        }
+        let Some(host) = host_header.map(without_port) else { return false };
+        self.0.iter().any(|allowed| match allowed.strip_prefix('.') {
+            Some(domain) => host == domain || host.ends_with(allowed),
+            None => host == *allowed,
+        })
+    }
+}
+
+impl FromStr for AllowedHosts {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let hosts: Vec<String> =
+            text.split(',').map(|host| host.trim().to_ascii_lowercase()).filter(|host| !host.is_empty()).collect();
+        if hosts.iter().any(|host| host == "*") {
+            return Ok(Self::default());
+        }
+        let is_host = |host: &str| host.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c));
+        match hosts.iter().find(|host| !is_host(host) || has_port(host)) {
+            Some(host) => Err(format!("{host:?} is not a host name; no scheme, port or path is needed")),
+            None => Ok(Self(hosts)),
+        }
+    }
+}
+
+/// `Example.org:8000` becomes `example.org`, `[::1]:8000` becomes `[::1]`.
+fn without_port(host: &str) -> String {
+    let host = host.to_ascii_lowercase();
+    match host.rsplit_once(':') {
+        Some((name, _)) if has_port(&host) => name.to_owned(),
+        _ => host,
+    }
+}
+
+fn has_port(host: &str) -> bool {
+    host.rsplit_once(':').is_some_and(|(name, port)| {
+        port.bytes().all(|byte| byte.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']'))
+    })
+}
+
+fn parse_analytics_url(text: &str) -> Result<Url, String> {
+    let wrong = "an http:// address is needed, like http://analytics-service:8000";
+    let url = Url::parse(text).map_err(|error| format!("{wrong} ({error})"))?;
+    if url.scheme() != "http" || !url.has_host() || url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong.to_owned());
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::process::ExitCode;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    fn parse(flags: &[&str]) -> Result<Settings, ExitCode> {
+        let arguments = std::iter::once("dashboard").chain(flags.iter().copied()).map(OsString::from);
+        shared::settings::parse_from::<Program>(arguments).map(|program| program.settings)
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_contract() {
+        let settings = parse(&[]).unwrap();
+        assert_eq!(settings.bind.to_string(), "0.0.0.0:8000");
+        assert_eq!(settings.analytics_url.as_str(), "http://analytics-service:8000/");
+        assert_eq!(settings.allowed_hosts, AllowedHosts::default());
+        assert!(!settings.mock);
+    }
+
+    #[test]
+    fn mock_is_a_flag_with_or_without_a_value() {
+        assert!(parse(&["--mock"]).unwrap().mock);
+        assert!(parse(&["--mock=1"]).unwrap().mock);
+        assert!(!parse(&["--mock=off"]).unwrap().mock);
+    }
+
+    #[test]
+    fn bad_values_are_refused() {
+        let bad = ["--bind=8000", "--analytics-url=analytics", "--analytics-url=https://a", "--mock=perhaps"];
+        for flag in bad.into_iter().chain(["--allowed-hosts=http://a", "--allowed-hosts=a:8000", "--unknown"]) {
+            assert!(parse(&[flag]).is_err(), "{flag}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_compared_without_case_and_port() {
+        let hosts: AllowedHosts = "Example.org, .vigia.test,[::1]".parse().unwrap();
+        for host in ["example.org", "EXAMPLE.ORG:8000", "vigia.test", "a.b.vigia.test:1", "[::1]:8000", "[::1]"] {
+            assert!(hosts.allow(Some(host)), "{host}");
+        }
+        for host in ["evil.example.org", "xvigia.test", "example.org.evil", "", "::1:8000"] {
+            assert!(!hosts.allow(Some(host)), "{host}");
+        }
+        assert!(!hosts.allow(None));
+    }
+
+    #[test]
+    fn no_hosts_or_a_star_allow_any() {
+        for text in ["", "*", "a,*", " , "] {
+            assert!(text.parse::<AllowedHosts>().unwrap().allow(Some("anything")), "{text}");
+        }
+    }
+}
