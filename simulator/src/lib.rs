@@ -1,1 +1,24 @@
-//! stub
+//! Antennas that report to the broker: simulated ones, or a recording of real ones played back.
+//!
+//! In the order in which a reading travels:
+//!
+//! - [`settings`]: what the program can be told.
+//! - [`scenario`]: what one antenna measures. Pure and seeded: time comes in as an argument.
+//! - [`fleet`]: which antenna takes a reading when, and [`run`], which publishes them all.
+//! - [`rows`]: the rows of a recording, from a file to readings.
+//! - [`replay`]: publishes the rows of a recording.
+//! - [`publish`]: hands batches to a [`Sink`] until it takes them; bounded, in order, nothing lost unsaid.
+//! - [`redis_sink`]: the sinks that write to Redis. Only this module names Redis.
+
+pub mod fleet;
+pub mod publish;
+pub mod redis_sink;
+pub mod replay;
+pub mod rows;
+pub mod scenario;
+pub mod settings;
+
+pub use fleet::run;
+pub use publish::{Report, SendError, Sink};
+pub use scenario::Scenario;
+pub use settings::FleetSettings;

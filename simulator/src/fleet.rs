@@ -1,0 +1,179 @@
+//! Which antenna takes a reading when, and [`run`], which publishes them all.
+//!
+//! Reading number `n` of the fleet belongs to antenna `n % antennas` and is due `n * interval / antennas` after the start:
+//! the antennas are spread evenly over the interval without a timer for each.
+
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use shared::{Reading, UnixMillis};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::publish::{Delivery, Pace, QUEUE_MAX, Queue, Report, Sink, Stop, WhenFull, publish};
+use crate::scenario::{Antenna, Moment};
+use crate::settings::{BadAntennaId, FleetSettings};
+
+/// Readings due within this time are taken together, so that a large fleet does not wake up for each.
+const TAKE_EVERY: Duration = Duration::from_millis(5);
+/// The most readings taken without letting others run.
+const TAKE_MAX: usize = 5_000;
+/// A fleet this far behind its schedule cannot keep it.
+const LAG_MAX: Duration = Duration::from_secs(1);
+
+/// Takes readings as they fall due and publishes them, until each antenna has taken `count` of them or `shutdown` is
+/// cancelled; then publishes what is left.
+///
+/// An endless fleet never waits for the sink: what does not fit the queue is dropped, what this machine cannot take in
+/// time is skipped, and both are said and counted. A fleet with a `count` waits instead, and every reading is published.
+///
+/// `clock` tells event times. The antennas' `seq` counts on from its microseconds at the start, so it grows across
+/// restarts too.
+///
+/// # Errors
+/// Where the settings name an antenna that the wire format cannot carry.
+pub async fn run<S: Sink>(
+    settings: &FleetSettings,
+    sink: S,
+    clock: impl Fn() -> UnixMillis + Send,
+    shutdown: CancellationToken,
+) -> Result<Report, BadAntennaId> {
+    let fleet = Fleet::new(settings, clock())?;
+    let queue = Queue::new(QUEUE_MAX, if fleet.is_finite() { WhenFull::Wait } else { WhenFull::DropOldest });
+    let stop = Stop::new(shutdown);
+    let delivery = Delivery::new(sink, ProgressBar::hidden());
+    let work = async { tokio::join!(take_readings(fleet, &queue, &stop, clock), publish(&queue, delivery, &stop)) };
+    let (skipped, published) = stop.watch_over(work).await;
+    // Where the time to stop was over, readings may have come after the last attempt to publish some.
+    queue.abandon(0);
+    let dropped = queue.dropped();
+    info!(published, dropped, skipped, "the antennas have stopped");
+    Ok(Report { published, dropped, skipped })
+}
+
+/// Fills the queue as readings fall due, and closes it at the end. Returns how many readings were skipped.
+async fn take_readings(mut fleet: Fleet, queue: &Queue, stop: &Stop, clock: impl Fn() -> UnixMillis) -> u64 {
+    let mut start = Instant::now();
+    let (mut skipped, mut lags) = (0, Pace::default());
+    let mut taken = Vec::new();
+    while let Some(due) = fleet.next_due() {
+        let now = Instant::now();
+        let wake_at = if start + due > now { (start + due).max(now + TAKE_EVERY) } else { now };
+        tokio::select! {
+            biased;
+            () = stop.requested() => break,
+            () = sleep_until(wake_at) => {}
+        }
+        let now = Instant::now();
+        let lag = now.duration_since(start + due);
+        if lag > LAG_MAX {
+            if fleet.is_finite() {
+                start += lag;
+            } else {
+                skipped += fleet.skip_to(now.duration_since(start));
+            }
+            if lags.may_say(now) {
+                warn!(lag_ms = millis(lag), skipped, "the antennas cannot keep their interval");
+            }
+        }
+        fleet.take_due(now.duration_since(start), clock(), &mut taken);
+        tokio::select! {
+            biased;
+            () = queue.push(&mut taken) => {}
+            () = stop.requested() => break,
+        }
+        tokio::task::yield_now().await;
+    }
+    fleet.forward(&mut taken);
+    queue.push(&mut taken).await;
+    queue.close();
+    skipped
+}
+
+/// The antennas of this process and their schedule. Pure: time comes in as an argument.
+#[derive(Debug)]
+struct Fleet {
+    antennas: Vec<Antenna>,
+    interval: Duration,
+    first_seq: u64,
+    /// Number of the next reading.
+    next: u64,
+    /// Number past that of the last reading.
+    end: Option<u64>,
+}
+
+impl Fleet {
+    fn new(settings: &FleetSettings, start: UnixMillis) -> Result<Self, BadAntennaId> {
+        let ids = settings.antenna_ids()?;
+        let size = ids.len();
+        let antennas = ids
+            .into_iter()
+            .enumerate()
+            .map(|(index, id)| Antenna::new(id, index, size, settings.scenario, settings.seed))
+            .collect();
+        Ok(Self {
+            antennas,
+            interval: settings.interval,
+            first_seq: u64::try_from(start.0).unwrap_or_default().saturating_mul(1_000),
+            next: 0,
+            end: settings.count.map(|count| count.saturating_mul(size as u64)),
+        })
+    }
+
+    fn is_finite(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// When the next reading is due, since the start; `None` after the last.
+    fn next_due(&self) -> Option<Duration> {
+        self.end.is_none_or(|end| self.next < end).then(|| self.due(self.next))
+    }
+
+    /// Takes the readings that are due `elapsed` after the start, [`TAKE_MAX`] at most. It is `now`, and a reading that
+    /// was due a little earlier was taken that much earlier.
+    fn take_due(&mut self, elapsed: Duration, now: UnixMillis, taken: &mut Vec<Reading>) {
+        while let Some(due) = self.next_due().filter(|due| *due <= elapsed && taken.len() < TAKE_MAX) {
+            let (round, antenna) = (self.next / self.size(), self.next % self.size());
+            let moment = Moment {
+                elapsed_ms: millis(due),
+                timestamp_ms: now.0 - shared::time::millis(elapsed - due),
+                seq: self.first_seq.saturating_add(round),
+            };
+            self.antennas[usize::try_from(antenna).expect("below a length")].take(moment, taken);
+            self.next += 1;
+        }
+    }
+
+    /// Leaves out the readings that are overdue by `elapsed`, all but the latest, and returns how many those are.
+    fn skip_to(&mut self, elapsed: Duration) -> u64 {
+        let before = elapsed.as_nanos().saturating_mul(u128::from(self.size())) / self.interval.as_nanos().max(1);
+        let next = u64::try_from(before).unwrap_or(u64::MAX).max(self.next);
+        let skipped = next - self.next;
+        self.next = next;
+        skipped
+    }
+
+    /// Appends what the antennas have stored.
+    fn forward(&mut self, taken: &mut Vec<Reading>) {
+        for antenna in &mut self.antennas {
+            antenna.forward(taken);
+        }
+    }
+
+    fn due(&self, number: u64) -> Duration {
+        let nanos = self.interval.as_nanos().saturating_mul(u128::from(number)) / u128::from(self.size());
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    fn size(&self) -> u64 {
+        self.antennas.len() as u64
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

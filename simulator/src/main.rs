@@ -1,0 +1,117 @@
+//! Publishes readings of simulated antennas to a Redis stream, or plays a recording back.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use shared::UnixMillis;
+use simulator::redis_sink::{OnceSink, RedisSink};
+use simulator::replay::{progress_bar, replay};
+use simulator::settings::{Cli, Command, CommonSettings, FleetSettings, ReplaySettings};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+fn main() -> ExitCode {
+    let cli: Cli = match shared::settings::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    cli.common.log.start();
+    match start(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn start(cli: &Cli) -> anyhow::Result<()> {
+    // For rediss://. An error means that a provider is installed already, which serves as well.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let shutdown = stop_on_signals().context("signals cannot be listened to")?;
+    match &cli.command {
+        None => simulate(&cli.common, &cli.fleet, shutdown).await,
+        Some(Command::Replay(settings)) => play_back(&cli.common, settings, shutdown).await,
+    }
+}
+
+async fn simulate(
+    common: &CommonSettings,
+    settings: &FleetSettings,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let keys = common.stream.keys();
+    let sink = RedisSink::new(&common.broker.url(), &keys).context("bad value for --redis-url (REDIS_URL)")?;
+    info!(
+        broker = common.broker.public_url(),
+        stream = keys.stream,
+        antenna_id = settings.antenna_id,
+        antennas = settings.antennas,
+        interval_ms = settings.interval.as_secs_f64() * 1_000.0,
+        scenario = ?settings.scenario,
+        seed = settings.seed,
+        count = settings.count,
+        "publishing simulated antennas"
+    );
+    let report = simulator::run(settings, sink, UnixMillis::now, shutdown).await?;
+    if settings.count.is_some() && report.dropped > 0 {
+        bail!("not all readings were published: {} were, {} had to be dropped", report.published, report.dropped);
+    }
+    Ok(())
+}
+
+async fn play_back(
+    common: &CommonSettings,
+    settings: &ReplaySettings,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let keys = common.stream.keys();
+    let file = settings.file.display();
+    let mut sink =
+        OnceSink::new(&common.broker.url(), &keys, rand::random()).context("bad value for --redis-url (REDIS_URL)")?;
+    let screen = progress_bar(&settings.file, settings.limit).with_context(|| format!("{file}"))?;
+    info!(
+        broker = common.broker.public_url(),
+        stream = keys.stream,
+        %file,
+        speed = settings.speed,
+        limit = settings.limit,
+        "replaying a recording"
+    );
+    let started = std::time::Instant::now();
+    let report = replay(settings, &mut sink, screen, shutdown).await.with_context(|| format!("{file}"))?;
+    sink.finish().await;
+    let duration = started.elapsed();
+    info!(
+        rows = report.rows,
+        published = report.published,
+        skipped = report.skipped,
+        duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        "the recording was replayed"
+    );
+    if report.skipped > 0 {
+        for row in &report.skipped_first {
+            warn!("{file}: not published: {row}");
+        }
+        bail!("{file}: {} of {} rows cannot be expressed as readings and were skipped", report.skipped, report.rows);
+    }
+    Ok(())
+}
+
+/// A token that SIGTERM (Kubernetes) and SIGINT (a person) cancel.
+fn stop_on_signals() -> std::io::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let cancelled = token.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        info!("stopping: publishing what is left");
+        cancelled.cancel();
+    });
+    Ok(token)
+}

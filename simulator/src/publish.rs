@@ -1,0 +1,344 @@
+//! Hands readings to a [`Sink`], batch by batch, until it takes them.
+//!
+//! [`Queue`] holds what waits and is bounded: when the sink is away for long, the oldest waiting readings go, and are
+//! counted. [`Delivery`] offers one batch until it is taken, with a backoff between the attempts; the batch stays the
+//! same, `seq` included, so that a batch that had arrived after all is recognised. [`publish`] joins the two.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use indicatif::ProgressBar;
+use shared::Reading;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Most readings in one batch: enough to hide the round trip, few enough for the broker to take in some milliseconds.
+pub const BATCH_MAX: usize = 2_000;
+/// Most readings that wait, besides the batch under way: days of one antenna, half a minute of 10,000 a second.
+pub const QUEUE_MAX: usize = 250_000;
+/// How long what is left may still be offered once a stop is asked for; Kubernetes kills after 30 s.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// Lines about the same trouble are this far apart.
+const SAY_AGAIN_AFTER: Duration = Duration::from_secs(60);
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// With jitter, which may double it, the broker is asked again within 10 s.
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// Where readings go: Redis, or the log of a program that embeds the simulator.
+pub trait Sink: Send {
+    /// Appends the readings of a batch in order, all of them or none.
+    ///
+    /// After an error the same batch is sent again before any other, because it may have arrived all the same. It must
+    /// not count twice then: readings with a `seq` are recognised by whoever counts them, for others it is up to the
+    /// sink.
+    ///
+    /// # Errors
+    /// Why the batch is not known to have arrived.
+    fn send(&mut self, batch: &[Reading]) -> impl Future<Output = Result<(), SendError>> + Send;
+}
+
+impl<S: Sink> Sink for &mut S {
+    fn send(&mut self, batch: &[Reading]) -> impl Future<Output = Result<(), SendError>> + Send {
+        (**self).send(batch)
+    }
+}
+
+/// Why a batch is not known to have arrived. Neither is final: the broker may come back, or be configured anew.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// No answer: whether the batch arrived is unknown.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+    /// Refused in the broker's own words (OOM, NOAUTH, NOPERM, WRONGTYPE, ...): nothing of the batch was appended.
+    #[error("refused: {0}")]
+    Refused(String),
+}
+
+/// What became of the readings: `taken = published + dropped`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Readings that the sink took.
+    pub published: u64,
+    /// Readings given up: those that did not fit the queue, and those left when the program had to end. Of the latter
+    /// the first batch may have arrived all the same.
+    pub dropped: u64,
+    /// Readings not taken at all because this machine was too slow for them.
+    pub skipped: u64,
+}
+
+/// Publishes what comes through the queue until it is closed and empty, or the time to stop is over.
+/// Returns how many readings the sink took.
+pub(crate) async fn publish<S: Sink>(queue: &Queue, mut delivery: Delivery<S>, stop: &Stop) -> u64 {
+    let mut published = 0;
+    let mut overflow = Pace::default();
+    let mut said = 0;
+    while let Some(batch) = queue.next_batch(BATCH_MAX).await {
+        if delivery.deliver(&batch, stop, || queue.dropped()).await.is_err() {
+            queue.abandon(batch.len());
+            break;
+        }
+        published += batch.len() as u64;
+        // Outages tell what they cost; this is about a sink that works, but not fast enough.
+        let dropped = queue.dropped() - delivery.dropped_in_outages;
+        if dropped > said && overflow.may_say(Instant::now()) {
+            warn!(readings = dropped - said, "readings dropped: the broker takes them slower than they are taken");
+            said = dropped;
+        }
+    }
+    published
+}
+
+/// The two steps of stopping: it is asked for, and later its time is over.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    requested: CancellationToken,
+    overdue: CancellationToken,
+}
+
+impl Stop {
+    pub(crate) fn new(requested: CancellationToken) -> Self {
+        Self { requested, overdue: CancellationToken::new() }
+    }
+
+    pub(crate) fn is_requested(&self) -> bool {
+        self.requested.is_cancelled()
+    }
+
+    pub(crate) async fn requested(&self) {
+        self.requested.cancelled().await;
+    }
+
+    /// Does `work` and watches the time meanwhile: [`GRACE`] after the request, whatever waits for the sink ends.
+    pub(crate) async fn watch_over<T>(&self, work: impl Future<Output = T>) -> T {
+        let watch = async {
+            self.requested.cancelled().await;
+            sleep(GRACE).await;
+            self.overdue.cancel();
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            done = work => done,
+            never = watch => match never {},
+        }
+    }
+}
+
+/// What a full queue does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhenFull {
+    /// It lets the oldest readings go.
+    DropOldest,
+    /// It makes the next readings wait.
+    Wait,
+}
+
+/// The readings that wait. Bounded: by its capacity, and where it makes others wait by one push more.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<QueueState>,
+    filled: Notify,
+    drained: Notify,
+    capacity: usize,
+    when_full: WhenFull,
+}
+
+#[derive(Debug, Default)]
+struct QueueState {
+    waiting: VecDeque<Reading>,
+    dropped: u64,
+    closed: bool,
+}
+
+impl Queue {
+    pub(crate) fn new(capacity: usize, when_full: WhenFull) -> Self {
+        Self { state: Mutex::default(), filled: Notify::new(), drained: Notify::new(), capacity, when_full }
+    }
+
+    /// Moves all readings in. Given up while it waits, it leaves them where they are.
+    pub(crate) async fn push(&self, readings: &mut Vec<Reading>) {
+        if self.when_full == WhenFull::Wait {
+            while self.lock().waiting.len() >= self.capacity {
+                self.drained.notified().await;
+            }
+        }
+        let mut state = self.lock();
+        state.waiting.extend(readings.drain(..));
+        if self.when_full == WhenFull::DropOldest {
+            let excess = state.waiting.len().saturating_sub(self.capacity);
+            state.waiting.drain(..excess);
+            state.dropped += excess as u64;
+        }
+        self.filled.notify_one();
+    }
+
+    /// No more readings come.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_one();
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+
+    /// Counts `under_way` readings and all that wait as dropped.
+    pub(crate) fn abandon(&self, under_way: usize) {
+        let mut state = self.lock();
+        state.dropped += (under_way + state.waiting.len()) as u64;
+        state.waiting.clear();
+        drop(state);
+        self.drained.notify_one();
+    }
+
+    /// The next readings, at most `max`; `None` once the queue is closed and empty.
+    async fn next_batch(&self, max: usize) -> Option<Vec<Reading>> {
+        loop {
+            {
+                let mut state = self.lock();
+                if !state.waiting.is_empty() {
+                    let count = state.waiting.len().min(max);
+                    let batch = state.waiting.drain(..count).collect();
+                    self.drained.notify_one();
+                    return Some(batch);
+                }
+                if state.closed {
+                    return None;
+                }
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        // No code panics with the lock held, and a queue is whole after each of its methods.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The time to stop was over before the sink took the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Undelivered;
+
+/// Offers batches to a sink, one after the other, each until it is taken, and tells of outages.
+#[derive(Debug)]
+pub(crate) struct Delivery<S> {
+    sink: S,
+    /// Hidden, or the bar that log lines must not break.
+    screen: ProgressBar,
+    outages: Pace,
+    dropped_in_outages: u64,
+}
+
+impl<S: Sink> Delivery<S> {
+    pub(crate) fn new(sink: S, screen: ProgressBar) -> Self {
+        Self { sink, screen, outages: Pace::default(), dropped_in_outages: 0 }
+    }
+
+    /// Offers the batch until it is taken. `dropped` tells how many readings were dropped so far, elsewhere.
+    pub(crate) async fn deliver(
+        &mut self,
+        batch: &[Reading],
+        stop: &Stop,
+        dropped: impl Fn() -> u64,
+    ) -> Result<(), Undelivered> {
+        let mut overdue = pin!(stop.overdue.cancelled());
+        let mut outage: Option<Outage> = None;
+        loop {
+            let sent = tokio::select! {
+                biased;
+                () = &mut overdue => Err(SendError::Unreachable("no answer before the time to stop was over".to_owned())),
+                sent = self.sink.send(batch) => sent,
+            };
+            let now = Instant::now();
+            let Err(error) = sent else {
+                if let Some(outage) = outage {
+                    self.outage_ended(&outage, now, dropped());
+                }
+                return Ok(());
+            };
+            let outage = outage.get_or_insert_with(|| Outage::begin(now, dropped()));
+            if self.outages.may_say(now) {
+                outage.said = true;
+                let (outage_ms, dropped) = (outage.millis(now), dropped() - outage.dropped_before);
+                self.screen.suspend(|| warn!(%error, outage_ms, dropped, "the broker takes no readings; trying again"));
+            }
+            if stop.overdue.is_cancelled() {
+                return Err(Undelivered);
+            }
+            let delay = outage.backoff.next().unwrap_or(BACKOFF_MAX);
+            tokio::select! {
+                () = &mut overdue => {}
+                () = wait(delay, stop) => {}
+            }
+        }
+    }
+
+    /// One line with what the outage cost, where one had said that it began. An outage too short to be told of leaves
+    /// its drops to the line about a slow sink.
+    fn outage_ended(&mut self, outage: &Outage, now: Instant, dropped: u64) {
+        if outage.said {
+            let dropped = dropped - outage.dropped_before;
+            self.dropped_in_outages += dropped;
+            let outage_ms = outage.millis(now);
+            self.screen.suspend(|| info!(outage_ms, dropped, "the broker takes readings again"));
+        }
+    }
+}
+
+/// Waits out a delay; when a stop is asked for, no longer than the shortest.
+async fn wait(delay: Duration, stop: &Stop) {
+    tokio::select! {
+        () = sleep(delay) => {}
+        () = stop.requested() => sleep(BACKOFF_MIN.min(delay)).await,
+    }
+}
+
+/// The sink does not take readings.
+struct Outage {
+    began: Instant,
+    dropped_before: u64,
+    backoff: backon::ExponentialBackoff,
+    said: bool,
+}
+
+impl Outage {
+    fn begin(now: Instant, dropped_before: u64) -> Self {
+        let backoff = ExponentialBuilder::new()
+            .with_min_delay(BACKOFF_MIN)
+            .with_max_delay(BACKOFF_MAX)
+            .without_max_times()
+            .with_jitter();
+        Self { began: now, dropped_before, backoff: backoff.build(), said: false }
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        u64::try_from(now.duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Lets a line through at most once in [`SAY_AGAIN_AFTER`].
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    last: Option<Instant>,
+}
+
+impl Pace {
+    pub(crate) fn may_say(&mut self, now: Instant) -> bool {
+        let may = self.last.is_none_or(|last| now.duration_since(last) >= SAY_AGAIN_AFTER);
+        if may {
+            self.last = Some(now);
+        }
+        may
+    }
+}
+
+#[cfg(test)]
+mod tests;

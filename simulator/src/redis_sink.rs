@@ -1,0 +1,180 @@
+//! The sinks that write to Redis. A batch is one transaction either way, so that none of it is appended twice, and an
+//! antenna's readings never arrive with a gap that a resent one would then fall behind.
+//!
+//! - [`RedisSink`] pipelines one `XADD` a reading between `MULTI` and `EXEC`. When the connection breaks, nobody knows
+//!   whether the batch was appended; it is sent again, and its readings' `seq` tells.
+//! - [`OnceSink`] is for readings without a `seq`. A script appends the batch and notes its number in a marker key, or
+//!   does nothing where the marker has that number already. So a batch may be sent any number of times, even by a
+//!   connection that was given up and whose bytes Redis reads only later.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, Script};
+use shared::Reading;
+use shared::codec::encode;
+use shared::keys::StreamKeys;
+
+use crate::publish::{SendError, Sink};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a replay's marker stays after its last batch; an outage that lasts longer may double one batch.
+const MARKER_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How long it stays after the replay's end: bytes of a connection that was given up may still be under way.
+const MARKER_KEPT_AT_END: Duration = Duration::from_secs(60);
+
+/// KEYS: marker, stream. ARGV: the batch's number, seconds to keep the marker, then for each reading the count of its
+/// arguments and the arguments. Redis runs it alone, and checks memory, rights and the stream's type before its first
+/// write takes effect, so all of the batch is appended or none.
+const APPEND_ONCE: &str = "
+if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
+local at = 3
+while at <= #ARGV do
+  local last = at + tonumber(ARGV[at])
+  redis.call('XADD', KEYS[2], '*', unpack(ARGV, at + 1, last))
+  at = last + 1
+end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+";
+
+/// Appends readings with a `seq` to the stream.
+#[derive(Debug)]
+pub struct RedisSink {
+    connection: Connection,
+    stream: String,
+}
+
+impl RedisSink {
+    /// A sink that connects when the first batch comes.
+    ///
+    /// # Errors
+    /// Where the URL is not one of Redis.
+    pub fn new(url: &str, keys: &StreamKeys) -> Result<Self, RedisError> {
+        Ok(Self { connection: Connection::new(url)?, stream: keys.stream.clone() })
+    }
+}
+
+impl Sink for RedisSink {
+    async fn send(&mut self, batch: &[Reading]) -> Result<(), SendError> {
+        let mut pipeline = redis::Pipeline::with_capacity(batch.len());
+        pipeline.atomic();
+        for reading in batch {
+            pipeline.cmd("XADD").arg(&self.stream).arg("*");
+            for (field, value) in encode(reading) {
+                pipeline.arg(field).arg(value);
+            }
+            pipeline.ignore();
+        }
+        let connection = self.connection.get().await?;
+        let sent = pipeline.exec_async(connection).await;
+        self.connection.judge(sent)
+    }
+}
+
+/// Appends readings without a `seq` to the stream, each batch once.
+pub struct OnceSink {
+    connection: Connection,
+    stream: String,
+    script: Script,
+    marker: String,
+    /// Number of the batch under way, from 1.
+    number: u64,
+}
+
+impl OnceSink {
+    /// A sink that connects when the first batch comes. `name` tells it from every other that writes to the stream.
+    ///
+    /// # Errors
+    /// Where the URL is not one of Redis.
+    pub fn new(url: &str, keys: &StreamKeys, name: u64) -> Result<Self, RedisError> {
+        Ok(Self {
+            connection: Connection::new(url)?,
+            stream: keys.stream.clone(),
+            script: Script::new(APPEND_ONCE),
+            marker: keys.replay_marker(name),
+            number: 1,
+        })
+    }
+
+    /// Lets the marker go soon. Where that fails, it goes after a day.
+    pub async fn finish(&mut self) {
+        if let Ok(connection) = self.connection.get().await {
+            let mut expire = redis::cmd("EXPIRE");
+            let _expires_anyway =
+                expire.arg(&self.marker).arg(MARKER_KEPT_AT_END.as_secs()).exec_async(connection).await;
+        }
+    }
+}
+
+impl Sink for OnceSink {
+    async fn send(&mut self, batch: &[Reading]) -> Result<(), SendError> {
+        let mut invocation = self.script.prepare_invoke();
+        invocation.key(&self.marker).key(&self.stream).arg(self.number).arg(MARKER_KEPT.as_secs());
+        for reading in batch {
+            let pairs = encode(reading);
+            invocation.arg(pairs.len() * 2);
+            for (field, value) in pairs {
+                invocation.arg(field).arg(value);
+            }
+        }
+        let connection = self.connection.get().await?;
+        let sent = invocation.invoke_async(connection).await;
+        self.connection.judge(sent)?;
+        self.number += 1;
+        Ok(())
+    }
+}
+
+/// A connection that is opened when it is needed and given up after any error: a new one finds the broker that a name
+/// points to now, and is in no transaction.
+#[derive(Debug)]
+struct Connection {
+    client: Client,
+    open: Option<MultiplexedConnection>,
+}
+
+impl Connection {
+    fn new(url: &str) -> Result<Self, RedisError> {
+        Ok(Self { client: Client::open(url)?, open: None })
+    }
+
+    async fn get(&mut self) -> Result<&mut MultiplexedConnection, SendError> {
+        let connection = match self.open.take() {
+            Some(connection) => connection,
+            None => {
+                let config = AsyncConnectionConfig::new()
+                    .set_connection_timeout(Some(CONNECT_TIMEOUT))
+                    .set_response_timeout(Some(RESPONSE_TIMEOUT));
+                self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(send_error)?
+            }
+        };
+        Ok(self.open.insert(connection))
+    }
+
+    fn judge(&mut self, sent: Result<(), RedisError>) -> Result<(), SendError> {
+        sent.map_err(|error| {
+            self.open = None;
+            send_error(error)
+        })
+    }
+}
+
+/// The broker's own words where it said something: of a batch's errors the first, as the others follow from it.
+fn send_error(error: RedisError) -> SendError {
+    let text = error.to_string();
+    if error.kind() == ErrorKind::AuthenticationFailed {
+        return SendError::Refused(text);
+    }
+    let errors = error.into_server_errors();
+    let Some((_, first)) = errors.as_deref().and_then(<[_]>::first) else {
+        return SendError::Unreachable(text);
+    };
+    let details = first.details().unwrap_or_default();
+    // A command as long as ours is not even read from a client that has not logged in; NOAUTH is how Redis says it else.
+    if details.contains("unauthenticated") {
+        return SendError::Refused(format!("NOAUTH {details}"));
+    }
+    SendError::Refused(format!("{} {details}", first.code()))
+}

@@ -1,0 +1,160 @@
+//! The rows of a recording: a CSV file, plain or gzip.
+//!
+//! A row that the wire format can express becomes a reading as it is, even where it breaks a rule of the contract, so
+//! that analytics counts it as rejected. A row that it cannot express, as when more was delivered than sent, comes with
+//! the reason and its line, so that none is passed over in silence.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use csv::ByteRecord;
+use flate2::bufread::MultiGzDecoder;
+use shared::Reading;
+
+/// The columns of a recording; others are ignored.
+pub const COLUMNS: [&str; 5] = ["antenna_id", "timestamp_ms", "latency_ms", "packets_sent", "packets_delivered"];
+
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+
+/// A recording cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RowsError {
+    /// The file cannot be opened.
+    #[error("{path:?} cannot be opened")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The first line does not name all columns.
+    #[error("line 1: the header lacks {0}")]
+    Header(String),
+    /// The file breaks off or is damaged.
+    #[error("line {line}: the file is damaged")]
+    Damaged {
+        /// The line, from 1.
+        line: u64,
+        /// Why.
+        source: csv::Error,
+    },
+}
+
+/// A row of a recording.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Its line in the file, from 1; the header is a line.
+    pub line: u64,
+    /// How far into the file its reader had come; a little ahead of the row.
+    pub bytes_read: u64,
+    /// What it says, or why the wire format cannot express it. Without a `seq`: in real data, equal rows are distinct.
+    pub reading: Result<Reading, String>,
+}
+
+/// Reads the rows of a recording in file order.
+pub struct Rows {
+    csv: csv::Reader<Box<dyn Read + Send>>,
+    record: ByteRecord,
+    /// Where each of [`COLUMNS`] is.
+    columns: [usize; 5],
+    /// 1 where lines end with CR LF: the reader then stands before the LF when it has read a row.
+    line_lag: u64,
+    bytes_read: Arc<AtomicU64>,
+}
+
+impl Rows {
+    /// Opens a recording and reads its header.
+    ///
+    /// # Errors
+    /// Where there is no such file, or its header lacks a column.
+    pub fn open(path: &Path) -> Result<Self, RowsError> {
+        let open_error = |source| RowsError::Open { path: path.to_owned(), source };
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        let file = File::open(path).map_err(open_error)?;
+        let mut file = BufReader::new(Counting { inner: file, bytes_read: Arc::clone(&bytes_read) });
+        // The content tells, not the name.
+        let is_gzip = file.fill_buf().map_err(open_error)?.starts_with(GZIP_MAGIC);
+        let text: Box<dyn Read + Send> = if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let mut csv = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::Headers).from_reader(text);
+        let header = csv.byte_headers().map_err(|source| RowsError::Damaged { line: 1, source })?;
+        let columns = COLUMNS.map(|column| header.iter().position(|name| name == column.as_bytes()));
+        let missing: Vec<&str> =
+            COLUMNS.iter().zip(columns).filter_map(|(name, at)| at.is_none().then_some(*name)).collect();
+        if !missing.is_empty() {
+            return Err(RowsError::Header(missing.join(", ")));
+        }
+        let line_lag = 2_u64.saturating_sub(csv.position().line());
+        let columns = columns.map(Option::unwrap_or_default);
+        Ok(Self { csv, record: ByteRecord::new(), columns, line_lag, bytes_read })
+    }
+
+    /// The line on which the record just read begins. The reader notes where it stood before, which is further up where
+    /// empty lines lie between; so look from the record's end as well.
+    fn line(&self) -> u64 {
+        let before = self.record.position().map_or(0, csv::Position::line);
+        let inside = self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
+        before.max(self.csv.position().line().saturating_sub(1 + inside)) + self.line_lag
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Row, RowsError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.csv.read_byte_record(&mut self.record) {
+            Ok(false) => None,
+            Ok(true) => {
+                let fields = self.columns.map(|at| self.record.get(at));
+                let bytes_read = self.bytes_read.load(Ordering::Relaxed);
+                Some(Ok(Row { line: self.line(), bytes_read, reading: reading_from(fields) }))
+            }
+            Err(source) => Some(Err(RowsError::Damaged { line: self.csv.position().line() + self.line_lag, source })),
+        }
+    }
+}
+
+/// The fields in the order of [`COLUMNS`]; `None` where the row ends before.
+fn reading_from(fields: [Option<&[u8]>; 5]) -> Result<Reading, String> {
+    let mut texts = [""; 5];
+    for ((text, field), column) in texts.iter_mut().zip(fields).zip(COLUMNS) {
+        let field = field.ok_or_else(|| format!("{column} is missing"))?;
+        *text = std::str::from_utf8(field).map_err(|_| format!("{column} is not UTF-8"))?;
+    }
+    let [antenna_id, timestamp_ms, latency_ms, sent, delivered] = texts;
+    let packets: u32 = number(sent, "packets_sent")?;
+    let delivered: u32 = number(delivered, "packets_delivered")?;
+    Ok(Reading {
+        antenna_id: antenna_id.to_owned(),
+        timestamp_ms: number(timestamp_ms, "timestamp_ms")?,
+        packets,
+        loss: packets
+            .checked_sub(delivered)
+            .ok_or_else(|| format!("packets_delivered {delivered} is above packets_sent {packets}"))?,
+        latency_ms: if latency_ms.trim().is_empty() { None } else { Some(number(latency_ms, "latency_ms")?) },
+        seq: None,
+    })
+}
+
+fn number<T: std::str::FromStr>(text: &str, column: &str) -> Result<T, String> {
+    text.trim().parse().map_err(|_| format!("{column} {text:?} is not a number that a reading can carry"))
+}
+
+/// Counts the bytes that pass.
+struct Counting<R> {
+    inner: R,
+    bytes_read: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.bytes_read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests;
