@@ -260,10 +260,10 @@ pub fn roll_up_sketch(sketch: &DataFrame, keys: Keys) -> PolarsResult<DataFrame>
 fn group(frame: &DataFrame, keys: Keys, more_keys: &[&str], aggregates: Vec<Expr>) -> PolarsResult<DataFrame> {
     let pane = match keys.pane {
         // No pane lies before the origin, so the remainder is never negative.
-        Some(grid) => col(PANE) - (col(PANE) - grid.origin_ms.typed_lit()) % grid.width_ms.typed_lit(),
-        None => 0_i64.typed_lit(),
+        Some(grid) => col(PANE) - (col(PANE) - lit(grid.origin_ms)) % lit(grid.width_ms),
+        None => lit(0_i64).cast(DataType::Int64),
     };
-    let antenna = if keys.antenna { col(ANTENNA) } else { 0_u32.typed_lit() };
+    let antenna = if keys.antenna { col(ANTENNA) } else { lit(0_u32).cast(DataType::UInt32) };
     let mut by: Vec<&str> = Vec::new();
     if keys.pane.is_some() {
         by.push(PANE);
