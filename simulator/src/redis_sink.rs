@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, Script};
+use redis::{AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, Script};
 use shared::Reading;
 use shared::codec::encode;
 use shared::keys::StreamKeys;
@@ -52,14 +52,19 @@ impl RedisSink {
     /// # Errors
     /// Where the URL is not one of Redis.
     pub fn new(url: &str, keys: &StreamKeys) -> Result<Self, RedisError> {
-        Ok(Self { connection: Connection::new(url)?, stream: keys.stream.clone() })
+        // Without the right to MULTI, every XADD would take effect by itself and the batch be refused all the same.
+        let mut greeting = redis::pipe();
+        greeting.cmd("MULTI").ignore().cmd("EXEC").ignore();
+        Ok(Self { connection: Connection::new(url, greeting)?, stream: keys.stream.clone() })
     }
 }
 
 impl Sink for RedisSink {
     async fn send(&mut self, batch: &[Reading]) -> Result<(), SendError> {
-        let mut pipeline = redis::Pipeline::with_capacity(batch.len());
-        pipeline.atomic();
+        // Not `Pipeline::atomic`: where MULTI itself fails, redis 1.8 numbers the failure from before the first command and
+        // panics on its connection's task.
+        let mut pipeline = Pipeline::with_capacity(batch.len() + 2);
+        pipeline.cmd("MULTI").ignore();
         for reading in batch {
             pipeline.cmd("XADD").arg(&self.stream).arg("*");
             for (field, value) in encode(reading) {
@@ -67,8 +72,9 @@ impl Sink for RedisSink {
             }
             pipeline.ignore();
         }
+        pipeline.cmd("EXEC");
         let connection = self.connection.get().await?;
-        let sent = pipeline.exec_async(connection).await;
+        let sent = pipeline.query_async::<(Vec<String>,)>(connection).await.map(|_ids| ());
         self.connection.judge(sent)
     }
 }
@@ -89,8 +95,10 @@ impl OnceSink {
     /// # Errors
     /// Where the URL is not one of Redis.
     pub fn new(url: &str, keys: &StreamKeys, name: u64) -> Result<Self, RedisError> {
+        let mut greeting = redis::pipe();
+        greeting.cmd("SCRIPT").arg("LOAD").arg(APPEND_ONCE).ignore();
         Ok(Self {
-            connection: Connection::new(url)?,
+            connection: Connection::new(url, greeting)?,
             stream: keys.stream.clone(),
             script: Script::new(APPEND_ONCE),
             marker: keys.replay_marker(name),
@@ -132,12 +140,15 @@ impl Sink for OnceSink {
 #[derive(Debug)]
 struct Connection {
     client: Client,
+    /// Short commands that a new connection begins with. They fail where a batch would: Redis cuts off a client that
+    /// sends one without having logged in, and its NOAUTH may be lost with the connection.
+    greeting: Pipeline,
     open: Option<MultiplexedConnection>,
 }
 
 impl Connection {
-    fn new(url: &str) -> Result<Self, RedisError> {
-        Ok(Self { client: Client::open(url)?, open: None })
+    fn new(url: &str, greeting: Pipeline) -> Result<Self, RedisError> {
+        Ok(Self { client: Client::open(url)?, greeting, open: None })
     }
 
     async fn get(&mut self) -> Result<&mut MultiplexedConnection, SendError> {
@@ -147,7 +158,10 @@ impl Connection {
                 let config = AsyncConnectionConfig::new()
                     .set_connection_timeout(Some(CONNECT_TIMEOUT))
                     .set_response_timeout(Some(RESPONSE_TIMEOUT));
-                self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(send_error)?
+                let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
+                let mut connection = connecting.await.map_err(send_error)?;
+                self.greeting.exec_async(&mut connection).await.map_err(send_error)?;
+                connection
             }
         };
         Ok(self.open.insert(connection))
@@ -167,14 +181,10 @@ fn send_error(error: RedisError) -> SendError {
     if error.kind() == ErrorKind::AuthenticationFailed {
         return SendError::Refused(text);
     }
-    let errors = error.into_server_errors();
-    let Some((_, first)) = errors.as_deref().and_then(<[_]>::first) else {
-        return SendError::Unreachable(text);
-    };
-    let details = first.details().unwrap_or_default();
-    // A command as long as ours is not even read from a client that has not logged in; NOAUTH is how Redis says it else.
-    if details.contains("unauthenticated") {
-        return SendError::Refused(format!("NOAUTH {details}"));
+    match error.into_server_errors().as_deref() {
+        Some([(_, first), ..]) => {
+            SendError::Refused(format!("{} {}", first.code(), first.details().unwrap_or_default()))
+        }
+        _ => SendError::Unreachable(text),
     }
-    SendError::Refused(format!("{} {details}", first.code()))
 }

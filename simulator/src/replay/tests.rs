@@ -11,8 +11,11 @@ use crate::publish::{GRACE, SendError};
 #[derive(Debug, Clone, Default)]
 struct RecordingSink {
     hangs_after: Option<usize>,
-    batches: Arc<Mutex<Vec<(Instant, Vec<Reading>)>>>,
+    batches: Arc<Mutex<Vec<Batch>>>,
 }
+
+/// When it came, and its readings.
+type Batch = (Instant, Vec<Reading>);
 
 impl RecordingSink {
     fn readings(&self) -> Vec<Reading> {
@@ -59,7 +62,7 @@ async fn every_row_of_a_real_recording_is_published_in_file_order() {
     let report = play(&settings(&real_recording()), sink.clone()).await.expect("a whole recording");
     assert_eq!((report.rows, report.published, report.skipped), (38_733, 38_733, 0));
     let readings = sink.readings();
-    let rows = Rows::open(&real_recording()).expect("the recording").map(|row| row.and_then(|row| Ok(row.reading)));
+    let rows = Rows::open(&real_recording()).expect("the recording").map(|row| row.map(|row| row.reading));
     let expected: Vec<Reading> = rows.map(|reading| reading.expect("readable").expect("expressible")).collect();
     assert_eq!(readings, expected);
     assert!(readings.iter().all(|reading| reading.seq.is_none()));
