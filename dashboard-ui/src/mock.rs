@@ -139,7 +139,7 @@ impl Sums {
         self.packets += cell.packets;
         self.lost += cell.lost;
         // Readings of one pane differ: most are quick, some are not.
-        self.latencies.extend(cell.latency_ms.iter().flat_map(|mean| [0.7, 0.8, 1.5].map(|factor| mean * factor)));
+        self.latencies.extend(cell.latency_ms.iter().flat_map(|mean| [0.7, 0.9, 1.4].map(|factor| mean * factor)));
     }
 
     fn measures(mut self) -> Measures {

@@ -19,6 +19,7 @@ pub(crate) fn LatencyCard(chart: LatencyChart, times: Vec<String>) -> AnyView {
                     <li><span class="key line-mean"></span>"mean"</li>
                     <li><span class="key line-p95"></span>"p95"</li>
                     {threshold_key}
+                    <GapKey gaps=chart.gaps.clone()/>
                 </ul>
             </header>
             <Plot labels=chart.labels times threshold=chart.threshold gaps=chart.gaps description=chart.description>
@@ -44,7 +45,12 @@ pub(crate) fn LossCard(chart: LossChart, times: Vec<String>) -> AnyView {
         <section class="card chart loss">
             <header>
                 <h2>"Packet loss"</h2>
-                <ul class="legend" aria-hidden="true">{total_key}{threshold_key}<li>{chart.lost}" lost"</li></ul>
+                <ul class="legend" aria-hidden="true">
+                    {total_key}
+                    {threshold_key}
+                    <GapKey gaps=chart.gaps.clone()/>
+                    <li>{chart.lost}" lost"</li>
+                </ul>
             </header>
             <Plot labels=chart.labels times threshold=chart.threshold gaps=chart.gaps description=chart.description>
                 <path class="usual" d=chart.usual/>
@@ -54,6 +60,12 @@ pub(crate) fn LossCard(chart: LossChart, times: Vec<String>) -> AnyView {
         </section>
     }
     .into_any()
+}
+
+/// What the shaded stretches mean, where there are any.
+#[component]
+fn GapKey(gaps: String) -> impl IntoView {
+    (!gaps.is_empty()).then(|| view! { <li><span class="key gap"></span>"no data"</li> })
 }
 
 /// A plot with its axes: a grid line for each label, gaps behind the values, the threshold before them.

@@ -4,9 +4,9 @@ use leptos::prelude::*;
 
 use crate::model::Level;
 
-/// The icon of a level: a tick, a triangle, a cross, a question mark.
+/// The badge of a level: a tick, an exclamation mark, a cross, a question mark.
 #[component]
-pub(crate) fn LevelIcon(level: Level) -> impl IntoView {
+pub(crate) fn LevelBadge(level: Level) -> impl IntoView {
     let path = match level {
         Level::Good => "M5 12.5l4.5 4.5L19 7.5",
         Level::Warning => "M12 6.5v7M12 17.4v.1",
@@ -14,9 +14,11 @@ pub(crate) fn LevelIcon(level: Level) -> impl IntoView {
         Level::Unknown => "M9 9.2a3 3 0 1 1 4.3 2.7c-.9.5-1.3 1-1.3 2.1M12 17.4v.1",
     };
     view! {
-        <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
-            <path d=path/>
-        </svg>
+        <span class=format!("badge level-{}", level.class())>
+            <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+                <path d=path/>
+            </svg>
+        </span>
     }
 }
 

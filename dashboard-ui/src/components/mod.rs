@@ -10,6 +10,7 @@ mod tile;
 mod verdict;
 
 pub(crate) use chart::{LatencyCard, LossCard, StepsCard};
+pub(crate) use icon::LevelBadge;
 pub(crate) use layout::{Document, Layout};
 pub(crate) use table::WorstCard;
 pub(crate) use tile::TileCard;

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::icon::LevelIcon;
+use super::icon::LevelBadge;
 use crate::model::{Condition, Moment, Verdict};
 
 /// The whole in one sentence. Screen readers are told when it changes, and of nothing else.
@@ -11,7 +11,7 @@ pub(crate) fn VerdictCard(verdict: Verdict) -> AnyView {
     let class = format!("card verdict level-{}", verdict.level.class());
     view! {
         <section class=class aria-label="Verdict">
-            <span class="badge"><LevelIcon level=verdict.level/></span>
+            <LevelBadge level=verdict.level/>
             <div>
                 <p class="sentence" role="status" aria-live="polite">{verdict.sentence}</p>
                 <p class="detail">{verdict.detail}</p>

@@ -13,6 +13,9 @@ const TIME_STRETCHES: i64 = 4;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
+/// Values that reach this share of a threshold are near it.
+const NEAR: f64 = 0.6;
+
 /// The two charts and the table that says the same in numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Charts {
@@ -160,7 +163,7 @@ fn step_row(point: &Point) -> StepRow {
 /// values do would no longer be seen.
 fn scale(highest: Option<f64>, limit: f64) -> (Scale, Option<f64>) {
     let highest = highest.unwrap_or_default();
-    let is_near = highest >= limit / 2.0;
+    let is_near = highest >= limit * NEAR;
     let scale = Scale::from_zero_to(if is_near { highest.max(limit * 1.1) } else { highest });
     (scale, is_near.then(|| scale.y(limit)))
 }
@@ -237,7 +240,7 @@ mod tests {
         }
         assert_eq!(charts(&series).loss.threshold, None);
         assert_eq!(charts(&series).loss.labels[0], "1.00%");
-        series.points[7].measures.success_rate = Some(0.97);
+        series.points[7].measures.success_rate = Some(0.969);
         assert!(charts(&series).loss.threshold.is_some());
     }
 

@@ -2,6 +2,9 @@
 
 use leptos::prelude::*;
 
+use crate::components::LevelBadge;
+use crate::model::Level;
+
 /// A heading and a sentence, with the way back to the overview.
 #[component]
 pub(crate) fn Message(heading: &'static str, text: String) -> impl IntoView {
@@ -20,6 +23,7 @@ pub(crate) fn Message(heading: &'static str, text: String) -> impl IntoView {
 pub(crate) fn AwayMessage() -> impl IntoView {
     view! {
         <section class="card message is-away">
+            <LevelBadge level=Level::Bad/>
             <h1>"Analytics can’t be reached"</h1>
             <p role="status">
                 "The dashboard is running, but the service that measures the network does not answer. "
@@ -37,6 +41,7 @@ pub(crate) fn AwayMessage() -> impl IntoView {
 pub(crate) fn NoDataMessage() -> impl IntoView {
     view! {
         <section class="card message">
+            <LevelBadge level=Level::Unknown/>
             <h1>"No data yet"</h1>
             <p role="status">"Everything is running. The first antenna that reports brings this page to life."</p>
             <h2>"What will appear here"</h2>

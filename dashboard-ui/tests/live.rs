@@ -1,0 +1,135 @@
+//! Live pages over real connections: what they cost analytics, and what they do when it goes away.
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Analytics, Dashboard, NOW, browser, poll, within_deadline};
+use dashboard_ui::Settings;
+use dashboard_ui::mock::Mock;
+use dashboard_ui::source::Source;
+use futures::future::join_all;
+use reqwest::Url;
+use shared::UnixMillis;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+#[tokio::test]
+async fn a_stream_begins_with_the_release_and_a_fragment() {
+    let dashboard = Dashboard::start(Source::Mock(Mock)).await;
+    let (_, page) = dashboard.get("/").await;
+    let mut viewer = dashboard.view("/live").await;
+    let release = viewer.event().await.replace("event: release\ndata: ", "");
+    assert!(page.contains(&format!("data-release=\"{release}\"")));
+    let fragment = viewer.fragment().await;
+    assert!(fragment.starts_with("<div ") && fragment.contains("Mean latency") && !fragment.contains("<html"));
+    assert!(page.contains(&fragment), "the page and its first fragment are the same");
+}
+
+#[tokio::test]
+async fn many_viewers_cost_one_subscription_and_share_each_load() {
+    let analytics = Analytics::start().await;
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let mut viewers = vec![dashboard.view("/live").await];
+    poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
+    analytics.announce(111.1);
+    viewers[0].fragment_with("111.1").await;
+
+    viewers.extend(join_all((0..49).map(|_| dashboard.view("/live"))).await);
+    join_all(viewers[1..].iter_mut().map(|viewer| viewer.fragment_with("111.1"))).await;
+    let loads = analytics.loads();
+    analytics.announce(222.2);
+    join_all(viewers.iter_mut().map(|viewer| viewer.fragment_with("222.2"))).await;
+    // A change that is announced late finds its figures loaded already, and costs a load of its own.
+    assert!((1..=2).contains(&(analytics.loads() - loads)), "{} loads for fifty viewers", analytics.loads() - loads);
+    assert_eq!(analytics.subscriptions(), 1, "fifty viewers, one subscription");
+
+    let mut other = dashboard.view("/live?window=15m").await;
+    other.fragment_with("222.2").await;
+    assert_eq!(analytics.subscriptions(), 1);
+}
+
+#[tokio::test]
+async fn who_comes_later_sees_the_present_first() {
+    let analytics = Analytics::start().await;
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let mut first = dashboard.view("/live").await;
+    poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
+    analytics.announce(111.1);
+    first.fragment_with("111.1").await;
+    drop(first);
+    // Nobody watches while this changes; the room, if it still stands, has a fragment from before.
+    analytics.announce(222.2);
+    poll("the change", || async { dashboard.get("/").await.1.contains("222.2").then_some(()) }).await;
+    let fragment = dashboard.view("/live").await.fragment().await;
+    assert!(fragment.contains(">222.2<") && !fragment.contains(">111.1<"));
+}
+
+#[tokio::test]
+async fn a_stream_survives_the_death_of_analytics() {
+    let analytics = Analytics::start().await;
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let mut viewer = dashboard.view("/live").await;
+    poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
+    analytics.announce(111.1);
+    viewer.fragment_with("111.1").await;
+
+    analytics.kill();
+    let away = viewer.fragment_with("Analytics can’t be reached").await;
+    assert!(away.contains("111.1") && away.contains("was so at 14:47:05 UTC"), "the last figures stay, marked as such");
+
+    analytics.restart().await;
+    poll("the next subscription", || async { (analytics.subscriptions() == 2).then_some(()) }).await;
+    analytics.announce(222.2);
+    let back = viewer.fragment_with("222.2").await;
+    assert!(!back.contains("can’t be reached"));
+}
+
+#[tokio::test]
+async fn a_stream_that_began_without_analytics_finds_it() {
+    let analytics = Analytics::start().await;
+    analytics.kill();
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let mut viewer = dashboard.view("/live").await;
+    assert!(!viewer.fragment_with("Analytics can’t be reached").await.contains("Mean latency"));
+    analytics.restart().await;
+    viewer.fragment_with("Mean latency").await;
+}
+
+#[tokio::test]
+async fn figures_become_stale_while_one_looks_on() {
+    let analytics = Analytics::start().await;
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let mut viewer = dashboard.view("/live").await;
+    viewer.fragment_with("is-live").await;
+    dashboard.advance(250_000);
+    viewer.fragment_with("Stale: newest data is 4 min old").await;
+    analytics.set(|figures| figures.summary.as_of = Some(UnixMillis(NOW.0 + 250_000)));
+    analytics.announce(111.1);
+    assert!(viewer.fragment_with("111.1").await.contains("is-live"));
+}
+
+#[tokio::test]
+async fn open_streams_do_not_hold_up_the_shutdown() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let shutdown = CancellationToken::new();
+    let settings = Settings { mock: true, ..Settings::new(Url::parse("http://127.0.0.1:1").unwrap()) };
+    let server = tokio::spawn(dashboard_ui::serve(settings, listener, shutdown.clone()));
+    let mut stream = browser().get(format!("{url}/live")).send().await.unwrap();
+    stream.chunk().await.unwrap();
+    let asked = Instant::now();
+    shutdown.cancel();
+    within_deadline("the end", server).await.unwrap().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn queries_without_end_are_refused_at_some_point() {
+    let dashboard = Dashboard::start(Source::Mock(Mock)).await;
+    let viewers = join_all((0..64).map(|n| dashboard.request(&format!("/live?window={}s", 60 + n)).send())).await;
+    assert!(viewers.iter().all(|viewer| viewer.as_ref().unwrap().status().is_success()));
+    let refused = dashboard.request("/live?window=1d").send().await.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (503, "30"));
+}
