@@ -89,7 +89,10 @@ pub(crate) async fn publish<S: Sink>(queue: &Queue, mut delivery: Delivery<S>, s
         // Outages tell what they cost; this is about a sink that works, but not fast enough.
         let dropped = queue.dropped() - delivery.dropped_in_outages;
         if dropped > said && overflow.may_say(Instant::now()) {
-            warn!(readings = dropped - said, "readings dropped: the broker takes them slower than they are taken");
+            warn!(
+                readings = dropped - said,
+                "readings dropped: the broker takes them slower than the antennas give them"
+            );
             said = dropped;
         }
     }
@@ -254,7 +257,7 @@ impl<S: Sink> Delivery<S> {
         loop {
             let sent = tokio::select! {
                 biased;
-                () = &mut overdue => Err(SendError::Unreachable("no answer before the time to stop was over".to_owned())),
+                () = &mut overdue => return Err(Undelivered),
                 sent = self.sink.send(batch) => sent,
             };
             let now = Instant::now();
@@ -270,14 +273,8 @@ impl<S: Sink> Delivery<S> {
                 let (outage_ms, dropped) = (outage.millis(now), dropped() - outage.dropped_before);
                 self.screen.suspend(|| warn!(%error, outage_ms, dropped, "the broker takes no readings; trying again"));
             }
-            if stop.overdue.is_cancelled() {
-                return Err(Undelivered);
-            }
             let delay = outage.backoff.next().unwrap_or(BACKOFF_MAX);
-            tokio::select! {
-                () = &mut overdue => {}
-                () = wait(delay, stop) => {}
-            }
+            wait(delay, stop).await;
         }
     }
 

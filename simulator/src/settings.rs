@@ -81,7 +81,7 @@ pub struct ReplaySettings {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Pace the rows by their event time, X times as fast as it passed [default: as fast as the broker takes them]
-    #[arg(long, value_name = "X", value_parser = parse_speed)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = parse_speed)]
     pub speed: Option<f64>,
     /// Publish the first N rows only
     #[arg(long, value_name = "N")]

@@ -1,0 +1,108 @@
+//! The program as people and Kubernetes run it: exit codes, what it says, and how it stops.
+
+use std::io::Write as _;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use shared::testing::RedisServer;
+
+/// The program, with an environment of its own.
+fn simulator(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_simulator"));
+    command.env_clear().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(command: &mut Command) -> (Option<i32>, String) {
+    outcome(command.output().expect("the program runs"))
+}
+
+fn outcome(output: Output) -> (Option<i32>, String) {
+    assert!(output.stdout.is_empty(), "standard output is for nothing but help");
+    (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+}
+
+fn length(url: &str) -> u64 {
+    let client = redis::Client::open(url).expect("a good URL");
+    let mut connection = client.get_connection().expect("a running server");
+    redis::cmd("XLEN").arg("antenna_stream").query(&mut connection).expect("a length")
+}
+
+fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    for _poll in 0..6_000 {
+        if condition() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    panic!("not within 30 s: {what}");
+}
+
+fn terminate(child: &Child) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "SIGTERM does not reach the program");
+}
+
+#[test]
+fn a_bad_setting_is_named_in_one_line() {
+    for (arguments, variable, expected) in [
+        (&["--bogus"][..], ("X", ""), "simulator: unknown setting --bogus\n"),
+        (&[], ("SCENARIO", "calm"), "simulator: bad value \"calm\" for --scenario (SCENARIO): "),
+        (&[], ("INTERVAL", "0s"), "simulator: bad value \"0s\" for --interval (INTERVAL): "),
+        (&[], ("REDIS_URL", "http://x"), "simulator: bad value \"http://x\" for --redis-url (REDIS_URL): "),
+        (&["replay", "file", "--speed", "-1"], ("X", ""), "simulator: bad value \"-1\" for --speed"),
+    ] {
+        let (code, said) = run(simulator(arguments).env(variable.0, variable.1));
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.starts_with(expected) && said.lines().count() == 1, "{said}");
+    }
+}
+
+#[test]
+fn a_replay_tells_of_rows_that_it_could_not_publish() {
+    let server = RedisServer::start(&[]);
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let rows = "antenna_id,timestamp_ms,latency_ms,packets_sent,packets_delivered\na,1000,1,3,4\na,1000,1,3,3\n";
+    file.write_all(rows.as_bytes()).expect("room");
+    let path = file.path().to_str().expect("UTF-8");
+    let (code, said) = run(simulator(&["replay", path]).env("REDIS_URL", server.url()));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("line 2: packets_delivered 4 is above packets_sent 3"), "{said}");
+    assert!(said.contains("1 of 2 rows"), "{said}");
+    assert_eq!(length(&server.url()), 1);
+    let (code, said) = run(&mut simulator(&["replay", "/no/such/file.csv"]));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("/no/such/file.csv"), "{said}");
+}
+
+#[test]
+fn sigterm_publishes_what_was_taken_and_ends_well() {
+    let server = RedisServer::start(&[]);
+    let child = simulator(&["--antennas", "100", "--interval", "50ms"])
+        .env("REDIS_URL", server.url())
+        .spawn()
+        .expect("the program runs");
+    until("readings arrive", || length(&server.url()) > 500);
+    terminate(&child);
+    let (code, said) = outcome(child.wait_with_output().expect("the program ends"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("published={} dropped=0", length(&server.url()))), "{said}");
+}
+
+#[test]
+fn a_password_is_never_said_and_an_outage_is_said_once() {
+    let mut server = RedisServer::start(&["--requirepass", "hunter2"]);
+    let url = server.url().replace("redis://", "redis://:hunter2@");
+    let child = simulator(&["--antennas", "10", "--interval", "10ms"])
+        .env("REDIS_URL", &url)
+        .spawn()
+        .expect("the program runs");
+    until("readings arrive", || length(&url) > 100);
+    server.kill();
+    terminate(&child);
+    let (code, said) = outcome(child.wait_with_output().expect("the program ends"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    assert!(said.matches("the broker takes no readings").count() <= 1, "{said}");
+}
