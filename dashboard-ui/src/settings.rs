@@ -22,8 +22,7 @@ pub struct Settings {
     #[arg(long, env = "ALLOWED_HOSTS", default_value = "", value_name = "HOSTS", hide_default_value = true)]
     pub allowed_hosts: AllowedHosts,
     /// Serve built-in data instead of asking analytics
-    #[arg(long, env = "MOCK", default_value = "false", default_missing_value = "true", num_args = 0..=1,
-          require_equals = true, value_name = "BOOL", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    #[arg(long, env = "MOCK", value_parser = BoolishValueParser::new())]
     pub mock: bool,
 }
 
@@ -128,15 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn mock_is_a_flag_with_or_without_a_value() {
+    fn mock_is_a_flag() {
         assert!(parse(&["--mock"]).unwrap().mock);
-        assert!(parse(&["--mock=1"]).unwrap().mock);
-        assert!(!parse(&["--mock=off"]).unwrap().mock);
     }
 
     #[test]
     fn bad_values_are_refused() {
-        let bad = ["--bind=8000", "--analytics-url=analytics", "--analytics-url=https://a", "--mock=perhaps"];
+        let bad =
+            ["--bind=8000", "--analytics-url=analytics", "--analytics-url=https://a", "--analytics-url=http://a/?b"];
         for flag in bad.into_iter().chain(["--allowed-hosts=http://a", "--allowed-hosts=a:8000", "--unknown"]) {
             assert!(parse(&[flag]).is_err(), "{flag}");
         }

@@ -11,6 +11,7 @@ pub(crate) fn LatencyCard(chart: LatencyChart, times: Vec<String>) -> AnyView {
     let threshold_key = chart
         .threshold
         .map(|_| view! { <li><span class="key line-threshold"></span>{format!("threshold {DEGRADED_LATENCY_MS:.0} ms")}</li> });
+    let gap_key = (!chart.gaps.is_empty()).then(|| view! { <li><span class="key gap"></span>"no data"</li> });
     view! {
         <section class="card chart latency">
             <header>
@@ -19,7 +20,7 @@ pub(crate) fn LatencyCard(chart: LatencyChart, times: Vec<String>) -> AnyView {
                     <li><span class="key line-mean"></span>"mean"</li>
                     <li><span class="key line-p95"></span>"p95"</li>
                     {threshold_key}
-                    <GapKey gaps=chart.gaps.clone()/>
+                    {gap_key}
                 </ul>
             </header>
             <Plot labels=chart.labels times threshold=chart.threshold gaps=chart.gaps description=chart.description>
@@ -48,7 +49,6 @@ pub(crate) fn LossCard(chart: LossChart, times: Vec<String>) -> AnyView {
                 <ul class="legend" aria-hidden="true">
                     {total_key}
                     {threshold_key}
-                    <GapKey gaps=chart.gaps.clone()/>
                     <li>{chart.lost}" lost"</li>
                 </ul>
             </header>
@@ -60,12 +60,6 @@ pub(crate) fn LossCard(chart: LossChart, times: Vec<String>) -> AnyView {
         </section>
     }
     .into_any()
-}
-
-/// What the shaded stretches mean, where there are any.
-#[component]
-fn GapKey(gaps: String) -> impl IntoView {
-    (!gaps.is_empty()).then(|| view! { <li><span class="key gap"></span>"no data"</li> })
 }
 
 /// A plot with its axes: a grid line for each label, gaps behind the values, the threshold before them.

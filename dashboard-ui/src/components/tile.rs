@@ -6,15 +6,19 @@ use leptos::prelude::*;
 use crate::format;
 use crate::model::{Change, Judgement, Picture, Tile};
 
+/// Figures of more characters than this are set smaller.
+const LONG: usize = 10;
+
 /// One figure.
 #[component]
 pub(crate) fn TileCard(tile: Tile, range: String) -> AnyView {
     let unit = (!tile.unit.is_empty()).then(|| view! { <span class="unit">{tile.unit}</span> });
+    let is_long = tile.value.chars().count() > LONG;
     view! {
         <article class="card tile">
             <h2>{tile.label}</h2>
             <p class="figure">
-                <span class="value">{tile.value}</span>
+                <span class="value" class:long=is_long>{tile.value}</span>
                 {unit}
                 {tile.aside.map(|aside| view! { <span class="aside">{aside}</span> })}
             </p>
