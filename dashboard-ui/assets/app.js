@@ -45,15 +45,11 @@
       close();
       if (isPaused || document.hidden) return;
       stream = new EventSource(address);
-      stream.addEventListener("open", heard);
-      stream.addEventListener("ping", heard);
-      stream.addEventListener("release", (event) => {
-        heard();
-        // Another version of the dashboard answers: its fragments need its style sheet.
-        if (event.data !== root.dataset.release) location.reload();
-      });
+      stream.addEventListener("open", watch);
+      stream.addEventListener("ping", watch);
+      stream.addEventListener("release", (event) => adopt(event.data));
       stream.addEventListener("fragment", (event) => {
-        heard();
+        watch();
         failures = 0;
         morph(event.data);
         show("live");
@@ -62,10 +58,7 @@
       watch();
     }
 
-    function heard() {
-      watch();
-    }
-
+    // Each sign of life starts the time anew.
     function watch() {
       clearTimeout(watchdog);
       watchdog = setTimeout(lose, SILENCE_MS);
@@ -90,6 +83,19 @@
 
   function show(state) {
     root.dataset.stream = state;
+  }
+
+  // Another version of the dashboard answers: its fragments need its style sheet. Once for each version: while two of
+  // them take turns behind one address, a reload may not help.
+  function adopt(release) {
+    if (release === root.dataset.release) return;
+    try {
+      if (sessionStorage.getItem("release") === release) return;
+      sessionStorage.setItem("release", release);
+    } catch {
+      return;
+    }
+    location.reload();
   }
 
   function morph(html) {

@@ -35,12 +35,23 @@ type Entry = tokio::sync::Mutex<Option<(Loaded, UnixMillis)>>;
 /// What a load came to.
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
-    /// The newest figures that there are; when analytics is away, those from before.
+    /// The newest figures that there are: where the outcome is not [`Outcome::Answered`], those from before.
     pub(crate) figures: Option<Arc<Figures>>,
-    /// Whether analytics is away.
-    pub(crate) away: bool,
+    /// How analytics took it.
+    pub(crate) outcome: Outcome,
     /// The version that was current when the load began.
     pub(crate) version: u64,
+}
+
+/// How analytics took a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// With figures.
+    Answered,
+    /// It cannot answer for this range: the range is longer than what it keeps, most likely.
+    Refused,
+    /// Not at all, or with something that is no answer.
+    Away,
 }
 
 impl Cache {
@@ -59,23 +70,24 @@ impl Cache {
         {
             return loaded.clone();
         }
-        let before = slot.take().map(|(loaded, _)| loaded);
+        let before = slot.as_ref().map(|(loaded, _)| loaded.clone());
         let loaded = self.load_anew(query, version, before, now).await;
         *slot = Some((loaded.clone(), self.0.clock.now()));
         loaded
     }
 
     async fn load_anew(&self, query: Query, version: u64, before: Option<Loaded>, now: UnixMillis) -> Loaded {
-        let was_away = before.as_ref().is_some_and(|loaded| loaded.away);
-        match self.0.source.figures(query, now).await {
-            Ok(figures) => Loaded { figures: Some(Arc::new(figures)), away: false, version },
-            Err(error) => {
-                if !was_away {
-                    tracing::warn!(%error, window_s = query.window, by = query.by.as_str(), "no figures");
-                }
-                Loaded { figures: before.and_then(|loaded| loaded.figures), away: true, version }
-            }
+        let (before, outcome_before) = before.map_or((None, None), |loaded| (loaded.figures, Some(loaded.outcome)));
+        let error = match self.0.source.figures(query, now).await {
+            Ok(figures) => return Loaded { figures: Some(Arc::new(figures)), outcome: Outcome::Answered, version },
+            Err(error) => error,
+        };
+        let outcome = if error.is_refusal() { Outcome::Refused } else { Outcome::Away };
+        // Once, not with every try.
+        if outcome_before != Some(outcome) {
+            tracing::warn!(%error, window_s = query.window, by = query.by.as_str(), "no figures");
         }
+        Loaded { figures: before, outcome, version }
     }
 
     /// Says that everything loaded so far is out of date.

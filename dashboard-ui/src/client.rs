@@ -41,6 +41,14 @@ pub enum ClientError {
     Silent,
 }
 
+impl ClientError {
+    /// Whether analytics understood the request and will not answer it, as for a range that it does not keep.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Status(StatusCode::BAD_REQUEST))
+    }
+}
+
 impl Client {
     /// A client of the analytics at `base`.
     ///
@@ -69,7 +77,7 @@ impl Client {
             tokio::join!(self.summary(query, Some(summary.window.start)), self.series(query, summary.window.end));
         // Further back than analytics keeps panes: there is nothing to compare with, and the page says so.
         let previous = match previous {
-            Err(ClientError::Status(status)) if status.is_client_error() => None,
+            Err(error) if error.is_refusal() => None,
             previous => Some(previous?),
         };
         Ok(Figures { summary, previous, series: series?, worst })

@@ -20,6 +20,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::cache::Outcome;
 use crate::query::{Parameters, Query};
 use crate::state::State;
 use crate::{assets, pages};
@@ -66,10 +67,10 @@ async fn overview(extract::State(state): extract::State<State>, asked: Asked) ->
     };
     let loaded = state.cache.load(query).await;
     let page = Html(pages::page(&loaded, query, state.cache.is_mock(), state.clock.now()));
-    if loaded.away {
-        (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], page).into_response()
-    } else {
-        page.into_response()
+    match loaded.outcome {
+        Outcome::Answered => page.into_response(),
+        Outcome::Refused => (StatusCode::BAD_REQUEST, page).into_response(),
+        Outcome::Away => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], page).into_response(),
     }
 }
 

@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use reqwest::Url;
 use shared::settings::parse_bind;
+
+pub use reqwest::Url;
 
 /// The settings of the dashboard.
 #[derive(Debug, Clone, Args)]

@@ -65,6 +65,17 @@ async fn an_answer_that_makes_no_sense_is_no_answer() {
 }
 
 #[tokio::test]
+async fn a_range_that_analytics_refuses_is_the_askers_mistake() {
+    let refusing = axum::Router::new().fallback(async || StatusCode::BAD_REQUEST);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async { axum::serve(listener, refusing).await });
+    let (status, html) = Dashboard::start(source_at(address)).await.get("/?window=7d").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(html.contains("<h1>This range can’t be shown</h1>") && html.contains("href=\"/?window=15m\""));
+}
+
+#[tokio::test]
 async fn a_page_recovers_with_analytics() {
     let analytics = Analytics::start().await;
     let dashboard = Dashboard::start(analytics.source()).await;

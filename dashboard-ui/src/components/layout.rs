@@ -21,6 +21,7 @@ pub(crate) fn Layout(document: Document, children: Children) -> impl IntoView {
     let Document { title, query, is_mock } = document;
     let live = query.map(|query| query.href("/live"));
     let source = if is_mock { "Built-in demonstration data." } else { "Data from the analytics service." };
+    let pause = query.map(|_| view! { <button class="button needs-script" type="button" id="pause" aria-pressed="false">"Pause"</button> });
     view! {
         <!DOCTYPE html>
         <html lang="en" data-release=RELEASE.as_str()>
@@ -46,7 +47,7 @@ pub(crate) fn Layout(document: Document, children: Children) -> impl IntoView {
                         </a>
                         <div class="controls">
                             {query.map(|query| view! { <Ranges query/> })}
-                            <button class="button needs-script live-only" type="button" id="pause" aria-pressed="false">"Pause"</button>
+                            {pause}
                             <button class="button needs-script" type="button" id="theme">"Theme"</button>
                         </div>
                     </div>

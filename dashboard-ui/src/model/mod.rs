@@ -12,7 +12,7 @@ pub(crate) use tiles::{Change, Judgement, Picture, Tile};
 pub(crate) use verdict::{Level, Verdict};
 pub(crate) use worst::WorstRow;
 
-use crate::cache::Loaded;
+use crate::cache::{Loaded, Outcome};
 use crate::format;
 use crate::query::Query;
 use crate::source::Figures;
@@ -33,6 +33,8 @@ pub(crate) enum Screen {
     Overview(Box<Overview>),
     /// Analytics answers, and has not counted a reading yet.
     NoData,
+    /// Analytics answers, though not for this range.
+    Refused,
     /// Analytics does not answer, and never did as far as this process can tell.
     Away,
 }
@@ -84,20 +86,22 @@ impl Moment {
 
 /// What there is to show for what was loaded.
 pub(crate) fn screen(loaded: &Loaded, query: Query, now: UnixMillis) -> Screen {
-    let Some(figures) = &loaded.figures else { return Screen::Away };
-    match (figures.summary.as_of, loaded.away) {
-        (Some(as_of), away) => {
-            let condition = condition(as_of, away, now);
+    let is_away = loaded.outcome == Outcome::Away;
+    let counted = loaded.figures.as_ref().and_then(|figures| Some((figures, figures.summary.as_of?)));
+    match counted {
+        _ if loaded.outcome == Outcome::Refused => Screen::Refused,
+        Some((figures, as_of)) => {
+            let condition = condition(as_of, is_away, now);
             Screen::Overview(Box::new(overview(figures, as_of, condition, query, now)))
         }
-        (None, true) => Screen::Away,
-        (None, false) => Screen::NoData,
+        None if is_away => Screen::Away,
+        None => Screen::NoData,
     }
 }
 
-fn condition(as_of: UnixMillis, away: bool, now: UnixMillis) -> Condition {
+fn condition(as_of: UnixMillis, is_away: bool, now: UnixMillis) -> Condition {
     let age = now.0 - as_of.0;
-    match (away, age > STALE_AFTER_MS) {
+    match (is_away, age > STALE_AFTER_MS) {
         (true, _) => Condition::Away,
         (false, true) => Condition::Stale(age),
         (false, false) => Condition::Live,
@@ -130,8 +134,9 @@ pub(crate) mod tests {
         Mock.figures(Query::default(), NOW)
     }
 
-    pub(crate) fn loaded(figures: Option<Figures>, away: bool) -> Loaded {
-        Loaded { figures: figures.map(Arc::new), away, version: 0 }
+    pub(crate) fn loaded(figures: Option<Figures>, is_away: bool) -> Loaded {
+        let outcome = if is_away { Outcome::Away } else { Outcome::Answered };
+        Loaded { figures: figures.map(Arc::new), outcome, version: 0 }
     }
 
     fn shown(loaded: &Loaded, now: UnixMillis) -> Screen {

@@ -36,6 +36,17 @@ pub(crate) fn AwayMessage() -> impl IntoView {
     }
 }
 
+/// Analytics answers, though not for this range. The ranges to choose from are at the top of the page.
+#[component]
+pub(crate) fn RefusedMessage() -> impl IntoView {
+    view! {
+        <Message
+            heading="This range can’t be shown"
+            text="It is longer than what analytics keeps. Choose one of the ranges above.".to_owned()
+        />
+    }
+}
+
 /// Analytics answers, and has not counted a reading yet.
 #[component]
 pub(crate) fn NoDataMessage() -> impl IntoView {

@@ -8,18 +8,19 @@ mod overview;
 use leptos::prelude::*;
 use shared::UnixMillis;
 
-use crate::cache::Loaded;
+use crate::cache::{Loaded, Outcome};
 use crate::components::{Document, Layout};
 use crate::model::{self, Screen};
 use crate::query::Query;
 
-use message::{AwayMessage, Message, NoDataMessage};
+use message::{AwayMessage, Message, NoDataMessage, RefusedMessage};
 use overview::OverviewScreen;
 
 /// The page for what was loaded.
 pub(crate) fn page(loaded: &Loaded, query: Query, is_mock: bool, now: UnixMillis) -> String {
     // A page that is asked for anew says that analytics is away, and is no place for figures from before.
-    let screen = if loaded.away { Screen::Away } else { model::screen(loaded, query, now) };
+    let is_away = loaded.outcome == Outcome::Away;
+    let screen = if is_away { Screen::Away } else { model::screen(loaded, query, now) };
     let document = Document { title: title(&screen), query: Some(query), is_mock };
     render(|| view! { <Layout document><ScreenView screen query/></Layout> })
 }
@@ -52,6 +53,7 @@ fn ScreenView(screen: Screen, query: Query) -> impl IntoView {
     let view = match screen {
         Screen::Overview(overview) => view! { <OverviewScreen overview=*overview query/> }.into_any(),
         Screen::NoData => view! { <NoDataMessage/> }.into_any(),
+        Screen::Refused => view! { <RefusedMessage/> }.into_any(),
         Screen::Away => view! { <AwayMessage/> }.into_any(),
     };
     view! { <div class="screen" data-title=title>{view}</div> }
@@ -62,6 +64,7 @@ fn title(screen: &Screen) -> String {
     match screen {
         Screen::Overview(overview) => format!("{} · Vigía", overview.verdict.sentence),
         Screen::NoData => "No data yet · Vigía".to_owned(),
+        Screen::Refused => "This range can’t be shown · Vigía".to_owned(),
         Screen::Away => "Analytics can’t be reached · Vigía".to_owned(),
     }
 }
