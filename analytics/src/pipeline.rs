@@ -42,6 +42,9 @@ const RENEW_INTERVAL: Duration = Duration::from_secs(1);
 /// The last commit may take so long before the process ends without it.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Giving the lease up may take so long.
+const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A read waits so long for the first entry before it asks anew.
 const READ_WAIT: Duration = Duration::from_secs(1);
 
@@ -101,7 +104,10 @@ impl<L: Log> Pipeline<L> {
         loop {
             let Some(epoch) = self.take_over(&shutdown).await? else { return Ok(()) };
             match self.term(epoch, &shutdown).await? {
-                Ended::Shutdown => return Ok(()),
+                Ended::Shutdown => {
+                    self.give_up(epoch).await;
+                    return Ok(());
+                }
                 Ended::Again => self.published.set_phase(Phase::Standby),
             }
         }
@@ -138,6 +144,15 @@ impl<L: Log> Pipeline<L> {
             if timeout(pause, shutdown.cancelled()).await.is_ok() {
                 return Ok(None);
             }
+        }
+    }
+
+    /// Ends the lease, so that whoever waits need not wait for its time to run out.
+    async fn give_up(&self, epoch: Epoch) {
+        match timeout(GIVE_UP_TIMEOUT, self.log.release(epoch)).await {
+            Ok(Ok(())) => info!(epoch, "gave the stream up"),
+            Ok(Err(error)) => warn!("the lease runs out by itself: {error}"),
+            Err(_) => warn!("the lease runs out by itself: the broker does not answer"),
         }
     }
 
@@ -373,18 +388,17 @@ impl<L: Log> Commits<'_, L> {
         }
     }
 
-    /// Commits everything merged, gives the lease up, and does not take long.
+    /// Commits everything merged, and does not take long.
     async fn last(&mut self, work: &mpsc::Sender<Work>) {
         let last = async {
             self.step_in_flight().await?;
             if self.prepare(work).await.is_err() {
                 return Ok(());
             }
-            self.step().await?;
-            self.pipeline.log.release(self.epoch).await
+            self.step().await
         };
         match timeout(LAST_COMMIT_TIMEOUT, last).await {
-            Ok(Ok(())) => info!("committed and gave the stream up"),
+            Ok(Ok(())) => info!("committed for the last time"),
             Ok(Err(error)) => error!("the last commit failed, its entries will be read again: {error}"),
             Err(_) => error!("the last commit took too long, its entries will be read again"),
         }

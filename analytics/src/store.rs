@@ -17,8 +17,9 @@ use crate::decode::{Batch, Slot};
 /// Panes in a tile.
 const TILE_PANES: i64 = 12;
 
-/// Tiles built with one roll-up.
-const TILES_AT_ONCE: usize = 16;
+/// Tiles are built with one roll-up for about so many rows: of a day's panes a single table would be as large as all of
+/// them, and a roll-up for each tile would cost more than its rows.
+const TILE_ROWS_AT_ONCE: usize = 500_000;
 
 /// A pane closes when the watermark is this far past its end. Readings of antennas whose clocks and ways differ by less
 /// do not revise it.
@@ -241,18 +242,23 @@ impl Store {
                 missing.entry(tile_start).or_default().push(pane);
             }
         }
-        let missing: Vec<(i64, Vec<&Pane>)> = missing.into_iter().collect();
         let mut built = Vec::with_capacity(missing.len());
-        // A few at a time: of a day's panes a single table would be as large as all of them.
-        for some in missing.chunks(TILES_AT_ONCE) {
-            let panes: Vec<&Partials> = some.iter().flat_map(|(_, panes)| panes).map(|pane| &pane.antennas).collect();
-            let whole = Partials::concat(panes)?.roll_up(Keys { pane: Some(tile), antenna: true })?;
-            let revised: BTreeSet<i64> = some
-                .iter()
-                .filter(|(_, panes)| panes.iter().any(|pane| pane.revised))
-                .map(|(start, _)| *start)
-                .collect();
-            built.extend(Pane::split(&whole, |start| revised.contains(&start))?);
+        let mut some: Vec<&Pane> = Vec::new();
+        let mut revised = BTreeSet::new();
+        let mut rows = 0;
+        let mut missing = missing.into_iter().peekable();
+        while let Some((start, panes)) = missing.next() {
+            rows += panes.iter().map(|pane| pane.antennas.cells.height()).sum::<usize>();
+            if panes.iter().any(|pane| pane.revised) {
+                revised.insert(start);
+            }
+            some.extend(panes);
+            if rows >= TILE_ROWS_AT_ONCE || missing.peek().is_none() {
+                let whole = Partials::concat(some.drain(..).map(|pane| &pane.antennas).collect::<Vec<_>>())?;
+                let whole = whole.roll_up(Keys { pane: Some(tile), antenna: true })?;
+                built.extend(Pane::split(&whole, |start| revised.contains(&start))?);
+                rows = 0;
+            }
         }
         self.tiles.extend(built.into_iter().map(|(start, pane)| (start, Arc::new(pane))));
         Ok(())

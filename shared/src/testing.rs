@@ -112,8 +112,7 @@ impl RedisServer {
     }
 
     fn signal(&self, name: &str) {
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "SIG{name} does not reach redis-server");
+        signal(&self.child, name);
     }
 }
 
@@ -121,6 +120,15 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Sends a signal, by name without `SIG`, to a child process.
+///
+/// # Panics
+/// Where it has ended already.
+pub fn signal(child: &Child, name: &str) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "SIG{name} does not reach the process");
 }
 
 fn free_port() -> u16 {

@@ -1,0 +1,110 @@
+//! The law of the algebra: any split of the readings, in any order, merged in any tree, gives the same tables.
+
+use analytics::aggregate::{Grid, Keys, Partials, Readings, snap};
+use proptest::prelude::*;
+
+const BY_PANE_AND_ANTENNA: Keys = Keys { pane: Some(Grid::of_width(1)), antenna: true };
+
+type Row = (i64, u32, u32, u32, Option<f64>);
+
+fn rows(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
+    let latency = prop_oneof![Just(None), Just(Some(0.0)), (1e-6..20_000.0_f64).prop_map(Some)];
+    let row = (0..4_i64, 0..5_u32, 0..2_000_u32, 0..=100_u32, latency).prop_map(
+        |(pane, antenna, packets, percent, latency)| (pane * 5_000, antenna, packets, packets * percent / 100, latency),
+    );
+    prop::collection::vec(row, count)
+}
+
+fn partials(rows: &[Row]) -> Partials {
+    let mut readings = Readings::default();
+    for &(pane, antenna, packets, lost, latency) in rows {
+        readings.pane.push(pane);
+        readings.antenna.push(antenna);
+        readings.packets.push(packets.into());
+        readings.lost.push(lost.into());
+        readings.latency_ms.push(latency);
+    }
+    Partials::from_readings(&readings).expect("columns of one length")
+}
+
+fn roll_up(partials: &Partials, keys: Keys) -> Partials {
+    partials.roll_up(keys).expect("tables with their columns")
+}
+
+fn assert_same(left: &Partials, right: &Partials) -> Result<(), TestCaseError> {
+    prop_assert!(left.cells.equals_missing(&right.cells), "{:?}\n{:?}", left.cells, right.cells);
+    prop_assert!(left.sketch.equals_missing(&right.sketch), "{:?}\n{:?}", left.sketch, right.sketch);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_split_in_any_order_merged_in_any_tree_is_the_same(
+        (rows, shuffled) in rows(0..120).prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        tree in prop::collection::vec(any::<prop::sample::Index>(), 8),
+    ) {
+        let at_once = roll_up(&partials(&rows), BY_PANE_AND_ANTENNA);
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(shuffled.len() + 1)).collect();
+        cuts.extend([0, shuffled.len()]);
+        cuts.sort_unstable();
+        let mut parts: Vec<Partials> = cuts
+            .windows(2)
+            .map(|cut| roll_up(&partials(&shuffled[cut[0]..cut[1]]), BY_PANE_AND_ANTENNA))
+            .collect();
+        for pick in tree {
+            if parts.len() > 1 {
+                let one = parts.swap_remove(pick.index(parts.len()));
+                let other = parts.swap_remove(pick.index(parts.len()));
+                parts.push(roll_up(&Partials::concat([&one, &other]).expect("like tables"), BY_PANE_AND_ANTENNA));
+            }
+        }
+        let merged = roll_up(&Partials::concat(&parts).expect("like tables"), BY_PANE_AND_ANTENNA);
+        assert_same(&merged, &at_once)?;
+    }
+
+    #[test]
+    fn a_roll_up_of_a_roll_up_is_the_coarser_roll_up(rows in rows(0..80), width in 1..4_i64) {
+        let coarse = Keys { pane: Some(Grid::of_width(width * 5_000)), antenna: true };
+        let all = Keys { pane: None, antenna: false };
+        let fine = roll_up(&partials(&rows), BY_PANE_AND_ANTENNA);
+        assert_same(&roll_up(&fine, coarse), &roll_up(&partials(&rows), coarse))?;
+        assert_same(&roll_up(&roll_up(&fine, coarse), all), &roll_up(&partials(&rows), all))?;
+    }
+
+    #[test]
+    fn panes_taken_apart_and_put_together_are_the_same(rows in rows(0..80)) {
+        let whole = roll_up(&partials(&rows), BY_PANE_AND_ANTENNA);
+        let panes: Vec<Partials> =
+            whole.split_by_pane().expect("tables with their columns").into_iter().map(|(_, pane)| pane).collect();
+        assert_same(&Partials::concat(&panes).expect("like tables"), &whole)?;
+        for antenna in 0..5 {
+            for pane in &panes {
+                let of_antenna = pane.of_antenna(antenna).expect("tables with their columns");
+                let slots = of_antenna.cells.column("antenna").expect("a column").u32().expect("slots").clone();
+                prop_assert!(slots.into_no_null_iter().all(|slot| slot == antenna));
+                prop_assert_eq!(
+                    slots.len(),
+                    usize::from(rows.iter().any(|row| row.1 == antenna && pane_of(pane) == Some(row.0)))
+                );
+            }
+        }
+    }
+
+    /// Sums of snapped latencies are exact, so they do not depend on the order.
+    #[test]
+    fn snapped_latencies_add_without_rounding(latencies in prop::collection::vec(0.0..10_000.0_f64, 0..200)) {
+        let forward: f64 = latencies.iter().copied().map(snap).sum();
+        let backward: f64 = latencies.iter().rev().copied().map(snap).sum();
+        prop_assert_eq!(forward.to_bits(), backward.to_bits());
+        for latency in latencies {
+            prop_assert!((snap(latency) - latency).abs() <= 5e-10);
+        }
+    }
+}
+
+fn pane_of(partials: &Partials) -> Option<i64> {
+    partials.cells.column("pane").expect("a column").i64().expect("starts").get(0)
+}

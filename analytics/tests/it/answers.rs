@@ -1,0 +1,275 @@
+//! Every route of the contract: its shape, its parameters, its errors.
+
+use std::time::Duration;
+
+use analytics::log::MemoryLog;
+use analytics::settings::{PipelineSettings, Thresholds};
+use futures::StreamExt as _;
+use serde_json::Value;
+use shared::UnixMillis;
+use shared::api::{AntennaPage, ErrorBody, OriginalMetrics, Pipeline, Series, ServiceStats, Status, Summary, path};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{DEADLINE, reading};
+
+/// Analytics on a log in memory, answering on a port of its own.
+struct Answering {
+    log: MemoryLog,
+    base: String,
+    shutdown: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Answering {
+    async fn start() -> Self {
+        let log = MemoryLog::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("its address"));
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn({
+            let (log, shutdown) = (log.clone(), shutdown.clone());
+            async move {
+                let settings = PipelineSettings { commit_interval: Duration::from_millis(20), ..Default::default() };
+                analytics::run_on(log, "memory", &settings, Thresholds::default(), listener, shutdown).await
+            }
+        });
+        Self { log, base, shutdown, task }
+    }
+
+    /// Publishes readings of an antenna, and waits until they are counted.
+    async fn publish(&self, antenna: &str, readings: &[(u32, u32, Option<f64>)]) {
+        let now = UnixMillis::now();
+        let before = self.json::<Pipeline>(path::PIPELINE).await.batches.count;
+        for &(packets, loss, latency_ms) in readings {
+            self.log.add(now, &shared::codec::encode(&reading(antenna, now.0, packets, loss, latency_ms)));
+        }
+        self.until(path::PIPELINE, |pipeline: &Pipeline| {
+            pipeline.batches.count > before && pipeline.totals.lag == Some(0)
+        })
+        .await;
+    }
+
+    async fn ask(&self, path: &str, accept: &str) -> (u16, String, String) {
+        let request = reqwest::Client::new().get(format!("{}{path}", self.base)).header("accept", accept);
+        let answer = request.send().await.expect("an answer");
+        let kind = answer.headers().get("content-type").map(|kind| kind.to_str().expect("text").to_owned());
+        (answer.status().as_u16(), kind.unwrap_or_default(), answer.text().await.expect("a body"))
+    }
+
+    async fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {
+        let (status, kind, body) = self.ask(path, "*/*").await;
+        assert_eq!((status, kind.as_str()), (200, "application/json"), "{path}: {body}");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+    }
+
+    async fn until<T: serde::de::DeserializeOwned>(&self, path: &str, wanted: impl Fn(&T) -> bool) -> T {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            let answer = self.json(path).await;
+            if wanted(&answer) {
+                return answer;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{path} does not become as wanted");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.expect("no panic").expect("a good end");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_first_reading_everything_is_unknown() {
+    let analytics = Answering::start().await;
+    let metrics: Value = analytics.json(path::METRICS).await;
+    assert_eq!(metrics, serde_json::json!({"last_update": null, "service_stats": {}}));
+    let summary: Summary = analytics.json(path::SUMMARY).await;
+    assert_eq!((summary.as_of, summary.measures), (None, Default::default()));
+    assert_eq!(analytics.json::<AntennaPage>(path::ANTENNAS).await.total, 0);
+    assert_eq!(analytics.json::<AntennaPage>(path::WORST).await.total, 0);
+    let series: Series = analytics.json(path::SERIES).await;
+    assert_eq!(series.points.len(), 60);
+    assert!(series.points.iter().all(|point| point.measures == Default::default()));
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_original_metrics_have_the_original_keys() {
+    let analytics = Answering::start().await;
+    analytics.publish("antenna", &[(100, 10, Some(20.0)), (100, 0, Some(40.0)), (0, 0, None)]).await;
+    let metrics: OriginalMetrics = analytics.json(path::METRICS).await;
+    let ServiceStats::Some(figures) = metrics.service_stats else { panic!("figures are expected") };
+    assert!(metrics.last_update.is_some_and(|seconds| (UnixMillis::now().seconds() - seconds).abs() < 60.0));
+    assert_eq!((figures.total_packets, figures.total_loss, figures.delivered_packets), (200, 10, 190));
+    assert_eq!((figures.avg_latency, figures.active_antennas), (Some(30.0), 1));
+    assert_eq!(figures.success_rate, Some(0.95));
+    assert!(figures.loss_rate.is_some_and(|rate| (rate - 0.05).abs() < 1e-12));
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_antenna_has_its_status_and_hostile_ids_find_their_row() {
+    let analytics = Answering::start().await;
+    let ids = ["fine", "lossy", "slow", "dead", "a/b?c=<d>&\"'%2F", "\u{202e}ltr"];
+    analytics.publish(ids[0], &[(100, 0, Some(10.0))]).await;
+    analytics.publish(ids[1], &[(100, 6, Some(10.0))]).await;
+    analytics.publish(ids[2], &[(100, 0, Some(251.0))]).await;
+    analytics.publish(ids[3], &[(100, 100, None)]).await;
+    analytics.publish(ids[4], &[(1, 0, None)]).await;
+    analytics.publish(ids[5], &[(1, 0, None)]).await;
+    let expected =
+        [Status::Healthy, Status::Degraded, Status::Degraded, Status::Down, Status::Healthy, Status::Healthy];
+    for (id, status) in ids.into_iter().zip(expected) {
+        let encoded: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let row: shared::api::AntennaRow = analytics.json(&format!("/api/v1/antennas/{encoded}")).await;
+        assert_eq!((row.antenna_id.as_str(), row.status), (id, status));
+        let series: Series = analytics.json(&format!("{}?antenna={encoded}&step=5m", path::SERIES)).await;
+        assert_eq!(series.points.iter().map(|point| point.measures.readings).sum::<u64>(), 1);
+    }
+    let summary: Summary = analytics.json(path::SUMMARY).await;
+    let counts = summary.antennas;
+    assert_eq!((counts.active, counts.healthy, counts.degraded, counts.down, counts.silent), (6, 3, 2, 1, 0));
+    let page: AntennaPage =
+        analytics.json(&format!("{}?sort=packets_lost&order=desc&limit=2&offset=1", path::ANTENNAS)).await;
+    assert_eq!((page.total, page.antennas[0].antenna_id.as_str()), (6, "lossy"));
+    let found: AntennaPage = analytics.json(&format!("{}?q=SLO", path::ANTENNAS)).await;
+    assert_eq!((found.total, found.antennas[0].antenna_id.as_str()), (1, "slow"));
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_and_series_answer_csv() {
+    let analytics = Answering::start().await;
+    analytics.publish("with,comma", &[(100, 100, None)]).await;
+    for (path, accept) in [(format!("{}?format=csv", path::ANTENNAS), "*/*"), (path::ANTENNAS.to_owned(), "text/csv")] {
+        let (status, kind, body) = analytics.ask(&path, accept).await;
+        assert_eq!((status, kind.as_str()), (200, "text/csv; charset=utf-8"));
+        let rows: Vec<csv::StringRecord> =
+            csv::Reader::from_reader(body.as_bytes()).records().collect::<Result<_, _>>().expect("CSV");
+        assert_eq!((rows.len(), &rows[0][0], &rows[0][1], &rows[0][7]), (1, "with,comma", "down", ""));
+    }
+    let (status, _, body) = analytics.ask(&format!("{}?format=csv&window=1m&step=10s", path::SERIES), "*/*").await;
+    assert_eq!((status, body.lines().count()), (200, 7));
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_parameters_are_400_and_named() {
+    let analytics = Answering::start().await;
+    for (path, named) in [
+        ("/api/v1/summary?window=soon", "window"),
+        ("/api/v1/summary?window=0s", "window"),
+        ("/api/v1/summary?window=2h", "window"),
+        ("/api/v1/summary?end=yesterday", "end"),
+        ("/api/v1/summary?end=-5", "end"),
+        ("/api/v1/summary?windwo=5m", "windwo"),
+        ("/api/v1/antennas?sort=beauty", "sort"),
+        ("/api/v1/antennas?order=up", "order"),
+        ("/api/v1/antennas?limit=0", "limit"),
+        ("/api/v1/antennas?limit=10001", "limit"),
+        ("/api/v1/antennas?offset=-1", "offset"),
+        ("/api/v1/antennas?format=xml", "format"),
+        ("/api/v1/worst?by=name", "by"),
+        ("/api/v1/worst?limit=many", "limit"),
+        ("/api/v1/series?step=0", "step"),
+    ] {
+        let (status, kind, body) = analytics.ask(path, "*/*").await;
+        assert_eq!((status, kind.as_str()), (400, "application/json"), "{path}: {body}");
+        let error = serde_json::from_str::<ErrorBody>(&body).expect("the error's body").error;
+        assert_eq!(error.code, "bad_parameter");
+        assert!(error.message.contains(named), "{path}: {}", error.message);
+    }
+    for path in ["/api/v1/antennas/nobody", "/api/v1/series?antenna=nobody", "/api/v2/summary"] {
+        let (status, _, body) = analytics.ask(path, "*/*").await;
+        assert_eq!(status, 404, "{body}");
+        assert_eq!(serde_json::from_str::<ErrorBody>(&body).expect("the error's body").error.code, "not_found");
+    }
+    let posted = reqwest::Client::new().post(format!("{}{}", analytics.base, path::SUMMARY)).send().await;
+    assert_eq!(posted.expect("an answer").status(), 405);
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_to_write_an_end_is_understood() {
+    let analytics = Answering::start().await;
+    analytics.publish("antenna", &[(1, 0, None)]).await;
+    for (end, expected) in [
+        ("1763900001", "2025-11-23T12:13:25.000Z"),
+        ("1763900000.25", "2025-11-23T12:13:25.000Z"),
+        ("1763900005", "2025-11-23T12:13:25.000Z"),
+        ("2025-11-23T12:13:25Z", "2025-11-23T12:13:25.000Z"),
+        ("2025-11-23T13:13:25%2B01:00", "2025-11-23T12:13:25.000Z"),
+    ] {
+        let summary: Summary = analytics.json(&format!("{}?window=5m&end={end}", path::SUMMARY)).await;
+        assert_eq!(summary.window.end.to_string(), expected, "{end}");
+        assert_eq!((summary.window.seconds, summary.measures.readings), (300, 0));
+    }
+    for end in ["latest", "now"] {
+        let summary: Summary = analytics.json(&format!("{}?window=5m&end={end}", path::SUMMARY)).await;
+        assert_eq!(summary.measures.readings, 1, "{end}");
+    }
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_tell_of_changes_and_end_with_the_process() {
+    let analytics = Answering::start().await;
+    analytics.publish("antenna", &[(1, 0, None)]).await;
+    let answer = reqwest::get(format!("{}{}", analytics.base, path::EVENTS)).await.expect("a stream");
+    let mut chunks = answer.bytes_stream();
+    let mut text = String::new();
+    let mut published = false;
+    loop {
+        let chunk = tokio::time::timeout(DEADLINE, chunks.next()).await.expect("an event in time");
+        text.push_str(std::str::from_utf8(&chunk.expect("more").expect("bytes")).expect("text"));
+        let summaries: Vec<Summary> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: "))
+            .filter_map(|data| serde_json::from_str(data).ok())
+            .collect();
+        if summaries.last().is_some_and(|summary| summary.measures.readings == 2) {
+            assert!(text.starts_with("event: snapshot\n"), "{text}");
+            break;
+        }
+        if !published {
+            published = true;
+            analytics.publish("antenna", &[(1, 0, None)]).await;
+        }
+    }
+    analytics.stop().await;
+    let rest =
+        tokio::time::timeout(DEADLINE, async { while chunks.next().await.is_some_and(|chunk| chunk.is_ok()) {} });
+    rest.await.expect("the stream ends with the process");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_names_every_route() {
+    let analytics = Answering::start().await;
+    let document: Value = analytics.json(path::OPENAPI).await;
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+    let described = document["paths"].as_object().expect("paths");
+    let routes = [
+        path::METRICS,
+        path::SUMMARY,
+        path::ANTENNAS,
+        path::ANTENNA,
+        path::WORST,
+        path::SERIES,
+        path::PIPELINE,
+        path::EVENTS,
+        path::LIVEZ,
+        path::READYZ,
+        path::HEALTHZ,
+        path::OPENAPI,
+    ];
+    let mut described: Vec<&str> = described.keys().map(String::as_str).collect();
+    let mut expected = routes.to_vec();
+    described.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(described, expected);
+    analytics.stop().await;
+}

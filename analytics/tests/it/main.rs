@@ -1,0 +1,12 @@
+//! Analytics from the outside: the laws of its parts, faults at any point, and real programs on a real Redis.
+//!
+//! One test program for all, because each would link Polars again.
+
+mod algebra;
+mod answers;
+mod faults;
+mod programs;
+mod recorded;
+mod replies;
+mod support;
+mod windows;

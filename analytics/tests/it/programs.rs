@@ -1,0 +1,234 @@
+//! The program `analytics` on a real Redis: a million entries, faults of the broker, two owners, signals, settings.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use shared::testing::RedisServer;
+use shared::{Rejection, UnixMillis};
+
+use crate::support::{Analytics, fill};
+
+type Pairs = Vec<(&'static str, String)>;
+
+fn valid(number: u64) -> Pairs {
+    vec![
+        ("antenna_id", format!("antenna-{}", number % 1_000)),
+        ("timestamp", (UnixMillis::now().0 / 1000).to_string()),
+        ("packets", "100".to_owned()),
+        ("loss", (number % 3).to_string()),
+        ("latency", format!("{}.5", 10 + number % 90)),
+    ]
+}
+
+/// One entry for each way to be no reading, with its reason.
+fn bad() -> Vec<(Rejection, Pairs)> {
+    let with = |name: &'static str, value: &str| {
+        let mut pairs = valid(1);
+        match pairs.iter_mut().find(|(known, _)| *known == name) {
+            Some(pair) => pair.1 = value.to_owned(),
+            None => pairs.push((name, value.to_owned())),
+        }
+        pairs
+    };
+    let without = |name: &str| valid(1).into_iter().filter(|(known, _)| *known != name).collect::<Pairs>();
+    let mut bad = vec![(Rejection::LossExceedsPackets, with("loss", "101"))];
+    bad.extend(["antenna_id", "timestamp", "packets", "loss"].map(|name| (Rejection::MissingField, without(name))));
+    bad.extend(["", "a\u{7}b", &"x".repeat(254)].map(|id| (Rejection::BadAntennaId, with("antenna_id", id))));
+    let timestamps = ["-1", "soon", "1e9", "253402300800", "", "1."];
+    bad.extend(timestamps.map(|timestamp| (Rejection::BadTimestamp, with("timestamp", timestamp))));
+    bad.extend(["-1", "4294967296", "1.5", ""].map(|packets| (Rejection::BadPackets, with("packets", packets))));
+    bad.extend(["-1", "x"].map(|loss| (Rejection::BadLoss, with("loss", loss))));
+    bad.extend(["-1", "inf", "nan", "x"].map(|latency| (Rejection::BadLatency, with("latency", latency))));
+    bad.extend(["-1", "18446744073709551616", ""].map(|seq| (Rejection::BadSeq, with("seq", seq))));
+    let tomorrow = (UnixMillis::now().0 / 1000 + 86_400).to_string();
+    bad.push((Rejection::Future, with("timestamp", &tomorrow)));
+    bad
+}
+
+fn redis(server: &RedisServer) -> redis::Connection {
+    redis::Client::open(server.url()).and_then(|client| client.get_connection()).expect("a connection")
+}
+
+fn log_of(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("log")).expect("the log")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_million_entries_and_every_kind_of_bad_one_drain_in_balance() {
+    const VALID: u64 = 1_000_000;
+    let server = RedisServer::start(&[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let bad = bad();
+    let every = VALID / bad.len() as u64;
+    let entries = (0..VALID).flat_map(|number| {
+        // The bad ones lie among the valid ones, not behind them.
+        let index = usize::try_from(number / every).expect("an index");
+        let bad = if number % every == 0 { bad.get(index).map(|(_, pairs)| pairs.clone()) } else { None };
+        std::iter::once(valid(number)).chain(bad)
+    });
+    fill(server.port(), "antenna_stream", entries);
+    let mut analytics = Analytics::start(&server.url(), &[], &folder.path().join("log"));
+    let totals = analytics.settle(VALID + bad.len() as u64).await;
+    assert_eq!(totals["counted"], VALID, "{totals}");
+    for reason in Rejection::ALL {
+        let expected = bad.iter().filter(|(why, _)| *why == reason).count();
+        assert_eq!(totals["rejected"][reason.as_str()], expected, "{reason}: {totals}");
+    }
+    let mut letters: redis::streams::StreamRangeReply = redis::cmd("XRANGE")
+        .arg("{antenna_stream}:rejected")
+        .arg("-")
+        .arg("+")
+        .query(&mut redis(&server))
+        .expect("entries");
+    assert_eq!(letters.ids.len(), bad.len());
+    for ((reason, pairs), letter) in bad.iter().zip(&mut letters.ids) {
+        assert_eq!(letter.get::<String>("reason").as_deref(), Some(reason.as_str()), "{pairs:?}");
+        assert!(letter.get::<String>("source_id").is_some_and(|id| id.contains('-')));
+        for (name, value) in pairs {
+            assert_eq!(letter.get::<String>(name).as_ref(), Some(value), "{reason}");
+        }
+    }
+    // The group shows the lag to others, and what was read is trimmed but for what is to be kept.
+    let groups: Vec<std::collections::HashMap<String, redis::Value>> =
+        redis::cmd("XINFO").arg("GROUPS").arg("antenna_stream").query(&mut redis(&server)).expect("groups");
+    assert_eq!(groups[0]["lag"], redis::Value::Int(0), "{groups:?}");
+    let length: u64 = redis::cmd("XLEN").arg("antenna_stream").query(&mut redis(&server)).expect("a length");
+    assert!((10_000..=10_000 + 2 * 65_536).contains(&length), "{length} entries are kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_dies_takes_nothing_along() {
+    let mut server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(server.port(), "antenna_stream", (0..500).map(valid));
+    let mut analytics = Analytics::start(&server.url(), &[], &folder.path().join("log"));
+    let before = analytics.settle(500).await;
+    server.kill();
+    let summary = loop {
+        // The last snapshot is served, but not as ready.
+        let summary = analytics.get("/api/v1/summary").await.expect("a summary");
+        assert_eq!(analytics.ask("/livez", "*/*").await.map(|(status, _)| status), Some(200));
+        if analytics.ask("/readyz", "*/*").await.map(|(status, _)| status) == Some(503) {
+            break summary;
+        }
+    };
+    assert_eq!(summary["readings"], 500);
+    server.restart();
+    analytics.wait("/readyz", |health| health["ok"] == true).await;
+    fill(server.port(), "antenna_stream", (0..500).map(valid));
+    let after = analytics.settle(1_000).await;
+    assert_eq!(after["counted"].as_u64(), before["counted"].as_u64().map(|count| count + 500));
+    let (code, took) = analytics.terminate();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_replica_takes_over_where_the_first_was_killed() {
+    let server = RedisServer::start(&[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut first = Analytics::start(&server.url(), &[], &folder.path().join("first"));
+    first.wait("/readyz", |health| health["ok"] == true).await;
+    let mut second = Analytics::start(&server.url(), &[], &folder.path().join("second"));
+    second.wait("/livez", |health| health["phase"] == "standby").await;
+    fill(server.port(), "antenna_stream", (0..300).map(valid));
+    first.settle(300).await;
+    first.kill();
+    fill(server.port(), "antenna_stream", (0..300).map(valid));
+    let totals = second.settle(600).await;
+    assert_eq!(totals["counted"], 600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_refuses_is_told_in_one_line_and_heals() {
+    let server = RedisServer::start(&[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    redis::cmd("SET").arg("antenna_stream").arg("not a stream").exec(&mut redis(&server)).expect("a string");
+    let mut analytics = Analytics::start(&server.url(), &[], &folder.path().join("log"));
+    analytics.wait("/livez", |health| health["phase"] == "broker_away").await;
+    redis::cmd("DEL").arg("antenna_stream").exec(&mut redis(&server)).expect("it is gone");
+    analytics.wait("/readyz", |health| health["ok"] == true).await;
+    fill(server.port(), "antenna_stream", (0..10).map(valid));
+    assert_eq!(analytics.settle(10).await["counted"], 10);
+    // A user that may not write, as an ACL mistake would have it.
+    redis::cmd("ACL").arg("SETUSER").arg("default").arg("-hset").exec(&mut redis(&server)).expect("an ACL");
+    fill(server.port(), "antenna_stream", (0..10).map(valid));
+    analytics.wait("/livez", |health| health["phase"] == "broker_away").await;
+    redis::cmd("ACL").arg("SETUSER").arg("default").arg("+hset").exec(&mut redis(&server)).expect("an ACL");
+    assert_eq!(analytics.settle(20).await["counted"], 20);
+    let log = log_of(folder.path());
+    assert_eq!(log.lines().filter(|line| line.contains("WRONGTYPE")).count(), 1, "{log}");
+    assert_eq!(log.lines().filter(|line| line.contains("committing: the broker refuses")).count(), 1, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_asks_for_a_password_gets_it_or_is_told() {
+    let server = RedisServer::start(&["--requirepass", "secret"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut refused = Analytics::start(&server.url(), &[], &folder.path().join("log"));
+    refused.wait("/livez", |health| health["phase"] == "broker_away").await;
+    assert_eq!(log_of(folder.path()).lines().filter(|line| line.contains("NOAUTH")).count(), 1);
+    let url = format!("redis://:secret@127.0.0.1:{}", server.port());
+    let mut admitted = Analytics::start(&url, &[], &folder.path().join("admitted"));
+    admitted.wait("/readyz", |health| health["ok"] == true).await;
+    let log = std::fs::read_to_string(folder.path().join("admitted")).expect("the log");
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scraper_gets_an_exposition_that_promtool_likes() {
+    let server = RedisServer::start(&[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(server.port(), "antenna_stream", (0..500).map(valid));
+    let mut analytics = Analytics::start(&server.url(), &[], &folder.path().join("log"));
+    analytics.settle(500).await;
+    let (status, exposition) = analytics.ask("/metrics", "text/plain").await.expect("an exposition");
+    assert_eq!(status, 200);
+    for (name, _) in analytics::http::exposition::METRICS {
+        assert!(exposition.contains(&format!("# TYPE {name} ")), "{name} is missing from {exposition}");
+    }
+    let file = folder.path().join("metrics");
+    std::fs::write(&file, exposition).expect("a file");
+    let checked = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(std::fs::File::open(file).expect("the file"))
+        .output()
+        .expect("promtool, from Debian's package prometheus");
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned() + &String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success() && said.is_empty(), "{said}");
+}
+
+#[test]
+fn a_bad_setting_stops_the_program_with_one_line_that_names_it() {
+    let run = |arguments: &[&str], settings: &[(&str, &str)]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_analytics"))
+            .args(arguments)
+            .envs(settings.iter().copied())
+            .output()
+            .expect("the program analytics");
+        (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+    };
+    for (arguments, settings, named) in [
+        (vec!["--pnae", "5s"], vec![], "--pnae"),
+        (vec!["--pane", "soon"], vec![], "--pane (PANE)"),
+        (vec![], vec![("PANE", "0s")], "--pane (PANE)"),
+        (vec![], vec![("PANE", "5m"), ("RETENTION", "1m")], "--retention (RETENTION)"),
+        (vec![], vec![("BATCH_MAX", "0")], "--batch-max (BATCH_MAX)"),
+        (vec![], vec![("BIND", "here")], "--bind (BIND)"),
+        (vec![], vec![("STREAM_PARTITIONS", "2")], "--stream-partitions (STREAM_PARTITIONS)"),
+        (vec![], vec![("REDIS_URL", "http://redis")], "--redis-url (REDIS_URL)"),
+        (vec![], vec![("DEGRADED_SUCCESS_RATE", "95")], "--degraded-success-rate (DEGRADED_SUCCESS_RATE)"),
+        (vec![], vec![("LOG_FORMAT", "xml")], "--log-format (LOG_FORMAT)"),
+    ] {
+        let (code, said) = run(&arguments, &settings);
+        assert_eq!(code, Some(2), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains(named), "{named} is not named: {said}");
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let (code, said) = run(&[], &[("BIND", &address), ("RUST_LOG", "off")]);
+    assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.contains("BIND") && said.contains(&address), "{said}");
+}

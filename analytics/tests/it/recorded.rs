@@ -1,0 +1,119 @@
+//! Real measurements with the answers that DuckDB computed for them, over HTTP, also after a crash in the middle.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use shared::testing::RedisServer;
+
+use crate::support::{Analytics, fill};
+
+const ROWS: u64 = 38_733;
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/fixtures").join(name)
+}
+
+/// Publishes the recording as the original Python producers would: five fields, no `seq`.
+fn publish(port: u16) {
+    let file = std::fs::File::open(fixture("ripe_atlas.csv.gz")).expect("the recording");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("a gzip file");
+    let entries = text.lines().skip(1).map(|line| {
+        let cells: Vec<&str> = line.split(',').collect();
+        let [id, timestamp_ms, latency, sent, delivered] = cells[..] else { panic!("five columns: {line}") };
+        let lost = sent.parse::<u32>().expect("sent") - delivered.parse::<u32>().expect("delivered");
+        vec![
+            ("antenna_id", id.to_owned()),
+            ("timestamp", timestamp_ms.strip_suffix("000").expect("whole seconds").to_owned()),
+            ("packets", sent.to_owned()),
+            ("loss", lost.to_string()),
+            ("latency", latency.to_owned()),
+        ]
+    });
+    fill(port, "antenna_stream", entries);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_recording_gives_the_expected_answers_even_after_a_crash() {
+    let redis = RedisServer::start(&[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = [("PANE", "60s"), ("RETENTION", "8d"), ("BATCH_MAX", "6000"), ("COMMIT_INTERVAL", "50ms")];
+    publish(redis.port());
+    let mut analytics = Analytics::start(&redis.url(), &settings, &folder.path().join("log"));
+    let is_in_the_middle = |pipeline: &Value| {
+        let committed = pipeline["partitions"][0]["committed"].as_str().expect("an id");
+        committed != "0-0" && pipeline["totals"]["counted"].as_u64().expect("a count") < ROWS
+    };
+    analytics.wait("/api/v1/pipeline", is_in_the_middle).await;
+    analytics.kill();
+
+    let mut analytics = Analytics::start(&redis.url(), &settings, &folder.path().join("log"));
+    let totals = analytics.settle(ROWS).await;
+    assert_eq!(totals["counted"], ROWS, "{totals}");
+    assert_expected(&analytics).await;
+    // The same from the committed state alone: nothing is left to read.
+    assert_eq!(analytics.terminate().0, Some(0));
+    let mut analytics = Analytics::start(&redis.url(), &settings, &folder.path().join("log"));
+    assert_eq!(analytics.settle(ROWS).await, totals);
+    assert_expected(&analytics).await;
+}
+
+async fn assert_expected(analytics: &Analytics) {
+    let expected = std::fs::read(fixture("ripe_atlas.expected.json")).expect("the expected answers");
+    let expected: Value = serde_json::from_slice(&expected).expect("JSON");
+    let summary = analytics.get("/api/v1/summary?window=8d").await.expect("a summary");
+    assert_summary(&summary, &expected["all"]);
+    for window in expected["windows"].as_array().expect("windows") {
+        let end = window["end"].as_i64().expect("milliseconds");
+        let end = format!("window=6h&end={}.{:03}", end / 1000, end % 1000);
+        let summary = analytics.get(&format!("/api/v1/summary?{end}")).await.expect("a summary");
+        assert_summary(&summary, window);
+        for (name, of) in [("start", "start_ms"), ("end", "end_ms")] {
+            assert_eq!(summary["window"][name], shared::UnixMillis(window[of].as_i64().expect("ms")).to_string());
+        }
+        for (by, field) in [
+            ("failures", "worst_by_failures"),
+            ("success_rate", "worst_by_success_rate"),
+            ("latency", "worst_by_latency"),
+        ] {
+            let worst = analytics.get(&format!("/api/v1/worst?{end}&by={by}")).await.expect("the worst");
+            let rows = worst["antennas"].as_array().expect("rows");
+            let expected = window[field].as_array().expect("rows");
+            assert_eq!(rows.len(), expected.len(), "{by} at {end}");
+            for (row, expected) in rows.iter().zip(expected) {
+                assert_eq!(row["antenna_id"], expected[0], "{by} at {end}");
+                match by {
+                    "failures" => assert_eq!(row["packets_lost"], expected[1]),
+                    "success_rate" => {
+                        assert_eq!((&row["packets_sent"], &row["packets_lost"]), (&expected[1], &expected[2]));
+                    }
+                    _ => assert_close(&row["latency_ms"]["mean"], &expected[1], 1e-9),
+                }
+            }
+        }
+        let series = analytics.get(&format!("/api/v1/series?{end}&step=30m")).await.expect("a series");
+        let points = series["points"].as_array().expect("points");
+        assert_eq!(points.len(), 12);
+        let sum = |name: &str| points.iter().map(|point| point[name].as_u64().expect("a count")).sum::<u64>();
+        for name in ["readings", "packets_sent", "packets_delivered", "packets_lost"] {
+            assert_eq!(sum(name), window[name], "{name} of the series at {end}");
+        }
+    }
+}
+
+fn assert_summary(found: &Value, expected: &Value) {
+    for name in ["readings", "packets_sent", "packets_delivered", "packets_lost"] {
+        assert_eq!(found[name], expected[name], "{name}");
+    }
+    assert_eq!(found["antennas"]["active"], expected["active_antennas"]);
+    assert_close(&found["success_rate"], &expected["success_rate"], 1e-12);
+    for (name, error) in [("mean", 1e-9), ("min", 0.0), ("max", 0.0), ("p50", 0.02), ("p95", 0.02), ("p99", 0.02)] {
+        assert_close(&found["latency_ms"][name], &expected["latency_ms"][name], error);
+    }
+}
+
+fn assert_close(found: &Value, expected: &Value, error: f64) {
+    let (number, target) = (found.as_f64().expect("a number"), expected.as_f64().expect("a number"));
+    assert!((number - target).abs() <= target.abs() * error, "{found} is not within {error} of {expected}");
+}

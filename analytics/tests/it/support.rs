@@ -1,0 +1,202 @@
+//! What the tests share: readings to publish, a pipeline on a log in memory, analytics as a process.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use analytics::clock::Clock;
+use analytics::log::MemoryLog;
+use analytics::pipeline::{Pipeline, PipelineError, empty_store};
+use analytics::published::Published;
+use analytics::settings::PipelineSettings;
+use shared::testing::signal;
+use shared::{Reading, UnixMillis};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// What real processes get to do something before a test fails.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The time at which readings arrive in tests that set the clock.
+pub(crate) const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
+pub(crate) fn reading(antenna: &str, timestamp_ms: i64, packets: u32, loss: u32, latency_ms: Option<f64>) -> Reading {
+    Reading { antenna_id: antenna.to_owned(), timestamp_ms, packets, loss, latency_ms, seq: None }
+}
+
+pub(crate) fn publish(log: &MemoryLog, reading: &Reading) {
+    log.add(NOW, &shared::codec::encode(reading));
+}
+
+/// A pipeline on a log in memory.
+pub(crate) struct Embedded {
+    pub(crate) published: Published,
+    pub(crate) shutdown: CancellationToken,
+    task: JoinHandle<Result<(), PipelineError>>,
+}
+
+impl Embedded {
+    pub(crate) fn start(log: &MemoryLog, settings: &PipelineSettings, owner: &str) -> Self {
+        let published = Published::new("memory", &empty_store(settings), NOW);
+        let shutdown = CancellationToken::new();
+        let pipeline = Pipeline {
+            log: log.clone(),
+            settings: settings.clone(),
+            owner: owner.to_owned(),
+            published: published.clone(),
+            clock: Clock::of(|| NOW),
+        };
+        let task = tokio::spawn(pipeline.run(shutdown.clone()));
+        Self { published, shutdown, task }
+    }
+
+    /// Waits until everything added has been read and committed, and checks that the ledger adds up.
+    pub(crate) async fn settle(&self, entries: u64) -> shared::api::Ledger {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let pipeline = self.published.pipeline(Instant::now());
+            let ledger = pipeline.totals;
+            if ledger.lag == Some(0) && ledger.entries_added == Some(entries) {
+                assert_eq!(ledger.imbalance, Some(0), "{ledger:?}");
+                return ledger;
+            }
+            assert!(Instant::now() < deadline, "not settled: {ledger:?} in phase {:?}", pipeline.phase);
+            assert!(!self.task.is_finished(), "the pipeline has ended");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Ends it in the middle of whatever it does, as a crash would.
+    pub(crate) async fn crash(self) {
+        self.task.abort();
+        let _aborted = self.task.await;
+    }
+
+    /// Ends it in good order.
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.expect("no panic").expect("a pipeline that ends well");
+    }
+}
+
+/// The program `analytics`; killed when dropped.
+pub(crate) struct Analytics {
+    child: Child,
+    address: String,
+    client: reqwest::Client,
+}
+
+impl Analytics {
+    /// Starts it on a Redis, with settings as environment variables; what it logs goes to a file.
+    pub(crate) fn start(redis_url: &str, settings: &[(&str, &str)], log: &Path) -> Self {
+        let address = free_address();
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(log).expect("a file for the log");
+        let child = Command::new(env!("CARGO_BIN_EXE_analytics"))
+            .envs(settings.iter().copied())
+            .env("REDIS_URL", redis_url)
+            .env("BIND", &address)
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the program analytics");
+        Self { child, address, client: reqwest::Client::new() }
+    }
+
+    /// The body of an answer with status 200 as JSON; `None` where there is none (yet).
+    pub(crate) async fn get(&self, path: &str) -> Option<serde_json::Value> {
+        let answer = self.client.get(format!("http://{}{path}", self.address)).send().await.ok()?;
+        if answer.status() == 200 { answer.json().await.ok() } else { None }
+    }
+
+    /// The status and body of an answer.
+    pub(crate) async fn ask(&self, path: &str, accept: &str) -> Option<(u16, String)> {
+        let request = self.client.get(format!("http://{}{path}", self.address)).header("accept", accept);
+        let answer = request.send().await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
+    }
+
+    /// Asks again and again until an answer is as wanted, and returns it.
+    pub(crate) async fn wait(&mut self, path: &str, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let deadline = Instant::now() + DEADLINE;
+        let mut last = None;
+        loop {
+            if let Some(answer) = self.get(path).await {
+                if wanted(&answer) {
+                    return answer;
+                }
+                last = Some(answer);
+            }
+            assert!(Instant::now() < deadline, "{path} does not become as wanted: {last:?}");
+            assert_eq!(self.child.try_wait().expect("its state"), None, "analytics has ended");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until everything added has been read and committed, and checks that the ledger adds up.
+    pub(crate) async fn settle(&mut self, entries: u64) -> serde_json::Value {
+        let pipeline = self
+            .wait("/api/v1/pipeline", |it| it["totals"]["lag"] == 0 && it["totals"]["entries_added"] == entries)
+            .await;
+        assert_eq!(pipeline["totals"]["imbalance"], 0, "{pipeline}");
+        pipeline["totals"].clone()
+    }
+
+    /// Ends it at once with SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("a running process");
+        self.child.wait().expect("its end");
+    }
+
+    /// Ends it with SIGTERM; returns its exit code and how long it took.
+    pub(crate) fn terminate(&mut self) -> (Option<i32>, Duration) {
+        let started = Instant::now();
+        signal(&self.child, "TERM");
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its state") {
+                return (status.code(), started.elapsed());
+            }
+            assert!(started.elapsed() < DEADLINE, "analytics does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Analytics {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").to_string()
+}
+
+/// Writes entries to a stream as fast as Redis takes them: each is a list of field/value pairs.
+pub(crate) fn fill<'a>(port: u16, stream: &str, entries: impl Iterator<Item = Vec<(&'a str, String)>>) {
+    let mut redis = Command::new("redis-cli")
+        .args(["-p", &port.to_string(), "--pipe"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("redis-cli, which comes with redis-server");
+    let mut input = std::io::BufWriter::with_capacity(1 << 20, redis.stdin.take().expect("its input"));
+    let mut command = String::new();
+    for pairs in entries {
+        command.clear();
+        let words = ["XADD", stream, "*"].into_iter().chain(pairs.iter().flat_map(|(name, value)| [*name, value]));
+        write!(command, "*{}\r\n", 3 + pairs.len() * 2).expect("a string");
+        for word in words {
+            write!(command, "${}\r\n{word}\r\n", word.len()).expect("a string");
+        }
+        input.write_all(command.as_bytes()).expect("redis-cli takes the entries");
+    }
+    drop(input);
+    let mut said = String::new();
+    redis.stdout.take().expect("its output").read_to_string(&mut said).expect("text");
+    assert!(redis.wait().expect("its end").success() && said.contains("errors: 0"), "{said}");
+}
