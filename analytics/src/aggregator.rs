@@ -26,7 +26,7 @@ use crate::stream_id::StreamId;
 #[derive(Debug)]
 pub(crate) enum Work {
     /// Merge a batch.
-    Merge(Batch, ReadTimes),
+    Merge(Box<Batch>, ReadTimes),
     /// Prepare a commit of everything merged so far.
     Prepare(Accounts, oneshot::Sender<Prepared>),
 }
@@ -93,7 +93,7 @@ impl Aggregator {
     pub(crate) fn run(mut self, mut work: mpsc::Receiver<Work>) -> PolarsResult<()> {
         while let Some(work) = work.blocking_recv() {
             match work {
-                Work::Merge(batch, times) => self.merge(batch, times)?,
+                Work::Merge(batch, times) => self.merge(*batch, times)?,
                 Work::Prepare(accounts, reply) => {
                     let prepared = self.prepare(accounts)?;
                     // Whoever asked may be gone: then the term has ended and so does this thread.

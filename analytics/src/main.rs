@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(code) => return code,
     };
-    if let Err(error) = settings.check() {
+    if let Err(error) = settings.pipeline.check() {
         eprintln!("analytics: {error}");
         return ExitCode::from(2);
     }

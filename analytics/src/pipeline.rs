@@ -295,7 +295,7 @@ async fn read_loop<L: Log>(
             cursor = batch.last_id;
             let times = result.as_ref().copied().unwrap_or_default();
             // A closed channel means that the term has ended.
-            if work.send(Work::Merge(batch, times)).await.is_err() {
+            if work.send(Work::Merge(Box::new(batch), times)).await.is_err() {
                 return;
             }
         }

@@ -91,13 +91,13 @@ impl Default for Thresholds {
     }
 }
 
-impl Settings {
+impl PipelineSettings {
     /// Checks what no setting can tell alone.
     ///
     /// # Errors
     /// One line that names the setting.
     pub fn check(&self) -> Result<(), String> {
-        let PipelineSettings { pane, retention, .. } = &self.pipeline;
+        let Self { pane, retention, .. } = self;
         if pane.subsec_nanos() % 1_000_000 != 0 {
             return Err(format!("bad value for --pane (PANE): {pane:?} is not a whole number of milliseconds"));
         }

@@ -8,8 +8,6 @@ use clap::Parser;
 use dashboard_ui::Settings;
 use shared::logging::LogSettings;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 /// The dashboard of Vigía: the network's health as a live page
 #[derive(Debug, Parser)]
@@ -39,10 +37,7 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let listener = bind(settings.bind).await?;
-    let shutdown = CancellationToken::new();
-    // The handlers are in place before the first request can be, so that no signal finds the program without them.
-    let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::spawn(cancel_on_signal(signals, shutdown.clone()));
+    let shutdown = shared::shutdown::on_signal().context("signals cannot be handled")?;
     tracing::info!(address = %listener.local_addr()?, mock = settings.mock, "the dashboard listens");
     dashboard_ui::serve(settings, listener, shutdown).await?;
     tracing::info!("the dashboard stopped");
@@ -51,15 +46,4 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (BIND)"))
-}
-
-async fn cancel_on_signal(
-    (mut terminate, mut interrupt): (tokio::signal::unix::Signal, tokio::signal::unix::Signal),
-    shutdown: CancellationToken,
-) {
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!(signal = "SIGTERM", "stopping"),
-        _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "stopping"),
-    }
-    shutdown.cancel();
 }

@@ -7,7 +7,6 @@ use shared::UnixMillis;
 use simulator::redis_sink::{OnceSink, RedisSink};
 use simulator::replay::{progress_bar, replay};
 use simulator::settings::{Cli, Command, CommonSettings, FleetSettings, ReplaySettings};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -30,7 +29,7 @@ fn main() -> ExitCode {
 async fn start(cli: &Cli) -> anyhow::Result<()> {
     // For rediss://. An error means that a provider is installed already, which serves as well.
     let _installed = rustls::crypto::ring::default_provider().install_default();
-    let shutdown = stop_on_signals().context("signals cannot be listened to")?;
+    let shutdown = shared::shutdown::on_signal().context("signals cannot be handled")?;
     match &cli.command {
         None => simulate(&cli.common, &cli.fleet, shutdown).await,
         Some(Command::Replay(settings)) => play_back(&cli.common, settings, shutdown).await,
@@ -98,20 +97,4 @@ async fn play_back(
         bail!("{file}: {} of {} rows cannot be expressed as readings and were skipped", report.skipped, report.rows);
     }
     Ok(())
-}
-
-/// A token that SIGTERM (Kubernetes) and SIGINT (a person) cancel.
-fn stop_on_signals() -> std::io::Result<CancellationToken> {
-    let token = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let cancelled = token.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        info!("stopping: publishing what is left");
-        cancelled.cancel();
-    });
-    Ok(token)
 }

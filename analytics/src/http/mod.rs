@@ -58,7 +58,6 @@ pub struct Api {
 }
 
 /// The routes. Must be called within a tokio runtime: it starts the task that all streams of events share.
-#[must_use]
 pub fn router(api: Api) -> Router {
     let events = events::Events::start(api.clone());
     Router::new()

@@ -5,7 +5,8 @@ use analytics::resp::ReplyParser;
 use proptest::prelude::*;
 use redis::Value;
 
-type Entry = (u64, Vec<(Vec<u8>, Vec<u8>)>);
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+type Entry = (u64, Pairs);
 
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
     let bytes = prop::collection::vec(any::<u8>(), 0..12);
@@ -55,7 +56,7 @@ fn reply(entries: &[Entry], protocol: Protocol) -> Vec<u8> {
 }
 
 /// The entries as the redis crate reads them.
-fn by_the_crate(reply: &[u8]) -> Vec<(String, Vec<(Vec<u8>, Vec<u8>)>)> {
+fn by_the_crate(reply: &[u8]) -> Vec<(String, Pairs)> {
     fn text(value: &Value) -> Vec<u8> {
         match value {
             Value::BulkString(bytes) => bytes.clone(),
@@ -84,7 +85,7 @@ fn by_the_crate(reply: &[u8]) -> Vec<(String, Vec<(Vec<u8>, Vec<u8>)>)> {
 }
 
 /// Feeds the reply in pieces and collects its entries.
-fn by_pieces(reply: &[u8], cuts: &[usize]) -> Vec<(String, Vec<(Vec<u8>, Vec<u8>)>)> {
+fn by_pieces(reply: &[u8], cuts: &[usize]) -> Vec<(String, Pairs)> {
     let mut parser = ReplyParser::default();
     let mut found = Vec::new();
     let mut at = 0;

@@ -102,11 +102,10 @@ fn oracle(arrivals: &[Arrival]) -> Oracle {
     let mut oracle = Oracle { newest_ms: i64::MIN, watermark_ms: i64::MIN, ..Oracle::default() };
     let mut highest: BTreeMap<u32, u64> = BTreeMap::new();
     for arrival in arrivals {
-        if let Some(seq) = arrival.seq {
-            if highest.get(&arrival.antenna).is_some_and(|highest| seq <= *highest) {
-                oracle.duplicates += 1;
-                continue;
-            }
+        let highest_seq = highest.get(&arrival.antenna).copied();
+        if arrival.seq.is_some() && arrival.seq <= highest_seq {
+            oracle.duplicates += 1;
+            continue;
         }
         let pane = arrival.event_ms.div_euclid(PANE_MS) * PANE_MS;
         let watermark_ms = oracle.watermark_ms.max(arrival.event_ms.min(arrival.arrival_ms));
