@@ -17,6 +17,9 @@
 //! [`Partials::roll_up`] groups both by some of the keys and adds. It aggregates a micro-batch, merges it into panes,
 //! coarsens panes and answers queries; there is no other aggregation. Its law: any split of the readings, in any
 //! order, merged in any tree, gives the same tables. Rows are sorted by key, so equal tables are equal in every byte.
+//!
+//! The grouping is a sort by key and one pass over the columns, not a query: planning one costs as much as thousands of
+//! rows, and a batch of a quiet network has a few.
 
 use std::ops::Range;
 
@@ -134,36 +137,27 @@ impl Partials {
     /// When the columns differ in length.
     pub fn from_readings(readings: &Readings) -> PolarsResult<Self> {
         let Readings { pane, antenna, packets, lost, latency_ms } = readings;
-        let rows = pane.len();
-        let sums: Vec<f64> = latency_ms.iter().map(|latency| latency.map_or(0.0, snap)).collect();
-        let counts: Vec<u64> = latency_ms.iter().map(|latency| u64::from(latency.is_some())).collect();
-        let latency = Column::new(LATENCY_MIN.into(), latency_ms);
-        let cells = DataFrame::new(
-            rows,
-            vec![
-                Column::new(PANE.into(), pane),
-                Column::new(ANTENNA.into(), antenna),
-                Column::new_scalar(READINGS.into(), 1_u64.into(), rows),
-                Column::new(PACKETS.into(), packets),
-                Column::new(LOST.into(), lost),
-                Column::new(LATENCY_COUNT.into(), counts),
-                Column::new(LATENCY_SUM.into(), sums),
-                latency.clone(),
-                latency.with_name(LATENCY_MAX.into()),
-            ],
-        )?;
-        let with_latency = || latency_ms.iter().enumerate().filter_map(|(row, latency)| latency.map(|ms| (row, ms)));
-        let buckets: Vec<i32> = with_latency().map(|(_, latency)| sketch::bucket(latency)).collect();
-        let sketch = DataFrame::new(
-            buckets.len(),
-            vec![
-                Column::new(PANE.into(), with_latency().map(|(row, _)| pane[row]).collect::<Vec<_>>()),
-                Column::new(ANTENNA.into(), with_latency().map(|(row, _)| antenna[row]).collect::<Vec<_>>()),
-                Column::new_scalar(COUNT.into(), 1_u64.into(), buckets.len()),
-                Column::new(BUCKET.into(), buckets),
-            ],
-        )?;
-        Ok(Self { cells, sketch })
+        let cells = Cells {
+            pane: pane.clone(),
+            antenna: antenna.clone(),
+            readings: vec![1; pane.len()],
+            packets: packets.clone(),
+            lost: lost.clone(),
+            latency_count: latency_ms.iter().map(|latency| u64::from(latency.is_some())).collect(),
+            latency_sum: latency_ms.iter().map(|latency| latency.map_or(0.0, snap)).collect(),
+            latency_min: latency_ms.clone(),
+            latency_max: latency_ms.clone(),
+        };
+        let mut table = Sketch::default();
+        for ((&pane, &antenna), latency_ms) in pane.iter().zip(antenna).zip(latency_ms) {
+            if let Some(latency_ms) = latency_ms {
+                table.pane.push(pane);
+                table.antenna.push(antenna);
+                table.count.push(1);
+                table.bucket.push(sketch::bucket(*latency_ms));
+            }
+        }
+        Ok(Self { cells: cells.into_frame()?, sketch: table.into_frame()? })
     }
 
     /// No readings.
@@ -244,9 +238,27 @@ impl Partials {
 /// # Errors
 /// When a column is missing.
 pub fn roll_up_cells(cells: &DataFrame, keys: Keys) -> PolarsResult<DataFrame> {
-    let sums = [READINGS, PACKETS, LOST, LATENCY_COUNT, LATENCY_SUM].map(|name| col(name).sum());
-    let aggregates = sums.into_iter().chain([col(LATENCY_MIN).min(), col(LATENCY_MAX).max()]);
-    group(cells, keys, &[], aggregates.collect())
+    let rows = keys_of_rows(cells, keys, None)?;
+    let (readings, packets, lost) = (u64s(cells, READINGS)?, u64s(cells, PACKETS)?, u64s(cells, LOST)?);
+    let (counts, sums) = (u64s(cells, LATENCY_COUNT)?, f64s(cells, LATENCY_SUM)?);
+    let (minima, maxima) = (f64s(cells, LATENCY_MIN)?, f64s(cells, LATENCY_MAX)?);
+    let mut table = Cells::default();
+    let mut last = None;
+    for row in order(&rows) {
+        if last != Some(rows[row]) {
+            last = Some(rows[row]);
+            table.begin(rows[row]);
+        }
+        let at = table.pane.len() - 1;
+        table.readings[at] += readings[row].unwrap_or_default();
+        table.packets[at] += packets[row].unwrap_or_default();
+        table.lost[at] += lost[row].unwrap_or_default();
+        table.latency_count[at] += counts[row].unwrap_or_default();
+        table.latency_sum[at] += sums[row].unwrap_or_default();
+        table.latency_min[at] = either(table.latency_min[at], minima[row], f64::min);
+        table.latency_max[at] = either(table.latency_max[at], maxima[row], f64::max);
+    }
+    table.into_frame()
 }
 
 /// Rolls up a table of sketches; see [`Partials::roll_up`].
@@ -254,32 +266,134 @@ pub fn roll_up_cells(cells: &DataFrame, keys: Keys) -> PolarsResult<DataFrame> {
 /// # Errors
 /// When a column is missing.
 pub fn roll_up_sketch(sketch: &DataFrame, keys: Keys) -> PolarsResult<DataFrame> {
-    group(sketch, keys, &[BUCKET], vec![col(COUNT).sum()])
+    let buckets = sketch.column(BUCKET)?.i32()?;
+    let rows = keys_of_rows(sketch, keys, Some(buckets))?;
+    let counts = u64s(sketch, COUNT)?;
+    let mut table = Sketch::default();
+    let mut last = None;
+    for row in order(&rows) {
+        if last != Some(rows[row]) {
+            last = Some(rows[row]);
+            let (pane, antenna, bucket) = rows[row];
+            table.pane.push(pane);
+            table.antenna.push(antenna);
+            table.bucket.push(bucket);
+            table.count.push(0);
+        }
+        if let Some(count) = table.count.last_mut() {
+            *count += counts[row].unwrap_or_default();
+        }
+    }
+    table.into_frame()
 }
 
-fn group(frame: &DataFrame, keys: Keys, more_keys: &[&str], aggregates: Vec<Expr>) -> PolarsResult<DataFrame> {
-    let pane = match keys.pane {
-        // No pane lies before the origin, so the remainder is never negative.
-        Some(grid) => col(PANE) - (col(PANE) - lit(grid.origin_ms)) % lit(grid.width_ms),
-        None => lit(0_i64).cast(DataType::Int64),
-    };
-    let antenna = if keys.antenna { col(ANTENNA) } else { lit(0_u32).cast(DataType::UInt32) };
-    let mut by: Vec<&str> = Vec::new();
-    if keys.pane.is_some() {
-        by.push(PANE);
+/// What a row is grouped by: pane, antenna, bucket; 0 for what is not kept.
+type RowKey = (i64, Slot, i32);
+
+fn keys_of_rows(frame: &DataFrame, keys: Keys, buckets: Option<&Int32Chunked>) -> PolarsResult<Vec<RowKey>> {
+    let (panes, antennas) = (frame.column(PANE)?.i64()?, frame.column(ANTENNA)?.u32()?);
+    let mut rows: Vec<RowKey> = vec![(0, 0, 0); frame.height()];
+    if let Some(grid) = keys.pane {
+        rows.iter_mut().zip(panes.iter()).for_each(|(key, pane)| key.0 = grid.floor(pane.unwrap_or_default()));
     }
     if keys.antenna {
-        by.push(ANTENNA);
+        rows.iter_mut().zip(antennas.iter()).for_each(|(key, antenna)| key.1 = antenna.unwrap_or_default());
     }
-    by.extend(more_keys);
-    let keyed = frame.clone().lazy().with_columns([pane.alias(PANE), antenna.alias(ANTENNA)]);
-    // Without any key there is still one group: that of the constant pane.
-    let by: Vec<Expr> = if by.is_empty() { vec![col(PANE)] } else { by.into_iter().map(col).collect() };
-    let constants = [PANE, ANTENNA].into_iter().filter(|name| !by.contains(&col(*name)));
-    let aggregates: Vec<Expr> = constants.map(|name| col(name).first()).chain(aggregates).collect();
-    let order: Vec<Expr> = [PANE, ANTENNA].iter().chain(more_keys).map(|name| col(*name)).collect();
-    let columns: Vec<Expr> = frame.get_column_names().into_iter().map(|name| col(name.clone())).collect();
-    keyed.group_by(by).agg(aggregates).sort_by_exprs(order, SortMultipleOptions::default()).select(columns).collect()
+    if let Some(buckets) = buckets {
+        rows.iter_mut().zip(buckets.iter()).for_each(|(key, bucket)| key.2 = bucket.unwrap_or_default());
+    }
+    Ok(rows)
+}
+
+/// The rows in order of their keys. Tables are mostly one sorted run behind another, which the sort takes as they are.
+fn order(keys: &[RowKey]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    order.sort_by_key(|&row| keys[row]);
+    order
+}
+
+fn u64s(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Option<u64>>> {
+    Ok(frame.column(name)?.u64()?.iter().collect())
+}
+
+fn f64s(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Option<f64>>> {
+    Ok(frame.column(name)?.f64()?.iter().collect())
+}
+
+fn either(one: Option<f64>, other: Option<f64>, choose: fn(f64, f64) -> f64) -> Option<f64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(choose(one, other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// The columns of a table of cells.
+#[derive(Debug, Default)]
+struct Cells {
+    pane: Vec<i64>,
+    antenna: Vec<Slot>,
+    readings: Vec<u64>,
+    packets: Vec<u64>,
+    lost: Vec<u64>,
+    latency_count: Vec<u64>,
+    latency_sum: Vec<f64>,
+    latency_min: Vec<Option<f64>>,
+    latency_max: Vec<Option<f64>>,
+}
+
+impl Cells {
+    /// Begins a row of nothing.
+    fn begin(&mut self, (pane, antenna, _): RowKey) {
+        self.pane.push(pane);
+        self.antenna.push(antenna);
+        self.readings.push(0);
+        self.packets.push(0);
+        self.lost.push(0);
+        self.latency_count.push(0);
+        self.latency_sum.push(0.0);
+        self.latency_min.push(None);
+        self.latency_max.push(None);
+    }
+
+    fn into_frame(self) -> PolarsResult<DataFrame> {
+        DataFrame::new(
+            self.pane.len(),
+            vec![
+                Column::new(PANE.into(), self.pane),
+                Column::new(ANTENNA.into(), self.antenna),
+                Column::new(READINGS.into(), self.readings),
+                Column::new(PACKETS.into(), self.packets),
+                Column::new(LOST.into(), self.lost),
+                Column::new(LATENCY_COUNT.into(), self.latency_count),
+                Column::new(LATENCY_SUM.into(), self.latency_sum),
+                Column::new(LATENCY_MIN.into(), self.latency_min),
+                Column::new(LATENCY_MAX.into(), self.latency_max),
+            ],
+        )
+    }
+}
+
+/// The columns of a table of sketches.
+#[derive(Debug, Default)]
+struct Sketch {
+    pane: Vec<i64>,
+    antenna: Vec<Slot>,
+    count: Vec<u64>,
+    bucket: Vec<i32>,
+}
+
+impl Sketch {
+    fn into_frame(self) -> PolarsResult<DataFrame> {
+        DataFrame::new(
+            self.pane.len(),
+            vec![
+                Column::new(PANE.into(), self.pane),
+                Column::new(ANTENNA.into(), self.antenna),
+                Column::new(COUNT.into(), self.count),
+                Column::new(BUCKET.into(), self.bucket),
+            ],
+        )
+    }
 }
 
 fn stack<'a>(empty: &DataFrame, parts: impl Iterator<Item = &'a DataFrame>) -> PolarsResult<DataFrame> {

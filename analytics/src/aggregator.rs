@@ -1,6 +1,6 @@
 //! The thread that owns the store: it merges batches and prepares commits, one after the other.
 //!
-//! Polars works on this thread alone: `collect` must not run on a thread of the async runtime.
+//! Work on frames blocks the thread that does it, which must not be one of the async runtime.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;

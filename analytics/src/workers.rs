@@ -1,4 +1,4 @@
-//! Threads for queries. Polars blocks the thread that it works on, which must not be one of the async runtime.
+//! Threads for queries. Work on frames blocks the thread that does it, which must not be one of the async runtime.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
