@@ -13,7 +13,7 @@ use crate::keys::StreamKeys;
 #[derive(Debug, Clone, Args)]
 pub struct BrokerSettings {
     /// The broker's address: `redis://` or `rediss://`, with user, password and database if needed
-    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, value_parser = check_redis_url)]
+    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, value_parser = parse_redis_url)]
     pub redis_url: Option<String>,
     /// The broker's host, where no URL is given
     #[arg(long, env = "REDIS_HOST", default_value = "127.0.0.1", value_name = "HOST")]
@@ -150,7 +150,11 @@ pub fn parse_bind(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "an address and a port are needed, like 0.0.0.0:8000 or [::]:8000".to_owned())
 }
 
-fn check_redis_url(text: &str) -> Result<String, String> {
+/// Checks that a text can be a broker's URL.
+///
+/// # Errors
+/// What is wrong with the text, in words.
+pub fn parse_redis_url(text: &str) -> Result<String, String> {
     if text.starts_with("redis://") || text.starts_with("rediss://") {
         Ok(text.to_owned())
     } else {

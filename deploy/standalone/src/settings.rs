@@ -1,53 +1,127 @@
-//! The settings of `vigia`.
+//! What the program can be told: the settings of its parts, with defaults that suit one machine.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use analytics::settings::{PipelineSettings, Thresholds};
-use clap::Parser;
+use clap::{Args, Parser};
+use dashboard_ui::settings::AllowedHosts;
 use shared::logging::LogSettings;
-use shared::settings::{BrokerSettings, StreamSettings, parse_bind};
-use shared::time::parse_duration;
-use simulator::Scenario;
+use shared::settings::{BrokerSettings, StreamSettings, parse_bind, parse_redis_url};
+use simulator::FleetSettings;
 
-/// Vigía in one process: simulated antennas, analytics, and the dashboard
+/// Vigía in one process: simulated antennas, analytics, the dashboard, and a broker where none is given
 #[derive(Debug, Clone, Parser)]
-#[command(name = "vigia", version)]
-pub(crate) struct Settings {
-    /// Where the page is answered
+#[command(
+    name = "vigia",
+    version,
+    mut_arg("antennas", |argument| argument.default_value("12")),
+    mut_arg("antenna_id", |argument| argument
+        .default_value("antenna")
+        .hide_default_value(false)
+        .help("The antennas' id; several antennas are called <ID>-0000, <ID>-0001, ...")),
+    mut_arg("scenario", |argument| argument.default_value("mixed")),
+)]
+pub struct Settings {
+    /// Where the page is served
     #[arg(long, env = "BIND", default_value = "127.0.0.1:8000", value_name = "ADDRESS", value_parser = parse_bind)]
-    pub(crate) bind: SocketAddr,
-    /// Where analytics answers
+    pub bind: SocketAddr,
+    /// Where analytics answers HTTP
     #[arg(long, env = "ANALYTICS_BIND", default_value = "127.0.0.1:8001", value_name = "ADDRESS", value_parser = parse_bind)]
-    pub(crate) analytics_bind: SocketAddr,
-    /// The broker's address; without it a private redis-server is started, or readings stay in this process
-    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
-    pub(crate) redis_url: Option<String>,
+    pub analytics_bind: SocketAddr,
+    /// Hosts that the dashboard answers for, separated by commas; .example.org allows what is below example.org too;
+    /// empty allows any
+    #[arg(long, env = "ALLOWED_HOSTS", default_value = "", value_name = "HOSTS", hide_default_value = true)]
+    pub allowed_hosts: AllowedHosts,
+    /// The broker, if one is given.
     #[command(flatten)]
-    pub(crate) stream: StreamSettings,
-    /// Number of simulated antennas
-    #[arg(long, env = "ANTENNAS", default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(simulator::settings::ANTENNAS_MAX)))]
-    pub(crate) antennas: u32,
-    /// Time between two readings of an antenna
-    #[arg(long, env = "INTERVAL", default_value = "1s", value_name = "DURATION", value_parser = parse_duration)]
-    pub(crate) interval: Duration,
-    /// What the antennas go through
-    #[arg(long, env = "SCENARIO", default_value = "mixed", value_name = "NAME")]
-    pub(crate) scenario: Scenario,
-    /// Chooses the antennas' fates
-    #[arg(long, env = "SEED", default_value_t = 1, value_name = "N")]
-    pub(crate) seed: u64,
+    pub broker: GivenBroker,
+    /// The stream.
     #[command(flatten)]
-    pub(crate) pipeline: PipelineSettings,
+    pub stream: StreamSettings,
+    /// The simulated antennas.
     #[command(flatten)]
-    pub(crate) thresholds: Thresholds,
+    pub fleet: FleetSettings,
+    /// Analytics' pipeline.
     #[command(flatten)]
-    pub(crate) log: LogSettings,
+    pub pipeline: PipelineSettings,
+    /// What counts as degraded.
+    #[command(flatten)]
+    pub thresholds: Thresholds,
+    /// Logging.
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+/// The broker to use. None of these being set means that the program brings its own.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GivenBroker {
+    /// The broker's address: `redis://` or `rediss://`, with user, password and database if needed
+    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, value_parser = parse_redis_url)]
+    pub redis_url: Option<String>,
+    /// The broker's host, where no URL is given
+    #[arg(long, env = "REDIS_HOST", value_name = "HOST")]
+    pub redis_host: Option<String>,
+    /// The broker's port, where no URL is given
+    #[arg(long, env = "REDIS_PORT", value_name = "PORT")]
+    pub redis_port: Option<u16>,
+}
+
+impl GivenBroker {
+    /// The broker that is given, if any; half an address is completed as the other programs do.
+    #[must_use]
+    pub fn settings(&self) -> Option<BrokerSettings> {
+        let Self { redis_url, redis_host, redis_port } = self.clone();
+        let is_given = redis_url.is_some() || redis_host.is_some() || redis_port.is_some();
+        is_given.then(|| BrokerSettings {
+            redis_url,
+            redis_host: redis_host.unwrap_or_else(|| "127.0.0.1".to_owned()),
+            redis_port: redis_port.unwrap_or(6379),
+        })
+    }
 }
 
 impl Settings {
-    /// The broker at `url`, in the form that the parts take.
-    pub(crate) fn broker(url: String) -> BrokerSettings {
-        BrokerSettings { redis_url: Some(url), redis_host: String::new(), redis_port: 0 }
+    /// Checks what no setting can tell alone.
+    ///
+    /// # Errors
+    /// One line that names the setting.
+    pub fn check(&self) -> Result<(), String> {
+        self.pipeline.check()?;
+        self.fleet.antenna_ids().map(|_ids| ()).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use simulator::Scenario;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Settings {
+        Settings::try_parse_from(std::iter::once("vigia").chain(arguments.iter().copied())).expect("good settings")
+    }
+
+    #[test]
+    fn without_settings_a_dozen_antennas_fare_differently() {
+        let settings = parse(&[]);
+        assert_eq!((settings.fleet.antennas, settings.fleet.scenario), (12, Scenario::Mixed));
+        assert_eq!(settings.bind.to_string(), "127.0.0.1:8000");
+        assert_eq!(settings.analytics_bind.to_string(), "127.0.0.1:8001");
+    }
+
+    #[test]
+    fn a_broker_is_given_by_url_or_by_half_an_address() {
+        let url = |arguments: &[&str]| parse(arguments).broker.settings().map(|broker| broker.url());
+        assert_eq!(url(&[]), None);
+        assert_eq!(url(&["--redis-url", "redis://a"]).as_deref(), Some("redis://a"));
+        assert_eq!(url(&["--redis-host", "a"]).as_deref(), Some("redis://a:6379"));
+        assert_eq!(url(&["--redis-port", "7"]).as_deref(), Some("redis://127.0.0.1:7"));
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        assert!(parse(&["--pane", "1m", "--retention", "30s"]).check().is_err_and(|why| why.contains("RETENTION")));
+        let long = "x".repeat(253);
+        assert!(parse(&["--antenna-id", &long]).check().is_err_and(|why| why.contains("ANTENNA_ID")));
     }
 }

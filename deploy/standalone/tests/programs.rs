@@ -4,6 +4,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -145,19 +146,61 @@ fn assert_standalone(settings: &[(&str, &str)], broker: &str) {
 
 #[test]
 fn vigia_runs_on_a_private_redis() {
-    assert_standalone(&[], "a private redis-server");
+    assert_standalone(&[], "broker: private redis-server on port ");
 }
 
 #[test]
 fn vigia_runs_on_the_memory_of_its_process() {
     let nothing_installed = tempfile::tempdir().expect("an empty folder");
-    assert_standalone(&[("PATH", &nothing_installed.path().to_string_lossy())], "the memory of this process");
+    assert_standalone(
+        &[("PATH", &nothing_installed.path().to_string_lossy())],
+        "broker: in-process log, as no redis-server is installed",
+    );
 }
 
 #[test]
 fn vigia_runs_on_a_redis_that_is_given() {
     let redis = RedisServer::start(&[]);
-    assert_standalone(&[("REDIS_URL", &redis.url())], &redis.url());
+    assert_standalone(&[("REDIS_URL", &redis.url())], &format!("broker: {}", redis.url()));
+}
+
+#[test]
+fn an_older_redis_is_not_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let old = folder.path().join("redis-server");
+    std::fs::write(&old, "#!/bin/sh\necho 'Redis server v=6.0.16 sha=00000000:0'\n").expect("a script");
+    std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o755)).expect("a script that can be run");
+    let why = "broker: in-process log, as the installed redis-server has version 6.0.16, and 7.0 or newer is needed";
+    assert_standalone(&[("PATH", &folder.path().to_string_lossy())], why);
+}
+
+#[test]
+fn vigia_ends_in_time_while_its_broker_is_away() {
+    let (page, api) = (free_address(), free_address());
+    let (bind, analytics_bind, nobody) = (page.to_string(), api.to_string(), format!("redis://{}", free_address()));
+    let vigia =
+        Program::start("vigia", &[("BIND", &bind), ("ANALYTICS_BIND", &analytics_bind), ("REDIS_URL", &nobody)]);
+    wait_for(api, "/livez", |answer| answer.contains("broker_away"), &vigia);
+    vigia.end("TERM");
+}
+
+#[test]
+fn the_private_redis_goes_however_vigia_ends() {
+    let (page, api) = (free_address(), free_address());
+    let settings = [("BIND", page.to_string()), ("ANALYTICS_BIND", api.to_string())];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let mut vigia = Program::start("vigia", &settings);
+    wait_for(api, "/readyz", |answer| answer.starts_with("HTTP/1.1 200"), &vigia);
+    let said = vigia.said();
+    let port = said.split("on port ").nth(1).and_then(|rest| rest.split(' ').next()).expect("the port");
+    let redis: SocketAddr = format!("127.0.0.1:{port}").parse().expect("an address");
+    TcpStream::connect(redis).expect("the private server");
+    vigia.child.kill().expect("SIGKILL");
+    let give_up_at = Instant::now() + DEADLINE;
+    while TcpStream::connect(redis).is_ok() {
+        assert!(Instant::now() < give_up_at, "the private server outlives vigia");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
@@ -170,6 +213,7 @@ fn what_is_wrong_is_told_in_one_line_that_names_the_setting() {
         (vec!["--antenas", "3"], vec![], 2, "--antenas"),
         (vec![], vec![("ANTENNAS", "0")], 2, "--antennas (ANTENNAS)"),
         (vec![], vec![("RETENTION", "1s")], 2, "--retention (RETENTION)"),
+        (vec![], vec![("REDIS_URL", "localhost")], 2, "--redis-url (REDIS_URL)"),
         (vec![], vec![("BIND", taken.as_str()), ("ANALYTICS_BIND", &free)], 1, "(--bind, BIND)"),
         (vec![], vec![("BIND", free.as_str()), ("ANALYTICS_BIND", &taken)], 1, "ANALYTICS_BIND"),
     ] {

@@ -1,0 +1,141 @@
+//! Vigía in one process: simulated antennas, analytics, the dashboard, and a broker where none is given.
+//!
+//! In the order in which a start passes:
+//!
+//! - [`settings`]: what the program can be told.
+//! - [`broker`]: the broker that is given, else a [`private_redis`], else the in-process log behind a [`memory_sink`].
+//! - [`parts`]: the tasks that run side by side, and the order in which they end.
+
+pub mod broker;
+pub mod memory_sink;
+pub mod parts;
+pub mod private_redis;
+pub mod settings;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use analytics::log::{Log, MemoryLog, RedisLog};
+use anyhow::Context as _;
+use shared::UnixMillis;
+use shared::logging::LogFormat;
+use simulator::redis_sink::RedisSink;
+use simulator::{FleetSettings, Sink};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+pub use settings::Settings;
+
+use broker::Broker;
+use memory_sink::MemorySink;
+use parts::{Part, Parts};
+
+/// Most entries of the in-process log: some tens of megabytes, and minutes of what the default antennas publish.
+const MEMORY_LOG_MAX_ENTRIES: usize = 200_000;
+
+/// Runs every part until `shutdown` or until one of them fails, and returns within five seconds of either.
+///
+/// # Errors
+/// What an operator has to mend: an address is taken, or a part failed.
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    // Ports first: whoever has to choose another one should not wait for anything else.
+    let listeners = Listeners {
+        page: listen(settings.bind, "--bind, BIND").await?,
+        api: listen(settings.analytics_bind, "--analytics-bind, ANALYTICS_BIND").await?,
+    };
+    let broker = Broker::choose(&settings.broker).await;
+    say(settings.log.format, &format!("broker: {broker}"));
+    say(settings.log.format, &format!("open http://{}", as_client(listeners.page.local_addr()?)));
+    match broker {
+        Broker::Given(given) => on_redis(&settings, &given.url(), listeners)?.run(shutdown, None).await,
+        Broker::Private(redis) => on_redis(&settings, &redis.url(), listeners)?.run(shutdown, Some(*redis)).await,
+        Broker::InProcess { .. } => {
+            let log = MemoryLog::with_max_entries(MEMORY_LOG_MAX_ENTRIES);
+            start(&settings, log.clone(), MemorySink::new(log), listeners)?.run(shutdown, None).await
+        }
+    }
+}
+
+/// The sockets of the page and of analytics' API.
+struct Listeners {
+    page: TcpListener,
+    api: TcpListener,
+}
+
+async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({setting})"))
+}
+
+fn on_redis(settings: &Settings, url: &str, listeners: Listeners) -> anyhow::Result<Parts> {
+    let keys = settings.stream.keys();
+    let log = RedisLog::new(url, keys.clone()).context("bad value for --redis-url (REDIS_URL)")?;
+    let sink = RedisSink::new(url, &keys).context("bad value for --redis-url (REDIS_URL)")?;
+    start(settings, log, sink, listeners)
+}
+
+/// Starts the parts on one log.
+fn start<L: Log>(
+    settings: &Settings,
+    log: L,
+    sink: impl Sink + 'static,
+    listeners: Listeners,
+) -> anyhow::Result<Parts> {
+    let api = as_client(listeners.api.local_addr()?);
+    let dashboard = dashboard_ui::Settings {
+        bind: settings.bind,
+        allowed_hosts: settings.allowed_hosts.clone(),
+        ..dashboard_ui::Settings::new(format!("http://{api}").parse().context("no address for analytics")?)
+    };
+    let (fleet, stream) = (settings.fleet.clone(), settings.stream.stream.clone());
+    let (pipeline, thresholds) = (settings.pipeline.clone(), settings.thresholds);
+    Ok(Parts {
+        analytics: Part::start("analytics", |stop| async move {
+            analytics::run_on(log, &stream, &pipeline, thresholds, listeners.api, stop).await
+        }),
+        dashboard: Part::start("the dashboard", |stop| dashboard_ui::serve(dashboard, listeners.page, stop)),
+        simulators: Part::start("the simulated antennas", |stop| simulate(fleet, sink, stop)),
+    })
+}
+
+/// Publishes simulated antennas. Where each has taken its `COUNT` of readings, the other parts go on without them.
+async fn simulate(fleet: FleetSettings, sink: impl Sink, stop: CancellationToken) -> anyhow::Result<()> {
+    simulator::run(&fleet, sink, UnixMillis::now, stop.clone()).await?;
+    stop.cancelled().await;
+    Ok(())
+}
+
+/// Where a client on this machine reaches what listens on an address.
+fn as_client(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
+}
+
+/// Tells the person at the terminal; a log collector gets it as an entry like any other.
+fn say(format: LogFormat, line: &str) {
+    match format {
+        LogFormat::Text => eprintln!("{line}"),
+        LogFormat::Json => info!("{line}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_means_all_is_reached_over_the_loopback_interface() {
+        for (listening, reached) in [
+            ("0.0.0.0:8000", "127.0.0.1:8000"),
+            ("[::]:8000", "[::1]:8000"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("192.0.2.7:80", "192.0.2.7:80"),
+        ] {
+            let listening: SocketAddr = listening.parse().expect("an address");
+            assert_eq!(as_client(listening).to_string(), reached);
+        }
+    }
+}
