@@ -16,7 +16,7 @@ pub fn readings(rows: usize, antennas: u32) -> Readings {
         readings.packets.push(100);
         readings.lost.push(chance % 3);
         let latency_ms = f64::from(u32::try_from(chance % 100_000).unwrap_or(0)) / 400.0 + 5.0;
-        readings.latency_ms.push((chance % 50 != 0).then_some(latency_ms));
+        readings.latency_ms.push((!chance.is_multiple_of(50)).then_some(latency_ms));
     }
     readings
 }
