@@ -21,6 +21,9 @@ pub enum ApiError {
     /// 503: too many questions at once.
     #[error("too many queries are waiting; try again")]
     Busy,
+    /// 503: an answer that takes too long.
+    #[error("the answer took too long; try again, or ask for less")]
+    TooSlow,
     /// 500: a fault of ours; the log has it.
     #[error("the query failed; the log of analytics tells why")]
     Internal,
@@ -43,7 +46,7 @@ impl ApiError {
             Self::BadParameter(_) => (StatusCode::BAD_REQUEST, "bad_parameter"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::Busy | Self::TooSlow => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }

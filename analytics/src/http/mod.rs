@@ -13,8 +13,10 @@ mod parameters;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{Path, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
@@ -26,7 +28,6 @@ use shared::api::{
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower_http::timeout::TimeoutLayer;
 
 pub use self::error::ApiError;
 use self::parameters::{AntennasParameters, Parameters, SeriesParameters, WindowParameters, WorstParameters};
@@ -76,7 +77,7 @@ pub fn router(api: Api) -> Router {
         .route(path::EVENTS, get(events::events).with_state(events))
         .fallback(|| async { ApiError::NotFound("there is no such path; /openapi.json lists them".to_owned()) })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(middleware::from_fn(in_time))
 }
 
 /// Answers on a listener until shutdown.
@@ -198,10 +199,11 @@ pub(crate) async fn antennas(
 ))]
 pub(crate) async fn antenna(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     Parameters(parameters): Parameters<WindowParameters>,
 ) -> Result<Json<AntennaRow>, ApiError> {
     let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
+    let Path(id) = id.map_err(|_| ApiError::parameter("id", "percent-encoded UTF-8 is needed"))?;
     let thresholds = api.thresholds;
     let missing = unknown_antenna(&id);
     let row = api.ask(snapshot, move |snapshot| query::antenna(snapshot, window, &thresholds, &id)).await?;
@@ -265,6 +267,14 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Health>)
     let phase = api.published.phase();
     let ok = phase == Phase::Running;
     (if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(Health { ok, phase }))
+}
+
+/// Gives an answer up that takes too long. A stream has answered once its first event is there.
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => ApiError::TooSlow.into_response(),
+    }
 }
 
 fn wants_csv(headers: &HeaderMap, format: Option<&str>) -> Result<bool, ApiError> {
