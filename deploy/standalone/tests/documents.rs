@@ -1,7 +1,7 @@
 //! The tables of the documents say what the programs say of themselves.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn document(name: &str) -> String {
@@ -21,14 +21,17 @@ fn settings(program: &str) -> Vec<(String, Option<String>)> {
     assert!(path.exists(), "{} is missing; run deploy/test.sh, which builds the workspace", path.display());
     let output = Command::new(path).arg("--help").env_clear().output().expect("a program that starts");
     let help = String::from_utf8(output.stdout).expect("text");
-    let mut settings: Vec<(String, Option<String>)> = Vec::new();
-    for note in help.split('[').filter_map(|rest| rest.split(']').next()) {
-        if let Some(variable) = note.strip_prefix("env: ") {
-            settings.push((variable.split('=').next().unwrap_or_default().to_owned(), None));
-        } else if let (Some(default), Some(last)) = (note.strip_prefix("default: "), settings.last_mut()) {
-            last.1 = Some(default.to_owned());
-        }
-    }
+    // Each option begins like "      --bind <ADDRESS>"; what follows has notes like "[env: BIND=]" in any order.
+    let options = help.split("\n      --").skip(1);
+    let settings: Vec<(String, Option<String>)> = options
+        .filter_map(|option| {
+            let note = |name| Some(option.split_once(name)?.1.split_once(']')?.0);
+            let variable = note("[env: ")?.trim_end_matches('=');
+            let flag = option.split([' ', '\n', '[']).next().unwrap_or_default();
+            assert_eq!(flag, variable.to_lowercase().replace('_', "-"), "the flag of {variable} of {program}");
+            Some((variable.to_owned(), note("[default: ").map(str::to_owned)))
+        })
+        .collect();
     assert!(!settings.is_empty(), "{program} has settings: {help}");
     settings
 }
@@ -65,22 +68,53 @@ fn the_metrics_of_the_contract_are_those_that_are_exposed() {
 
 #[test]
 fn the_routes_of_the_contract_are_those_that_are_served() {
-    use shared::api::path;
     let contract = document("docs/contract.md");
-    for route in [
-        path::METRICS,
-        path::SUMMARY,
-        path::ANTENNAS,
-        path::ANTENNA,
-        path::WORST,
-        path::SERIES,
-        path::PIPELINE,
-        path::EVENTS,
-        path::LIVEZ,
-        path::READYZ,
-        path::HEALTHZ,
-        path::OPENAPI,
-    ] {
-        assert!(contract.contains(route), "{route} is not in the contract");
+    let cells = rows(&contract).filter_map(|row| row[0].strip_prefix("GET ").map(str::to_owned));
+    // A cell is like "GET /livez`, `/readyz`, `/healthz" or "GET /api/v1/summary?window&end".
+    let listed: BTreeSet<String> = cells
+        .flat_map(|cell| cell.split("`, `").map(str::to_owned).collect::<Vec<_>>())
+        .map(|route| route.split('?').next().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(listed, BTreeSet::from(shared::api::path::ALL.map(str::to_owned)));
+}
+
+#[test]
+fn the_settings_of_the_contract_are_those_of_the_programs() {
+    let contract = document("docs/contract.md");
+    let (_, section) = contract.split_once("## 5. ").expect("the section of the settings");
+    let quoted: BTreeSet<&str> = section.split('`').skip(1).step_by(2).collect();
+    for program in ["simulator", "analytics", "dashboard"] {
+        for (variable, _) in settings(program) {
+            assert!(quoted.contains(variable.as_str()), "{variable} of {program} is not in the contract");
+        }
     }
+}
+
+/// Files of a folder's sources that contain a text, by their path within it.
+fn files_with(folder: &str, text: &str) -> BTreeSet<String> {
+    fn visit(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("a folder of the workspace") {
+            let path = entry.expect("its entry").path();
+            if path.is_dir() { visit(&path, found) } else { found.push(path) }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
+    let mut files = Vec::new();
+    visit(&root, &mut files);
+    let has_text = |path: &PathBuf| std::fs::read_to_string(path).is_ok_and(|source| source.contains(text));
+    let within = |path: PathBuf| path.strip_prefix(&root).expect("a path below").to_string_lossy().into_owned();
+    files.into_iter().filter(has_text).map(within).collect()
+}
+
+/// The first invariants of ARCHITECTURE.md: who may name what.
+#[test]
+fn the_boundaries_of_the_architecture_hold() {
+    let redis = files_with("analytics/src", "use redis::");
+    assert!(redis.iter().all(|file| file.starts_with("log/")), "{redis:?}");
+    assert!(files_with("dashboard-ui/src", "redis::").is_empty());
+    assert_eq!(files_with("simulator/src", "use redis::"), BTreeSet::from(["redis_sink.rs".to_owned()]));
+    let polars = ["aggregate.rs", "aggregator.rs", "http/mod.rs", "query.rs", "state.rs", "store.rs"];
+    assert_eq!(files_with("analytics/src", "use polars::"), polars.map(str::to_owned).into());
+    assert_eq!(files_with("analytics/src", "UnixMillis::now"), BTreeSet::from(["clock.rs".to_owned()]));
+    assert!(files_with("dashboard-ui/src", "analytics::").is_empty());
 }
