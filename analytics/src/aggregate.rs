@@ -6,21 +6,26 @@
 //! | --- | --- | --- |
 //! | `pane` | i64 | start of the pane, milliseconds since the epoch |
 //! | `antenna` | u32 | the antenna's slot |
-//! | `readings` | u64 | readings |
-//! | `packets` | u64 | packets sent |
-//! | `lost` | u64 | packets lost |
-//! | `latency_count` | u64 | readings that carry a latency |
+//! | `readings` | count | readings |
+//! | `packets` | count | packets sent |
+//! | `lost` | count | packets lost |
+//! | `latency_count` | count | readings that carry a latency |
 //! | `latency_sum` | f64 | their sum, in milliseconds on the grid of [`snap`] |
-//! | `latency_min`, `latency_max` | f64, null where none carries one | in milliseconds |
+//! | `latency_min`, `latency_max` | f64 | in milliseconds; +∞ and -∞, which change no other, where none carries one |
 //!
-//! and `sketch` a row for each (pane, antenna, bucket): `bucket` (i32, see [`crate::sketch`]) and `count` (u64).
-//! [`Partials::roll_up`] groups both by some of the keys and adds. It aggregates a micro-batch, merges it into panes,
-//! coarsens panes and answers queries; there is no other aggregation. Its law: any split of the readings, in any
+//! and `sketch` a row for each (pane, antenna, bucket): `bucket` (i32, see [`crate::sketch`]) and `count` (a count).
+//! A count is u64 in what [`Partials::roll_up`] returns; a table at rest ([`Partials::split_by_pane`]) holds the column
+//! as u32 where all of its values fit, which halves the memory of a pane. Every reader takes both.
+//!
+//! [`Partials::roll_up`] groups both tables by some of the keys and adds. It aggregates a micro-batch, merges it into
+//! panes, coarsens panes and answers queries; there is no other aggregation. Its law: any split of the readings, in any
 //! order, merged in any tree, gives the same tables. Rows are sorted by key, so equal tables are equal in every byte.
 //!
-//! The grouping is a sort by key and one pass over the columns, not a query: planning one costs as much as thousands of
-//! rows, and a batch of a quiet network has a few.
+//! The grouping is a pass over the columns, not a query: planning one costs as much as thousands of rows, and a batch of
+//! a quiet network has a few. Keys are small integers, so a row's group is found by counting, not by hashing; see
+//! [`Groups`].
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use polars::prelude::*;
@@ -112,9 +117,9 @@ pub struct Readings {
     /// Slot of the antenna.
     pub antenna: Vec<Slot>,
     /// Packets sent.
-    pub packets: Vec<u64>,
+    pub packets: Vec<u32>,
     /// Packets lost.
-    pub lost: Vec<u64>,
+    pub lost: Vec<u32>,
     /// Latency in milliseconds.
     pub latency_ms: Vec<Option<f64>>,
 }
@@ -135,71 +140,62 @@ impl Partials {
     ///
     /// # Errors
     /// When the columns differ in length.
-    pub fn from_readings(readings: &Readings) -> PolarsResult<Self> {
+    pub fn from_readings(readings: Readings) -> PolarsResult<Self> {
         let Readings { pane, antenna, packets, lost, latency_ms } = readings;
-        let cells = Cells {
-            pane: pane.clone(),
-            antenna: antenna.clone(),
-            readings: vec![1; pane.len()],
-            packets: packets.clone(),
-            lost: lost.clone(),
-            latency_count: latency_ms.iter().map(|latency| u64::from(latency.is_some())).collect(),
-            latency_sum: latency_ms.iter().map(|latency| latency.map_or(0.0, snap)).collect(),
-            latency_min: latency_ms.clone(),
-            latency_max: latency_ms.clone(),
-        };
-        let mut table = Sketch::default();
-        for ((&pane, &antenna), latency_ms) in pane.iter().zip(antenna).zip(latency_ms) {
+        let rows = pane.len();
+        let mut sketch_pane = Vec::with_capacity(rows);
+        let mut sketch_antenna = Vec::with_capacity(rows);
+        let mut buckets = Vec::with_capacity(rows);
+        for ((&pane, &antenna), latency_ms) in pane.iter().zip(&antenna).zip(&latency_ms) {
             if let Some(latency_ms) = latency_ms {
-                table.pane.push(pane);
-                table.antenna.push(antenna);
-                table.count.push(1);
-                table.bucket.push(sketch::bucket(*latency_ms));
+                sketch_pane.push(pane);
+                sketch_antenna.push(antenna);
+                buckets.push(sketch::bucket(*latency_ms));
             }
         }
-        Ok(Self { cells: cells.into_frame()?, sketch: table.into_frame()? })
+        let latencies = |none: f64| -> Vec<f64> { latency_ms.iter().map(|it| it.unwrap_or(none)).collect() };
+        let counts = latency_ms.iter().map(|latency| u32::from(latency.is_some())).collect::<Vec<_>>();
+        let cells = vec![
+            Column::new(PANE.into(), pane),
+            Column::new(ANTENNA.into(), antenna),
+            Column::new(READINGS.into(), vec![1_u32; rows]),
+            Column::new(PACKETS.into(), packets),
+            Column::new(LOST.into(), lost),
+            Column::new(LATENCY_COUNT.into(), counts),
+            Column::new(LATENCY_SUM.into(), latencies(0.0).into_iter().map(snap).collect::<Vec<_>>()),
+            Column::new(LATENCY_MIN.into(), latencies(f64::INFINITY)),
+            Column::new(LATENCY_MAX.into(), latencies(f64::NEG_INFINITY)),
+        ];
+        let sketch = vec![
+            Column::new(PANE.into(), sketch_pane),
+            Column::new(ANTENNA.into(), sketch_antenna),
+            Column::new(COUNT.into(), vec![1_u32; buckets.len()]),
+            Column::new(BUCKET.into(), buckets),
+        ];
+        Ok(Self { sketch: DataFrame::new(sketch[0].len(), sketch)?, cells: DataFrame::new(rows, cells)? })
     }
 
-    /// No readings.
+    /// Adds up the rows of all parts that share the keys kept. The result is sorted by pane, antenna and bucket.
     ///
     /// # Errors
-    /// Never in practice; the tables' schema is fixed.
-    pub fn empty() -> PolarsResult<Self> {
-        Self::from_readings(&Readings::default())
+    /// When a part's columns are not those of the module's tables.
+    pub fn roll_up<'a>(parts: impl IntoIterator<Item = &'a Self>, keys: Keys) -> PolarsResult<Self> {
+        let (cells, sketches): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (&part.cells, &part.sketch)).unzip();
+        Ok(Self { cells: roll_up_cells(&cells, keys)?, sketch: roll_up_sketch(&sketches, keys)? })
     }
 
-    /// The rows of all parts, one behind the other, not rolled up.
-    ///
-    /// # Errors
-    /// When a part's columns are not those of the module's table.
-    pub fn concat<'a>(parts: impl IntoIterator<Item = &'a Self> + Clone) -> PolarsResult<Self> {
-        let empty = Self::empty()?;
-        Ok(Self {
-            cells: stack(&empty.cells, parts.clone().into_iter().map(|part| &part.cells))?,
-            sketch: stack(&empty.sketch, parts.into_iter().map(|part| &part.sketch))?,
-        })
-    }
-
-    /// Adds up the rows that share the keys kept. The result is sorted by pane, antenna and bucket.
-    ///
-    /// # Errors
-    /// When a column is missing.
-    pub fn roll_up(&self, keys: Keys) -> PolarsResult<Self> {
-        Ok(Self { cells: roll_up_cells(&self.cells, keys)?, sketch: roll_up_sketch(&self.sketch, keys)? })
-    }
-
-    /// Splits a rolled-up table into one for each pane, in order of time. The parts hold their pane once, not in each row.
+    /// Splits a rolled-up table into one for each pane, in order of time. The parts hold their pane once, not in each
+    /// row, in buffers of their own, so that a small pane does not keep a large table alive.
     ///
     /// # Errors
     /// When a column is missing.
     pub fn split_by_pane(&self) -> PolarsResult<Vec<(i64, Self)>> {
-        let sketches = runs(self.sketch.column(PANE)?.i64()?);
-        let mut sketches = sketches.into_iter().peekable();
-        runs(self.cells.column(PANE)?.i64()?)
+        let mut sketches = runs(&self.sketch)?.into_iter().peekable();
+        runs(&self.cells)?
             .into_iter()
             .map(|(pane, rows)| {
                 let sketch = sketches.next_if(|(other, _)| *other == pane).map_or(0..0, |(_, rows)| rows);
-                let part = Self { cells: copy(&self.cells, rows)?, sketch: copy(&self.sketch, sketch)? };
+                let part = Self { cells: pick(&self.cells, &[rows])?, sketch: pick(&self.sketch, &[sketch])? };
                 Ok((pane, part.with_pane(pane)?))
             })
             .collect()
@@ -220,230 +216,365 @@ impl Partials {
         Ok(self)
     }
 
-    /// The rows of one antenna, from a table that is sorted by antenna within one pane.
+    /// The panes that have rows, ascending.
     ///
     /// # Errors
     /// When a column is missing.
-    pub fn of_antenna(&self, slot: Slot) -> PolarsResult<Self> {
-        let part = |frame: &DataFrame| -> PolarsResult<DataFrame> {
-            let rows = equal_range(frame.column(ANTENNA)?.u32()?, slot);
-            Ok(slice(frame, rows))
+    pub fn starts(&self) -> PolarsResult<BTreeSet<i64>> {
+        Ok(runs(&self.cells)?.into_iter().map(|(start, _)| start).collect())
+    }
+
+    /// The rows of some antennas, whose slots ascend, from a table that is sorted by antenna within one pane.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn of_antennas(&self, slots: &[Slot]) -> PolarsResult<Self> {
+        let part = |frame: &DataFrame| {
+            let known = frame.column(ANTENNA)?.u32()?.cont_slice()?;
+            let rows = |slot: &Slot| known.partition_point(|it| it < slot)..known.partition_point(|it| it <= slot);
+            pick(frame, &slots.iter().map(rows).filter(|rows| !rows.is_empty()).collect::<Vec<_>>())
         };
         Ok(Self { cells: part(&self.cells)?, sketch: part(&self.sketch)? })
     }
 }
 
-/// Rolls up a table of cells; see [`Partials::roll_up`].
+/// Rolls up tables of cells; see [`Partials::roll_up`].
 ///
 /// # Errors
 /// When a column is missing.
-pub fn roll_up_cells(cells: &DataFrame, keys: Keys) -> PolarsResult<DataFrame> {
-    let rows = keys_of_rows(cells, keys, None)?;
-    let (readings, packets, lost) = (u64s(cells, READINGS)?, u64s(cells, PACKETS)?, u64s(cells, LOST)?);
-    let (counts, sums) = (u64s(cells, LATENCY_COUNT)?, f64s(cells, LATENCY_SUM)?);
-    let (minima, maxima) = (f64s(cells, LATENCY_MIN)?, f64s(cells, LATENCY_MAX)?);
-    let mut table = Cells::default();
-    let mut last = None;
-    for row in order(&rows) {
-        if last != Some(rows[row]) {
-            last = Some(rows[row]);
-            table.begin(rows[row]);
-        }
-        let at = table.pane.len() - 1;
-        table.readings[at] += readings[row].unwrap_or_default();
-        table.packets[at] += packets[row].unwrap_or_default();
-        table.lost[at] += lost[row].unwrap_or_default();
-        table.latency_count[at] += counts[row].unwrap_or_default();
-        table.latency_sum[at] += sums[row].unwrap_or_default();
-        table.latency_min[at] = either(table.latency_min[at], minima[row], f64::min);
-        table.latency_max[at] = either(table.latency_max[at], maxima[row], f64::max);
-    }
-    table.into_frame()
+pub fn roll_up_cells(tables: &[&DataFrame], keys: Keys) -> PolarsResult<DataFrame> {
+    let groups = Groups::of(tables, keys, false)?;
+    let sum = |name| groups.sum(tables, name);
+    let (readings, packets, lost, counts) = (sum(READINGS)?, sum(PACKETS)?, sum(LOST)?, sum(LATENCY_COUNT)?);
+    let sums = groups.fold(tables, LATENCY_SUM, 0.0, |sum, value| sum + value)?;
+    let minima = groups.fold(tables, LATENCY_MIN, f64::INFINITY, f64::min)?;
+    let maxima = groups.fold(tables, LATENCY_MAX, f64::NEG_INFINITY, f64::max)?;
+    let rows = groups.with_rows(&readings);
+    let columns = vec![
+        groups.panes(&rows),
+        groups.antennas(&rows),
+        Column::new(READINGS.into(), rows.of(readings)),
+        Column::new(PACKETS.into(), rows.of(packets)),
+        Column::new(LOST.into(), rows.of(lost)),
+        Column::new(LATENCY_COUNT.into(), rows.of(counts)),
+        Column::new(LATENCY_SUM.into(), rows.of(sums)),
+        Column::new(LATENCY_MIN.into(), rows.of(minima)),
+        Column::new(LATENCY_MAX.into(), rows.of(maxima)),
+    ];
+    DataFrame::new(rows.0.len(), columns)
 }
 
-/// Rolls up a table of sketches; see [`Partials::roll_up`].
+/// Rolls up tables of sketches; see [`Partials::roll_up`].
 ///
 /// # Errors
 /// When a column is missing.
-pub fn roll_up_sketch(sketch: &DataFrame, keys: Keys) -> PolarsResult<DataFrame> {
-    let buckets = sketch.column(BUCKET)?.i32()?;
-    let rows = keys_of_rows(sketch, keys, Some(buckets))?;
-    let counts = u64s(sketch, COUNT)?;
-    let mut table = Sketch::default();
-    let mut last = None;
-    for row in order(&rows) {
-        if last != Some(rows[row]) {
-            last = Some(rows[row]);
-            let (pane, antenna, bucket) = rows[row];
-            table.pane.push(pane);
-            table.antenna.push(antenna);
-            table.bucket.push(bucket);
-            table.count.push(0);
-        }
-        if let Some(count) = table.count.last_mut() {
-            *count += counts[row].unwrap_or_default();
-        }
-    }
-    table.into_frame()
+pub fn roll_up_sketch(tables: &[&DataFrame], keys: Keys) -> PolarsResult<DataFrame> {
+    let groups = Groups::of(tables, keys, true)?;
+    let counts = groups.sum(tables, COUNT)?;
+    let rows = groups.with_rows(&counts);
+    let columns = vec![
+        groups.panes(&rows),
+        groups.antennas(&rows),
+        Column::new(COUNT.into(), rows.of(counts)),
+        groups.buckets(&rows),
+    ];
+    DataFrame::new(rows.0.len(), columns)
 }
 
-/// What a row is grouped by: pane, antenna, bucket; 0 for what is not kept.
-type RowKey = (i64, Slot, i32);
-
-fn keys_of_rows(frame: &DataFrame, keys: Keys, buckets: Option<&Int32Chunked>) -> PolarsResult<Vec<RowKey>> {
-    let (panes, antennas) = (frame.column(PANE)?.i64()?, frame.column(ANTENNA)?.u32()?);
-    let mut rows: Vec<RowKey> = vec![(0, 0, 0); frame.height()];
-    if let Some(grid) = keys.pane {
-        rows.iter_mut().zip(panes.iter()).for_each(|(key, pane)| key.0 = grid.floor(pane.unwrap_or_default()));
-    }
-    if keys.antenna {
-        rows.iter_mut().zip(antennas.iter()).for_each(|(key, antenna)| key.1 = antenna.unwrap_or_default());
-    }
-    if let Some(buckets) = buckets {
-        rows.iter_mut().zip(buckets.iter()).for_each(|(key, bucket)| key.2 = bucket.unwrap_or_default());
-    }
-    Ok(rows)
+/// The keys that rows can have, numbered in their order: by pane, then antenna, then bucket.
+#[derive(Debug)]
+struct KeySpace {
+    grid: Option<Grid>,
+    /// The panes that occur, ascending.
+    panes: Vec<i64>,
+    /// 1 above the highest slot; `None` where antennas are not kept.
+    antennas: Option<usize>,
+    /// The lowest bucket, and how many there are up to the highest; `None` where there are none.
+    buckets: Option<(i32, usize)>,
 }
 
-/// The rows in order of their keys. Tables are mostly one sorted run behind another, which the sort takes as they are.
-fn order(keys: &[RowKey]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..keys.len()).collect();
-    order.sort_by_key(|&row| keys[row]);
-    order
-}
-
-fn u64s(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Option<u64>>> {
-    Ok(frame.column(name)?.u64()?.iter().collect())
-}
-
-fn f64s(frame: &DataFrame, name: &str) -> PolarsResult<Vec<Option<f64>>> {
-    Ok(frame.column(name)?.f64()?.iter().collect())
-}
-
-fn either(one: Option<f64>, other: Option<f64>, choose: fn(f64, f64) -> f64) -> Option<f64> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(choose(one, other)),
-        (one, other) => one.or(other),
-    }
-}
-
-/// The columns of a table of cells.
-#[derive(Debug, Default)]
-struct Cells {
-    pane: Vec<i64>,
-    antenna: Vec<Slot>,
-    readings: Vec<u64>,
-    packets: Vec<u64>,
-    lost: Vec<u64>,
-    latency_count: Vec<u64>,
-    latency_sum: Vec<f64>,
-    latency_min: Vec<Option<f64>>,
-    latency_max: Vec<Option<f64>>,
-}
-
-impl Cells {
-    /// Begins a row of nothing.
-    fn begin(&mut self, (pane, antenna, _): RowKey) {
-        self.pane.push(pane);
-        self.antenna.push(antenna);
-        self.readings.push(0);
-        self.packets.push(0);
-        self.lost.push(0);
-        self.latency_count.push(0);
-        self.latency_sum.push(0.0);
-        self.latency_min.push(None);
-        self.latency_max.push(None);
-    }
-
-    fn into_frame(self) -> PolarsResult<DataFrame> {
-        DataFrame::new(
-            self.pane.len(),
-            vec![
-                Column::new(PANE.into(), self.pane),
-                Column::new(ANTENNA.into(), self.antenna),
-                Column::new(READINGS.into(), self.readings),
-                Column::new(PACKETS.into(), self.packets),
-                Column::new(LOST.into(), self.lost),
-                Column::new(LATENCY_COUNT.into(), self.latency_count),
-                Column::new(LATENCY_SUM.into(), self.latency_sum),
-                Column::new(LATENCY_MIN.into(), self.latency_min),
-                Column::new(LATENCY_MAX.into(), self.latency_max),
-            ],
-        )
-    }
-}
-
-/// The columns of a table of sketches.
-#[derive(Debug, Default)]
-struct Sketch {
-    pane: Vec<i64>,
-    antenna: Vec<Slot>,
-    count: Vec<u64>,
-    bucket: Vec<i32>,
-}
-
-impl Sketch {
-    fn into_frame(self) -> PolarsResult<DataFrame> {
-        DataFrame::new(
-            self.pane.len(),
-            vec![
-                Column::new(PANE.into(), self.pane),
-                Column::new(ANTENNA.into(), self.antenna),
-                Column::new(COUNT.into(), self.count),
-                Column::new(BUCKET.into(), self.bucket),
-            ],
-        )
-    }
-}
-
-fn stack<'a>(empty: &DataFrame, parts: impl Iterator<Item = &'a DataFrame>) -> PolarsResult<DataFrame> {
-    let mut whole: Option<DataFrame> = None;
-    for part in parts.filter(|part| part.height() > 0) {
-        match &mut whole {
-            None => whole = Some(part.clone()),
-            Some(whole) => {
-                whole.vstack_mut(part)?;
+impl KeySpace {
+    fn of(tables: &[&DataFrame], keys: Keys, has_buckets: bool) -> PolarsResult<Self> {
+        let mut panes = BTreeSet::new();
+        let mut slots = 0;
+        let mut buckets: Option<(i32, i32)> = None;
+        for table in tables.iter().filter(|table| table.height() > 0) {
+            match keys.pane {
+                Some(grid) => Panes::of(table)?.each(|pane, _| {
+                    panes.insert(grid.floor(pane));
+                })?,
+                None => {
+                    panes.insert(0);
+                }
+            }
+            if keys.antenna {
+                slots = slots.max(table.column(ANTENNA)?.u32()?.max().map_or(0, |slot| slot as usize + 1));
+            }
+            if has_buckets {
+                let column = table.column(BUCKET)?.i32()?;
+                let (low, high) = (column.min().unwrap_or_default(), column.max().unwrap_or_default());
+                buckets = Some(buckets.map_or((low, high), |(lowest, highest)| (lowest.min(low), highest.max(high))));
             }
         }
+        let buckets = buckets.map(|(lowest, highest)| (lowest, lowest.abs_diff(highest) as usize + 1));
+        let panes = panes.into_iter().collect();
+        Ok(Self { grid: keys.pane, panes, antennas: keys.antenna.then_some(slots), buckets })
     }
-    Ok(whole.unwrap_or_else(|| empty.clone()))
+
+    /// How many keys there are.
+    fn len(&self) -> PolarsResult<usize> {
+        let (antennas, buckets) = (self.antennas.unwrap_or(1), self.buckets.map_or(1, |(_, count)| count));
+        let len = self.panes.len().checked_mul(antennas).and_then(|len| len.checked_mul(buckets));
+        len.ok_or_else(|| polars_err!(ComputeError: "the keys of a roll-up are too many to be numbered"))
+    }
+
+    /// Appends the number of each row's key.
+    fn number(&self, table: &DataFrame, numbers: &mut Vec<usize>) -> PolarsResult<()> {
+        let first = numbers.len();
+        match self.grid {
+            Some(grid) => Panes::of(table)?.each(|pane, rows| {
+                let number = self.panes.partition_point(|&it| it < grid.floor(pane));
+                numbers.extend(std::iter::repeat_n(number, rows));
+            })?,
+            None => numbers.extend(std::iter::repeat_n(0, table.height())),
+        }
+        if let Some(antennas) = self.antennas {
+            let mut numbers = numbers[first..].iter_mut();
+            for slots in slices(table.column(ANTENNA)?.u32()?) {
+                slots.iter().zip(&mut numbers).for_each(|(&slot, it)| *it = *it * antennas + slot as usize);
+            }
+        }
+        if let Some((lowest, count)) = self.buckets {
+            let mut numbers = numbers[first..].iter_mut();
+            for buckets in slices(table.column(BUCKET)?.i32()?) {
+                let from_lowest = |bucket: i32| bucket.abs_diff(lowest) as usize;
+                buckets.iter().zip(&mut numbers).for_each(|(&bucket, it)| *it = *it * count + from_lowest(bucket));
+            }
+        }
+        Ok(())
+    }
+
+    /// The pane, the antenna and the bucket of a key's number; 0 for what is not kept.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "they were made of such integers")]
+    fn key(&self, number: usize) -> (i64, Slot, i32) {
+        let (lowest, buckets) = self.buckets.unwrap_or((0, 1));
+        let (number, bucket) = (number / buckets, number % buckets);
+        let antennas = self.antennas.unwrap_or(1);
+        (self.panes[number / antennas], (number % antennas) as Slot, lowest + bucket as i32)
+    }
 }
 
-/// The runs of equal values with their rows.
-fn runs(values: &Int64Chunked) -> Vec<(i64, Range<usize>)> {
+/// The groups that the rows of some tables fall into.
+///
+/// A key's number is its group where numbers are not many more than rows: the sums of all keys fit into memory that the
+/// rows would take themselves, and no row is compared with another. Else the rows are sorted by number, and each number
+/// that occurs is a group.
+#[derive(Debug)]
+struct Groups {
+    space: KeySpace,
+    /// For each row of all tables, one behind the other, its group.
+    of_row: Vec<usize>,
+    /// How many groups there are.
+    len: usize,
+    /// The number of each group's key, ascending; `None` where the group is the number.
+    numbers: Option<Vec<usize>>,
+}
+
+/// Keys may be so many times as many as rows for a key's number to be its group.
+const DENSE: usize = 4;
+
+/// Fewer keys than this are always numbered.
+const FEW_KEYS: usize = 1024;
+
+impl Groups {
+    fn of(tables: &[&DataFrame], keys: Keys, has_buckets: bool) -> PolarsResult<Self> {
+        let space = KeySpace::of(tables, keys, has_buckets)?;
+        let rows = tables.iter().map(|table| table.height()).sum();
+        let mut of_row = Vec::with_capacity(rows);
+        for table in tables {
+            space.number(table, &mut of_row)?;
+        }
+        let len = space.len()?;
+        if len <= FEW_KEYS.max(rows.saturating_mul(DENSE)) {
+            return Ok(Self { space, of_row, len, numbers: None });
+        }
+        let mut sorted: Vec<(usize, usize)> = of_row.iter().copied().zip(0..).collect();
+        sorted.sort_unstable();
+        let mut numbers: Vec<usize> = Vec::new();
+        for (number, row) in sorted {
+            if numbers.last() != Some(&number) {
+                numbers.push(number);
+            }
+            of_row[row] = numbers.len() - 1;
+        }
+        Ok(Self { space, of_row, len: numbers.len(), numbers: Some(numbers) })
+    }
+
+    /// A column of counts, added up by group.
+    fn sum(&self, tables: &[&DataFrame], name: &str) -> PolarsResult<Vec<u64>> {
+        let mut sums = vec![0; self.len];
+        let mut of_row = self.of_row.as_slice();
+        for table in tables {
+            let column = table.column(name)?;
+            of_row = match column.dtype() {
+                DataType::UInt32 => gather(column.u32()?, of_row, &mut sums, |sum, count| sum + u64::from(count)),
+                _ => gather(column.u64()?, of_row, &mut sums, |sum, count| sum + count),
+            };
+        }
+        Ok(sums)
+    }
+
+    /// A column of doubles, folded by group.
+    fn fold(
+        &self,
+        tables: &[&DataFrame],
+        name: &str,
+        identity: f64,
+        combine: impl Fn(f64, f64) -> f64,
+    ) -> PolarsResult<Vec<f64>> {
+        let mut folded = vec![identity; self.len];
+        let mut of_row = self.of_row.as_slice();
+        for table in tables {
+            of_row = gather(table.column(name)?.f64()?, of_row, &mut folded, &combine);
+        }
+        Ok(folded)
+    }
+
+    /// The groups that have rows: those with a reading.
+    fn with_rows(&self, readings: &[u64]) -> Rows {
+        Rows((0..self.len).filter(|&group| readings[group] > 0).collect())
+    }
+
+    fn key(&self, group: usize) -> (i64, Slot, i32) {
+        self.space.key(self.numbers.as_ref().map_or(group, |numbers| numbers[group]))
+    }
+
+    fn panes(&self, rows: &Rows) -> Column {
+        match self.space.panes[..] {
+            [pane] => Column::new_scalar(PANE.into(), pane.into(), rows.0.len()),
+            _ => Column::new(PANE.into(), rows.0.iter().map(|&group| self.key(group).0).collect::<Vec<_>>()),
+        }
+    }
+
+    fn antennas(&self, rows: &Rows) -> Column {
+        Column::new(ANTENNA.into(), rows.0.iter().map(|&group| self.key(group).1).collect::<Vec<_>>())
+    }
+
+    fn buckets(&self, rows: &Rows) -> Column {
+        Column::new(BUCKET.into(), rows.0.iter().map(|&group| self.key(group).2).collect::<Vec<_>>())
+    }
+}
+
+/// The groups that become rows, ascending.
+#[derive(Debug)]
+struct Rows(Vec<usize>);
+
+impl Rows {
+    /// The values of these groups.
+    fn of<T: Copy>(&self, by_group: Vec<T>) -> Vec<T> {
+        if self.0.len() == by_group.len() {
+            return by_group;
+        }
+        self.0.iter().map(|&group| by_group[group]).collect()
+    }
+}
+
+/// The pane of each row of a table.
+#[derive(Debug)]
+enum Panes<'a> {
+    /// All rows are in one.
+    One(i64, usize),
+    /// Row by row.
+    Each(&'a Int64Chunked),
+}
+
+impl<'a> Panes<'a> {
+    fn of(table: &'a DataFrame) -> PolarsResult<Self> {
+        match table.column(PANE)? {
+            // Asking the column for its values would make it hold one for each row from then on.
+            Column::Scalar(one) => {
+                let pane = one.scalar().value().extract::<i64>();
+                let pane = pane.ok_or_else(|| polars_err!(ComputeError: "the pane is not a number"))?;
+                Ok(Self::One(pane, one.len()))
+            }
+            each @ Column::Series(_) => each.i64().map(Self::Each),
+        }
+    }
+
+    /// Calls for each run of equal panes, with its number of rows.
+    fn each(&self, mut run: impl FnMut(i64, usize)) -> PolarsResult<()> {
+        match self {
+            Self::One(pane, rows) => run(*pane, *rows),
+            Self::Each(panes) => {
+                slices(panes).flat_map(|panes| panes.chunk_by(|a, b| a == b)).for_each(|of| run(of[0], of.len()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The runs of equal panes of a table with their rows.
+fn runs(table: &DataFrame) -> PolarsResult<Vec<(i64, Range<usize>)>> {
     let mut runs: Vec<(i64, Range<usize>)> = Vec::new();
-    for (row, value) in values.into_no_null_iter().enumerate() {
-        match runs.last_mut() {
-            Some((last, rows)) if *last == value => rows.end = row + 1,
-            _ => runs.push((value, row..row + 1)),
+    let mut row = 0;
+    Panes::of(table)?.each(|pane, rows| {
+        if rows > 0 {
+            runs.push((pane, row..row + rows));
         }
-    }
-    runs
+        row += rows;
+    })?;
+    Ok(runs)
 }
 
-/// The rows that hold a value, in a column that is sorted.
-fn equal_range(values: &UInt32Chunked, value: u32) -> Range<usize> {
-    let at = |row: usize| values.get(row).unwrap_or_default();
-    let bound = |above: bool| {
-        let (mut low, mut high) = (0, values.len());
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            if at(middle) < value || above && at(middle) == value { low = middle + 1 } else { high = middle }
+/// The values of a column without nulls, chunk by chunk.
+fn slices<T: PolarsNumericType>(column: &ChunkedArray<T>) -> impl Iterator<Item = &[T::Native]> {
+    column.downcast_iter().map(|chunk| chunk.values().as_slice())
+}
+
+/// Combines the values of a column into their groups; returns the groups of the rows behind.
+fn gather<'a, T: PolarsNumericType, A: Copy>(
+    column: &ChunkedArray<T>,
+    mut of_row: &'a [usize],
+    groups: &mut [A],
+    combine: impl Fn(A, T::Native) -> A,
+) -> &'a [usize] {
+    for values in slices(column) {
+        let (these, behind) = of_row.split_at(values.len());
+        for (&value, &group) in values.iter().zip(these) {
+            groups[group] = combine(groups[group], value);
         }
-        low
-    };
-    bound(false)..bound(true)
-}
-
-fn slice(frame: &DataFrame, rows: Range<usize>) -> DataFrame {
-    frame.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len())
-}
-
-/// The rows with buffers of their own, so that a small pane does not keep a large table alive.
-fn copy(frame: &DataFrame, rows: Range<usize>) -> PolarsResult<DataFrame> {
-    if rows.len() == frame.height() {
-        return Ok(frame.clone());
+        of_row = behind;
     }
-    let rows = IdxCa::from_vec("rows".into(), (rows.start..rows.end).map(|row| row as IdxSize).collect());
-    frame.take(&rows)
+    of_row
+}
+
+/// The rows of some ranges, in buffers of their own, with counts as narrow as they fit; see the module.
+fn pick(table: &DataFrame, ranges: &[Range<usize>]) -> PolarsResult<DataFrame> {
+    fn values<T: Copy>(column: &[T], ranges: &[Range<usize>]) -> Vec<T> {
+        let mut values = Vec::with_capacity(ranges.iter().map(ExactSizeIterator::len).sum());
+        ranges.iter().for_each(|rows| values.extend_from_slice(&column[rows.clone()]));
+        values
+    }
+    let height = ranges.iter().map(ExactSizeIterator::len).sum();
+    let columns = table.columns().iter().map(|column| {
+        let name = column.name().clone();
+        Ok(match (column, column.dtype()) {
+            (Column::Scalar(one), DataType::Int64) => Column::from(one.resize(height)),
+            (_, DataType::Int64) => Column::new(name, values(column.i64()?.cont_slice()?, ranges)),
+            (_, DataType::Int32) => Column::new(name, values(column.i32()?.cont_slice()?, ranges)),
+            (_, DataType::UInt32) => Column::new(name, values(column.u32()?.cont_slice()?, ranges)),
+            (_, DataType::UInt64) => narrow(name, values(column.u64()?.cont_slice()?, ranges)),
+            _ => Column::new(name, values(column.f64()?.cont_slice()?, ranges)),
+        })
+    });
+    DataFrame::new(height, columns.collect::<PolarsResult<_>>()?)
+}
+
+/// A column of counts, as u32 where all of them fit.
+fn narrow(name: PlSmallStr, counts: Vec<u64>) -> Column {
+    let narrow: Result<Vec<u32>, _> = counts.iter().map(|&count| u32::try_from(count)).collect();
+    match narrow {
+        Ok(narrow) => Column::new(name, narrow),
+        Err(_wide) => Column::new(name, counts),
+    }
 }

@@ -107,8 +107,8 @@ impl Aggregator {
     fn merge(&mut self, batch: Batch, times: ReadTimes) -> PolarsResult<()> {
         let started = Instant::now();
         let (accepted, readings, revised) = self.store.accept(&batch);
-        let partials = Partials::from_readings(&readings)?;
-        let partials = partials.roll_up(Keys { pane: Some(Grid::of_width(1)), antenna: true })?;
+        let partials = Partials::from_readings(readings)?;
+        let partials = Partials::roll_up([&partials], Keys { pane: Some(Grid::of_width(1)), antenna: true })?;
         let aggregated = Instant::now();
         if accepted.counted > 0 {
             self.store.merge(&partials, &revised)?;

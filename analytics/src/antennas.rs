@@ -125,12 +125,6 @@ impl Antennas {
         self.chunks.get(index).map_or(&[], |chunk| chunk.as_slice())
     }
 
-    /// The antenna with this id.
-    #[must_use]
-    pub fn find(&self, id: &str) -> Option<(Slot, &Antenna)> {
-        self.iter().find(|(_, antenna)| &*antenna.id == id)
-    }
-
     /// Forgets the antennas of which no pane holds a reading, and returns the chunks that this changed.
     pub fn forget_before(&mut self, horizon_ms: i64) -> Vec<usize> {
         let is_gone = |antenna: &Option<Antenna>| antenna.as_ref().is_some_and(|it| it.newest_event_ms < horizon_ms);

@@ -79,14 +79,9 @@ pub async fn run_on<L: Log>(
     let clock = Clock::system();
     let published = Published::new(stream, &pipeline::empty_store(settings), clock.now());
     let serving = CancellationToken::new();
-    let api = Api {
-        published: published.clone(),
-        workers: Workers::start(QUERY_THREADS).context("no threads for queries")?,
-        thresholds,
-        retention_ms: millis(settings.retention),
-        clock: clock.clone(),
-        shutdown: serving.clone(),
-    };
+    let workers = Workers::start(QUERY_THREADS).context("no threads for queries")?;
+    let retention_ms = millis(settings.retention);
+    let api = Api::new(published.clone(), workers, thresholds, retention_ms, clock.clone(), serving.clone());
     info!(address = %listener.local_addr().context("the listener has no address")?, "answers HTTP");
     let server = tokio::spawn(http::serve(listener, api));
     let pipeline = Pipeline { log, settings: settings.clone(), owner: owner(clock.now()), published, clock };

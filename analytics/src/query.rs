@@ -1,7 +1,8 @@
-//! Questions to a snapshot: pure functions from a [`Snapshot`] and a window to the API's types.
+//! Questions to a snapshot: a [`View`] is a window of one, its answers are the API's types.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use polars::prelude::*;
 use shared::UnixMillis;
@@ -12,7 +13,7 @@ use shared::api::{
 use crate::aggregate::column::{
     ANTENNA, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, LOST, PACKETS, PANE, READINGS,
 };
-use crate::aggregate::{Grid, Keys, Partials, roll_up_cells, roll_up_sketch};
+use crate::aggregate::{Grid, Keys, Partials, roll_up_cells};
 use crate::antennas::Antenna;
 use crate::decode::Slot;
 use crate::settings::Thresholds;
@@ -22,11 +23,8 @@ use crate::store::{Pane, Snapshot};
 /// 97.5th percentile of the normal distribution: 95 % lie within it on both sides.
 const Z_95: f64 = 1.959_963_984_540_054;
 
-/// Up to so many antennas, their sketches are looked up one by one; beyond, all are rolled up at once.
-const LOOKED_UP_ONE_BY_ONE: usize = 32;
-
 /// Where a window ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
     /// At the newest event time counted; the pane that holds it is in.
     Latest,
@@ -37,13 +35,14 @@ pub enum End {
 }
 
 /// A window on the panes' grid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
     /// Start of the first pane, milliseconds since the epoch.
     pub start_ms: i64,
     /// End of the last pane, milliseconds since the epoch.
     pub end_ms: i64,
-    /// The current time where the window moves with it; `None` for a window with a given end.
+    /// The current time, in full seconds, where the window moves with it; `None` for a window with a given end. Within
+    /// a second, equal windows of a snapshot give equal answers.
     pub now_ms: Option<i64>,
 }
 
@@ -58,7 +57,7 @@ impl Window {
             End::Latest | End::Now => grid.ceil(now.0),
             End::At(time) => grid.ceil(time.0),
         };
-        let now_ms = (!matches!(end, End::At(_))).then_some(now.0);
+        let now_ms = (!matches!(end, End::At(_))).then(|| Grid::of_width(1_000).floor(now.0));
         Self { start_ms: grid.floor(end_ms - length_ms), end_ms, now_ms }
     }
 
@@ -73,7 +72,7 @@ impl Window {
 }
 
 /// By what antennas are sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sort {
     /// Id.
     AntennaId,
@@ -98,7 +97,7 @@ pub enum Sort {
 }
 
 /// What makes an antenna bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Badness {
     /// Packets lost, most first.
     Failures,
@@ -109,7 +108,7 @@ pub enum Badness {
 }
 
 /// A page of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Paging {
     /// Rows at most.
     pub limit: usize,
@@ -117,192 +116,236 @@ pub struct Paging {
     pub offset: usize,
 }
 
-/// One window over the whole network.
-///
-/// # Errors
-/// When a table lacks a column.
-pub fn summary(snapshot: &Snapshot, window: Window, thresholds: &Thresholds) -> PolarsResult<Summary> {
-    let cover = snapshot.cover(window.start_ms, window.end_ms);
-    let network = Partials::concat(cover.iter().map(|pane| &pane.network).collect::<Vec<_>>())?;
-    let network = network.roll_up(Keys { pane: None, antenna: false })?;
-    let mut antennas = AntennaCounts::default();
-    for row in antenna_table(snapshot, &cover, window, thresholds)? {
-        antennas.active += u64::from(row.measures.readings > 0);
-        *match row.status {
-            Status::Down => &mut antennas.down,
-            Status::Degraded => &mut antennas.degraded,
-            Status::Silent => &mut antennas.silent,
-            Status::Healthy => &mut antennas.healthy,
-        } += 1;
-    }
-    Ok(Summary {
-        window: window.bounds(),
-        measures: Measured::read(&network, |_, _| ())?.remove(&()).unwrap_or_default().finish(),
-        antennas,
-        as_of: snapshot.as_of,
-        revised: cover.iter().any(|pane| pane.revised),
-    })
-}
-
-/// Antennas that match a text, sorted and paged.
-///
-/// # Errors
-/// When a table lacks a column.
-pub fn antennas(
-    snapshot: &Snapshot,
+/// A window of a snapshot: what questions are put to.
+#[derive(Debug)]
+pub struct View<'a> {
+    snapshot: &'a Snapshot,
     window: Window,
-    thresholds: &Thresholds,
-    query: &str,
-    (sort, is_descending): (Sort, bool),
-    paging: Paging,
-) -> PolarsResult<AntennaPage> {
-    let cover = snapshot.cover(window.start_ms, window.end_ms);
-    let query = query.to_lowercase();
-    let mut rows = antenna_table(snapshot, &cover, window, thresholds)?;
-    rows.retain(|row| query.is_empty() || row.antenna.id.to_lowercase().contains(&query));
-    if sort == Sort::P95 {
-        fill_percentiles(&cover, &mut rows)?;
-    }
-    rows.sort_by(|a, b| compare(a, b, sort, is_descending));
-    page(snapshot, window, &cover, rows, paging)
+    cover: Vec<&'a Pane>,
 }
 
-/// The worst antennas.
-///
-/// # Errors
-/// When a table lacks a column.
-pub fn worst(
-    snapshot: &Snapshot,
-    window: Window,
-    thresholds: &Thresholds,
-    by: Badness,
-    limit: usize,
-) -> PolarsResult<AntennaPage> {
-    let cover = snapshot.cover(window.start_ms, window.end_ms);
-    let badness = |row: &TableRow<'_>| match by {
-        Badness::Failures => (row.measures.packets_lost > 0).then_some(row.measures.packets_lost as f64),
-        Badness::SuccessRate => {
-            wilson_upper(row.measures.packets_delivered, row.measures.packets_sent).map(|bound| -bound)
-        }
-        Badness::Latency => row.measures.latency_ms.mean,
-    };
-    let rows = antenna_table(snapshot, &cover, window, thresholds)?;
-    let mut rows: Vec<(f64, TableRow<'_>)> =
-        rows.into_iter().filter_map(|row| badness(&row).map(|badness| (badness, row))).collect();
-    rows.sort_by(|(a, left), (b, right)| b.total_cmp(a).then_with(|| left.antenna.id.cmp(&right.antenna.id)));
-    let rows = rows.into_iter().map(|(_, row)| row).collect();
-    page(snapshot, window, &cover, rows, Paging { limit, offset: 0 })
-}
-
-/// One antenna; `None` if it is not known or nothing of it is retained.
-///
-/// # Errors
-/// When a table lacks a column.
-pub fn antenna(
-    snapshot: &Snapshot,
-    window: Window,
-    thresholds: &Thresholds,
-    id: &str,
-) -> PolarsResult<Option<AntennaRow>> {
-    let Some((slot, known)) = snapshot.retained().find(|(_, antenna)| &*antenna.id == id) else { return Ok(None) };
-    let cover = snapshot.cover(window.start_ms, window.end_ms);
-    let partials = partials_of(&cover, slot)?;
-    let measured = Measured::read(&partials, |_, _| ())?.remove(&()).unwrap_or_default();
-    let mut row = TableRow { slot, antenna: known, status: Status::Healthy, measures: measured.finish() };
-    row.status = status(&row, window, thresholds);
-    Ok(Some(row.into_api()))
-}
-
-/// A window in steps, of one antenna or of the whole network. `None` if the antenna is not known.
-///
-/// # Errors
-/// When a table lacks a column.
-pub fn series(
-    snapshot: &Snapshot,
-    window: Window,
-    step_ms: i64,
-    antenna: Option<&str>,
-) -> PolarsResult<Option<Series>> {
-    let panes: Vec<(i64, &Pane)> = snapshot.panes_in(window.start_ms, window.end_ms).collect();
-    let partials = match antenna {
-        None => Partials::concat(panes.iter().map(|(_, pane)| &pane.network).collect::<Vec<_>>())?,
-        Some(id) => {
-            let Some((slot, _)) = snapshot.retained().find(|(_, known)| &*known.id == id) else { return Ok(None) };
-            let parts =
-                panes.iter().map(|(_, pane)| pane.antennas.of_antenna(slot)).collect::<PolarsResult<Vec<_>>>()?;
-            Partials::concat(&parts)?
-        }
-    };
-    let steps = Grid { origin_ms: window.start_ms, width_ms: step_ms };
-    let mut measured = Measured::read(&partials.roll_up(Keys { pane: Some(steps), antenna: false })?, |pane, _| pane)?;
-    let mut revised: BTreeMap<i64, bool> = BTreeMap::new();
-    for (start, pane) in &panes {
-        *revised.entry(steps.floor(*start)).or_default() |= pane.revised;
-    }
-    let starts = (window.start_ms..window.end_ms).step_by(usize::try_from(step_ms).unwrap_or(usize::MAX));
-    let points = starts.map(|start| Point {
-        start: UnixMillis(start),
-        measures: measured.remove(&start).unwrap_or_default().finish(),
-        revised: revised.get(&start).copied().unwrap_or_default(),
-    });
-    Ok(Some(Series {
-        window: window.bounds(),
-        step_seconds: UnixMillis(step_ms).seconds(),
-        points: points.collect(),
-        as_of: snapshot.as_of,
-    }))
-}
-
-/// One antenna in a window, percentiles left out.
-struct TableRow<'a> {
+/// One antenna in a window. What it takes to sort and to page; percentiles are left out.
+#[derive(Debug, Clone)]
+pub struct Row {
     slot: Slot,
-    antenna: &'a Antenna,
+    id: Arc<str>,
+    last_seen: UnixMillis,
     status: Status,
     measures: Measures,
 }
 
-impl TableRow<'_> {
+impl Row {
     fn into_api(self) -> AntennaRow {
         AntennaRow {
-            antenna_id: self.antenna.id.to_string(),
+            antenna_id: self.id.to_string(),
             status: self.status,
             measures: self.measures,
-            last_seen: UnixMillis(self.antenna.last_arrival_ms),
+            last_seen: self.last_seen,
         }
     }
 }
 
-/// Every antenna that is known and retained, with its sums over the window.
-fn antenna_table<'a>(
-    snapshot: &'a Snapshot,
-    cover: &[&Pane],
-    window: Window,
-    thresholds: &Thresholds,
-) -> PolarsResult<Vec<TableRow<'a>>> {
-    let cells = Partials::concat(cover.iter().map(|pane| &pane.antennas).collect::<Vec<_>>())?.cells;
-    let cells = roll_up_cells(&cells, Keys { pane: None, antenna: true })?;
-    let partials = Partials { cells, sketch: Partials::empty()?.sketch };
-    let mut measured = Measured::read(&partials, |_, slot| slot)?;
-    Ok(snapshot
-        .retained()
-        .map(|(slot, antenna)| {
-            let measures = measured.remove(&slot).unwrap_or_default().finish();
-            let mut row = TableRow { slot, antenna, status: Status::Healthy, measures };
-            row.status = status(&row, window, thresholds);
-            row
+impl<'a> View<'a> {
+    /// A window of a snapshot.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot, window: Window) -> Self {
+        Self { snapshot, window, cover: snapshot.cover(window.start_ms, window.end_ms) }
+    }
+
+    /// Every antenna that is known and retained, by slot: what [`Self::summary`], [`Self::antennas`] and
+    /// [`Self::worst`] share.
+    ///
+    /// # Errors
+    /// When a table lacks a column.
+    pub fn rows(&self, thresholds: &Thresholds) -> PolarsResult<Vec<Row>> {
+        let cells: Vec<&DataFrame> = self.cover.iter().map(|pane| &pane.antennas.cells).collect();
+        let cells = roll_up_cells(&cells, Keys { pane: None, antenna: true })?;
+        let mut measured = Measured::read(&cells, None)?.into_iter().peekable();
+        let rows = self.snapshot.retained().map(|(slot, antenna)| {
+            while measured.next_if(|it| it.slot < slot).is_some() {}
+            let measured = measured.next_if(|it| it.slot == slot).unwrap_or_default();
+            self.row(slot, antenna, measured, thresholds)
+        });
+        Ok(rows.collect())
+    }
+
+    /// The whole network.
+    ///
+    /// # Errors
+    /// When a table lacks a column.
+    pub fn summary(&self, rows: &[Row]) -> PolarsResult<Summary> {
+        let network = self.cover.iter().map(|pane| &pane.network);
+        let network = Partials::roll_up(network, Keys { pane: None, antenna: false })?;
+        let mut antennas = AntennaCounts::default();
+        for row in rows {
+            antennas.active += u64::from(row.measures.readings > 0);
+            *match row.status {
+                Status::Down => &mut antennas.down,
+                Status::Degraded => &mut antennas.degraded,
+                Status::Silent => &mut antennas.silent,
+                Status::Healthy => &mut antennas.healthy,
+            } += 1;
+        }
+        Ok(Summary {
+            window: self.window.bounds(),
+            measures: Measured::read_one(&network)?.finish(),
+            antennas,
+            as_of: self.snapshot.as_of,
+            revised: self.cover.iter().any(|pane| pane.revised),
         })
-        .collect())
+    }
+
+    /// Antennas that match a text, sorted and paged.
+    ///
+    /// # Errors
+    /// When a table lacks a column.
+    pub fn antennas(
+        &self,
+        rows: &[Row],
+        search: &str,
+        (sort, is_descending): (Sort, bool),
+        paging: Paging,
+    ) -> PolarsResult<AntennaPage> {
+        let search = search.to_lowercase();
+        let is_found = |row: &&Row| search.is_empty() || row.id.to_lowercase().contains(&search);
+        let mut rows: Vec<Row> = rows.iter().filter(is_found).cloned().collect();
+        if sort == Sort::P95 {
+            self.fill_percentiles(&mut rows)?;
+        }
+        self.page(rows, paging, |a, b| compare(a, b, sort, is_descending))
+    }
+
+    /// The worst antennas.
+    ///
+    /// # Errors
+    /// When a table lacks a column.
+    pub fn worst(&self, rows: &[Row], by: Badness, limit: usize) -> PolarsResult<AntennaPage> {
+        let badness = |row: &Row| match by {
+            Badness::Failures => (row.measures.packets_lost > 0).then_some(row.measures.packets_lost as f64),
+            Badness::SuccessRate => {
+                wilson_upper(row.measures.packets_delivered, row.measures.packets_sent).map(|bound| -bound)
+            }
+            Badness::Latency => row.measures.latency_ms.mean,
+        };
+        let bad: Vec<Row> = rows.iter().filter(|row| badness(row).is_some()).cloned().collect();
+        let rank = |row: &Row| badness(row).unwrap_or(f64::NEG_INFINITY);
+        self.page(bad, Paging { limit, offset: 0 }, |a, b| rank(b).total_cmp(&rank(a)).then_with(|| a.id.cmp(&b.id)))
+    }
+
+    /// One antenna; `None` if it is not known or nothing of it is retained.
+    ///
+    /// # Errors
+    /// When a table lacks a column.
+    pub fn antenna(&self, id: &str, thresholds: &Thresholds) -> PolarsResult<Option<AntennaRow>> {
+        let Some((slot, antenna)) = self.snapshot.find(id) else { return Ok(None) };
+        let measured = Measured::read_one(&self.of_antennas(&[slot])?)?;
+        Ok(Some(self.row(slot, antenna, measured, thresholds).into_api()))
+    }
+
+    /// The window in steps, of one antenna or of the whole network. `None` if the antenna is not known.
+    ///
+    /// # Errors
+    /// When a table lacks a column.
+    pub fn series(&self, step_ms: i64, antenna: Option<&str>) -> PolarsResult<Option<Series>> {
+        let window = self.window;
+        let panes: Vec<(i64, &Pane)> = self.snapshot.panes_in(window.start_ms, window.end_ms).collect();
+        let steps = Grid { origin_ms: window.start_ms, width_ms: step_ms };
+        let keys = Keys { pane: Some(steps), antenna: false };
+        let partials = match antenna {
+            None => Partials::roll_up(panes.iter().map(|(_, pane)| &pane.network), keys)?,
+            Some(id) => {
+                let Some((slot, _)) = self.snapshot.find(id) else { return Ok(None) };
+                let of_antenna = panes.iter().map(|(_, pane)| pane.antennas.of_antennas(&[slot]));
+                Partials::roll_up(&of_antenna.collect::<PolarsResult<Vec<_>>>()?, keys)?
+            }
+        };
+        let measured = Measured::read(&partials.cells, Some(&partials.sketch))?;
+        let mut measured: HashMap<i64, Measured> = measured.into_iter().map(|it| (it.pane, it)).collect();
+        let mut revised: BTreeMap<i64, bool> = BTreeMap::new();
+        for (start, pane) in &panes {
+            *revised.entry(steps.floor(*start)).or_default() |= pane.revised;
+        }
+        let starts = (window.start_ms..window.end_ms).step_by(usize::try_from(step_ms).unwrap_or(usize::MAX));
+        let points = starts.map(|start| Point {
+            start: UnixMillis(start),
+            measures: measured.remove(&start).unwrap_or_default().finish(),
+            revised: revised.get(&start).copied().unwrap_or_default(),
+        });
+        Ok(Some(Series {
+            window: window.bounds(),
+            step_seconds: UnixMillis(step_ms).seconds(),
+            points: points.collect(),
+            as_of: self.snapshot.as_of,
+        }))
+    }
+
+    fn row(&self, slot: Slot, antenna: &Antenna, measured: Measured, thresholds: &Thresholds) -> Row {
+        let measures = measured.finish();
+        let is_silent = match self.window.now_ms {
+            Some(now_ms) => antenna.is_silent(now_ms),
+            None => measures.readings == 0,
+        };
+        Row {
+            slot,
+            id: Arc::clone(&antenna.id),
+            last_seen: UnixMillis(antenna.last_arrival_ms),
+            status: status(&measures, is_silent, thresholds),
+            measures,
+        }
+    }
+
+    fn page(
+        &self,
+        mut rows: Vec<Row>,
+        paging: Paging,
+        compare: impl Fn(&Row, &Row) -> Ordering,
+    ) -> PolarsResult<AntennaPage> {
+        let total = rows.len() as u64;
+        let end = paging.offset.saturating_add(paging.limit);
+        // What lies behind the page need not be in order.
+        if end < rows.len() {
+            rows.select_nth_unstable_by(end, &compare);
+            rows.truncate(end);
+        }
+        rows.sort_unstable_by(&compare);
+        rows.drain(..paging.offset.min(rows.len()));
+        self.fill_percentiles(&mut rows)?;
+        Ok(AntennaPage {
+            window: self.window.bounds(),
+            total,
+            antennas: rows.into_iter().map(Row::into_api).collect(),
+            as_of: self.snapshot.as_of,
+        })
+    }
+
+    /// Adds the percentiles to rows that have their sums.
+    fn fill_percentiles(&self, rows: &mut [Row]) -> PolarsResult<()> {
+        let mut slots: Vec<Slot> = rows.iter().map(|row| row.slot).collect();
+        slots.sort_unstable();
+        let partials = self.of_antennas(&slots)?;
+        let measured = Measured::read(&partials.cells, Some(&partials.sketch))?;
+        let counts: HashMap<Slot, Vec<(i32, u64)>> = measured.into_iter().map(|it| (it.slot, it.counts)).collect();
+        for row in rows {
+            if let Some(counts) = counts.get(&row.slot) {
+                fill_quantiles(&mut row.measures.latency_ms, counts);
+            }
+        }
+        Ok(())
+    }
+
+    /// The window's partials of some antennas, whose slots ascend.
+    fn of_antennas(&self, slots: &[Slot]) -> PolarsResult<Partials> {
+        let parts = self.cover.iter().map(|pane| pane.antennas.of_antennas(slots));
+        let parts = parts.collect::<PolarsResult<Vec<_>>>()?;
+        Partials::roll_up(&parts, Keys { pane: None, antenna: true })
+    }
 }
 
 /// The contract's rule, from the top: down, degraded, silent, else healthy.
-fn status(row: &TableRow<'_>, window: Window, thresholds: &Thresholds) -> Status {
-    let Measures { readings, packets_sent, packets_lost, success_rate, latency_ms, .. } = row.measures;
+fn status(measures: &Measures, is_silent: bool, thresholds: &Thresholds) -> Status {
+    let Measures { packets_sent, packets_lost, success_rate, latency_ms, .. } = measures;
     let threshold_ms = thresholds.degraded_latency.as_secs_f64() * 1000.0;
-    let is_silent = match window.now_ms {
-        Some(now_ms) => row.antenna.is_silent(now_ms),
-        None => readings == 0,
-    };
-    if packets_sent > 0 && packets_lost == packets_sent {
+    if *packets_sent > 0 && packets_lost == packets_sent {
         Status::Down
     } else if success_rate.is_some_and(|rate| rate < thresholds.degraded_success_rate)
         || latency_ms.mean.is_some_and(|mean_ms| mean_ms > threshold_ms)
@@ -315,49 +358,7 @@ fn status(row: &TableRow<'_>, window: Window, thresholds: &Thresholds) -> Status
     }
 }
 
-fn page(
-    snapshot: &Snapshot,
-    window: Window,
-    cover: &[&Pane],
-    rows: Vec<TableRow<'_>>,
-    paging: Paging,
-) -> PolarsResult<AntennaPage> {
-    let total = rows.len() as u64;
-    let mut rows: Vec<_> = rows.into_iter().skip(paging.offset).take(paging.limit).collect();
-    fill_percentiles(cover, &mut rows)?;
-    Ok(AntennaPage {
-        window: window.bounds(),
-        total,
-        antennas: rows.into_iter().map(TableRow::into_api).collect(),
-        as_of: snapshot.as_of,
-    })
-}
-
-/// Adds the percentiles to rows that have their sums.
-fn fill_percentiles(cover: &[&Pane], rows: &mut [TableRow<'_>]) -> PolarsResult<()> {
-    let parts: Vec<Partials> = if rows.len() <= LOOKED_UP_ONE_BY_ONE {
-        rows.iter().map(|row| partials_of(cover, row.slot)).collect::<PolarsResult<_>>()?
-    } else {
-        cover.iter().map(|pane| pane.antennas.clone()).collect()
-    };
-    let sketch = Partials::concat(&parts)?.sketch;
-    let sketch = roll_up_sketch(&sketch, Keys { pane: None, antenna: true })?;
-    let counts = bucket_counts(&sketch, |_, slot| slot)?;
-    for row in rows {
-        if let Some(counts) = counts.get(&row.slot) {
-            fill_quantiles(&mut row.measures.latency_ms, counts);
-        }
-    }
-    Ok(())
-}
-
-/// The rows of one antenna in all panes of a cover.
-fn partials_of(cover: &[&Pane], slot: Slot) -> PolarsResult<Partials> {
-    let parts = cover.iter().map(|pane| pane.antennas.of_antenna(slot)).collect::<PolarsResult<Vec<_>>>()?;
-    Partials::concat(&parts)?.roll_up(Keys { pane: None, antenna: true })
-}
-
-fn compare(a: &TableRow<'_>, b: &TableRow<'_>, sort: Sort, is_descending: bool) -> Ordering {
+fn compare(a: &Row, b: &Row, sort: Sort, is_descending: bool) -> Ordering {
     let directed = |order: Ordering| if is_descending { order.reverse() } else { order };
     // Unknown values come last in either direction.
     let known = |a: Option<f64>, b: Option<f64>| match (a, b) {
@@ -366,7 +367,7 @@ fn compare(a: &TableRow<'_>, b: &TableRow<'_>, sort: Sort, is_descending: bool) 
     };
     let (left, right) = (&a.measures, &b.measures);
     let order = match sort {
-        Sort::AntennaId => return directed(a.antenna.id.cmp(&b.antenna.id)),
+        Sort::AntennaId => return directed(a.id.cmp(&b.id)),
         Sort::Status => directed(a.status.cmp(&b.status)),
         Sort::Readings => directed(left.readings.cmp(&right.readings)),
         Sort::PacketsSent => directed(left.packets_sent.cmp(&right.packets_sent)),
@@ -375,9 +376,9 @@ fn compare(a: &TableRow<'_>, b: &TableRow<'_>, sort: Sort, is_descending: bool) 
         Sort::SuccessRate => known(left.success_rate, right.success_rate),
         Sort::Latency => known(left.latency_ms.mean, right.latency_ms.mean),
         Sort::P95 => known(left.latency_ms.p95, right.latency_ms.p95),
-        Sort::LastSeen => directed(a.antenna.last_arrival_ms.cmp(&b.antenna.last_arrival_ms)),
+        Sort::LastSeen => directed(a.last_seen.cmp(&b.last_seen)),
     };
-    order.then_with(|| a.antenna.id.cmp(&b.antenna.id))
+    order.then_with(|| a.id.cmp(&b.id))
 }
 
 /// The upper bound of the Wilson score interval at 95 % (E. B. Wilson, "Probable inference, the law of succession, and
@@ -398,55 +399,78 @@ pub fn wilson_upper(successes: u64, trials: u64) -> Option<f64> {
 /// One rolled-up row with its sketch.
 #[derive(Debug, Default)]
 struct Measured {
+    pane: i64,
+    slot: Slot,
     readings: u64,
     packets: u64,
     lost: u64,
     latency_count: u64,
     latency_sum: f64,
-    latency_min: Option<f64>,
-    latency_max: Option<f64>,
+    latency_min: f64,
+    latency_max: f64,
+    /// Readings by bucket, ascending by bucket.
     counts: Vec<(i32, u64)>,
 }
 
 impl Measured {
-    /// The rows of rolled-up tables by a key made of pane and antenna.
-    fn read<K: std::hash::Hash + Eq>(
-        partials: &Partials,
-        key: impl Fn(i64, Slot) -> K,
-    ) -> PolarsResult<HashMap<K, Self>> {
-        let cells = &partials.cells;
+    /// The rows of rolled-up tables, in their order.
+    fn read(cells: &DataFrame, sketch: Option<&DataFrame>) -> PolarsResult<Vec<Self>> {
         let integers = |name: &str| cells.column(name)?.u64();
         let floats = |name: &str| cells.column(name)?.f64();
         let (panes, slots) = (cells.column(PANE)?.i64()?, cells.column(ANTENNA)?.u32()?);
         let (readings, packets, lost) = (integers(READINGS)?, integers(PACKETS)?, integers(LOST)?);
         let (counts, sums) = (integers(LATENCY_COUNT)?, floats(LATENCY_SUM)?);
         let (minima, maxima) = (floats(LATENCY_MIN)?, floats(LATENCY_MAX)?);
-        let mut buckets = bucket_counts(&partials.sketch, &key)?;
-        let mut rows = HashMap::with_capacity(cells.height());
+        let mut rows = Vec::with_capacity(cells.height());
         for row in 0..cells.height() {
-            let key = key(panes.get(row).unwrap_or_default(), slots.get(row).unwrap_or_default());
-            let measured = Self {
+            rows.push(Self {
+                pane: panes.get(row).unwrap_or_default(),
+                slot: slots.get(row).unwrap_or_default(),
                 readings: readings.get(row).unwrap_or_default(),
                 packets: packets.get(row).unwrap_or_default(),
                 lost: lost.get(row).unwrap_or_default(),
                 latency_count: counts.get(row).unwrap_or_default(),
                 latency_sum: sums.get(row).unwrap_or_default(),
-                latency_min: minima.get(row),
-                latency_max: maxima.get(row),
-                counts: buckets.remove(&key).unwrap_or_default(),
-            };
-            rows.insert(key, measured);
+                latency_min: minima.get(row).unwrap_or_default(),
+                latency_max: maxima.get(row).unwrap_or_default(),
+                counts: Vec::new(),
+            });
+        }
+        if let Some(sketch) = sketch {
+            Self::add_sketches(&mut rows, sketch)?;
         }
         Ok(rows)
+    }
+
+    /// Both tables are in order of pane and antenna, and a sketch has cells.
+    fn add_sketches(rows: &mut [Self], sketch: &DataFrame) -> PolarsResult<()> {
+        let (panes, slots) = (sketch.column(PANE)?.i64()?, sketch.column(ANTENNA)?.u32()?);
+        let (buckets, counts) = (sketch.column(BUCKET)?.i32()?, sketch.column(COUNT)?.u64()?);
+        let mut rows = rows.iter_mut().peekable();
+        for at in 0..sketch.height() {
+            let key = (panes.get(at).unwrap_or_default(), slots.get(at).unwrap_or_default());
+            while rows.next_if(|row| (row.pane, row.slot) < key).is_some() {}
+            if let Some(row) = rows.peek_mut() {
+                row.counts.push((buckets.get(at).unwrap_or_default(), counts.get(at).unwrap_or_default()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The row of tables that were rolled up into one, or nothing measured.
+    fn read_one(partials: &Partials) -> PolarsResult<Self> {
+        let rows = Self::read(&partials.cells, Some(&partials.sketch))?;
+        Ok(rows.into_iter().next().unwrap_or_default())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of a window are far below 2^53")]
     fn finish(self) -> Measures {
         let delivered = self.packets - self.lost;
+        let is_measured = self.latency_count > 0;
         let mut latency_ms = Latency {
-            mean: (self.latency_count > 0).then(|| self.latency_sum / self.latency_count as f64),
-            min: self.latency_min,
-            max: self.latency_max,
+            mean: is_measured.then(|| self.latency_sum / self.latency_count as f64),
+            min: is_measured.then_some(self.latency_min),
+            max: is_measured.then_some(self.latency_max),
             ..Latency::default()
         };
         fill_quantiles(&mut latency_ms, &self.counts);
@@ -471,20 +495,4 @@ fn fill_quantiles(latency_ms: &mut Latency, counts: &[(i32, u64)]) {
     };
     let (p50, p95, p99) = (at(0.50), at(0.95), at(0.99));
     (latency_ms.p50, latency_ms.p95, latency_ms.p99) = (p50, p95, p99);
-}
-
-/// Bucket counts, ascending by bucket, by a key made of pane and antenna.
-fn bucket_counts<K: std::hash::Hash + Eq>(
-    sketch: &DataFrame,
-    key: impl Fn(i64, Slot) -> K,
-) -> PolarsResult<HashMap<K, Vec<(i32, u64)>>> {
-    let (panes, slots) = (sketch.column(PANE)?.i64()?, sketch.column(ANTENNA)?.u32()?);
-    let (buckets, counts) = (sketch.column(BUCKET)?.i32()?, sketch.column(COUNT)?.u64()?);
-    let mut by_key: HashMap<K, Vec<(i32, u64)>> = HashMap::new();
-    for row in 0..sketch.height() {
-        let key = key(panes.get(row).unwrap_or_default(), slots.get(row).unwrap_or_default());
-        let bucket = (buckets.get(row).unwrap_or_default(), counts.get(row).unwrap_or_default());
-        by_key.entry(key).or_default().push(bucket);
-    }
-    Ok(by_key)
 }

@@ -11,8 +11,8 @@ pub const RELATIVE_ERROR: f64 = 0.015;
 /// `ln((1 + a) / (1 - a))`.
 const LN_GAMMA: f64 = 0.030_002_250_303_798_7;
 
-/// Bucket of the latency zero, below all others.
-const ZERO_BUCKET: i32 = i32::MIN;
+/// Bucket of the latency zero, below all others: the smallest double above zero has the bucket -24,813.
+const ZERO_BUCKET: i32 = -25_000;
 
 /// The bucket of a latency in milliseconds; finite and not negative.
 #[must_use]
@@ -88,6 +88,12 @@ mod tests {
             let estimate = quantile(counts, latencies.len() as u64, q).expect("not empty");
             prop_assert!((estimate - exact).abs() <= exact * (RELATIVE_ERROR + 1e-9), "{estimate} for {exact}");
         }
+    }
+
+    #[test]
+    fn zero_is_below_all_others() {
+        assert!(bucket(f64::from_bits(1)) > bucket(0.0));
+        assert_eq!(value(bucket(0.0)), 0.0);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //!
 //! Tables are Arrow IPC streams, compressed with Zstandard.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
 use shared::api::Ledger;
 
+use crate::aggregate::Partials;
 use crate::aggregate::column::PANE;
-use crate::aggregate::{Grid, Keys, Partials};
 use crate::antennas::{Antenna, Antennas};
 use crate::log::StateField;
 use crate::store::{Changes, EventClock, Pane, Store};
@@ -117,38 +117,21 @@ impl Restored {
     /// # Errors
     /// [`StateError::Damaged`].
     pub fn take(&mut self, fields: &[StateField]) -> Result<(), StateError> {
-        let mut panes = Vec::new();
-        let mut revised = BTreeSet::new();
-        for field in fields {
-            if let Some((start, is_revised, partials)) = self.take_one(field)? {
-                panes.push(partials);
-                if is_revised {
-                    revised.insert(start);
-                }
-            }
-        }
-        // One roll-up rebuilds the networks of all panes at once.
-        let whole = Partials::concat(&panes).and_then(|whole| {
-            let whole = whole.roll_up(Keys { pane: Some(Grid::of_width(1)), antenna: true })?;
-            Pane::split(&whole, |start| revised.contains(&start))
-        });
-        self.panes.extend(whole.map_err(|error| damaged(PANE_PREFIX, &error))?);
-        Ok(())
+        fields.iter().try_for_each(|field| self.take_one(field))
     }
 
-    fn take_one(&mut self, (name, value): &StateField) -> Result<Option<(i64, bool, Partials)>, StateError> {
+    fn take_one(&mut self, (name, value): &StateField) -> Result<(), StateError> {
         let damaged = |why: &dyn std::fmt::Display| damaged(name, why);
         if name == META {
             self.meta = Some(serde_json::from_slice(value).map_err(|error| damaged(&error))?);
         } else if let Some(start) = name.strip_prefix(PANE_PREFIX) {
             let start = start.parse().map_err(|_| damaged(&"its start is not a number"))?;
-            let (revised, partials) = decode_pane(value, start).map_err(|error| damaged(&error))?;
-            return Ok(Some((start, revised, partials)));
+            self.panes.insert(start, decode_pane(value, start).map_err(|error| damaged(&error))?);
         } else if let Some(chunk) = name.strip_prefix(ANTENNAS_PREFIX) {
             let chunk = chunk.parse().map_err(|_| damaged(&"its chunk is not a number"))?;
             self.chunks.push((chunk, decode_antennas(value).map_err(|error| damaged(&error))?));
         }
-        Ok(None)
+        Ok(())
     }
 
     /// The store with what is committed beside it.
@@ -212,14 +195,17 @@ fn encode_pane(pane: &Pane) -> PolarsResult<Vec<u8>> {
     Ok(bytes)
 }
 
-fn decode_pane(bytes: &[u8], start: i64) -> PolarsResult<(bool, Partials)> {
+fn decode_pane(bytes: &[u8], start: i64) -> PolarsResult<Pane> {
     let short = || polars_err!(ComputeError: "it is too short");
     let (&revised, rest) = bytes.split_first().ok_or_else(short)?;
     let (length, rest) = rest.split_first_chunk::<8>().ok_or_else(short)?;
     let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| short())?;
     let (cells, sketch) = rest.split_at_checked(length).ok_or_else(short)?;
     let partials = Partials { cells: decode_frame(cells)?, sketch: decode_frame(sketch)? };
-    Ok((revised == 1, partials.with_pane(start)?))
+    if [&partials.cells, &partials.sketch].iter().any(|frame| frame.columns().iter().any(|column| column.has_nulls())) {
+        polars_bail!(ComputeError: "a value is missing");
+    }
+    Pane::new(partials.with_pane(start)?, revised == 1)
 }
 
 /// A table with a row for each slot of a chunk; `id` is null for a free one.
@@ -266,5 +252,7 @@ fn encode_frame(frame: &mut DataFrame) -> PolarsResult<Vec<u8>> {
 }
 
 fn decode_frame(bytes: &[u8]) -> PolarsResult<DataFrame> {
-    IpcStreamReader::new(Cursor::new(bytes)).finish()
+    let mut frame = IpcStreamReader::new(Cursor::new(bytes)).finish()?;
+    frame.rechunk_mut();
+    Ok(frame)
 }

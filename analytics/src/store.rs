@@ -1,8 +1,8 @@
 //! The panes, and the snapshot of them that queries read.
 //!
 //! A pane is a frame of its own in an ordered map: a merge touches one or two, a snapshot shares them all, a commit
-//! writes the changed ones. Closed panes are rolled up once more into tiles of [`TILE_PANES`] panes (the same algebra),
-//! so that a long window reads tiles and only its edges read panes.
+//! writes the changed ones. Closed panes are rolled up once more into tiles of several panes (the same algebra), and
+//! those into larger tiles, so that a long window reads tiles and only its edges read panes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,12 +14,9 @@ use crate::aggregate::{Grid, Keys, Partials, Readings};
 use crate::antennas::{Antenna, Antennas, place};
 use crate::decode::{Batch, Slot};
 
-/// Panes in a tile.
-const TILE_PANES: i64 = 12;
-
-/// Tiles are built with one roll-up for about so many rows: of a day's panes a single table would be as large as all of
-/// them, and a roll-up for each tile would cost more than its rows.
-const TILE_ROWS_AT_ONCE: usize = 500_000;
+/// Panes in a tile, level by level: a minute and twelve minutes of the default panes. A window of an hour reads thirty
+/// tables or so instead of 720.
+const TILE_PANES: [i64; 2] = [12, 144];
 
 /// A pane closes when the watermark is this far past its end. Readings of antennas whose clocks and ways differ by less
 /// do not revise it.
@@ -42,11 +39,17 @@ impl Pane {
     /// # Errors
     /// When a column is missing.
     pub fn split(partials: &Partials, revised: impl Fn(i64) -> bool) -> PolarsResult<Vec<(i64, Self)>> {
-        let network = partials.roll_up(Keys { pane: Some(Grid::of_width(1)), antenna: false })?;
-        let parts = partials.split_by_pane()?.into_iter().zip(network.split_by_pane()?);
-        Ok(parts
-            .map(|((start, antennas), (_, network))| (start, Self { revised: revised(start), antennas, network }))
-            .collect())
+        let parts = partials.split_by_pane()?.into_iter();
+        parts.map(|(start, antennas)| Ok((start, Self::new(antennas, revised(start))?))).collect()
+    }
+
+    /// A pane of what its antennas measured, rolled up by antenna.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn new(antennas: Partials, revised: bool) -> PolarsResult<Self> {
+        let network = Partials::roll_up([&antennas], Keys { pane: Some(Grid::of_width(1)), antenna: false })?;
+        Ok(Self { revised, antennas, network })
     }
 }
 
@@ -101,7 +104,7 @@ pub struct Store {
     clock: EventClock,
     antennas: Antennas,
     panes: BTreeMap<i64, Arc<Pane>>,
-    tiles: BTreeMap<i64, Arc<Pane>>,
+    tiles: [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
     changes: Changes,
 }
 
@@ -115,7 +118,7 @@ impl Store {
             clock: EventClock::START,
             antennas: Antennas::default(),
             panes: BTreeMap::new(),
-            tiles: BTreeMap::new(),
+            tiles: Default::default(),
             changes: Changes::default(),
         }
     }
@@ -187,7 +190,7 @@ impl Store {
                 accepted.too_late += 1;
                 continue;
             }
-            if pane + self.grid.width_ms + CLOSING_GRACE_MS <= self.clock.watermark_ms {
+            if self.is_closed(pane + self.grid.width_ms) {
                 revised.insert(pane);
             }
             self.clock.watermark_ms = watermark_ms;
@@ -197,8 +200,8 @@ impl Store {
             accepted.counted += 1;
             readings.pane.push(pane);
             readings.antenna.push(slot);
-            readings.packets.push(u64::from(batch.packets[row]));
-            readings.lost.push(u64::from(batch.loss[row]));
+            readings.packets.push(batch.packets[row]);
+            readings.lost.push(batch.loss[row]);
             readings.latency_ms.push(batch.latency_ms[row]);
         }
         self.changes.chunks.extend(touched);
@@ -210,17 +213,15 @@ impl Store {
     /// # Errors
     /// When a table does not have the right columns.
     pub fn merge(&mut self, batch: &Partials, revised: &BTreeSet<i64>) -> PolarsResult<()> {
-        let starts: BTreeSet<i64> =
-            batch.cells.column(crate::aggregate::column::PANE)?.i64()?.into_no_null_iter().collect();
-        let present: Vec<&Partials> =
-            starts.iter().filter_map(|start| self.panes.get(start)).map(|pane| &pane.antennas).collect();
-        let whole = Partials::concat(present.into_iter().chain([batch]).collect::<Vec<_>>())?;
-        let whole = whole.roll_up(Keys { pane: Some(Grid::of_width(1)), antenna: true })?;
+        let starts = batch.starts()?;
+        let present = starts.iter().filter_map(|start| self.panes.get(start)).map(|pane| &pane.antennas);
+        let keys = Keys { pane: Some(Grid::of_width(1)), antenna: true };
+        let whole = Partials::roll_up(present.chain([batch]), keys)?;
         let is_revised =
             |start| revised.contains(&start) || self.panes.get(&start).is_some_and(|pane: &Arc<Pane>| pane.revised);
         for (start, pane) in Pane::split(&whole, is_revised)? {
             self.panes.insert(start, Arc::new(pane));
-            self.tiles.remove(&self.tile_grid().floor(start));
+            self.drop_tiles(start);
             self.changes.panes.insert(start);
         }
         self.retain();
@@ -228,39 +229,24 @@ impl Store {
     }
 
     /// Builds the tiles of closed panes that are missing. Called now and then, not for each batch: a late reading
-    /// takes its tile away, and windows read the panes until it is back.
+    /// takes its tiles away, and windows read the panes until they are back.
     ///
     /// # Errors
     /// When a table does not have the right columns.
     pub fn build_tiles(&mut self) -> PolarsResult<()> {
-        let tile = self.tile_grid();
-        let mut missing: BTreeMap<i64, Vec<&Pane>> = BTreeMap::new();
-        for (&start, pane) in &self.panes {
-            let tile_start = tile.floor(start);
-            let is_closed = tile_start + tile.width_ms + CLOSING_GRACE_MS <= self.clock.watermark_ms;
-            if is_closed && !self.tiles.contains_key(&tile_start) {
-                missing.entry(tile_start).or_default().push(pane);
+        for (level, tile) in self.tile_grids().into_iter().enumerate() {
+            let mut missing: Vec<i64> = self.panes.keys().map(|&start| tile.floor(start)).collect();
+            missing.dedup();
+            missing.retain(|start| !self.tiles[level].contains_key(start) && self.is_closed(start + tile.width_ms));
+            for start in missing {
+                let parts = cover(&self.panes, &self.tiles, self.grid, start, start + tile.width_ms);
+                let revised = parts.iter().any(|part| part.revised);
+                let keys = Keys { pane: Some(tile), antenna: true };
+                let whole = Partials::roll_up(parts.iter().map(|part| &part.antennas), keys)?;
+                let built = Pane::split(&whole, |_| revised)?;
+                self.tiles[level].extend(built.into_iter().map(|(start, built)| (start, Arc::new(built))));
             }
         }
-        let mut built = Vec::with_capacity(missing.len());
-        let mut some: Vec<&Pane> = Vec::new();
-        let mut revised = BTreeSet::new();
-        let mut rows = 0;
-        let mut missing = missing.into_iter().peekable();
-        while let Some((start, panes)) = missing.next() {
-            rows += panes.iter().map(|pane| pane.antennas.cells.height()).sum::<usize>();
-            if panes.iter().any(|pane| pane.revised) {
-                revised.insert(start);
-            }
-            some.extend(panes);
-            if rows >= TILE_ROWS_AT_ONCE || missing.peek().is_none() {
-                let whole = Partials::concat(some.drain(..).map(|pane| &pane.antennas).collect::<Vec<_>>())?;
-                let whole = whole.roll_up(Keys { pane: Some(tile), antenna: true })?;
-                built.extend(Pane::split(&whole, |start| revised.contains(&start))?);
-                rows = 0;
-            }
-        }
-        self.tiles.extend(built.into_iter().map(|(start, pane)| (start, Arc::new(pane))));
         Ok(())
     }
 
@@ -284,8 +270,20 @@ impl Store {
         }
     }
 
-    fn tile_grid(&self) -> Grid {
-        Grid::of_width(self.grid.width_ms * TILE_PANES)
+    fn tile_grids(&self) -> [Grid; TILE_PANES.len()] {
+        tile_grids(self.grid)
+    }
+
+    /// Forgets the tiles that hold a pane.
+    fn drop_tiles(&mut self, pane: i64) {
+        for (tiles, grid) in self.tiles.iter_mut().zip(tile_grids(self.grid)) {
+            tiles.remove(&grid.floor(pane));
+        }
+    }
+
+    /// Whether a pane or tile with this end is closed.
+    const fn is_closed(&self, end_ms: i64) -> bool {
+        end_ms.saturating_add(CLOSING_GRACE_MS) <= self.clock.watermark_ms
     }
 
     /// The start of the oldest pane that is retained when the watermark stands here.
@@ -304,8 +302,7 @@ impl Store {
             self.changes.panes.remove(&start);
             self.changes.dropped.insert(start);
             // A tile that lost a pane no longer stands for its whole width.
-            let tile = Grid::of_width(self.grid.width_ms * TILE_PANES).floor(start);
-            self.tiles.remove(&tile);
+            self.drop_tiles(start);
         }
     }
 }
@@ -326,7 +323,7 @@ pub struct Snapshot {
     /// The antennas.
     pub antennas: Antennas,
     panes: BTreeMap<i64, Arc<Pane>>,
-    tiles: BTreeMap<i64, Arc<Pane>>,
+    tiles: [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
 }
 
 impl Snapshot {
@@ -335,6 +332,12 @@ impl Snapshot {
         self.antennas
             .iter()
             .filter(|(_, antenna)| antenna.newest_event_ms != i64::MIN && antenna.newest_event_ms >= self.horizon_ms)
+    }
+
+    /// The antenna with this id, where a pane may still hold a reading of it.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<(Slot, &Antenna)> {
+        self.retained().find(|(_, antenna)| &*antenna.id == id)
     }
 
     /// Number of panes.
@@ -351,27 +354,36 @@ impl Snapshot {
     /// Tiles and panes that together cover `[start, end)`, both on the grid: each pane once, in itself or in a tile.
     #[must_use]
     pub fn cover(&self, start: i64, end: i64) -> Vec<&Pane> {
-        let tile = Grid::of_width(self.grid.width_ms * TILE_PANES);
-        let (first, last) = (tile.ceil(start), tile.floor(end));
-        if first >= last {
-            return self.panes_in(start, end).map(|(_, pane)| pane).collect();
-        }
-        let mut cover: Vec<&Pane> = self.panes_in(start, first).map(|(_, pane)| pane).collect();
-        let mut at = first;
-        while at < last {
-            match self.tiles.range(at..last).next() {
-                Some((&next, found)) if next == at => {
-                    cover.push(found);
-                    at += tile.width_ms;
-                }
-                next => {
-                    let until = next.map_or(last, |(&next, _)| next);
-                    cover.extend(self.panes_in(at, until).map(|(_, pane)| pane));
-                    at = until;
-                }
-            }
-        }
-        cover.extend(self.panes_in(last, end).map(|(_, pane)| pane));
-        cover
+        cover(&self.panes, &self.tiles, self.grid, start, end)
     }
+}
+
+/// The grids of the tiles, level by level.
+fn tile_grids(panes: Grid) -> [Grid; TILE_PANES.len()] {
+    TILE_PANES.map(|count| Grid::of_width(panes.width_ms * count))
+}
+
+/// See [`Snapshot::cover`]. At each pane that is not covered yet, the largest tile that begins behind what is covered and
+/// ends within the window stands for it, else the pane itself.
+fn cover<'a>(
+    panes: &'a BTreeMap<i64, Arc<Pane>>,
+    tiles: &'a [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
+    grid: Grid,
+    start: i64,
+    end: i64,
+) -> Vec<&'a Pane> {
+    let mut cover: Vec<&Pane> = Vec::new();
+    let mut covered = start;
+    while let Some((&pane_start, pane)) = panes.range(covered..end.max(covered)).next() {
+        let tile = tiles.iter().zip(tile_grids(grid)).rev().find_map(|(tiles, tile)| {
+            let tile_start = tile.floor(pane_start);
+            let is_within = tile_start >= covered && tile_start + tile.width_ms <= end;
+            let found = tiles.get(&tile_start).filter(|_| is_within)?;
+            Some((tile_start + tile.width_ms, found))
+        });
+        let (next, part) = tile.unwrap_or((pane_start + grid.width_ms, pane));
+        cover.push(part);
+        covered = next;
+    }
+    cover
 }

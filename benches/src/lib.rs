@@ -1,22 +1,183 @@
 //! Inputs that the benches share: micro-batches of readings, made from a formula, the same in every run.
 
-use analytics::aggregate::Readings;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
-/// Readings of one pane: `rows` of them, spread over `antennas`, one in fifty without a latency.
+use analytics::aggregate::{Grid, Keys, Partials, Readings};
+use analytics::decode::{Batch, Slot};
+use analytics::store::{Snapshot, Store};
+use polars::prelude::PolarsResult;
+
+/// How a batch is rolled up.
+pub const BY_PANE_AND_ANTENNA: Keys = Keys { pane: Some(Grid::of_width(1)), antenna: true };
+
+/// Width of a pane in milliseconds.
+pub const PANE_MS: i64 = 5_000;
+
+/// When the first reading is measured, milliseconds since the epoch; the start of a pane.
+pub const START_MS: i64 = 1_700_000_000_000;
+
+/// Chance from a seed, the same in every run.
+///
+/// A linear congruential generator (Knuth, MMIX): no need for better chance here.
+#[derive(Debug)]
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+}
+
+/// What an antenna measures: packets sent, packets lost, latency in milliseconds; one in fifty without a latency.
+fn measured(chance: u64) -> (u32, u32, Option<f64>) {
+    let latency_ms = f64::from(u32::try_from(chance % 100_000).unwrap_or(0)) / 400.0 + 5.0;
+    (100, u32::from(chance.is_multiple_of(3)), (!chance.is_multiple_of(50)).then_some(latency_ms))
+}
+
+/// The name of an antenna.
+#[must_use]
+pub fn antenna_id(slot: Slot) -> Arc<str> {
+    format!("antenna-{slot:05}").into()
+}
+
+/// Readings of one pane: `rows` of them, spread over `antennas` by chance.
 #[must_use]
 pub fn readings(rows: usize, antennas: u32) -> Readings {
     let mut readings = Readings::default();
-    // A linear congruential generator (Knuth, MMIX): no need for better chance here.
-    let mut state = 1_u64;
+    let mut chance = Chance(1);
     for _ in 0..rows {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let chance = state >> 33;
-        readings.pane.push(1_700_000_000_000);
+        let chance = chance.next();
+        let (packets, lost, latency_ms) = measured(chance);
+        readings.pane.push(START_MS);
         readings.antenna.push(u32::try_from(chance % u64::from(antennas)).unwrap_or(0));
-        readings.packets.push(100);
-        readings.lost.push(chance % 3);
-        let latency_ms = f64::from(u32::try_from(chance % 100_000).unwrap_or(0)) / 400.0 + 5.0;
-        readings.latency_ms.push((!chance.is_multiple_of(50)).then_some(latency_ms));
+        readings.packets.push(packets);
+        readings.lost.push(lost);
+        readings.latency_ms.push(latency_ms);
     }
     readings
+}
+
+/// A whole reply to XREAD with these readings, as Redis writes it (RESP2).
+#[must_use]
+pub fn reply(readings: &Readings) -> Vec<u8> {
+    let rows = readings.pane.len();
+    let mut reply = format!("*1\r\n*2\r\n$14\r\nantenna_stream\r\n*{rows}\r\n");
+    let bulk = |reply: &mut String, text: &str| {
+        // Writing to a string does not fail.
+        let _ok = write!(reply, "${}\r\n{text}\r\n", text.len());
+    };
+    for row in 0..rows {
+        reply.push_str("*2\r\n");
+        bulk(&mut reply, &format!("{START_MS}-{row}"));
+        let latency = readings.latency_ms[row].map_or_else(String::new, |latency_ms| format!("{latency_ms:.3}"));
+        let pairs = [
+            ("antenna_id", antenna_id(readings.antenna[row]).to_string()),
+            ("timestamp", format!("{}.{:03}", START_MS / 1000, row % 1000)),
+            ("packets", readings.packets[row].to_string()),
+            ("loss", readings.lost[row].to_string()),
+            ("latency", latency),
+            ("seq", row.to_string()),
+        ];
+        reply.push_str("*12\r\n");
+        for (name, value) in pairs {
+            bulk(&mut reply, name);
+            bulk(&mut reply, &value);
+        }
+    }
+    reply.into_bytes()
+}
+
+/// A store with panes behind each other, in each of which every antenna reports once.
+///
+/// # Errors
+/// Never in practice: the columns are made here.
+pub fn store(panes: i64, antennas: u32) -> PolarsResult<Store> {
+    let mut store = Store::new(PANE_MS, panes * PANE_MS);
+    let mut chance = Chance(1);
+    for pane in 0..panes {
+        let event_ms = START_MS + pane * PANE_MS;
+        let mut batch = Batch { entries: antennas.into(), ..Batch::default() };
+        for slot in 0..antennas {
+            let (packets, loss, latency_ms) = measured(chance.next());
+            if pane == 0 {
+                batch.new_antennas.push((slot, antenna_id(slot)));
+            }
+            batch.arrival_ms.push(event_ms);
+            batch.event_ms.push(event_ms);
+            batch.antenna.push(slot);
+            batch.packets.push(packets);
+            batch.loss.push(loss);
+            batch.latency_ms.push(latency_ms);
+            batch.seq.push(None);
+        }
+        let (_, readings, revised) = store.accept(&batch);
+        let partials = Partials::roll_up([&Partials::from_readings(readings)?], BY_PANE_AND_ANTENNA)?;
+        store.merge(&partials, &revised)?;
+        store.build_tiles()?;
+    }
+    Ok(store)
+}
+
+/// What queries read of such a store.
+///
+/// # Errors
+/// See [`store`].
+pub fn snapshot(panes: i64, antennas: u32) -> PolarsResult<Snapshot> {
+    Ok(store(panes, antennas)?.snapshot(1, None))
+}
+
+/// The floor under the roll-up: one loop over the same columns into an array by slot, as one would write it by hand for
+/// this one question, its number of antennas known. No sketch, no keys, no tables; a lower bound, not a rival.
+#[must_use]
+pub fn dense_loop(readings: &Readings, antennas: u32) -> Vec<Sums> {
+    let mut sums = vec![Sums::default(); antennas as usize];
+    let Readings { antenna, packets, lost, latency_ms, .. } = readings;
+    for (((&slot, &packets), &lost), &latency_ms) in antenna.iter().zip(packets).zip(lost).zip(latency_ms) {
+        let sums = &mut sums[slot as usize];
+        sums.readings += 1;
+        sums.packets += u64::from(packets);
+        sums.lost += u64::from(lost);
+        if let Some(latency_ms) = latency_ms {
+            sums.latency_count += 1;
+            sums.latency_sum += latency_ms;
+            sums.latency_min = sums.latency_min.min(latency_ms);
+            sums.latency_max = sums.latency_max.max(latency_ms);
+        }
+    }
+    sums
+}
+
+/// The sums of one antenna in [`dense_loop`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sums {
+    /// Readings.
+    pub readings: u64,
+    /// Packets sent.
+    pub packets: u64,
+    /// Packets lost.
+    pub lost: u64,
+    /// Readings with a latency.
+    pub latency_count: u64,
+    /// Sum of latencies.
+    pub latency_sum: f64,
+    /// Smallest latency.
+    pub latency_min: f64,
+    /// Largest latency.
+    pub latency_max: f64,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self {
+            readings: 0,
+            packets: 0,
+            lost: 0,
+            latency_count: 0,
+            latency_sum: 0.0,
+            latency_min: f64::INFINITY,
+            latency_max: f64::NEG_INFINITY,
+        }
+    }
 }

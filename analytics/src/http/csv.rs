@@ -1,10 +1,11 @@
 //! Answers as CSV: the JSON's names as columns, latencies as `latency_ms_mean` and so on, unknown as an empty cell.
 
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
 use shared::api::{AntennaPage, Measures, Series};
 
 use super::ApiError;
+
+/// Of an answer as CSV.
+pub(crate) const CONTENT_TYPE: &str = "text/csv; charset=utf-8";
 
 const MEASURES: [&str; 11] = [
     "readings",
@@ -21,7 +22,7 @@ const MEASURES: [&str; 11] = [
 ];
 
 /// A page of antennas.
-pub(crate) fn antennas(page: &AntennaPage) -> Result<Response, ApiError> {
+pub(crate) fn antennas(page: &AntennaPage) -> Result<Vec<u8>, ApiError> {
     let rows = page.antennas.iter().map(|row| {
         let first = [row.antenna_id.clone(), row.status.as_str().to_owned()];
         first.into_iter().chain(measures(&row.measures)).chain([row.last_seen.to_string()]).collect()
@@ -30,7 +31,7 @@ pub(crate) fn antennas(page: &AntennaPage) -> Result<Response, ApiError> {
 }
 
 /// A series.
-pub(crate) fn series(series: &Series) -> Result<Response, ApiError> {
+pub(crate) fn series(series: &Series) -> Result<Vec<u8>, ApiError> {
     let rows = series.points.iter().map(|point| {
         let first = [point.start.to_string()];
         first.into_iter().chain(measures(&point.measures)).chain([point.revised.to_string()]).collect()
@@ -59,7 +60,7 @@ fn measures(measures: &Measures) -> [String; MEASURES.len()] {
 fn table<'a>(
     head: impl Iterator<Item = &'a str>,
     rows: impl Iterator<Item = Vec<String>>,
-) -> Result<Response, ApiError> {
+) -> Result<Vec<u8>, ApiError> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let written = writer.write_record(head).and_then(|()| {
         for row in rows {
@@ -68,6 +69,5 @@ fn table<'a>(
         Ok(())
     });
     written.map_err(|error| ApiError::internal(&error))?;
-    let bytes = writer.into_inner().map_err(|error| ApiError::internal(&error))?;
-    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], bytes).into_response())
+    writer.into_inner().map_err(|error| ApiError::internal(&error))
 }

@@ -35,6 +35,11 @@ impl ApiError {
         Self::BadParameter(format!("bad value for the parameter {name}: {why}"))
     }
 
+    /// An antenna that is not known, or of which nothing is retained.
+    pub(crate) fn unknown_antenna(id: &str) -> Self {
+        Self::NotFound(format!("no antenna {id:?} is known and retained"))
+    }
+
     /// A query that failed: told once in the log, and without its inner workings to the client.
     pub(crate) fn internal(why: &dyn std::fmt::Display) -> Self {
         error!("a query failed: {why}");

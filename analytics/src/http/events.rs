@@ -7,10 +7,11 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream, StreamExt};
-use shared::api::{AntennaCounts, SNAPSHOT_EVENT, Summary, path};
+use shared::api::{SNAPSHOT_EVENT, Summary, path};
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::answer::Question;
 use super::{Api, ApiError};
 
 /// At most one event in this time.
@@ -49,7 +50,7 @@ pub(crate) async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     // Subscribed before the first summary is worked out, so that no change falls in between.
     let receiver = events.subscribe();
-    let first = text(&api.default_summary().await?)?;
+    let first = summary(&api).await?;
     let later = stream::unfold(receiver, |mut receiver| async move {
         loop {
             match receiver.recv().await {
@@ -61,7 +62,7 @@ pub(crate) async fn events(
     });
     let all = stream::once(async { first })
         .chain(later)
-        .map(|text| Ok(Event::default().event(SNAPSHOT_EVENT).data(&*text)))
+        .map(|text| Ok(Event::default().event(SNAPSHOT_EVENT).data(text)))
         .take_until(api.shutdown.clone().cancelled_owned());
     Ok(Sse::new(all).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
@@ -70,7 +71,7 @@ pub(crate) async fn events(
 async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut sent: Option<(u64, AntennaCounts)> = None;
+    let mut sent: Option<(u64, Arc<str>)> = None;
     let mut idle = 0;
     loop {
         tokio::select! {
@@ -81,23 +82,24 @@ async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
             continue;
         }
         let version = api.published.snapshot().version;
-        let is_changed = sent.is_none_or(|(last, _)| last != version);
+        let is_changed = sent.as_ref().is_none_or(|(last, _)| *last != version);
         idle = if is_changed { 0 } else { idle + 1 };
         if !is_changed && idle % LOOK_EVERY != 0 {
             continue;
         }
         // A query that failed has been logged; the next change asks again.
-        let Ok(summary) = api.default_summary().await else { continue };
-        if is_changed || sent.is_none_or(|(_, antennas)| antennas != summary.antennas) {
-            sent = Some((version, summary.antennas));
-            if let Ok(text) = text(&summary) {
-                // Viewers that left meanwhile do not matter.
-                let _no_viewer = events.send(text);
-            }
+        let Ok(text) = summary(&api).await else { continue };
+        if sent.as_ref().is_none_or(|(_, last)| *last != text) {
+            sent = Some((version, Arc::clone(&text)));
+            // Viewers that left meanwhile do not matter.
+            let _no_viewer = events.send(text);
         }
     }
 }
 
-fn text(summary: &Summary) -> Result<Arc<str>, ApiError> {
-    serde_json::to_string(summary).map(Arc::from).map_err(|error| ApiError::internal(&error))
+/// The summary of the default window as JSON.
+async fn summary(api: &Api) -> Result<Arc<str>, ApiError> {
+    let (snapshot, window) = api.window(None, None)?;
+    let answer = api.answers.answer(snapshot, window, Question::Summary).await?;
+    std::str::from_utf8(&answer.body).map(Arc::from).map_err(|error| ApiError::internal(&error))
 }

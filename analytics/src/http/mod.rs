@@ -3,6 +3,7 @@
 //! A handler understands its parameters, asks the newest snapshot on a thread of [`Workers`], and answers.
 
 mod accept;
+mod answer;
 mod csv;
 mod error;
 mod events;
@@ -21,7 +22,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
-use polars::prelude::PolarsResult;
 use shared::api::{
     AntennaPage, AntennaRow, ErrorBody, Health, OriginalMetrics, Phase, Pipeline, Series, ServiceFigures, ServiceStats,
     Summary, path,
@@ -29,14 +29,15 @@ use shared::api::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::answer::{Answers, Question};
 pub use self::error::ApiError;
 use self::parameters::{AntennasParameters, Parameters, SeriesParameters, WindowParameters, WorstParameters};
 use crate::clock::Clock;
 use crate::published::Published;
-use crate::query::{self, Window};
+use crate::query::Window;
 use crate::settings::Thresholds;
 use crate::store::Snapshot;
-use crate::workers::{JobError, Workers};
+use crate::workers::Workers;
 
 /// An answer that takes longer is given up.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,18 +45,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// What the handlers share. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// What the pipeline has published.
-    pub published: Published,
-    /// Threads for queries.
-    pub workers: Workers,
-    /// What counts as degraded.
-    pub thresholds: Thresholds,
-    /// The longest window, in milliseconds.
-    pub retention_ms: i64,
-    /// The wall clock.
-    pub clock: Clock,
-    /// Ends the streams of events.
-    pub shutdown: CancellationToken,
+    published: Published,
+    answers: Answers,
+    retention_ms: i64,
+    clock: Clock,
+    shutdown: CancellationToken,
 }
 
 /// The routes. Must be called within a tokio runtime: it starts the task that all streams of events share.
@@ -95,17 +89,18 @@ pub async fn serve(listener: TcpListener, api: Api) -> std::io::Result<()> {
 }
 
 impl Api {
-    /// Asks a snapshot on a query thread.
-    async fn ask<T: Send + 'static>(
-        &self,
-        snapshot: Arc<Snapshot>,
-        question: impl FnOnce(&Snapshot) -> PolarsResult<T> + Send + 'static,
-    ) -> Result<T, ApiError> {
-        match self.workers.run(move || question(&snapshot)).await {
-            Ok(answer) => answer.map_err(|error| ApiError::internal(&error)),
-            Err(JobError::Busy) => Err(ApiError::Busy),
-            Err(error) => Err(ApiError::internal(&error)),
-        }
+    /// Asks about the newest snapshots on query threads; what counts as degraded is up to the thresholds, and a window is
+    /// at most `retention_ms` long.
+    #[must_use]
+    pub fn new(
+        published: Published,
+        workers: Workers,
+        thresholds: Thresholds,
+        retention_ms: i64,
+        clock: Clock,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { published, answers: Answers::new(workers, thresholds), retention_ms, clock, shutdown }
     }
 
     /// The newest snapshot with a window of it.
@@ -113,13 +108,6 @@ impl Api {
         let snapshot = self.published.snapshot();
         let window = parameters::window(&snapshot, window, end, self.retention_ms, self.clock.now())?;
         Ok((snapshot, window))
-    }
-
-    /// The summary of the default window.
-    pub(crate) async fn default_summary(&self) -> Result<Summary, ApiError> {
-        let (snapshot, window) = self.window(None, None)?;
-        let thresholds = self.thresholds;
-        self.ask(snapshot, move |snapshot| query::summary(snapshot, window, &thresholds)).await
     }
 }
 
@@ -130,7 +118,8 @@ impl Api {
     )),
 ))]
 pub(crate) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let summary = api.default_summary().await?;
+    let (snapshot, window) = api.window(None, None)?;
+    let summary = api.answers.summary(snapshot, window).await?;
     match accept::preferred(&headers, &["application/json", "text/plain", "application/openmetrics-text"]) {
         0 => Ok(Json(original_metrics(&summary)).into_response()),
         _ => {
@@ -160,20 +149,22 @@ fn original_metrics(summary: &Summary) -> OriginalMetrics {
 
 /// One window over the whole network.
 #[utoipa::path(get, path = path::SUMMARY, tag = "analytics", params(WindowParameters), responses(
-    (status = 200, body = Summary), (status = 400, body = ErrorBody),
+    (status = 200, body = Summary), (status = 304, description = "As the client holds it"),
+    (status = 400, body = ErrorBody),
 ))]
 pub(crate) async fn summary(
     State(api): State<Api>,
+    headers: HeaderMap,
     Parameters(parameters): Parameters<WindowParameters>,
-) -> Result<Json<Summary>, ApiError> {
+) -> Result<Response, ApiError> {
     let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
-    let thresholds = api.thresholds;
-    api.ask(snapshot, move |snapshot| query::summary(snapshot, window, &thresholds)).await.map(Json)
+    api.answers.answer(snapshot, window, Question::Summary).await.map(|answer| answer.respond(&headers))
 }
 
 /// Antennas, searched, sorted and paged.
 #[utoipa::path(get, path = path::ANTENNAS, tag = "analytics", params(AntennasParameters), responses(
-    (status = 200, content((AntennaPage = "application/json"), (String = "text/csv"))), (status = 400, body = ErrorBody),
+    (status = 200, content((AntennaPage = "application/json"), (String = "text/csv"))),
+    (status = 304, description = "As the client holds it"), (status = 400, body = ErrorBody),
 ))]
 pub(crate) async fn antennas(
     State(api): State<Api>,
@@ -181,53 +172,54 @@ pub(crate) async fn antennas(
     Parameters(parameters): Parameters<AntennasParameters>,
 ) -> Result<Response, ApiError> {
     let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
-    let sort = parameters::sort(parameters.sort.as_deref(), parameters.order.as_deref())?;
-    let paging = parameters::paging(parameters.limit.as_deref(), parameters.offset.as_deref())?;
-    let is_csv = wants_csv(&headers, parameters.format.as_deref())?;
-    let thresholds = api.thresholds;
-    let search = parameters.q.unwrap_or_default();
-    let page = api
-        .ask(snapshot, move |snapshot| query::antennas(snapshot, window, &thresholds, &search, sort, paging))
-        .await?;
-    if is_csv { csv::antennas(&page) } else { Ok(Json(page).into_response()) }
+    let question = Question::Antennas {
+        search: parameters.q.unwrap_or_default(),
+        sort: parameters::sort(parameters.sort.as_deref(), parameters.order.as_deref())?,
+        paging: parameters::paging(parameters.limit.as_deref(), parameters.offset.as_deref())?,
+        is_csv: wants_csv(&headers, parameters.format.as_deref())?,
+    };
+    api.answers.answer(snapshot, window, question).await.map(|answer| answer.respond(&headers))
 }
 
 /// One antenna.
 #[utoipa::path(get, path = path::ANTENNA, tag = "analytics",
     params(("id" = String, Path, description = "The antenna's id, percent-encoded"), WindowParameters), responses(
-    (status = 200, body = AntennaRow), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 200, body = AntennaRow), (status = 304, description = "As the client holds it"),
+    (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
 ))]
 pub(crate) async fn antenna(
     State(api): State<Api>,
+    headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
     Parameters(parameters): Parameters<WindowParameters>,
-) -> Result<Json<AntennaRow>, ApiError> {
+) -> Result<Response, ApiError> {
     let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
     let Path(id) = id.map_err(|_| ApiError::parameter("id", "percent-encoded UTF-8 is needed"))?;
-    let thresholds = api.thresholds;
-    let missing = unknown_antenna(&id);
-    let row = api.ask(snapshot, move |snapshot| query::antenna(snapshot, window, &thresholds, &id)).await?;
-    row.map(Json).ok_or(missing)
+    api.answers.answer(snapshot, window, Question::Antenna { id }).await.map(|answer| answer.respond(&headers))
 }
 
 /// The worst antennas.
 #[utoipa::path(get, path = path::WORST, tag = "analytics", params(WorstParameters), responses(
-    (status = 200, body = AntennaPage), (status = 400, body = ErrorBody),
+    (status = 200, body = AntennaPage), (status = 304, description = "As the client holds it"),
+    (status = 400, body = ErrorBody),
 ))]
 pub(crate) async fn worst(
     State(api): State<Api>,
+    headers: HeaderMap,
     Parameters(parameters): Parameters<WorstParameters>,
-) -> Result<Json<AntennaPage>, ApiError> {
+) -> Result<Response, ApiError> {
     let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
-    let by = parameters::badness(parameters.by.as_deref())?;
-    let limit = parameters::worst_limit(parameters.limit.as_deref())?;
-    let thresholds = api.thresholds;
-    api.ask(snapshot, move |snapshot| query::worst(snapshot, window, &thresholds, by, limit)).await.map(Json)
+    let question = Question::Worst {
+        by: parameters::badness(parameters.by.as_deref())?,
+        limit: parameters::worst_limit(parameters.limit.as_deref())?,
+    };
+    api.answers.answer(snapshot, window, question).await.map(|answer| answer.respond(&headers))
 }
 
 /// A window in steps.
 #[utoipa::path(get, path = path::SERIES, tag = "analytics", params(SeriesParameters), responses(
     (status = 200, content((Series = "application/json"), (String = "text/csv"))),
+    (status = 304, description = "As the client holds it"),
     (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
 ))]
 pub(crate) async fn series(
@@ -236,15 +228,12 @@ pub(crate) async fn series(
     Parameters(parameters): Parameters<SeriesParameters>,
 ) -> Result<Response, ApiError> {
     let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
-    let step_ms = parameters::step_ms(parameters.step.as_deref(), window, snapshot.grid.width_ms)?;
-    let is_csv = wants_csv(&headers, parameters.format.as_deref())?;
-    let missing = unknown_antenna(parameters.antenna.as_deref().unwrap_or_default());
-    let antenna = parameters.antenna;
-    let series = api
-        .ask(snapshot, move |snapshot| query::series(snapshot, window, step_ms, antenna.as_deref()))
-        .await?
-        .ok_or(missing)?;
-    if is_csv { csv::series(&series) } else { Ok(Json(series).into_response()) }
+    let question = Question::Series {
+        step_ms: parameters::step_ms(parameters.step.as_deref(), window, snapshot.grid.width_ms)?,
+        antenna: parameters.antenna,
+        is_csv: wants_csv(&headers, parameters.format.as_deref())?,
+    };
+    api.answers.answer(snapshot, window, question).await.map(|answer| answer.respond(&headers))
 }
 
 /// Progress and the ledger.
@@ -280,8 +269,4 @@ async fn in_time(request: Request, next: Next) -> Response {
 fn wants_csv(headers: &HeaderMap, format: Option<&str>) -> Result<bool, ApiError> {
     let by_parameter = parameters::is_csv(format)?;
     Ok(by_parameter.unwrap_or_else(|| accept::preferred(headers, &["application/json", "text/csv"]) == 1))
-}
-
-fn unknown_antenna(id: &str) -> ApiError {
-    ApiError::NotFound(format!("no antenna {id:?} is known and retained"))
 }

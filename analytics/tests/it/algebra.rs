@@ -20,15 +20,19 @@ fn partials(rows: &[Row]) -> Partials {
     for &(pane, antenna, packets, lost, latency) in rows {
         readings.pane.push(pane);
         readings.antenna.push(antenna);
-        readings.packets.push(packets.into());
-        readings.lost.push(lost.into());
+        readings.packets.push(packets);
+        readings.lost.push(lost);
         readings.latency_ms.push(latency);
     }
-    Partials::from_readings(&readings).expect("columns of one length")
+    Partials::from_readings(readings).expect("columns of one length")
 }
 
 fn roll_up(partials: &Partials, keys: Keys) -> Partials {
-    partials.roll_up(keys).expect("tables with their columns")
+    merge([partials], keys)
+}
+
+fn merge<'a>(parts: impl IntoIterator<Item = &'a Partials>, keys: Keys) -> Partials {
+    Partials::roll_up(parts, keys).expect("tables with their columns")
 }
 
 fn assert_same(left: &Partials, right: &Partials) -> Result<(), TestCaseError> {
@@ -58,10 +62,10 @@ proptest! {
             if parts.len() > 1 {
                 let one = parts.swap_remove(pick.index(parts.len()));
                 let other = parts.swap_remove(pick.index(parts.len()));
-                parts.push(roll_up(&Partials::concat([&one, &other]).expect("like tables"), BY_PANE_AND_ANTENNA));
+                parts.push(merge([&one, &other], BY_PANE_AND_ANTENNA));
             }
         }
-        let merged = roll_up(&Partials::concat(&parts).expect("like tables"), BY_PANE_AND_ANTENNA);
+        let merged = merge(&parts, BY_PANE_AND_ANTENNA);
         assert_same(&merged, &at_once)?;
     }
 
@@ -79,10 +83,10 @@ proptest! {
         let whole = roll_up(&partials(&rows), BY_PANE_AND_ANTENNA);
         let panes: Vec<Partials> =
             whole.split_by_pane().expect("tables with their columns").into_iter().map(|(_, pane)| pane).collect();
-        assert_same(&Partials::concat(&panes).expect("like tables"), &whole)?;
+        assert_same(&merge(&panes, BY_PANE_AND_ANTENNA), &whole)?;
         for antenna in 0..5 {
             for pane in &panes {
-                let of_antenna = pane.of_antenna(antenna).expect("tables with their columns");
+                let of_antenna = pane.of_antennas(&[antenna]).expect("tables with their columns");
                 let slots = of_antenna.cells.column("antenna").expect("a column").u32().expect("slots").clone();
                 prop_assert!(slots.into_no_null_iter().all(|slot| slot == antenna));
                 prop_assert_eq!(

@@ -1,7 +1,7 @@
 //! Crashes and faults at any point: what is counted in the end is what an undisturbed run counts.
 
 use analytics::log::{Fault, MemoryLog};
-use analytics::query::{self, End, Paging, Sort, Window};
+use analytics::query::{End, Paging, Sort, View, Window};
 use analytics::settings::{PipelineSettings, Thresholds};
 use analytics::store::Snapshot;
 use proptest::prelude::*;
@@ -43,8 +43,10 @@ fn answers(snapshot: &Snapshot) -> (AntennaPage, Series) {
     let window = Window::new(snapshot, 300_000, End::Latest, NOW);
     let paging = Paging { limit: 100, offset: 0 };
     let sort = (Sort::AntennaId, false);
-    let mut page = query::antennas(snapshot, window, &Thresholds::default(), "", sort, paging).expect("columns");
-    let mut series = query::series(snapshot, window, 5_000, None).expect("columns").expect("a network");
+    let view = View::new(snapshot, window);
+    let rows = view.rows(&Thresholds::default()).expect("columns");
+    let mut page = view.antennas(&rows, "", sort, paging).expect("columns");
+    let mut series = view.series(5_000, None).expect("columns").expect("a network");
     // When it was merged differs from run to run.
     (page.as_of, series.as_of) = (None, None);
     (page, series)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use analytics::aggregate::{Grid, Keys, Partials};
 use analytics::decode::Batch;
-use analytics::query::{self, Badness, End, Paging, Sort, Window};
+use analytics::query::{Badness, End, Paging, Sort, View, Window};
 use analytics::settings::Thresholds;
 use analytics::store::{Snapshot, Store};
 use proptest::prelude::*;
@@ -74,9 +74,9 @@ fn store(arrivals: &[Arrival], cuts: &[usize], has_tiles: bool) -> (Store, [u64;
             batch.seq.push(arrival.seq);
         }
         let (accepted, readings, revised) = store.accept(&batch);
-        let partials = Partials::from_readings(&readings).expect("columns of one length");
+        let partials = Partials::from_readings(readings).expect("columns of one length");
         let keys = Keys { pane: Some(Grid::of_width(1)), antenna: true };
-        store.merge(&partials.roll_up(keys).expect("columns"), &revised).expect("columns");
+        store.merge(&Partials::roll_up([&partials], keys).expect("columns"), &revised).expect("columns");
         if has_tiles {
             store.build_tiles().expect("columns");
         }
@@ -198,14 +198,16 @@ proptest! {
         let within = oracle.within(start_ms, end_ms, None);
 
         let thresholds = Thresholds::default();
-        let summary = query::summary(&snapshot, window, &thresholds).expect("columns");
+        let view = View::new(&snapshot, window);
+        let rows = view.rows(&thresholds).expect("columns");
+        let summary = view.summary(&rows).expect("columns");
         assert_measures(&summary.measures, &within)?;
         prop_assert_eq!(summary.revised, oracle.is_revised(start_ms, end_ms));
         let active: BTreeSet<u32> = within.iter().map(|it| it.antenna).collect();
         prop_assert_eq!(summary.antennas.active, active.len() as u64);
 
         let sort = (Sort::AntennaId, false);
-        let page = query::antennas(&snapshot, window, &thresholds, "", sort, ALL).expect("columns");
+        let page = view.antennas(&rows, "", sort, ALL).expect("columns");
         let known: BTreeSet<u32> = oracle.counted.iter().map(|it| it.antenna).collect();
         prop_assert_eq!(page.total, known.len() as u64);
         let counts = summary.antennas;
@@ -213,11 +215,11 @@ proptest! {
         for (row, antenna) in page.antennas.iter().zip(&known) {
             prop_assert_eq!(&row.antenna_id, &name(*antenna));
             assert_measures(&row.measures, &oracle.within(start_ms, end_ms, Some(*antenna)))?;
-            let alone = query::antenna(&snapshot, window, &thresholds, &row.antenna_id).expect("columns");
+            let alone = view.antenna(&row.antenna_id, &thresholds).expect("columns");
             prop_assert_eq!(alone.as_ref(), Some(row));
         }
 
-        let series = query::series(&snapshot, window, step_panes * PANE_MS, None).expect("columns").expect("a network");
+        let series = view.series(step_panes * PANE_MS, None).expect("columns").expect("a network");
         prop_assert_eq!(series.points.len() as i64, (panes + step_panes - 1) / step_panes);
         for point in &series.points {
             let until = (point.start.0 + step_panes * PANE_MS).min(end_ms);
@@ -271,8 +273,10 @@ fn one_lost_packet_of_one_is_not_the_worst() {
     let (store, _) = store(&arrivals, &[0, arrivals.len()], false);
     let snapshot = store.snapshot(1, None);
     let window = Window::new(&snapshot, PANE_MS, End::Latest, UnixMillis(START_MS));
+    let view = View::new(&snapshot, window);
+    let rows = view.rows(&Thresholds::default()).expect("columns");
     let worst = |by| {
-        let page = query::worst(&snapshot, window, &Thresholds::default(), by, 10).expect("columns");
+        let page = view.worst(&rows, by, 10).expect("columns");
         page.antennas.into_iter().map(|row| row.antenna_id).collect::<Vec<_>>()
     };
     assert_eq!(worst(Badness::Failures), [name(1), name(0)]);

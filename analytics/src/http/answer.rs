@@ -1,0 +1,188 @@
+//! Answers about a window, worked out once for each snapshot.
+//!
+//! A question to a snapshot has one answer within a second (see [`Window::now_ms`]), so answers are kept by snapshot,
+//! window and question: whoever asks the same again gets the same bytes, and whoever asks at the same time waits for the
+//! first. An answer carries an `ETag` made of its bytes, so a client that holds them already is told so (304).
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use headers::{ETag, HeaderMapExt, IfNoneMatch};
+use polars::prelude::PolarsResult;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use serde::Serialize;
+use shared::api::Summary;
+
+use super::{ApiError, csv};
+use crate::query::{Badness, Paging, Row, Sort, View, Window};
+use crate::settings::Thresholds;
+use crate::store::Snapshot;
+use crate::workers::{JobError, Workers};
+
+/// Answers are kept up to so many bytes of bodies.
+const ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+
+/// About as many answers fit.
+const ANSWERS: usize = 1024;
+
+/// Tables of antennas are kept for so many windows: each may be as large as a few thousand answers.
+const TABLES: usize = 8;
+
+const JSON: &str = "application/json";
+
+/// What is asked about a window.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Question {
+    /// The whole network.
+    Summary,
+    /// Antennas: a search, an order, whether it descends, a page, and whether as CSV.
+    Antennas { search: String, sort: (Sort, bool), paging: Paging, is_csv: bool },
+    /// The worst antennas.
+    Worst { by: Badness, limit: usize },
+    /// One antenna.
+    Antenna { id: String },
+    /// Steps, of one antenna or of all, and whether as CSV.
+    Series { step_ms: i64, antenna: Option<String>, is_csv: bool },
+}
+
+/// The bytes that answer a question.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    content_type: &'static str,
+    /// The body.
+    pub(crate) body: Bytes,
+    etag: ETag,
+}
+
+impl Answer {
+    fn new(content_type: &'static str, body: Vec<u8>) -> Result<Self, ApiError> {
+        let mut hasher = DefaultHasher::new();
+        (content_type, &body).hash(&mut hasher);
+        let etag = format!("\"{:016x}\"", hasher.finish()).parse();
+        let etag = etag.map_err(|_| ApiError::internal(&"an ETag of hexadecimal digits is refused"))?;
+        Ok(Self { content_type, body: body.into(), etag })
+    }
+
+    fn json(value: &impl Serialize) -> Result<Self, ApiError> {
+        Self::new(JSON, serde_json::to_vec(value).map_err(|error| ApiError::internal(&error))?)
+    }
+
+    /// The whole answer, or 304 for a client that holds it.
+    pub(crate) fn respond(self, request: &HeaderMap) -> Response {
+        let is_held = request.typed_get::<IfNoneMatch>().is_some_and(|held| !held.precondition_passes(&self.etag));
+        let mut response = if is_held {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            ([(header::CONTENT_TYPE, self.content_type)], self.body).into_response()
+        };
+        response.headers_mut().typed_insert(self.etag);
+        // Kept by whoever wants to, and asked about before each use.
+        response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-cache"));
+        response.headers_mut().insert(header::VARY, header::HeaderValue::from_static("accept"));
+        response
+    }
+}
+
+#[derive(Debug, Clone)]
+struct BodyBytes;
+
+impl Weighter<(u64, Window, Question), Answer> for BodyBytes {
+    fn weight(&self, _key: &(u64, Window, Question), answer: &Answer) -> u64 {
+        // An entry takes room beside its body.
+        answer.body.len() as u64 + 256
+    }
+}
+
+/// Puts questions to snapshots on the query threads, and keeps the answers. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Answers {
+    workers: Workers,
+    thresholds: Thresholds,
+    answers: Arc<Cache<(u64, Window, Question), Answer, BodyBytes>>,
+    tables: Arc<Cache<(u64, Window), Arc<Vec<Row>>>>,
+}
+
+impl Answers {
+    pub(crate) fn new(workers: Workers, thresholds: Thresholds) -> Self {
+        Self {
+            workers,
+            thresholds,
+            answers: Arc::new(Cache::with_weighter(ANSWERS, ANSWER_BYTES, BodyBytes)),
+            tables: Arc::new(Cache::new(TABLES)),
+        }
+    }
+
+    /// The answer to a question about a window.
+    pub(crate) async fn answer(
+        &self,
+        snapshot: Arc<Snapshot>,
+        window: Window,
+        question: Question,
+    ) -> Result<Answer, ApiError> {
+        let key = (snapshot.version, window, question);
+        let work = self.work(snapshot, window, key.2.clone());
+        self.answers.get_or_insert_async(&key, work).await
+    }
+
+    async fn work(&self, snapshot: Arc<Snapshot>, window: Window, question: Question) -> Result<Answer, ApiError> {
+        let rows = match question {
+            Question::Summary | Question::Antennas { .. } | Question::Worst { .. } => {
+                self.rows(&snapshot, window).await?
+            }
+            Question::Antenna { .. } | Question::Series { .. } => Arc::default(),
+        };
+        let thresholds = self.thresholds;
+        self.on_worker(move || answer(&View::new(&snapshot, window), &rows, question, &thresholds)).await?
+    }
+
+    /// The whole network in a window.
+    pub(crate) async fn summary(&self, snapshot: Arc<Snapshot>, window: Window) -> Result<Summary, ApiError> {
+        let rows = self.rows(&snapshot, window).await?;
+        self.on_worker(move || failed(View::new(&snapshot, window).summary(&rows))).await?
+    }
+
+    /// The antennas in a window.
+    async fn rows(&self, snapshot: &Arc<Snapshot>, window: Window) -> Result<Arc<Vec<Row>>, ApiError> {
+        let work = async {
+            let (snapshot, thresholds) = (Arc::clone(snapshot), self.thresholds);
+            let rows = self.on_worker(move || View::new(&snapshot, window).rows(&thresholds)).await?;
+            failed(rows).map(Arc::new)
+        };
+        self.tables.get_or_insert_async(&(snapshot.version, window), work).await
+    }
+
+    async fn on_worker<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+        self.workers.run(work).await.map_err(|error| match error {
+            JobError::Busy => ApiError::Busy,
+            JobError::Panicked => ApiError::internal(&error),
+        })
+    }
+}
+
+fn answer(view: &View<'_>, rows: &[Row], question: Question, thresholds: &Thresholds) -> Result<Answer, ApiError> {
+    match question {
+        Question::Summary => Answer::json(&failed(view.summary(rows))?),
+        Question::Antennas { search, sort, paging, is_csv } => {
+            let page = failed(view.antennas(rows, &search, sort, paging))?;
+            if is_csv { Answer::new(csv::CONTENT_TYPE, csv::antennas(&page)?) } else { Answer::json(&page) }
+        }
+        Question::Worst { by, limit } => Answer::json(&failed(view.worst(rows, by, limit))?),
+        Question::Antenna { id } => {
+            let row = failed(view.antenna(&id, thresholds))?;
+            Answer::json(&row.ok_or_else(|| ApiError::unknown_antenna(&id))?)
+        }
+        Question::Series { step_ms, antenna, is_csv } => {
+            let series = failed(view.series(step_ms, antenna.as_deref()))?;
+            let series = series.ok_or_else(|| ApiError::unknown_antenna(&antenna.unwrap_or_default()))?;
+            if is_csv { Answer::new(csv::CONTENT_TYPE, csv::series(&series)?) } else { Answer::json(&series) }
+        }
+    }
+}
+
+fn failed<T>(result: PolarsResult<T>) -> Result<T, ApiError> {
+    result.map_err(|error| ApiError::internal(&error))
+}
