@@ -10,6 +10,7 @@ use std::hint::black_box;
 use analytics::aggregate::Partials;
 use analytics::decode::{Decoder, Interner};
 use analytics::query::{Badness, End, Paging, Sort, View, Window};
+use analytics::resp::{Extent, ReplyParser};
 use analytics::settings::Thresholds;
 use benches::{BY_PANE_AND_ANTENNA, PANE_MS, antenna_id, dense_loop, readings, reply, snapshot, store};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -33,17 +34,18 @@ fn aggregate(criterion: &mut Criterion) {
         let of = |name: &str| BenchmarkId::new(name, format!("{rows}x{antennas}"));
         let readings = readings(rows, antennas);
         let bytes = reply(&readings);
+        let mut extent = Extent::default();
         let frames = Partials::from_readings(readings.clone()).expect("columns of one length");
         let batch = Partials::roll_up([&frames], BY_PANE_AND_ANTENNA).expect("columns");
         let mut warm = store(1, antennas).expect("columns");
         warm.merge(&batch, &BTreeSet::new()).expect("columns");
         let mut decoder = Decoder::new(Interner::default(), 60_000);
         group.throughput(Throughput::Elements(rows as u64));
+        group.bench_function(of("find the end"), |bencher| {
+            bencher.iter(|| ReplyParser::default().feed(black_box(&bytes), &mut extent).expect("a reply"));
+        });
         group.bench_function(of("decode"), |bencher| {
-            bencher.iter(|| {
-                decoder.feed(black_box(&bytes)).expect("a reply");
-                decoder.take()
-            });
+            bencher.iter(|| decoder.decode(black_box(&bytes)).expect("a reply"));
         });
         group.bench_function(of("frame"), |bencher| {
             let frame = |readings| Partials::from_readings(readings).expect("columns of one length");

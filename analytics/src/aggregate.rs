@@ -195,7 +195,8 @@ impl Partials {
             .into_iter()
             .map(|(pane, rows)| {
                 let sketch = sketches.next_if(|(other, _)| *other == pane).map_or(0..0, |(_, rows)| rows);
-                let part = Self { cells: pick(&self.cells, &[rows])?, sketch: pick(&self.sketch, &[sketch])? };
+                let cells = pick(&[(&self.cells, vec![rows])])?;
+                let part = Self { cells, sketch: pick(&[(&self.sketch, vec![sketch])])? };
                 Ok((pane, part.with_pane(pane)?))
             })
             .collect()
@@ -224,17 +225,26 @@ impl Partials {
         Ok(runs(&self.cells)?.into_iter().map(|(start, _)| start).collect())
     }
 
-    /// The rows of some antennas, whose slots ascend, from a table that is sorted by antenna within one pane.
+    /// The rows of some antennas, whose slots ascend, from tables that are each sorted by antenna within one pane.
     ///
     /// # Errors
     /// When a column is missing.
-    pub fn of_antennas(&self, slots: &[Slot]) -> PolarsResult<Self> {
-        let part = |frame: &DataFrame| {
-            let known = frame.column(ANTENNA)?.u32()?.cont_slice()?;
+    pub fn of_antennas<'a>(parts: impl IntoIterator<Item = &'a Self>, slots: &[Slot]) -> PolarsResult<Self> {
+        let rows_of = |table: &'a DataFrame| {
+            let known = table.column(ANTENNA)?.u32()?.cont_slice()?;
             let rows = |slot: &Slot| known.partition_point(|it| it < slot)..known.partition_point(|it| it <= slot);
-            pick(frame, &slots.iter().map(rows).filter(|rows| !rows.is_empty()).collect::<Vec<_>>())
+            let rows = slots.iter().map(rows).filter(|rows| !rows.is_empty()).collect::<Vec<_>>();
+            PolarsResult::Ok((table, rows))
         };
-        Ok(Self { cells: part(&self.cells)?, sketch: part(&self.sketch)? })
+        let (mut cells, mut sketches) = (Vec::new(), Vec::new());
+        for part in parts {
+            cells.push(rows_of(&part.cells)?);
+            sketches.push(rows_of(&part.sketch)?);
+        }
+        if cells.is_empty() {
+            return Self::from_readings(Readings::default());
+        }
+        Ok(Self { cells: pick(&cells)?, sketch: pick(&sketches)? })
     }
 }
 
@@ -250,9 +260,10 @@ pub fn roll_up_cells(tables: &[&DataFrame], keys: Keys) -> PolarsResult<DataFram
     let minima = groups.fold(tables, LATENCY_MIN, f64::INFINITY, f64::min)?;
     let maxima = groups.fold(tables, LATENCY_MAX, f64::NEG_INFINITY, f64::max)?;
     let rows = groups.with_rows(&readings);
+    let keys = groups.keys(&rows);
     let columns = vec![
-        groups.panes(&rows),
-        groups.antennas(&rows),
+        Column::new(PANE.into(), keys.panes),
+        Column::new(ANTENNA.into(), keys.antennas),
         Column::new(READINGS.into(), rows.of(readings)),
         Column::new(PACKETS.into(), rows.of(packets)),
         Column::new(LOST.into(), rows.of(lost)),
@@ -272,11 +283,12 @@ pub fn roll_up_sketch(tables: &[&DataFrame], keys: Keys) -> PolarsResult<DataFra
     let groups = Groups::of(tables, keys, true)?;
     let counts = groups.sum(tables, COUNT)?;
     let rows = groups.with_rows(&counts);
+    let keys = groups.keys(&rows);
     let columns = vec![
-        groups.panes(&rows),
-        groups.antennas(&rows),
+        Column::new(PANE.into(), keys.panes),
+        Column::new(ANTENNA.into(), keys.antennas),
         Column::new(COUNT.into(), rows.of(counts)),
-        groups.buckets(&rows),
+        Column::new(BUCKET.into(), keys.buckets),
     ];
     DataFrame::new(rows.0.len(), columns)
 }
@@ -300,7 +312,7 @@ impl KeySpace {
         let mut buckets: Option<(i32, i32)> = None;
         for table in tables.iter().filter(|table| table.height() > 0) {
             match keys.pane {
-                Some(grid) => Panes::of(table)?.each(|pane, _| {
+                Some(grid) => Panes::of(table.column(PANE)?)?.each(|pane, _| {
                     panes.insert(grid.floor(pane));
                 })?,
                 None => {
@@ -332,7 +344,7 @@ impl KeySpace {
     fn number(&self, table: &DataFrame, numbers: &mut Vec<usize>) -> PolarsResult<()> {
         let first = numbers.len();
         match self.grid {
-            Some(grid) => Panes::of(table)?.each(|pane, rows| {
+            Some(grid) => Panes::of(table.column(PANE)?)?.each(|pane, rows| {
                 let number = self.panes.partition_point(|&it| it < grid.floor(pane));
                 numbers.extend(std::iter::repeat_n(number, rows));
             })?,
@@ -354,13 +366,23 @@ impl KeySpace {
         Ok(())
     }
 
-    /// The pane, the antenna and the bucket of a key's number; 0 for what is not kept.
+    /// The pane, the antenna and the bucket of keys whose numbers ascend; 0 for what is not kept.
     #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "they were made of such integers")]
-    fn key(&self, number: usize) -> (i64, Slot, i32) {
+    fn keys(&self, numbers: impl Iterator<Item = usize>) -> impl Iterator<Item = RowKey> {
         let (lowest, buckets) = self.buckets.unwrap_or((0, 1));
-        let (number, bucket) = (number / buckets, number % buckets);
         let antennas = self.antennas.unwrap_or(1);
-        (self.panes[number / antennas], (number % antennas) as Slot, lowest + bucket as i32)
+        let (mut pane, mut antenna, mut first) = (0, 0, 0);
+        // Counting up costs less than the two divisions that each number would take.
+        numbers.map(move |number| {
+            while number - first >= buckets {
+                first += buckets;
+                antenna += 1;
+                if antenna == antennas {
+                    (pane, antenna) = (pane + 1, 0);
+                }
+            }
+            (self.panes[pane], antenna as Slot, lowest + (number - first) as i32)
+        })
     }
 }
 
@@ -381,7 +403,7 @@ struct Groups {
 }
 
 /// Keys may be so many times as many as rows for a key's number to be its group.
-const DENSE: usize = 4;
+const DENSE: usize = 8;
 
 /// Fewer keys than this are always numbered.
 const FEW_KEYS: usize = 1024;
@@ -399,7 +421,7 @@ impl Groups {
             return Ok(Self { space, of_row, len, numbers: None });
         }
         let mut sorted: Vec<(usize, usize)> = of_row.iter().copied().zip(0..).collect();
-        sorted.sort_unstable();
+        radsort::sort_by_key(&mut sorted, |(number, _)| *number);
         let mut numbers: Vec<usize> = Vec::new();
         for (number, row) in sorted {
             if numbers.last() != Some(&number) {
@@ -445,24 +467,33 @@ impl Groups {
         Rows((0..self.len).filter(|&group| readings[group] > 0).collect())
     }
 
-    fn key(&self, group: usize) -> (i64, Slot, i32) {
-        self.space.key(self.numbers.as_ref().map_or(group, |numbers| numbers[group]))
-    }
-
-    fn panes(&self, rows: &Rows) -> Column {
-        match self.space.panes[..] {
-            [pane] => Column::new_scalar(PANE.into(), pane.into(), rows.0.len()),
-            _ => Column::new(PANE.into(), rows.0.iter().map(|&group| self.key(group).0).collect::<Vec<_>>()),
+    /// The keys of groups that ascend, as columns.
+    fn keys(&self, rows: &Rows) -> Keyed {
+        let height = rows.0.len();
+        let mut keyed = Keyed {
+            panes: Vec::with_capacity(height),
+            antennas: Vec::with_capacity(height),
+            buckets: Vec::with_capacity(height),
+        };
+        let number = |&group: &usize| self.numbers.as_ref().map_or(group, |numbers| numbers[group]);
+        for (pane, antenna, bucket) in self.space.keys(rows.0.iter().map(number)) {
+            keyed.panes.push(pane);
+            keyed.antennas.push(antenna);
+            keyed.buckets.push(bucket);
         }
+        keyed
     }
+}
 
-    fn antennas(&self, rows: &Rows) -> Column {
-        Column::new(ANTENNA.into(), rows.0.iter().map(|&group| self.key(group).1).collect::<Vec<_>>())
-    }
+/// What a row is grouped by: pane, antenna, bucket.
+type RowKey = (i64, Slot, i32);
 
-    fn buckets(&self, rows: &Rows) -> Column {
-        Column::new(BUCKET.into(), rows.0.iter().map(|&group| self.key(group).2).collect::<Vec<_>>())
-    }
+/// The keys of some rows.
+#[derive(Debug)]
+struct Keyed {
+    panes: Vec<i64>,
+    antennas: Vec<Slot>,
+    buckets: Vec<i32>,
 }
 
 /// The groups that become rows, ascending.
@@ -489,8 +520,8 @@ enum Panes<'a> {
 }
 
 impl<'a> Panes<'a> {
-    fn of(table: &'a DataFrame) -> PolarsResult<Self> {
-        match table.column(PANE)? {
+    fn of(column: &'a Column) -> PolarsResult<Self> {
+        match column {
             // Asking the column for its values would make it hold one for each row from then on.
             Column::Scalar(one) => {
                 let pane = one.scalar().value().extract::<i64>();
@@ -517,7 +548,7 @@ impl<'a> Panes<'a> {
 fn runs(table: &DataFrame) -> PolarsResult<Vec<(i64, Range<usize>)>> {
     let mut runs: Vec<(i64, Range<usize>)> = Vec::new();
     let mut row = 0;
-    Panes::of(table)?.each(|pane, rows| {
+    Panes::of(table.column(PANE)?)?.each(|pane, rows| {
         if rows > 0 {
             runs.push((pane, row..row + rows));
         }
@@ -548,26 +579,70 @@ fn gather<'a, T: PolarsNumericType, A: Copy>(
     of_row
 }
 
-/// The rows of some ranges, in buffers of their own, with counts as narrow as they fit; see the module.
-fn pick(table: &DataFrame, ranges: &[Range<usize>]) -> PolarsResult<DataFrame> {
-    fn values<T: Copy>(column: &[T], ranges: &[Range<usize>]) -> Vec<T> {
-        let mut values = Vec::with_capacity(ranges.iter().map(ExactSizeIterator::len).sum());
-        ranges.iter().for_each(|rows| values.extend_from_slice(&column[rows.clone()]));
-        values
-    }
-    let height = ranges.iter().map(ExactSizeIterator::len).sum();
-    let columns = table.columns().iter().map(|column| {
-        let name = column.name().clone();
-        Ok(match (column, column.dtype()) {
-            (Column::Scalar(one), DataType::Int64) => Column::from(one.resize(height)),
-            (_, DataType::Int64) => Column::new(name, values(column.i64()?.cont_slice()?, ranges)),
-            (_, DataType::Int32) => Column::new(name, values(column.i32()?.cont_slice()?, ranges)),
-            (_, DataType::UInt32) => Column::new(name, values(column.u32()?.cont_slice()?, ranges)),
-            (_, DataType::UInt64) => narrow(name, values(column.u64()?.cont_slice()?, ranges)),
-            _ => Column::new(name, values(column.f64()?.cont_slice()?, ranges)),
+/// Some rows of some tables with like columns, one behind the other, in buffers of their own, with counts as narrow as they
+/// fit; see the module. At least one table is needed.
+fn pick(parts: &[(&DataFrame, Vec<Range<usize>>)]) -> PolarsResult<DataFrame> {
+    let height = parts.iter().flat_map(|(_, rows)| rows).map(ExactSizeIterator::len).sum();
+    let columns = parts[0].0.columns().iter().enumerate().map(|(index, first)| {
+        let name = first.name().clone();
+        // By position: a table has few columns, but there may be many tables.
+        let columns = parts.iter().map(|(table, rows)| (&table.columns()[index], rows.as_slice()));
+        Ok(match first.dtype() {
+            DataType::Int64 => Column::new(name, pick_panes(columns, height)?),
+            DataType::Int32 => Column::new(name, pick_values(columns, height, |column| column.i32()?.cont_slice())?),
+            DataType::Float64 => Column::new(name, pick_values(columns, height, |column| column.f64()?.cont_slice())?),
+            _ if name == ANTENNA => {
+                Column::new(name, pick_values(columns, height, |column| column.u32()?.cont_slice())?)
+            }
+            _ => narrow(name, pick_counts(columns, height)?),
         })
     });
     DataFrame::new(height, columns.collect::<PolarsResult<_>>()?)
+}
+
+type PickedColumn<'a> = (&'a Column, &'a [Range<usize>]);
+
+fn pick_values<'a, T: Copy + 'a>(
+    columns: impl Iterator<Item = PickedColumn<'a>>,
+    height: usize,
+    values_of: impl Fn(&'a Column) -> PolarsResult<&'a [T]>,
+) -> PolarsResult<Vec<T>> {
+    let mut picked = Vec::with_capacity(height);
+    for (column, rows) in columns {
+        let values = values_of(column)?;
+        rows.iter().for_each(|rows| picked.extend_from_slice(&values[rows.clone()]));
+    }
+    Ok(picked)
+}
+
+fn pick_counts<'a>(columns: impl Iterator<Item = PickedColumn<'a>>, height: usize) -> PolarsResult<Vec<u64>> {
+    let mut picked = Vec::with_capacity(height);
+    for (column, rows) in columns {
+        if column.dtype() == &DataType::UInt32 {
+            let values = column.u32()?.cont_slice()?;
+            rows.iter().for_each(|rows| picked.extend(values[rows.clone()].iter().copied().map(u64::from)));
+        } else {
+            let values = column.u64()?.cont_slice()?;
+            rows.iter().for_each(|rows| picked.extend_from_slice(&values[rows.clone()]));
+        }
+    }
+    Ok(picked)
+}
+
+fn pick_panes<'a>(columns: impl Iterator<Item = PickedColumn<'a>>, height: usize) -> PolarsResult<Vec<i64>> {
+    let mut picked = Vec::with_capacity(height);
+    for (column, rows) in columns {
+        match Panes::of(column)? {
+            Panes::One(pane, _) => {
+                picked.extend(std::iter::repeat_n(pane, rows.iter().map(ExactSizeIterator::len).sum()));
+            }
+            Panes::Each(panes) => {
+                let panes = panes.cont_slice()?;
+                rows.iter().for_each(|rows| picked.extend_from_slice(&panes[rows.clone()]));
+            }
+        }
+    }
+    Ok(picked)
 }
 
 /// A column of counts, as u32 where all of them fit.

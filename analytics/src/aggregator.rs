@@ -8,15 +8,17 @@ use std::time::Instant;
 use polars::prelude::PolarsResult;
 use shared::api::{BatchTimes, Ledger};
 use shared::keys::REJECTED_MAX_ENTRIES;
+use shared::time::millis;
 use shared::{Rejection, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::aggregate::{Grid, Keys, Partials};
 use crate::clock::Clock;
-use crate::decode::{Batch, RejectedEntry};
+use crate::decode::{Batch, Decoder, RejectedEntry};
 use crate::ledger::{Accounts, processed};
-use crate::log::{Commit, Epoch, ReadTimes};
+use crate::log::{Commit, Epoch, Reply};
 use crate::published::Published;
+use crate::settings::PipelineSettings;
 use crate::sketch;
 use crate::state::{Meta, encode_changes};
 use crate::store::{Accepted, Store};
@@ -25,8 +27,8 @@ use crate::stream_id::StreamId;
 /// Work for the thread, done in order.
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// Merge a batch.
-    Merge(Box<Batch>, ReadTimes),
+    /// Decode and merge a batch.
+    Merge(Reply),
     /// Prepare a commit of everything merged so far.
     Prepare(Accounts, oneshot::Sender<Prepared>),
 }
@@ -46,6 +48,7 @@ pub(crate) struct Prepared {
 #[derive(Debug)]
 pub(crate) struct Aggregator {
     store: Store,
+    decoder: Decoder,
     meta: Meta,
     cursor: StreamId,
     epoch: Epoch,
@@ -65,21 +68,23 @@ impl Aggregator {
     pub(crate) fn new(
         (store, meta, cursor): (Store, Meta, StreamId),
         epoch: Epoch,
-        keep_entries: u64,
+        settings: &PipelineSettings,
         accounts: Accounts,
         published: Published,
         clock: Clock,
     ) -> Self {
         let version = published.snapshot().version;
         let places = VecDeque::from([(processed(&meta.ledger), cursor)]);
+        let decoder = Decoder::new(store.antennas().interner(), millis(settings.max_clock_skew));
         Self {
             store,
+            decoder,
             meta,
             cursor,
             epoch,
             commits: 0,
             version,
-            keep_entries,
+            keep_entries: settings.keep_entries,
             rejected: Vec::new(),
             places,
             is_changed: false,
@@ -90,10 +95,10 @@ impl Aggregator {
     }
 
     /// Works until nobody can send work any more.
-    pub(crate) fn run(mut self, mut work: mpsc::Receiver<Work>) -> PolarsResult<()> {
+    pub(crate) fn run(mut self, mut work: mpsc::Receiver<Work>) -> anyhow::Result<()> {
         while let Some(work) = work.blocking_recv() {
             match work {
-                Work::Merge(batch, times) => self.merge(*batch, times)?,
+                Work::Merge(reply) => self.merge(&reply)?,
                 Work::Prepare(accounts, reply) => {
                     let prepared = self.prepare(accounts)?;
                     // Whoever asked may be gone: then the term has ended and so does this thread.
@@ -104,8 +109,10 @@ impl Aggregator {
         Ok(())
     }
 
-    fn merge(&mut self, batch: Batch, times: ReadTimes) -> PolarsResult<()> {
+    fn merge(&mut self, reply: &Reply) -> anyhow::Result<()> {
         let started = Instant::now();
+        let batch = self.decoder.decode(&reply.bytes)?;
+        let decoded = Instant::now();
         let (accepted, readings, revised) = self.store.accept(&batch);
         let partials = Partials::from_readings(readings)?;
         let partials = Partials::roll_up([&partials], Keys { pane: Some(Grid::of_width(1)), antenna: true })?;
@@ -124,9 +131,9 @@ impl Aggregator {
         let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1000.0;
         let times = BatchTimes {
             rows,
-            read_ms: ms(times.read),
-            decode_ms: ms(times.decode),
-            aggregate_ms: ms(aggregated.duration_since(started)),
+            read_ms: ms(reply.read),
+            decode_ms: ms(decoded.duration_since(started)),
+            aggregate_ms: ms(aggregated.duration_since(decoded)),
             merge_ms: ms(merged.duration_since(aggregated)),
         };
         self.published.merged(snapshot, self.cursor, times, ages, merged);

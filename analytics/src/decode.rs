@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use shared::Rejection;
 use shared::codec::Fields;
 
-use crate::resp::{EntryRef, ReplyError, ReplyParser};
+use crate::resp::{EntryRef, ReplyError, ReplyParser, Visitor};
 use crate::stream_id::StreamId;
 
 /// An antenna's number: its slot in the registry.
@@ -48,6 +49,20 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// No entries yet, with room for so many readings.
+    fn with_capacity(readings: usize) -> Self {
+        Self {
+            arrival_ms: Vec::with_capacity(readings),
+            event_ms: Vec::with_capacity(readings),
+            antenna: Vec::with_capacity(readings),
+            packets: Vec::with_capacity(readings),
+            loss: Vec::with_capacity(readings),
+            latency_ms: Vec::with_capacity(readings),
+            seq: Vec::with_capacity(readings),
+            ..Self::default()
+        }
+    }
+
     /// Number of readings.
     #[must_use]
     pub fn readings(&self) -> usize {
@@ -69,7 +84,8 @@ pub struct RejectedEntry {
 /// Antenna ids to slots. Slots of antennas that were forgotten are used again first.
 #[derive(Debug, Default)]
 pub struct Interner {
-    slots: HashMap<Arc<str>, Slot>,
+    /// Looked up once an entry: a hash that is fast for short ids, with seeds that nobody outside can know.
+    slots: HashMap<Arc<str>, Slot, RandomState>,
     free: Vec<Slot>,
     next: Slot,
 }
@@ -101,74 +117,72 @@ impl Interner {
 pub struct Decoder {
     interner: Interner,
     max_clock_skew_ms: i64,
-    parser: ReplyParser,
-    batch: Batch,
+    /// Readings of the last reply: about as many are expected in the next.
+    expected: usize,
 }
 
 impl Decoder {
     /// A decoder that rejects event times further than `max_clock_skew_ms` after the entry's arrival.
     #[must_use]
     pub fn new(interner: Interner, max_clock_skew_ms: i64) -> Self {
-        Self { interner, max_clock_skew_ms, parser: ReplyParser::default(), batch: Batch::default() }
+        Self { interner, max_clock_skew_ms, expected: 0 }
     }
 
-    /// Decodes as far as `bytes` reach and returns how many of them are done with; see [`ReplyParser::feed`].
+    /// Decodes a whole reply in one pass.
     ///
     /// # Errors
-    /// See [`ReplyError`].
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, ReplyError> {
-        let Self { interner, max_clock_skew_ms, parser, batch } = self;
-        parser.feed(bytes, |entry| push(batch, interner, *max_clock_skew_ms, &entry))
-    }
-
-    /// Whether the reply has been decoded to its end.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.parser.is_done()
-    }
-
-    /// What has been decoded since the last call. Entries of a reply that broke off are complete and valid: the next
-    /// read goes on after the last of them.
-    pub fn take(&mut self) -> Batch {
-        self.parser = ReplyParser::default();
-        let rows = self.batch.event_ms.len();
-        let columns = Batch {
-            arrival_ms: Vec::with_capacity(rows),
-            event_ms: Vec::with_capacity(rows),
-            antenna: Vec::with_capacity(rows),
-            packets: Vec::with_capacity(rows),
-            loss: Vec::with_capacity(rows),
-            latency_ms: Vec::with_capacity(rows),
-            seq: Vec::with_capacity(rows),
-            ..Batch::default()
-        };
-        std::mem::replace(&mut self.batch, columns)
+    /// See [`ReplyError`]; a reply that is cut off is malformed.
+    pub fn decode(&mut self, reply: &[u8]) -> Result<Batch, ReplyError> {
+        let batch = Batch::with_capacity(self.expected);
+        let Self { interner, max_clock_skew_ms, .. } = self;
+        let mut builder = Builder { batch, interner, max_clock_skew_ms: *max_clock_skew_ms, fields: Fields::default() };
+        let mut parser = ReplyParser::default();
+        parser.feed(reply, &mut builder)?;
+        let batch = builder.batch;
+        self.expected = batch.readings();
+        if parser.is_done() { Ok(batch) } else { Err(ReplyError::Malformed("it is cut off")) }
     }
 }
 
-fn push(batch: &mut Batch, interner: &mut Interner, max_clock_skew_ms: i64, entry: &EntryRef<'_>) {
-    batch.entries += 1;
-    batch.last_id = entry.id;
-    let mut fields = Fields::default();
-    for (name, value) in entry.pairs() {
-        fields.set(name, value);
+/// Puts the entries of a reply into columns.
+#[derive(Debug)]
+struct Builder<'a, 'interner> {
+    batch: Batch,
+    interner: &'interner mut Interner,
+    max_clock_skew_ms: i64,
+    fields: Fields<'a>,
+}
+
+impl<'a> Visitor<'a> for Builder<'a, '_> {
+    fn begin(&mut self) {
+        self.fields = Fields::default();
     }
-    let arrival_ms = entry.id.arrival_ms();
-    let decoded = fields.decode().and_then(|reading| {
-        let ahead_ms = reading.timestamp_ms.saturating_sub(arrival_ms);
-        if ahead_ms > max_clock_skew_ms { Err(Rejection::Future) } else { Ok(reading) }
-    });
-    match decoded {
-        Ok(reading) => {
-            batch.arrival_ms.push(arrival_ms);
-            batch.event_ms.push(reading.timestamp_ms);
-            batch.antenna.push(interner.slot(reading.antenna_id, &mut batch.new_antennas));
-            batch.packets.push(reading.packets);
-            batch.loss.push(reading.loss);
-            batch.latency_ms.push(reading.latency_ms);
-            batch.seq.push(reading.seq);
+
+    fn field(&mut self, name: &'a [u8], value: &'a [u8]) {
+        self.fields.set(name, value);
+    }
+
+    fn end(&mut self, entry: EntryRef<'a>) {
+        let batch = &mut self.batch;
+        batch.entries += 1;
+        batch.last_id = entry.id;
+        let arrival_ms = entry.id.arrival_ms();
+        let decoded = self.fields.decode().and_then(|reading| {
+            let ahead_ms = reading.timestamp_ms.saturating_sub(arrival_ms);
+            if ahead_ms > self.max_clock_skew_ms { Err(Rejection::Future) } else { Ok(reading) }
+        });
+        match decoded {
+            Ok(reading) => {
+                batch.arrival_ms.push(arrival_ms);
+                batch.event_ms.push(reading.timestamp_ms);
+                batch.antenna.push(self.interner.slot(reading.antenna_id, &mut batch.new_antennas));
+                batch.packets.push(reading.packets);
+                batch.loss.push(reading.loss);
+                batch.latency_ms.push(reading.latency_ms);
+                batch.seq.push(reading.seq);
+            }
+            Err(reason) => reject(batch, &entry, reason),
         }
-        Err(reason) => reject(batch, entry, reason),
     }
 }
 

@@ -3,8 +3,9 @@
 //! A *term* is the time for which this process owns the stream. It begins with the lease and the committed state and
 //! ends with a last commit, or when another process takes over. Within a term three parts run side by side:
 //!
-//! - [`read_loop`] reads the next batch while the last one is merged, and decodes it as it arrives;
-//! - [`Aggregator`] merges batches into the store, publishes snapshots and prepares commits, on a thread of its own;
+//! - [`read_loop`] reads the next batch while the last one is decoded and merged;
+//! - [`Aggregator`] decodes batches, merges them into the store, publishes snapshots and prepares commits, on a thread of
+//!   its own;
 //! - [`commit_loop`] commits at an interval, renews the lease and balances the ledger.
 //!
 //! A bounded channel between them is the back-pressure: while the broker or the aggregator is slow, nothing piles up.
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use shared::api::{Ledger, Phase};
 use shared::time::millis;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -24,9 +25,8 @@ use tracing::{error, info, warn};
 use crate::aggregator::{Aggregator, Prepared, Work};
 use crate::clock::Clock;
 use crate::complaint::Complaint;
-use crate::decode::{Decoder, Interner};
 use crate::ledger::Accounts;
-use crate::log::{Commit, Epoch, Lease, Log, LogError, Reader, StreamInfo};
+use crate::log::{Commit, Epoch, Lease, Log, LogError, Reader, Reply, StreamInfo};
 use crate::published::Published;
 use crate::settings::PipelineSettings;
 use crate::state::{Meta, Restored, StateError};
@@ -169,13 +169,12 @@ impl<L: Log> Pipeline<L> {
         let version = self.published.snapshot().version + 1;
         self.published.begin(epoch, cursor, meta.ledger.clone(), store.snapshot(version, meta.as_of));
         let accounts = Accounts::new(meta.ledger.trimmed_unread, meta.entries_before, meta.entries_seen, cursor);
-        let interner = store.antennas().interner();
 
         let (work, queue) = mpsc::channel(1);
         let aggregator = Aggregator::new(
             (store, meta, cursor),
             epoch,
-            self.settings.keep_entries,
+            &self.settings,
             accounts,
             self.published.clone(),
             self.clock.clone(),
@@ -190,17 +189,19 @@ impl<L: Log> Pipeline<L> {
         let thread = thread.map_err(|error| PipelineError::Aggregator(error.to_string()))?;
 
         let reading = CancellationToken::new();
+        let caught_up = Arc::new(Notify::new());
         let health = Arc::new(Health::new(self.published.clone()));
         let reader = tokio::spawn(read_loop(
             self.log.clone(),
             self.settings.clone(),
-            interner,
             cursor,
             work.clone(),
             Arc::clone(&health),
+            Arc::clone(&caught_up),
             reading.clone(),
         ));
-        let mut commits = Commits { pipeline: self, epoch, accounts, health: &health, in_flight: None, balanced: None };
+        let mut commits =
+            Commits { pipeline: self, epoch, accounts, health: &health, caught_up, in_flight: None, balanced: None };
         health.set(|health| health.reading = true);
         let ended = tokio::select! {
             ended = commits.run(&work, shutdown) => ended,
@@ -272,49 +273,48 @@ impl<L: Log> Pipeline<L> {
 async fn read_loop<L: Log>(
     log: L,
     settings: PipelineSettings,
-    interner: Interner,
     mut cursor: StreamId,
     work: mpsc::Sender<Work>,
     health: Arc<Health>,
+    caught_up: Arc<Notify>,
     cancelled: CancellationToken,
 ) {
     let max = usize::try_from(settings.batch_max).unwrap_or(usize::MAX);
-    let mut decoder = Decoder::new(interner, millis(settings.max_clock_skew));
     let mut complaint = Complaint::new("reading the stream");
     let mut backoff = retries();
     let mut reader = None;
+    let mut was_full = false;
     loop {
         let started = tokio::time::Instant::now();
         let result = tokio::select! {
-            result = read(&log, &mut reader, cursor, max, &mut decoder) => result,
+            result = read(&log, &mut reader, cursor, max) => result,
             () = cancelled.cancelled() => return,
         };
-        let batch = decoder.take();
-        let entries = batch.entries;
-        if entries > 0 {
-            cursor = batch.last_id;
-            let times = result.as_ref().copied().unwrap_or_default();
-            // A closed channel means that the term has ended.
-            if work.send(Work::Merge(Box::new(batch), times)).await.is_err() {
-                return;
-            }
-        }
-        let next = match &result {
-            Ok(_) => {
+        let next = match result {
+            Ok(reply) => {
+                let entries = reply.entries;
+                if entries > 0 {
+                    cursor = reply.last_id;
+                    // A closed channel means that the term has ended.
+                    if work.send(Work::Merge(reply)).await.is_err() {
+                        return;
+                    }
+                }
+                let is_full = entries >= u64::from(settings.batch_max);
+                if was_full && !is_full {
+                    caught_up.notify_one();
+                }
+                was_full = is_full;
                 health.set(|health| health.reading = true);
                 complaint.succeeded(Instant::now());
                 backoff = retries();
                 // A batch that was not full gives the next one time to fill.
-                if entries > 0 && entries < u64::from(settings.batch_max) {
-                    started + settings.batch_wait
-                } else {
-                    started
-                }
+                if entries > 0 && !is_full { started + settings.batch_wait } else { started }
             }
             Err(error) => {
                 reader = None;
                 health.set(|health| health.reading = false);
-                complaint.failed(error, Instant::now());
+                complaint.failed(&error, Instant::now());
                 tokio::time::Instant::now() + backoff.next().unwrap_or(RENEW_INTERVAL)
             }
         };
@@ -331,13 +331,12 @@ async fn read<L: Log>(
     reader: &mut Option<L::Reader>,
     cursor: StreamId,
     max: usize,
-    decoder: &mut Decoder,
-) -> Result<crate::log::ReadTimes, LogError> {
+) -> Result<Reply, LogError> {
     let connected = match reader.take() {
         Some(connected) => connected,
         None => log.reader().await?,
     };
-    reader.insert(connected).read(cursor, max, READ_WAIT, decoder).await
+    reader.insert(connected).read(cursor, max, READ_WAIT).await
 }
 
 /// Commits of one term.
@@ -346,6 +345,8 @@ struct Commits<'a, L> {
     epoch: Epoch,
     accounts: Accounts,
     health: &'a Health,
+    /// The end of a backlog is committed at once: whoever waits for it need not wait for the interval too.
+    caught_up: Arc<Notify>,
     /// A commit whose outcome is not known yet. It is tried again as it is until the log takes it, so that nothing in
     /// it happens twice; what was merged since waits for the next one.
     in_flight: Option<Prepared>,
@@ -357,18 +358,21 @@ impl<L: Log> Commits<'_, L> {
     /// Commits, renews and balances at an interval, until the process is to end or the stream is lost.
     async fn run(&mut self, work: &mpsc::Sender<Work>, shutdown: &CancellationToken) -> Result<Ended, PipelineError> {
         let mut complaint = Complaint::new("committing");
-        let commit_interval = self.pipeline.settings.commit_interval;
-        let mut ticks = interval(commit_interval.min(RENEW_INTERVAL));
+        let (period, ticks_a_commit) = ticks_of(self.pipeline.settings.commit_interval);
+        let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut last_commit = tokio::time::Instant::now();
+        let mut tick = 0;
         loop {
-            tokio::select! {
+            let is_due = tokio::select! {
                 () = shutdown.cancelled() => return Ok(Ended::Shutdown),
-                _ = ticks.tick() => {}
-            }
-            if self.balanced.is_none() || last_commit.elapsed() >= commit_interval {
+                () = self.caught_up.notified() => true,
+                _ = ticks.tick() => {
+                    tick += 1;
+                    (tick - 1) % ticks_a_commit == 0
+                }
+            };
+            if is_due {
                 self.prepare(work).await?;
-                last_commit = tokio::time::Instant::now();
             }
             match self.step().await {
                 Ok(()) => {
@@ -451,6 +455,13 @@ impl<L: Log> Commits<'_, L> {
     }
 }
 
+/// How often the commit loop wakes up, and at which of these it commits; the lease is renewed at the others.
+fn ticks_of(commit_interval: Duration) -> (Duration, u32) {
+    let ticks_a_commit = commit_interval.as_nanos().div_ceil(RENEW_INTERVAL.as_nanos()).max(1);
+    let ticks_a_commit = u32::try_from(ticks_a_commit).unwrap_or(u32::MAX);
+    (commit_interval / ticks_a_commit, ticks_a_commit)
+}
+
 fn log_commit(commit: &Commit, took: Duration) {
     tracing::debug!(
         number = commit.number,
@@ -512,4 +523,21 @@ async fn spawn_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
         })
         .map_err(|error| error.to_string())?;
     result.await.map_err(|_| "it panicked".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every commit interval ends at a tick, and the lease is renewed in time between them.
+    #[test]
+    fn commits_are_as_far_apart_as_they_are_set() {
+        for millis in [1, 100, 999, 1_000, 1_001, 1_500, 2_000, 10_000, 86_400_000] {
+            let commit_interval = Duration::from_millis(millis);
+            let (period, ticks_a_commit) = ticks_of(commit_interval);
+            let error = commit_interval.saturating_sub(period * ticks_a_commit);
+            assert!(error < Duration::from_millis(1), "{commit_interval:?} is {ticks_a_commit} times {period:?}");
+            assert!(period <= RENEW_INTERVAL && period > Duration::ZERO);
+        }
+    }
 }

@@ -255,8 +255,8 @@ impl<'a> View<'a> {
             None => Partials::roll_up(panes.iter().map(|(_, pane)| &pane.network), keys)?,
             Some(id) => {
                 let Some((slot, _)) = self.snapshot.find(id) else { return Ok(None) };
-                let of_antenna = panes.iter().map(|(_, pane)| pane.antennas.of_antennas(&[slot]));
-                Partials::roll_up(&of_antenna.collect::<PolarsResult<Vec<_>>>()?, keys)?
+                let of_antenna = Partials::of_antennas(panes.iter().map(|(_, pane)| &pane.antennas), &[slot])?;
+                Partials::roll_up([&of_antenna], keys)?
             }
         };
         let measured = Measured::read(&partials.cells, Some(&partials.sketch))?;
@@ -335,9 +335,8 @@ impl<'a> View<'a> {
 
     /// The window's partials of some antennas, whose slots ascend.
     fn of_antennas(&self, slots: &[Slot]) -> PolarsResult<Partials> {
-        let parts = self.cover.iter().map(|pane| pane.antennas.of_antennas(slots));
-        let parts = parts.collect::<PolarsResult<Vec<_>>>()?;
-        Partials::roll_up(&parts, Keys { pane: None, antenna: true })
+        let of_antennas = Partials::of_antennas(self.cover.iter().map(|pane| &pane.antennas), slots)?;
+        Partials::roll_up([&of_antennas], Keys { pane: None, antenna: true })
     }
 }
 

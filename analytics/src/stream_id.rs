@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use shared::codec::u64_from;
+
 /// `milliseconds-counter`, ordered as the broker orders entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId {
@@ -20,7 +22,7 @@ impl StreamId {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let dash = bytes.iter().position(|&byte| byte == b'-')?;
-        Some(Self { millis: number(&bytes[..dash])?, counter: number(&bytes[dash + 1..])? })
+        Some(Self { millis: u64_from(&bytes[..dash])?, counter: u64_from(&bytes[dash + 1..])? })
     }
 
     /// The arrival time of the entry in milliseconds since the epoch.
@@ -28,18 +30,6 @@ impl StreamId {
     pub fn arrival_ms(self) -> i64 {
         i64::try_from(self.millis).unwrap_or(i64::MAX)
     }
-}
-
-fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |number, &digit| {
-        if !digit.is_ascii_digit() {
-            return None;
-        }
-        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    })
 }
 
 impl fmt::Display for StreamId {

@@ -195,15 +195,69 @@ fn u32_from(value: &[u8]) -> Option<u32> {
     u64_from(value).and_then(|number| u32::try_from(number).ok())
 }
 
-/// Decimal digits and nothing else: no sign, no space, no overflow.
-fn u64_from(value: &[u8]) -> Option<u64> {
-    if value.is_empty() {
+/// Decimal digits and nothing else: no sign, no space, no overflow. `None` for anything else.
+#[must_use]
+pub fn u64_from(value: &[u8]) -> Option<u64> {
+    // So many digits cannot overflow.
+    const SAFE_DIGITS: usize = 19;
+    let (safe, rest) = value.split_at(value.len().min(SAFE_DIGITS));
+    if safe.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    value.iter().try_fold(0_u64, |number, byte| {
-        if !byte.is_ascii_digit() {
-            return None;
+    let number = safe.iter().fold(0, |number, byte| number * 10 + u64::from(byte - b'0'));
+    rest.iter().try_fold(number, |number, byte| number.checked_mul(10)?.checked_add(u64::from(byte - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn readings() -> impl Strategy<Value = Reading> {
+        let id = "[^\\p{Cc}]{1,60}".prop_filter("at most 253 bytes", |id| id.len() <= ANTENNA_ID_MAX_BYTES);
+        let packets = (any::<u32>(), any::<u32>()).prop_map(|(one, other)| (one.max(other), one.min(other)));
+        let latency = prop::option::of(any::<f64>().prop_map(f64::abs).prop_filter("finite", |it| it.is_finite()));
+        (id, 0..=TIMESTAMP_MAX_MS, packets, latency, prop::option::of(any::<u64>())).prop_map(
+            |(antenna_id, timestamp_ms, (packets, loss), latency_ms, seq)| Reading {
+                antenna_id,
+                timestamp_ms,
+                packets,
+                loss,
+                latency_ms,
+                seq,
+            },
+        )
+    }
+
+    fn decode<'a>(pairs: &'a [(&'static str, String)]) -> Result<ReadingRef<'a>, Rejection> {
+        pairs.iter().map(|(name, value)| (*name, value.as_str())).collect::<Fields<'a>>().decode()
+    }
+
+    proptest! {
+        /// What is encoded is decoded to the same reading, whatever the order of its fields and what lies between them.
+        #[test]
+        fn a_reading_survives_the_stream(
+            reading in readings(),
+            rotation in 0..6_usize,
+            stranger in "[a-z]{1,3}",
+        ) {
+            let mut pairs = encode(&reading);
+            let by = rotation % pairs.len();
+            pairs.rotate_left(by);
+            pairs.insert(by, ("unknown", stranger));
+            let decoded = decode(&pairs).map(|reading| reading.to_owned());
+            prop_assert_eq!(decoded, Ok(reading));
         }
-        number.checked_mul(10)?.checked_add(u64::from(byte - b'0'))
-    })
+
+        /// Of a field given twice the first counts.
+        #[test]
+        fn the_first_of_a_field_counts(reading in readings(), other in readings()) {
+            let mut pairs = encode(&reading);
+            let held: Vec<&str> = pairs.iter().map(|(name, _)| *name).collect();
+            let again: Vec<_> = encode(&other).into_iter().filter(|(name, _)| held.contains(name)).collect();
+            pairs.extend(again);
+            prop_assert_eq!(decode(&pairs).map(|reading| reading.to_owned()), Ok(reading));
+        }
+    }
 }

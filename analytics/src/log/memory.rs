@@ -2,16 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use shared::UnixMillis;
 use tokio::sync::Notify;
 
-use super::{
-    COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Lease, Log, LogError, ReadTimes, Reader, StateField, StreamInfo,
-};
-use crate::decode::{Decoder, RejectedEntry};
+use super::{COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Lease, Log, LogError, Reader, Reply, StateField, StreamInfo};
+use crate::decode::RejectedEntry;
 use crate::stream_id::StreamId;
 
 /// A fault to inject into the next commit.
@@ -228,13 +226,7 @@ pub struct MemoryReader {
 }
 
 impl Reader for MemoryReader {
-    async fn read(
-        &mut self,
-        after: StreamId,
-        max: usize,
-        wait: Duration,
-        decoder: &mut Decoder,
-    ) -> Result<ReadTimes, LogError> {
+    async fn read(&mut self, after: StreamId, max: usize, wait: Duration) -> Result<Reply, LogError> {
         let added = self.log.added.notified();
         tokio::pin!(added);
         // Interest is registered before looking, so that an entry added in between is not missed.
@@ -245,16 +237,12 @@ impl Reader for MemoryReader {
             let _elapsed = tokio::time::timeout(wait, added).await;
             reply = self.reply(after, max)?;
         }
-        let start = Instant::now();
-        if let Some(reply) = reply {
-            decoder.feed(&reply)?;
-        }
-        Ok(ReadTimes { read: Duration::ZERO, decode: start.elapsed() })
+        Ok(reply.unwrap_or_default())
     }
 }
 
 impl MemoryReader {
-    fn reply(&self, after: StreamId, max: usize) -> Result<Option<Vec<u8>>, LogError> {
+    fn reply(&self, after: StreamId, max: usize) -> Result<Option<Reply>, LogError> {
         let inner = self.log.inner.lock();
         inner.check()?;
         let first = inner.entries.partition_point(|(id, _)| *id <= after);
@@ -262,9 +250,10 @@ impl MemoryReader {
         if count == 0 {
             return Ok(None);
         }
-        let mut reply = format!("*1\r\n*2\r\n$6\r\nmemory\r\n*{count}\r\n").into_bytes();
-        inner.entries.range(first..first + count).for_each(|(_, entry)| reply.extend_from_slice(entry));
-        Ok(Some(reply))
+        let mut bytes = format!("*1\r\n*2\r\n$6\r\nmemory\r\n*{count}\r\n").into_bytes();
+        inner.entries.range(first..first + count).for_each(|(_, entry)| bytes.extend_from_slice(entry));
+        let last_id = inner.entries[first + count - 1].0;
+        Ok(Some(Reply { bytes: bytes.into(), entries: count as u64, last_id, read: Duration::ZERO }))
     }
 }
 

@@ -10,9 +10,11 @@ mod socket;
 use std::future::Future;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 pub use self::memory::{Fault, MemoryLog};
 pub use self::redis::RedisLog;
-use crate::decode::{Decoder, RejectedEntry};
+use crate::decode::RejectedEntry;
 use crate::resp::ReplyError;
 use crate::stream_id::StreamId;
 
@@ -52,24 +54,26 @@ pub trait Log: Clone + Send + Sync + 'static {
 
 /// Reads the stream from a place on.
 pub trait Reader: Send + 'static {
-    /// Reads up to `max` entries after an id into a decoder, waiting up to `wait` for the first. What was decoded
-    /// before an error is complete: the caller takes it and goes on after it.
+    /// Reads up to `max` entries after an id, waiting up to `wait` for the first; without one, the reply is empty.
     fn read(
         &mut self,
         after: StreamId,
         max: usize,
         wait: Duration,
-        decoder: &mut Decoder,
-    ) -> impl Future<Output = Result<ReadTimes, LogError>> + Send;
+    ) -> impl Future<Output = Result<Reply, LogError>> + Send;
 }
 
-/// Where the time of a read went.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ReadTimes {
-    /// From the reply's first byte to its last, decoding left out.
+/// A whole reply to XREAD, with what must be known to ask for the next.
+#[derive(Debug, Clone, Default)]
+pub struct Reply {
+    /// Its bytes: RESP2 or RESP3.
+    pub bytes: Bytes,
+    /// How many entries it holds.
+    pub entries: u64,
+    /// The id of the last of them.
+    pub last_id: StreamId,
+    /// From its first byte to its last.
     pub read: Duration,
-    /// Decoding.
-    pub decode: Duration,
 }
 
 /// Whether the stream could be taken.

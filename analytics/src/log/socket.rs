@@ -1,9 +1,9 @@
-//! The hot read path: XREAD over a connection of its own, its reply decoded as the bytes arrive.
+//! The hot read path: XREAD over a connection of its own, its reply taken as the bytes arrive.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use redis::{ConnectionAddr, ConnectionInfo, cmd};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -12,8 +12,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::redis::CONNECT_TIMEOUT;
-use super::{LogError, ReadTimes, Reader, server_error};
-use crate::decode::Decoder;
+use super::{LogError, Reader, Reply, server_error};
+use crate::resp::{Extent, ReplyParser};
 use crate::stream_id::StreamId;
 
 /// Room made in the buffer before each read from the socket. A reply of many entries arrives in pieces of this size.
@@ -30,6 +30,8 @@ pub struct SocketReader {
     stream: Box<dyn Stream>,
     buffer: BytesMut,
     key: String,
+    /// Bytes of the last reply: room for as many is made at once for the next, as growing means copying.
+    expected: usize,
 }
 
 impl SocketReader {
@@ -39,7 +41,7 @@ impl SocketReader {
     /// [`LogError::Away`] when the broker cannot be reached, [`LogError::Refused`] when it does not let us in.
     pub(super) async fn connect(server: &ConnectionInfo, key: &str) -> Result<Self, LogError> {
         let stream = timeout(CONNECT_TIMEOUT, open(server.addr())).await.map_err(away)??;
-        let mut reader = Self { stream, buffer: BytesMut::with_capacity(READ_BYTES), key: key.to_owned() };
+        let mut reader = Self { stream, buffer: BytesMut::with_capacity(READ_BYTES), key: key.to_owned(), expected: 0 };
         let settings = server.redis_settings();
         if let Some(password) = settings.password() {
             let mut auth = cmd("AUTH");
@@ -87,28 +89,23 @@ impl SocketReader {
 }
 
 impl Reader for SocketReader {
-    async fn read(
-        &mut self,
-        after: StreamId,
-        max: usize,
-        wait: Duration,
-        decoder: &mut Decoder,
-    ) -> Result<ReadTimes, LogError> {
+    async fn read(&mut self, after: StreamId, max: usize, wait: Duration) -> Result<Reply, LogError> {
         let mut command = cmd("XREAD");
         // BLOCK 0 would wait for ever.
         command.arg("COUNT").arg(max).arg("BLOCK").arg(wait.as_millis().max(1).to_string());
         command.arg("STREAMS").arg(&self.key).arg(after.to_string());
         self.send(&command).await?;
+        self.buffer.reserve(self.expected + READ_BYTES);
         self.fill(wait + STALL_TIMEOUT).await?;
         let start = Instant::now();
-        let mut decode = Duration::ZERO;
+        let (mut parser, mut extent, mut done) = (ReplyParser::default(), Extent::default(), 0);
         loop {
-            let decoding = Instant::now();
-            let done = decoder.feed(&self.buffer);
-            decode += decoding.elapsed();
-            self.buffer.advance(done?);
-            if decoder.is_done() {
-                return Ok(ReadTimes { read: start.elapsed().saturating_sub(decode), decode });
+            done += parser.feed(&self.buffer[done..], &mut extent)?;
+            if parser.is_done() {
+                let bytes = self.buffer.split_to(done).freeze();
+                self.expected = bytes.len();
+                let Extent { entries, last_id } = extent;
+                return Ok(Reply { bytes, entries, last_id, read: start.elapsed() });
             }
             self.fill(STALL_TIMEOUT).await?;
         }

@@ -86,7 +86,7 @@ proptest! {
         assert_same(&merge(&panes, BY_PANE_AND_ANTENNA), &whole)?;
         for antenna in 0..5 {
             for pane in &panes {
-                let of_antenna = pane.of_antennas(&[antenna]).expect("tables with their columns");
+                let of_antenna = Partials::of_antennas([pane], &[antenna]).expect("tables with their columns");
                 let slots = of_antenna.cells.column("antenna").expect("a column").u32().expect("slots").clone();
                 prop_assert!(slots.into_no_null_iter().all(|slot| slot == antenna));
                 prop_assert_eq!(

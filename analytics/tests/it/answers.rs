@@ -157,6 +157,43 @@ async fn lists_and_series_answer_csv() {
     analytics.stop().await;
 }
 
+/// A client that holds an answer gets 304 until the answer changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_holds_is_not_sent_again() {
+    let analytics = Answering::start().await;
+    analytics.publish("one", &[(100, 1, Some(20.0))]).await;
+    // An end that is given: the answer does not depend on the clock.
+    let window = format!("window=5m&end={}", UnixMillis::now().0 / 1000 + 60);
+    let routes = [
+        format!("{}?{window}", path::SUMMARY),
+        format!("{}?{window}", path::ANTENNAS),
+        format!("{}?{window}&format=csv", path::ANTENNAS),
+        format!("{}/one?{window}", path::ANTENNAS),
+        format!("{}?{window}", path::WORST),
+        format!("{}?{window}", path::SERIES),
+    ];
+    let ask = async |route: &str, held: &str| {
+        let request = reqwest::Client::new().get(format!("{}{route}", analytics.base)).header("if-none-match", held);
+        let answer = request.send().await.expect("an answer");
+        let etag = answer.headers()["etag"].to_str().expect("text").to_owned();
+        (answer.status().as_u16(), etag, answer.text().await.expect("a body"))
+    };
+    let mut held = Vec::new();
+    for route in &routes {
+        let (status, etag, body) = ask(route, "\"another\"").await;
+        assert_eq!((status, body.is_empty()), (200, false), "{route}");
+        assert_eq!(ask(route, &etag).await, (304, etag.clone(), String::new()), "{route}");
+        assert_eq!(ask(route, &format!("W/{etag}, \"another\"")).await.0, 304, "{route}: any of a list, weakly too");
+        held.push(etag);
+    }
+    analytics.publish("one", &[(100, 50, Some(900.0))]).await;
+    for (route, held) in routes.iter().zip(held) {
+        let (status, etag, _) = ask(route, &held).await;
+        assert_eq!((status, etag == held), (200, false), "{route} has changed");
+    }
+    analytics.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_parameters_are_400_and_named() {
     let analytics = Answering::start().await;

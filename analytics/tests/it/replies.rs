@@ -1,7 +1,7 @@
 //! The decoder reads what the redis crate's own parser reads, however the bytes are cut.
 
 use analytics::decode::{Batch, Decoder, Interner};
-use analytics::resp::ReplyParser;
+use analytics::resp::{EntryRef, Extent, ReplyParser, Visitor};
 use proptest::prelude::*;
 use redis::Value;
 
@@ -84,18 +84,43 @@ fn by_the_crate(reply: &[u8]) -> Vec<(String, Pairs)> {
         .collect()
 }
 
+/// Collects entries with the fields that were visited.
+#[derive(Default)]
+struct Collector<'a> {
+    fields: Vec<(&'a [u8], &'a [u8])>,
+    found: Vec<(String, Pairs)>,
+}
+
+impl<'a> Visitor<'a> for Collector<'a> {
+    fn begin(&mut self) {
+        self.fields.clear();
+    }
+
+    fn field(&mut self, name: &'a [u8], value: &'a [u8]) {
+        self.fields.push((name, value));
+    }
+
+    fn end(&mut self, entry: EntryRef<'a>) {
+        assert!(entry.pairs().eq(self.fields.iter().copied()), "a second walk finds the same");
+        let pairs = self.fields.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+        self.found.push((entry.id.to_string(), pairs));
+    }
+}
+
 /// Feeds the reply in pieces and collects its entries.
 fn by_pieces(reply: &[u8], cuts: &[usize]) -> Vec<(String, Pairs)> {
     let mut parser = ReplyParser::default();
-    let mut found = Vec::new();
+    let mut collector = Collector::default();
     let mut at = 0;
     for &end in cuts.iter().chain([&reply.len()]) {
-        let done = parser.feed(&reply[at..end.max(at)], |entry| {
-            let pairs = entry.pairs().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
-            found.push((entry.id.to_string(), pairs));
-        });
+        let done = parser.feed(&reply[at..end.max(at)], &mut collector);
         at += done.expect("a well-formed reply");
     }
+    let found = collector.found;
+    let mut extent = Extent::default();
+    ReplyParser::default().feed(reply, &mut extent).expect("a well-formed reply");
+    assert_eq!(extent.entries, found.len() as u64);
+    assert_eq!(extent.entries > 0, found.last().is_some_and(|(id, _)| *id == extent.last_id.to_string()));
     assert!(parser.is_done(), "the whole reply is parsed");
     assert_eq!(at, reply.len(), "every byte is done with");
     found
@@ -117,19 +142,20 @@ proptest! {
     /// Bytes that nobody vouches for give an error or wait for more; they never panic.
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), entries in entries(), flip in any::<prop::sample::Index>()) {
-        let _any = ReplyParser::default().feed(&bytes, |_| ());
+        let _any = ReplyParser::default().feed(&bytes, &mut Collector::default());
         let mut reply = reply(&entries, Protocol::Resp2);
         let at = flip.index(reply.len());
         reply[at] ^= 1;
-        let _any = ReplyParser::default().feed(&reply, |entry| assert!(entry.pairs().count() < 100));
+        let mut collector = Collector::default();
+        let _any = ReplyParser::default().feed(&reply, &mut collector);
+        assert!(collector.found.iter().all(|(_, pairs)| pairs.len() < 100));
     }
 
     /// Every entry becomes a reading or a rejected entry with its fields as they were.
     #[test]
     fn every_entry_is_accounted_for(entries in entries()) {
         let mut decoder = Decoder::new(Interner::default(), 60_000);
-        decoder.feed(&reply(&entries, Protocol::Resp2)).expect("a well-formed reply");
-        let batch: Batch = decoder.take();
+        let batch: Batch = decoder.decode(&reply(&entries, Protocol::Resp2)).expect("a well-formed reply");
         prop_assert_eq!(batch.entries, entries.len() as u64);
         prop_assert_eq!(batch.readings() + batch.rejected.len(), entries.len());
         prop_assert_eq!(batch.rejected_counts.iter().sum::<u64>(), batch.rejected.len() as u64);
@@ -142,6 +168,14 @@ proptest! {
 
 #[test]
 fn an_error_of_the_server_is_told_as_it_is() {
-    let error = ReplyParser::default().feed(b"-WRONGTYPE Operation against a key\r\n", |_| ()).expect_err("an error");
-    assert_eq!(error.to_string(), "WRONGTYPE Operation against a key");
+    let error = Decoder::new(Interner::default(), 0).decode(b"-WRONGTYPE Operation against a key\r\n");
+    assert_eq!(error.expect_err("an error").to_string(), "WRONGTYPE Operation against a key");
+}
+
+#[test]
+fn a_reply_that_is_cut_off_is_no_batch() {
+    let reply = reply(&[(0, vec![(b"a".to_vec(), b"b".to_vec())]), (1, Vec::new())], Protocol::Resp2);
+    for end in 0..reply.len() {
+        assert!(Decoder::new(Interner::default(), 0).decode(&reply[..end]).is_err(), "cut at {end}");
+    }
 }

@@ -1,0 +1,158 @@
+//! A Redis with a stream of readings, and the bare connection that fills and reads it.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::mpsc;
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+use shared::Reading;
+use shared::codec::encode;
+use shared::testing::RedisServer;
+
+/// The stream that everything is measured on.
+pub(crate) const STREAM: &str = "antenna_stream";
+
+/// Commands that are on their way together.
+const PIPELINED: usize = 5_000;
+
+/// Now, in milliseconds since the epoch.
+pub(crate) fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+/// What an antenna measures, by chance: a thousandth of the readings carry no latency.
+pub(crate) fn reading(antenna: u32, timestamp_ms: i64, seq: u64) -> Reading {
+    // The finaliser of SplitMix64: each number gives another that looks drawn.
+    let mut chance = seq.wrapping_add(u64::from(antenna) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    chance = (chance ^ (chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    chance ^= chance >> 27;
+    let packets = 100;
+    let latency_ms = 5.0 + f64::from(antenna % 50) + (chance % 20_000) as f64 / 1000.0;
+    Reading {
+        antenna_id: format!("antenna-{antenna:05}"),
+        timestamp_ms,
+        packets,
+        loss: if chance.is_multiple_of(7) { (chance % 5) as u32 } else { 0 },
+        latency_ms: (!chance.is_multiple_of(1000)).then_some(latency_ms),
+        seq: Some(seq),
+    }
+}
+
+/// A command as it goes over the wire.
+pub(crate) fn packed(arguments: &[&str]) -> Vec<u8> {
+    let mut command = redis::Cmd::new();
+    for argument in arguments {
+        command.arg(*argument);
+    }
+    command.get_packed_command()
+}
+
+/// An XADD of a reading under an id.
+pub(crate) fn xadd(id: &str, reading: &Reading) -> Vec<u8> {
+    let pairs = encode(reading);
+    let mut arguments = vec!["XADD", STREAM, id];
+    for (field, value) in &pairs {
+        arguments.extend([*field, value.as_str()]);
+    }
+    packed(&arguments)
+}
+
+/// A connection that sends packed commands and counts the lines of what comes back.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    stream: TcpStream,
+}
+
+impl Pipe {
+    pub(crate) fn connect(port: u16) -> Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).context("the private redis-server is away")?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream })
+    }
+
+    /// Sends commands that are answered with an id each (`$15`, then the id), and waits for all of the answers.
+    pub(crate) fn add(&mut self, commands: &[u8], count: usize) -> Result<()> {
+        self.stream.write_all(commands)?;
+        let mut lines = 0;
+        let mut is_line_start = true;
+        let mut buffer = vec![0; 64 * 1024];
+        while lines < 2 * count {
+            let read = self.take(&mut buffer)?;
+            for &byte in &buffer[..read] {
+                ensure!(byte != b'-' || !is_line_start, "the broker refuses a reading: see MONITOR or its log");
+                is_line_start = byte == b'\n';
+                lines += usize::from(is_line_start);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds readings under the ids of their times, with as many commands on their way as the broker likes.
+    pub(crate) fn fill(port: u16, readings: impl Iterator<Item = Reading> + Send + 'static) -> Result<()> {
+        let (sender, batches) = mpsc::sync_channel::<(Vec<u8>, usize)>(4);
+        // Encoding takes as long as adding: each has a core.
+        let encoder = thread::spawn(move || {
+            let (mut commands, mut count, mut last) = (Vec::new(), 0, (0, 0));
+            for reading in readings {
+                last = if last.0 == reading.timestamp_ms { (last.0, last.1 + 1) } else { (reading.timestamp_ms, 0) };
+                commands.extend(xadd(&format!("{}-{}", last.0, last.1), &reading));
+                count += 1;
+                if count == PIPELINED
+                    && sender.send((std::mem::take(&mut commands), std::mem::take(&mut count))).is_err()
+                {
+                    return;
+                }
+            }
+            // Where nobody receives any more, filling has failed and says so itself.
+            let _gone = sender.send((commands, count));
+        });
+        let mut pipe = Self::connect(port)?;
+        for (commands, count) in batches {
+            pipe.add(&commands, count)?;
+        }
+        encoder.join().map_err(|_| anyhow::anyhow!("the encoder panicked"))
+    }
+
+    /// Sends one command.
+    pub(crate) fn send(&mut self, command: &[u8]) -> Result<()> {
+        Ok(self.stream.write_all(command)?)
+    }
+
+    /// Takes what the socket has.
+    pub(crate) fn take(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let read = self.stream.read(buffer)?;
+        ensure!(read > 0, "redis-server closed the connection");
+        Ok(read)
+    }
+}
+
+/// Seconds of processor time that the broker has used.
+pub(crate) async fn processor_time(redis: &RedisServer) -> Result<f64> {
+    let mut connection = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
+    let info: String = redis::cmd("INFO").arg("cpu").query_async(&mut connection).await?;
+    let of = |name: &str| -> Result<f64> {
+        let line = info.lines().find_map(|line| line.strip_prefix(name)).context("INFO cpu without times")?;
+        Ok(line.parse()?)
+    };
+    Ok(of("used_cpu_sys:")? + of("used_cpu_user:")?)
+}
+
+/// What the committed state takes of the broker's memory, in bytes.
+pub(crate) async fn state_bytes(redis: &RedisServer) -> Result<u64> {
+    let mut connection = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
+    let key = format!("{{{STREAM}}}:state");
+    let mut usage = redis::cmd("MEMORY");
+    Ok(usage.arg("USAGE").arg(key).arg("SAMPLES").arg(0).query_async(&mut connection).await?)
+}
+
+/// Deletes what analytics has committed, so that it begins anew.
+pub(crate) async fn forget(redis: &RedisServer) -> Result<()> {
+    let mut connection = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
+    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{{{STREAM}}}*")).query_async(&mut connection).await?;
+    for key in keys {
+        redis::cmd("DEL").arg(key).exec_async(&mut connection).await?;
+    }
+    redis::cmd("XGROUP").arg("DESTROY").arg(STREAM).arg("analytics").exec_async(&mut connection).await?;
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! An hour of panes of many antennas: memory, the start with such a state, and queries beside a drain.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::Args;
+use shared::api::path;
+use shared::testing::RedisServer;
+use tokio::sync::Mutex;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::broker::{Pipe, now_ms, reading, state_bytes};
+use crate::program::Program;
+use crate::statistics::{median, quantile};
+
+#[derive(Debug, Args)]
+pub(crate) struct Hour {
+    /// Antennas that report once in five seconds
+    #[arg(long, default_value_t = 10_000)]
+    antennas: u32,
+    /// Panes of five seconds
+    #[arg(long, default_value_t = 720)]
+    panes: u32,
+    /// Requests a second
+    #[arg(long, default_value_t = 200)]
+    requests: u32,
+    /// Seconds of requests, with the network at rest and beside a load
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
+    /// Readings a second that are published and drained beside the requests
+    #[arg(long, default_value_t = 100_000)]
+    load: u32,
+}
+
+impl Hour {
+    pub(crate) async fn measure(self) -> Result<()> {
+        let redis = RedisServer::start(&[]);
+        let environment = [("REDIS_URL", redis.url())];
+        let mut analytics = Program::start("analytics", &environment)?;
+        let empty = analytics.ready(path::READYZ).await?;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        println!("empty: ready after {empty:.0?}, {:.0} MB resident", analytics.memory_mb("VmRSS")?);
+        analytics.stop()?;
+
+        let entries = u64::from(self.antennas) * u64::from(self.panes);
+        let start_ms = (now_ms() / 5000 - i64::from(self.panes)) * 5000;
+        let antennas = self.antennas;
+        let readings = (0..self.panes).flat_map(move |pane| {
+            (0..antennas).map(move |antenna| reading(antenna, start_ms + i64::from(pane) * 5000, pane.into()))
+        });
+        let mut analytics = Program::start("analytics", &environment)?;
+        Pipe::fill(redis.port(), readings)?;
+        analytics.drained(entries).await?;
+        let memory = |analytics: &Program| -> Result<String> {
+            Ok(format!("{:.0} MB, peak {:.0} MB", analytics.memory_mb("VmRSS")?, analytics.memory_mb("VmHWM")?))
+        };
+        println!("{antennas} antennas x {} panes, drained as they came: {}", self.panes, memory(&analytics)?);
+        for route in self.routes() {
+            let started = Instant::now();
+            let bytes = analytics.get(&route).await?.len();
+            println!("first {route}: {:.1?}, {bytes} bytes; then {}", started.elapsed(), memory(&analytics)?);
+        }
+        analytics.stop()?;
+        let megabytes = state_bytes(&redis).await? as f64 / 1e6;
+        println!("the committed state takes {megabytes:.0} MB of the broker's memory");
+
+        let mut starts = Vec::new();
+        for _ in 0..3 {
+            let mut analytics = Program::start("analytics", &environment)?;
+            starts.push(analytics.ready(path::READYZ).await?.as_secs_f64());
+            println!("ready again after {:.2} s: {}", starts[starts.len() - 1], memory(&analytics)?);
+            analytics.stop()?;
+        }
+        println!("median from exec to ready with this state: {:.2} s", median(&starts));
+
+        let mut analytics = Program::start("analytics", &environment)?;
+        analytics.ready(path::READYZ).await?;
+        let analytics = Arc::new(analytics);
+        self.ask(&analytics, "at rest").await?;
+        let load = Load::start(redis.port(), self.antennas, self.load);
+        self.ask(&analytics, &format!("beside {} readings/s", self.load)).await?;
+        println!("{}", memory(&analytics)?);
+        load.stop()
+    }
+
+    fn routes(&self) -> [String; 4] {
+        let antenna = self.antennas / 2;
+        [
+            format!("{}?window=1h", path::SUMMARY),
+            format!("{}?window=1h", path::WORST),
+            format!("{}?window=1h&limit=50&offset=100&sort=success_rate", path::ANTENNAS),
+            format!("{}?window=1h&antenna=antenna-{antenna:05}", path::SERIES),
+        ]
+    }
+
+    /// Asks at a fixed rate, whether answers come or not: what waits counts.
+    async fn ask(&self, analytics: &Arc<Program>, name: &str) -> Result<()> {
+        let routes = self.routes();
+        let times: [Arc<Mutex<Vec<f64>>>; 4] = Default::default();
+        let mut ticks = interval(Duration::from_secs(1) / self.requests);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut asked = Vec::new();
+        for number in 0..self.requests as usize * self.seconds as usize {
+            let due = ticks.tick().await;
+            let (analytics, times) = (Arc::clone(analytics), Arc::clone(&times[number % routes.len()]));
+            let route = routes[number % routes.len()].clone();
+            asked.push(tokio::spawn(async move {
+                analytics.get(&route).await?;
+                times.lock().await.push(due.elapsed().as_secs_f64() * 1000.0);
+                anyhow::Ok(())
+            }));
+        }
+        for asked in asked {
+            asked.await??;
+        }
+        for (route, times) in routes.iter().zip(&times) {
+            let times = times.lock().await;
+            let [p50, p99, max] = [0.5, 0.99, 1.0].map(|q| quantile(&times, q));
+            println!("{name}, {route}: p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms of {}", times.len());
+        }
+        Ok(())
+    }
+}
+
+/// Readings that are published at a steady rate, from a thread of its own, until stopped.
+#[derive(Debug)]
+pub(crate) struct Load {
+    stop: Arc<std::sync::atomic::AtomicBool>,
+    thread: std::thread::JoinHandle<Result<()>>,
+}
+
+impl Load {
+    pub(crate) fn start(port: u16, antennas: u32, rate: u32) -> Self {
+        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let is_stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut pipe = Pipe::connect(port)?;
+            let (mut number, started) = (0_u64, Instant::now());
+            while !is_stopped.load(std::sync::atomic::Ordering::Relaxed) {
+                let due = (started.elapsed().as_secs_f64() * f64::from(rate)) as u64;
+                let count = (due - number).min(10_000);
+                let mut commands = Vec::new();
+                let now_ms = now_ms();
+                for _ in 0..count {
+                    // `seq` goes on from the clock, as a producer's does.
+                    let antenna = (number % u64::from(antennas)) as u32;
+                    let seq = now_ms as u64 * 1_000 + number / u64::from(antennas);
+                    commands.extend(crate::broker::xadd("*", &reading(antenna, now_ms, seq)));
+                    number += 1;
+                }
+                if count > 0 {
+                    pipe.add(&commands, count as usize)?;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Ok(())
+        });
+        Self { stop, thread }
+    }
+
+    pub(crate) fn stop(self) -> Result<()> {
+        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.thread.join().map_err(|_| anyhow::anyhow!("the load panicked"))?
+    }
+}

@@ -1,0 +1,49 @@
+//! End-to-end measurements of the real programs on a private Redis: `cargo run --release -p benches --bin measure -- NAME`.
+//!
+//! Each starts what it needs on free ports of the loopback interface, ends it, and prints what it saw. docs/performance.md
+//! explains the figures. Build the programs first: `cargo build --release --workspace`.
+#![expect(clippy::print_stdout, reason = "what was measured goes to standard output")]
+
+mod broker;
+mod drain;
+mod freshness;
+mod hour;
+mod page;
+mod program;
+mod soak;
+mod statistics;
+
+use clap::{Parser, Subcommand};
+
+/// Measures Vigía from outside.
+#[derive(Debug, Parser)]
+#[command(name = "measure")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// How fast a backlog is drained, beside a reader that only takes the bytes off the socket
+    Drain(drain::Drain),
+    /// An hour of panes: memory, how long it takes to be ready again, and queries beside a drain at half its rate
+    Hour(hour::Hour),
+    /// How long a reading takes from its publication to the summary, and what an idle network costs
+    Freshness(freshness::Freshness),
+    /// How long a reading takes from its publication to an open page
+    Page(page::Page),
+    /// Whether memory stays flat under a steady load
+    Soak(soak::Soak),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    match Arguments::parse().what {
+        What::Drain(drain) => drain.measure().await,
+        What::Hour(hour) => hour.measure().await,
+        What::Freshness(freshness) => freshness.measure().await,
+        What::Page(page) => page.measure().await,
+        What::Soak(soak) => soak.measure().await,
+    }
+}
