@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up what the tests need and runs everything: formatting, lints, tests, and each bench once.
+# Sets up what the tests need and runs everything: formatting, lints, tests, each bench once, and the fuzzer for a while.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,3 +31,15 @@ fi
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- --deny warnings
 cargo test --workspace --all-targets --locked
+
+# The fuzzer of the reply's decoder. It is bounded by a number of inputs, not by time, and begins with the same seed. The
+# toolchain is stable, so it runs without sanitizers; what it looks for are panics, and the sources forbid unsafe code.
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+fuzz_version=0.13.2
+if [[ $("$target/tools/bin/cargo-fuzz" --version 2>/dev/null) != "cargo-fuzz $fuzz_version" ]]; then
+  cargo install cargo-fuzz --version "$fuzz_version" --locked --quiet --force --root "$target/tools"
+fi
+fuzz=analytics/fuzz
+mkdir -p "$fuzz/corpus/reply"
+"$target/tools/bin/cargo-fuzz" run --fuzz-dir "$fuzz" --sanitizer none --target-dir "$target/fuzz" reply \
+  "$fuzz/corpus/reply" "$fuzz/seeds/reply" -- -runs=2000000 -seed=1 -max_len=2048

@@ -251,15 +251,24 @@ impl<'a> Cursor<'a> {
     /// The same for every number, and for what is none.
     #[cold]
     fn any_header(&mut self) -> Result<(u8, i64), Stop> {
-        let line = self.line()?;
-        let number = match &line[1..] {
+        const MALFORMED: Stop = Stop::Malformed("a length is expected");
+        let (&kind, behind) = self.bytes[self.at..].split_first().ok_or(Stop::Incomplete)?;
+        let end = behind.iter().position(|&byte| byte == b'\r').ok_or(Stop::Incomplete)?;
+        let number = match &behind[..end] {
             b"-1" => -1,
             digits if !digits.is_empty() && digits.len() <= LENGTH_DIGITS && digits.iter().all(u8::is_ascii_digit) => {
                 digits.iter().fold(0, |number, &byte| number * 10 + digit(byte))
             }
-            _ => return Err(Stop::Malformed("a length is expected")),
+            _ => return Err(MALFORMED),
         };
-        Ok((line[0], number))
+        match behind.get(end + 1) {
+            Some(b'\n') => {
+                self.at += end + 3;
+                Ok((kind, number))
+            }
+            Some(_) => Err(MALFORMED),
+            None => Err(Stop::Incomplete),
+        }
     }
 
     /// The bytes of a string; `None` for a null.
