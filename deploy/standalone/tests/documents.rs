@@ -106,6 +106,19 @@ fn files_with(folder: &str, text: &str) -> BTreeSet<String> {
     files.into_iter().filter(has_text).map(within).collect()
 }
 
+/// The README's comparison is the one that was measured last.
+#[test]
+fn the_comparison_in_the_readme_is_the_measured_one() {
+    let (readme, results) = (document("README.md"), document("benches/peers/results.md"));
+    let is_row = |line: &&str| line.starts_with("| ") && line.split(" | ").count() == 6;
+    let measured: Vec<&str> = results.lines().skip_while(|line| !line.contains("readings a second")).collect();
+    let measured: Vec<&str> = measured.into_iter().take_while(|line| line.starts_with('|')).filter(is_row).collect();
+    assert!(measured.len() > 2, "results.md has a table: {results}");
+    for row in measured {
+        assert!(readme.lines().any(|line| line == row), "README.md lacks this row of results.md: {row}");
+    }
+}
+
 /// The first invariants of ARCHITECTURE.md: who may name what.
 #[test]
 fn the_boundaries_of_the_architecture_hold() {

@@ -1,0 +1,181 @@
+"""Processes that end with the comparison, however it ends, and the memory that they take."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+PAUSE_SECONDS = 0.02
+"""Between two looks at a process."""
+
+GRACE_SECONDS = 5.0
+"""A process that was asked to end has so long before it is made to."""
+
+RESCAN_SECONDS = 0.25
+"""How often new children are looked for."""
+
+KEPT_SETTINGS = ("PATH", "HOME", "LANG", "JAVA_HOME")
+"""What a process gets of the shell's settings. No more, as those of Vigía and Spark change what is measured."""
+
+
+class ComparisonError(Exception):
+    """What is wrong, said to the person who ran the comparison."""
+
+
+class Program:
+    """A process in a session of its own; leaving the context ends all of the session, and nothing else."""
+
+    def __init__(self, name: str, command: Sequence[str | Path], folder: Path, settings: Mapping[str, str]) -> None:
+        self.name = name
+        self.folder = folder
+        self._command = [str(word) for word in command]
+        self._settings = settings
+
+    def __enter__(self) -> Self:
+        self._errors: IO[bytes] = tempfile.TemporaryFile(dir=self.folder)
+        self.started = time.monotonic()
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self.folder,
+                env={name: os.environ[name] for name in KEPT_SETTINGS if name in os.environ} | dict(self._settings),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._errors.close()
+            raise ComparisonError(f"{self.name} does not start: {error}") from error
+        self._memory = _MemoryWatch(self.pid)
+        self._memory.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The process is not reaped before the end, so its id, which is its session's too, belongs to no other.
+        try:
+            self._memory.stop()
+            _signal_all(self.pid, signal.SIGTERM)
+            deadline = time.monotonic() + GRACE_SECONDS
+            while _members(self.pid) and time.monotonic() < deadline:
+                time.sleep(PAUSE_SECONDS)
+        finally:
+            _signal_all(self.pid, signal.SIGKILL)
+            self._process.wait(GRACE_SECONDS)
+            self._errors.close()
+
+    @property
+    def pid(self) -> int:
+        """Id of the process, of its session and of its group."""
+        return self._process.pid
+
+    @property
+    def peak_bytes(self) -> int:
+        """Most resident memory so far, of the process and those that it started."""
+        return self._memory.peak_bytes
+
+    def has_ended(self) -> bool:
+        """Tell whether the process has ended; it is not reaped."""
+        return self._ended() is not None
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the process has ended well, so long after its start at most."""
+        while (ended := self._ended()) is None:
+            if time.monotonic() > self.started + seconds:
+                raise self.failure(f"did not end within {seconds:.0f} s")
+            time.sleep(PAUSE_SECONDS)
+        if ended.si_code != os.CLD_EXITED or ended.si_status != 0:
+            raise self.failure(f"ended with {ended.si_status}")
+
+    def _ended(self) -> os.waitid_result | None:
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+
+    def failure(self, what: str) -> ComparisonError:
+        """Say what is wrong with the process, and the last that it said itself."""
+        self._errors.seek(0)
+        last = self._errors.read().decode(errors="replace").strip().splitlines()[-15:]
+        return ComparisonError("\n    ".join([f"{self.name} {what}", *last]))
+
+
+def free_port() -> int:
+    """Find a port of the loopback interface that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class _MemoryWatch(threading.Thread):
+    """Looks at the resident memory of a session's processes until stopped.
+
+    The peak of the sum is sampled; the peak of one process is the kernel's own high-water mark, which no sample misses.
+    """
+
+    def __init__(self, session: int) -> None:
+        super().__init__(name="memory", daemon=True)
+        self.peak_bytes = 0
+        self._session = session
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        members: list[int] = []
+        rescan_at = 0.0
+        while not self._stopped.wait(PAUSE_SECONDS):
+            now = time.monotonic()
+            if now >= rescan_at:
+                members, rescan_at = _members(self._session), now + RESCAN_SECONDS
+            sizes = [_resident_bytes(member) for member in members]
+            together = sum(size for size, _ in sizes)
+            self.peak_bytes = max(self.peak_bytes, together, *(peak for _, peak in sizes))
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped.set()
+        self.join()
+
+
+def _members(session: int) -> list[int]:
+    """List the processes of a session that have not ended."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            # After the name in parentheses, which may hold anything: state, parent, group, session.
+            state, _, _, of_session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue
+        if int(of_session) == session and state not in "ZX":
+            found.append(int(entry.name))
+    return found
+
+
+def _signal_all(session: int, number: signal.Signals) -> None:
+    for member in _members(session):
+        # It may have ended since it was listed.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(member, number)
+
+
+def _resident_bytes(pid: int) -> tuple[int, int]:
+    """Give the resident memory of a process, now and at its peak; nothing where it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0, 0
+    fields = dict(line.split(":", 1) for line in lines)
+    # A process that is about to end has neither; the unit is always kB.
+    now, peak = (int(fields.get(name, "0 kB").split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
+    return now, peak

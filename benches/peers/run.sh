@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Compares Vigía with its peers: sets up what is needed, then runs compare.py with the options given (--help lists them).
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+
+# Whether a program is there, and the Debian package that brings it.
+missing=()
+command -v redis-server >/dev/null || missing+=(redis-server)
+command -v java >/dev/null || missing+=(default-jre-headless)
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+if ((${#missing[@]})); then
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+    echo "please install: ${missing[*]}" >&2
+    exit 1
+  fi
+  # The comparison starts a server of its own; what is installed here must not start any. Where the machine already has
+  # a policy for that, it stands.
+  policy=/usr/sbin/policy-rc.d
+  if [[ ! -e $policy ]]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+  fi
+  apt-get update -qq >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+  [[ -z $(trap -p EXIT) ]] || rm -f "$policy"
+  trap - EXIT
+fi
+if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+  echo "Python 3.11 or newer is needed, this is $(python3 --version)" >&2
+  exit 1
+fi
+
+# Made anew when a version changes, or when making it was interrupted.
+venv=$here/.venv
+if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
+  python3 -m venv --clear "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt" >&2
+  cp "$here/requirements.txt" "$venv/installed.txt"
+fi
+
+exec "$venv/bin/python" "$here/compare.py" "$@"

@@ -1,0 +1,236 @@
+"""One run of one program over the stream: what is measured is the same for all."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from answer import WORST, Answer
+from broker import STREAM, Broker
+from processes import PAUSE_SECONDS, ComparisonError, Program, free_port
+from readings import Readings
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was seen. Seconds are since the start of the process."""
+
+    entries: int
+    first_batch_seconds: float
+    """Until the first micro-batch was asked for: the start-up."""
+    first_result_seconds: float
+    """Until a window with readings in it was answered for the first time."""
+    drained_seconds: float
+    """Until all entries were in the answers; with Vigía, until they were committed too."""
+    merged_seconds: float
+    """Until all entries were in the answers."""
+    read_seconds: float | None
+    """Time spent in XREAD; unknown where reading overlaps with the rest."""
+    peak_bytes: int
+    answer: Answer
+
+
+class Contestant(Protocol):
+    """A program that takes part."""
+
+    @property
+    def name(self) -> str:
+        """Name on the command line."""
+
+    @property
+    def title(self) -> str:
+        """Name in the table."""
+
+    def entries(self, available: int) -> int:
+        """Tell how many entries it drains."""
+
+    def run(self, broker: Broker, readings: Readings, folder: Path, limit_seconds: float) -> Run:
+        """Run it once."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A program of `peers/`."""
+
+    name: str
+    title: str
+    module: str
+    batch: int
+    """Most entries of a micro-batch."""
+    most: int | None = None
+    """A slow peer drains only so many entries, the first ones."""
+
+    def entries(self, available: int) -> int:
+        """Tell how many entries it drains."""
+        return min(available, self.most or available)
+
+    def run(self, broker: Broker, readings: Readings, folder: Path, limit_seconds: float) -> Run:
+        """Run it once."""
+        entries = self.entries(len(readings))
+        report_file = folder / "report.json"
+        options = {
+            "port": broker.port,
+            "stream": STREAM,
+            "entries": entries,
+            "batch": self.batch,
+            "end-ms": readings.window(entries).end_ms,
+            "report": report_file,
+        }
+        command = [sys.executable, "-m", f"peers.{self.module}", *(f"--{name}={it}" for name, it in options.items())]
+        settings = {"PYTHONPATH": str(HERE), "TMPDIR": str(folder), "SPARK_LOCAL_DIRS": str(folder)}
+        settings |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+        with Program(self.name, command, folder, settings) as program:
+            program.wait(limit_seconds)
+            report: dict[str, Any] = json.loads(report_file.read_text())
+            report_file.unlink()
+            drained_seconds = report["drained"] - program.started
+            return Run(
+                entries=entries,
+                first_batch_seconds=report["first_batch"] - program.started,
+                first_result_seconds=report["first_result"] - program.started,
+                drained_seconds=drained_seconds,
+                merged_seconds=drained_seconds,
+                read_seconds=report["read_seconds"],
+                peak_bytes=program.peak_bytes,
+                answer=report["answer"],
+            )
+
+
+@dataclass(frozen=True)
+class Vigia:
+    """The program `analytics`, as it is deployed: settings by default, state committed to Redis, asked over HTTP."""
+
+    binary: Path
+    name: str = "vigia"
+    title: str = "Vigía"
+
+    def entries(self, available: int) -> int:
+        """Tell how many entries it drains: all."""
+        return available
+
+    def run(self, broker: Broker, readings: Readings, folder: Path, limit_seconds: float) -> Run:
+        """Run it once, on a copy of the stream, as it trims what it has read."""
+        stream = "vigia_stream"
+        port = free_port()
+        settings = {
+            "REDIS_URL": f"redis://127.0.0.1:{broker.port}",
+            "STREAM": stream,
+            "BIND": f"127.0.0.1:{port}",
+            "RUST_LOG": "warn",
+        }
+        with broker.copy(stream), Program(self.name, [self.binary], folder, settings) as program:
+            return _Drain(program, _Api(program, port), readings, limit_seconds).run()
+
+
+class _Drain:
+    """One drain by Vigía, watched over its API."""
+
+    def __init__(self, program: Program, api: _Api, readings: Readings, limit_seconds: float) -> None:
+        self._program = program
+        self._api = api
+        self._readings = readings
+        self._deadline = program.started + limit_seconds
+
+    def run(self) -> Run:
+        # Reading begins when the API does, or a little later: what lies between counts as drain.
+        first_batch = self._until(self._api.answers)
+        first_result = self._until(lambda: self._api.get("/api/v1/summary?window=5m")["readings"] > 0)
+        merged = self._until(self._is_merged)
+        committed = self._until(self._is_committed)
+        return Run(
+            entries=len(self._readings),
+            first_batch_seconds=first_batch,
+            first_result_seconds=first_result,
+            drained_seconds=committed,
+            merged_seconds=merged,
+            read_seconds=None,
+            peak_bytes=self._program.peak_bytes,
+            answer=self._answer(),
+        )
+
+    def _until(self, condition: Callable[[], bool]) -> float:
+        """Wait for a condition; give the seconds since the start."""
+        while not condition():
+            if self._program.has_ended():
+                raise self._program.failure("ended before the stream was drained")
+            if time.monotonic() > self._deadline:
+                raise self._program.failure(f"had not drained the stream in time; its ledger: {self._api.totals()}")
+            time.sleep(PAUSE_SECONDS / 2)
+        return time.monotonic() - self._program.started
+
+    def _is_merged(self) -> bool:
+        (partition,) = self._api.get("/api/v1/pipeline")["partitions"]
+        return bool(partition["cursor"] == self._readings.last_id)
+
+    def _is_committed(self) -> bool:
+        totals = self._api.totals()
+        if totals["lag"] != 0:
+            return False
+        if totals["counted"] != len(self._readings):
+            raise ComparisonError(f"Vigía has drained the stream and counted only some of it: {totals}")
+        return True
+
+    def _answer(self) -> Answer:
+        end_seconds = self._readings.window(len(self._readings)).end_ms // 1_000
+        window = f"window=5m&end={end_seconds}"
+        return {
+            "summary": self._api.get(f"/api/v1/summary?{window}"),
+            "worst": self._api.get(f"/api/v1/worst?{window}&by=failures&limit={WORST}")["antennas"],
+        }
+
+
+class _Api:
+    """Vigía's HTTP API."""
+
+    def __init__(self, program: Program, port: int) -> None:
+        self._program = program
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+
+    def answers(self) -> bool:
+        """Tell whether it answers yet."""
+        try:
+            self._connection.connect()
+        except ConnectionRefusedError:
+            return False
+        self.get("/api/v1/pipeline")
+        return True
+
+    def totals(self) -> dict[str, Any]:
+        """Give the ledger's sums."""
+        totals: dict[str, Any] = self.get("/api/v1/pipeline")["totals"]
+        return totals
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Ask."""
+        try:
+            self._connection.request("GET", path)
+            response = self._connection.getresponse()
+            body = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._program.failure(f"did not answer to {path}: {error!r}") from error
+        if response.status != http.HTTPStatus.OK:
+            raise self._program.failure(f"answered {response.status} to {path}: {body.decode(errors='replace')}")
+        answer: dict[str, Any] = json.loads(body)
+        return answer
+
+
+def build_analytics() -> Path:
+    """Compile `analytics` as it is released, and give the program's path."""
+    cargo = ["cargo", "build", "--release", "-p", "analytics", "--locked"]
+    metadata = ["cargo", "metadata", "--format-version", "1", "--no-deps", "--locked"]
+    try:
+        # What cargo says goes to where the comparison's progress goes.
+        subprocess.run(cargo, cwd=HERE, check=True, stdout=sys.stderr)
+        found = subprocess.run(metadata, cwd=HERE, check=True, stdout=subprocess.PIPE)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ComparisonError(f"analytics cannot be compiled: {error}; give a compiled one with --analytics") from error
+    return Path(json.loads(found.stdout)["target_directory"]) / "release" / "analytics"
