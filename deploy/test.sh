@@ -40,6 +40,8 @@ if [[ $("$target/tools/bin/cargo-fuzz" --version 2>/dev/null) != "cargo-fuzz $fu
   cargo install cargo-fuzz --version "$fuzz_version" --locked --quiet --force --root "$target/tools"
 fi
 fuzz=analytics/fuzz
-mkdir -p "$fuzz/corpus/reply"
+# What one run finds is not the next one's start.
+corpus=$(mktemp -d)
+trap 'rm -rf "$corpus"' EXIT
 "$target/tools/bin/cargo-fuzz" run --fuzz-dir "$fuzz" --sanitizer none --target-dir "$target/fuzz" reply \
-  "$fuzz/corpus/reply" "$fuzz/seeds/reply" -- -runs=2000000 -seed=1 -max_len=2048
+  "$corpus" "$fuzz/seeds/reply" -- -runs=2000000 -seed=1 -max_len=2048

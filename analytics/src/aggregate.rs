@@ -217,6 +217,31 @@ impl Partials {
         Ok(self)
     }
 
+    /// Checks what every rolled-up table of one pane holds to, in one that comes from elsewhere: no value is missing,
+    /// antennas ascend, and so do the buckets of each; no antenna lost more than it sent.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self) -> PolarsResult<()> {
+        let mut columns = self.cells.columns().iter().chain(self.sketch.columns());
+        polars_ensure!(!columns.any(Column::has_nulls), ComputeError: "a value is missing");
+        let antennas = self.cells.column(ANTENNA)?.u32()?.cont_slice()?;
+        polars_ensure!(antennas.is_sorted_by(|a, b| a < b), ComputeError: "its antennas do not ascend");
+        let antennas = self.sketch.column(ANTENNA)?.u32()?.cont_slice()?;
+        let buckets = self.sketch.column(BUCKET)?.i32()?.cont_slice()?;
+        let keys = antennas.iter().zip(buckets);
+        polars_ensure!(keys.is_sorted_by(|a, b| a < b), ComputeError: "its buckets do not ascend");
+        let every_row = 0..self.cells.height();
+        let counts = |name| {
+            let column = self.cells.column(name)?;
+            pick_counts([(column, std::slice::from_ref(&every_row))].into_iter(), every_row.len())
+        };
+        let (packets, lost) = (counts(PACKETS)?, counts(LOST)?);
+        let is_possible = packets.iter().zip(&lost).all(|(packets, lost)| lost <= packets);
+        polars_ensure!(is_possible, ComputeError: "an antenna lost more than it sent");
+        Ok(())
+    }
+
     /// The panes that have rows, ascending.
     ///
     /// # Errors
@@ -372,14 +397,13 @@ impl KeySpace {
         let (lowest, buckets) = self.buckets.unwrap_or((0, 1));
         let antennas = self.antennas.unwrap_or(1);
         let (mut pane, mut antenna, mut first) = (0, 0, 0);
-        // Counting up costs less than the two divisions that each number would take.
+        // Numbers of one antenna lie side by side, so most take no division.
         numbers.map(move |number| {
-            while number - first >= buckets {
-                first += buckets;
-                antenna += 1;
-                if antenna == antennas {
-                    (pane, antenna) = (pane + 1, 0);
-                }
+            let ahead = number - first;
+            if ahead >= buckets {
+                first += ahead / buckets * buckets;
+                antenna += ahead / buckets;
+                (pane, antenna) = (pane + antenna / antennas, antenna % antennas);
             }
             (self.panes[pane], antenna as Slot, lowest + (number - first) as i32)
         })
@@ -388,9 +412,9 @@ impl KeySpace {
 
 /// The groups that the rows of some tables fall into.
 ///
-/// A key's number is its group where numbers are not many more than rows: the sums of all keys fit into memory that the
-/// rows would take themselves, and no row is compared with another. Else the rows are sorted by number, and each number
-/// that occurs is a group.
+/// A key's number is its group where numbers are few, or not many more than rows: then no row is compared with another, at
+/// the price of sums for keys that do not occur. Else the rows are sorted by number, and each number that occurs is a
+/// group.
 #[derive(Debug)]
 struct Groups {
     space: KeySpace,

@@ -111,6 +111,7 @@ impl Aggregator {
 
     fn merge(&mut self, reply: &Reply) -> anyhow::Result<()> {
         let started = Instant::now();
+        // The socket's side has walked over it already, so what fails here is a fault of ours.
         let batch = self.decoder.decode(&reply.bytes)?;
         let decoded = Instant::now();
         let (accepted, readings, revised) = self.store.accept(&batch);

@@ -48,6 +48,9 @@ const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(1);
 /// A read waits so long for the first entry before it asks anew.
 const READ_WAIT: Duration = Duration::from_secs(1);
 
+/// So many full batches behind each other are a backlog, whose end is worth a commit of its own.
+const BACKLOG_BATCHES: u32 = 4;
+
 /// Fields of the state that are read in one go.
 const STATE_FIELDS_AT_ONCE: usize = 64;
 
@@ -283,7 +286,7 @@ async fn read_loop<L: Log>(
     let mut complaint = Complaint::new("reading the stream");
     let mut backoff = retries();
     let mut reader = None;
-    let mut was_full = false;
+    let mut full_batches = 0;
     loop {
         let started = tokio::time::Instant::now();
         let result = tokio::select! {
@@ -301,10 +304,14 @@ async fn read_loop<L: Log>(
                     }
                 }
                 let is_full = entries >= u64::from(settings.batch_max);
-                if was_full && !is_full {
-                    caught_up.notify_one();
+                if is_full {
+                    full_batches += 1;
+                } else {
+                    if full_batches >= BACKLOG_BATCHES {
+                        caught_up.notify_one();
+                    }
+                    full_batches = 0;
                 }
-                was_full = is_full;
                 health.set(|health| health.reading = true);
                 complaint.succeeded(Instant::now());
                 backoff = retries();

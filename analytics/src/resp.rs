@@ -169,17 +169,18 @@ fn start(cursor: &mut Cursor<'_>) -> Result<At, Stop> {
     }
 }
 
-/// The next entry. One that was deleted and has no fields any more is passed over.
+/// The next entry. One without fields, as a deleted one may be told, has no pairs.
 fn next_entry<'a>(cursor: &mut Cursor<'a>, visitor: &mut impl Visitor<'a>) -> Result<(), Stop> {
     if cursor.header()? != (b'*', 2) {
         return Err(MALFORMED_ENTRY);
     }
     let id = cursor.bulk()?.and_then(StreamId::from_bytes).ok_or(MALFORMED_ENTRY)?;
-    if cursor.peek()? == b'_' {
-        return cursor.line().map(|_| ());
-    }
-    let pairs = match cursor.header()? {
-        (b'*', -1) => return Ok(()),
+    let pairs = match cursor.peek()? {
+        b'_' => cursor.line().map(|_| (b'*', 0))?,
+        _ => cursor.header()?,
+    };
+    let pairs = match pairs {
+        (b'*', -1) => 0,
         (b'*', items) if items >= 0 && items % 2 == 0 => items / 2,
         (b'%', pairs) if pairs >= 0 => pairs,
         _ => return Err(MALFORMED_ENTRY),

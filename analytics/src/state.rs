@@ -26,8 +26,8 @@ use crate::log::StateField;
 use crate::store::{Changes, EventClock, Pane, Store};
 use crate::stream_id::StreamId;
 
-/// Version of the format.
-const FORMAT: u32 = 1;
+/// Version of the format. In version 1, missing latencies were null and all counts u64.
+const FORMAT: u32 = 2;
 
 const META: &str = "meta";
 const PANE_PREFIX: &str = "pane:";
@@ -80,7 +80,10 @@ impl Meta {
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// Written by another version.
-    #[error("the committed state has format {0}; this version of analytics reads format {FORMAT}")]
+    #[error(
+        "the committed state has format {0}, this version of analytics reads format {FORMAT}; use the version that wrote \
+         it, or delete the state's key to begin anew with the entries that the stream still holds"
+    )]
     Format(u32),
     /// Written with another width of panes.
     #[error(
@@ -202,9 +205,7 @@ fn decode_pane(bytes: &[u8], start: i64) -> PolarsResult<Pane> {
     let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| short())?;
     let (cells, sketch) = rest.split_at_checked(length).ok_or_else(short)?;
     let partials = Partials { cells: decode_frame(cells)?, sketch: decode_frame(sketch)? };
-    if [&partials.cells, &partials.sketch].iter().any(|frame| frame.columns().iter().any(|column| column.has_nulls())) {
-        polars_bail!(ComputeError: "a value is missing");
-    }
+    partials.check()?;
     Pane::new(partials.with_pane(start)?, revised == 1)
 }
 
@@ -256,4 +257,51 @@ fn decode_frame(bytes: &[u8]) -> PolarsResult<DataFrame> {
     let mut frame = IpcStreamReader::new(Cursor::new(bytes)).finish()?;
     frame.rechunk_mut();
     Ok(frame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::{Grid, Keys, Readings};
+
+    fn partials() -> Partials {
+        let readings = Readings {
+            pane: vec![0; 4],
+            antenna: vec![3, 1, 1, 2],
+            packets: vec![10, 20, 30, 40],
+            lost: vec![1, 0, 30, 2],
+            latency_ms: vec![Some(5.0), Some(7.0), None, None],
+        };
+        let readings = Partials::from_readings(readings).expect("columns of one length");
+        Partials::roll_up([&readings], Keys { pane: Some(Grid::of_width(1)), antenna: true }).expect("columns")
+    }
+
+    fn restored(pane: &Pane) -> Result<(), StateError> {
+        Restored::default().take(&[(format!("{PANE_PREFIX}0"), encode_pane(pane).expect("a table"))])
+    }
+
+    #[test]
+    fn a_pane_comes_back_as_it_was() {
+        let (_, pane) = Pane::split(&partials(), |_| true).expect("columns").remove(0);
+        let decoded = decode_pane(&encode_pane(&pane).expect("a table"), 0).expect("the same table");
+        assert_eq!(decoded, pane);
+    }
+
+    /// What queries take for granted is checked when a table comes from the broker.
+    #[test]
+    fn a_damaged_pane_is_told() {
+        let pane = Pane::new(partials(), false).expect("columns");
+        restored(&pane).expect("a sound pane");
+        let reversed = Partials { cells: pane.antennas.cells.reverse(), sketch: pane.antennas.sketch.clone() };
+        let sketch_reversed = Partials { cells: pane.antennas.cells.clone(), sketch: pane.antennas.sketch.reverse() };
+        let mut more_lost = pane.antennas.clone();
+        let lost = Column::new(crate::aggregate::column::LOST.into(), vec![51_u64, 2, 1]);
+        more_lost.cells.with_column(lost).expect("a column of the same length");
+        for (antennas, why) in
+            [(reversed, "antennas do not ascend"), (sketch_reversed, "buckets do not ascend"), (more_lost, "lost more")]
+        {
+            let error = restored(&Pane { antennas, ..pane.clone() }).expect_err("a damaged pane").to_string();
+            assert!(error.contains("pane:0") && error.contains(why), "{error}");
+        }
+    }
 }

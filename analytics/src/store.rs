@@ -234,10 +234,15 @@ impl Store {
     /// # Errors
     /// When a table does not have the right columns.
     pub fn build_tiles(&mut self) -> PolarsResult<()> {
-        for (level, tile) in self.tile_grids().into_iter().enumerate() {
+        // A tile that retention has cut is of no use: a window that reads all of it reads more than is retained.
+        let horizon_ms = self.horizon_ms(self.clock.watermark_ms);
+        for (level, tile) in tile_grids(self.grid).into_iter().enumerate() {
             let mut missing: Vec<i64> = self.panes.keys().map(|&start| tile.floor(start)).collect();
             missing.dedup();
-            missing.retain(|start| !self.tiles[level].contains_key(start) && self.is_closed(start + tile.width_ms));
+            missing.retain(|start| {
+                let is_whole = *start >= horizon_ms && self.is_closed(start + tile.width_ms);
+                is_whole && !self.tiles[level].contains_key(start)
+            });
             for start in missing {
                 let parts = cover(&self.panes, &self.tiles, self.grid, start, start + tile.width_ms);
                 let revised = parts.iter().any(|part| part.revised);
@@ -268,10 +273,6 @@ impl Store {
             panes: self.panes.clone(),
             tiles: self.tiles.clone(),
         }
-    }
-
-    fn tile_grids(&self) -> [Grid; TILE_PANES.len()] {
-        tile_grids(self.grid)
     }
 
     /// Forgets the tiles that hold a pane.

@@ -12,8 +12,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
 use polars::prelude::PolarsResult;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use serde::Serialize;
 use shared::api::Summary;
 
@@ -29,7 +29,7 @@ const ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 /// About as many answers fit.
 const ANSWERS: usize = 1024;
 
-/// Tables of antennas are kept for so many windows: each may be as large as a few thousand answers.
+/// Tables of antennas are kept for so many windows and snapshots: with 10,000 antennas each takes some two megabytes.
 const TABLES: usize = 8;
 
 const JSON: &str = "application/json";
@@ -47,6 +47,18 @@ pub(crate) enum Question {
     Antenna { id: String },
     /// Steps, of one antenna or of all, and whether as CSV.
     Series { step_ms: i64, antenna: Option<String>, is_csv: bool },
+}
+
+impl Question {
+    /// What the client wrote into it.
+    fn text(&self) -> &str {
+        match self {
+            Self::Antennas { search: text, .. }
+            | Self::Antenna { id: text }
+            | Self::Series { antenna: Some(text), .. } => text,
+            Self::Summary | Self::Worst { .. } | Self::Series { antenna: None, .. } => "",
+        }
+    }
 }
 
 /// The bytes that answer a question.
@@ -87,13 +99,16 @@ impl Answer {
     }
 }
 
+/// The antennas of a window.
+type Table = Arc<Vec<Row>>;
+
 #[derive(Debug, Clone)]
 struct BodyBytes;
 
 impl Weighter<(u64, Window, Question), Answer> for BodyBytes {
-    fn weight(&self, _key: &(u64, Window, Question), answer: &Answer) -> u64 {
-        // An entry takes room beside its body.
-        answer.body.len() as u64 + 256
+    fn weight(&self, (_, _, question): &(u64, Window, Question), answer: &Answer) -> u64 {
+        // An entry takes room beside its body, and a client may ask with a long text.
+        (answer.body.len() + question.text().len() + 256) as u64
     }
 }
 
@@ -103,15 +118,27 @@ pub(crate) struct Answers {
     workers: Workers,
     thresholds: Thresholds,
     answers: Arc<Cache<(u64, Window, Question), Answer, BodyBytes>>,
-    tables: Arc<Cache<(u64, Window), Arc<Vec<Row>>>>,
+    tables: Arc<Cache<(u64, Window), Table>>,
 }
 
 impl Answers {
     pub(crate) fn new(workers: Workers, thresholds: Thresholds) -> Self {
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(ANSWERS)
+            .weight_capacity(ANSWER_BYTES)
+            // A shard keeps no answer that is larger than itself, and a list of all antennas is megabytes.
+            .shards(1)
+            .build();
+        let options = options.unwrap_or_else(|_| unreachable!("both capacities are given"));
         Self {
             workers,
             thresholds,
-            answers: Arc::new(Cache::with_weighter(ANSWERS, ANSWER_BYTES, BodyBytes)),
+            answers: Arc::new(Cache::with_options(
+                options,
+                BodyBytes,
+                DefaultHashBuilder::default(),
+                DefaultLifecycle::default(),
+            )),
             tables: Arc::new(Cache::new(TABLES)),
         }
     }
@@ -146,7 +173,7 @@ impl Answers {
     }
 
     /// The antennas in a window.
-    async fn rows(&self, snapshot: &Arc<Snapshot>, window: Window) -> Result<Arc<Vec<Row>>, ApiError> {
+    async fn rows(&self, snapshot: &Arc<Snapshot>, window: Window) -> Result<Table, ApiError> {
         let work = async {
             let (snapshot, thresholds) = (Arc::clone(snapshot), self.thresholds);
             let rows = self.on_worker(move || View::new(&snapshot, window).rows(&thresholds)).await?;

@@ -90,10 +90,10 @@ async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
         // A query that failed has been logged; the next change asks again.
         let Ok(text) = summary(&api).await else { continue };
         if sent.as_ref().is_none_or(|(_, last)| *last != text) {
-            sent = Some((version, Arc::clone(&text)));
             // Viewers that left meanwhile do not matter.
-            let _no_viewer = events.send(text);
+            let _no_viewer = events.send(Arc::clone(&text));
         }
+        sent = Some((version, text));
     }
 }
 

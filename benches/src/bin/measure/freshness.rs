@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use shared::api::{Pipeline, Summary, path};
 use shared::testing::RedisServer;
@@ -13,6 +13,9 @@ use crate::statistics::quantile;
 
 /// How often readings are published.
 const EVERY: Duration = Duration::from_millis(10);
+
+/// What is not shown this long after the last was published is lost.
+const GRACE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub(crate) struct Freshness {
@@ -39,7 +42,9 @@ impl Freshness {
         // When the summary first showed so many readings.
         let mut seen: Vec<(u64, Instant)> = Vec::new();
         let wanted = u64::from(rate) * seconds;
+        let give_up = Instant::now() + Duration::from_secs(seconds) + GRACE;
         while seen.last().is_none_or(|(readings, _)| *readings < wanted) {
+            ensure!(Instant::now() < give_up, "the summary shows {seen:?} of {wanted} readings", seen = seen.last());
             let summary: Summary =
                 serde_json::from_str(&analytics.get(&format!("{}?window=10m", path::SUMMARY)).await?)?;
             if seen.last().is_none_or(|(readings, _)| *readings < summary.measures.readings) {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use clap::Args;
-use shared::api::path;
+use shared::api::{Ledger, Pipeline, path};
 use shared::testing::RedisServer;
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
@@ -13,6 +13,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::broker::{Pipe, now_ms, reading, state_bytes};
 use crate::program::Program;
 use crate::statistics::{median, quantile};
+use crate::throttle::throttle;
+
+/// What an entry takes on the wire, about.
+const ENTRY_BYTES: f64 = 190.0;
 
 #[derive(Debug, Args)]
 pub(crate) struct Hour {
@@ -28,9 +32,9 @@ pub(crate) struct Hour {
     /// Seconds of requests, with the network at rest and beside a load
     #[arg(long, default_value_t = 20)]
     seconds: u64,
-    /// Readings a second that are published and drained beside the requests
-    #[arg(long, default_value_t = 100_000)]
-    load: u32,
+    /// Readings a second that are drained from a backlog beside the requests: half of what `drain` measures
+    #[arg(long, default_value_t = 500_000)]
+    drain: u32,
 }
 
 impl Hour {
@@ -78,10 +82,40 @@ impl Hour {
         analytics.ready(path::READYZ).await?;
         let analytics = Arc::new(analytics);
         self.ask(&analytics, "at rest").await?;
-        let load = Load::start(redis.port(), self.antennas, self.load);
-        self.ask(&analytics, &format!("beside {} readings/s", self.load)).await?;
-        println!("{}", memory(&analytics)?);
-        load.stop()
+        Arc::into_inner(analytics).context("a request is still under way")?.stop()?;
+        self.ask_beside_a_drain(&redis).await
+    }
+
+    /// Asks while a backlog comes in through a throttle.
+    async fn ask_beside_a_drain(&self, redis: &RedisServer) -> Result<()> {
+        // What comes before the requests begin, and a reserve. The committed state comes through the throttle too.
+        let backlog = u64::from(self.drain) * (self.seconds + 5);
+        let (antennas, seconds) = (u64::from(self.antennas), self.seconds + 5);
+        let start_ms = now_ms();
+        let readings = (0..backlog).map(move |number| {
+            let timestamp_ms = start_ms + (number * seconds * 1000 / backlog) as i64;
+            reading((number % antennas) as u32, timestamp_ms, 1_000_000 + number / antennas)
+        });
+        Pipe::fill(redis.port(), readings)?;
+        let port = throttle(redis.port(), f64::from(self.drain) * ENTRY_BYTES)?;
+        let environment = [("REDIS_HOST", "127.0.0.1".to_owned()), ("REDIS_PORT", port.to_string())];
+        let mut analytics = Program::start("analytics", &environment)?;
+        analytics.ready(path::READYZ).await?;
+        let analytics = Arc::new(analytics);
+        let before = self.totals(&analytics).await?.counted;
+        let started = Instant::now();
+        self.ask(&analytics, "beside a drain").await?;
+        let totals = self.totals(&analytics).await?;
+        ensure!(totals.lag.is_some_and(|lag| lag > 0), "the backlog ended before the questions: {totals:?}");
+        let rate = (totals.counted - before) as f64 / started.elapsed().as_secs_f64();
+        println!("drained meanwhile: {rate:.0} readings/s; {:.0} MB", analytics.memory_mb("VmRSS")?);
+        Ok(())
+    }
+
+    /// The ledger, as of the last commit.
+    async fn totals(&self, analytics: &Program) -> Result<Ledger> {
+        let pipeline: Pipeline = serde_json::from_str(&analytics.get(path::PIPELINE).await?)?;
+        Ok(pipeline.totals)
     }
 
     fn routes(&self) -> [String; 4] {

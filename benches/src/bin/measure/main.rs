@@ -12,6 +12,7 @@ mod page;
 mod program;
 mod soak;
 mod statistics;
+mod throttle;
 
 use clap::{Parser, Subcommand};
 

@@ -42,8 +42,13 @@ impl Soak {
         let load = Load::start(redis.port(), self.antennas, self.rate);
         let started = Instant::now();
         let mut points = Vec::new();
+        let mut minute = 0;
         while started.elapsed() < Duration::from_secs(self.seconds) {
             tokio::time::sleep(EVERY).await;
+            if started.elapsed().as_secs() / 60 > minute {
+                minute += 1;
+                println!("minute {minute}: {:.1} MB", analytics.memory_mb("VmRSS")?);
+            }
             if started.elapsed() > WARM_UP {
                 points.push((started.elapsed().as_secs_f64() / 60.0, analytics.memory_mb("VmRSS")?));
             }

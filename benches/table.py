@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Prints what `cargo bench -p benches` measured: nanoseconds a row of each step, and the roll-up beside the floor.
+
+Medians of Criterion's samples, read from the target folder (CARGO_TARGET_DIR, or `target`).
+"""
+
+import json
+import os
+from pathlib import Path
+
+STEPS = ("find the end", "decode", "frame", "roll_up", "merge", "floor")
+"""In the order of the pipeline; the floor is the loop written by hand."""
+
+
+def median_ns(folder: Path) -> float:
+    """The median time of one iteration, in nanoseconds."""
+    estimates = json.loads((folder / "new" / "estimates.json").read_text())
+    return float(estimates["median"]["point_estimate"])
+
+
+def main() -> None:
+    """Print both groups of benches as Markdown tables."""
+    criterion = Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "criterion"
+    sizes = sorted({tuple(map(int, path.name.split("x"))) for path in (criterion / "aggregate" / "decode").glob("*x*")})
+    print("| rows x antennas | " + " | ".join(STEPS) + " | roll_up / floor |")
+    print("| --- |" + " ---: |" * (len(STEPS) + 1))
+    for rows, antennas in sizes:
+        name = f"{rows}x{antennas}"
+        # Criterion writes names with underscores for spaces.
+        folders = [criterion / "aggregate" / step.replace(" ", "_") / name for step in STEPS]
+        cost = {step: median_ns(folder) / rows for step, folder in zip(STEPS, folders, strict=True)}
+        cells = " | ".join(f"{cost[step]:.1f}" for step in STEPS)
+        print(f"| {rows:,} x {antennas:,} | {cells} | {cost['roll_up'] / cost['floor']:.1f} |")
+    print("\n| query over an hour of panes | 100 antennas | 10,000 antennas |\n| --- | ---: | ---: |")
+    for folder in sorted((criterion / "query").iterdir()):
+        if (folder / "100" / "new").exists():
+            cells = " | ".join(f"{median_ns(folder / antennas) / 1e6:.2f} ms" for antennas in ("100", "10000"))
+            print(f"| {folder.name.replace('_', ' ')} | {cells} |")
+
+
+if __name__ == "__main__":
+    main()
