@@ -26,8 +26,7 @@ def main() -> None:
     print("| --- |" + " ---: |" * (len(STEPS) + 1))
     for rows, antennas in sizes:
         name = f"{rows}x{antennas}"
-        # Criterion writes names with underscores for spaces.
-        folders = [criterion / "aggregate" / step.replace(" ", "_") / name for step in STEPS]
+        folders = [criterion / "aggregate" / step / name for step in STEPS]
         cost = {step: median_ns(folder) / rows for step, folder in zip(STEPS, folders, strict=True)}
         cells = " | ".join(f"{cost[step]:.1f}" for step in STEPS)
         print(f"| {rows:,} x {antennas:,} | {cells} | {cost['roll_up'] / cost['floor']:.1f} |")

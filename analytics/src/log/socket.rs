@@ -95,7 +95,12 @@ impl Reader for SocketReader {
         command.arg("COUNT").arg(max).arg("BLOCK").arg(wait.as_millis().max(1).to_string());
         command.arg("STREAMS").arg(&self.key).arg(after.to_string());
         self.send(&command).await?;
-        self.buffer.reserve(self.expected + READ_BYTES);
+        let room = self.expected + READ_BYTES;
+        if self.buffer.is_empty() && self.buffer.capacity() > 2 * room {
+            // What a backlog needed is not kept once it is over.
+            self.buffer = BytesMut::new();
+        }
+        self.buffer.reserve(room);
         self.fill(wait + STALL_TIMEOUT).await?;
         let start = Instant::now();
         let (mut parser, mut extent, mut done) = (ReplyParser::default(), Extent::default(), 0);

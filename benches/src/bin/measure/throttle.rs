@@ -10,6 +10,9 @@ use anyhow::Result;
 /// Bytes that are passed on at once.
 const PIECE: usize = 64 * 1024;
 
+/// So much of a delay is made up for.
+const SLACK: Duration = Duration::from_millis(100);
+
 /// Listens on a free port of the loopback interface and passes connections on to another, answers at `bytes_per_second`
 /// each. Ends with the process.
 pub(crate) fn throttle(port: u16, bytes_per_second: f64) -> Result<u16> {
@@ -34,8 +37,8 @@ fn pass(mut from: TcpStream, mut to: TcpStream, bytes_per_second: f64) {
         if to.write_all(&piece[..read]).is_err() {
             break;
         }
-        // Time in which nothing was to be passed on is not made up for.
-        due = due.max(Instant::now()) + Duration::from_secs_f64(read as f64 / bytes_per_second);
+        // A sleep that was too long is made up for, a time in which nothing was to be passed on is not.
+        due = due.max(Instant::now() - SLACK) + Duration::from_secs_f64(read as f64 / bytes_per_second);
         thread::sleep(due.saturating_duration_since(Instant::now()));
     }
     // The other direction ends with this one; an error means that it has ended already.
