@@ -94,6 +94,7 @@ impl Published {
             cursor: progress.cursor.to_string(),
             committed: progress.committed.to_string(),
             epoch: progress.epoch,
+            owner: None,
             ledger: progress.ledger.clone(),
         };
         Pipeline {

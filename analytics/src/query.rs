@@ -141,6 +141,7 @@ impl Row {
             status: self.status,
             measures: self.measures,
             last_seen: self.last_seen,
+            history: None,
         }
     }
 }
@@ -192,6 +193,7 @@ impl<'a> View<'a> {
             antennas,
             as_of: self.snapshot.as_of,
             revised: self.cover.iter().any(|pane| pane.revised),
+            limits: None,
         })
     }
 
@@ -314,6 +316,7 @@ impl<'a> View<'a> {
             window: self.window.bounds(),
             total,
             antennas: rows.into_iter().map(Row::into_api).collect(),
+            steps: None,
             as_of: self.snapshot.as_of,
         })
     }

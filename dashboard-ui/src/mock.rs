@@ -229,7 +229,14 @@ fn summary(window: Window, now: i64) -> Summary {
         } += 1;
     }
     let measures = sums.measures();
-    Summary { window: window.bounds(), measures, antennas: counts, as_of: Some(millis(now)), revised: false }
+    Summary {
+        window: window.bounds(),
+        measures,
+        antennas: counts,
+        as_of: Some(millis(now)),
+        revised: false,
+        limits: None,
+    }
 }
 
 fn series(window: Window, step: i64, now: i64) -> Series {
@@ -251,7 +258,13 @@ fn worst(window: Window, by: By, now: i64) -> AntennaPage {
     let row = |(antenna, id): (usize, &&str)| {
         let measures = Sums::over([antenna], window, now).measures();
         let last_seen = millis(last_reading(antenna, now) - 1);
-        AntennaRow { antenna_id: (*id).to_owned(), status: status(antenna, &measures), measures, last_seen }
+        AntennaRow {
+            antenna_id: (*id).to_owned(),
+            status: status(antenna, &measures),
+            measures,
+            last_seen,
+            history: None,
+        }
     };
     let mut rows: Vec<AntennaRow> = ANTENNAS.iter().enumerate().map(row).collect();
     // All send about as much, so that the plain success rate orders them as its Wilson bound would.
@@ -264,7 +277,7 @@ fn worst(window: Window, by: By, now: i64) -> AntennaPage {
     rows.sort_by(|a, b| badness(b).unwrap_or_default().total_cmp(&badness(a).unwrap_or_default()));
     let total = rows.len() as u64;
     rows.truncate(10);
-    AntennaPage { window: window.bounds(), total, antennas: rows, as_of: Some(millis(now)) }
+    AntennaPage { window: window.bounds(), total, antennas: rows, steps: None, as_of: Some(millis(now)) }
 }
 
 const fn millis(seconds: i64) -> UnixMillis {

@@ -3,11 +3,18 @@
 //! Times are RFC 3339 in UTC with milliseconds; durations and latencies carry their unit in the name; rates run from
 //! 0 to 1; unknown is `null`, never 0.
 
+mod heatmap;
+mod incidents;
+mod stream;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::heatmap::{Heatmap, HeatmapRow, History};
+pub use self::incidents::{Incident, IncidentEnding, IncidentKind, IncidentPage};
+pub use self::stream::{PipelineHistory, PipelineSample, RecentReading, RecentReadings, RejectedExample, RejectedPage};
 use crate::reading::Rejection;
 use crate::time::UnixMillis;
 
@@ -25,8 +32,18 @@ pub mod path {
     pub const WORST: &str = "/api/v1/worst";
     /// A window in steps.
     pub const SERIES: &str = "/api/v1/series";
+    /// All antennas over time.
+    pub const HEATMAP: &str = "/api/v1/heatmap";
+    /// When antennas degraded, went down or fell silent.
+    pub const INCIDENTS: &str = "/api/v1/incidents";
+    /// The readings of an antenna that were counted last.
+    pub const READINGS: &str = "/api/v1/readings";
+    /// Rejected entries by reason, with examples.
+    pub const REJECTED: &str = "/api/v1/rejected";
     /// Progress and the ledger.
     pub const PIPELINE: &str = "/api/v1/pipeline";
+    /// The pipeline's pace over the last minutes.
+    pub const PIPELINE_HISTORY: &str = "/api/v1/pipeline/history";
     /// Server-Sent Events.
     pub const EVENTS: &str = "/api/v1/events";
     /// Liveness.
@@ -148,6 +165,24 @@ pub struct Summary {
     pub as_of: Option<UnixMillis>,
     /// Whether a pane of the window changed after it had closed.
     pub revised: bool,
+    /// What can be asked for, and what is judged by; absent in answers of an analytics that does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+}
+
+/// What can be asked for, and what an antenna's status is judged by: the settings of analytics.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Limits {
+    /// Width of a pane in seconds.
+    pub pane_seconds: f64,
+    /// The longest window in seconds.
+    pub retention_seconds: f64,
+    /// Start of the oldest pane that is retained; `null` before the first reading.
+    pub oldest: Option<UnixMillis>,
+    /// An antenna is degraded below this success rate.
+    pub degraded_success_rate: f64,
+    /// An antenna is degraded above this mean latency in milliseconds.
+    pub degraded_latency_ms: f64,
 }
 
 /// One antenna in a window.
@@ -162,6 +197,18 @@ pub struct AntennaRow {
     pub measures: Measures,
     /// When its newest reading arrived at the broker.
     pub last_seen: UnixMillis,
+    /// Its course over the window, where a `step` was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
+}
+
+/// The steps of a history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Steps {
+    /// Length of a step in seconds.
+    pub step_seconds: f64,
+    /// Start of each step, oldest first.
+    pub starts: Vec<UnixMillis>,
 }
 
 /// `GET /api/v1/antennas` and `GET /api/v1/worst`.
@@ -173,6 +220,9 @@ pub struct AntennaPage {
     pub total: u64,
     /// The page.
     pub antennas: Vec<AntennaRow>,
+    /// The steps of the rows' histories, on the grid of [`Heatmap`]; absent where no `step` was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Steps>,
     /// When the newest readings were merged; `null` before the first.
     pub as_of: Option<UnixMillis>,
 }
@@ -274,6 +324,9 @@ pub struct Partition {
     pub committed: String,
     /// The fencing epoch of this owner.
     pub epoch: u64,
+    /// The process that owns the stream: its host, process number and start; `null` where nobody is known to.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// Where every entry went.
     #[serde(flatten)]
     pub ledger: Ledger,
