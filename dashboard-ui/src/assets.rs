@@ -1,4 +1,4 @@
-//! Style sheet, scripts and icon, compiled in. Their addresses change with their content, so that they can be kept for
+//! Style sheet, scripts, font and icon, compiled in. Their addresses change with their content, so that they can be kept for
 //! ever.
 
 use std::sync::LazyLock;
@@ -20,33 +20,41 @@ pub(crate) struct Asset {
     stem: &'static str,
     extension: &'static str,
     content_type: &'static str,
-    content: &'static str,
+    content: &'static [u8],
 }
 
 pub(crate) static STYLE: Asset =
-    Asset { stem: "app", extension: "css", content_type: CSS, content: include_str!("../assets/app.css") };
+    Asset { stem: "app", extension: "css", content_type: CSS, content: include_bytes!("../assets/app.css") };
 /// Runs before the page is shown, so that no other theme flashes up.
 pub(crate) static THEME: Asset =
-    Asset { stem: "theme", extension: "js", content_type: JS, content: include_str!("../assets/theme.js") };
+    Asset { stem: "theme", extension: "js", content_type: JS, content: include_bytes!("../assets/theme.js") };
 pub(crate) static SCRIPT: Asset =
-    Asset { stem: "app", extension: "js", content_type: JS, content: include_str!("../assets/app.js") };
+    Asset { stem: "app", extension: "js", content_type: JS, content: include_bytes!("../assets/app.js") };
+pub(crate) static CHARTS: Asset =
+    Asset { stem: "charts", extension: "js", content_type: JS, content: include_bytes!("../assets/charts.js") };
+pub(crate) static FONT: Asset = Asset {
+    stem: "inter",
+    extension: "woff2",
+    content_type: "font/woff2",
+    content: include_bytes!("../assets/vendor/inter.woff2"),
+};
 pub(crate) static MORPH: Asset = Asset {
     stem: "idiomorph",
     extension: "js",
     content_type: JS,
-    content: include_str!("../assets/vendor/idiomorph.min.js"),
+    content: include_bytes!("../assets/vendor/idiomorph.min.js"),
 };
 pub(crate) static ICON: Asset = Asset {
     stem: "favicon",
     extension: "svg",
     content_type: "image/svg+xml",
-    content: include_str!("../assets/favicon.svg"),
+    content: include_bytes!("../assets/favicon.svg"),
 };
 
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 
-static ALL: [&Asset; 5] = [&STYLE, &THEME, &SCRIPT, &MORPH, &ICON];
+static ALL: [&Asset; 7] = [&STYLE, &THEME, &SCRIPT, &CHARTS, &MORPH, &FONT, &ICON];
 
 /// Tells this build's pages from others': a page that finds another release behind its stream loads itself anew.
 pub(crate) static RELEASE: LazyLock<String> =
@@ -80,8 +88,8 @@ pub(crate) async fn asset(Path(name): Path<String>) -> Option<Response> {
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// FNV-1a (Fowler, Noll, Vo): enough to tell versions of a file apart.
-fn fnv1a(hash: u64, text: &str) -> u64 {
-    text.bytes().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+fn fnv1a(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -90,14 +98,14 @@ mod tests {
 
     #[test]
     fn the_hash_is_fnv1a() {
-        assert_eq!(fnv1a(FNV_OFFSET, ""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv1a(FNV_OFFSET, "foobar"), 0x8594_4171_f739_67e8);
+        assert_eq!(fnv1a(FNV_OFFSET, b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(FNV_OFFSET, b"foobar"), 0x8594_4171_f739_67e8);
     }
 
     #[test]
     fn names_lead_to_their_asset() {
         for asset in ALL {
-            let found: Vec<&str> = ALL.iter().filter(|a| a.answers_to(&asset.name())).map(|a| a.content).collect();
+            let found: Vec<&[u8]> = ALL.iter().filter(|a| a.answers_to(&asset.name())).map(|a| a.content).collect();
             assert_eq!(found, [asset.content]);
         }
         assert!(STYLE.answers_to("app.css") && STYLE.answers_to("app.0123.css"));

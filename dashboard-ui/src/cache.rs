@@ -16,7 +16,7 @@ use crate::state::Clock;
 const MAX_AGE_MS: i64 = 1000;
 
 /// Figures for more queries than this are not kept: anybody can make up queries.
-const MOST_QUERIES: usize = 64;
+const MOST_QUERIES: usize = 256;
 
 /// The source with a cache before it. A clone is the same cache.
 #[derive(Clone)]
@@ -50,6 +50,8 @@ pub(crate) enum Outcome {
     Answered,
     /// It cannot answer for this range: the range is longer than what it keeps, most likely.
     Refused,
+    /// It does not know the antenna.
+    Unknown,
     /// Not at all, or with something that is no answer.
     Away,
 }
@@ -60,7 +62,7 @@ impl Cache {
     }
 
     /// The figures for a query: the ones at hand where they are current, else new ones.
-    pub(crate) async fn load(&self, query: Query) -> Loaded {
+    pub(crate) async fn load(&self, query: &Query) -> Loaded {
         let entry = self.entry(query);
         let mut slot = entry.lock().await;
         let (version, now) = (self.0.version.load(Ordering::Acquire), self.0.clock.now());
@@ -76,16 +78,20 @@ impl Cache {
         loaded
     }
 
-    async fn load_anew(&self, query: Query, version: u64, before: Option<Loaded>, now: UnixMillis) -> Loaded {
+    async fn load_anew(&self, query: &Query, version: u64, before: Option<Loaded>, now: UnixMillis) -> Loaded {
         let (before, outcome_before) = before.map_or((None, None), |loaded| (loaded.figures, Some(loaded.outcome)));
         let error = match self.0.source.figures(query, now).await {
             Ok(figures) => return Loaded { figures: Some(Arc::new(figures)), outcome: Outcome::Answered, version },
             Err(error) => error,
         };
-        let outcome = if error.is_refusal() { Outcome::Refused } else { Outcome::Away };
-        // Once, not with every try.
-        if outcome_before != Some(outcome) {
-            tracing::warn!(%error, window_s = query.window, by = query.by.as_str(), "no figures");
+        let outcome = match error {
+            ClientError::UnknownAntenna => Outcome::Unknown,
+            ref error if error.is_refusal() => Outcome::Refused,
+            _ => Outcome::Away,
+        };
+        // Once, not with every try; and what a viewer has mistyped is no news.
+        if outcome_before != Some(outcome) && outcome != Outcome::Unknown {
+            tracing::warn!(%error, page = query.page.kind().path(), window_s = query.range.window, "no figures");
         }
         Loaded { figures: before, outcome, version }
     }
@@ -99,16 +105,24 @@ impl Cache {
         self.0.source.changes().await
     }
 
+    /// The figures for a query with all rows of its list, never kept: they are asked for now and then.
+    pub(crate) async fn load_all(&self, query: &Query) -> Result<Figures, ClientError> {
+        self.0.source.all_figures(query, self.0.clock.now()).await
+    }
+
     pub(crate) fn is_mock(&self) -> bool {
         self.0.source.is_mock()
     }
 
-    fn entry(&self, query: Query) -> Arc<Entry> {
+    fn entry(&self, query: &Query) -> Arc<Entry> {
         let mut entries = self.entries();
-        if entries.len() >= MOST_QUERIES && !entries.contains_key(&query) {
+        if let Some(entry) = entries.get(query) {
+            return Arc::clone(entry);
+        }
+        if entries.len() >= MOST_QUERIES {
             entries.retain(|_, entry| Arc::strong_count(entry) > 1);
         }
-        entries.entry(query).or_default().clone()
+        entries.entry(query.clone()).or_default().clone()
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<Query, Arc<Entry>>> {

@@ -1,7 +1,9 @@
-//! Numbers, durations and times to text. Unknown is a dash, never 0.
+//! Numbers, durations and times to text, in the page's language. Unknown is a dash, never 0.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use shared::UnixMillis;
+
+use crate::language::Language;
 
 /// What stands for a figure that is not known.
 pub(crate) const UNKNOWN: &str = "–";
@@ -9,7 +11,7 @@ pub(crate) const UNKNOWN: &str = "–";
 /// Keeps a number together with its groups and its unit.
 const NARROW_NO_BREAK_SPACE: char = '\u{202f}';
 
-/// `1278059` becomes `1 278 059`.
+/// `1278059` becomes `1 278 059`, in either language.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 2);
@@ -22,67 +24,14 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// A count that need not be exact: `950`, `8.1 k`, `1.28 M`.
-pub(crate) fn rough_count(number: u64) -> String {
-    let scaled = |unit: f64, name: &str| {
-        let value = number as f64 / unit;
-        let places = if value < 10.0 { 1 } else { 0 };
-        format!("{value:.places$}{NARROW_NO_BREAK_SPACE}{name}")
-    };
-    match number {
-        0..=999 => number.to_string(),
-        1_000..=999_499 => scaled(1e3, "k"),
-        999_500..=999_499_999 => scaled(1e6, "M"),
-        _ => scaled(1e9, "G"),
-    }
+/// A count, or a dash where it is not known.
+pub(crate) fn count_if_known(number: Option<u64>) -> String {
+    number.map_or_else(|| UNKNOWN.to_owned(), count)
 }
 
-/// Milliseconds without their unit, to about three digits: `0.42`, `42.4`, `1 284`.
-pub(crate) fn milliseconds(latency: f64) -> String {
-    match latency {
-        // What is not a number has no place here, and no text of its own on the page.
-        l if !l.is_finite() => UNKNOWN.to_owned(),
-        l if l < 0.995 => format!("{l:.2}"),
-        l if l < 999.95 => format!("{l:.1}"),
-        l => count(l.round() as u64),
-    }
-}
-
-/// [`milliseconds`] with their unit.
-pub(crate) fn latency(latency: Option<f64>) -> String {
-    latency.map_or_else(|| UNKNOWN.to_owned(), |latency| format!("{}{NARROW_NO_BREAK_SPACE}ms", milliseconds(latency)))
-}
-
-/// A rate as percent without its sign: `99.08`. Only all is 100 and only none is 0: what lies next to them stays apart.
-pub(crate) fn percent_number(rate: f64) -> String {
-    match rate {
-        r if !r.is_finite() => UNKNOWN.to_owned(),
-        r if r >= 1.0 => "100".to_owned(),
-        r if r <= 0.0 => "0".to_owned(),
-        r => format!("{:.2}", (r * 100.0).clamp(0.01, 99.99)),
-    }
-}
-
-/// [`percent_number`] with its sign.
-pub(crate) fn percent(rate: Option<f64>) -> String {
-    rate.map_or_else(|| UNKNOWN.to_owned(), |rate| format!("{}{NARROW_NO_BREAK_SPACE}%", percent_number(rate)))
-}
-
-/// The label of an axis: as few places as the step between two labels needs.
-pub(crate) fn axis_number(value: f64, step: f64) -> String {
-    let places = if step >= 1.0 && (step - step.round()).abs() < 1e-9 {
-        0
-    } else if (step * 10.0 - (step * 10.0).round()).abs() < 1e-9 {
-        1
-    } else {
-        2
-    };
-    if value >= 1000.0 && places == 0 { count(value.round() as u64) } else { format!("{value:.places$}") }
-}
-
-/// `12 antennas`, `1 antenna`.
-pub(crate) fn plural(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
+/// A number with its unit.
+pub(crate) fn with_unit(number: &str, unit: &str) -> String {
+    format!("{number}{NARROW_NO_BREAK_SPACE}{unit}")
 }
 
 /// `14:47:05`.
@@ -95,40 +44,151 @@ pub(crate) fn time_to_the_minute(at: UnixMillis) -> String {
     formatted(at, "%H:%M")
 }
 
-/// `24 Nov`.
-pub(crate) fn day(at: UnixMillis) -> String {
-    formatted(at, "%-d %b")
+/// As `<input type="datetime-local">` wants it: `2025-11-24T14:47:05`.
+pub(crate) fn local_input(at: UnixMillis) -> String {
+    formatted(at, "%Y-%m-%dT%H:%M:%S")
 }
 
-/// `14:47:05` on the day of `now`, else `23 Nov 14:47`.
-pub(crate) fn time_or_day(at: UnixMillis, now: UnixMillis) -> String {
-    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-    if at.0.div_euclid(DAY_MS) == now.0.div_euclid(DAY_MS) { time(at) } else { formatted(at, "%-d %b %H:%M") }
-}
-
-/// A length of time in the words of a person in a hurry: `under a minute`, `4 min`, `2 h 5 min`, `3 days`.
-pub(crate) fn age(milliseconds: i64) -> String {
-    match milliseconds.max(0) / 60_000 {
-        0 => "under a minute".to_owned(),
-        minutes @ 1..60 => format!("{minutes} min"),
-        minutes @ 60..1440 if minutes % 60 == 0 => format!("{} h", minutes / 60),
-        minutes @ 60..1440 => format!("{} h {} min", minutes / 60, minutes % 60),
-        minutes => plural(minutes.unsigned_abs() / 1440, "day", "days"),
+impl Language {
+    /// A number with the decimal sign of the language.
+    fn decimal(self, number: String) -> String {
+        match self {
+            Self::English => number,
+            Self::Spanish => number.replace('.', ","),
+        }
     }
-}
 
-/// How long ago something was seen: `now`, `12 s ago`, `4 min ago`.
-pub(crate) fn ago(milliseconds: i64) -> String {
-    match milliseconds.max(0) / 1000 {
-        0..3 => "now".to_owned(),
-        seconds @ 3..60 => format!("{seconds} s ago"),
-        _ => format!("{} ago", age(milliseconds)),
+    /// A number with so many decimals.
+    pub(crate) fn fixed(self, number: f64, places: usize) -> String {
+        if number.is_finite() { self.decimal(format!("{number:.places$}")) } else { UNKNOWN.to_owned() }
     }
-}
 
-/// A range in words: `5 min`, `1 h`, `90 s`, `7 days`.
-pub(crate) fn range(seconds: u32) -> String {
-    if seconds < 60 || !seconds.is_multiple_of(60) { format!("{seconds} s") } else { age(i64::from(seconds) * 1000) }
+    /// A count that need not be exact: `950`, `8.1 k`, `1.28 M`.
+    pub(crate) fn rough_count(self, number: u64) -> String {
+        let scaled = |unit: f64, name: &str| {
+            let value = number as f64 / unit;
+            with_unit(&self.fixed(value, if value < 10.0 { 1 } else { 0 }), name)
+        };
+        match number {
+            0..=999 => number.to_string(),
+            1_000..=999_499 => scaled(1e3, "k"),
+            999_500..=999_499_999 => scaled(1e6, "M"),
+            _ => scaled(1e9, "G"),
+        }
+    }
+
+    /// Milliseconds without their unit, to about three digits: `0.42`, `42.4`, `1 284`.
+    pub(crate) fn milliseconds(self, latency: f64) -> String {
+        match latency {
+            // What is not a number has no place here, and no text of its own on the page.
+            l if !l.is_finite() => UNKNOWN.to_owned(),
+            l if l < 0.995 => self.fixed(l, 2),
+            l if l < 999.95 => self.fixed(l, 1),
+            l => count(l.round() as u64),
+        }
+    }
+
+    /// [`Self::milliseconds`] with their unit.
+    pub(crate) fn latency(self, latency: Option<f64>) -> String {
+        latency.map_or_else(|| UNKNOWN.to_owned(), |latency| with_unit(&self.milliseconds(latency), "ms"))
+    }
+
+    /// A rate as percent without its sign: `99.08`. Only all is 100 and only none is 0: what lies next to them stays
+    /// apart.
+    pub(crate) fn percent_number(self, rate: f64) -> String {
+        match rate {
+            r if !r.is_finite() => UNKNOWN.to_owned(),
+            r if r >= 1.0 => "100".to_owned(),
+            r if r <= 0.0 => "0".to_owned(),
+            r => self.fixed((r * 100.0).clamp(0.01, 99.99), 2),
+        }
+    }
+
+    /// [`Self::percent_number`] with its sign.
+    pub(crate) fn percent(self, rate: Option<f64>) -> String {
+        rate.map_or_else(|| UNKNOWN.to_owned(), |rate| with_unit(&self.percent_number(rate), "%"))
+    }
+
+    /// The label of an axis: as few places as the step between two labels needs.
+    pub(crate) fn axis_number(self, value: f64, step: f64) -> String {
+        let places = if step >= 1.0 && (step - step.round()).abs() < 1e-9 {
+            0
+        } else if (step * 10.0 - (step * 10.0).round()).abs() < 1e-9 {
+            1
+        } else {
+            2
+        };
+        if value >= 1000.0 && places == 0 { count(value.round() as u64) } else { self.fixed(value, places) }
+    }
+
+    /// `12 antennas`, `1 antenna`.
+    pub(crate) fn plural(self, number: u64, english: [&str; 2], spanish: [&str; 2]) -> String {
+        let [one, many] = match self {
+            Self::English => english,
+            Self::Spanish => spanish,
+        };
+        format!("{} {}", count(number), if number == 1 { one } else { many })
+    }
+
+    /// How many antennas.
+    pub(crate) fn antennas(self, number: u64) -> String {
+        self.plural(number, ["antenna", "antennas"], ["antena", "antenas"])
+    }
+
+    /// `24 Nov 14:47`, `24 nov 14:47`.
+    pub(crate) fn day(self, at: UnixMillis) -> String {
+        const SPANISH: [&str; 12] =
+            ["ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sept", "oct", "nov", "dic"];
+        match (self, DateTime::<Utc>::from_timestamp_millis(at.0)) {
+            (Self::Spanish, Some(time)) => {
+                format!("{} {} {}", time.day(), SPANISH[time.month0() as usize], time_to_the_minute(at))
+            }
+            _ => formatted(at, "%-d %b %H:%M"),
+        }
+    }
+
+    /// An age in words, to the minute: `under a minute`, `4 min`, `2 h 5 min`, `3 days`.
+    pub(crate) fn age(self, milliseconds: i64) -> String {
+        match milliseconds.max(0) / 60_000 {
+            0 => self.text("under a minute", "menos de un minuto").to_owned(),
+            minutes @ 1..60 => format!("{minutes} min"),
+            minutes @ 60..1440 if minutes % 60 == 0 => format!("{} h", minutes / 60),
+            minutes @ 60..1440 => format!("{} h {} min", minutes / 60, minutes % 60),
+            minutes => self.plural(minutes.unsigned_abs() / 1440, ["day", "days"], ["día", "días"]),
+        }
+    }
+
+    /// How long something took, to the second where it was short: `12 s`, `4 min 20 s`, `2 h 5 min`.
+    pub(crate) fn duration(self, seconds: f64) -> String {
+        match seconds.max(0.0) as i64 {
+            seconds @ 0..60 => format!("{seconds} s"),
+            seconds @ 60..600 if seconds % 60 != 0 => format!("{} min {} s", seconds / 60, seconds % 60),
+            seconds => self.age(seconds * 1000),
+        }
+    }
+
+    /// How long ago something was seen: `now`, `12 s ago`, `4 min ago`.
+    pub(crate) fn ago(self, milliseconds: i64) -> String {
+        let age = match milliseconds.max(0) / 1000 {
+            0..3 => return self.text("now", "ahora").to_owned(),
+            seconds @ 3..60 => format!("{seconds} s"),
+            _ => self.age(milliseconds),
+        };
+        match self {
+            Self::English => format!("{age} ago"),
+            Self::Spanish => format!("hace {age}"),
+        }
+    }
+
+    /// A range in words: `5 min`, `1 h`, `90 s`, `7 days`.
+    pub(crate) fn range(self, seconds: u32) -> String {
+        match seconds {
+            ..60 => format!("{seconds} s"),
+            _ if !seconds.is_multiple_of(60) => format!("{seconds} s"),
+            _ if seconds < 7200 && !seconds.is_multiple_of(3600) => format!("{} min", seconds / 60),
+            _ => self.age(i64::from(seconds) * 1000),
+        }
+    }
 }
 
 fn formatted(at: UnixMillis, pattern: &str) -> String {
@@ -138,6 +198,7 @@ fn formatted(at: UnixMillis, pattern: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::Language::{English, Spanish};
     use super::*;
 
     const AT: UnixMillis = UnixMillis(1_763_995_625_250); // 24 November 2025, 14:47:05 UTC
@@ -150,31 +211,34 @@ mod tests {
         for (number, text) in
             [(950, "950"), (8_120, "8.1_k"), (81_200, "81_k"), (999_500, "1.0_M"), (12_000_000, "12_M")]
         {
-            assert_eq!(rough_count(number), text.replace('_', "\u{202f}"));
+            assert_eq!(English.rough_count(number), text.replace('_', "\u{202f}"));
         }
+        assert_eq!(Spanish.rough_count(8_120), "8,1\u{202f}k");
     }
 
     #[test]
     fn latencies_have_about_three_digits() {
         for (value, text) in [(0.0, "0.00"), (0.423, "0.42"), (0.996, "1.0"), (42.44, "42.4"), (999.96, "1_000")] {
-            assert_eq!(milliseconds(value), text.replace('_', "\u{202f}"));
+            assert_eq!(English.milliseconds(value), text.replace('_', "\u{202f}"));
+            assert_eq!(Spanish.milliseconds(value), text.replace('_', "\u{202f}").replace('.', ","));
         }
-        assert_eq!(latency(None), "–");
-        assert_eq!(latency(Some(f64::NAN)), "–\u{202f}ms");
+        assert_eq!(English.latency(None), "–");
+        assert_eq!(English.latency(Some(f64::NAN)), "–\u{202f}ms");
     }
 
     #[test]
     fn only_all_is_a_hundred_percent_and_only_none_is_zero() {
         for (rate, text) in [(1.0, "100"), (0.999_999, "99.99"), (0.9908, "99.08"), (0.000_001, "0.01"), (0.0, "0")] {
-            assert_eq!(percent_number(rate), text);
+            assert_eq!(English.percent_number(rate), text);
         }
-        assert_eq!(percent(None), "–");
+        assert_eq!(English.percent(None), "–");
+        assert_eq!(Spanish.percent(Some(0.9908)), "99,08\u{202f}%");
     }
 
     #[test]
     fn axis_numbers_have_the_places_of_their_step() {
         for (value, step, text) in [(150.0, 50.0, "150"), (2.5, 2.5, "2.5"), (0.25, 0.25, "0.25"), (7.5, 2.5, "7.5")] {
-            assert_eq!(axis_number(value, step), text);
+            assert_eq!(English.axis_number(value, step), text);
         }
     }
 
@@ -182,8 +246,8 @@ mod tests {
     fn times_are_utc() {
         assert_eq!(time(AT), "14:47:05");
         assert_eq!(time_to_the_minute(AT), "14:47");
-        assert_eq!(time_or_day(AT, AT), "14:47:05");
-        assert_eq!(time_or_day(AT, UnixMillis(AT.0 + 86_400_000)), "24 Nov 14:47");
+        assert_eq!(local_input(AT), "2025-11-24T14:47:05");
+        assert_eq!((English.day(AT), Spanish.day(AT)), ("24 Nov 14:47".into(), "24 nov 14:47".into()));
         assert_eq!(time(UnixMillis(i64::MAX)), "–");
     }
 
@@ -191,9 +255,18 @@ mod tests {
     fn ages_are_in_words() {
         let ages = [(-5, "under a minute"), (59, "under a minute"), (60, "1 min"), (3599, "59 min"), (3600, "1 h")];
         for (seconds, text) in ages.into_iter().chain([(7500, "2 h 5 min"), (86_400, "1 day"), (300_000, "3 days")]) {
-            assert_eq!(age(seconds * 1000), text);
+            assert_eq!(English.age(seconds * 1000), text);
         }
-        assert_eq!((ago(2_900), ago(12_000), ago(240_000)), ("now".into(), "12 s ago".into(), "4 min ago".into()));
-        assert_eq!((range(90), range(900), range(3600)), ("90 s".into(), "15 min".into(), "1 h".into()));
+        assert_eq!((English.ago(2_900), English.ago(240_000)), ("now".into(), "4 min ago".into()));
+        assert_eq!((Spanish.ago(12_000), Spanish.age(300_000_000)), ("hace 12 s".into(), "3 días".into()));
+        assert_eq!(
+            (English.range(90), English.range(900), English.range(3600)),
+            ("90 s".into(), "15 min".into(), "1 h".into())
+        );
+        for (seconds, text) in
+            [(0.4, "0 s"), (59.9, "59 s"), (260.0, "4 min 20 s"), (300.0, "5 min"), (7500.0, "2 h 5 min")]
+        {
+            assert_eq!(English.duration(seconds), text);
+        }
     }
 }

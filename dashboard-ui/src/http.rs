@@ -7,12 +7,13 @@ use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{self, Request};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName,
+    REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use futures::{StreamExt, stream};
 use shared::api::path::{HEALTHZ, LIVEZ, READYZ};
@@ -21,9 +22,11 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::cache::Outcome;
-use crate::query::{Parameters, Query};
+use crate::client::ClientError;
+use crate::language::Language;
+use crate::query::{Address, Kind, Manner, Parameters, Reason};
 use crate::state::State;
-use crate::{assets, pages};
+use crate::{assets, csv, pages};
 
 /// Nothing from elsewhere, nothing inline, nothing framed.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -42,9 +45,19 @@ type Asked = Result<extract::Query<Parameters>, QueryRejection>;
 
 /// The dashboard's routes.
 pub fn router(state: State) -> Router {
-    let pages = Router::new()
-        .route("/", get(overview))
-        .route("/live", get(live))
+    let mut pages = Router::new();
+    for kind in [Kind::Overview, Kind::Antennas, Kind::Antenna, Kind::Incidents, Kind::Pipeline] {
+        let (page, live, csv) = (
+            move |state, headers, asked| page(kind, state, headers, asked),
+            move |state, headers, asked| live(kind, state, headers, asked),
+            move |state, headers, asked| csv(kind, state, headers, asked),
+        );
+        pages = pages
+            .route(kind.path(), get(page))
+            .route(&format!("/live{}", kind.path()), get(live))
+            .route(&format!("/csv{}", kind.path()), get(csv));
+    }
+    let pages = pages
         .route("/assets/{name}", get(asset))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(state.clone(), only_allowed_hosts));
@@ -60,27 +73,32 @@ pub fn router(state: State) -> Router {
         .with_state(state)
 }
 
-async fn overview(extract::State(state): extract::State<State>, asked: Asked) -> Response {
-    let query = match judge(asked) {
-        Ok(query) => query,
-        Err(reason) => return bad_request(reason),
+async fn page(kind: Kind, extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {
+    let is_form = asked.as_ref().is_ok_and(|asked| asked.are_of_the_range_form());
+    let address = match judge(kind, asked, &headers) {
+        Ok(address) => address,
+        Err(refused) => return refused,
     };
-    let loaded = state.cache.load(query).await;
-    let page = Html(pages::page(&loaded, query, state.cache.is_mock(), state.clock.now()));
+    if is_form {
+        return Redirect::to(&address.href()).into_response();
+    }
+    let loaded = state.cache.load(&address.query).await;
+    let page = Html(pages::page(&loaded, &address, state.cache.is_mock(), state.clock.now()));
     match loaded.outcome {
         Outcome::Answered => page.into_response(),
         Outcome::Refused => (StatusCode::BAD_REQUEST, page).into_response(),
+        Outcome::Unknown => (StatusCode::NOT_FOUND, page).into_response(),
         Outcome::Away => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], page).into_response(),
     }
 }
 
-/// The overview's fragments as Server-Sent Events: `release` first, then `fragment` each time that it differs.
-async fn live(extract::State(state): extract::State<State>, asked: Asked) -> Response {
-    let query = match judge(asked) {
-        Ok(query) => query,
-        Err(reason) => return bad_request(reason),
+/// A page's fragments as Server-Sent Events: `release` first, then `fragment` each time that it differs.
+async fn live(kind: Kind, extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {
+    let address = match judge(kind, asked, &headers) {
+        Ok(address) => address,
+        Err(refused) => return refused,
     };
-    let Some(fragments) = state.live.join(query).await else {
+    let Some(fragments) = state.live.join(address).await else {
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "30")]).into_response();
     };
     let release = Event::default().event("release").data(assets::RELEASE.as_str());
@@ -93,10 +111,30 @@ async fn live(extract::State(state): extract::State<State>, asked: Asked) -> Res
     ([unbuffered], Sse::new(events).keep_alive(ping)).into_response()
 }
 
+/// What a page lists or draws, as a file.
+async fn csv(kind: Kind, extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {
+    let address = match judge(kind, asked, &headers) {
+        Ok(address) => address,
+        Err(refused) => return refused,
+    };
+    let figures = match state.cache.load_all(&address.query).await {
+        Ok(figures) => figures,
+        Err(ClientError::UnknownAntenna) => return not_found_page(address.manner),
+        Err(error) if error.is_refusal() => return bad_request(Reason::Window, address.manner),
+        Err(error) => {
+            tracing::warn!(%error, page = kind.path(), "no figures for a file");
+            return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")]).into_response();
+        }
+    };
+    let Some((name, text)) = csv::file(&figures) else { return not_found_page(address.manner) };
+    let disposition = format!("attachment; filename=\"vigia-{name}.csv\"");
+    ([(CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, disposition)], text).into_response()
+}
+
 async fn asset(name: extract::Path<String>) -> Response {
     match assets::asset(name).await {
         Some(asset) => asset,
-        None => not_found().await,
+        None => not_found_page(Manner::default()),
     }
 }
 
@@ -104,18 +142,39 @@ async fn ok() -> &'static str {
     "ok"
 }
 
-async fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, Html(pages::not_found())).into_response()
+async fn not_found(headers: HeaderMap, asked: Asked) -> Response {
+    not_found_page(manner(&asked, &headers))
 }
 
-fn bad_request(reason: String) -> Response {
-    (StatusCode::BAD_REQUEST, Html(pages::bad_request(reason))).into_response()
+fn not_found_page(manner: Manner) -> Response {
+    (StatusCode::NOT_FOUND, Html(pages::not_found(manner))).into_response()
 }
 
-fn judge(asked: Asked) -> Result<Query, String> {
-    let extract::Query(parameters) =
-        asked.map_err(|_| "A parameter is given twice, or is not text. Use each of window and by once.".to_owned())?;
-    Query::from_parameters(&parameters)
+fn bad_request(reason: Reason, manner: Manner) -> Response {
+    (StatusCode::BAD_REQUEST, Html(pages::bad_request(reason, manner))).into_response()
+}
+
+/// The address, or a page that says what is wrong with it.
+#[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
+fn judge(kind: Kind, asked: Asked, headers: &HeaderMap) -> Result<Address, Response> {
+    let manner = manner(&asked, headers);
+    let address = match asked {
+        Ok(extract::Query(parameters)) => Address::parse(kind, &parameters, preferred(headers)),
+        Err(_) => Err(Reason::Parameters),
+    };
+    address.map_err(|reason| bad_request(reason, manner))
+}
+
+fn manner(asked: &Asked, headers: &HeaderMap) -> Manner {
+    let preferred = preferred(headers);
+    match asked {
+        Ok(parameters) => Manner::of(parameters, preferred),
+        Err(_) => Manner { language: preferred, ..Manner::default() },
+    }
+}
+
+fn preferred(headers: &HeaderMap) -> Language {
+    Language::preferred(headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok()))
 }
 
 async fn only_allowed_hosts(extract::State(state): extract::State<State>, request: Request, next: Next) -> Response {
@@ -124,7 +183,7 @@ async fn only_allowed_hosts(extract::State(state): extract::State<State>, reques
     if state.allowed_hosts.allow(request.uri().host().or(header)) {
         next.run(request).await
     } else {
-        bad_request("The dashboard does not answer for this host name.".to_owned())
+        bad_request(Reason::Host, Manner { language: preferred(request.headers()), ..Manner::default() })
     }
 }
 
@@ -133,6 +192,7 @@ async fn with_headers(mut response: Response) -> Response {
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.append(VARY, HeaderValue::from_static("accept-language"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     response
 }

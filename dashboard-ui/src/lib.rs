@@ -5,20 +5,21 @@
 //!
 //! - [`settings`]: what the program can be told.
 //! - [`http`]: the routes, the headers of every answer, and the hosts that may be asked for.
-//! - [`query`]: what a page was asked for, as its URL says it.
+//! - [`query`]: what a page was asked for, as its address says it; [`language`]: in which words it answers.
 //! - [`state`]: what the handlers share: the source, the cache before it, and the live rooms.
 //! - [`source`]: where figures come from: [`client`] asks analytics, [`mock`] makes them up.
 //! - `cache`: one load for all who want the same figures at the same moment.
 //! - `live`: one subscription to analytics, one rendering a change, any number of viewers.
-//! - `model`: figures to what a page says, pure: the verdict, tiles, charts, the worst antennas.
+//! - `model`: figures to what a page says, pure: verdicts, tiles, charts, tables.
 //! - `format` and `plot`: numbers and times to text, values to SVG paths, pure too.
-//! - `components` and `pages`: what a page says to HTML.
+//! - `components` and `pages`: what a page says to HTML; `csv`: the same figures as a file.
 //! - `assets`: style sheet, scripts and icon, under names that change with their content.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "in a test, a panic is the report"))]
 
 pub mod client;
 pub mod http;
+pub mod language;
 pub mod mock;
 pub mod query;
 pub mod settings;
@@ -28,6 +29,7 @@ pub mod state;
 mod assets;
 mod cache;
 mod components;
+mod csv;
 mod format;
 mod live;
 mod model;
@@ -59,7 +61,7 @@ const GRACE: Duration = Duration::from_secs(4);
 /// When the client for analytics cannot be built.
 pub async fn serve(settings: Settings, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
     let source = if settings.mock {
-        Source::Mock(Mock)
+        Source::Mock(Mock::with_antennas(settings.mock_antennas))
     } else {
         Source::Http(Client::new(settings.analytics_url).context("the client for analytics cannot be built")?)
     };

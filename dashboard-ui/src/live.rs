@@ -1,6 +1,6 @@
 //! Live pages: one subscription to the source's changes, one rendering of a fragment a change, any number of viewers.
 //!
-//! Viewers of the same query share a room. A room exists while somebody is in it; its task loads, renders and hands
+//! Viewers of the same address share a room. A room exists while somebody is in it; its task loads, renders and hands
 //! out. Who enters gets a fragment rendered for the occasion, never one that the room has had for a while.
 
 use std::collections::HashMap;
@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cache::Cache;
 use crate::pages;
-use crate::query::Query;
+use crate::query::Address;
 use crate::state::Clock;
 
 /// Without a change, fragments are rendered this often nevertheless: the data's age has changed.
 const TICK: Duration = Duration::from_secs(5);
 
 /// Rooms beyond this are refused: each costs analytics a load a change.
-const MOST_ROOMS: usize = 64;
+const MOST_ROOMS: usize = 256;
 
 const RECONNECT: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(250))
@@ -37,7 +37,7 @@ struct Inner {
     cache: Cache,
     clock: Clock,
     changes: watch::Receiver<u64>,
-    rooms: Mutex<HashMap<Query, watch::Sender<Fragment>>>,
+    rooms: Mutex<HashMap<Address, watch::Sender<Fragment>>>,
     shutdown: CancellationToken,
 }
 
@@ -61,10 +61,10 @@ impl Live {
     }
 
     /// The fragments for a viewer: one now, then one each time that it differs. `None` where there are too many rooms.
-    pub(crate) async fn join(&self, query: Query) -> Option<impl Stream<Item = Fragment> + Send + 'static> {
+    pub(crate) async fn join(&self, address: Address) -> Option<impl Stream<Item = Fragment> + Send + 'static> {
         // The viewer enters before the first fragment is made, so that no change falls between that one and the next.
-        let room = self.enter(query)?;
-        let first = self.render(query).await;
+        let room = self.enter(&address)?;
+        let first = self.render(&address).await;
         let rest = stream::unfold((room, first.clone()), |(mut room, last)| async move {
             loop {
                 room.changed().await.ok()?;
@@ -78,57 +78,57 @@ impl Live {
         Some(stream::once(async { first }).chain(rest).take_until(shutdown.cancelled_owned()))
     }
 
-    fn enter(&self, query: Query) -> Option<watch::Receiver<Fragment>> {
+    fn enter(&self, address: &Address) -> Option<watch::Receiver<Fragment>> {
         let mut rooms = self.rooms();
-        if let Some(room) = rooms.get(&query) {
+        if let Some(room) = rooms.get(address) {
             return Some(room.subscribe());
         }
         if rooms.len() >= MOST_ROOMS {
             return None;
         }
         let (sender, receiver) = watch::channel(Fragment::default());
-        rooms.insert(query, sender);
+        rooms.insert(address.clone(), sender);
         let mut changes = self.0.changes.clone();
         changes.mark_unchanged();
-        tokio::spawn(self.clone().keep_room(query, changes));
+        tokio::spawn(self.clone().keep_room(address.clone(), changes));
         Some(receiver)
     }
 
     /// Renders for a room until nobody is left in it.
-    async fn keep_room(self, query: Query, mut changes: watch::Receiver<u64>) {
+    async fn keep_room(self, address: Address, mut changes: watch::Receiver<u64>) {
         loop {
             tokio::select! {
                 _ = changes.changed() => (),
                 () = tokio::time::sleep(TICK) => (),
                 () = self.0.shutdown.cancelled() => return,
             }
-            if self.close_if_empty(query) {
+            if self.close_if_empty(&address) {
                 return;
             }
-            let fragment = self.render(query).await;
-            if let Some(room) = self.rooms().get(&query) {
+            let fragment = self.render(&address).await;
+            if let Some(room) = self.rooms().get(&address) {
                 room.send_replace(fragment);
             }
         }
     }
 
     /// Under the lock that [`Self::enter`] takes: nobody can enter a room that is being closed.
-    fn close_if_empty(&self, query: Query) -> bool {
+    fn close_if_empty(&self, address: &Address) -> bool {
         let mut rooms = self.rooms();
-        let is_empty = rooms.get(&query).is_none_or(|room| room.receiver_count() == 0);
+        let is_empty = rooms.get(address).is_none_or(|room| room.receiver_count() == 0);
         if is_empty {
-            rooms.remove(&query);
+            rooms.remove(address);
         }
         is_empty
     }
 
-    async fn render(&self, query: Query) -> Fragment {
-        let loaded = self.0.cache.load(query).await;
-        let html = pages::fragment(&loaded, query, self.0.clock.now());
+    async fn render(&self, address: &Address) -> Fragment {
+        let loaded = self.0.cache.load(&address.query).await;
+        let html = pages::fragment(&loaded, address, self.0.cache.is_mock(), self.0.clock.now());
         Fragment { html: html.into(), version: loaded.version }
     }
 
-    fn rooms(&self) -> MutexGuard<'_, HashMap<Query, watch::Sender<Fragment>>> {
+    fn rooms(&self) -> MutexGuard<'_, HashMap<Address, watch::Sender<Fragment>>> {
         // No code that can panic runs under this lock, and a map is whole at any time.
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }

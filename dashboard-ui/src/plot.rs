@@ -117,17 +117,40 @@ pub(crate) fn bars(values: &[Option<f64>], scale: Scale, include: impl Fn(f64) -
     path
 }
 
-/// Full-height stretches over the steps without a value.
-pub(crate) fn gaps(values: &[Option<f64>]) -> String {
+/// Full-height stretches over the steps that have a value.
+pub(crate) fn stretches(values: &[Option<f64>]) -> String {
     let step = WIDTH / values.len().max(1) as f64;
     let mut path = String::new();
     let mut index = 0;
     for stretch in values.chunk_by(|a, b| a.is_some() == b.is_some()) {
-        if stretch[0].is_none() {
+        if stretch[0].is_some() {
             let (x, width) = (step * index as f64, step * stretch.len() as f64);
             push(&mut path, format_args!("M{} 0h{}v{HEIGHT}h-{}z", short(x), short(width), short(width)));
         }
         index += stretch.len();
+    }
+    path
+}
+
+/// A level stroke over the width of each step, at its value.
+pub(crate) fn marks(values: &[Option<f64>], scale: Scale) -> String {
+    let step = WIDTH / values.len().max(1) as f64;
+    let mut path = String::new();
+    for (index, value) in values.iter().enumerate() {
+        let Some(value) = value else { continue };
+        let x = step * (index as f64 + (1.0 - BAR) / 2.0);
+        push(&mut path, format_args!("M{} {}h{}", short(x), short(scale.y(*value)), short(step * BAR)));
+    }
+    path
+}
+
+/// A stroke without length in the middle of each step, at its value: round ends make it a dot.
+pub(crate) fn dots(values: &[Option<f64>], scale: Scale) -> String {
+    let step = WIDTH / values.len().max(1) as f64;
+    let mut path = String::new();
+    for (index, value) in values.iter().enumerate() {
+        let Some(value) = value else { continue };
+        push(&mut path, format_args!("M{} {}h0", short(step * (index as f64 + 0.5)), short(scale.y(*value))));
     }
     path
 }
@@ -187,10 +210,17 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_marked_and_zero_is_not_a_gap() {
-        assert_eq!(gaps(&[Some(0.0), None, None, Some(1.0)]), "M150 0h300v200h-300z");
-        assert_eq!(gaps(&[Some(0.0)]), "");
-        assert_eq!(gaps(&[]), "");
+    fn a_stretch_covers_neighbours_together() {
+        assert_eq!(stretches(&[None, Some(0.0), Some(1.0), None]), "M150 0h300v200h-300z");
+        assert_eq!(stretches(&[None]), "");
+        assert_eq!(stretches(&[]), "");
+    }
+
+    #[test]
+    fn marks_and_dots_are_at_their_values() {
+        let (values, scale) = ([None, Some(2.0)], Scale::from_zero_to(4.0));
+        assert_eq!(marks(&values, scale), "M336 100h228");
+        assert_eq!(dots(&values, scale), "M450 100h0");
     }
 
     #[test]

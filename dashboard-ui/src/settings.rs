@@ -25,6 +25,9 @@ pub struct Settings {
     /// Serve built-in data instead of asking analytics
     #[arg(long, env = "MOCK", value_parser = BoolishValueParser::new())]
     pub mock: bool,
+    /// Antennas in the built-in data
+    #[arg(long, env = "MOCK_ANTENNAS", default_value_t = 24, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub mock_antennas: u32,
 }
 
 const DEFAULT_ANALYTICS_URL: &str = "http://analytics-service:8000";
@@ -34,7 +37,7 @@ impl Settings {
     #[must_use]
     pub fn new(analytics_url: Url) -> Self {
         let bind = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000));
-        Self { bind, analytics_url, allowed_hosts: AllowedHosts::default(), mock: false }
+        Self { bind, analytics_url, allowed_hosts: AllowedHosts::default(), mock: false, mock_antennas: 24 }
     }
 }
 

@@ -2,31 +2,28 @@
 
 use leptos::prelude::*;
 
-use crate::model::{DEGRADED_LATENCY_MS, DEGRADED_SUCCESS_RATE, LatencyChart, LossChart, StepRow};
+use super::parts::Time;
+use crate::language::Language;
+use crate::model::{Axis, LatencyChart, LossChart, Moment, PaceChart, StepRow};
 use crate::plot::{HEIGHT, WIDTH};
 
 /// Latency over time.
 #[component]
-pub(crate) fn LatencyCard(chart: LatencyChart, times: Vec<String>) -> AnyView {
-    let threshold_key = chart
-        .threshold
-        .map(|_| view! { <li><span class="key line-threshold"></span>{format!("threshold {DEGRADED_LATENCY_MS:.0} ms")}</li> });
-    let gap_key = (!chart.gaps.is_empty()).then(|| view! { <li><span class="key gap"></span>"no data"</li> });
+pub(crate) fn LatencyCard(chart: LatencyChart, axis: Axis, language: Language) -> AnyView {
+    let threshold_key = chart.threshold.as_ref().map(|(_, words)| key("line-threshold", words.clone()));
+    let keys = chart.legend.into_iter().map(|(class, words)| key(class, words.to_owned())).collect_view();
+    let paths =
+        chart.paths.into_iter().map(|(class, path)| view! { <path class=class d=path/> }).collect_view().into_any();
+    let revised = (!chart.revised.is_empty()).then(|| view! { <path class="revised" d=chart.revised/> });
     view! {
         <section class="card chart latency">
             <header>
-                <h2>"Latency" <small>" ms"</small></h2>
-                <ul class="legend" aria-hidden="true">
-                    <li><span class="key line-mean"></span>"mean"</li>
-                    <li><span class="key line-p95"></span>"p95"</li>
-                    {threshold_key}
-                    {gap_key}
-                </ul>
+                <h2>{language.text("Latency", "Latencia")}<small>" ms"</small></h2>
+                <ul class="legend" aria-hidden="true">{keys}{threshold_key}</ul>
             </header>
-            <Plot labels=chart.labels times threshold=chart.threshold gaps=chart.gaps description=chart.description>
-                <path class="band" d=chart.band/>
-                <path class="p95" d=chart.p95/>
-                <path class="mean" d=chart.mean/>
+            <Plot axis table="steps" labels=chart.labels threshold=chart.threshold.map(|(y, _)| y) gaps=chart.gaps description=chart.description>
+                {paths}
+                {revised}
             </Plot>
         </section>
     }
@@ -35,24 +32,21 @@ pub(crate) fn LatencyCard(chart: LatencyChart, times: Vec<String>) -> AnyView {
 
 /// Loss over time.
 #[component]
-pub(crate) fn LossCard(chart: LossChart, times: Vec<String>) -> AnyView {
-    let threshold = (1.0 - DEGRADED_SUCCESS_RATE) * 100.0;
-    let threshold_key = chart
-        .threshold
-        .map(|_| view! { <li><span class="key line-threshold"></span>{format!("threshold {threshold:.0} %")}</li> });
+pub(crate) fn LossCard(chart: LossChart, axis: Axis, language: Language) -> AnyView {
+    let threshold_key = chart.threshold.as_ref().map(|(_, words)| key("line-threshold", words.clone()));
     let total_key = (!chart.total.is_empty())
-        .then(|| view! { <li class="all-lost"><span class="key bar-total"></span>"all lost"</li> });
+        .then(|| view! { <li class="all-lost"><span class="key bar-total"></span>{language.text("all lost", "todo perdido")}</li> });
     view! {
         <section class="card chart loss">
             <header>
-                <h2>"Packet loss"</h2>
+                <h2>{language.text("Packet loss", "Pérdida de paquetes")}</h2>
                 <ul class="legend" aria-hidden="true">
                     {total_key}
                     {threshold_key}
-                    <li>{chart.lost}" lost"</li>
+                    <li>{chart.lost}" "{language.text("lost", "perdidos")}</li>
                 </ul>
             </header>
-            <Plot labels=chart.labels times threshold=chart.threshold gaps=chart.gaps description=chart.description>
+            <Plot axis table="steps" labels=chart.labels threshold=chart.threshold.map(|(y, _)| y) gaps=chart.gaps description=chart.description>
                 <path class="usual" d=chart.usual/>
                 <path class="high" d=chart.high/>
                 <path class="total" d=chart.total/>
@@ -62,26 +56,53 @@ pub(crate) fn LossCard(chart: LossChart, times: Vec<String>) -> AnyView {
     .into_any()
 }
 
-/// A plot with its axes: a grid line for each label, gaps behind the values, the threshold before them.
+/// One course of the pipeline.
+#[component]
+pub(crate) fn PaceCard(chart: PaceChart) -> AnyView {
+    let keys = chart.legend.into_iter().map(|(class, words)| key(class, words.to_owned())).collect_view();
+    let paths =
+        chart.paths.into_iter().map(|(class, path)| view! { <path class=class d=path/> }).collect_view().into_any();
+    let unit = (!chart.unit.is_empty()).then(|| view! { <small>" "{chart.unit}</small> });
+    view! {
+        <section class="card chart pace">
+            <header>
+                <h2>{chart.title}{unit}</h2>
+                <ul class="legend" aria-hidden="true">{keys}</ul>
+            </header>
+            <Plot axis=chart.axis table="steps" labels=chart.labels threshold=None gaps=chart.gaps description=chart.description>
+                {paths}
+            </Plot>
+        </section>
+    }
+    .into_any()
+}
+
+fn key(class: &str, words: String) -> AnyView {
+    view! { <li><span class=format!("key {class}")></span>{words}</li> }.into_any()
+}
+
+/// A plot with its axes: a grid line for each label, gaps behind the values, the threshold before them. The script reads
+/// from it which time is where, and from the table with the id `table` what to say about it.
 #[component]
 fn Plot(
+    axis: Axis,
+    table: &'static str,
     labels: Vec<String>,
-    times: Vec<String>,
     threshold: Option<f64>,
     gaps: String,
     description: String,
     children: Children,
-) -> impl IntoView {
+) -> AnyView {
     let steps = labels.len().saturating_sub(1).max(1);
     let grid: String =
         (0..=steps).map(|line| format!("M0 {:.1}H{WIDTH}", HEIGHT * line as f64 / steps as f64)).collect();
     let threshold = threshold.map(|y| view! { <path class="threshold" d=format!("M0 {y:.1}H{WIDTH}")/> });
     let labels = labels.into_iter().map(|label| view! { <li>{label}</li> }).collect_view();
-    let times = times.into_iter().map(|time| view! { <li>{time}</li> }).collect_view();
+    let times = axis.times.into_iter().map(|moment| view! { <li><Time moment/></li> }).collect_view();
     view! {
-        <div class="plot">
+        <div class="plot" data-table=table data-start=axis.start_ms data-end=axis.end_ms data-step=axis.step_ms>
             <ul class="axis-y" aria-hidden="true">{labels}</ul>
-            <svg viewBox="0 0 600 200" preserveAspectRatio="none" role="img" aria-label=description>
+            <svg viewBox="0 0 600 200" preserveAspectRatio="none" role="img" tabindex="0" aria-label=description>
                 <path class="gaps" d=gaps/>
                 <path class="grid" d=grid/>
                 {children()}
@@ -90,42 +111,43 @@ fn Plot(
             <ul class="axis-x" aria-hidden="true">{times}</ul>
         </div>
     }
+    .into_any()
 }
 
-/// Both charts in numbers.
+/// The charts in numbers.
 #[component]
-pub(crate) fn StepsCard(rows: Vec<StepRow>) -> AnyView {
-    let rows = rows.into_iter().map(|row| {
-        view! {
-            <tr>
-                <th scope="row">{row.time}</th>
-                <td>{row.mean}</td>
-                <td>{row.p95}</td>
-                <td>{row.delivered}</td>
-                <td>{row.lost}</td>
-                <td>{row.loss}</td>
-            </tr>
-        }
-    });
-    let rows = rows.collect_view();
+pub(crate) fn StepsCard(columns: Vec<&'static str>, rows: Vec<StepRow>, csv: String, language: Language) -> AnyView {
+    let mark = language.text("revised", "revisado");
+    let rows = rows.into_iter().map(|row| (row.time, row.cells, row.is_revised.then_some(mark))).collect();
+    view! { <NumbersCard columns rows csv=Some(csv) language/> }.into_any()
+}
+
+/// A table that says in numbers what charts draw: one row a step, newest first, with a mark behind its time.
+#[component]
+pub(crate) fn NumbersCard(
+    columns: Vec<&'static str>,
+    rows: Vec<(Moment, Vec<String>, Option<&'static str>)>,
+    csv: Option<String>,
+    language: Language,
+) -> AnyView {
+    let heads = columns.into_iter().map(|column| view! { <th scope="col">{column}</th> }).collect_view();
+    let row = |(moment, cells, mark): (Moment, Vec<String>, Option<&'static str>)| {
+        let cells = cells.into_iter().map(|cell| view! { <td>{cell}</td> }).collect_view();
+        let mark = mark.map(|mark| view! { <small>" "{mark}</small> });
+        view! { <tr><th scope="row"><Time moment/>{mark}</th>{cells}</tr> }
+    };
+    let rows = rows.into_iter().map(row).collect_view();
+    let csv = csv.map(|csv| view! { <p class="file"><a href=csv download="">{language.text("Download as CSV", "Descargar como CSV")}</a></p> });
     view! {
-        <details class="card steps" id="steps">
-            <summary>"View the charts as a table"</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label="Latency and packet loss as a table">
-                <table>
-                    <thead>
-                        <tr>
-                            <th scope="col">"From"</th>
-                            <th scope="col">"Mean"</th>
-                            <th scope="col">"p95"</th>
-                            <th scope="col">"Delivered"</th>
-                            <th scope="col">"Lost"</th>
-                            <th scope="col">"Loss"</th>
-                        </tr>
-                    </thead>
+        <details class="card steps" id="numbers">
+            <summary>{language.text("View the charts as a table", "Ver los gráficos como tabla")}</summary>
+            <div class="scroll" tabindex="0" role="region" aria-label=language.text("The charts as a table", "Los gráficos como tabla")>
+                <table id="steps">
+                    <thead><tr>{heads}</tr></thead>
                     <tbody>{rows}</tbody>
                 </table>
             </div>
+            {csv}
         </details>
     }
     .into_any()

@@ -22,6 +22,27 @@ pub(crate) fn LevelBadge(level: Level) -> impl IntoView {
     }
 }
 
+/// A small picture on a button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Glyph {
+    Calendar,
+    Display,
+}
+
+/// A small picture on a button; what the button does is said beside it, or in its label.
+#[component]
+pub(crate) fn GlyphView(glyph: Glyph) -> impl IntoView {
+    let path = match glyph {
+        Glyph::Calendar => "M4.5 6.5h15v13h-15zM4.5 10.5h15M8.5 4v4M15.5 4v4",
+        Glyph::Display => "M4 7h9M17 7h3M4 17h3M11 17h9M15 4.8v4.4M9 14.8v4.4",
+    };
+    view! {
+        <svg class="glyph" viewBox="0 0 24 24" aria-hidden="true">
+            <path d=path/>
+        </svg>
+    }
+}
+
 /// The mark: a tower that sends to both sides.
 #[component]
 pub(crate) fn Logo() -> impl IntoView {

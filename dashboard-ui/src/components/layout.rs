@@ -1,73 +1,217 @@
 //! What is around every page.
 
+use leptos::html::{link, meta};
 use leptos::prelude::*;
 
-use super::icon::Logo;
-use crate::assets::{ICON, MORPH, RELEASE, SCRIPT, STYLE, THEME};
-use crate::query::{PRESETS, Query, duration_label};
+use super::icon::{Glyph, GlyphView, Logo};
+use crate::assets::{CHARTS, FONT, ICON, MORPH, RELEASE, SCRIPT, STYLE, THEME};
+use crate::language::Language;
+use crate::query::{Address, Kind, Manner};
 
 /// What a page is, apart from what it says.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
     pub(crate) title: String,
-    /// Present where the page shows figures: it has ranges then, and is kept live.
-    pub(crate) query: Option<Query>,
+    /// The page's address; `None` where there is no such page.
+    pub(crate) address: Option<Address>,
+    /// The manner of a page without an address.
+    pub(crate) manner: Manner,
+    /// Whether the figures are made up, which the page must say.
     pub(crate) is_mock: bool,
 }
 
-/// The whole document.
+impl Document {
+    fn manner(&self) -> Manner {
+        self.address.as_ref().map_or(self.manner, |address| address.manner)
+    }
+
+    /// The same page in another manner.
+    fn href_with(&self, manner: Manner) -> String {
+        self.address.clone().unwrap_or_else(|| Kind::Overview.address(self.manner)).with_manner(manner).href()
+    }
+}
+
+/// The whole document around [`App`].
 #[component]
-pub(crate) fn Layout(document: Document, children: Children) -> impl IntoView {
-    let Document { title, query, is_mock } = document;
-    let live = query.map(|query| query.href("/live"));
-    let source = if is_mock { "Built-in demonstration data." } else { "Data from the analytics service." };
-    let pause = query.map(|_| view! { <button class="button needs-script" type="button" id="pause" aria-pressed="false">"Pause"</button> });
+pub(crate) fn Layout(document: Document, app: AnyView) -> impl IntoView {
+    let manner = document.manner();
+    let language = manner.language;
+    let live = document.address.as_ref().map(Address::live_href);
+    let description = language.text("Health of the antenna network, live", "Salud de la red de antenas, en vivo");
+    let class = manner.is_wall.then_some("wall");
+    // The view macro does not know these attributes.
+    let open_graph = [
+        ("og:type", "website"),
+        ("og:site_name", "Vigía"),
+        ("og:title", &*document.title),
+        ("og:description", description),
+    ]
+    .map(|(property, content)| meta().attr("property", property).attr("content", content.to_owned()))
+    .collect_view();
+    let font = link().rel("preload").href(FONT.href()).attr("as", "font").r#type("font/woff2").attr("crossorigin", "");
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-release=RELEASE.as_str()>
+        <html lang=language.code() class=class data-release=RELEASE.as_str()>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
-                <meta name="description" content="Health of the antenna network, live"/>
-                <title>{title}</title>
+                <meta name="theme-color" content="#f6f7f9" media="(prefers-color-scheme: light)"/>
+                <meta name="theme-color" content="#0a0c10" media="(prefers-color-scheme: dark)"/>
+                <meta name="description" content=description/>
+                {open_graph}
+                <title>{document.title.clone()}</title>
                 <link rel="icon" type="image/svg+xml" href=ICON.href()/>
+                {font}
                 <link rel="stylesheet" href=STYLE.href()/>
                 <script src=THEME.href()></script>
                 <script src=MORPH.href() defer></script>
                 <script src=SCRIPT.href() defer></script>
+                <script src=CHARTS.href() defer></script>
             </head>
             <body>
-                <a class="skip" href="#content">"Skip to content"</a>
-                <header class="top">
-                    <div class="wrap">
-                        <a class="brand" href="/">
-                            <Logo/>
-                            "Vigía"
-                        </a>
-                        <div class="controls">
-                            {query.map(|query| view! { <Ranges query/> })}
-                            {pause}
-                            <button class="button needs-script" type="button" id="theme">"Theme"</button>
-                        </div>
-                    </div>
-                </header>
-                <main class="wrap" id="content" tabindex="-1" data-live=live>{children()}</main>
-                <footer class="wrap">"Times in UTC. " {source}</footer>
+                <a class="skip" href="#content">{language.text("Skip to content", "Ir al contenido")}</a>
+                <div id="app" data-live=live>{app}</div>
+                <Keys language/>
             </body>
         </html>
     }
 }
 
-/// The ranges as plain links. One that is none of the presets stands beside them.
+/// What is kept live: the header, the page, the footer.
 #[component]
-fn Ranges(query: Query) -> impl IntoView {
-    let custom = Some(query.window).filter(|window| !PRESETS.contains(window));
-    let link = |window: u32| {
-        let current = (window == query.window).then_some("page");
-        let href = Query { window, ..query }.href("/");
-        view! { <a href=href aria-current=current>{duration_label(window)}</a> }
+pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
+    let language = document.manner().language;
+    let source = if document.is_mock {
+        language.text("Built-in demonstration data.", "Datos de demostración incluidos.")
+    } else {
+        language.text("Data from the analytics service.", "Datos del servicio de análisis.")
     };
-    let links = PRESETS.into_iter().chain(custom).map(link).collect_view();
-    view! { <nav class="segments" aria-label="Range">{links}</nav> }
+    let pause = document.address.is_some().then(|| {
+        view! {
+            <button class="button needs-script" type="button" id="pause" aria-pressed="false" data-key="p">
+                {language.text("Pause", "Pausa")}
+            </button>
+        }
+    });
+    view! {
+        <header class="top">
+            <div class="wrap">
+                <a class="brand" href=Kind::Overview.address(document.manner()).href()><Logo/>"Vigía"</a>
+                <Pages document=document.clone()/>
+                <div class="controls">
+                    {pause}
+                    <Display document=document.clone()/>
+                </div>
+            </div>
+        </header>
+        <main class="wrap" id="content" tabindex="-1" data-title=document.title.clone()>{content}</main>
+        <footer class="wrap">
+            <span class="without-script">{language.text("Times in UTC. ", "Horas en UTC. ")}</span>
+            {source}
+            <span class="needs-script">
+                " "{language.text("Press ", "Pulse ")}<kbd>"?"</kbd>{language.text(" for keys.", " para ver los atajos.")}
+            </span>
+        </footer>
+    }
+    .into_any()
+}
+
+/// The pages, over the range that is shown.
+#[component]
+fn Pages(document: Document) -> AnyView {
+    let manner = document.manner();
+    let link = |kind: Kind| {
+        let shown = document.address.as_ref().map(|address| address.query.page.kind());
+        let is_shown = shown == Some(kind) || (kind == Kind::Antennas && shown == Some(Kind::Antenna));
+        let current = is_shown.then_some(if shown == Some(kind) { "page" } else { "true" });
+        let href = document
+            .address
+            .as_ref()
+            .map_or_else(|| kind.address(manner), |address| address.with_page(kind.page()))
+            .href();
+        let (label, key) = match kind {
+            Kind::Overview => (manner.language.text("Overview", "Resumen"), "g o"),
+            Kind::Antennas | Kind::Antenna => (manner.language.text("Antennas", "Antenas"), "g a"),
+            Kind::Incidents => (manner.language.text("Incidents", "Incidentes"), "g i"),
+            Kind::Pipeline => (manner.language.text("Pipeline", "Proceso"), "g p"),
+        };
+        view! { <a href=href aria-current=current data-key=key>{label}</a> }
+    };
+    let links = Kind::MAIN.map(link).collect_view();
+    view! { <nav class="pages" aria-label=manner.language.text("Pages", "Páginas")>{links}</nav> }.into_any()
+}
+
+/// How pages are shown. Language and wall screen are addresses; theme and time zone are up to the script.
+#[component]
+fn Display(document: Document) -> AnyView {
+    let manner = document.manner();
+    let language = manner.language;
+    let languages = Language::ALL.map(|other| {
+        let current = (other == language).then_some("true");
+        let href = document.href_with(Manner { language: other, is_language_chosen: true, ..manner });
+        view! { <a href=href lang=other.code() hreflang=other.code() aria-current=current>{other.name()}</a> }
+    });
+    let theme = |value: &'static str, label: &'static str| {
+        view! { <button type="button" data-set-theme=value aria-pressed="false">{label}</button> }
+    };
+    let zone = |value: &'static str, label: &'static str| {
+        view! { <button type="button" data-set-zone=value aria-pressed="false">{label}</button> }
+    };
+    let wall = document.href_with(Manner { is_wall: !manner.is_wall, ..manner });
+    let wall_words = if manner.is_wall {
+        language.text("Leave the wall screen", "Salir de la pantalla mural")
+    } else {
+        language.text("Wall screen", "Pantalla mural")
+    };
+    view! {
+        <details class="menu" id="display">
+            <summary class="button" aria-label=language.text("Display", "Presentación")><GlyphView glyph=Glyph::Display/></summary>
+            <div class="panel">
+                <p class="panel-head" id="display-language">{language.text("Language", "Idioma")}</p>
+                <div class="segments" role="group" aria-labelledby="display-language">{languages.collect_view()}</div>
+                <div class="needs-script">
+                    <p class="panel-head" id="display-theme">{language.text("Theme", "Tema")}</p>
+                    <div class="segments" role="group" aria-labelledby="display-theme">
+                        {theme("system", language.text("System", "Sistema"))}
+                        {theme("light", language.text("Light", "Claro"))}
+                        {theme("dark", language.text("Dark", "Oscuro"))}
+                    </div>
+                    <p class="panel-head" id="display-zone">{language.text("Times", "Horas")}</p>
+                    <div class="segments" role="group" aria-labelledby="display-zone">
+                        {zone("utc", "UTC")}
+                        {zone("local", language.text("Local", "Locales"))}
+                    </div>
+                </div>
+                <a class="button" href=wall data-wall="" data-key="w">{wall_words}</a>
+            </div>
+        </details>
+    }
+    .into_any()
+}
+
+/// The keys that the script knows.
+#[component]
+fn Keys(language: Language) -> impl IntoView {
+    let keys = [
+        ("/", language.text("search antennas", "buscar antenas")),
+        ("g o", language.text("overview", "resumen")),
+        ("g a", language.text("antennas", "antenas")),
+        ("g i", language.text("incidents", "incidentes")),
+        ("g p", language.text("pipeline", "proceso")),
+        ("1 2 3", language.text("range", "intervalo")),
+        ("p", language.text("pause", "pausa")),
+        ("w", language.text("wall screen", "pantalla mural")),
+        ("← →", language.text("step along a chart that has the focus", "avanzar por el gráfico enfocado")),
+        ("?", language.text("this list", "esta lista")),
+    ];
+    let keys = keys.map(|(key, words)| view! { <div><dt><kbd>{key}</kbd></dt><dd>{words}</dd></div> }).collect_view();
+    let title = language.text("Keys", "Atajos");
+    view! {
+        <dialog id="keys" aria-labelledby="keys-title">
+            <h2 id="keys-title">{title}</h2>
+            <dl>{keys}</dl>
+            <form method="dialog"><button class="button">{language.text("Close", "Cerrar")}</button></form>
+        </dialog>
+    }
 }

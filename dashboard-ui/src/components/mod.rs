@@ -3,15 +3,19 @@
 #![expect(unreachable_pub, reason = "the component macro makes `pub` of `pub(crate)`")]
 
 mod chart;
+mod frame;
+mod heat;
 mod icon;
 mod layout;
+mod parts;
 mod table;
 mod tile;
-mod verdict;
 
-pub(crate) use chart::{LatencyCard, LossCard, StepsCard};
+pub(crate) use chart::{LatencyCard, LossCard, NumbersCard, PaceCard, StepsCard};
+pub(crate) use frame::{Heading, Remark, VerdictCard};
+pub(crate) use heat::HeatMapCard;
 pub(crate) use icon::LevelBadge;
-pub(crate) use layout::{Document, Layout};
-pub(crate) use table::WorstCard;
+pub(crate) use layout::{App, Document, Layout};
+pub(crate) use parts::{Ago, Pager, Pill, Search, StripView, Time};
+pub(crate) use table::{FleetTable, IncidentTable, ReadingTable, WorstCard};
 pub(crate) use tile::TileCard;
-pub(crate) use verdict::{FreshnessLabel, VerdictCard};

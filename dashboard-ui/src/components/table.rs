@@ -1,24 +1,36 @@
-//! The worst antennas: a table that becomes cards where the screen is narrow.
+//! Tables of antennas, incidents and readings, which become cards where the screen is narrow.
+//!
+//! The roles are spelled out because a table whose parts are laid out as blocks loses them.
 
-use leptos::either::Either;
 use leptos::prelude::*;
 
-use crate::model::WorstRow;
-use crate::query::{By, Query};
+use super::parts::{Ago, AntennaLink, Pill, StripView, Time};
+use crate::language::Language;
+use crate::model::{AntennaLine, Column, IncidentRow, ReadingRow, column_label};
+use crate::query::{By, Sort};
 
 /// The worst antennas with the orders to choose from.
 #[component]
-pub(crate) fn WorstCard(rows: Vec<WorstRow>, query: Query) -> AnyView {
+pub(crate) fn WorstCard(rows: Vec<AntennaLine>, orders: Vec<(By, String, bool)>, language: Language) -> AnyView {
+    let shown = orders.iter().find(|(_, _, is_shown)| *is_shown).map_or(By::default(), |(by, _, _)| *by);
     let body = if rows.is_empty() {
-        Either::Left(view! { <p class="empty">{nothing_to_list(query.by)}</p> })
+        view! { <p class="empty">{nothing_to_list(shown, language)}</p> }.into_any()
     } else {
-        Either::Right(view! { <WorstTable rows/> })
+        let heads = Sort::ALL.map(|sort| head(column_label(sort, language), sort)).collect_view().into_any();
+        view! { <AntennaTable heads rows language/> }.into_any()
     };
+    let links = orders
+        .into_iter()
+        .map(|(by, href, is_shown)| {
+            let current = is_shown.then_some("true");
+            view! { <a href=format!("{href}#worst") aria-current=current>{order_label(by, language)}</a> }
+        })
+        .collect_view();
     view! {
         <section class="card worst" id="worst">
             <header>
-                <h2>"Worst antennas" <small>{order(query.by)}</small></h2>
-                <Orders query/>
+                <h2>{language.text("Worst antennas", "Peores antenas")}<small>" "{order(shown, language)}</small></h2>
+                <nav class="segments" aria-label=language.text("Order of the worst antennas", "Orden de las peores antenas")>{links}</nav>
             </header>
             {body}
         </section>
@@ -26,68 +38,176 @@ pub(crate) fn WorstCard(rows: Vec<WorstRow>, query: Query) -> AnyView {
     .into_any()
 }
 
-/// The orders as plain links that lead back to this card.
+/// The fleet, whose heads sort it.
 #[component]
-fn Orders(query: Query) -> impl IntoView {
-    let link = |by: By| {
-        let current = (by == query.by).then_some("true");
-        let href = format!("{}#worst", Query { by, ..query }.href("/"));
-        let label = match by {
-            By::Failures => "Failures",
-            By::SuccessRate => "Success rate",
-            By::Latency => "Latency",
-        };
-        view! { <a href=href aria-current=current>{label}</a> }
-    };
-    view! { <nav class="segments" aria-label="Order of the worst antennas">{By::ALL.map(link).collect_view()}</nav> }
+pub(crate) fn FleetTable(rows: Vec<AntennaLine>, columns: Vec<Column>, language: Language) -> AnyView {
+    let heads = columns
+        .into_iter()
+        .map(|column| {
+            let sorted = column.order.map(|descends| if descends { "descending" } else { "ascending" });
+            let arrow = column.order.map(|descends| if descends { " ↓" } else { " ↑" });
+            view! {
+                <th scope="col" role="columnheader" aria-sort=sorted class=column_class(column.sort)>
+                    <a href=column.href>{column.label}<span aria-hidden="true">{arrow}</span></a>
+                </th>
+            }
+        })
+        .collect_view()
+        .into_any();
+    view! { <AntennaTable heads rows language/> }.into_any()
 }
 
-/// The roles are spelled out because a table whose parts are laid out as blocks loses them.
+/// Rows of antennas under the heads given, one for each of [`Sort::ALL`], and a last one for the strip.
 #[component]
-fn WorstTable(rows: Vec<WorstRow>) -> impl IntoView {
-    const COLUMNS: [&str; 8] = ["Antenna", "Status", "Success", "Mean", "p95", "Delivered", "Lost", "Last seen"];
-    let heads = COLUMNS.map(|column| view! { <th scope="col" role="columnheader">{column}</th> }).collect_view();
-    let rows = rows.into_iter().map(|row| view! { <WorstTableRow row/> }).collect_view();
+fn AntennaTable(heads: AnyView, rows: Vec<AntennaLine>, language: Language) -> AnyView {
+    let rows = rows.into_iter().map(|row| view! { <AntennaTableRow row language/> }).collect_view();
     view! {
-        <table role="table">
+        <table role="table" class="cards antennas">
+            <thead role="rowgroup">
+                <tr role="row">
+                    {heads}
+                    <th scope="col" role="columnheader" class="col-strip">{language.text("Course", "Evolución")}</th>
+                </tr>
+            </thead>
+            <tbody role="rowgroup">{rows}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+#[component]
+fn AntennaTableRow(row: AntennaLine, language: Language) -> AnyView {
+    let label = |sort| column_label(sort, language);
+    let course = language.text("Course", "Evolución");
+    view! {
+        <tr role="row">
+            <td role="cell" class="col-status" data-label=label(Sort::Status)><Pill status=row.status label=row.status_label/></td>
+            <th scope="row" role="rowheader" class="col-id"><AntennaLink id=row.id href=row.href/></th>
+            <td role="cell" class="strong" data-label=label(Sort::SuccessRate)>{row.success}</td>
+            <td role="cell" data-label=label(Sort::Latency)>{row.mean}</td>
+            <td role="cell" data-label=label(Sort::P95)>{row.p95}</td>
+            <td role="cell" data-label=label(Sort::PacketsDelivered)>{row.delivered}</td>
+            <td role="cell" data-label=label(Sort::PacketsLost)>{row.lost}</td>
+            <td role="cell" data-label=label(Sort::LastSeen)><Ago text=row.last_seen moment=row.last_seen_at/></td>
+            <td role="cell" class="col-strip" data-label=course><StripView strip=row.strip/></td>
+        </tr>
+    }
+    .into_any()
+}
+
+fn head(label: &'static str, sort: Sort) -> AnyView {
+    view! { <th scope="col" role="columnheader" class=column_class(sort)>{label}</th> }.into_any()
+}
+
+const fn column_class(sort: Sort) -> Option<&'static str> {
+    match sort {
+        Sort::Status => Some("col-status"),
+        Sort::AntennaId => Some("col-id"),
+        _ => None,
+    }
+}
+
+const fn order_label(by: By, language: Language) -> &'static str {
+    match by {
+        By::Failures => language.text("Failures", "Fallos"),
+        By::SuccessRate => language.text("Success rate", "Tasa de éxito"),
+        By::Latency => language.text("Latency", "Latencia"),
+    }
+}
+
+const fn order(by: By, language: Language) -> &'static str {
+    match by {
+        By::Failures => language.text("most packets lost first", "más paquetes perdidos primero"),
+        By::SuccessRate => language.text("lowest success rate first", "menor tasa de éxito primero"),
+        By::Latency => language.text("highest mean latency first", "mayor latencia media primero"),
+    }
+}
+
+const fn nothing_to_list(by: By, language: Language) -> &'static str {
+    match by {
+        By::Failures => language
+            .text("No antenna lost a packet in this range.", "Ninguna antena perdió paquetes en este intervalo."),
+        By::SuccessRate => {
+            language.text("No antenna sent a packet in this range.", "Ninguna antena envió paquetes en este intervalo.")
+        }
+        By::Latency => language.text(
+            "No antenna reported a latency in this range.",
+            "Ninguna antena informó de su latencia en este intervalo.",
+        ),
+    }
+}
+
+/// Incidents; where all are of one antenna, its name is left out.
+#[component]
+pub(crate) fn IncidentTable(rows: Vec<IncidentRow>, has_antenna: bool, language: Language) -> AnyView {
+    let labels = [
+        language.text("What", "Qué"),
+        language.text("Antenna", "Antena"),
+        language.text("Began", "Inicio"),
+        language.text("Ended", "Fin"),
+        language.text("Lasted", "Duró"),
+        language.text("How bad", "Gravedad"),
+    ];
+    let head = |label: &'static str| view! { <th scope="col" role="columnheader">{label}</th> };
+    let heads = labels.into_iter().filter(|label| has_antenna || *label != labels[1]).map(head).collect_view();
+    let row = |row: IncidentRow| {
+        let end = match row.end {
+            Some(moment) => view! { <Time moment/><small>" "{row.state}</small> }.into_any(),
+            None => view! { <strong class="ongoing">{row.state}</strong> }.into_any(),
+        };
+        let antenna = has_antenna.then(
+            || view! { <th scope="row" role="rowheader" class="col-id"><AntennaLink id=row.id href=row.href/></th> },
+        );
+        view! {
+            <tr role="row" class:is-open=row.is_open>
+                <td role="cell" class="col-status" data-label=labels[0]><Pill status=row.kind label=row.kind_label/></td>
+                {antenna}
+                <td role="cell" data-label=labels[2]><Time moment=row.start/></td>
+                <td role="cell" data-label=labels[3]>{end}</td>
+                <td role="cell" data-label=labels[4] class="strong">{row.duration}</td>
+                <td role="cell" data-label=labels[5] class="wide">{row.severity}</td>
+            </tr>
+        }
+    };
+    let rows = rows.into_iter().map(row).collect_view();
+    view! {
+        <table role="table" class="cards incidents">
             <thead role="rowgroup"><tr role="row">{heads}</tr></thead>
             <tbody role="rowgroup">{rows}</tbody>
         </table>
     }
+    .into_any()
 }
 
-/// Ids are any text: `bdi` keeps one that runs from right to left from turning its neighbours around.
+/// The newest readings of an antenna.
 #[component]
-fn WorstTableRow(row: WorstRow) -> impl IntoView {
-    let pill = format!("pill status-{}", row.status);
+pub(crate) fn ReadingTable(rows: Vec<ReadingRow>, language: Language) -> AnyView {
+    let labels = [
+        language.text("Taken", "Tomada"),
+        language.text("Arrived after", "Llegó tras"),
+        language.text("Latency", "Latencia"),
+        language.text("Sent", "Enviados"),
+        language.text("Lost", "Perdidos"),
+    ];
+    let heads = labels.map(|label| view! { <th scope="col" role="columnheader">{label}</th> }).collect_view();
+    let row = |row: ReadingRow| {
+        let mark = row.is_late.then(|| view! { <span class="mark">{language.text("late", "tardía")}</span> });
+        view! {
+            <tr role="row" class:is-all-lost=row.is_all_lost>
+                <th scope="row" role="rowheader"><Time moment=row.time/>{mark}</th>
+                <td role="cell" data-label=labels[1]>{row.delay}</td>
+                <td role="cell" data-label=labels[2]>{row.latency}</td>
+                <td role="cell" data-label=labels[3]>{row.sent}</td>
+                <td role="cell" data-label=labels[4]>{row.lost}</td>
+            </tr>
+        }
+    };
+    let rows = rows.into_iter().map(row).collect_view();
     view! {
-        <tr role="row">
-            <th scope="row" role="rowheader"><bdi class="id" title=row.id.clone()>{row.id.clone()}</bdi></th>
-            <td role="cell" data-label="Status"><span class=pill>{row.status_label}</span></td>
-            <td role="cell" data-label="Success" class="strong">{row.success}</td>
-            <td role="cell" data-label="Mean">{row.mean}</td>
-            <td role="cell" data-label="p95">{row.p95}</td>
-            <td role="cell" data-label="Delivered">{row.delivered}</td>
-            <td role="cell" data-label="Lost">{row.lost}</td>
-            <td role="cell" data-label="Last seen">
-                <time datetime=row.last_seen_at.machine title=format!("{} UTC", row.last_seen_at.text)>{row.last_seen}</time>
-            </td>
-        </tr>
+        <table role="table" class="readings">
+            <thead role="rowgroup"><tr role="row">{heads}</tr></thead>
+            <tbody role="rowgroup">{rows}</tbody>
+        </table>
     }
-}
-
-const fn order(by: By) -> &'static str {
-    match by {
-        By::Failures => "most packets lost first",
-        By::SuccessRate => "lowest success rate first",
-        By::Latency => "highest mean latency first",
-    }
-}
-
-const fn nothing_to_list(by: By) -> &'static str {
-    match by {
-        By::Failures => "No antenna lost a packet in this range.",
-        By::SuccessRate => "No antenna sent a packet in this range.",
-        By::Latency => "No antenna reported a latency in this range.",
-    }
+    .into_any()
 }

@@ -3,7 +3,7 @@
 use leptos::either::Either;
 use leptos::prelude::*;
 
-use crate::format;
+use crate::language::Language;
 use crate::model::{Change, Judgement, Picture, Tile};
 
 /// Figures of more characters than this are set smaller.
@@ -11,7 +11,7 @@ const LONG: usize = 10;
 
 /// One figure.
 #[component]
-pub(crate) fn TileCard(tile: Tile, range: String) -> AnyView {
+pub(crate) fn TileCard(tile: Tile, range: String, language: Language) -> AnyView {
     let unit = (!tile.unit.is_empty()).then(|| view! { <span class="unit">{tile.unit}</span> });
     let is_long = tile.value.chars().count() > LONG;
     view! {
@@ -22,7 +22,7 @@ pub(crate) fn TileCard(tile: Tile, range: String) -> AnyView {
                 {unit}
                 {tile.aside.map(|aside| view! { <span class="aside">{aside}</span> })}
             </p>
-            <ChangeLine change=tile.change range/>
+            <ChangeLine change=tile.change range language/>
             <PictureView picture=tile.picture/>
         </article>
     }
@@ -31,18 +31,21 @@ pub(crate) fn TileCard(tile: Tile, range: String) -> AnyView {
 
 /// The change against the period before, with its direction as an arrow, and good or bad as colour and in words.
 #[component]
-fn ChangeLine(change: Option<Change>, range: String) -> impl IntoView {
+fn ChangeLine(change: Option<Change>, range: String, language: Language) -> impl IntoView {
     let Some(change) = change else {
-        return Either::Left(view! { <p class="change">"no earlier data"</p> });
+        return Either::Left(
+            view! { <p class="change">{language.text("no earlier data", "sin datos anteriores")}</p> },
+        );
     };
     let (class, words) = match change.judgement {
-        Judgement::Better => ("better", " (better)"),
-        Judgement::Worse => ("worse", " (worse)"),
+        Judgement::Better => ("better", language.text(" (better)", " (mejor)")),
+        Judgement::Worse => ("worse", language.text(" (worse)", " (peor)")),
         Judgement::Neither => ("neither", ""),
     };
-    let (arrow, direction) = if change.rises { ("▲", "up ") } else { ("▼", "down ") };
+    let (arrow, direction) =
+        if change.rises { ("▲", language.text("up ", "sube ")) } else { ("▼", language.text("down ", "baja ")) };
     let amount = if change.amount.is_empty() {
-        Either::Left(view! { <span class="neither">"no change"</span> })
+        Either::Left(view! { <span class="neither">{language.text("no change", "sin cambio")}</span> })
     } else {
         Either::Right(view! {
             <strong class=class>
@@ -53,7 +56,9 @@ fn ChangeLine(change: Option<Change>, range: String) -> impl IntoView {
             </strong>
         })
     };
-    Either::Right(view! { <p class="change">{amount} <span class="against">" vs previous "{range}</span></p> })
+    Either::Right(
+        view! { <p class="change">{amount} <span class="against">{language.text(" vs previous ", " frente a los ")}{range}{language.text("", " anteriores")}</span></p> },
+    )
 }
 
 #[component]
@@ -74,7 +79,7 @@ fn PictureView(picture: Picture) -> impl IntoView {
             let bars = bars.collect_view();
             let words = shares.iter().map(|share| {
                 let class = format!("key status-{}", share.status);
-                view! { <li><span class=class aria-hidden="true"></span>{format::count(share.count)}" "{share.status}</li> }
+                view! { <li><a href=share.href.clone()><span class=class aria-hidden="true"></span>{share.words.clone()}</a></li> }
             });
             let words = words.collect_view();
             Either::Right(view! {

@@ -1,10 +1,12 @@
 //! Latency and loss over time, as paths, labels, and rows of a table.
 
 use shared::UnixMillis;
-use shared::api::{Point, Series};
+use shared::api::{Limits, Measures, Point, Series};
 
-use super::{DEGRADED_LATENCY_MS, DEGRADED_SUCCESS_RATE};
+use super::heat::Heat;
+use super::{Moment, Scene};
 use crate::format;
+use crate::language::Language;
 use crate::plot::{self, Scale};
 
 /// How many stretches the time axis is divided into.
@@ -19,25 +21,44 @@ const NEAR: f64 = 0.6;
 /// The two charts and the table that says the same in numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Charts {
-    /// Labels of the time axis, evenly spread from the window's start to its end.
-    pub(crate) times: Vec<String>,
+    pub(crate) axis: Axis,
     pub(crate) latency: LatencyChart,
     pub(crate) loss: LossChart,
+    /// Heads of the table's columns.
+    pub(crate) columns: Vec<&'static str>,
     /// One row a step, newest first.
     pub(crate) rows: Vec<StepRow>,
+    /// The address of the same as a file.
+    pub(crate) csv: String,
 }
 
-/// Mean and 95th percentile.
+/// The time axis that charts share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Axis {
+    /// Labels, evenly spread from the window's start to its end.
+    pub(crate) times: Vec<Moment>,
+    /// Start of the window in milliseconds since the epoch.
+    pub(crate) start_ms: i64,
+    /// End of the window in milliseconds since the epoch.
+    pub(crate) end_ms: i64,
+    /// Length of a step in milliseconds.
+    pub(crate) step_ms: i64,
+}
+
+/// Latency: bands and lines, from the back to the front, each with its class.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LatencyChart {
     /// Labels of the axis, from the top down.
     pub(crate) labels: Vec<String>,
-    pub(crate) mean: String,
-    pub(crate) p95: String,
-    pub(crate) band: String,
+    /// Bands, lines and marks, from the back to the front: a class and a path.
+    pub(crate) paths: Vec<(&'static str, String)>,
+    /// What the legend says: a class and its words.
+    pub(crate) legend: Vec<(&'static str, &'static str)>,
     pub(crate) gaps: String,
-    /// Height of the threshold, where the axis reaches it.
-    pub(crate) threshold: Option<f64>,
+    /// Dots at the steps that late readings have revised.
+    pub(crate) revised: String,
+    /// Height of the threshold, where the axis reaches it, and its words.
+    pub(crate) threshold: Option<(f64, String)>,
     /// The chart in words.
     pub(crate) description: String,
 }
@@ -55,7 +76,7 @@ pub(crate) struct LossChart {
     pub(crate) total: String,
     pub(crate) gaps: String,
     /// See [`LatencyChart::threshold`].
-    pub(crate) threshold: Option<f64>,
+    pub(crate) threshold: Option<(f64, String)>,
     /// Packets lost in the window.
     pub(crate) lost: String,
     /// The chart in words.
@@ -65,97 +86,244 @@ pub(crate) struct LossChart {
 /// One step in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StepRow {
-    pub(crate) time: String,
-    pub(crate) mean: String,
-    pub(crate) p95: String,
-    pub(crate) delivered: String,
-    pub(crate) lost: String,
-    pub(crate) loss: String,
+    pub(crate) time: Moment,
+    /// As many as there are columns after the first.
+    pub(crate) cells: Vec<String>,
+    pub(crate) is_revised: bool,
 }
 
-pub(super) fn charts(series: &Series) -> Charts {
-    let (start, end) = (series.window.start, series.window.end);
-    let period = format!("from {} to {} UTC", format::time(start), format::time(end));
+/// The charts of the network.
+pub(super) fn charts(series: &Series, scene: &Scene<'_>) -> Charts {
+    with_latency(series, scene, network_paths)
+}
+
+/// The charts of one antenna: latency as smoke, after SmokePing (Oetiker and Rand, 2001). The darker the smoke, the more
+/// readings are in it; the marks are medians, coloured by what was lost.
+pub(super) fn antenna_charts(series: &Series, scene: &Scene<'_>) -> Charts {
+    with_latency(series, scene, smoke_paths)
+}
+
+type Paths = (Vec<(&'static str, String)>, Vec<(&'static str, &'static str)>);
+
+fn with_latency(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_>) -> Paths) -> Charts {
+    let language = scene.language();
     Charts {
-        times: times(start, end),
-        latency: latency_chart(&series.points, &period),
-        loss: loss_chart(&series.points, &period),
-        rows: series.points.iter().rev().map(step_row).collect(),
+        axis: axis(series, language),
+        latency: latency_chart(series, scene, paths),
+        loss: loss_chart(series, scene),
+        columns: vec![
+            language.text("From", "Desde"),
+            language.text("Mean", "Media"),
+            "p50",
+            "p95",
+            "p99",
+            language.text("Delivered", "Entregados"),
+            language.text("Lost", "Perdidos"),
+            language.text("Loss", "Pérdida"),
+        ],
+        rows: series.points.iter().rev().map(|point| step_row(point, scene)).collect(),
+        csv: format!("/csv{}", scene.address.href()),
     }
 }
 
-fn times(start: UnixMillis, end: UnixMillis) -> Vec<String> {
+fn axis(series: &Series, language: Language) -> Axis {
+    let (start, end) = (series.window.start, series.window.end);
     let length = end.0 - start.0;
-    let label = match length {
-        ..HOUR_MS => format::time,
-        HOUR_MS..DAY_MS => format::time_to_the_minute,
-        _ => format::day,
+    let label = |at| match length {
+        ..HOUR_MS => Moment::time(at),
+        HOUR_MS..DAY_MS => Moment::minute(at),
+        _ => Moment::day(at, language),
     };
-    (0..=TIME_STRETCHES).map(|stretch| label(UnixMillis(start.0 + length * stretch / TIME_STRETCHES))).collect()
+    Axis {
+        times: (0..=TIME_STRETCHES)
+            .map(|stretch| label(UnixMillis(start.0 + length * stretch / TIME_STRETCHES)))
+            .collect(),
+        start_ms: start.0,
+        end_ms: end.0,
+        step_ms: (series.step_seconds * 1000.0) as i64,
+    }
 }
 
-fn latency_chart(points: &[Point], period: &str) -> LatencyChart {
-    let values = |value: fn(&Point) -> Option<f64>| points.iter().map(value).collect::<Vec<_>>();
-    let mean = values(|point| point.measures.latency_ms.mean);
-    let p95 = values(|point| point.measures.latency_ms.p95);
-    let (scale, threshold) = scale(highest(mean.iter().chain(&p95)), DEGRADED_LATENCY_MS);
+/// The latencies of a series, step by step.
+struct Values<'a> {
+    points: &'a [Point],
+    mean: Vec<Option<f64>>,
+    min: Vec<Option<f64>>,
+    max: Vec<Option<f64>>,
+    p50: Vec<Option<f64>>,
+    p95: Vec<Option<f64>>,
+    p99: Vec<Option<f64>>,
+}
+
+impl<'a> Values<'a> {
+    fn of(points: &'a [Point]) -> Self {
+        let values = |value: fn(&Measures) -> Option<f64>| points.iter().map(|point| value(&point.measures)).collect();
+        Self {
+            points,
+            mean: values(|measures| measures.latency_ms.mean),
+            min: values(|measures| measures.latency_ms.min),
+            max: values(|measures| measures.latency_ms.max),
+            p50: values(|measures| measures.latency_ms.p50),
+            p95: values(|measures| measures.latency_ms.p95),
+            p99: values(|measures| measures.latency_ms.p99),
+        }
+    }
+}
+
+fn network_paths(values: &Values<'_>, scale: Scale, scene: &Scene<'_>) -> Paths {
+    let paths = vec![
+        ("band", plot::band(&values.p50, &values.p95, scale)),
+        ("p99", plot::line(&values.p99, scale)),
+        ("p95", plot::line(&values.p95, scale)),
+        ("mean", plot::line(&values.mean, scale)),
+    ];
+    let legend = vec![
+        ("line-mean", scene.text("mean", "media")),
+        ("line-band", scene.text("p50 to p95", "p50 a p95")),
+        ("line-p99", "p99"),
+    ];
+    (paths, legend)
+}
+
+fn smoke_paths(values: &Values<'_>, scale: Scale, scene: &Scene<'_>) -> Paths {
+    let mut paths = vec![
+        ("smoke", plot::band(&values.min, &values.max, scale)),
+        ("smoke", plot::band(&values.min, &values.p99, scale)),
+        ("smoke", plot::band(&values.min, &values.p95, scale)),
+    ];
+    let heats: Vec<Heat> = values.points.iter().map(|point| heat(point, &scene.limits)).collect();
+    for heat in Heat::DRAWN {
+        let marks: Vec<Option<f64>> =
+            values.p50.iter().zip(&heats).map(|(median, own)| median.filter(|_| *own == heat)).collect();
+        paths.push((heat.mark_class(), plot::marks(&marks, scale)));
+    }
+    // Where everything was lost there is no latency, and that must not look like a gap.
+    let down: Vec<Option<f64>> = heats.iter().map(|heat| (*heat == Heat::Down).then_some(1.0)).collect();
+    paths.push(("all-down", plot::stretches(&down)));
+    paths.retain(|(_, path)| !path.is_empty());
+    let legend = vec![
+        ("line-smoke", scene.text("min to max", "mín. a máx.")),
+        ("line-median", scene.text("median, coloured by loss", "mediana, color según la pérdida")),
+    ];
+    (paths, legend)
+}
+
+/// What was lost in a step; latency is what the chart shows anyway.
+fn heat(point: &Point, limits: &Limits) -> Heat {
+    let measures = &point.measures;
+    Heat::judge(measures.readings, measures.packets_sent, measures.packets_lost, None, limits)
+}
+
+fn latency_chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_>) -> Paths) -> LatencyChart {
+    let (language, limit) = (scene.language(), scene.limits.degraded_latency_ms);
+    let values = Values::of(&series.points);
+    // Without the few that stand out, or they would flatten all others; what is cut off ends at the top.
+    let highest_of = highest(values.mean.iter().chain(&values.p99));
+    let (scale, threshold) = scale(highest_of, limit);
+    let (paths, mut legend) = paths(&values, scale, scene);
+    let gaps = plot::stretches(&missing(&values.points.iter().map(has_readings).collect::<Vec<_>>()));
+    if !gaps.is_empty() {
+        legend.push(("gap", scene.text("no data", "sin datos")));
+    }
+    let revised: Vec<Option<f64>> = series.points.iter().map(|point| point.revised.then_some(0.0)).collect();
+    let revised = plot::dots(&revised, Scale::from_zero_to(1.0));
+    if !revised.is_empty() {
+        legend.push(("dot-revised", scene.text("revised by late readings", "revisado por lecturas tardías")));
+    }
+    let period = period(series, language);
     LatencyChart {
-        labels: labels(scale, ""),
-        mean: plot::line(&mean, scale),
-        p95: plot::line(&p95, scale),
-        band: plot::band(&mean, &p95, scale),
-        gaps: plot::gaps(&mean),
-        threshold,
-        description: match (lowest(&mean), highest(&mean)) {
-            (Some(low), Some(high)) => format!(
+        labels: labels(scale, "", language),
+        paths,
+        legend,
+        gaps,
+        revised,
+        threshold: threshold.map(|y| {
+            (y, format!("{} {}", scene.text("threshold", "umbral"), format::with_unit(&format!("{limit:.0}"), "ms")))
+        }),
+        description: match (lowest(&values.mean), highest(&values.mean), language) {
+            (Some(low), Some(high), Language::English) => format!(
                 "Latency {period}. Mean between {} and {} ms, 95th percentile up to {}.{}",
-                format::milliseconds(low),
-                format::milliseconds(high),
-                format::latency(highest(&p95)),
-                gap_sentence(&mean),
+                language.milliseconds(low),
+                language.milliseconds(high),
+                language.latency(highest(&values.p95)),
+                gap_sentence(&values.mean, language),
             ),
-            _ => format!("Latency {period}. No step has a latency."),
+            (Some(low), Some(high), Language::Spanish) => format!(
+                "Latencia {period}. Media entre {} y {} ms, percentil 95 hasta {}.{}",
+                language.milliseconds(low),
+                language.milliseconds(high),
+                language.latency(highest(&values.p95)),
+                gap_sentence(&values.mean, language),
+            ),
+            (_, _, Language::English) => format!("Latency {period}. No step has a latency."),
+            (_, _, Language::Spanish) => format!("Latencia {period}. Ningún tramo tiene latencia."),
         },
     }
 }
 
-fn loss_chart(points: &[Point], period: &str) -> LossChart {
+fn loss_chart(series: &Series, scene: &Scene<'_>) -> LossChart {
+    let (points, language) = (&series.points, scene.language());
     let loss: Vec<Option<f64>> =
         points.iter().map(|point| point.measures.success_rate.map(|rate| (1.0 - rate) * 100.0)).collect();
-    let limit = (1.0 - DEGRADED_SUCCESS_RATE) * 100.0;
+    let limit = (1.0 - scene.limits.degraded_success_rate) * 100.0;
     let (scale, threshold) = scale(highest(&loss).map(|highest| highest.max(1.0)), limit);
     let is_total = |loss: f64| loss >= 100.0;
     let lost: u64 = points.iter().map(|point| point.measures.packets_lost).sum();
+    let above = steps(loss.iter().flatten().filter(|loss| **loss > limit).count(), language);
+    let period = period(series, language);
     LossChart {
-        labels: labels(scale, "%"),
+        labels: labels(scale, "%", language),
         usual: plot::bars(&loss, scale, |loss| loss <= limit),
         high: plot::bars(&loss, scale, |loss| loss > limit && !is_total(loss)),
         total: plot::bars(&loss, scale, is_total),
-        gaps: plot::gaps(&loss),
-        threshold,
+        gaps: plot::stretches(&missing(&loss)),
+        threshold: threshold.map(|y| {
+            let words = scene.text("threshold", "umbral");
+            (y, format!("{words} {}", format::with_unit(&language.fixed(limit, decimals(limit)), "%")))
+        }),
         lost: if loss.iter().all(Option::is_none) { format::UNKNOWN.to_owned() } else { format::count(lost) },
-        description: match highest(&loss) {
-            Some(high) => format!(
-                "Packet loss {period}. {} packets lost, at most {high:.2} % in a step; {} above the threshold of {limit:.0} %.{}",
+        description: match (highest(&loss), language) {
+            (Some(high), Language::English) => format!(
+                "Packet loss {period}. {} packets lost, at most {high:.2} % in a step; {above} above the threshold of {limit:.0} %.{}",
                 format::count(lost),
-                steps(loss.iter().flatten().filter(|loss| **loss > limit).count()),
-                gap_sentence(&loss),
+                gap_sentence(&loss, language),
             ),
-            None => format!("Packet loss {period}. No step has packets."),
+            (Some(high), Language::Spanish) => format!(
+                "Pérdida de paquetes {period}. {} paquetes perdidos, como máximo {} % en un tramo; {above} por encima del umbral de {limit:.0} %.{}",
+                format::count(lost),
+                language.fixed(high, 2),
+                gap_sentence(&loss, language),
+            ),
+            (None, Language::English) => format!("Packet loss {period}. No step has packets."),
+            (None, Language::Spanish) => format!("Pérdida de paquetes {period}. Ningún tramo tiene paquetes."),
         },
     }
 }
 
-fn step_row(point: &Point) -> StepRow {
-    let measures = &point.measures;
-    let count = |number| if measures.readings > 0 { format::count(number) } else { format::UNKNOWN.to_owned() };
+fn step_row(point: &Point, scene: &Scene<'_>) -> StepRow {
+    let (measures, language) = (&point.measures, scene.language());
+    let latency = &measures.latency_ms;
+    let count = |number| format::count_if_known((measures.readings > 0).then_some(number));
     StepRow {
-        time: format::time(point.start),
-        mean: format::latency(measures.latency_ms.mean),
-        p95: format::latency(measures.latency_ms.p95),
-        delivered: count(measures.packets_delivered),
-        lost: count(measures.packets_lost),
-        loss: format::percent(measures.success_rate.map(|rate| 1.0 - rate)),
+        time: Moment::near(point.start, scene.now, language),
+        cells: vec![
+            language.latency(latency.mean),
+            language.latency(latency.p50),
+            language.latency(latency.p95),
+            language.latency(latency.p99),
+            count(measures.packets_delivered),
+            count(measures.packets_lost),
+            language.percent(measures.success_rate.map(|rate| 1.0 - rate)),
+        ],
+        is_revised: point.revised,
+    }
+}
+
+fn period(series: &Series, language: Language) -> String {
+    let (start, end) = (format::time(series.window.start), format::time(series.window.end));
+    match language {
+        Language::English => format!("from {start} to {end} UTC"),
+        Language::Spanish => format!("de {start} a {end} UTC"),
     }
 }
 
@@ -168,20 +336,33 @@ fn scale(highest: Option<f64>, limit: f64) -> (Scale, Option<f64>) {
     (scale, is_near.then(|| scale.y(limit)))
 }
 
-fn labels(scale: Scale, unit: &str) -> Vec<String> {
+fn labels(scale: Scale, unit: &str, language: Language) -> Vec<String> {
     let (ticks, step) = scale.ticks();
-    ticks.into_iter().map(|tick| format!("{}{unit}", format::axis_number(tick, step))).collect()
+    ticks.into_iter().map(|tick| format!("{}{unit}", language.axis_number(tick, step))).collect()
 }
 
-fn gap_sentence(values: &[Option<f64>]) -> String {
+fn has_readings(point: &Point) -> Option<f64> {
+    (point.measures.readings > 0).then_some(1.0)
+}
+
+/// A value where there is none, and none where there is one.
+fn missing(values: &[Option<f64>]) -> Vec<Option<f64>> {
+    values.iter().map(|value| value.is_none().then_some(1.0)).collect()
+}
+
+const fn decimals(number: f64) -> usize {
+    if (number - number.round()).abs() < 1e-9 { 0 } else { 1 }
+}
+
+fn gap_sentence(values: &[Option<f64>], language: Language) -> String {
     match values.iter().filter(|value| value.is_none()).count() {
         0 => String::new(),
-        gaps => format!(" {} without data.", steps(gaps)),
+        gaps => format!(" {} {}", steps(gaps, language), language.text("without data.", "sin datos.")),
     }
 }
 
-fn steps(number: usize) -> String {
-    format::plural(number as u64, "step", "steps")
+fn steps(number: usize, language: Language) -> String {
+    language.plural(number as u64, ["step", "steps"], ["tramo", "tramos"])
 }
 
 fn highest<'a>(values: impl IntoIterator<Item = &'a Option<f64>>) -> Option<f64> {

@@ -1,179 +1,141 @@
-//! What a page says: figures, a query and the time to plain texts and paths. Pure; components only place the result.
+//! What a page says: figures, an address and the time to plain texts and paths. Pure; components only place the result.
+//!
+//! - [`screen`]: from what was loaded to what there is to show; a module for each page below it.
+//! - `frame`: what all pages share: how the figures relate to the present, and the ranges to choose from.
+//! - `charts`, `heat`, `tiles`, `verdict`, `rows`: the parts that pages are made of.
 
+mod antenna;
 mod charts;
+mod fleet;
+mod frame;
+mod heat;
+mod incidents;
+mod overview;
+mod pipeline;
+mod rows;
 mod tiles;
 mod verdict;
-mod worst;
 
 use shared::UnixMillis;
+use shared::api::Limits;
 
-pub(crate) use charts::{Charts, LatencyChart, LossChart, StepRow};
+pub(crate) use antenna::AntennaScreen;
+pub(crate) use charts::{Axis, LatencyChart, LossChart, StepRow};
+pub(crate) use fleet::{Column, FleetScreen, StatusFilter, column_label};
+pub(crate) use frame::{Condition, Frame, Moment, Part, Ranges};
+pub(crate) use heat::{HeatLabel, HeatMap, Strip};
+pub(crate) use incidents::{IncidentRow, IncidentsScreen, KindFilter};
+pub(crate) use overview::OverviewScreen;
+pub(crate) use pipeline::{LedgerTerm, PaceChart, PipelineScreen, RejectedReason, RejectedRow, Stage};
+pub(crate) use rows::{AntennaLine, Pages, ReadingRow, status_label};
 pub(crate) use tiles::{Change, Judgement, Picture, Tile};
-pub(crate) use verdict::{Level, Verdict};
-pub(crate) use worst::WorstRow;
+pub(crate) use verdict::{Level, Verdict, away};
 
 use crate::cache::{Loaded, Outcome};
-use crate::format;
-use crate::query::Query;
+use crate::language::Language;
+use crate::query::Address;
 use crate::source::Figures;
 
-/// Below this success rate an antenna is degraded. Analytics judges; this default of its setting only draws the line.
-pub(crate) const DEGRADED_SUCCESS_RATE: f64 = 0.95;
-
-/// Above this mean latency in milliseconds an antenna is degraded; see [`DEGRADED_SUCCESS_RATE`].
-pub(crate) const DEGRADED_LATENCY_MS: f64 = 250.0;
-
-/// Figures older than this are stale: analytics merges several times a second, and antennas report every few seconds.
-const STALE_AFTER_MS: i64 = 30_000;
+/// The contract's defaults, where analytics does not tell its limits.
+const CONTRACT_LIMITS: Limits = Limits {
+    pane_seconds: 5.0,
+    retention_seconds: 3600.0,
+    oldest: None,
+    degraded_success_rate: 0.95,
+    degraded_latency_ms: 250.0,
+};
 
 /// What there is to show.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Screen {
-    /// Figures, though they may be old.
-    Overview(Box<Overview>),
+    /// The whole network.
+    Overview(Box<OverviewScreen>),
+    /// The fleet.
+    Antennas(Box<FleetScreen>),
+    /// One antenna.
+    Antenna(Box<AntennaScreen>),
+    /// Incidents.
+    Incidents(Box<IncidentsScreen>),
+    /// The pipeline.
+    Pipeline(Box<PipelineScreen>),
     /// Analytics answers, and has not counted a reading yet.
     NoData,
     /// Analytics answers, though not for this range.
     Refused,
+    /// Analytics answers, and does not know the antenna.
+    Unknown(String),
     /// Analytics does not answer, and never did as far as this process can tell.
     Away,
 }
 
-/// How the figures relate to the present.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Condition {
-    /// They are current.
-    Live,
-    /// Nothing came for this many milliseconds.
-    Stale(i64),
-    /// Analytics does not answer any more.
-    Away,
+/// For whom and when something is said.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    /// What was asked for.
+    pub(crate) address: &'a Address,
+    /// The time.
+    pub(crate) now: UnixMillis,
+    /// What analytics keeps, and how it judges.
+    pub(crate) limits: Limits,
 }
 
-/// The overview.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Overview {
-    /// How the figures relate to the present.
-    pub(crate) condition: Condition,
-    /// When the newest readings were merged.
-    pub(crate) as_of: Moment,
-    /// The whole in one sentence.
-    pub(crate) verdict: Verdict,
-    /// Latency, packets, success, antennas.
-    pub(crate) tiles: Vec<Tile>,
-    /// Latency and loss over time.
-    pub(crate) charts: Charts,
-    /// The worst antennas, worst first.
-    pub(crate) worst: Vec<WorstRow>,
-    /// The range in words.
-    pub(crate) range: String,
-}
+impl Scene<'_> {
+    const fn language(&self) -> Language {
+        self.address.manner.language
+    }
 
-/// A point in time, for people and for programs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Moment {
-    /// As the page shows it.
-    pub(crate) text: String,
-    /// RFC 3339.
-    pub(crate) machine: String,
-}
-
-impl Moment {
-    fn new(at: UnixMillis, now: UnixMillis) -> Self {
-        Self { text: format::time_or_day(at, now), machine: at.to_string() }
+    /// A text in the page's language.
+    const fn text<'a>(&self, english: &'a str, spanish: &'a str) -> &'a str {
+        self.language().text(english, spanish)
     }
 }
 
 /// What there is to show for what was loaded.
-pub(crate) fn screen(loaded: &Loaded, query: Query, now: UnixMillis) -> Screen {
-    let is_away = loaded.outcome == Outcome::Away;
-    let counted = loaded.figures.as_ref().and_then(|figures| Some((figures, figures.summary.as_of?)));
-    match counted {
-        _ if loaded.outcome == Outcome::Refused => Screen::Refused,
-        Some((figures, as_of)) => {
-            let condition = condition(as_of, is_away, now);
-            Screen::Overview(Box::new(overview(figures, as_of, condition, query, now)))
+pub(crate) fn screen(loaded: &Loaded, address: &Address, now: UnixMillis) -> Screen {
+    match (loaded.outcome, &loaded.figures) {
+        (Outcome::Refused, _) => Screen::Refused,
+        (Outcome::Unknown, _) => match &address.query.page {
+            crate::query::Page::Antenna { id } => Screen::Unknown(id.clone()),
+            _ => Screen::Refused,
+        },
+        (Outcome::Away, None) => Screen::Away,
+        (_, Some(figures)) => shown(figures, loaded.outcome == Outcome::Away, address, now),
+        (Outcome::Answered, None) => Screen::NoData,
+    }
+}
+
+/// What stands in the address beside the parameters named: what a form has to send along with those.
+fn hidden(address: &Address, but: &[&str]) -> Vec<(String, String)> {
+    let href = address.href();
+    let pairs = href.split_once('?').map_or("", |(_, pairs)| pairs);
+    form_urlencoded::parse(pairs.as_bytes())
+        .filter(|(name, _)| !but.contains(&&**name))
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
+}
+
+fn shown(figures: &Figures, is_away: bool, address: &Address, now: UnixMillis) -> Screen {
+    let summary = figures.summary();
+    let scene = Scene { address, now, limits: summary.limits.unwrap_or(CONTRACT_LIMITS) };
+    let frame = |as_of| Frame::new(&scene, as_of, summary, is_away);
+    match (figures, summary.as_of) {
+        // The pipeline has something to say before the first reading too.
+        (Figures::Pipeline(figures), as_of) => {
+            Screen::Pipeline(Box::new(pipeline::pipeline_screen(figures, frame(as_of), &scene)))
         }
-        None if is_away => Screen::Away,
-        None => Screen::NoData,
-    }
-}
-
-fn condition(as_of: UnixMillis, is_away: bool, now: UnixMillis) -> Condition {
-    let age = now.0 - as_of.0;
-    match (is_away, age > STALE_AFTER_MS) {
-        (true, _) => Condition::Away,
-        (false, true) => Condition::Stale(age),
-        (false, false) => Condition::Live,
-    }
-}
-
-fn overview(figures: &Figures, as_of: UnixMillis, condition: Condition, query: Query, now: UnixMillis) -> Overview {
-    let as_of = Moment::new(as_of, now);
-    Overview {
-        condition,
-        verdict: verdict::verdict(&figures.summary, condition, &as_of, query, now),
-        tiles: tiles::tiles(figures),
-        charts: charts::charts(&figures.series),
-        worst: figures.worst.antennas.iter().map(|row| worst::worst_row(row, now)).collect(),
-        range: format::range(query.window),
-        as_of,
-    }
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::mock::Mock;
-
-    pub(crate) const NOW: UnixMillis = UnixMillis(1_763_995_625_000); // 24 November 2025, 14:47:05 UTC
-
-    pub(crate) fn figures() -> Figures {
-        Mock.figures(Query::default(), NOW)
-    }
-
-    pub(crate) fn loaded(figures: Option<Figures>, is_away: bool) -> Loaded {
-        let outcome = if is_away { Outcome::Away } else { Outcome::Answered };
-        Loaded { figures: figures.map(Arc::new), outcome, version: 0 }
-    }
-
-    fn shown(loaded: &Loaded, now: UnixMillis) -> Screen {
-        screen(loaded, Query::default(), now)
-    }
-
-    fn condition_of(screen: &Screen) -> Option<Condition> {
-        if let Screen::Overview(overview) = screen { Some(overview.condition) } else { None }
-    }
-
-    #[test]
-    fn figures_are_stale_only_after_half_a_minute() {
-        let loaded = loaded(Some(figures()), false);
-        let after = |seconds: i64| condition_of(&shown(&loaded, UnixMillis(NOW.0 + seconds * 1000)));
-        assert_eq!(after(0), Some(Condition::Live));
-        assert_eq!(after(30), Some(Condition::Live));
-        assert_eq!(after(240), Some(Condition::Stale(240_000)));
-        // The two clocks need not agree: figures from the future are current.
-        assert_eq!(after(-60), Some(Condition::Live));
-    }
-
-    #[test]
-    fn no_reading_yet_is_not_a_failure_and_a_failure_is_not_no_reading() {
-        let mut empty = figures();
-        empty.summary.as_of = None;
-        assert_eq!(shown(&loaded(Some(empty.clone()), false), NOW), Screen::NoData);
-        assert_eq!(shown(&loaded(Some(empty), true), NOW), Screen::Away);
-        assert_eq!(shown(&loaded(None, true), NOW), Screen::Away);
-        assert_eq!(condition_of(&shown(&loaded(Some(figures()), true), NOW)), Some(Condition::Away));
-    }
-
-    #[test]
-    fn the_time_has_a_day_when_it_is_not_today() {
-        let Screen::Overview(overview) = shown(&loaded(Some(figures()), false), UnixMillis(NOW.0 + 86_400_000)) else {
-            panic!("there are figures");
-        };
-        assert_eq!(overview.as_of.text, "24 Nov 14:47");
-        assert_eq!(overview.as_of.machine, "2025-11-24T14:47:05.000Z");
+        (_, None) if is_away => Screen::Away,
+        (_, None) => Screen::NoData,
+        (Figures::Overview(figures), as_of) => {
+            Screen::Overview(Box::new(overview::overview_screen(figures, frame(as_of), &scene)))
+        }
+        (Figures::Antennas(figures), as_of) => {
+            Screen::Antennas(Box::new(fleet::fleet_screen(figures, frame(as_of), &scene)))
+        }
+        (Figures::Antenna(figures), as_of) => {
+            Screen::Antenna(Box::new(antenna::antenna_screen(figures, frame(as_of), &scene)))
+        }
+        (Figures::Incidents(figures), as_of) => {
+            Screen::Incidents(Box::new(incidents::incidents_screen(figures, frame(as_of), &scene)))
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! The four tiles: a figure with its unit, its course, and its change against the period before.
 
-use shared::api::{AntennaCounts, Latency, Measures, Point};
+use shared::api::{AntennaCounts, Latency, Measures, Point, Status};
 
+use super::{Scene, status_label};
 use crate::format;
+use crate::language::Language;
 use crate::plot::{self, Scale};
-use crate::source::Figures;
+use crate::query::{Fleet, Page, STATUSES};
+use crate::source::{AntennaFigures, OverviewFigures};
 
 /// Smaller changes of a volume than this share are not called good or bad: the last pane of a live window is open,
 /// which alone makes up for nearly as much.
@@ -52,60 +55,81 @@ pub(crate) enum Picture {
 /// Antennas of one status among all.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StatusShare {
+    /// As a class of the style sheet.
     pub(crate) status: &'static str,
+    /// How many, in words.
+    pub(crate) words: String,
+    /// The antennas of this status.
+    pub(crate) href: String,
     pub(crate) count: u64,
     pub(crate) start: f64,
     pub(crate) share: f64,
 }
 
-pub(super) fn tiles(figures: &Figures) -> Vec<Tile> {
-    let Figures { summary, previous, series, .. } = figures;
+pub(super) fn tiles(figures: &OverviewFigures, scene: &Scene<'_>) -> Vec<Tile> {
+    let OverviewFigures { summary, previous, series, .. } = figures;
     // A period without a reading is not a period of zeros.
     let previous = previous.as_ref().filter(|previous| previous.measures.readings > 0);
     let before = previous.map(|previous| &previous.measures);
     vec![
-        latency_tile(&summary.measures.latency_ms, before, &series.points),
-        delivered_tile(&summary.measures, before, &series.points),
-        success_tile(summary.measures.success_rate, before, &series.points),
-        antennas_tile(&summary.antennas, previous.map(|previous| &previous.antennas)),
+        latency_tile(&summary.measures.latency_ms, before, &series.points, scene),
+        delivered_tile(&summary.measures, before, &series.points, scene),
+        success_tile(summary.measures.success_rate, before, &series.points, scene),
+        antennas_tile(&summary.antennas, previous.map(|previous| &previous.antennas), scene),
     ]
 }
 
-fn latency_tile(latency: &Latency, before: Option<&Measures>, points: &[Point]) -> Tile {
+pub(super) fn antenna_tiles(figures: &AntennaFigures, scene: &Scene<'_>) -> Vec<Tile> {
+    let (measures, points) = (&figures.antenna.measures, &figures.series.points);
+    let previous = figures.previous.as_ref().filter(|previous| previous.measures.readings > 0);
+    let before = previous.map(|previous| &previous.measures);
+    vec![
+        latency_tile(&measures.latency_ms, before, points, scene),
+        delivered_tile(measures, before, points, scene),
+        success_tile(measures.success_rate, before, points, scene),
+    ]
+}
+
+fn latency_tile(latency: &Latency, before: Option<&Measures>, points: &[Point], scene: &Scene<'_>) -> Tile {
+    let language = scene.language();
     let course = course(points, |measures| measures.latency_ms.mean);
     let least = latency.mean.unwrap_or_default() * 0.1;
     Tile {
-        label: "Mean latency",
-        value: latency.mean.map_or_else(unknown, format::milliseconds),
+        label: language.text("Mean latency", "Latencia media"),
+        value: latency.mean.map_or_else(unknown, |mean| language.milliseconds(mean)),
         unit: "ms".to_owned(),
-        aside: Some(format!("p95 {}", format::latency(latency.p95))),
+        aside: Some(format!("p95 {}", language.latency(latency.p95))),
         change: difference(before.and_then(|before| before.latency_ms.mean), latency.mean).map(|difference| {
-            let amount = format!("{} ms", format::milliseconds(difference.abs()));
+            let amount = format!("{} ms", language.milliseconds(difference.abs()));
             change(difference, difference.abs() >= 0.05, amount, Judgement::Worse)
         }),
         picture: sparkline(&course, least),
     }
 }
 
-fn delivered_tile(measures: &Measures, before: Option<&Measures>, points: &[Point]) -> Tile {
+fn delivered_tile(measures: &Measures, before: Option<&Measures>, points: &[Point], scene: &Scene<'_>) -> Tile {
+    let language = scene.language();
     // The last step is still filling up: drawn, it would look like a fall.
     let complete = &points[..points.len().saturating_sub(1)];
     let course = course(complete, |measures| (measures.readings > 0).then_some(measures.packets_delivered as f64));
     let is_known = measures.readings > 0;
     let least = measures.packets_delivered as f64 / complete.len().max(1) as f64 * 0.1;
     Tile {
-        label: "Delivered packets",
+        label: language.text("Delivered packets", "Paquetes entregados"),
         value: if is_known { format::count(measures.packets_delivered) } else { unknown() },
         unit: String::new(),
-        aside: Some(format!(
-            "of {} sent",
-            if is_known { format::rough_count(measures.packets_sent) } else { unknown() }
-        )),
+        aside: Some({
+            let sent = if is_known { language.rough_count(measures.packets_sent) } else { unknown() };
+            match language {
+                Language::English => format!("of {sent} sent"),
+                Language::Spanish => format!("de {sent} enviados"),
+            }
+        }),
         change: before.filter(|_| is_known).map(|before| {
             let (now, then) = (measures.packets_delivered, before.packets_delivered);
             let difference = now as f64 - then as f64;
             let mut change =
-                change(difference, now != then, format::rough_count(now.abs_diff(then)), Judgement::Better);
+                change(difference, now != then, language.rough_count(now.abs_diff(then)), Judgement::Better);
             if difference.abs() < STEADY_VOLUME * then as f64 {
                 change.judgement = Judgement::Neither;
             }
@@ -115,35 +139,52 @@ fn delivered_tile(measures: &Measures, before: Option<&Measures>, points: &[Poin
     }
 }
 
-fn success_tile(rate: Option<f64>, before: Option<&Measures>, points: &[Point]) -> Tile {
+fn success_tile(rate: Option<f64>, before: Option<&Measures>, points: &[Point], scene: &Scene<'_>) -> Tile {
+    let language = scene.language();
     let course = course(points, |measures| measures.success_rate);
     Tile {
-        label: "Success rate",
-        value: rate.map_or_else(unknown, format::percent_number),
+        label: language.text("Success rate", "Tasa de éxito"),
+        value: rate.map_or_else(unknown, |rate| language.percent_number(rate)),
         unit: "%".to_owned(),
         aside: None,
         change: difference(before.and_then(|before| before.success_rate), rate).map(|difference| {
             let points = difference.abs() * 100.0;
-            change(difference, points >= 0.005, format!("{points:.2} pp"), Judgement::Better)
+            change(difference, points >= 0.005, format!("{} pp", language.fixed(points, 2)), Judgement::Better)
         }),
         picture: sparkline(&course, 0.01),
     }
 }
 
-fn antennas_tile(counts: &AntennaCounts, before: Option<&AntennaCounts>) -> Tile {
-    let statuses =
-        [("healthy", counts.healthy), ("degraded", counts.degraded), ("down", counts.down), ("silent", counts.silent)];
-    let total: u64 = statuses.iter().map(|(_, count)| count).sum();
+fn antennas_tile(counts: &AntennaCounts, before: Option<&AntennaCounts>, scene: &Scene<'_>) -> Tile {
+    let language = scene.language();
+    let count = |status| match status {
+        Status::Healthy => counts.healthy,
+        Status::Degraded => counts.degraded,
+        Status::Down => counts.down,
+        Status::Silent => counts.silent,
+    };
+    let total: u64 = STATUSES.into_iter().map(count).sum();
     let mut start = 0.0;
-    let shares = statuses.into_iter().filter(|(_, count)| *count > 0).map(|(status, count)| {
+    // Most are healthy, so these come first, and what is worse stands at the end.
+    let shares = [Status::Healthy, Status::Degraded, Status::Down, Status::Silent].into_iter();
+    let shares = shares.map(|status| (status, count(status))).filter(|(_, count)| *count > 0).map(|(status, count)| {
         let share = count as f64 / total as f64;
         start += share;
-        StatusShare { status, count, start: start - share, share }
+        let words = status_label(status, language).to_lowercase();
+        let fleet = Fleet { status: Some(status), ..Fleet::default() };
+        StatusShare {
+            status: status.as_str(),
+            words: format!("{} {words}", format::count(count)),
+            href: scene.address.with_page(Page::Antennas(fleet)).href(),
+            count,
+            start: start - share,
+            share,
+        }
     });
     Tile {
-        label: "Active antennas",
+        label: language.text("Active antennas", "Antenas activas"),
         value: format::count(counts.active),
-        unit: format!("of {}", format::count(total)),
+        unit: format!("{} {}", language.text("of", "de"), format::count(total)),
         aside: None,
         change: before.map(|before| {
             let (now, then) = (counts.active, before.active);

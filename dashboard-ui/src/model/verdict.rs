@@ -1,11 +1,10 @@
 //! The whole in one sentence that a person grasps in a second.
 
-use shared::UnixMillis;
 use shared::api::{AntennaCounts, Summary};
 
-use super::{Condition, Moment};
+use super::{Condition, Frame, Part, Scene};
 use crate::format;
-use crate::query::Query;
+use crate::language::Language;
 
 /// How good or bad something is. The page shows it as colour, as an icon and in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,77 +31,114 @@ impl Level {
 pub(crate) struct Verdict {
     pub(crate) level: Level,
     pub(crate) sentence: String,
-    pub(crate) detail: String,
+    pub(crate) detail: Vec<Part>,
 }
 
-pub(super) fn verdict(
-    summary: &Summary,
-    condition: Condition,
-    as_of: &Moment,
-    query: Query,
-    now: UnixMillis,
-) -> Verdict {
-    let (level, sentence) = judge(&summary.antennas);
-    match condition {
-        Condition::Live => Verdict { level, sentence, detail: basis(summary, query, now) },
+pub(super) fn verdict(summary: &Summary, frame: &Frame, scene: &Scene<'_>) -> Verdict {
+    let language = scene.language();
+    let (level, sentence) = judge(&summary.antennas, language);
+    match frame.condition {
+        Condition::Live | Condition::Fixed | Condition::Waiting => {
+            Verdict { level, sentence, detail: basis(summary, frame, scene) }
+        }
         Condition::Stale(age) => Verdict {
             level: Level::Warning,
-            sentence: match age {
-                ..60_000 => "Stale: no new data for half a minute".to_owned(),
-                _ => format!("Stale: newest data is {} old", format::age(age)),
-            },
-            detail: format!("Everything below was so at {} UTC: {sentence}", as_of.text),
+            sentence: stale(age, language),
+            detail: was_so(frame, format!(": {sentence}"), language),
         },
         Condition::Away => Verdict {
             level: Level::Bad,
-            sentence: "Analytics can’t be reached".to_owned(),
-            detail: format!("Everything below was so at {} UTC. This page recovers by itself.", as_of.text),
+            sentence: away(language).to_owned(),
+            detail: was_so(
+                frame,
+                language.text(". This page recovers by itself.", ". Esta página se recupera sola.").to_owned(),
+                language,
+            ),
         },
     }
 }
 
-/// What the verdict rests on.
-fn basis(summary: &Summary, query: Query, now: UnixMillis) -> String {
-    let (start, end) = (summary.window.start, summary.window.end);
-    format!(
-        "Last {}, {} to {} UTC, {}",
-        format::range(query.window),
-        format::time_or_day(start, now),
-        format::time_or_day(end, now),
-        format::plural(summary.measures.readings, "reading", "readings"),
-    )
+/// Says that analytics does not answer.
+pub(crate) const fn away(language: Language) -> &'static str {
+    language.text("Analytics can’t be reached", "No hay conexión con el servicio de análisis")
 }
 
-fn judge(antennas: &AntennaCounts) -> (Level, String) {
+fn stale(age: i64, language: Language) -> String {
+    match (age, language) {
+        (..60_000, Language::English) => "Stale: no new data for half a minute".to_owned(),
+        (..60_000, Language::Spanish) => "Sin novedades: ningún dato en medio minuto".to_owned(),
+        (_, Language::English) => format!("Stale: newest data is {} old", language.age(age)),
+        (_, Language::Spanish) => format!("Sin novedades: el último dato es de hace {}", language.age(age)),
+    }
+}
+
+fn was_so(frame: &Frame, rest: String, language: Language) -> Vec<Part> {
+    let Some(as_of) = frame.as_of.clone() else { return Vec::new() };
+    vec![
+        Part::text(language.text("Everything below was so at ", "Todo lo que sigue era así a las ")),
+        Part::Time(as_of),
+        Part::text(" "),
+        Part::Zone,
+        Part::Text(rest),
+    ]
+}
+
+/// What the verdict rests on.
+fn basis(summary: &Summary, frame: &Frame, scene: &Scene<'_>) -> Vec<Part> {
+    let language = scene.language();
+    let range = language.range(scene.address.query.range.window);
+    let range = match (frame.condition, language) {
+        (Condition::Fixed, _) => format!("{range}, "),
+        (_, Language::English) => format!("Last {range}, "),
+        (_, Language::Spanish) => format!("Últimos {range}, "),
+    };
+    let readings = language.plural(summary.measures.readings, ["reading", "readings"], ["lectura", "lecturas"]);
+    vec![
+        Part::Text(range),
+        Part::Time(frame.ranges.start.clone()),
+        Part::text(language.text(" to ", " a ")),
+        Part::Time(frame.ranges.end.clone()),
+        Part::text(" "),
+        Part::Zone,
+        Part::Text(format!(", {readings}")),
+    ]
+}
+
+fn judge(antennas: &AntennaCounts, language: Language) -> (Level, String) {
     let AntennaCounts { healthy, degraded, down, silent, .. } = *antennas;
     let total = healthy + degraded + down + silent;
     let level = match () {
-        () if total == 0 => return (Level::Unknown, "No antenna is known in this range".to_owned()),
+        () if total == 0 => {
+            let words =
+                language.text("No antenna is known in this range", "No se conoce ninguna antena en este intervalo");
+            return (Level::Unknown, words.to_owned());
+        }
         () if down > 0 => Level::Bad,
         () if degraded > 0 || silent > 0 => Level::Warning,
         () => Level::Good,
     };
-    let all = [(down, "down"), (degraded, "degraded"), (silent, "silent"), (healthy, "healthy")];
-    if let Some((_, word)) = all.iter().find(|(number, _)| *number == total) {
-        let sentence = if total == 1 {
-            format!("The only antenna is {word}")
-        } else {
-            format!("All {} {word}", antennas_of(total))
+    let all = [
+        (down, language.text("down", "caída"), language.text("down", "caídas")),
+        (degraded, language.text("degraded", "degradada"), language.text("degraded", "degradadas")),
+        (silent, language.text("silent", "sin señal"), language.text("silent", "sin señal")),
+        (healthy, language.text("healthy", "sana"), language.text("healthy", "sanas")),
+    ];
+    if let Some((_, one, many)) = all.iter().find(|(number, _, _)| *number == total) {
+        let sentence = match (total, language) {
+            (1, Language::English) => format!("The only antenna is {one}"),
+            (1, Language::Spanish) => format!("La única antena está {one}"),
+            (_, Language::English) => format!("All {} {many}", language.antennas(total)),
+            (_, Language::Spanish) => format!("Las {} están {many}", language.antennas(total)),
         };
         return (level, sentence);
     }
-    let parts: Vec<String> = all[..3].iter().filter(|(number, _)| *number > 0).map(part).collect();
+    let part = |(number, one, many): &(u64, &str, &str)| {
+        format!("{} {}", format::count(*number), if *number == 1 { one } else { many })
+    };
+    let parts: Vec<String> = all[..3].iter().filter(|(number, _, _)| *number > 0).map(part).collect();
     // The first number says of how many; the others follow from it: "2 of 12 antennas down, 1 degraded".
-    let sentence = parts.join(", ").replacen(' ', &format!(" of {} ", antennas_of(total)), 1);
-    (level, sentence)
-}
-
-fn part((number, word): &(u64, &str)) -> String {
-    format!("{} {word}", format::count(*number))
-}
-
-fn antennas_of(total: u64) -> String {
-    format::plural(total, "antenna", "antennas")
+    let of = format!(" {} {} ", language.text("of", "de"), language.antennas(total));
+    (level, parts.join(", ").replacen(' ', &of, 1))
 }
 
 #[cfg(test)]

@@ -2,70 +2,130 @@
 
 #![expect(unreachable_pub, reason = "the component macro makes `pub` of `pub(crate)`")]
 
+mod antenna;
+mod antennas;
+mod incidents;
 mod message;
 mod overview;
+mod pipeline;
 
 use leptos::prelude::*;
 use shared::UnixMillis;
 
 use crate::cache::{Loaded, Outcome};
-use crate::components::{Document, Layout};
-use crate::model::{self, Screen};
-use crate::query::Query;
+use crate::components::{App, Document, Layout};
+use crate::language::Language;
+use crate::model::{self, Condition, Frame, Screen};
+use crate::query::{Address, Kind, Manner, Reason};
 
-use message::{AwayMessage, Message, NoDataMessage, RefusedMessage};
-use overview::OverviewScreen;
+use antenna::AntennaPage;
+use antennas::AntennasPage;
+use incidents::IncidentsPage;
+use message::{AwayMessage, Message, NoDataMessage};
+use overview::OverviewPage;
+use pipeline::PipelinePage;
 
 /// The page for what was loaded.
-pub(crate) fn page(loaded: &Loaded, query: Query, is_mock: bool, now: UnixMillis) -> String {
+pub(crate) fn page(loaded: &Loaded, address: &Address, is_mock: bool, now: UnixMillis) -> String {
     // A page that is asked for anew says that analytics is away, and is no place for figures from before.
     let is_away = loaded.outcome == Outcome::Away;
-    let screen = if is_away { Screen::Away } else { model::screen(loaded, query, now) };
-    let document = Document { title: title(&screen), query: Some(query), is_mock };
-    render(|| view! { <Layout document><ScreenView screen query/></Layout> })
+    let screen = if is_away { Screen::Away } else { model::screen(loaded, address, now) };
+    render(|| {
+        let (document, content) = (document(&screen, address, is_mock), content(screen, address));
+        let app = view! { <App document=document.clone() content/> }.into_any();
+        view! { <Layout document app/> }
+    })
 }
 
-/// What a live page shows for what was loaded: what is inside of its `main`.
-pub(crate) fn fragment(loaded: &Loaded, query: Query, now: UnixMillis) -> String {
-    let screen = model::screen(loaded, query, now);
-    render(|| view! { <ScreenView screen query/> })
+/// What a live page shows for what was loaded: what is inside of its `#app`.
+pub(crate) fn fragment(loaded: &Loaded, address: &Address, is_mock: bool, now: UnixMillis) -> String {
+    let screen = model::screen(loaded, address, now);
+    render(|| {
+        let (document, content) = (document(&screen, address, is_mock), content(screen, address));
+        view! { <App document content/> }
+    })
 }
 
 /// The page for an address that leads nowhere.
-pub(crate) fn not_found() -> String {
-    message_page("Page not found", "There is no page at this address.")
+pub(crate) fn not_found(manner: Manner) -> String {
+    let language = manner.language;
+    let text = language.text("There is no page at this address.", "No hay ninguna página en esta dirección.");
+    message_page(language.text("Page not found", "Página no encontrada"), text, manner)
 }
 
-/// The page for an address that is wrong in itself; `reason` is in words.
-pub(crate) fn bad_request(reason: String) -> String {
-    message_page("This address can’t be understood", reason)
+/// The page for an address that is wrong in itself.
+pub(crate) fn bad_request(reason: Reason, manner: Manner) -> String {
+    let language = manner.language;
+    let heading = language.text("This address can’t be understood", "No se entiende esta dirección");
+    message_page(heading, reason.words(language), manner)
 }
 
-fn message_page(heading: &'static str, text: impl Into<String>) -> String {
-    let text = text.into();
-    let document = Document { title: format!("{heading} · Vigía"), query: None, is_mock: false };
-    render(|| view! { <Layout document><Message heading text/></Layout> })
+fn message_page(heading: &'static str, text: &str, manner: Manner) -> String {
+    let document = Document { title: format!("{heading} · Vigía"), address: None, manner, is_mock: false };
+    let (text, href) = (text.to_owned(), Kind::Overview.address(manner).href());
+    render(|| {
+        let content = view! { <Message heading text href language=manner.language/> }.into_any();
+        let app = view! { <App document=document.clone() content/> }.into_any();
+        view! { <Layout document app/> }
+    })
 }
 
-#[component]
-fn ScreenView(screen: Screen, query: Query) -> impl IntoView {
-    let title = title(&screen);
-    let view = match screen {
-        Screen::Overview(overview) => view! { <OverviewScreen overview=*overview query/> }.into_any(),
-        Screen::NoData => view! { <NoDataMessage/> }.into_any(),
-        Screen::Refused => view! { <RefusedMessage/> }.into_any(),
-        Screen::Away => view! { <AwayMessage/> }.into_any(),
-    };
-    view! { <div class="screen" data-title=title>{view}</div> }
+fn document(screen: &Screen, address: &Address, is_mock: bool) -> Document {
+    let title = title(screen, address.manner.language);
+    Document { title, address: Some(address.clone()), manner: address.manner, is_mock }
 }
 
-/// The title says what a tab among many should: the verdict.
-fn title(screen: &Screen) -> String {
+fn content(screen: Screen, address: &Address) -> AnyView {
+    let language = address.manner.language;
+    let href = Kind::Overview.address(address.manner).href();
     match screen {
-        Screen::Overview(overview) => format!("{} · Vigía", overview.verdict.sentence),
-        Screen::NoData => "No data yet · Vigía".to_owned(),
-        Screen::Refused => "This range can’t be shown · Vigía".to_owned(),
-        Screen::Away => "Analytics can’t be reached · Vigía".to_owned(),
+        Screen::Overview(screen) => view! { <OverviewPage screen=*screen/> }.into_any(),
+        Screen::Antennas(screen) => view! { <AntennasPage screen=*screen/> }.into_any(),
+        Screen::Antenna(screen) => view! { <AntennaPage screen=*screen/> }.into_any(),
+        Screen::Incidents(screen) => view! { <IncidentsPage screen=*screen/> }.into_any(),
+        Screen::Pipeline(screen) => view! { <PipelinePage screen=*screen/> }.into_any(),
+        Screen::NoData => view! { <NoDataMessage language/> }.into_any(),
+        Screen::Refused => {
+            let heading = language.text("This range can’t be shown", "No se puede mostrar este intervalo");
+            let text = language.text(
+                "It is longer than what analytics keeps, or older.",
+                "Es más largo que lo que guarda el análisis, o más antiguo.",
+            );
+            view! { <Message heading text=text.to_owned() href language/> }.into_any()
+        }
+        Screen::Unknown(id) => {
+            let heading = language.text("This antenna is not known", "No se conoce esta antena");
+            let text = match language {
+                Language::English => format!("No reading of “{id}” is kept."),
+                Language::Spanish => format!("No se guarda ninguna lectura de «{id}»."),
+            };
+            view! { <Message heading text href language/> }.into_any()
+        }
+        Screen::Away => view! { <AwayMessage language/> }.into_any(),
+    }
+}
+
+/// The title says what a tab among many should: the verdict, or which page it is.
+fn title(screen: &Screen, language: Language) -> String {
+    let title = match screen {
+        Screen::Overview(screen) => screen.verdict.sentence.clone(),
+        Screen::Antennas(_) => language.text("Antennas", "Antenas").to_owned(),
+        Screen::Antenna(screen) => format!("{}: {}", screen.id, screen.status_label),
+        Screen::Incidents(_) => language.text("Incidents", "Incidentes").to_owned(),
+        Screen::Pipeline(screen) => format!("{}: {}", language.text("Pipeline", "Proceso"), screen.verdict.sentence),
+        Screen::NoData => language.text("No data yet", "Aún no hay datos").to_owned(),
+        Screen::Refused => language.text("This range can’t be shown", "No se puede mostrar este intervalo").to_owned(),
+        Screen::Unknown(_) => language.text("This antenna is not known", "No se conoce esta antena").to_owned(),
+        Screen::Away => model::away(language).to_owned(),
+    };
+    format!("{title} · Vigía")
+}
+
+/// Figures that are not current are toned down.
+fn figures_class(frame: &Frame) -> &'static str {
+    match frame.condition {
+        Condition::Live | Condition::Fixed => "figures",
+        Condition::Stale(_) | Condition::Waiting | Condition::Away => "figures is-old",
     }
 }
 

@@ -1,31 +1,56 @@
-//! The overview: verdict, tiles, charts, the worst antennas.
+//! The overview: verdict, tiles, charts, the heat map, incidents, the worst antennas.
 
 use leptos::prelude::*;
 
-use crate::components::{FreshnessLabel, LatencyCard, LossCard, StepsCard, TileCard, VerdictCard, WorstCard};
-use crate::model::{Condition, Overview};
-use crate::query::Query;
+use super::figures_class;
+use crate::components::{
+    Heading, HeatMapCard, IncidentTable, LatencyCard, LossCard, StepsCard, TileCard, VerdictCard, WorstCard,
+};
+use crate::language::Language;
+use crate::model::{IncidentRow, OverviewScreen};
 
-/// Everything on one screen. Figures that are not current are toned down.
+/// Everything on one page. Figures that are not current are toned down.
 #[component]
-pub(crate) fn OverviewScreen(overview: Overview, query: Query) -> impl IntoView {
-    let Overview { condition, as_of, verdict, tiles, charts, worst, range } = overview;
-    let class = if condition == Condition::Live { "figures" } else { "figures is-old" };
-    let tiles = tiles.into_iter().map(|tile| view! { <TileCard tile range=range.clone()/> }).collect_view();
+pub(crate) fn OverviewPage(screen: OverviewScreen) -> AnyView {
+    let OverviewScreen { frame, verdict, tiles, charts, heat_map, incidents, worst, orders, range } = screen;
+    let (language, class) = (frame.language, figures_class(&frame));
+    let title = language.text("Network overview", "Resumen de la red").into_any();
+    let tiles = tiles.into_iter().map(|tile| view! { <TileCard tile range=range.clone() language/> }).collect_view();
     view! {
-        <div class="heading">
-            <h1>"Network overview"</h1>
-            <FreshnessLabel condition as_of/>
-        </div>
-        <VerdictCard verdict/>
+        <Heading title frame/>
+        <VerdictCard verdict language/>
         <div class=class>
             <div class="tiles">{tiles}</div>
             <div class="charts">
-                <LatencyCard chart=charts.latency times=charts.times.clone()/>
-                <LossCard chart=charts.loss times=charts.times/>
+                <LatencyCard chart=charts.latency axis=charts.axis.clone() language/>
+                <LossCard chart=charts.loss axis=charts.axis language/>
             </div>
-            <StepsCard rows=charts.rows/>
-            <WorstCard rows=worst query/>
+            <StepsCard columns=charts.columns rows=charts.rows csv=charts.csv language/>
+            {heat_map.map(|map| view! { <HeatMapCard map language/> })}
+            <WorstCard rows=worst orders language/>
+            {incidents.map(|(rows, all)| view! { <NewestIncidents rows all language/> })}
         </div>
     }
+    .into_any()
+}
+
+/// The newest incidents of the range, with the way to all of them.
+#[component]
+fn NewestIncidents(rows: Vec<IncidentRow>, all: String, language: Language) -> AnyView {
+    let body = if rows.is_empty() {
+        let nothing = language.text("Nothing went wrong in this range.", "Nada falló en este intervalo.");
+        view! { <p class="empty">{nothing}</p> }.into_any()
+    } else {
+        view! { <IncidentTable rows has_antenna=true language/> }.into_any()
+    };
+    view! {
+        <section class="card" id="incidents">
+            <header>
+                <h2>{language.text("Newest incidents", "Últimos incidentes")}</h2>
+                <a class="all" href=all>{language.text("All incidents", "Todos los incidentes")}</a>
+            </header>
+            {body}
+        </section>
+    }
+    .into_any()
 }

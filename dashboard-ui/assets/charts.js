@@ -1,0 +1,193 @@
+// One crosshair over all charts of a table, with the figures of the step beside it; a drag zooms, a click goes back. What
+// it shows lies above the page, where updates do not reach.
+(() => {
+  "use strict";
+  const CHART = ".plot[data-table]";
+  const LEAST_MS = 30_000;
+  const CLICK_PX = 4;
+  const AWAY_PX = 14;
+
+  const layer = add(document.body, "div", "overlay");
+  const range = add(layer, "div", "range");
+  const tip = add(layer, "div", "tip");
+  tip.setAttribute("role", "status");
+  const lines = [];
+
+  // The chart that the crosshair is led over, with the pointer's place or, without a pointer, the step's start.
+  let current = null;
+  // The chart that the pointer was pressed on, with the time and the place.
+  let drag = null;
+  hide();
+
+  document.addEventListener("pointermove", (event) => {
+    const plot = drag?.plot ?? chartAt(event);
+    if (plot) point(plot, event);
+    else if (current?.pointer && event.pointerType !== "touch") hide();
+  });
+  document.addEventListener("pointerdown", (event) => {
+    const plot = chartAt(event);
+    if (!plot) return hide();
+    point(plot, event);
+    // A finger that moves sideways looks; it does not zoom.
+    if (event.button !== 0 || event.pointerType === "touch") return;
+    const chart = read(plot);
+    drag = { plot, x: event.clientX, from: stepAt(chart, event.clientX), to: null };
+    plot.setPointerCapture(event.pointerId);
+  });
+  document.addEventListener("pointerup", (event) => {
+    const done = drag;
+    drag = null;
+    if (!done) return;
+    draw();
+    if (done.to !== null) zoom(read(done.plot), done);
+    else if (done.plot.contains(event.target)) document.querySelector("[data-reset]")?.click();
+  });
+  document.addEventListener("pointercancel", hide);
+  document.documentElement.addEventListener("pointerleave", (event) => {
+    if (!drag && event.pointerType !== "touch") hide();
+  });
+  document.addEventListener("focusout", () => {
+    if (current && !current.pointer) hide();
+  });
+  document.addEventListener("keydown", steer);
+  document.addEventListener("morphed", draw);
+  addEventListener("resize", hide);
+
+  function chartAt(event) {
+    return event.target.closest?.(CHART);
+  }
+
+  function point(plot, { clientX, clientY }) {
+    current = { plot, pointer: { x: clientX, y: clientY } };
+    if (drag && (drag.to !== null || Math.abs(clientX - drag.x) > CLICK_PX)) drag.to = stepAt(read(plot), clientX);
+    draw();
+  }
+
+  function steer(event) {
+    if (event.key === "Escape") return hide();
+    const plot = chartAt(event);
+    if (!plot || event.ctrlKey || event.metaKey || event.altKey) return;
+    const chart = read(plot);
+    const last = chart.start + (chart.steps - 1) * chart.step;
+    const here = current?.plot === plot ? shownStep(chart) : null;
+    const times = {
+      ArrowLeft: here === null ? last : here - chart.step,
+      ArrowRight: here === null ? last : here + chart.step,
+      Home: chart.start,
+      End: last,
+    };
+    if (!(event.key in times)) return;
+    event.preventDefault();
+    current = { plot, time: Math.min(Math.max(times[event.key], chart.start), last) };
+    draw();
+  }
+
+  function hide() {
+    current = null;
+    drag = null;
+    layer.hidden = true;
+  }
+
+  function draw() {
+    if (!current?.plot.isConnected) return hide();
+    const chart = read(current.plot);
+    const time = shownStep(chart);
+    const row = rowAt(chart, time);
+    if (!row) return hide();
+    layer.hidden = false;
+    const plots = [...document.querySelectorAll(CHART)].filter(({ dataset }) => dataset.table === chart.table);
+    while (lines.length < plots.length) lines.push(add(layer, "div", "crosshair"));
+    lines.forEach((line, index) => {
+      line.hidden = index >= plots.length;
+      if (line.hidden) return;
+      const { box, x } = atStep(read(plots[index]), time);
+      place(line, x, box.top);
+      line.style.height = `${box.height}px`;
+    });
+    drawRange(chart);
+    drawTip(chart, time, row);
+  }
+
+  function drawRange(chart) {
+    range.hidden = !drag || drag.to === null;
+    if (range.hidden) return;
+    const left = chart.x(Math.min(drag.from, drag.to));
+    place(range, left, chart.box.top);
+    range.style.width = `${chart.x(Math.max(drag.from, drag.to) + chart.step) - left}px`;
+    range.style.height = `${chart.box.height}px`;
+  }
+
+  // Ids and figures are text, whatever they hold.
+  function drawTip(chart, time, row) {
+    // Who steers with keys may not see the figures; who points would be told too many.
+    tip.setAttribute("aria-live", current.pointer ? "off" : "polite");
+    const list = document.createElement("dl");
+    [...row.cells].forEach((cell, index) => {
+      add(list, "dt", "").textContent = chart.heads[index]?.textContent;
+      add(list, "dd", cell.className).textContent = cell.textContent;
+    });
+    if (tip.firstChild?.textContent !== list.textContent) tip.replaceChildren(list);
+    const { x, y } = current.pointer ?? { x: atStep(chart, time).x, y: chart.box.top };
+    const { offsetWidth: width, offsetHeight: height } = tip;
+    const { clientWidth, clientHeight } = document.documentElement;
+    const right = x + AWAY_PX + width;
+    const left = right > clientWidth ? x - AWAY_PX - width : x + AWAY_PX;
+    place(tip, Math.max(left, 0), Math.max(Math.min(y + AWAY_PX, clientHeight - height), 0));
+  }
+
+  function zoom({ start, end, step }, { from, to }) {
+    const first = Math.max(Math.min(from, to), start);
+    const last = Math.min(Math.max(from, to) + step, end);
+    const length = Math.max(last - first, LEAST_MS);
+    const until = Math.min(end, Math.round((first + last + length) / 2));
+    const url = new URL(location);
+    url.searchParams.delete("page");
+    url.searchParams.set("window", `${Math.ceil(length / 1000)}s`);
+    url.searchParams.set("end", new Date(until).toISOString());
+    location.assign(url);
+  }
+
+  // Where a chart is, and what it spans.
+  function read(plot) {
+    const { table, ...bounds } = plot.dataset;
+    const [start, end, step] = [bounds.start, bounds.end, bounds.step].map(Number);
+    const box = plot.querySelector("svg").getBoundingClientRect();
+    const x = (time) => box.left + (box.width * (Math.min(time, end) - start)) / (end - start);
+    const figures = document.getElementById(table);
+    const rows = figures?.querySelectorAll("tbody tr") ?? [];
+    const heads = figures?.querySelectorAll("thead th") ?? [];
+    return { table, start, end, step, steps: Math.ceil((end - start) / step), box, x, rows, heads };
+  }
+
+  // The start of the step at a place; the nearest one's beside the chart.
+  function stepAt({ start, end, step, steps, box }, x) {
+    const index = Math.floor((((x - box.left) / box.width) * (end - start)) / step);
+    return start + Math.min(Math.max(index, 0), steps - 1) * step;
+  }
+
+  function shownStep(chart) {
+    if (current.pointer) return stepAt(chart, current.pointer.x);
+    return Math.min(Math.max(current.time, chart.start), chart.start + (chart.steps - 1) * chart.step);
+  }
+
+  // The middle of a step, where the lines have their points.
+  function atStep(chart, time) {
+    return { box: chart.box, x: (chart.x(time) + chart.x(time + chart.step)) / 2 };
+  }
+
+  // The newest step is the first row.
+  function rowAt({ rows, start, step }, time) {
+    return rows[rows.length - 1 - Math.round((time - start) / step)];
+  }
+
+  // Moved by a transform, nothing counts as a shift of the layout.
+  function place(element, x, y) {
+    element.style.transform = `translate(${x + scrollX}px, ${y + scrollY}px)`;
+  }
+
+  function add(parent, name, className) {
+    const element = document.createElement(name);
+    if (className) element.className = className;
+    return parent.appendChild(element);
+  }
+})();

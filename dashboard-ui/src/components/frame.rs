@@ -1,0 +1,132 @@
+//! The heading of a page with its ranges, how old the figures are, and the verdict.
+
+use leptos::prelude::*;
+
+use super::icon::{Glyph, GlyphView, LevelBadge};
+use super::parts::{Hidden, Prose, Time};
+use crate::language::Language;
+use crate::model::{Condition, Frame, Level, Part, Ranges, Verdict};
+
+/// The page's name, how its figures relate to the present, and the ranges to choose from.
+#[component]
+pub(crate) fn Heading(title: AnyView, frame: Frame, #[prop(default = true)] has_ranges: bool) -> AnyView {
+    let language = frame.language;
+    let ranges = has_ranges.then(|| view! { <RangeBar ranges=frame.ranges.clone() language/> });
+    view! {
+        <div class="heading">
+            <h1>{title}</h1>
+            <FreshnessLabel frame=frame.clone()/>
+            {ranges}
+        </div>
+    }
+    .into_any()
+}
+
+/// The ranges as plain links, and a form for any other.
+#[component]
+fn RangeBar(ranges: Ranges, language: Language) -> AnyView {
+    let links = ranges
+        .presets
+        .into_iter()
+        .enumerate()
+        .map(|(position, (label, href, is_shown))| {
+            let current = is_shown.then_some("page");
+            view! { <a href=href aria-current=current data-key=(position + 1).to_string()>{label}</a> }
+        })
+        .collect_view();
+    let is_fixed = ranges.latest.is_some();
+    let latest = ranges.latest.map(|href| {
+        view! { <a class="button" href=href data-reset="">{language.text("Back to live", "Volver al presente")}</a> }
+    });
+    let [from, to, oldest] = ranges.inputs;
+    let (newest, minimum) = (to.clone(), oldest);
+    view! {
+        <div class="ranges">
+            {latest}
+            <nav class="segments" aria-label=language.text("Range", "Intervalo")>{links}</nav>
+            <details class="menu" id="range">
+                <summary class="button" class:is-on=is_fixed aria-label=language.text("Another range", "Otro intervalo")>
+                    <GlyphView glyph=Glyph::Calendar/>
+                </summary>
+                <form class="panel" action=ranges.action>
+                    <Hidden pairs=ranges.hidden/>
+                    <p class="panel-head">
+                        <Time moment=ranges.start/>" – "<Time moment=ranges.end/>" "<span class="zone">"UTC"</span>
+                    </p>
+                    <label>
+                        {language.text("From (UTC)", "Desde (UTC)")}
+                        <input type="datetime-local" step="1" name="from" value=from min=minimum required=true/>
+                    </label>
+                    <label>
+                        {language.text("To (UTC)", "Hasta (UTC)")}
+                        <input type="datetime-local" step="1" name="to" value=newest required=true/>
+                    </label>
+                    <button class="button is-main" type="submit">{language.text("Show this range", "Mostrar este intervalo")}</button>
+                    <p class="permalink">
+                        <a href=ranges.permalink.clone()>{language.text("Permalink to these figures", "Enlace permanente a estas cifras")}</a>
+                        <button class="button needs-script" type="button" data-copy="link" data-href=ranges.permalink
+                            data-copied=language.text("Copied", "Copiado")>{language.text("Copy", "Copiar")}</button>
+                        <span class="hidden" aria-live="polite"></span>
+                    </p>
+                </form>
+            </details>
+        </div>
+    }
+    .into_any()
+}
+
+/// The data's age. The words before it depend on what the browser knows of its stream: the script sets a state on the
+/// root element, and the style sheet shows the word for it. An update cannot undo that.
+#[component]
+fn FreshnessLabel(frame: Frame) -> AnyView {
+    let language = frame.language;
+    let (class, connected) = match frame.condition {
+        Condition::Live => ("freshness is-live", language.text("Live", "En vivo")),
+        Condition::Fixed => ("freshness is-fixed", language.text("Fixed range", "Intervalo fijo")),
+        Condition::Stale(_) => ("freshness is-stale", language.text("Stale", "Sin novedades")),
+        Condition::Waiting => ("freshness is-stale", language.text("Waiting for readings", "Esperando lecturas")),
+        Condition::Away => ("freshness is-away", language.text("Analytics away", "Sin análisis")),
+    };
+    let as_of = frame.as_of.map(|as_of| {
+        let parts = vec![
+            Part::text(language.text(" · data from ", " · datos de las ")),
+            Part::Time(as_of),
+            Part::text(" "),
+            Part::Zone,
+        ];
+        view! { <Prose parts/> }
+    });
+    view! {
+        <p class=class>
+            <span class="dot" aria-hidden="true"></span>
+            <span class="when-connected">{connected}</span>
+            <span class="when-paused">{language.text("Paused", "En pausa")}</span>
+            <span class="when-lost">{language.text("Connection lost", "Conexión perdida")}</span>
+            <span>{as_of}</span>
+        </p>
+    }
+    .into_any()
+}
+
+/// The whole in one sentence. Screen readers are told when it changes, and of nothing else.
+#[component]
+pub(crate) fn VerdictCard(verdict: Verdict, language: Language) -> AnyView {
+    let Verdict { level, sentence, detail } = verdict;
+    let class = format!("card verdict level-{}", level.class());
+    view! {
+        <section class=class aria-label=language.text("Verdict", "Veredicto")>
+            <LevelBadge level/>
+            <div>
+                <p class="sentence" role="status" aria-live="polite">{sentence}</p>
+                <p class="detail"><Prose parts=detail/></p>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// A short sentence with the colour of a level.
+#[component]
+pub(crate) fn Remark(level: Level, text: String) -> AnyView {
+    view! { <p class=format!("remark level-{}", level.class())><LevelBadge level/>{text}</p> }.into_any()
+}

@@ -1,0 +1,60 @@
+//! The heat map: all antennas over time in one picture.
+
+use leptos::prelude::*;
+
+use super::parts::Time;
+use crate::language::Language;
+use crate::model::{HeatLabel, HeatMap};
+
+/// All antennas over time, worst first.
+#[component]
+pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
+    let cells = map.cells.into_iter().map(|(class, path)| view! { <path class=class d=path/> }).collect_view();
+    let labels = map.labels.into_iter().map(|label| view! { <HeatLabelItem label/> }).collect_view();
+    let times = map.times.into_iter().map(|moment| view! { <li><Time moment/></li> }).collect_view();
+    let viewbox = format!("0 0 {} {}", map.columns.max(1), map.rows.max(1));
+    let more =
+        map.more.map(|(href, words)| view! { <p class="file"><a href=format!("{href}#heatmap")>{words}</a></p> });
+    let legend = [
+        ("heat-well", language.text("well", "bien")),
+        ("heat-fair", language.text("fair", "regular")),
+        ("heat-degraded", language.text("degraded", "degradada")),
+        ("heat-bad", language.text("bad", "mal")),
+        ("heat-down", language.text("all lost", "todo perdido")),
+        ("heat-unknown", language.text("no data", "sin datos")),
+    ];
+    let legend = legend
+        .map(|(class, words)| view! { <li><span class=format!("key {class}")></span>{words}</li> })
+        .collect_view();
+    // The picture has as many rows as there are labels, each as high as a label: the style sheet knows the height of one.
+    let is_tall = map.rows > 30;
+    view! {
+        <section class="card heatmap" id="heatmap" class:tall=is_tall>
+            <header>
+                <h2>{language.text("Health of every antenna", "Salud de cada antena")}<small>" "{map.caption}</small></h2>
+                <ul class="legend" aria-hidden="true">{legend}</ul>
+            </header>
+            <div class="map">
+                <ol class="map-labels">{labels}</ol>
+                <svg viewBox=viewbox preserveAspectRatio="none" role="img" aria-label=map.description>{cells}</svg>
+                <ul class="axis-x" aria-hidden="true">{times}</ul>
+            </div>
+            {more}
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn HeatLabelItem(label: HeatLabel) -> AnyView {
+    let HeatLabel { text, href, status, status_label } = label;
+    let dot = view! { <span class=format!("key status-{status}") title=status_label></span> };
+    let hidden = view! { <span class="hidden">", "{status_label}</span> };
+    match href {
+        Some(href) => {
+            let title = text.clone();
+            view! { <li><a href=href title=title>{dot}<bdi>{text}</bdi>{hidden}</a></li> }.into_any()
+        }
+        None => view! { <li class="group">{dot}<span>{text}</span>{hidden}</li> }.into_any(),
+    }
+}

@@ -1,0 +1,107 @@
+//! The smallest parts: times, sentences with times in them, antennas, strips.
+
+use leptos::prelude::*;
+
+use crate::language::Language;
+use crate::model::{Moment, Pages, Part, Strip};
+
+/// A time. Its text is UTC; the script can show it in the viewer's zone.
+#[component]
+pub(crate) fn Time(moment: Moment) -> AnyView {
+    let title = format!("{} UTC", moment.machine.replace('T', " ").trim_end_matches('Z'));
+    view! { <time datetime=moment.machine data-form=moment.form title=title>{moment.text}</time> }.into_any()
+}
+
+/// How long ago something was, with the time behind it.
+#[component]
+pub(crate) fn Ago(text: String, moment: Moment) -> AnyView {
+    let title = format!("{} UTC", moment.machine.replace('T', " ").trim_end_matches('Z'));
+    view! { <time datetime=moment.machine title=title>{text}</time> }.into_any()
+}
+
+/// A sentence that holds times.
+#[component]
+pub(crate) fn Prose(parts: Vec<Part>) -> AnyView {
+    let part = |part| match part {
+        Part::Text(text) => text.into_any(),
+        Part::Time(moment) => view! { <Time moment/> }.into_any(),
+        Part::Zone => view! { <span class="zone">"UTC"</span> }.into_any(),
+    };
+    parts.into_iter().map(part).collect_view().into_any()
+}
+
+/// An antenna's name as a link to its page. Ids are any text: `bdi` keeps one that runs from right to left from turning
+/// its neighbours around.
+#[component]
+pub(crate) fn AntennaLink(id: String, href: String) -> AnyView {
+    view! { <a class="id" href=href title=id.clone()><bdi>{id.clone()}</bdi></a> }.into_any()
+}
+
+/// A status in words, shape and colour.
+#[component]
+pub(crate) fn Pill(status: &'static str, label: &'static str) -> AnyView {
+    view! { <span class=format!("pill status-{status}")>{label}</span> }.into_any()
+}
+
+/// Health over time in a row of bars; what is worse is taller.
+#[component]
+pub(crate) fn StripView(strip: Strip) -> AnyView {
+    if strip.width == 0 {
+        return ().into_any();
+    }
+    let bars = strip.bars.into_iter().map(|(class, path)| view! { <path class=class d=path/> }).collect_view();
+    let viewbox = format!("0 0 {} 10", strip.width);
+    view! {
+        <svg class="strip" viewBox=viewbox preserveAspectRatio="none" role="img" aria-label=strip.description>{bars}</svg>
+    }
+    .into_any()
+}
+
+/// Where one is in a long table, and the way to the pages before and after.
+#[component]
+pub(crate) fn Pager(pages: Pages, language: Language) -> AnyView {
+    let link = |href: Option<String>, label: &'static str, rel: &'static str| match href {
+        Some(href) => view! { <a class="button" href=href rel=rel>{label}</a> }.into_any(),
+        None => view! { <span class="button is-off" aria-hidden="true">{label}</span> }.into_any(),
+    };
+    let previous = link(pages.previous, language.text("Previous", "Anterior"), "prev");
+    let next = link(pages.next, language.text("Next", "Siguiente"), "next");
+    view! {
+        <nav class="pager" aria-label=language.text("Pages of the table", "Páginas de la tabla")>
+            <span class="place">{pages.place}</span>
+            {previous}
+            {next}
+        </nav>
+    }
+    .into_any()
+}
+
+/// What a form has to send along with what is typed into it.
+#[component]
+pub(crate) fn Hidden(pairs: Vec<(String, String)>) -> AnyView {
+    pairs
+        .into_iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
+        .collect_view()
+        .into_any()
+}
+
+/// A search: a plain form, which the script sends while one types.
+#[component]
+pub(crate) fn Search(
+    action: &'static str,
+    value: String,
+    hidden: Vec<(String, String)>,
+    language: Language,
+) -> AnyView {
+    let label = language.text("Search antennas", "Buscar antenas");
+    view! {
+        <form class="search" role="search" action=action data-search="">
+            <Hidden pairs=hidden/>
+            <input type="search" id="search" name="q" value=value maxlength="253" placeholder=label aria-label=label
+                autocomplete="off" spellcheck="false" data-key="/"/>
+            <button class="button" type="submit">{language.text("Search", "Buscar")}</button>
+        </form>
+    }
+    .into_any()
+}

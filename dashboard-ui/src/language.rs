@@ -1,0 +1,103 @@
+//! The languages of the pages. Both texts of a place stand side by side in the code, so that neither is forgotten.
+
+use std::cmp::Ordering;
+
+/// A language of the pages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// English, the default.
+    #[default]
+    English,
+    /// Spanish.
+    Spanish,
+}
+
+impl Language {
+    /// Every language, in the order in which the page offers them.
+    pub const ALL: [Self; 2] = [Self::English, Self::Spanish];
+
+    /// The language as HTML and addresses spell it.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Spanish => "es",
+        }
+    }
+
+    /// The language in its own words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::English => "English",
+            Self::Spanish => "Español",
+        }
+    }
+
+    /// The language of a code.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|language| language.code() == code)
+    }
+
+    /// The language that a browser prefers, by its `Accept-Language` header (RFC 9110, section 12.5.4): of those that the
+    /// pages speak the one with the highest weight, and of equal ones the first.
+    #[must_use]
+    pub fn preferred(header: Option<&str>) -> Self {
+        let mut best: Option<(Self, f32)> = None;
+        for range in header.unwrap_or_default().split(',') {
+            let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let weight =
+                parameters.trim().strip_prefix("q=").map_or(Some(1.0), |weight| weight.trim().parse::<f32>().ok());
+            let primary = tag.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
+            if let (Some(language), Some(weight)) = (Self::from_code(&primary), weight)
+                && weight > 0.0
+                && best.is_none_or(|(_, highest)| weight.total_cmp(&highest) == Ordering::Greater)
+            {
+                best = Some((language, weight));
+            }
+        }
+        best.map(|(language, _)| language).unwrap_or_default()
+    }
+
+    /// The text in this language.
+    #[must_use]
+    pub const fn text<'a>(self, english: &'a str, spanish: &'a str) -> &'a str {
+        match self {
+            Self::English => english,
+            Self::Spanish => spanish,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_gets_the_language_that_it_prefers_of_those_there_are() {
+        for (header, language) in [
+            (None, Language::English),
+            (Some(""), Language::English),
+            (Some("de, fr;q=0.8"), Language::English),
+            (Some("es"), Language::Spanish),
+            (Some("es-MX,es;q=0.9,en;q=0.8"), Language::Spanish),
+            (Some("ES-ar"), Language::Spanish),
+            (Some("en-GB, es;q=0.9"), Language::English),
+            (Some("en;q=0.3, es;q=0.7"), Language::Spanish),
+            (Some("es;q=0, en;q=0.1"), Language::English),
+            (Some("de, es;q=0.5, en;q=0.5"), Language::Spanish),
+            (Some("es;q=x, *"), Language::English),
+        ] {
+            assert_eq!(Language::preferred(header), language, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn codes_lead_back_to_their_language() {
+        for language in Language::ALL {
+            assert_eq!(Language::from_code(language.code()), Some(language));
+        }
+        assert_eq!(Language::from_code("EN"), None);
+    }
+}

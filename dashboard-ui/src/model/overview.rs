@@ -1,0 +1,56 @@
+//! The overview: verdict, tiles, charts, the heat map, incidents, the worst antennas.
+
+use super::charts::{Charts, charts};
+use super::heat::heat_map;
+use super::incidents::incident_row;
+use super::rows::antenna_line;
+use super::tiles::{Tile, tiles};
+use super::verdict::{Verdict, verdict};
+use super::{AntennaLine, Frame, HeatMap, IncidentRow, Scene};
+use crate::query::{By, Incidents, Page};
+use crate::source::OverviewFigures;
+
+/// The overview.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OverviewScreen {
+    pub(crate) frame: Frame,
+    /// The whole in one sentence.
+    pub(crate) verdict: Verdict,
+    /// Latency, packets, success, antennas.
+    pub(crate) tiles: Vec<Tile>,
+    /// Latency and loss over time.
+    pub(crate) charts: Charts,
+    /// All antennas over time; `None` where analytics does not tell.
+    pub(crate) heat_map: Option<HeatMap>,
+    /// The newest incidents, with the address of all of them; `None` where analytics keeps none.
+    pub(crate) incidents: Option<(Vec<IncidentRow>, String)>,
+    /// The worst antennas, worst first.
+    pub(crate) worst: Vec<AntennaLine>,
+    /// The orders of the worst antennas, each with its address and whether it is the one shown.
+    pub(crate) orders: Vec<(By, String, bool)>,
+    /// The range in words.
+    pub(crate) range: String,
+}
+
+pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &Scene<'_>) -> OverviewScreen {
+    let (shown, tall) = match &scene.address.query.page {
+        Page::Overview { by, tall } => (*by, *tall),
+        _ => (By::default(), false),
+    };
+    let order = |by: By| (by, scene.address.with_page(Page::Overview { by, tall }).href(), by == shown);
+    let all = scene.address.with_page(Page::Incidents(Incidents::default())).href();
+    OverviewScreen {
+        verdict: verdict(&figures.summary, &frame, scene),
+        tiles: tiles(figures, scene),
+        charts: charts(&figures.series, scene),
+        heat_map: figures.heatmap.as_ref().map(|heatmap| heat_map(heatmap, tall, scene)),
+        incidents: figures
+            .incidents
+            .as_ref()
+            .map(|page| (page.incidents.iter().map(|incident| incident_row(incident, scene)).collect(), all)),
+        worst: figures.worst.antennas.iter().map(|row| antenna_line(row, scene)).collect(),
+        orders: By::ALL.map(order).to_vec(),
+        range: scene.language().range(scene.address.query.range.window),
+        frame,
+    }
+}

@@ -1,0 +1,114 @@
+//! One antenna: how it fares, its latency as smoke, its readings and incidents.
+
+use leptos::prelude::*;
+
+use super::figures_class;
+use crate::components::{
+    Ago, Heading, IncidentTable, LatencyCard, LevelBadge, LossCard, Pill, ReadingTable, StepsCard, StripView, TileCard,
+};
+use crate::language::Language;
+use crate::model::{AntennaScreen, IncidentRow, ReadingRow};
+
+/// One antenna.
+#[component]
+pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
+    let AntennaScreen {
+        frame,
+        id,
+        level,
+        status,
+        status_label,
+        last_seen,
+        last_seen_at,
+        tiles,
+        strip,
+        charts,
+        readings,
+        incidents,
+        range,
+        revised,
+    } = screen;
+    let (language, class) = (frame.language, figures_class(&frame));
+    let title = view! { <bdi class="name">{id}</bdi> }.into_any();
+    let tiles = tiles.into_iter().map(|tile| view! { <TileCard tile range=range.clone() language/> }).collect_view();
+    let revised = (revised > 0).then(|| {
+        let steps = language.plural(
+            revised as u64,
+            ["step was revised by late readings", "steps were revised by late readings"],
+            ["tramo revisado por lecturas tardías", "tramos revisados por lecturas tardías"],
+        );
+        view! { <span class="mark">{steps}</span> }
+    });
+    view! {
+        <Heading title frame/>
+        <section class=format!("card verdict antenna level-{}", level.class()) aria-label=language.text("Status", "Estado")>
+            <LevelBadge level/>
+            <div>
+                <p class="sentence" role="status" aria-live="polite"><Pill status label=status_label/></p>
+                <p class="detail">
+                    {language.text("last seen ", "última señal: ")}
+                    <Ago text=last_seen moment=last_seen_at/>
+                    {revised}
+                </p>
+            </div>
+            <div class="course">
+                <p class="detail">{language.text("Health over the range", "Salud en el intervalo")}</p>
+                <StripView strip/>
+            </div>
+        </section>
+        <div class=class>
+            <div class="tiles of-three">{tiles}</div>
+            <div class="charts">
+                <LatencyCard chart=charts.latency axis=charts.axis.clone() language/>
+                <LossCard chart=charts.loss axis=charts.axis language/>
+            </div>
+            <StepsCard columns=charts.columns rows=charts.rows csv=charts.csv language/>
+            <div class="halves">
+                {readings.map(|rows| view! { <Readings rows language/> })}
+                {incidents.map(|(rows, all)| view! { <Incidents rows all language/> })}
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Readings(rows: Vec<ReadingRow>, language: Language) -> AnyView {
+    let body = if rows.is_empty() {
+        let nothing = language.text(
+            "None since analytics started: readings are kept in memory.",
+            "Ninguna desde que arrancó el análisis: las lecturas se guardan en memoria.",
+        );
+        view! { <p class="empty">{nothing}</p> }.into_any()
+    } else {
+        let label = language.text("Recent readings", "Lecturas recientes");
+        view! { <div class="scroll" tabindex="0" role="region" aria-label=label><ReadingTable rows language/></div> }
+            .into_any()
+    };
+    view! {
+        <section class="card" id="readings">
+            <header><h2>{language.text("Recent readings", "Lecturas recientes")}</h2></header>
+            {body}
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Incidents(rows: Vec<IncidentRow>, all: String, language: Language) -> AnyView {
+    let body = if rows.is_empty() {
+        view! { <p class="empty">{language.text("None that is known of.", "No se conoce ninguno.")}</p> }.into_any()
+    } else {
+        view! { <IncidentTable rows has_antenna=false language/> }.into_any()
+    };
+    view! {
+        <section class="card" id="incidents">
+            <header>
+                <h2>{language.text("Incidents", "Incidentes")}</h2>
+                <a class="all" href=all>{language.text("All of them", "Todos")}</a>
+            </header>
+            {body}
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,204 @@
+//! The pipeline: where every entry went, how fast, and who does it.
+
+use leptos::prelude::*;
+
+use super::figures_class;
+use crate::components::{Heading, NumbersCard, PaceCard, Remark, Time, VerdictCard};
+use crate::language::Language;
+use crate::model::{LedgerTerm, Level, PipelineScreen, RejectedReason, RejectedRow, Stage};
+
+/// The pipeline.
+#[component]
+pub(crate) fn PipelinePage(screen: PipelineScreen) -> AnyView {
+    let PipelineScreen {
+        frame,
+        verdict,
+        ledger,
+        balance,
+        figures,
+        charts,
+        steps: (columns, steps),
+        stages,
+        reasons,
+        rejected,
+        partitions,
+    } = screen;
+    let (language, class) = (frame.language, figures_class(&frame));
+    let title = language.text("Pipeline", "Proceso").into_any();
+    let tiles = figures.into_iter().map(|(label, value, aside)| {
+        view! {
+            <article class="card tile is-flat">
+                <h2>{label}</h2>
+                <p class="figure"><span class="value">{value}</span></p>
+                <p class="change">{aside}</p>
+            </article>
+        }
+    });
+    let tiles = tiles.collect_view();
+    let has_charts = !charts.is_empty();
+    let charts = charts.into_iter().map(|chart| view! { <PaceCard chart/> }).collect_view();
+    let rows = steps.into_iter().map(|(moment, cells)| (moment, cells, None)).collect::<Vec<_>>();
+    let csv = Some("/csv/pipeline".to_owned());
+    view! {
+        <Heading title frame has_ranges=false/>
+        <VerdictCard verdict language/>
+        <div class=class>
+            <LedgerCard ledger balance language/>
+            <div class="tiles">{tiles}</div>
+            {has_charts.then(|| view! {
+                <div class="charts of-three">{charts}</div>
+                <NumbersCard columns rows csv language/>
+            })}
+            <div class="halves">
+                <StagesCard stages language/>
+                <PartitionsCard partitions language/>
+            </div>
+            <RejectedCard reasons rejected language/>
+        </div>
+    }
+    .into_any()
+}
+
+/// The ledger as an equation.
+#[component]
+fn LedgerCard(ledger: Vec<LedgerTerm>, balance: Option<(Level, String)>, language: Language) -> AnyView {
+    let terms = ledger.into_iter().map(|term| {
+        let sign = (!term.sign.is_empty()).then(|| view! { <span class="sign">{term.sign}</span> });
+        view! {
+            <li class:is-bad=term.is_bad>
+                {sign}
+                <span class="term">
+                    <strong>{term.count}</strong>
+                    <span>{term.label}</span>
+                    <small>{term.meaning}</small>
+                </span>
+            </li>
+        }
+    });
+    let terms = terms.collect_view();
+    let balance = balance.map(|(level, text)| view! { <Remark level text/> });
+    view! {
+        <section class="card ledger" id="ledger">
+            <header>
+                <h2>
+                    {language.text("The ledger", "El balance")}
+                    <small>" "{language.text("every entry is in exactly one column", "cada entrada está en exactamente una columna")}</small>
+                </h2>
+                {balance}
+            </header>
+            <ol class="equation">{terms}</ol>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn StagesCard(stages: Vec<Stage>, language: Language) -> AnyView {
+    let rows = stages.into_iter().map(|stage| {
+        let width = format!("{:.1}", stage.share * 100.0);
+        view! {
+            <tr>
+                <th scope="row">{stage.name}<small>{stage.meaning}</small></th>
+                <td>{stage.last}</td>
+                <td>{stage.mean}</td>
+                <td class="share">
+                    <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width=width height="8"/></svg>
+                </td>
+            </tr>
+        }
+    });
+    let rows = rows.collect_view();
+    view! {
+        <section class="card" id="stages">
+            <header><h2>{language.text("Stages of a batch", "Etapas de un lote")}</h2></header>
+            <table class="stages">
+                <thead>
+                    <tr>
+                        <th scope="col">{language.text("Stage", "Etapa")}</th>
+                        <th scope="col">{language.text("Last", "Último")}</th>
+                        <th scope="col">{language.text("Mean of 5 min", "Media de 5 min")}</th>
+                        <th scope="col">{language.text("Share", "Parte")}</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn PartitionsCard(partitions: Vec<Vec<(&'static str, String)>>, language: Language) -> AnyView {
+    let list = |partition: Vec<(&'static str, String)>| {
+        let pairs =
+            partition.into_iter().map(|(name, value)| view! { <div><dt>{name}</dt><dd><bdi>{value}</bdi></dd></div> });
+        view! { <dl class="facts">{pairs.collect_view()}</dl> }
+    };
+    let lists = partitions.into_iter().map(list).collect_view();
+    view! {
+        <section class="card" id="partitions">
+            <header><h2>{language.text("Partitions and their owners", "Particiones y sus propietarios")}</h2></header>
+            {lists}
+        </section>
+    }
+    .into_any()
+}
+
+/// Why entries were rejected, with the newest examples.
+#[component]
+fn RejectedCard(reasons: Vec<RejectedReason>, rejected: Option<Vec<RejectedRow>>, language: Language) -> AnyView {
+    let heading = language.text("Rejected entries", "Entradas rechazadas");
+    if reasons.is_empty() {
+        let nothing = language.text("No entry has broken a rule.", "Ninguna entrada ha incumplido una regla.");
+        return view! {
+            <section class="card" id="rejected"><header><h2>{heading}</h2></header><p class="empty">{nothing}</p></section>
+        }
+        .into_any();
+    }
+    let reasons = reasons.into_iter().map(|reason| {
+        view! { <li><strong>{reason.count}</strong><code>{reason.reason}</code><span>{reason.meaning}</span></li> }
+    });
+    let reasons = reasons.collect_view();
+    let examples = rejected.filter(|rows| !rows.is_empty()).map(|rows| {
+        let row = |row: RejectedRow| {
+            let fields = row.fields.into_iter().map(|(name, value)| {
+                view! { <li><bdi>{name}</bdi>"="<bdi>{value}</bdi></li> }
+            });
+            view! {
+                <tr>
+                    <th scope="row"><Time moment=row.at/></th>
+                    <td><code>{row.reason}</code></td>
+                    <td class="fields"><ul>{fields.collect_view()}</ul></td>
+                    <td class="entry"><code>{row.source_id}</code></td>
+                </tr>
+            }
+        };
+        let rows = rows.into_iter().map(row).collect_view();
+        view! {
+            <details class="examples" id="examples">
+                <summary>{language.text("The newest of them, as they stood in the stream", "Las últimas, tal como estaban en el flujo")}</summary>
+                <div class="scroll" tabindex="0" role="region" aria-label=heading>
+                    <table>
+                        <thead>
+                            <tr>
+                                <th scope="col">{language.text("Arrived", "Llegó")}</th>
+                                <th scope="col">{language.text("Reason", "Motivo")}</th>
+                                <th scope="col">{language.text("Fields", "Campos")}</th>
+                                <th scope="col">{language.text("Entry", "Entrada")}</th>
+                            </tr>
+                        </thead>
+                        <tbody>{rows}</tbody>
+                    </table>
+                </div>
+            </details>
+        }
+    });
+    view! {
+        <section class="card" id="rejected">
+            <header><h2>{heading}</h2></header>
+            <ul class="reasons">{reasons}</ul>
+            {examples}
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,171 @@
+//! The range of time that a page is about.
+
+use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use shared::UnixMillis;
+use shared::time::parse_duration;
+
+use super::Reason;
+
+/// The ranges that pages offer, in seconds; the first is the default.
+pub const PRESETS: [u32; 3] = [5 * 60, 15 * 60, 60 * 60];
+
+/// The shortest and the longest range that can be asked for, in seconds.
+const LIMITS: (u32, u32) = (30, 7 * 24 * 60 * 60);
+
+/// Steps that a series may have, in seconds. All but the shortest are whole multiples of the default pane.
+const STEPS: [u32; 14] = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800];
+
+/// The most points that a chart has room for.
+const MOST_POINTS: u32 = 75;
+
+/// The most steps that a strip in a row of a table has room for.
+const MOST_STRIP_STEPS: u32 = 31;
+
+/// A range of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Range {
+    /// Its length in seconds.
+    pub window: u32,
+    /// Where it ends; `None` for the newest reading, so that the page is about the present.
+    pub end: Option<UnixMillis>,
+}
+
+impl Default for Range {
+    fn default() -> Self {
+        Self { window: PRESETS[0], end: None }
+    }
+}
+
+impl Range {
+    /// A range of a length that ends at the newest reading.
+    #[must_use]
+    pub const fn latest(window: u32) -> Self {
+        Self { window, end: None }
+    }
+
+    /// Judges `window` and `end`.
+    pub(super) fn parse(window: Option<&str>, end: Option<&str>) -> Result<Self, Reason> {
+        Ok(Self {
+            window: window.map_or(Ok(PRESETS[0]), parse_window)?,
+            end: end.filter(|end| *end != "latest").map(parse_end).transpose()?,
+        })
+    }
+
+    /// Judges `from` and `to`, as a form sends them: dates and times in UTC.
+    pub(super) fn between(from: &str, to: &str) -> Result<Self, Reason> {
+        let (from, to) = (parse_local(from)?, parse_local(to)?);
+        let seconds = (to - from).num_seconds();
+        let window = u32::try_from(seconds).ok().filter(is_within_limits).ok_or(Reason::Window)?;
+        Ok(Self { window, end: Some(UnixMillis(to.timestamp_millis())) })
+    }
+
+    /// The step in seconds that gives charts as many points as they have room for; 60 for each preset.
+    #[must_use]
+    pub fn step(self) -> u32 {
+        self.step_for(MOST_POINTS)
+    }
+
+    /// The step in seconds of a strip in a row of a table.
+    #[must_use]
+    pub fn strip_step(self) -> u32 {
+        self.step_for(MOST_STRIP_STEPS)
+    }
+
+    fn step_for(self, most: u32) -> u32 {
+        STEPS.into_iter().find(|step| self.window <= step * most).unwrap_or(STEPS[STEPS.len() - 1])
+    }
+
+    /// `window` and `end` as addresses spell them, where they are not the default.
+    pub(super) fn parameters(self) -> impl Iterator<Item = (&'static str, String)> {
+        let window = (self.window != PRESETS[0]).then(|| ("window", duration_label(self.window)));
+        window.into_iter().chain(self.end.map(|end| ("end", end_label(end))))
+    }
+}
+
+/// A duration as addresses and buttons spell it: `90s`, `15m`, `1h`, `7d`.
+#[must_use]
+pub fn duration_label(seconds: u32) -> String {
+    match seconds {
+        s if s % 86_400 == 0 => format!("{}d", s / 86_400),
+        s if s % 3_600 == 0 => format!("{}h", s / 3_600),
+        s if s % 60 == 0 => format!("{}m", s / 60),
+        s => format!("{s}s"),
+    }
+}
+
+/// An end as addresses spell it: RFC 3339, without a fraction where there is none.
+fn end_label(end: UnixMillis) -> String {
+    end.to_string().replace(".000Z", "Z")
+}
+
+fn is_within_limits(seconds: &u32) -> bool {
+    (LIMITS.0..=LIMITS.1).contains(seconds)
+}
+
+fn parse_window(text: &str) -> Result<u32, Reason> {
+    let duration = parse_duration(text).map_err(|_| Reason::Window)?;
+    let seconds = u32::try_from(duration.as_secs()).ok().filter(is_within_limits).ok_or(Reason::Window)?;
+    if duration.subsec_nanos() == 0 { Ok(seconds) } else { Err(Reason::Window) }
+}
+
+/// RFC 3339; a plus sign turns into a space on its way through a query.
+fn parse_end(text: &str) -> Result<UnixMillis, Reason> {
+    let time = DateTime::parse_from_rfc3339(&text.replace(' ', "+")).map_err(|_| Reason::End)?;
+    let time_ms = time.timestamp_millis();
+    if (0..=shared::codec::TIMESTAMP_MAX_MS).contains(&time_ms) { Ok(UnixMillis(time_ms)) } else { Err(Reason::End) }
+}
+
+/// A date and time as `<input type="datetime-local">` sends it, with or without seconds.
+fn parse_local(text: &str) -> Result<DateTime<Utc>, Reason> {
+    let forms = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%.f"];
+    let time = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()).ok_or(Reason::End)?;
+    let time = time.and_utc().trunc_subsecs(0);
+    if (0..=shared::codec::TIMESTAMP_MAX_MS).contains(&time.timestamp_millis()) { Ok(time) } else { Err(Reason::End) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_bounded() {
+        for text in ["30s", "5m", "90s", "7d"] {
+            assert!(Range::parse(Some(text), None).is_ok(), "{text}");
+        }
+        for text in ["29s", "8d", "0s", "", "x", "1500ms", "-5m"] {
+            assert_eq!(Range::parse(Some(text), None), Err(Reason::Window), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_end_is_a_time_or_the_newest_reading() {
+        let at = |text| Range::parse(None, Some(text)).map(|range| range.end);
+        assert_eq!(at("latest"), Ok(None));
+        assert_eq!(at("2025-11-24T14:47:05Z"), Ok(Some(UnixMillis(1_763_995_625_000))));
+        assert_eq!(at("2025-11-24T15:47:05 01:00"), Ok(Some(UnixMillis(1_763_995_625_000))));
+        for text in ["now", "1763995625", "1969-12-31T23:59:59Z", "2025-13-01T00:00:00Z"] {
+            assert_eq!(at(text), Err(Reason::End), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_form_says_from_when_to_when() {
+        let between = Range::between("2025-11-24T14:27", "2025-11-24T14:47:05").unwrap();
+        assert_eq!(between, Range { window: 1205, end: Some(UnixMillis(1_763_995_625_000)) });
+        assert_eq!(Range::between("2025-11-24T14:47", "2025-11-24T14:27"), Err(Reason::Window));
+        assert_eq!(Range::between("2025-11-24T14:47", "2025-11-24T14:47"), Err(Reason::Window));
+        assert_eq!(Range::between("", "2025-11-24T14:47"), Err(Reason::End));
+    }
+
+    #[test]
+    fn each_preset_has_sixty_points_and_any_range_few_enough() {
+        for window in PRESETS {
+            assert_eq!(window / Range::latest(window).step(), 60);
+        }
+        for window in [30, 31, 75, 299, 301, 3601, 86_400, LIMITS.1] {
+            let range = Range::latest(window);
+            assert!(window.div_ceil(range.step()) <= MOST_POINTS, "{window}");
+            assert!(window.div_ceil(range.strip_step()) <= 57, "{window}");
+        }
+    }
+}
