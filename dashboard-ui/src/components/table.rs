@@ -148,8 +148,12 @@ pub(crate) fn IncidentTable(rows: Vec<IncidentRow>, has_antenna: bool, language:
         language.text("Lasted", "Duró"),
         language.text("How bad", "Gravedad"),
     ];
-    let head = |label: &'static str| view! { <th scope="col" role="columnheader">{label}</th> };
-    let heads = labels.into_iter().filter(|label| has_antenna || *label != labels[1]).map(head).collect_view();
+    let classes = [Some("col-status"), Some("col-id"), None, None, None, Some("wide")];
+    let head = |(label, class): (&'static str, Option<&'static str>)| {
+        view! { <th scope="col" role="columnheader" class=class>{label}</th> }
+    };
+    let is_shown = |(label, _): &(&str, _)| has_antenna || *label != labels[1];
+    let heads = labels.into_iter().zip(classes).filter(is_shown).map(head).collect_view();
     let row = |row: IncidentRow| {
         let end = match row.end {
             Some(moment) => view! { <Time moment/><small>" "{row.state}</small> }.into_any(),

@@ -13,6 +13,9 @@ use crate::source::PipelineFigures;
 /// So many entries still to read are no backlog yet: a batch or two of a busy network.
 const BACKLOG: u64 = 100_000;
 
+/// An axis of entries reaches at least so far: one entry on its way is no mountain.
+const LAG_LEAST: f64 = 8.0;
+
 /// How many stretches the time axis is divided into.
 const TIME_STRETCHES: i64 = 4;
 
@@ -298,8 +301,11 @@ fn charts(history: &PipelineHistory, scene: &Scene<'_>) -> Vec<PaceChart> {
             format!("{title} en los últimos minutos, como máximo {}{unit}.", language.axis_number(highest, highest))
         }
     };
-    let (rate_scale, age_scale, lag_scale) =
-        (Scale::from_zero_to(highest(&rate)), Scale::from_zero_to(highest(&p99)), Scale::from_zero_to(highest(&lag)));
+    let (rate_scale, age_scale, lag_scale) = (
+        Scale::from_zero_to(highest(&rate)),
+        Scale::from_zero_to(highest(&p99)),
+        Scale::from_zero_to(highest(&lag).max(LAG_LEAST)),
+    );
     let titles = (
         language.text("Readings a second", "Lecturas por segundo"),
         language.text("Freshness", "Frescura"),
