@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use analytics::aggregate::Partials;
 use analytics::decode::{Decoder, Interner};
-use analytics::query::{Badness, End, Paging, Sort, View, Window};
+use analytics::query::{Badness, End, Filter, Paging, Sort, View, Window};
 use analytics::resp::{Extent, ReplyParser};
 use analytics::settings::Thresholds;
 use benches::{BY_PANE_AND_ANTENNA, PANE_MS, antenna_id, dense_loop, readings, reply, snapshot, store};
@@ -84,12 +84,24 @@ fn query(criterion: &mut Criterion) {
         group.bench_function(of("rows"), |bencher| {
             bencher.iter(|| View::new(&snapshot, window).rows(&thresholds).expect("columns"));
         });
-        group.bench_function(of("summary"), |bencher| bencher.iter(|| view.summary(&rows).expect("columns")));
+        group.bench_function(of("summary"), |bencher| {
+            bencher.iter(|| view.summary(&rows, &thresholds).expect("columns"))
+        });
         group.bench_function(of("worst"), |bencher| {
-            bencher.iter(|| view.worst(&rows, Badness::Failures, 10).expect("columns"));
+            bencher.iter(|| view.worst(&rows, Badness::Failures, 10, None).expect("columns"));
         });
         group.bench_function(of("antennas"), |bencher| {
-            bencher.iter(|| view.antennas(&rows, "", (Sort::AntennaId, false), page).expect("columns"));
+            bencher.iter(|| {
+                view.antennas(&rows, &Filter::default(), (Sort::AntennaId, false), page, None).expect("columns")
+            });
+        });
+        group.bench_function(of("antennas with histories"), |bencher| {
+            let (all, sort) = (Filter::default(), (Sort::AntennaId, false));
+            bencher.iter(|| view.antennas(&rows, &all, sort, page, Some(step_ms)).expect("columns"));
+        });
+        group.bench_function(of("heat map"), |bencher| {
+            let sixtieth_ms = (PANES / 60).max(1) * PANE_MS;
+            bencher.iter(|| view.heatmap(&rows, &Filter::default(), sixtieth_ms, 100).expect("columns"));
         });
         group.bench_function(of("antenna"), |bencher| {
             bencher.iter(|| view.antenna(&id, &thresholds).expect("columns"));

@@ -255,22 +255,26 @@ impl Partials {
     /// # Errors
     /// When a column is missing.
     pub fn of_antennas<'a>(parts: impl IntoIterator<Item = &'a Self>, slots: &[Slot]) -> PolarsResult<Self> {
-        let rows_of = |table: &'a DataFrame| {
-            let known = table.column(ANTENNA)?.u32()?.cont_slice()?;
-            let rows = |slot: &Slot| known.partition_point(|it| it < slot)..known.partition_point(|it| it <= slot);
-            let rows = slots.iter().map(rows).filter(|rows| !rows.is_empty()).collect::<Vec<_>>();
-            PolarsResult::Ok((table, rows))
-        };
-        let (mut cells, mut sketches) = (Vec::new(), Vec::new());
-        for part in parts {
-            cells.push(rows_of(&part.cells)?);
-            sketches.push(rows_of(&part.sketch)?);
-        }
+        let (cells, sketches): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (&part.cells, &part.sketch)).unzip();
         if cells.is_empty() {
             return Self::from_readings(Readings::default());
         }
-        Ok(Self { cells: pick(&cells)?, sketch: pick(&sketches)? })
+        Ok(Self { cells: rows_of_antennas(&cells, slots)?, sketch: rows_of_antennas(&sketches, slots)? })
     }
+}
+
+/// The rows of some antennas from tables of one kind; see [`Partials::of_antennas`]. At least one table is needed.
+///
+/// # Errors
+/// When a column is missing.
+pub fn rows_of_antennas(tables: &[&DataFrame], slots: &[Slot]) -> PolarsResult<DataFrame> {
+    let rows_of = |table: &DataFrame| {
+        let known = table.column(ANTENNA)?.u32()?.cont_slice()?;
+        let rows = |slot: &Slot| known.partition_point(|it| it < slot)..known.partition_point(|it| it <= slot);
+        PolarsResult::Ok(slots.iter().map(rows).filter(|rows| !rows.is_empty()).collect::<Vec<_>>())
+    };
+    let parts = tables.iter().map(|table| Ok((*table, rows_of(table)?))).collect::<PolarsResult<Vec<_>>>()?;
+    pick(&parts)
 }
 
 /// Rolls up tables of cells; see [`Partials::roll_up`].

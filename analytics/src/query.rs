@@ -1,13 +1,15 @@
 //! Questions to a snapshot: a [`View`] is a window of one, its answers are the API's types.
 
+mod heatmap;
+
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use polars::prelude::*;
 use shared::UnixMillis;
 use shared::api::{
-    AntennaCounts, AntennaPage, AntennaRow, Latency, Measures, Point, Series, Status, Summary, WindowBounds,
+    AntennaCounts, AntennaPage, AntennaRow, Latency, Limits, Measures, Point, Series, Status, Summary, WindowBounds,
 };
 
 use crate::aggregate::column::{
@@ -68,6 +70,30 @@ impl Window {
             end: UnixMillis(self.end_ms),
             seconds: (length_ms / 1000).unsigned_abs(),
         }
+    }
+}
+
+/// Which antennas are wanted; all of them by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Filter {
+    /// Those whose id contains this text, in upper or lower case.
+    pub search: String,
+    /// The one with exactly this id.
+    pub id: Option<String>,
+    /// Those with one of these statuses; where there are none, those with any.
+    pub statuses: BTreeSet<Status>,
+}
+
+impl Filter {
+    /// The rows that are wanted, in their order.
+    fn of<'a>(&self, rows: &'a [Row]) -> Vec<&'a Row> {
+        let search = self.search.to_lowercase();
+        let is_wanted = |row: &&Row| {
+            self.id.as_deref().is_none_or(|id| *row.id == *id)
+                && (self.statuses.is_empty() || self.statuses.contains(&row.status))
+                && (search.is_empty() || row.id.to_lowercase().contains(&search))
+        };
+        rows.iter().filter(is_wanted).collect()
     }
 }
 
@@ -174,54 +200,53 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// When a table lacks a column.
-    pub fn summary(&self, rows: &[Row]) -> PolarsResult<Summary> {
+    pub fn summary(&self, rows: &[Row], thresholds: &Thresholds) -> PolarsResult<Summary> {
         let network = self.cover.iter().map(|pane| &pane.network);
         let network = Partials::roll_up(network, Keys { pane: None, antenna: false })?;
-        let mut antennas = AntennaCounts::default();
-        for row in rows {
-            antennas.active += u64::from(row.measures.readings > 0);
-            *match row.status {
-                Status::Down => &mut antennas.down,
-                Status::Degraded => &mut antennas.degraded,
-                Status::Silent => &mut antennas.silent,
-                Status::Healthy => &mut antennas.healthy,
-            } += 1;
-        }
         Ok(Summary {
             window: self.window.bounds(),
             measures: Measured::read_one(&network)?.finish(),
-            antennas,
+            antennas: counts(rows),
             as_of: self.snapshot.as_of,
             revised: self.cover.iter().any(|pane| pane.revised),
-            limits: None,
+            limits: Some(self.limits(thresholds)),
         })
     }
 
-    /// Antennas that match a text, sorted and paged.
+    fn limits(&self, thresholds: &Thresholds) -> Limits {
+        Limits {
+            pane_seconds: UnixMillis(self.snapshot.grid.width_ms).seconds(),
+            retention_seconds: UnixMillis(self.snapshot.retention_ms).seconds(),
+            oldest: self.snapshot.oldest_ms().map(UnixMillis),
+            degraded_success_rate: thresholds.degraded_success_rate,
+            degraded_latency_ms: thresholds.degraded_latency_ms(),
+        }
+    }
+
+    /// Antennas, sorted and paged; with their histories where a step in milliseconds is given.
     ///
     /// # Errors
     /// When a table lacks a column.
     pub fn antennas(
         &self,
         rows: &[Row],
-        search: &str,
+        filter: &Filter,
         (sort, is_descending): (Sort, bool),
         paging: Paging,
+        step_ms: Option<i64>,
     ) -> PolarsResult<AntennaPage> {
-        let search = search.to_lowercase();
-        let is_found = |row: &&Row| search.is_empty() || row.id.to_lowercase().contains(&search);
-        let mut rows: Vec<Row> = rows.iter().filter(is_found).cloned().collect();
+        let mut rows: Vec<Row> = filter.of(rows).into_iter().cloned().collect();
         if sort == Sort::P95 {
             self.fill_percentiles(&mut rows)?;
         }
-        self.page(rows, paging, |a, b| compare(a, b, sort, is_descending))
+        self.page(rows, paging, step_ms, |a, b| compare(a, b, sort, is_descending))
     }
 
-    /// The worst antennas.
+    /// The worst antennas; with their histories where a step in milliseconds is given.
     ///
     /// # Errors
     /// When a table lacks a column.
-    pub fn worst(&self, rows: &[Row], by: Badness, limit: usize) -> PolarsResult<AntennaPage> {
+    pub fn worst(&self, rows: &[Row], by: Badness, limit: usize, step_ms: Option<i64>) -> PolarsResult<AntennaPage> {
         let badness = |row: &Row| match by {
             Badness::Failures => (row.measures.packets_lost > 0).then_some(row.measures.packets_lost as f64),
             Badness::SuccessRate => {
@@ -231,7 +256,8 @@ impl<'a> View<'a> {
         };
         let bad: Vec<Row> = rows.iter().filter(|row| badness(row).is_some()).cloned().collect();
         let rank = |row: &Row| badness(row).unwrap_or(f64::NEG_INFINITY);
-        self.page(bad, Paging { limit, offset: 0 }, |a, b| rank(b).total_cmp(&rank(a)).then_with(|| a.id.cmp(&b.id)))
+        let paging = Paging { limit, offset: 0 };
+        self.page(bad, paging, step_ms, |a, b| rank(b).total_cmp(&rank(a)).then_with(|| a.id.cmp(&b.id)))
     }
 
     /// One antenna; `None` if it is not known or nothing of it is retained.
@@ -300,6 +326,7 @@ impl<'a> View<'a> {
         &self,
         mut rows: Vec<Row>,
         paging: Paging,
+        step_ms: Option<i64>,
         compare: impl Fn(&Row, &Row) -> Ordering,
     ) -> PolarsResult<AntennaPage> {
         let total = rows.len() as u64;
@@ -312,13 +339,16 @@ impl<'a> View<'a> {
         rows.sort_unstable_by(&compare);
         rows.drain(..paging.offset.min(rows.len()));
         self.fill_percentiles(&mut rows)?;
-        Ok(AntennaPage {
-            window: self.window.bounds(),
-            total,
-            antennas: rows.into_iter().map(Row::into_api).collect(),
-            steps: None,
-            as_of: self.snapshot.as_of,
-        })
+        let slots: Vec<Slot> = rows.iter().map(|row| row.slot).collect();
+        let mut antennas: Vec<AntennaRow> = rows.into_iter().map(Row::into_api).collect();
+        let mut steps = None;
+        if let Some(step_ms) = step_ms {
+            for (antenna, history) in antennas.iter_mut().zip(self.histories(&slots, step_ms)?) {
+                antenna.history = Some(history);
+            }
+            steps = Some(self.steps(step_ms));
+        }
+        Ok(AntennaPage { window: self.window.bounds(), total, antennas, steps, as_of: self.snapshot.as_of })
     }
 
     /// Adds the percentiles to rows that have their sums.
@@ -343,10 +373,25 @@ impl<'a> View<'a> {
     }
 }
 
+/// Antennas by status.
+fn counts<'a>(rows: impl IntoIterator<Item = &'a Row>) -> AntennaCounts {
+    let mut counts = AntennaCounts::default();
+    for row in rows {
+        counts.active += u64::from(row.measures.readings > 0);
+        *match row.status {
+            Status::Down => &mut counts.down,
+            Status::Degraded => &mut counts.degraded,
+            Status::Silent => &mut counts.silent,
+            Status::Healthy => &mut counts.healthy,
+        } += 1;
+    }
+    counts
+}
+
 /// The contract's rule, from the top: down, degraded, silent, else healthy.
 fn status(measures: &Measures, is_silent: bool, thresholds: &Thresholds) -> Status {
     let Measures { packets_sent, packets_lost, success_rate, latency_ms, .. } = measures;
-    let threshold_ms = thresholds.degraded_latency.as_secs_f64() * 1000.0;
+    let threshold_ms = thresholds.degraded_latency_ms();
     if *packets_sent > 0 && packets_lost == packets_sent {
         Status::Down
     } else if success_rate.is_some_and(|rate| rate < thresholds.degraded_success_rate)

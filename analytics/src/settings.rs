@@ -91,6 +91,14 @@ impl Default for Thresholds {
     }
 }
 
+impl Thresholds {
+    /// [`Self::degraded_latency`] in milliseconds.
+    #[must_use]
+    pub fn degraded_latency_ms(&self) -> f64 {
+        self.degraded_latency.as_secs_f64() * 1000.0
+    }
+}
+
 impl PipelineSettings {
     /// Checks what no setting can tell alone.
     ///

@@ -267,6 +267,7 @@ impl Store {
             version,
             as_of,
             grid: self.grid,
+            retention_ms: self.retention_ms,
             horizon_ms: self.horizon_ms(self.clock.watermark_ms),
             clock: self.clock,
             antennas: self.antennas.clone(),
@@ -317,6 +318,8 @@ pub struct Snapshot {
     pub as_of: Option<UnixMillis>,
     /// The grid of the panes.
     pub grid: Grid,
+    /// How long panes are kept, in milliseconds.
+    pub retention_ms: i64,
     /// Start of the oldest pane that is retained.
     pub horizon_ms: i64,
     /// What event time has seen.
@@ -345,6 +348,18 @@ impl Snapshot {
     #[must_use]
     pub fn panes(&self) -> usize {
         self.panes.len()
+    }
+
+    /// Start of the oldest pane in memory, in milliseconds since the epoch; `None` before the first reading.
+    #[must_use]
+    pub fn oldest_ms(&self) -> Option<i64> {
+        self.panes.first_key_value().map(|(&start, _)| start)
+    }
+
+    /// Width of the smallest tiles in milliseconds: steps of whole tiles read a tile each instead of its panes.
+    #[must_use]
+    pub const fn tile_ms(&self) -> i64 {
+        self.grid.width_ms * TILE_PANES[0]
     }
 
     /// The panes of `[start, end)`, both on the grid, in order of time.

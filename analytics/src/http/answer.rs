@@ -18,7 +18,7 @@ use serde::Serialize;
 use shared::api::Summary;
 
 use super::{ApiError, csv};
-use crate::query::{Badness, Paging, Row, Sort, View, Window};
+use crate::query::{Badness, Filter, Paging, Row, Sort, View, Window};
 use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::workers::{JobError, Workers};
@@ -39,10 +39,12 @@ const JSON: &str = "application/json";
 pub(crate) enum Question {
     /// The whole network.
     Summary,
-    /// Antennas: a search, an order, whether it descends, a page, and whether as CSV.
-    Antennas { search: String, sort: (Sort, bool), paging: Paging, is_csv: bool },
-    /// The worst antennas.
-    Worst { by: Badness, limit: usize },
+    /// Antennas: which, an order, whether it descends, a page, the step of histories, and whether as CSV.
+    Antennas { filter: Filter, sort: (Sort, bool), paging: Paging, step_ms: Option<i64>, is_csv: bool },
+    /// The worst antennas, and the step of histories.
+    Worst { by: Badness, limit: usize, step_ms: Option<i64> },
+    /// Antennas over time, in so many rows at most.
+    Heatmap { filter: Filter, step_ms: i64, rows: usize },
     /// One antenna.
     Antenna { id: String },
     /// Steps, of one antenna or of all, and whether as CSV.
@@ -50,13 +52,14 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// What the client wrote into it.
-    fn text(&self) -> &str {
+    /// Bytes of what the client wrote into it.
+    fn text_bytes(&self) -> usize {
         match self {
-            Self::Antennas { search: text, .. }
-            | Self::Antenna { id: text }
-            | Self::Series { antenna: Some(text), .. } => text,
-            Self::Summary | Self::Worst { .. } | Self::Series { antenna: None, .. } => "",
+            Self::Antennas { filter, .. } | Self::Heatmap { filter, .. } => {
+                filter.search.len() + filter.id.as_ref().map_or(0, String::len)
+            }
+            Self::Antenna { id: text } | Self::Series { antenna: Some(text), .. } => text.len(),
+            Self::Summary | Self::Worst { .. } | Self::Series { antenna: None, .. } => 0,
         }
     }
 }
@@ -108,7 +111,7 @@ struct BodyBytes;
 impl Weighter<(u64, Window, Question), Answer> for BodyBytes {
     fn weight(&self, (_, _, question): &(u64, Window, Question), answer: &Answer) -> u64 {
         // An entry takes room beside its body, and a client may ask with a long text.
-        (answer.body.len() + question.text().len() + 256) as u64
+        (answer.body.len() + question.text_bytes() + 256) as u64
     }
 }
 
@@ -157,7 +160,7 @@ impl Answers {
 
     async fn work(&self, snapshot: Arc<Snapshot>, window: Window, question: Question) -> Result<Answer, ApiError> {
         let rows = match question {
-            Question::Summary | Question::Antennas { .. } | Question::Worst { .. } => {
+            Question::Summary | Question::Antennas { .. } | Question::Worst { .. } | Question::Heatmap { .. } => {
                 self.rows(&snapshot, window).await?
             }
             Question::Antenna { .. } | Question::Series { .. } => Arc::default(),
@@ -168,8 +171,8 @@ impl Answers {
 
     /// The whole network in a window.
     pub(crate) async fn summary(&self, snapshot: Arc<Snapshot>, window: Window) -> Result<Summary, ApiError> {
-        let rows = self.rows(&snapshot, window).await?;
-        self.on_worker(move || failed(View::new(&snapshot, window).summary(&rows))).await?
+        let (rows, thresholds) = (self.rows(&snapshot, window).await?, self.thresholds);
+        self.on_worker(move || failed(View::new(&snapshot, window).summary(&rows, &thresholds))).await?
     }
 
     /// The antennas in a window.
@@ -192,12 +195,15 @@ impl Answers {
 
 fn answer(view: &View<'_>, rows: &[Row], question: Question, thresholds: &Thresholds) -> Result<Answer, ApiError> {
     match question {
-        Question::Summary => Answer::json(&failed(view.summary(rows))?),
-        Question::Antennas { search, sort, paging, is_csv } => {
-            let page = failed(view.antennas(rows, &search, sort, paging))?;
+        Question::Summary => Answer::json(&failed(view.summary(rows, thresholds))?),
+        Question::Antennas { filter, sort, paging, step_ms, is_csv } => {
+            let page = failed(view.antennas(rows, &filter, sort, paging, step_ms))?;
             if is_csv { Answer::new(csv::CONTENT_TYPE, csv::antennas(&page)?) } else { Answer::json(&page) }
         }
-        Question::Worst { by, limit } => Answer::json(&failed(view.worst(rows, by, limit))?),
+        Question::Worst { by, limit, step_ms } => Answer::json(&failed(view.worst(rows, by, limit, step_ms))?),
+        Question::Heatmap { filter, step_ms, rows: limit } => {
+            Answer::json(&failed(view.heatmap(rows, &filter, step_ms, limit))?)
+        }
         Question::Antenna { id } => {
             let row = failed(view.antenna(&id, thresholds))?;
             Answer::json(&row.ok_or_else(|| ApiError::unknown_antenna(&id))?)

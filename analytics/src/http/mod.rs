@@ -8,6 +8,7 @@ mod csv;
 mod error;
 mod events;
 pub mod exposition;
+mod heatmap;
 mod openapi;
 mod parameters;
 
@@ -34,7 +35,7 @@ pub use self::error::ApiError;
 use self::parameters::{AntennasParameters, Parameters, SeriesParameters, WindowParameters, WorstParameters};
 use crate::clock::Clock;
 use crate::published::Published;
-use crate::query::Window;
+use crate::query::{Filter, Window};
 use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::workers::Workers;
@@ -62,6 +63,7 @@ pub fn router(api: Api) -> Router {
         .route(path::ANTENNA, get(antenna))
         .route(path::WORST, get(worst))
         .route(path::SERIES, get(series))
+        .route(path::HEATMAP, get(heatmap::heatmap))
         .route(path::PIPELINE, get(pipeline))
         .route(path::LIVEZ, get(livez))
         .route(path::READYZ, get(readyz))
@@ -172,11 +174,19 @@ pub(crate) async fn antennas(
     Parameters(parameters): Parameters<AntennasParameters>,
 ) -> Result<Response, ApiError> {
     let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
+    let paging = parameters::paging(parameters.limit.as_deref(), parameters.offset.as_deref())?;
+    let step_ms = parameters::history_step_ms(parameters.step.as_deref(), window, &snapshot, paging.limit)?;
+    let is_csv = wants_csv(&headers, parameters.format.as_deref())?;
     let question = Question::Antennas {
-        search: parameters.q.unwrap_or_default(),
+        filter: Filter {
+            search: parameters.q.unwrap_or_default(),
+            id: parameters.id,
+            statuses: parameters::statuses(parameters.status.as_deref())?,
+        },
         sort: parameters::sort(parameters.sort.as_deref(), parameters.order.as_deref())?,
-        paging: parameters::paging(parameters.limit.as_deref(), parameters.offset.as_deref())?,
-        is_csv: wants_csv(&headers, parameters.format.as_deref())?,
+        paging,
+        step_ms: step_ms.filter(|_| !is_csv),
+        is_csv,
     };
     api.answers.answer(snapshot, window, question).await.map(|answer| answer.respond(&headers))
 }
@@ -209,9 +219,11 @@ pub(crate) async fn worst(
     Parameters(parameters): Parameters<WorstParameters>,
 ) -> Result<Response, ApiError> {
     let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
+    let limit = parameters::worst_limit(parameters.limit.as_deref())?;
     let question = Question::Worst {
         by: parameters::badness(parameters.by.as_deref())?,
-        limit: parameters::worst_limit(parameters.limit.as_deref())?,
+        limit,
+        step_ms: parameters::history_step_ms(parameters.step.as_deref(), window, &snapshot, limit)?,
     };
     api.answers.answer(snapshot, window, question).await.map(|answer| answer.respond(&headers))
 }

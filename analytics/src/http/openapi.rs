@@ -14,6 +14,7 @@ use utoipa::openapi::OpenApi as Document;
         super::antenna,
         super::worst,
         super::series,
+        super::heatmap::heatmap,
         super::pipeline,
         super::events::events,
         super::livez,

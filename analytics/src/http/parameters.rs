@@ -1,16 +1,20 @@
 //! Query parameters: read as text, understood one by one, so that an error names the parameter.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use chrono::DateTime;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::UnixMillis;
+use shared::api::Status;
 use shared::codec::TIMESTAMP_MAX_MS;
 use shared::time::{millis, parse_duration};
 use utoipa::IntoParams;
 
 use super::error::ApiError;
+use crate::aggregate::Grid;
 use crate::query::{Badness, End, Paging, Sort, Window};
 use crate::store::Snapshot;
 
@@ -22,6 +26,18 @@ const DEFAULT_POINTS: i64 = 60;
 
 /// A series has at most so many points.
 const MAX_POINTS: i64 = 5_000;
+
+/// A history has at most so many steps.
+const MAX_STEPS: i64 = 500;
+
+/// The histories of an answer have at most so many steps together: as many as the largest heat map.
+const MAX_STEPS_TOGETHER: i64 = MAX_STEPS * MAX_HEATMAP_ROWS as i64;
+
+/// Rows of a heat map where no number is given.
+const DEFAULT_HEATMAP_ROWS: usize = 100;
+
+/// Rows of a heat map at most.
+const MAX_HEATMAP_ROWS: usize = 1_000;
 
 /// Rows of a page where no limit is given.
 const DEFAULT_LIMIT: usize = 100;
@@ -78,6 +94,12 @@ pub(crate) struct AntennasParameters {
     pub(crate) offset: Option<String>,
     /// Only antennas whose id contains this text, in upper or lower case.
     pub(crate) q: Option<String>,
+    /// Only the antenna with exactly this id, which may be one that no path can hold.
+    pub(crate) id: Option<String>,
+    /// Only antennas with this status, or one of these, separated by commas: `down`, `degraded`, `silent`, `healthy`.
+    pub(crate) status: Option<String>,
+    /// Adds the course of each antenna in steps of this length, rounded up to whole panes; not in CSV.
+    pub(crate) step: Option<String>,
     /// `json` (default) or `csv`.
     pub(crate) format: Option<String>,
 }
@@ -95,6 +117,28 @@ pub(crate) struct WorstParameters {
     pub(crate) by: Option<String>,
     /// Rows at most, 1 to 10,000; 10 by default.
     pub(crate) limit: Option<String>,
+    /// Adds the course of each antenna in steps of this length, rounded up to whole panes.
+    pub(crate) step: Option<String>,
+}
+
+/// Of the heat map.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HeatmapParameters {
+    /// See the summary.
+    pub(crate) window: Option<String>,
+    /// See the summary.
+    pub(crate) end: Option<String>,
+    /// Length of a step, rounded up to whole panes; by default a sixtieth of the window, in whole tiles (12 panes)
+    /// where it is as long as one.
+    pub(crate) step: Option<String>,
+    /// Rows at most, 1 to 1,000; 100 by default.
+    pub(crate) rows: Option<String>,
+    /// Only antennas whose id contains this text, in upper or lower case.
+    pub(crate) q: Option<String>,
+    /// Only antennas with this status, or one of these, separated by commas.
+    pub(crate) status: Option<String>,
 }
 
 /// Of a series.
@@ -144,6 +188,64 @@ pub(crate) fn step_ms(step: Option<&str>, window: Window, pane_ms: i64) -> Resul
         return Err(ApiError::parameter("step", format_args!("more than {MAX_POINTS} points")));
     }
     Ok(step_ms)
+}
+
+/// The step of histories of so many antennas at most, in milliseconds: whole panes. `None` where none is asked for.
+pub(crate) fn history_step_ms(
+    step: Option<&str>,
+    window: Window,
+    snapshot: &Snapshot,
+    antennas: usize,
+) -> Result<Option<i64>, ApiError> {
+    let Some(text) = step else { return Ok(None) };
+    let (step_ms, steps) = aligned(duration_ms("step", text)?, window, snapshot)?;
+    let together = steps.saturating_mul(i64::try_from(antennas).unwrap_or(i64::MAX));
+    if together > MAX_STEPS_TOGETHER {
+        let why = format_args!("more than {MAX_STEPS_TOGETHER} steps of all rows; ask for longer steps or fewer rows");
+        return Err(ApiError::parameter("step", why));
+    }
+    Ok(Some(step_ms))
+}
+
+/// The step of a heat map, in milliseconds: whole panes, and by default whole tiles where it is as long as one.
+pub(crate) fn heatmap_step_ms(step: Option<&str>, window: Window, snapshot: &Snapshot) -> Result<i64, ApiError> {
+    let wanted_ms = match step {
+        None => {
+            let even_ms = ceiling(window.end_ms - window.start_ms, DEFAULT_POINTS);
+            let tile_ms = snapshot.tile_ms();
+            if even_ms > tile_ms - snapshot.grid.width_ms { ceiling(even_ms, tile_ms) * tile_ms } else { even_ms }
+        }
+        Some(text) => duration_ms("step", text)?,
+    };
+    aligned(wanted_ms, window, snapshot).map(|(step_ms, _)| step_ms)
+}
+
+/// A step of whole panes, with the number of steps on its multiples that touch the window.
+fn aligned(wanted_ms: i64, window: Window, snapshot: &Snapshot) -> Result<(i64, i64), ApiError> {
+    if wanted_ms > snapshot.retention_ms {
+        let why = format_args!("RETENTION keeps {} s", snapshot.retention_ms / 1000);
+        return Err(ApiError::parameter("step", why));
+    }
+    let step_ms = ceiling(wanted_ms, snapshot.grid.width_ms).saturating_mul(snapshot.grid.width_ms);
+    let first_ms = Grid::of_width(step_ms).floor(window.start_ms);
+    let steps = ceiling(window.end_ms.saturating_sub(first_ms), step_ms);
+    if steps > MAX_STEPS {
+        return Err(ApiError::parameter("step", format_args!("more than {MAX_STEPS} steps")));
+    }
+    Ok((step_ms, steps))
+}
+
+/// The rows of a heat map.
+pub(crate) fn heatmap_rows(rows: Option<&str>) -> Result<usize, ApiError> {
+    number("rows", rows, DEFAULT_HEATMAP_ROWS, MAX_HEATMAP_ROWS)
+}
+
+/// The statuses that antennas may have; none where any will do.
+pub(crate) fn statuses(status: Option<&str>) -> Result<BTreeSet<Status>, ApiError> {
+    let known =
+        [Status::Down, Status::Degraded, Status::Silent, Status::Healthy].map(|status| (status.as_str(), status));
+    let names = status.into_iter().flat_map(|names| names.split(','));
+    names.map(|name| choose("status", Some(name), &known)).collect()
 }
 
 /// A quotient of numbers above zero, rounded up.
@@ -199,10 +301,15 @@ pub(crate) fn worst_limit(limit: Option<&str>) -> Result<usize, ApiError> {
 }
 
 fn limit_of(limit: Option<&str>, default: usize) -> Result<usize, ApiError> {
-    let Some(text) = limit else { return Ok(default) };
+    number("limit", limit, default, MAX_LIMIT)
+}
+
+/// A number from 1.
+pub(crate) fn number(name: &str, value: Option<&str>, default: usize, max: usize) -> Result<usize, ApiError> {
+    let Some(text) = value else { return Ok(default) };
     match text.parse() {
-        Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
-        _ => Err(ApiError::parameter("limit", format_args!("a number from 1 to {MAX_LIMIT} is needed"))),
+        Ok(number) if (1..=max).contains(&number) => Ok(number),
+        _ => Err(ApiError::parameter(name, format_args!("a number from 1 to {max} is needed"))),
     }
 }
 

@@ -15,15 +15,15 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{DEADLINE, reading};
 
 /// Analytics on a log in memory, answering on a port of its own.
-struct Answering {
-    log: MemoryLog,
-    base: String,
+pub(crate) struct Answering {
+    pub(crate) log: MemoryLog,
+    pub(crate) base: String,
     shutdown: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Answering {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let log = MemoryLog::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("its address"));
@@ -39,7 +39,7 @@ impl Answering {
     }
 
     /// Publishes readings of an antenna, and waits until they are counted.
-    async fn publish(&self, antenna: &str, readings: &[(u32, u32, Option<f64>)]) {
+    pub(crate) async fn publish(&self, antenna: &str, readings: &[(u32, u32, Option<f64>)]) {
         let now = UnixMillis::now();
         let before = self.json::<Pipeline>(path::PIPELINE).await.batches.count;
         for &(packets, loss, latency_ms) in readings {
@@ -51,20 +51,20 @@ impl Answering {
         .await;
     }
 
-    async fn ask(&self, path: &str, accept: &str) -> (u16, String, String) {
+    pub(crate) async fn ask(&self, path: &str, accept: &str) -> (u16, String, String) {
         let request = reqwest::Client::new().get(format!("{}{path}", self.base)).header("accept", accept);
         let answer = request.send().await.expect("an answer");
         let kind = answer.headers().get("content-type").map(|kind| kind.to_str().expect("text").to_owned());
         (answer.status().as_u16(), kind.unwrap_or_default(), answer.text().await.expect("a body"))
     }
 
-    async fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {
+    pub(crate) async fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {
         let (status, kind, body) = self.ask(path, "*/*").await;
         assert_eq!((status, kind.as_str()), (200, "application/json"), "{path}: {body}");
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
     }
 
-    async fn until<T: serde::de::DeserializeOwned>(&self, path: &str, wanted: impl Fn(&T) -> bool) -> T {
+    pub(crate) async fn until<T: serde::de::DeserializeOwned>(&self, path: &str, wanted: impl Fn(&T) -> bool) -> T {
         let deadline = tokio::time::Instant::now() + DEADLINE;
         loop {
             let answer = self.json(path).await;
@@ -76,7 +76,7 @@ impl Answering {
         }
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.task.await.expect("no panic").expect("a good end");
     }

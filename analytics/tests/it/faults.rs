@@ -1,7 +1,7 @@
 //! Crashes and faults at any point: what is counted in the end is what an undisturbed run counts.
 
 use analytics::log::{Fault, MemoryLog};
-use analytics::query::{End, Paging, Sort, View, Window};
+use analytics::query::{End, Filter, Paging, Sort, View, Window};
 use analytics::settings::{PipelineSettings, Thresholds};
 use analytics::store::Snapshot;
 use proptest::prelude::*;
@@ -45,7 +45,7 @@ fn answers(snapshot: &Snapshot) -> (AntennaPage, Series) {
     let sort = (Sort::AntennaId, false);
     let view = View::new(snapshot, window);
     let rows = view.rows(&Thresholds::default()).expect("columns");
-    let mut page = view.antennas(&rows, "", sort, paging).expect("columns");
+    let mut page = view.antennas(&rows, &Filter::default(), sort, paging, None).expect("columns");
     let mut series = view.series(5_000, None).expect("columns").expect("a network");
     // When it was merged differs from run to run.
     (page.as_of, series.as_of) = (None, None);

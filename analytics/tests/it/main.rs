@@ -5,8 +5,10 @@
 mod algebra;
 mod answers;
 mod faults;
+mod histories;
 mod programs;
 mod recorded;
 mod replies;
+mod routes;
 mod support;
 mod windows;

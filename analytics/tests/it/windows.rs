@@ -5,31 +5,31 @@ use std::sync::Arc;
 
 use analytics::aggregate::{Grid, Keys, Partials};
 use analytics::decode::Batch;
-use analytics::query::{Badness, End, Paging, Sort, View, Window};
+use analytics::query::{Badness, End, Filter, Paging, Sort, View, Window};
 use analytics::settings::Thresholds;
 use analytics::store::{Snapshot, Store};
 use proptest::prelude::*;
 use shared::UnixMillis;
 use shared::api::Measures;
 
-const PANE_MS: i64 = 5_000;
+pub(crate) const PANE_MS: i64 = 5_000;
 const RETENTION_MS: i64 = 600_000;
-const START_MS: i64 = 1_700_000_000_000;
+pub(crate) const START_MS: i64 = 1_700_000_000_000;
 const ALL: Paging = Paging { limit: 1_000, offset: 0 };
 
 /// One reading as it arrives.
 #[derive(Debug, Clone)]
-struct Arrival {
-    arrival_ms: i64,
-    event_ms: i64,
-    antenna: u32,
-    packets: u32,
-    loss: u32,
-    latency_ms: Option<f64>,
-    seq: Option<u64>,
+pub(crate) struct Arrival {
+    pub(crate) arrival_ms: i64,
+    pub(crate) event_ms: i64,
+    pub(crate) antenna: u32,
+    pub(crate) packets: u32,
+    pub(crate) loss: u32,
+    pub(crate) latency_ms: Option<f64>,
+    pub(crate) seq: Option<u64>,
 }
 
-fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
+pub(crate) fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
     let event = prop_oneof![
         6 => -4_000..1_000_i64,
         2 => -400_000..0_i64,
@@ -50,12 +50,12 @@ fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
     })
 }
 
-fn name(antenna: u32) -> String {
+pub(crate) fn name(antenna: u32) -> String {
     format!("antenna-{antenna}")
 }
 
 /// The store after the arrivals came in batches that end at the cuts.
-fn store(arrivals: &[Arrival], cuts: &[usize], has_tiles: bool) -> (Store, [u64; 3]) {
+pub(crate) fn store(arrivals: &[Arrival], cuts: &[usize], has_tiles: bool) -> (Store, [u64; 3]) {
     let mut store = Store::new(PANE_MS, RETENTION_MS);
     let mut known = BTreeSet::new();
     let mut outcome = [0; 3];
@@ -89,16 +89,16 @@ fn store(arrivals: &[Arrival], cuts: &[usize], has_tiles: bool) -> (Store, [u64;
 
 /// What should be counted, reading by reading.
 #[derive(Debug, Default)]
-struct Oracle {
-    counted: Vec<Arrival>,
+pub(crate) struct Oracle {
+    pub(crate) counted: Vec<Arrival>,
     duplicates: u64,
     too_late: u64,
-    newest_ms: i64,
+    pub(crate) newest_ms: i64,
     watermark_ms: i64,
     revised: BTreeSet<i64>,
 }
 
-fn oracle(arrivals: &[Arrival]) -> Oracle {
+pub(crate) fn oracle(arrivals: &[Arrival]) -> Oracle {
     let mut oracle = Oracle { newest_ms: i64::MIN, watermark_ms: i64::MIN, ..Oracle::default() };
     let mut highest: BTreeMap<u32, u64> = BTreeMap::new();
     for arrival in arrivals {
@@ -131,7 +131,7 @@ fn oracle(arrivals: &[Arrival]) -> Oracle {
 }
 
 impl Oracle {
-    fn within(&self, start_ms: i64, end_ms: i64, antenna: Option<u32>) -> Vec<&Arrival> {
+    pub(crate) fn within(&self, start_ms: i64, end_ms: i64, antenna: Option<u32>) -> Vec<&Arrival> {
         let is_in =
             |it: &&Arrival| (start_ms..end_ms).contains(&it.event_ms) && antenna.is_none_or(|only| only == it.antenna);
         self.counted.iter().filter(is_in).collect()
@@ -200,14 +200,19 @@ proptest! {
         let thresholds = Thresholds::default();
         let view = View::new(&snapshot, window);
         let rows = view.rows(&thresholds).expect("columns");
-        let summary = view.summary(&rows).expect("columns");
+        let summary = view.summary(&rows, &thresholds).expect("columns");
         assert_measures(&summary.measures, &within)?;
         prop_assert_eq!(summary.revised, oracle.is_revised(start_ms, end_ms));
         let active: BTreeSet<u32> = within.iter().map(|it| it.antenna).collect();
         prop_assert_eq!(summary.antennas.active, active.len() as u64);
+        let limits = summary.limits.expect("limits");
+        let oldest_ms = oracle.counted.iter().map(|it| it.event_ms.div_euclid(PANE_MS) * PANE_MS).min();
+        prop_assert_eq!(limits.oldest, oldest_ms.map(UnixMillis));
+        prop_assert_eq!((limits.pane_seconds, limits.retention_seconds), (5.0, 600.0));
+        prop_assert_eq!((limits.degraded_success_rate, limits.degraded_latency_ms), (0.95, 250.0));
 
         let sort = (Sort::AntennaId, false);
-        let page = view.antennas(&rows, "", sort, ALL).expect("columns");
+        let page = view.antennas(&rows, &Filter::default(), sort, ALL, None).expect("columns");
         let known: BTreeSet<u32> = oracle.counted.iter().map(|it| it.antenna).collect();
         prop_assert_eq!(page.total, known.len() as u64);
         let counts = summary.antennas;
@@ -276,7 +281,7 @@ fn one_lost_packet_of_one_is_not_the_worst() {
     let view = View::new(&snapshot, window);
     let rows = view.rows(&Thresholds::default()).expect("columns");
     let worst = |by| {
-        let page = view.worst(&rows, by, 10).expect("columns");
+        let page = view.worst(&rows, by, 10, None).expect("columns");
         page.antennas.into_iter().map(|row| row.antenna_id).collect::<Vec<_>>()
     };
     assert_eq!(worst(Badness::Failures), [name(1), name(0)]);
