@@ -125,6 +125,7 @@ impl Aggregator {
         self.account(accepted, &batch, now);
         let ages = ages(&batch.arrival_ms, now);
         let rows = batch.entries;
+        self.published.add_rejected(&batch.rejected);
         self.reject(batch.rejected);
         self.version += 1;
         let snapshot = self.store.snapshot(self.version, self.meta.as_of);
@@ -137,7 +138,7 @@ impl Aggregator {
             aggregate_ms: ms(aggregated.duration_since(decoded)),
             merge_ms: ms(merged.duration_since(aggregated)),
         };
-        self.published.merged(snapshot, self.cursor, times, ages, merged);
+        self.published.merged(snapshot, self.cursor, times, ages, (merged, now));
         Ok(())
     }
 

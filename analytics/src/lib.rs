@@ -5,10 +5,10 @@
 //! - [`log`]: where entries come from and state is committed to; Redis, or memory.
 //! - [`resp`], [`decode`]: the reply's bytes to columns, in one pass; [`stream_id`]: where an entry stands.
 //! - [`aggregate`], [`sketch`]: the one algebra, columns to partials.
-//! - [`store`], [`antennas`]: panes, windows, what is known of each antenna.
+//! - [`store`], [`antennas`], [`recent`]: panes, windows, what is known of each antenna, and its last readings.
 //! - [`state`], [`ledger`]: what is committed, and where every entry went.
 //! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log.
-//! - [`published`]: what the pipeline shows to the outside.
+//! - [`published`]: what the pipeline shows to the outside; [`examples`] of rejected entries are part of it.
 //! - [`query`], [`workers`], [`http`]: questions to a snapshot, and their answers over HTTP.
 //! - [`settings`], [`clock`]: what comes in from the edges.
 
@@ -18,12 +18,15 @@ pub mod antennas;
 pub mod clock;
 mod complaint;
 pub mod decode;
+pub mod examples;
 pub mod http;
 pub mod ledger;
 pub mod log;
+mod pace;
 pub mod pipeline;
 pub mod published;
 pub mod query;
+pub mod recent;
 pub mod resp;
 pub mod settings;
 pub mod sketch;

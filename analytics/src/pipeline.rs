@@ -25,6 +25,7 @@ use tracing::{error, info, warn};
 use crate::aggregator::{Aggregator, Prepared, Work};
 use crate::clock::Clock;
 use crate::complaint::Complaint;
+use crate::decode::RejectedEntry;
 use crate::ledger::Accounts;
 use crate::log::{Commit, Epoch, Lease, Log, LogError, Reader, Reply, StreamInfo};
 use crate::published::Published;
@@ -50,6 +51,9 @@ const READ_WAIT: Duration = Duration::from_secs(1);
 
 /// So many full batches behind each other are a backlog, whose end is worth a commit of its own.
 const BACKLOG_BATCHES: u32 = 4;
+
+/// So many of the newest rejected entries are read back, to show examples of.
+const REJECTED_LOOKED_AT: usize = 1_000;
 
 /// Fields of the state that are read in one go.
 const STATE_FIELDS_AT_ONCE: usize = 64;
@@ -111,7 +115,10 @@ impl<L: Log> Pipeline<L> {
                     self.give_up(epoch).await;
                     return Ok(());
                 }
-                Ended::Again => self.published.set_phase(Phase::Standby),
+                Ended::Again => {
+                    self.published.set_phase(Phase::Standby);
+                    self.published.set_owner(None);
+                }
             }
         }
     }
@@ -126,12 +133,14 @@ impl<L: Log> Pipeline<L> {
                 Ok(Lease::Held(epoch)) => {
                     complaint.succeeded(Instant::now());
                     info!(epoch, owner = self.owner, "owns the stream");
+                    self.published.set_owner(Some(self.owner.clone()));
                     return Ok(Some(epoch));
                 }
                 Ok(Lease::Taken(owner)) => {
                     complaint.succeeded(Instant::now());
                     backoff = retries();
                     self.published.set_phase(Phase::Standby);
+                    self.published.set_owner(owner.clone());
                     if !is_standby {
                         info!(owner, "another process owns the stream; waiting for its lease to end");
                         is_standby = true;
@@ -153,14 +162,17 @@ impl<L: Log> Pipeline<L> {
     /// Ends the lease, so that whoever waits need not wait for its time to run out.
     async fn give_up(&self, epoch: Epoch) {
         match timeout(GIVE_UP_TIMEOUT, self.log.release(epoch)).await {
-            Ok(Ok(())) => info!(epoch, "gave the stream up"),
+            Ok(Ok(())) => {
+                self.published.set_owner(None);
+                info!(epoch, "gave the stream up");
+            }
             Ok(Err(error)) => warn!("the lease runs out by itself: {error}"),
             Err(_) => warn!("the lease runs out by itself: the broker does not answer"),
         }
     }
 
     async fn term(&self, epoch: Epoch, shutdown: &CancellationToken) -> Result<Ended, PipelineError> {
-        let (store, meta) = match self.load(epoch, shutdown).await? {
+        let (store, meta, rejected) = match self.load(epoch, shutdown).await? {
             Ok(loaded) => loaded,
             Err(ended) => return Ok(ended),
         };
@@ -170,7 +182,7 @@ impl<L: Log> Pipeline<L> {
         })?;
         info!(%cursor, counted = meta.ledger.counted, "begins after the committed cursor");
         let version = self.published.snapshot().version + 1;
-        self.published.begin(epoch, cursor, meta.ledger.clone(), store.snapshot(version, meta.as_of));
+        self.published.begin(epoch, cursor, meta.ledger.clone(), store.snapshot(version, meta.as_of), &rejected);
         let accounts = Accounts::new(meta.ledger.trimmed_unread, meta.entries_before, meta.entries_seen, cursor);
 
         let (work, queue) = mpsc::channel(1);
@@ -228,19 +240,19 @@ impl<L: Log> Pipeline<L> {
         &self,
         epoch: Epoch,
         shutdown: &CancellationToken,
-    ) -> Result<Result<(Store, Meta), Ended>, PipelineError> {
+    ) -> Result<Result<(Store, Meta, Vec<RejectedEntry>), Ended>, PipelineError> {
         let started = Instant::now();
         let mut complaint = Complaint::new("loading the committed state");
         let mut backoff = retries();
         loop {
             match self.try_load(epoch).await {
-                Ok(fields) => {
+                Ok((fields, rejected)) => {
                     let store = empty_store(&self.settings);
                     // Rebuilding frames is work for a thread that does not serve the async runtime.
                     let restored = spawn_thread(move || fields.finish(store)).await;
                     let (store, meta) = restored.map_err(PipelineError::Aggregator)??;
                     info!(duration_ms = started.elapsed().as_millis(), "loaded the committed state");
-                    return Ok(Ok((store, meta)));
+                    return Ok(Ok((store, meta, rejected)));
                 }
                 Err(PipelineError::Broker(error @ (LogError::Away(_) | LogError::Refused(_)))) => {
                     self.published.set_phase(Phase::BrokerAway);
@@ -255,7 +267,7 @@ impl<L: Log> Pipeline<L> {
         }
     }
 
-    async fn try_load(&self, epoch: Epoch) -> Result<Restored, PipelineError> {
+    async fn try_load(&self, epoch: Epoch) -> Result<(Restored, Vec<RejectedEntry>), PipelineError> {
         let mut restored = Restored::default();
         for names in self.log.state_names().await?.chunks(STATE_FIELDS_AT_ONCE) {
             let fields = self.log.state(names).await?;
@@ -268,7 +280,22 @@ impl<L: Log> Pipeline<L> {
             // A large state takes longer than a lease.
             self.log.renew(epoch, LEASE).await?;
         }
-        Ok(restored)
+        Ok((restored, self.newest_rejected().await?))
+    }
+
+    /// The newest rejected entries, oldest first. They are only shown, so whoever refuses them does not stop the term.
+    async fn newest_rejected(&self) -> Result<Vec<RejectedEntry>, LogError> {
+        match self.log.newest_rejected(REJECTED_LOOKED_AT).await {
+            Ok(mut newest) => {
+                newest.reverse();
+                Ok(newest)
+            }
+            Err(LogError::Refused(why)) => {
+                warn!("rejected entries of earlier terms are not shown: {why}");
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -458,7 +485,7 @@ impl<L: Log> Commits<'_, L> {
         let Some((ledger, cursor)) = &self.balanced else { return };
         let mut ledger = ledger.clone();
         self.accounts.balance(&mut ledger, *cursor, info);
-        self.pipeline.published.balanced(ledger, *cursor);
+        self.pipeline.published.balanced(ledger, *cursor, self.pipeline.clock.now());
     }
 }
 

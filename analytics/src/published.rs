@@ -5,10 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use shared::UnixMillis;
-use shared::api::{BatchTimes, Batches, Commits, Freshness, Ledger, Partition, Phase, Pipeline};
+use shared::api::{
+    BatchTimes, Batches, Commits, Freshness, Ledger, Partition, Phase, Pipeline, PipelineHistory, RejectedPage,
+};
+use shared::{Rejection, UnixMillis};
 use tokio::sync::watch;
 
+use crate::decode::RejectedEntry;
+use crate::examples::Examples;
+use crate::pace::Pace;
 use crate::sketch;
 use crate::store::{Snapshot, Store};
 use crate::stream_id::StreamId;
@@ -24,6 +29,7 @@ const FRESHNESS_BATCHES: usize = 1024;
 pub struct Published {
     snapshot: watch::Sender<Arc<Snapshot>>,
     progress: Arc<Mutex<Progress>>,
+    examples: Arc<Mutex<Examples>>,
 }
 
 #[derive(Debug)]
@@ -34,12 +40,14 @@ struct Progress {
     cursor: StreamId,
     committed: StreamId,
     epoch: u64,
+    owner: Option<String>,
     ledger: Ledger,
     batches: u64,
     last: Option<BatchTimes>,
     recent: VecDeque<(Instant, u64)>,
     ages: VecDeque<BTreeMap<i32, u64>>,
     commits: Commits,
+    pace: Pace,
 }
 
 impl Published {
@@ -53,16 +61,19 @@ impl Published {
             cursor: StreamId::ZERO,
             committed: StreamId::ZERO,
             epoch: 0,
+            owner: None,
             ledger: crate::state::Meta::new(store.pane_ms()).ledger,
             batches: 0,
             last: None,
             recent: VecDeque::new(),
             ages: VecDeque::new(),
             commits: Commits::default(),
+            pace: Pace::new(started_at),
         };
         Self {
             snapshot: watch::Sender::new(Arc::new(store.snapshot(0, None))),
             progress: Arc::new(Mutex::new(progress)),
+            examples: Arc::default(),
         }
     }
 
@@ -94,7 +105,7 @@ impl Published {
             cursor: progress.cursor.to_string(),
             committed: progress.committed.to_string(),
             epoch: progress.epoch,
-            owner: None,
+            owner: progress.owner.clone(),
             ledger: progress.ledger.clone(),
         };
         Pipeline {
@@ -115,12 +126,40 @@ impl Published {
         }
     }
 
+    /// The pace of the pipeline over the last minutes.
+    #[must_use]
+    pub fn pipeline_history(&self, now: UnixMillis) -> PipelineHistory {
+        self.progress.lock().pace.history(now)
+    }
+
+    /// How many entries were rejected and why, with at most `limit` examples of a reason, or of all.
+    #[must_use]
+    pub fn rejected(&self, reason: Option<Rejection>, limit: usize) -> RejectedPage {
+        let rejected = self.progress.lock().ledger.rejected.clone();
+        RejectedPage { rejected, newest: self.examples.lock().newest(reason, limit) }
+    }
+
+    /// Who owns the stream, where that is known.
+    pub(crate) fn set_owner(&self, owner: Option<String>) {
+        self.progress.lock().owner = owner;
+    }
+
     pub(crate) fn set_phase(&self, phase: Phase) {
         self.progress.lock().phase = phase;
     }
 
-    /// A term of ownership begins with what was committed.
-    pub(crate) fn begin(&self, epoch: u64, cursor: StreamId, ledger: Ledger, snapshot: Snapshot) {
+    /// A term of ownership begins with what was committed; `rejected` are the newest rejected entries, oldest first.
+    pub(crate) fn begin(
+        &self,
+        epoch: u64,
+        cursor: StreamId,
+        ledger: Ledger,
+        snapshot: Snapshot,
+        rejected: &[RejectedEntry],
+    ) {
+        let mut examples = Examples::default();
+        examples.extend(rejected);
+        *self.examples.lock() = examples;
         {
             let mut progress = self.progress.lock();
             progress.epoch = epoch;
@@ -131,6 +170,13 @@ impl Published {
         self.snapshot.send_replace(Arc::new(snapshot));
     }
 
+    /// Entries of a batch were rejected; oldest first.
+    pub(crate) fn add_rejected(&self, entries: &[RejectedEntry]) {
+        if !entries.is_empty() {
+            self.examples.lock().extend(entries);
+        }
+    }
+
     /// A batch was merged; `ages` are those of its readings by bucket, in milliseconds.
     pub(crate) fn merged(
         &self,
@@ -138,12 +184,13 @@ impl Published {
         cursor: StreamId,
         times: BatchTimes,
         ages: BTreeMap<i32, u64>,
-        now: Instant,
+        (now, at): (Instant, UnixMillis),
     ) {
         self.snapshot.send_replace(Arc::new(snapshot));
         let mut progress = self.progress.lock();
         progress.cursor = cursor;
         progress.batches += 1;
+        progress.pace.merged(at, &times, &ages);
         progress.last = Some(times);
         progress.recent.push_back((now, times.rows));
         while progress.recent.front().is_some_and(|(at, _)| now.duration_since(*at) > RATE_WINDOW) {
@@ -156,8 +203,9 @@ impl Published {
     }
 
     /// The broker told how the stream stands.
-    pub(crate) fn balanced(&self, ledger: Ledger, committed: StreamId) {
+    pub(crate) fn balanced(&self, ledger: Ledger, committed: StreamId, at: UnixMillis) {
         let mut progress = self.progress.lock();
+        progress.pace.lag_told(at, ledger.lag);
         progress.ledger = ledger;
         progress.committed = committed;
     }
@@ -165,8 +213,10 @@ impl Published {
     /// A commit was done.
     pub(crate) fn committed(&self, took: Duration, at: UnixMillis) {
         let mut progress = self.progress.lock();
+        let took_ms = took.as_secs_f64() * 1000.0;
+        progress.pace.committed(at, took_ms);
         progress.commits.count += 1;
-        progress.commits.last_ms = Some(took.as_secs_f64() * 1000.0);
+        progress.commits.last_ms = Some(took_ms);
         progress.commits.last_at = Some(at);
     }
 }
@@ -177,9 +227,10 @@ fn rows_per_second(recent: &VecDeque<(Instant, u64)>, now: Instant) -> f64 {
     rows as f64 / RATE_WINDOW.as_secs_f64()
 }
 
-fn freshness(ages: &VecDeque<BTreeMap<i32, u64>>) -> Freshness {
+/// The age of readings from counts by bucket.
+pub(crate) fn freshness<'a>(ages: impl IntoIterator<Item = &'a BTreeMap<i32, u64>>) -> Freshness {
     let mut all: BTreeMap<i32, u64> = BTreeMap::new();
-    for (&bucket, &count) in ages.iter().flatten() {
+    for (&bucket, &count) in ages.into_iter().flatten() {
         *all.entry(bucket).or_default() += count;
     }
     let total = all.values().sum();

@@ -1,6 +1,7 @@
 //! Questions to a snapshot: a [`View`] is a window of one, its answers are the API's types.
 
 mod heatmap;
+mod recent;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -49,6 +50,9 @@ pub struct Window {
 }
 
 impl Window {
+    /// Of questions that are not about a time.
+    pub const NONE: Self = Self { start_ms: 0, end_ms: 0, now_ms: None };
+
     /// The window of a length in milliseconds that ends at `end`. A length between two panes covers both.
     #[must_use]
     pub fn new(snapshot: &Snapshot, length_ms: i64, end: End, now: UnixMillis) -> Self {

@@ -13,6 +13,7 @@ use shared::UnixMillis;
 use crate::aggregate::{Grid, Keys, Partials, Readings};
 use crate::antennas::{Antenna, Antennas, place};
 use crate::decode::{Batch, Slot};
+use crate::recent::Recent;
 
 /// Panes in a tile, level by level: a minute and twelve minutes of the default panes. A window of an hour reads thirty
 /// tables or so instead of 720.
@@ -105,6 +106,7 @@ pub struct Store {
     antennas: Antennas,
     panes: BTreeMap<i64, Arc<Pane>>,
     tiles: [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
+    recent: Recent,
     changes: Changes,
 }
 
@@ -119,6 +121,7 @@ impl Store {
             antennas: Antennas::default(),
             panes: BTreeMap::new(),
             tiles: Default::default(),
+            recent: Recent::default(),
             changes: Changes::default(),
         }
     }
@@ -177,21 +180,25 @@ impl Store {
         let mut readings = Readings::default();
         let mut revised = BTreeSet::new();
         let mut touched = BTreeSet::new();
+        let (mut left_out, mut late) = (Vec::new(), Vec::new());
         for row in 0..batch.readings() {
             let (slot, event_ms, arrival_ms) = (batch.antenna[row], batch.event_ms[row], batch.arrival_ms[row]);
             let seq = batch.seq[row];
             if seq.is_some() && self.antennas.get(slot).is_some_and(|antenna| seq <= antenna.highest_seq) {
                 accepted.duplicates += 1;
+                left_out.push(row);
                 continue;
             }
             let watermark_ms = self.clock.watermark_ms.max(event_ms.min(arrival_ms));
             let pane = self.grid.floor(event_ms);
             if pane < self.horizon_ms(watermark_ms) {
                 accepted.too_late += 1;
+                left_out.push(row);
                 continue;
             }
             if self.is_closed(pane + self.grid.width_ms) {
                 revised.insert(pane);
+                late.push(row);
             }
             self.clock.watermark_ms = watermark_ms;
             self.clock.newest_ms = self.clock.newest_ms.max(event_ms);
@@ -204,6 +211,7 @@ impl Store {
             readings.lost.push(batch.loss[row]);
             readings.latency_ms.push(batch.latency_ms[row]);
         }
+        self.recent.extend(batch, &left_out, &late);
         self.changes.chunks.extend(touched);
         (accepted, readings, revised)
     }
@@ -271,6 +279,7 @@ impl Store {
             horizon_ms: self.horizon_ms(self.clock.watermark_ms),
             clock: self.clock,
             antennas: self.antennas.clone(),
+            recent: self.recent.clone(),
             panes: self.panes.clone(),
             tiles: self.tiles.clone(),
         }
@@ -326,6 +335,8 @@ pub struct Snapshot {
     pub clock: EventClock,
     /// The antennas.
     pub antennas: Antennas,
+    /// The readings that were counted last.
+    pub recent: Recent,
     panes: BTreeMap<i64, Arc<Pane>>,
     tiles: [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
 }

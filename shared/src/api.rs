@@ -56,8 +56,23 @@ pub mod path {
     pub const OPENAPI: &str = "/openapi.json";
 
     /// Every route, as the contract, the router and the description have to agree on.
-    pub const ALL: [&str; 13] = [
-        METRICS, SUMMARY, ANTENNAS, ANTENNA, WORST, SERIES, HEATMAP, PIPELINE, EVENTS, LIVEZ, READYZ, HEALTHZ, OPENAPI,
+    pub const ALL: [&str; 16] = [
+        METRICS,
+        SUMMARY,
+        ANTENNAS,
+        ANTENNA,
+        WORST,
+        SERIES,
+        HEATMAP,
+        READINGS,
+        REJECTED,
+        PIPELINE,
+        PIPELINE_HISTORY,
+        EVENTS,
+        LIVEZ,
+        READYZ,
+        HEALTHZ,
+        OPENAPI,
     ];
 }
 

@@ -47,6 +47,8 @@ pub(crate) enum Question {
     Heatmap { filter: Filter, step_ms: i64, rows: usize },
     /// One antenna.
     Antenna { id: String },
+    /// The readings of an antenna that were counted last.
+    Readings { antenna: String, limit: usize },
     /// Steps, of one antenna or of all, and whether as CSV.
     Series { step_ms: i64, antenna: Option<String>, is_csv: bool },
 }
@@ -58,7 +60,9 @@ impl Question {
             Self::Antennas { filter, .. } | Self::Heatmap { filter, .. } => {
                 filter.search.len() + filter.id.as_ref().map_or(0, String::len)
             }
-            Self::Antenna { id: text } | Self::Series { antenna: Some(text), .. } => text.len(),
+            Self::Antenna { id: text }
+            | Self::Readings { antenna: text, .. }
+            | Self::Series { antenna: Some(text), .. } => text.len(),
             Self::Summary | Self::Worst { .. } | Self::Series { antenna: None, .. } => 0,
         }
     }
@@ -163,7 +167,7 @@ impl Answers {
             Question::Summary | Question::Antennas { .. } | Question::Worst { .. } | Question::Heatmap { .. } => {
                 self.rows(&snapshot, window).await?
             }
-            Question::Antenna { .. } | Question::Series { .. } => Arc::default(),
+            Question::Antenna { .. } | Question::Readings { .. } | Question::Series { .. } => Arc::default(),
         };
         let thresholds = self.thresholds;
         self.on_worker(move || answer(&View::new(&snapshot, window), &rows, question, &thresholds)).await?
@@ -207,6 +211,10 @@ fn answer(view: &View<'_>, rows: &[Row], question: Question, thresholds: &Thresh
         Question::Antenna { id } => {
             let row = failed(view.antenna(&id, thresholds))?;
             Answer::json(&row.ok_or_else(|| ApiError::unknown_antenna(&id))?)
+        }
+        Question::Readings { antenna, limit } => {
+            let readings = view.readings(&antenna, limit);
+            Answer::json(&readings.ok_or_else(|| ApiError::unknown_antenna(&antenna))?)
         }
         Question::Series { step_ms, antenna, is_csv } => {
             let series = failed(view.series(step_ms, antenna.as_deref()))?;

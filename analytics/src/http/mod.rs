@@ -11,6 +11,7 @@ pub mod exposition;
 mod heatmap;
 mod openapi;
 mod parameters;
+mod stream;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,7 +65,10 @@ pub fn router(api: Api) -> Router {
         .route(path::WORST, get(worst))
         .route(path::SERIES, get(series))
         .route(path::HEATMAP, get(heatmap::heatmap))
+        .route(path::READINGS, get(stream::readings))
+        .route(path::REJECTED, get(stream::rejected))
         .route(path::PIPELINE, get(pipeline))
+        .route(path::PIPELINE_HISTORY, get(stream::pipeline_history))
         .route(path::LIVEZ, get(livez))
         .route(path::READYZ, get(readyz))
         .route(path::HEALTHZ, get(readyz))

@@ -7,10 +7,10 @@ use axum::http::request::Parts;
 use chrono::DateTime;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use shared::UnixMillis;
 use shared::api::Status;
 use shared::codec::TIMESTAMP_MAX_MS;
 use shared::time::{millis, parse_duration};
+use shared::{Rejection, UnixMillis};
 use utoipa::IntoParams;
 
 use super::error::ApiError;
@@ -44,6 +44,18 @@ const DEFAULT_LIMIT: usize = 100;
 
 /// Rows of a page at most.
 const MAX_LIMIT: usize = 10_000;
+
+/// Readings of an antenna where no limit is given.
+const DEFAULT_READINGS: usize = 50;
+
+/// Readings of an antenna at most.
+const MAX_READINGS: usize = 1_000;
+
+/// Rejected entries where no limit is given.
+const DEFAULT_REJECTED: usize = 20;
+
+/// Rejected entries at most.
+const MAX_REJECTED: usize = 100;
 
 /// Rows of the worst antennas where no limit is given.
 const DEFAULT_WORST: usize = 10;
@@ -157,6 +169,33 @@ pub(crate) struct SeriesParameters {
     /// `json` (default) or `csv`.
     pub(crate) format: Option<String>,
 }
+
+/// Of the last readings of an antenna.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReadingsParameters {
+    /// The antenna's id.
+    pub(crate) antenna: String,
+    /// Readings at most, 1 to 1,000; 50 by default.
+    pub(crate) limit: Option<String>,
+}
+
+/// Of rejected entries.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RejectedParameters {
+    /// Only examples of this reason.
+    pub(crate) reason: Option<String>,
+    /// Examples at most, 1 to 100; 20 by default.
+    pub(crate) limit: Option<String>,
+}
+
+/// Of routes without a parameter.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoParameters {}
 
 /// The window of `window` and `end`.
 pub(crate) fn window(
@@ -304,8 +343,24 @@ fn limit_of(limit: Option<&str>, default: usize) -> Result<usize, ApiError> {
     number("limit", limit, default, MAX_LIMIT)
 }
 
+/// The number of an antenna's last readings.
+pub(crate) fn readings_limit(limit: Option<&str>) -> Result<usize, ApiError> {
+    number("limit", limit, DEFAULT_READINGS, MAX_READINGS)
+}
+
+/// The number of rejected entries.
+pub(crate) fn rejected_limit(limit: Option<&str>) -> Result<usize, ApiError> {
+    number("limit", limit, DEFAULT_REJECTED, MAX_REJECTED)
+}
+
+/// Why entries were rejected; `None` for whatever reason.
+pub(crate) fn reason(reason: Option<&str>) -> Result<Option<Rejection>, ApiError> {
+    let known = Rejection::ALL.map(|reason| (reason.as_str(), reason));
+    reason.map(|reason| choose("reason", Some(reason), &known)).transpose()
+}
+
 /// A number from 1.
-pub(crate) fn number(name: &str, value: Option<&str>, default: usize, max: usize) -> Result<usize, ApiError> {
+fn number(name: &str, value: Option<&str>, default: usize, max: usize) -> Result<usize, ApiError> {
     let Some(text) = value else { return Ok(default) };
     match text.parse() {
         Ok(number) if (1..=max).contains(&number) => Ok(number),

@@ -166,7 +166,7 @@ impl Log for MemoryLog {
         let mut inner = self.inner.lock();
         inner.check()?;
         if let Some(other) = inner.owner.as_ref().filter(|other| *other != owner) {
-            return Ok(Lease::Taken(other.clone()));
+            return Ok(Lease::Taken(Some(other.clone())));
         }
         inner.owner = Some(owner.to_owned());
         let epoch = inner.epoch() + 1;
@@ -191,6 +191,12 @@ impl Log for MemoryLog {
         let inner = self.inner.lock();
         inner.check()?;
         Ok(names.iter().filter_map(|name| Some((name.clone(), inner.state.get(name)?.clone()))).collect())
+    }
+
+    async fn newest_rejected(&self, count: usize) -> Result<Vec<RejectedEntry>, LogError> {
+        let inner = self.inner.lock();
+        inner.check()?;
+        Ok(inner.rejected.iter().rev().take(count).cloned().collect())
     }
 
     async fn commit(&self, commit: &Commit, _lease_for: Duration) -> Result<StreamInfo, LogError> {

@@ -41,6 +41,9 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// The values of committed fields; a field that is gone is left out.
     fn state(&self, names: &[String]) -> impl Future<Output = Result<Vec<StateField>, LogError>> + Send;
 
+    /// Rejected entries of the dead-letter stream, at most `count`, newest first.
+    fn newest_rejected(&self, count: usize) -> impl Future<Output = Result<Vec<RejectedEntry>, LogError>> + Send;
+
     /// Does all of a commit or nothing of it, and renews the lease.
     fn commit(&self, commit: &Commit, lease_for: Duration)
     -> impl Future<Output = Result<StreamInfo, LogError>> + Send;
@@ -81,8 +84,8 @@ pub struct Reply {
 pub enum Lease {
     /// It is ours, under this epoch.
     Held(Epoch),
-    /// Somebody else has it.
-    Taken(String),
+    /// Somebody else has it; who, where that is known.
+    Taken(Option<String>),
 }
 
 /// One atomic step: all of it happens or nothing.

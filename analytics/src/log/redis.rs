@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, Value, cmd};
+use shared::Rejection;
 use shared::keys::{GROUP, REJECTED_MAX_ENTRIES, REJECTED_REASON, REJECTED_SOURCE_ID, StreamKeys};
 use tokio::sync::Mutex;
 use tracing::info;
@@ -209,7 +210,7 @@ impl Log for RedisLog {
                 .0;
             if let Some(holder) = holder.filter(|holder| holder != owner) {
                 cmd("UNWATCH").query_async::<()>(connection).await.map_err(redis_error)?;
-                return Ok(Lease::Taken(holder));
+                return Ok(Lease::Taken(Some(holder)));
             }
             let mut pipe = redis::pipe();
             pipe.atomic();
@@ -217,7 +218,8 @@ impl Log for RedisLog {
             pipe.cmd("HINCRBY").arg(&self.keys.state).arg(EPOCH_FIELD).arg(1);
             let Some((_, epoch)) = pipe.query_async::<Option<((), Epoch)>>(connection).await.map_err(redis_error)?
             else {
-                return Ok(Lease::Taken("another process that was quicker".to_owned()));
+                // Another process was quicker.
+                return Ok(Lease::Taken(None));
             };
             self.ensure_group(connection).await?;
             owner.clone_into(&mut connected.owner);
@@ -260,6 +262,20 @@ impl Log for RedisLog {
         .await
     }
 
+    async fn newest_rejected(&self, count: usize) -> Result<Vec<RejectedEntry>, LogError> {
+        self.step(async |connected| {
+            let entries: Vec<(String, Vec<Vec<u8>>)> = cmd("XREVRANGE")
+                .arg(&self.keys.rejected)
+                .arg(&["+", "-", "COUNT"])
+                .arg(count)
+                .query_async(&mut connected.connection)
+                .await
+                .map_err(redis_error)?;
+            Ok(entries.iter().filter_map(|(_, words)| rejected_entry(words)).collect())
+        })
+        .await
+    }
+
     async fn commit(&self, commit: &Commit, lease_for: Duration) -> Result<StreamInfo, LogError> {
         self.step(async |connected| {
             let done = self.watch(&mut connected.connection, commit.epoch).await?;
@@ -294,6 +310,21 @@ impl Log for RedisLog {
     async fn reader(&self) -> Result<Self::Reader, LogError> {
         SocketReader::connect(self.client.get_connection_info(), &self.keys.stream).await
     }
+}
+
+/// The rejected entry of an entry of the dead-letter stream; `None` where something else put it there. Its own fields may
+/// have any name, so what was added is known by its place: the last two.
+fn rejected_entry(words: &[Vec<u8>]) -> Option<RejectedEntry> {
+    let (pairs, []) = words.as_chunks::<2>() else { return None };
+    let [pairs @ .., [reason_name, reason], [id_name, source_id]] = pairs else { return None };
+    if *reason_name != REJECTED_REASON.as_bytes() || *id_name != REJECTED_SOURCE_ID.as_bytes() {
+        return None;
+    }
+    Some(RejectedEntry {
+        source_id: std::str::from_utf8(source_id).ok()?.parse().ok()?,
+        reason: Rejection::ALL.into_iter().find(|known| known.as_str().as_bytes() == *reason)?,
+        pairs: pairs.iter().map(|[name, value]| (name.clone(), value.clone())).collect(),
+    })
 }
 
 fn commit_name(commit: &Commit) -> String {

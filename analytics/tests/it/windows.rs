@@ -91,6 +91,8 @@ pub(crate) fn store(arrivals: &[Arrival], cuts: &[usize], has_tiles: bool) -> (S
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     pub(crate) counted: Vec<Arrival>,
+    /// In order of arrival, retained or not, with whether its pane had closed.
+    pub(crate) accepted: Vec<(Arrival, bool)>,
     duplicates: u64,
     too_late: u64,
     pub(crate) newest_ms: i64,
@@ -114,9 +116,11 @@ pub(crate) fn oracle(arrivals: &[Arrival]) -> Oracle {
             oracle.too_late += 1;
             continue;
         }
-        if pane + PANE_MS + 2_000 <= oracle.watermark_ms {
+        let is_late = pane + PANE_MS + 2_000 <= oracle.watermark_ms;
+        if is_late {
             oracle.revised.insert(pane);
         }
+        oracle.accepted.push((arrival.clone(), is_late));
         oracle.watermark_ms = watermark_ms;
         oracle.newest_ms = oracle.newest_ms.max(arrival.event_ms);
         if let Some(seq) = arrival.seq {

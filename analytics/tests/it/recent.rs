@@ -1,0 +1,129 @@
+//! The readings counted last, against the oracle of [`crate::windows`], over HTTP and after a restart.
+
+use analytics::log::MemoryLog;
+use analytics::query::{View, Window};
+use analytics::settings::PipelineSettings;
+use proptest::prelude::*;
+use shared::UnixMillis;
+use shared::api::{ErrorBody, RecentReading, RecentReadings, path};
+
+use crate::answers::Answering;
+use crate::support::{Embedded, NOW, publish, reading};
+use crate::windows::{Arrival, arrivals, name, oracle, store};
+
+fn expected((arrival, late): &(Arrival, bool)) -> RecentReading {
+    RecentReading {
+        timestamp: UnixMillis(arrival.event_ms),
+        arrived_at: UnixMillis(arrival.arrival_ms),
+        packets_sent: arrival.packets.into(),
+        packets_lost: arrival.loss.into(),
+        latency_ms: arrival.latency_ms,
+        seq: arrival.seq,
+        late: *late,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Those that were counted, however the batches were cut, and no others; newest first.
+    #[test]
+    fn the_last_readings_are_those_that_were_counted(
+        arrivals in arrivals(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
+        limit in 1..60_usize,
+    ) {
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(arrivals.len() + 1)).collect();
+        cuts.extend([0, arrivals.len()]);
+        cuts.sort_unstable();
+        let (snapshot, oracle) = (store(&arrivals, &cuts, false).0.snapshot(1, None), oracle(&arrivals));
+        let view = View::new(&snapshot, Window::NONE);
+        for antenna in 0..6 {
+            let of_antenna = oracle.accepted.iter().rev().filter(|(arrival, _)| arrival.antenna == antenna);
+            let expected: Vec<RecentReading> = of_antenna.take(limit).map(expected).collect();
+            let is_known = oracle.counted.iter().any(|it| it.antenna == antenna);
+            let found = view.readings(&name(antenna), limit);
+            prop_assert_eq!(found.map(|found| found.readings), is_known.then_some(expected));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readings_of_an_antenna_are_answered_newest_first() {
+    let analytics = Answering::start().await;
+    analytics.publish("..", &[(100, 1, Some(10.0)), (200, 2, None)]).await;
+    analytics.publish("other", &[(1, 0, None)]).await;
+    let route = format!("{}?antenna=..", path::READINGS);
+    let found: RecentReadings = analytics.json(&route).await;
+    assert_eq!(found.antenna_id, "..");
+    assert!(found.as_of.is_some());
+    let packets: Vec<_> = found.readings.iter().map(|it| (it.packets_sent, it.packets_lost, it.latency_ms)).collect();
+    assert_eq!(packets, [(200, 2, None), (100, 1, Some(10.0))]);
+    let one: RecentReadings = analytics.json(&format!("{route}&limit=1")).await;
+    assert_eq!(one.readings, found.readings[..1]);
+
+    let request = reqwest::Client::new().get(format!("{}{route}", analytics.base)).send().await.expect("an answer");
+    let etag = request.headers()["etag"].to_str().expect("text").to_owned();
+    let again = reqwest::Client::new().get(format!("{}{route}", analytics.base)).header("if-none-match", &etag);
+    assert_eq!(again.send().await.expect("an answer").status(), 304);
+
+    for (query, expected, code) in [
+        ("?antenna=nobody", 404, "not_found"),
+        ("", 400, "bad_parameter"),
+        ("?antenna=other&limit=0", 400, "bad_parameter"),
+        ("?antenna=other&limit=1001", 400, "bad_parameter"),
+        ("?antenna=other&window=5m", 400, "bad_parameter"),
+    ] {
+        let (status, _, body) = analytics.ask(&format!("{}{query}", path::READINGS), "*/*").await;
+        assert_eq!(status, expected, "{query}: {body}");
+        assert_eq!(serde_json::from_str::<ErrorBody>(&body).expect("the error's body").error.code, code, "{query}");
+    }
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_begins_anew_with_a_restart() {
+    let (log, settings) = (MemoryLog::default(), PipelineSettings::default());
+    let readings = |analytics: &Embedded, id: &str| {
+        let snapshot = analytics.published.snapshot();
+        let readings = View::new(&snapshot, Window::NONE).readings(id, 10)?.readings;
+        Some(readings.into_iter().map(|it| it.packets_sent).collect::<Vec<_>>())
+    };
+    let first = Embedded::start(&log, &settings, "first");
+    publish(&log, &reading("a", NOW.0, 1, 0, None));
+    publish(&log, &reading("b", NOW.0, 2, 0, None));
+    first.settle(2).await;
+    assert_eq!((readings(&first, "a"), readings(&first, "b")), (Some(vec![1]), Some(vec![2])));
+    first.stop().await;
+    let second = Embedded::start(&log, &settings, "second");
+    second.settle(2).await;
+    assert_eq!(readings(&second, "a"), Some(vec![]), "the antenna is known, its readings are not");
+    publish(&log, &reading("c", NOW.0, 3, 0, None));
+    publish(&log, &reading("a", NOW.0, 4, 0, None));
+    second.settle(4).await;
+    assert_eq!((readings(&second, "a"), readings(&second, "b")), (Some(vec![4]), Some(vec![])));
+    assert_eq!((readings(&second, "c"), readings(&second, "d")), (Some(vec![3]), None));
+    second.stop().await;
+}
+
+/// A slot that an antenna left is given away after a restart; the newcomer has none of its readings.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_given_away_shows_no_readings_of_the_one_before() {
+    let (log, settings) = (MemoryLog::default(), PipelineSettings::default());
+    let first = Embedded::start(&log, &settings, "first");
+    publish(&log, &reading("gone", NOW.0 - 7_200_000, 1, 0, None));
+    log.add(NOW, &shared::codec::encode(&reading("gone", NOW.0 - 3_500_000, 1, 0, None)));
+    log.add(UnixMillis(NOW.0 + 3_600_000), &shared::codec::encode(&reading("stays", NOW.0 + 3_600_000, 2, 0, None)));
+    first.settle(3).await;
+    first.stop().await;
+    let second = Embedded::start(&log, &settings, "second");
+    second.settle(3).await;
+    log.add(UnixMillis(NOW.0 + 3_600_000), &shared::codec::encode(&reading("new", NOW.0 + 3_600_000, 3, 0, None)));
+    second.settle(4).await;
+    let snapshot = second.published.snapshot();
+    let view = View::new(&snapshot, Window::NONE);
+    assert_eq!(view.readings("gone", 10), None);
+    assert_eq!(view.readings("new", 10).map(|found| found.readings.len()), Some(1));
+    assert_eq!(snapshot.find("new").map(|(slot, _)| slot), Some(0), "the slot of the one that is gone");
+    second.stop().await;
+}
