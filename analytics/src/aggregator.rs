@@ -42,6 +42,8 @@ pub(crate) struct Prepared {
     pub(crate) ledger: Ledger,
     /// The cursor as of the commit.
     pub(crate) cursor: StreamId,
+    /// Incidents that have ended as of the commit, since the stream's beginning.
+    pub(crate) incidents_ended: u64,
 }
 
 /// See the module.
@@ -173,7 +175,8 @@ impl Aggregator {
         } else {
             None
         };
-        Ok(Prepared { commit, ledger: self.meta.ledger.clone(), cursor: self.cursor })
+        let (ledger, incidents_ended) = (self.meta.ledger.clone(), self.store.incidents().ended());
+        Ok(Prepared { commit, ledger, cursor: self.cursor, incidents_ended })
     }
 
     fn commit(&mut self) -> PolarsResult<Commit> {

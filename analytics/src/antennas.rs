@@ -1,8 +1,14 @@
-//! What is known of each antenna beyond its panes: its id, its highest `seq`, when and how often it reports.
+//! What is known of each antenna beyond its panes: its id, its highest `seq`, when and how often it reports, the trouble
+//! that it is in.
 
 use std::sync::Arc;
 
+use shared::api::{IncidentEnding, IncidentKind};
+
 use crate::decode::{Interner, Slot};
+use crate::incidents::{Finished, Incidents};
+use crate::settings::Thresholds;
+use crate::trouble::{self, Interval, Tally, Trouble};
 
 /// Antennas are kept in chunks of this many, so that a snapshot shares what did not change and a commit writes only
 /// what did.
@@ -17,7 +23,24 @@ const SILENT_INTERVALS: f64 = 3.0;
 /// An antenna is never silent before this many milliseconds.
 const SILENT_MIN_MS: i64 = 15_000;
 
-/// One antenna.
+/// A reading that counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counted {
+    /// Arrival at the broker, milliseconds since the epoch.
+    pub arrival_ms: i64,
+    /// Event time, milliseconds since the epoch.
+    pub event_ms: i64,
+    /// Packets sent.
+    pub packets: u32,
+    /// Packets lost.
+    pub lost: u32,
+    /// Latency in milliseconds.
+    pub latency_ms: Option<f64>,
+    /// Sequence number.
+    pub seq: Option<u64>,
+}
+
+/// One antenna. Chunks of them are copied while a snapshot shares them, so it is small.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Antenna {
     /// Its id.
@@ -30,30 +53,79 @@ pub struct Antenna {
     pub highest_seq: Option<u64>,
     /// Moving average of the gaps between arrivals, in milliseconds; `None` before the second reading.
     pub interval_ms: Option<f64>,
+    /// The interval of event time that is judged next.
+    pub open: Interval,
+    /// The trouble that it is in.
+    pub trouble: Option<Arc<Trouble>>,
 }
 
 impl Antenna {
     /// An antenna of which nothing has been counted yet.
     #[must_use]
     pub const fn new(id: Arc<str>) -> Self {
-        Self { id, last_arrival_ms: i64::MIN, newest_event_ms: i64::MIN, highest_seq: None, interval_ms: None }
+        Self {
+            id,
+            last_arrival_ms: i64::MIN,
+            newest_event_ms: i64::MIN,
+            highest_seq: None,
+            interval_ms: None,
+            open: Interval::NONE,
+            trouble: None,
+        }
     }
 
-    /// Takes note of a counted reading.
+    /// Whether a reading of it has been counted since it was new or forgotten.
+    #[must_use]
+    pub const fn has_started(&self) -> bool {
+        self.newest_event_ms != i64::MIN
+    }
+
+    /// Takes note of a counted reading, and records what it ends: a silence, or trouble that it shows to be over.
     #[expect(clippy::cast_precision_loss, reason = "a gap in milliseconds is far below 2^53")]
-    fn count(&mut self, arrival_ms: i64, event_ms: i64, seq: Option<u64>) {
-        if self.last_arrival_ms != i64::MIN {
-            let gap_ms = arrival_ms.saturating_sub(self.last_arrival_ms).max(0) as f64;
+    fn count(&mut self, reading: &Counted, thresholds: &Thresholds, incidents: &mut Incidents) {
+        if self.has_started() {
+            if self.is_missed(reading.arrival_ms) {
+                incidents.record(self.silence(reading.arrival_ms, IncidentEnding::Recovered));
+            }
+            let gap_ms = reading.arrival_ms.saturating_sub(self.last_arrival_ms).max(0) as f64;
             self.interval_ms = Some(match self.interval_ms {
                 None => gap_ms,
                 Some(usual_ms) => usual_ms + INTERVAL_WEIGHT * (gap_ms - usual_ms),
             });
         }
-        self.last_arrival_ms = self.last_arrival_ms.max(arrival_ms);
-        self.newest_event_ms = self.newest_event_ms.max(event_ms);
-        if seq.is_some() {
-            self.highest_seq = seq;
+        self.last_arrival_ms = self.last_arrival_ms.max(reading.arrival_ms);
+        self.newest_event_ms = self.newest_event_ms.max(reading.event_ms);
+        if reading.seq.is_some() {
+            self.highest_seq = reading.seq;
         }
+        let passed = self.open.count(reading.event_ms, reading.packets, reading.lost, reading.latency_ms);
+        if let Some((ended, well_ms)) = passed.and_then(|it| trouble::judge(&mut self.trouble, &it, thresholds)) {
+            incidents.record(self.finished(&ended, well_ms, IncidentEnding::Recovered));
+        }
+    }
+
+    /// Ends what it is in the middle of, as of an arrival in milliseconds since the epoch, and knows nothing but its id any
+    /// more.
+    fn forget(&mut self, arrival_ms: i64, incidents: &mut Incidents) {
+        let forgotten = std::mem::replace(self, Self::new(Arc::clone(&self.id)));
+        if forgotten.is_missed(arrival_ms) {
+            incidents.record(forgotten.silence(arrival_ms, IncidentEnding::Forgotten));
+        }
+        if let Some(trouble) = &forgotten.trouble {
+            incidents.record(forgotten.finished(trouble, forgotten.newest_event_ms, IncidentEnding::Forgotten));
+        }
+    }
+
+    fn silence(&self, end_ms: i64, ended_by: IncidentEnding) -> Finished {
+        let antenna = Arc::clone(&self.id);
+        let (kind, start_ms, tally) = (IncidentKind::Silent, self.last_arrival_ms, Tally::default());
+        Finished { antenna, kind, start_ms, end_ms, ended_by, tally }
+    }
+
+    fn finished(&self, trouble: &Trouble, end_ms: i64, ended_by: IncidentEnding) -> Finished {
+        let antenna = Arc::clone(&self.id);
+        let Trouble { severity, start_ms, tally, .. } = *trouble;
+        Finished { antenna, kind: severity.kind(), start_ms, end_ms, ended_by, tally }
     }
 
     /// Whether no reading has arrived for three usual intervals, and for 15 s at least.
@@ -63,6 +135,12 @@ impl Antenna {
         let age_ms = now_ms.saturating_sub(self.last_arrival_ms);
         age_ms >= SILENT_MIN_MS && age_ms as f64 >= SILENT_INTERVALS * self.interval_ms.unwrap_or(0.0)
     }
+
+    /// Whether its silence is an incident. Before the second reading nobody can tell how seldom it reports.
+    #[must_use]
+    pub fn is_missed(&self, now_ms: i64) -> bool {
+        self.interval_ms.is_some() && self.is_silent(now_ms)
+    }
 }
 
 type Chunk = Vec<Option<Antenna>>;
@@ -71,6 +149,8 @@ type Chunk = Vec<Option<Antenna>>;
 #[derive(Debug, Clone, Default)]
 pub struct Antennas {
     chunks: Vec<Arc<Chunk>>,
+    /// No antenna's newest event time is below it, in milliseconds since the epoch: nothing is to be forgotten before.
+    oldest_ms: i64,
 }
 
 impl Antennas {
@@ -103,12 +183,15 @@ impl Antennas {
         self.chunks.get(chunk)?.get(row)?.as_ref()
     }
 
-    /// Takes note of a counted reading of the antenna in `slot`.
-    pub fn count(&mut self, slot: Slot, arrival_ms: i64, event_ms: i64, seq: Option<u64>) {
+    /// Takes note of a counted reading of the antenna in `slot`, and records the incidents that it ends.
+    pub fn count(&mut self, slot: Slot, reading: &Counted, thresholds: &Thresholds, incidents: &mut Incidents) {
         let (chunk, row) = place(slot);
         if let Some(antenna) = self.chunks.get_mut(chunk).and_then(|chunk| Arc::make_mut(chunk).get_mut(row)?.as_mut())
         {
-            antenna.count(arrival_ms, event_ms, seq);
+            if !antenna.has_started() {
+                self.oldest_ms = self.oldest_ms.min(reading.event_ms);
+            }
+            antenna.count(reading, thresholds, incidents);
         }
     }
 
@@ -125,21 +208,36 @@ impl Antennas {
         self.chunks.get(index).map_or(&[], |chunk| chunk.as_slice())
     }
 
-    /// Forgets the antennas of which no pane holds a reading, and returns the chunks that this changed.
-    pub fn forget_before(&mut self, horizon_ms: i64) -> Vec<usize> {
-        let is_gone = |antenna: &Option<Antenna>| antenna.as_ref().is_some_and(|it| it.newest_event_ms < horizon_ms);
-        let mut changed = Vec::new();
-        for (index, chunk) in self.chunks.iter_mut().enumerate() {
-            if chunk.iter().any(is_gone) {
-                for antenna in Arc::make_mut(chunk) {
-                    if is_gone(antenna) {
-                        *antenna = None;
-                    }
-                }
-                changed.push(index);
-            }
+    /// Forgets all but the ids of the antennas of which no pane holds a reading, and returns the chunks that this changed.
+    ///
+    /// What they were in the middle of ends as of the newest arrival counted, in milliseconds since the epoch. Incidents are
+    /// recorded in the order of ids: slots differ from one run to another.
+    pub fn forget_before(&mut self, horizon_ms: i64, arrival_ms: i64, incidents: &mut Incidents) -> Vec<usize> {
+        if horizon_ms <= self.oldest_ms {
+            return Vec::new();
         }
+        let is_gone = |antenna: &Antenna| antenna.has_started() && antenna.newest_event_ms < horizon_ms;
+        let mut gone: Vec<(Arc<str>, Slot)> =
+            self.iter().filter(|(_, it)| is_gone(it)).map(|(slot, it)| (Arc::clone(&it.id), slot)).collect();
+        gone.sort_unstable();
+        let mut changed = Vec::new();
+        for (_, slot) in gone {
+            let (chunk, row) = place(slot);
+            if let Some(antenna) = Arc::make_mut(&mut self.chunks[chunk])[row].as_mut() {
+                antenna.forget(arrival_ms, incidents);
+            }
+            changed.push(chunk);
+        }
+        let known = self.iter().filter(|(_, antenna)| antenna.has_started());
+        self.oldest_ms = known.map(|(_, antenna)| antenna.newest_event_ms).min().unwrap_or(i64::MAX);
         changed
+    }
+
+    /// Arrival of the newest reading counted of any antenna, in milliseconds since the epoch; `i64::MIN` where there is
+    /// none.
+    #[must_use]
+    pub fn newest_arrival_ms(&self) -> i64 {
+        self.iter().map(|(_, antenna)| antenna.last_arrival_ms).max().unwrap_or(i64::MIN)
     }
 
     /// An interner that gives these antennas their slots and uses the free slots first.

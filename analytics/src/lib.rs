@@ -6,6 +6,7 @@
 //! - [`resp`], [`decode`]: the reply's bytes to columns, in one pass; [`stream_id`]: where an entry stands.
 //! - [`aggregate`], [`sketch`]: the one algebra, columns to partials.
 //! - [`store`], [`antennas`], [`recent`]: panes, windows, what is known of each antenna, and its last readings.
+//! - [`trouble`], [`incidents`]: when an antenna fared badly, and for how long.
 //! - [`state`], [`ledger`]: what is committed, and where every entry went.
 //! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log.
 //! - [`published`]: what the pipeline shows to the outside; [`examples`] of rejected entries are part of it.
@@ -20,6 +21,7 @@ mod complaint;
 pub mod decode;
 pub mod examples;
 pub mod http;
+pub mod incidents;
 pub mod ledger;
 pub mod log;
 mod pace;
@@ -33,6 +35,7 @@ pub mod sketch;
 pub mod state;
 pub mod store;
 pub mod stream_id;
+pub mod trouble;
 pub mod workers;
 
 use anyhow::Context;
@@ -80,14 +83,15 @@ pub async fn run_on<L: Log>(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let clock = Clock::system();
-    let published = Published::new(stream, &pipeline::empty_store(settings), clock.now());
+    let published = Published::new(stream, &pipeline::empty_store(settings, thresholds), clock.now());
     let serving = CancellationToken::new();
     let workers = Workers::start(QUERY_THREADS).context("no threads for queries")?;
     let retention_ms = millis(settings.retention);
     let api = Api::new(published.clone(), workers, thresholds, retention_ms, clock.clone(), serving.clone());
     info!(address = %listener.local_addr().context("the listener has no address")?, "answers HTTP");
     let server = tokio::spawn(http::serve(listener, api));
-    let pipeline = Pipeline { log, settings: settings.clone(), owner: owner(clock.now()), published, clock };
+    let pipeline =
+        Pipeline { log, settings: settings.clone(), thresholds, owner: owner(clock.now()), published, clock };
     let result = pipeline.run(shutdown).await;
     // Answers go on until the last commit is done.
     serving.cancel();

@@ -29,7 +29,7 @@ use crate::decode::RejectedEntry;
 use crate::ledger::Accounts;
 use crate::log::{Commit, Epoch, Lease, Log, LogError, Reader, Reply, StreamInfo};
 use crate::published::Published;
-use crate::settings::PipelineSettings;
+use crate::settings::{PipelineSettings, Thresholds};
 use crate::state::{Meta, Restored, StateError};
 use crate::store::Store;
 use crate::stream_id::StreamId;
@@ -88,6 +88,8 @@ pub struct Pipeline<L> {
     pub log: L,
     /// The settings.
     pub settings: PipelineSettings,
+    /// What is trouble.
+    pub thresholds: Thresholds,
     /// Name of this process for the lease; no other process has it.
     pub owner: String,
     /// Where snapshots and progress go.
@@ -96,10 +98,10 @@ pub struct Pipeline<L> {
     pub clock: Clock,
 }
 
-/// An empty store of the settings' panes and retention.
+/// An empty store of the settings' panes and retention, that judges by the thresholds.
 #[must_use]
-pub fn empty_store(settings: &PipelineSettings) -> Store {
-    Store::new(millis(settings.pane), millis(settings.retention))
+pub fn empty_store(settings: &PipelineSettings, thresholds: Thresholds) -> Store {
+    Store::new(millis(settings.pane), millis(settings.retention), thresholds)
 }
 
 impl<L: Log> Pipeline<L> {
@@ -247,7 +249,7 @@ impl<L: Log> Pipeline<L> {
         loop {
             match self.try_load(epoch).await {
                 Ok((fields, rejected)) => {
-                    let store = empty_store(&self.settings);
+                    let store = empty_store(&self.settings, self.thresholds);
                     // Rebuilding frames is work for a thread that does not serve the async runtime.
                     let restored = spawn_thread(move || fields.finish(store)).await;
                     let (store, meta) = restored.map_err(PipelineError::Aggregator)??;
@@ -470,10 +472,12 @@ impl<L: Log> Commits<'_, L> {
     }
 
     async fn step_in_flight(&mut self) -> Result<(), LogError> {
-        let Some(Prepared { commit: Some(commit), ledger, cursor }) = &self.in_flight else { return Ok(()) };
+        let Some(Prepared { commit: Some(commit), ledger, cursor, incidents_ended }) = &self.in_flight else {
+            return Ok(());
+        };
         let started = Instant::now();
         let info = self.pipeline.log.commit(commit, LEASE).await?;
-        self.pipeline.published.committed(started.elapsed(), self.pipeline.clock.now());
+        self.pipeline.published.committed(started.elapsed(), self.pipeline.clock.now(), *incidents_ended);
         log_commit(commit, started.elapsed());
         self.balanced = Some((ledger.clone(), *cursor));
         self.in_flight = None;

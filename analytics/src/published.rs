@@ -48,6 +48,7 @@ struct Progress {
     ages: VecDeque<BTreeMap<i32, u64>>,
     commits: Commits,
     pace: Pace,
+    incidents_ended: Option<u64>,
 }
 
 impl Published {
@@ -69,6 +70,7 @@ impl Published {
             ages: VecDeque::new(),
             commits: Commits::default(),
             pace: Pace::new(started_at),
+            incidents_ended: None,
         };
         Self {
             snapshot: watch::Sender::new(Arc::new(store.snapshot(0, None))),
@@ -139,6 +141,12 @@ impl Published {
         RejectedPage { rejected, newest: self.examples.lock().newest(reason, limit) }
     }
 
+    /// Incidents that have ended since the stream's beginning, as of the last commit; `None` where nothing is known of it.
+    #[must_use]
+    pub fn incidents_ended(&self) -> Option<u64> {
+        self.progress.lock().incidents_ended
+    }
+
     /// Who owns the stream, where that is known.
     pub(crate) fn set_owner(&self, owner: Option<String>) {
         self.progress.lock().owner = owner;
@@ -166,6 +174,7 @@ impl Published {
             progress.cursor = cursor;
             progress.committed = cursor;
             progress.ledger = ledger;
+            progress.incidents_ended = Some(snapshot.incidents.ended());
         }
         self.snapshot.send_replace(Arc::new(snapshot));
     }
@@ -210,14 +219,15 @@ impl Published {
         progress.committed = committed;
     }
 
-    /// A commit was done.
-    pub(crate) fn committed(&self, took: Duration, at: UnixMillis) {
+    /// A commit was done, as of which so many incidents have ended.
+    pub(crate) fn committed(&self, took: Duration, at: UnixMillis, incidents_ended: u64) {
         let mut progress = self.progress.lock();
         let took_ms = took.as_secs_f64() * 1000.0;
         progress.pace.committed(at, took_ms);
         progress.commits.count += 1;
         progress.commits.last_ms = Some(took_ms);
         progress.commits.last_at = Some(at);
+        progress.incidents_ended = Some(incidents_ended);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Questions to a snapshot: a [`View`] is a window of one, its answers are the API's types.
 
 mod heatmap;
+mod incidents;
 mod recent;
 
 use std::cmp::Ordering;
@@ -13,6 +14,7 @@ use shared::api::{
     AntennaCounts, AntennaPage, AntennaRow, Latency, Limits, Measures, Point, Series, Status, Summary, WindowBounds,
 };
 
+pub use self::incidents::{IncidentFilter, OpenIncidents, open_incidents};
 use crate::aggregate::column::{
     ANTENNA, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, LOST, PACKETS, PANE, READINGS,
 };
@@ -22,6 +24,7 @@ use crate::decode::Slot;
 use crate::settings::Thresholds;
 use crate::sketch;
 use crate::store::{Pane, Snapshot};
+use crate::trouble::{Severity, success_rate};
 
 /// 97.5th percentile of the normal distribution: 95 % lie within it on both sides.
 const Z_95: f64 = 1.959_963_984_540_054;
@@ -394,18 +397,11 @@ fn counts<'a>(rows: impl IntoIterator<Item = &'a Row>) -> AntennaCounts {
 
 /// The contract's rule, from the top: down, degraded, silent, else healthy.
 fn status(measures: &Measures, is_silent: bool, thresholds: &Thresholds) -> Status {
-    let Measures { packets_sent, packets_lost, success_rate, latency_ms, .. } = measures;
-    let threshold_ms = thresholds.degraded_latency_ms();
-    if *packets_sent > 0 && packets_lost == packets_sent {
-        Status::Down
-    } else if success_rate.is_some_and(|rate| rate < thresholds.degraded_success_rate)
-        || latency_ms.mean.is_some_and(|mean_ms| mean_ms > threshold_ms)
-    {
-        Status::Degraded
-    } else if is_silent {
-        Status::Silent
-    } else {
-        Status::Healthy
+    match thresholds.judge(measures.packets_sent, measures.packets_lost, measures.latency_ms.mean) {
+        Some(Severity::Down) => Status::Down,
+        Some(Severity::Degraded) => Status::Degraded,
+        None if is_silent => Status::Silent,
+        None => Status::Healthy,
     }
 }
 
@@ -516,7 +512,6 @@ impl Measured {
 
     #[expect(clippy::cast_precision_loss, reason = "counts of a window are far below 2^53")]
     fn finish(self) -> Measures {
-        let delivered = self.packets - self.lost;
         let is_measured = self.latency_count > 0;
         let mut latency_ms = Latency {
             mean: is_measured.then(|| self.latency_sum / self.latency_count as f64),
@@ -528,9 +523,9 @@ impl Measured {
         Measures {
             readings: self.readings,
             packets_sent: self.packets,
-            packets_delivered: delivered,
+            packets_delivered: self.packets - self.lost,
             packets_lost: self.lost,
-            success_rate: (self.packets > 0).then(|| delivered as f64 / self.packets as f64),
+            success_rate: success_rate(self.packets, self.lost),
             latency_ms,
         }
     }

@@ -6,12 +6,15 @@
 //! | `meta` | [`Meta`] as JSON |
 //! | `pane:<start>` | a pane, see [`encode_pane`] |
 //! | `antennas:<chunk>` | a chunk of antennas, see [`encode_antennas`] |
+//! | `incidents:<chunk>` | a chunk of incidents that have ended, see [`encode_incidents`] |
 //!
 //! Tables are Arrow IPC streams, compressed with LZ4.
 
+mod antennas;
+mod incidents;
+
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::sync::Arc;
 
 use polars::io::ipc::{IpcCompression, IpcStreamReader, IpcStreamWriter};
 use polars::prelude::*;
@@ -19,19 +22,26 @@ use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
 use shared::api::Ledger;
 
+use self::antennas::{decode_antennas, encode_antennas};
+use self::incidents::{decode_incidents, encode_incidents};
 use crate::aggregate::Partials;
 use crate::aggregate::column::PANE;
 use crate::antennas::{Antenna, Antennas};
+use crate::incidents::{Finished, Incidents};
 use crate::log::StateField;
 use crate::store::{Changes, EventClock, Pane, Store};
 use crate::stream_id::StreamId;
 
-/// Version of the format. In version 1, missing latencies were null and all counts u64.
-const FORMAT: u32 = 2;
+/// Version of the format. In version 1, missing latencies were null and all counts u64. Version 2 had no incidents.
+const FORMAT: u32 = 3;
+
+/// The oldest version that is read; what it does not have is absent from its fields.
+const OLDEST_FORMAT: u32 = 2;
 
 const META: &str = "meta";
 const PANE_PREFIX: &str = "pane:";
 const ANTENNAS_PREFIX: &str = "antennas:";
+const INCIDENTS_PREFIX: &str = "incidents:";
 
 /// What is committed beside the tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,8 +91,8 @@ impl Meta {
 pub enum StateError {
     /// Written by another version.
     #[error(
-        "the committed state has format {0}, this version of analytics reads format {FORMAT}; use the version that wrote \
-         it, or delete the state's key to begin anew with the entries that the stream still holds"
+        "the committed state has format {0}, this version of analytics reads formats {OLDEST_FORMAT} to {FORMAT}; use the \
+         version that wrote it, or delete the state's key to begin anew with the entries that the stream still holds"
     )]
     Format(u32),
     /// Written with another width of panes.
@@ -112,6 +122,7 @@ pub struct Restored {
     meta: Option<Meta>,
     panes: BTreeMap<i64, Pane>,
     chunks: Vec<(usize, Vec<Option<Antenna>>)>,
+    incidents: BTreeMap<u32, Vec<Finished>>,
 }
 
 impl Restored {
@@ -133,6 +144,9 @@ impl Restored {
         } else if let Some(chunk) = name.strip_prefix(ANTENNAS_PREFIX) {
             let chunk = chunk.parse().map_err(|_| damaged(&"its chunk is not a number"))?;
             self.chunks.push((chunk, decode_antennas(value).map_err(|error| damaged(&error))?));
+        } else if let Some(chunk) = name.strip_prefix(INCIDENTS_PREFIX) {
+            let chunk = chunk.parse().map_err(|_| damaged(&"its chunk is not a number"))?;
+            self.incidents.insert(chunk, decode_incidents(value).map_err(|error| damaged(&error))?);
         }
         Ok(())
     }
@@ -142,10 +156,12 @@ impl Restored {
     /// # Errors
     /// [`StateError`] when the fields do not go together with each other or with the settings.
     pub fn finish(self, store: Store) -> Result<(Store, Meta), StateError> {
-        let meta = self.meta.unwrap_or_else(|| Meta::new(store.pane_ms()));
-        if meta.format != FORMAT {
+        let mut meta = self.meta.unwrap_or_else(|| Meta::new(store.pane_ms()));
+        if !(OLDEST_FORMAT..=FORMAT).contains(&meta.format) {
             return Err(StateError::Format(meta.format));
         }
+        // What is written from now on is of this version.
+        meta.format = FORMAT;
         if meta.pane_ms != store.pane_ms() {
             return Err(StateError::PaneWidth { wanted_ms: store.pane_ms(), found_ms: meta.pane_ms });
         }
@@ -153,8 +169,10 @@ impl Restored {
             newest_ms: meta.newest_ms.unwrap_or(i64::MIN),
             watermark_ms: meta.watermark_ms.unwrap_or(i64::MIN),
         };
+        let incidents = Incidents::from_chunks(self.incidents)
+            .map_err(|(chunk, why)| damaged(&format!("{INCIDENTS_PREFIX}{chunk}"), &why))?;
         let store = store
-            .restore(clock, Antennas::from_chunks(self.chunks), self.panes)
+            .restore(clock, (Antennas::from_chunks(self.chunks), incidents), self.panes)
             .map_err(|error| damaged(PANE_PREFIX, &error))?;
         Ok((store, meta))
     }
@@ -183,7 +201,12 @@ pub fn encode_changes(
     for &chunk in &changes.chunks {
         fields.push((format!("{ANTENNAS_PREFIX}{chunk}"), encode_antennas(store.antennas().chunk(chunk))?));
     }
-    Ok((fields, changes.dropped.iter().map(|start| format!("{PANE_PREFIX}{start}")).collect()))
+    for chunk in changes.incidents.clone() {
+        fields.push((format!("{INCIDENTS_PREFIX}{chunk}"), encode_incidents(store.incidents().chunk(chunk))?));
+    }
+    let panes = changes.dropped.iter().map(|start| format!("{PANE_PREFIX}{start}"));
+    let incidents = changes.incidents_dropped.clone().map(|chunk| format!("{INCIDENTS_PREFIX}{chunk}"));
+    Ok((fields, panes.chain(incidents).collect()))
 }
 
 /// One byte that is 1 if the pane is revised; the length of the cells' table as 8 bytes, lowest first; the table of
@@ -209,43 +232,6 @@ fn decode_pane(bytes: &[u8], start: i64) -> PolarsResult<Pane> {
     Pane::new(partials.with_pane(start)?, revised == 1)
 }
 
-/// A table with a row for each slot of a chunk; `id` is null for a free one.
-fn encode_antennas(chunk: &[Option<Antenna>]) -> PolarsResult<Vec<u8>> {
-    fn of<T>(chunk: &[Option<Antenna>], value: impl Fn(&Antenna) -> Option<T>) -> Vec<Option<T>> {
-        chunk.iter().map(|antenna| antenna.as_ref().and_then(&value)).collect()
-    }
-    let ids: Vec<Option<&str>> = chunk.iter().map(|antenna| antenna.as_ref().map(|it| &*it.id)).collect();
-    let mut frame = DataFrame::new(
-        chunk.len(),
-        vec![
-            Column::new("id".into(), ids),
-            Column::new("last_arrival_ms".into(), of(chunk, |it| Some(it.last_arrival_ms))),
-            Column::new("newest_event_ms".into(), of(chunk, |it| Some(it.newest_event_ms))),
-            Column::new("highest_seq".into(), of(chunk, |it| it.highest_seq)),
-            Column::new("interval_ms".into(), of(chunk, |it| it.interval_ms)),
-        ],
-    )?;
-    encode_frame(&mut frame)
-}
-
-fn decode_antennas(bytes: &[u8]) -> PolarsResult<Vec<Option<Antenna>>> {
-    let frame = decode_frame(bytes)?;
-    let (ids, seqs) = (frame.column("id")?.str()?, frame.column("highest_seq")?.u64()?);
-    let (arrivals, events) = (frame.column("last_arrival_ms")?.i64()?, frame.column("newest_event_ms")?.i64()?);
-    let intervals = frame.column("interval_ms")?.f64()?;
-    Ok((0..frame.height())
-        .map(|row| {
-            Some(Antenna {
-                id: Arc::from(ids.get(row)?),
-                last_arrival_ms: arrivals.get(row)?,
-                newest_event_ms: events.get(row)?,
-                highest_seq: seqs.get(row),
-                interval_ms: intervals.get(row),
-            })
-        })
-        .collect())
-}
-
 fn encode_frame(frame: &mut DataFrame) -> PolarsResult<Vec<u8>> {
     let mut bytes = Vec::new();
     // LZ4 rather than Zstandard: a commit is made while readings wait.
@@ -261,8 +247,53 @@ fn decode_frame(bytes: &[u8]) -> PolarsResult<DataFrame> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use shared::api::{IncidentEnding, IncidentKind};
+
     use super::*;
     use crate::aggregate::{Grid, Keys, Readings};
+    use crate::antennas::Counted;
+    use crate::settings::Thresholds;
+    use crate::trouble::{Interval, Tally};
+
+    const PANE_MS: i64 = 5_000;
+
+    fn store() -> Store {
+        Store::new(PANE_MS, 600_000, Thresholds::default())
+    }
+
+    /// Three antennas: one is well, one is in trouble with a well interval behind it, nothing was counted of the third.
+    fn antennas() -> Antennas {
+        let mut antennas = Antennas::default();
+        for (slot, id) in ["well", "bad", "new"].into_iter().enumerate() {
+            antennas.insert(u32::try_from(slot).expect("a slot"), Arc::from(id));
+        }
+        for (slot, second, lost) in [(0, 1, 0), (1, 1, 10), (1, 31, 0), (1, 61, 0), (0, 62, 1)] {
+            let time_ms = 60_000 + second * 1_000;
+            let (arrival_ms, event_ms, latency_ms) = (time_ms, time_ms, Some(0.1 + f64::from(lost)));
+            let reading = Counted { arrival_ms, event_ms, packets: 10, lost, latency_ms, seq: Some(7) };
+            antennas.count(slot, &reading, &Thresholds::default(), &mut Incidents::default());
+        }
+        antennas
+    }
+
+    fn incident() -> Finished {
+        Finished {
+            antenna: Arc::from("bad"),
+            kind: IncidentKind::Degraded,
+            start_ms: 1_000,
+            end_ms: 2_000,
+            ended_by: IncidentEnding::Forgotten,
+            tally: Tally { packets: 10, lost: 1, worst_success_rate: Some(0.9), worst_latency_ms: None },
+        }
+    }
+
+    fn finish(fields: Vec<StateField>) -> Result<(Store, Meta), StateError> {
+        let mut restored = Restored::default();
+        restored.take(&fields)?;
+        restored.finish(store())
+    }
 
     fn partials() -> Partials {
         let readings = Readings {
@@ -278,6 +309,79 @@ mod tests {
 
     fn restored(pane: &Pane) -> Result<(), StateError> {
         Restored::default().take(&[(format!("{PANE_PREFIX}0"), encode_pane(pane).expect("a table"))])
+    }
+
+    #[test]
+    fn antennas_and_incidents_come_back_as_they_were() {
+        let antennas = antennas();
+        let chunk = antennas.chunk(0);
+        assert!(chunk[1].as_ref().is_some_and(|it| it.trouble.as_ref().is_some_and(|it| it.calm.intervals == 1)));
+        let decoded = decode_antennas(&encode_antennas(chunk).expect("a table")).expect("the same table");
+        assert_eq!(decoded[..2], chunk[..2]);
+        assert_eq!(decoded[2], None, "an antenna of which nothing was counted leaves its slot free");
+        let silence = Finished { kind: IncidentKind::Silent, tally: Tally::default(), ..incident() };
+        let incidents = [incident(), silence];
+        let decoded = decode_incidents(&encode_incidents(&incidents).expect("a table")).expect("the same table");
+        assert_eq!(decoded, incidents);
+    }
+
+    /// State of format 2 knows no incidents and no open intervals; what is written next is of this version.
+    #[test]
+    fn state_of_the_format_before_is_read() {
+        let antennas = antennas();
+        let meta = |format| {
+            let meta = Meta { format, newest_ms: Some(122_000), watermark_ms: Some(122_000), ..Meta::new(PANE_MS) };
+            (META.to_owned(), serde_json::to_vec(&meta).expect("JSON"))
+        };
+        let frame = decode_frame(&encode_antennas(antennas.chunk(0)).expect("a table")).expect("a table");
+        let columns = ["id", "last_arrival_ms", "newest_event_ms", "highest_seq", "interval_ms"];
+        let chunk = encode_frame(&mut frame.select(columns).expect("columns")).expect("a table");
+        let fields = vec![("antennas:0".to_owned(), chunk), meta(2)];
+        let (store, read) = finish(fields).expect("state that is read");
+        assert_eq!(read.format, FORMAT);
+        assert_eq!(store.incidents().ended(), 0);
+        let expected = antennas.iter().filter(|(_, it)| it.has_started());
+        let expected = expected.map(|(slot, it)| (slot, Antenna { open: Interval::NONE, trouble: None, ..it.clone() }));
+        assert!(expected.eq(store.antennas().iter().map(|(slot, it)| (slot, it.clone()))));
+        for format in [1, FORMAT + 1] {
+            assert!(matches!(finish(vec![meta(format)]), Err(StateError::Format(found)) if found == format));
+        }
+    }
+
+    #[test]
+    fn damaged_antennas_and_incidents_are_told() {
+        let told = |field: &str, frame: DataFrame, column: Column, why: &str| {
+            let mut frame = frame;
+            frame.with_column(column).expect("a column of the same length");
+            let field = (field.to_owned(), encode_frame(&mut frame).expect("a table"));
+            let error = finish(vec![field.clone()]).expect_err("damage").to_string();
+            assert!(error.contains(&field.0) && error.contains(why), "{error}");
+        };
+        let frame = |bytes: PolarsResult<Vec<u8>>| decode_frame(&bytes.expect("a table")).expect("a table");
+        let antennas = frame(encode_antennas(antennas().chunk(0)));
+        for (name, values, why) in [
+            ("open_lost", [Some(11_u64), Some(0), None], "lost"),
+            ("open_packets", [None; 3], "missing"),
+            ("trouble_packets", [None; 3], "missing"),
+            ("calm_lost", [None, Some(11), None], "lost"),
+            ("trouble_start_ms", [Some(1); 3], "Int64"),
+        ] {
+            told("antennas:0", antennas.clone(), Column::new(name.into(), values), why);
+        }
+        let incidents = frame(encode_incidents(&[incident()]));
+        told("incidents:0", incidents.clone(), Column::new("kind".into(), ["bored"]), "unknown");
+        told("incidents:0", incidents.clone(), Column::new("ended_by".into(), [None::<&str>]), "missing");
+        told("incidents:0", incidents.clone(), Column::new("during_lost".into(), [11_u64]), "lost");
+        told("incidents:0", incidents, Column::new("end_ms".into(), [999_i64]), "before it begins");
+        let chunk = encode_incidents(&[incident()]).expect("a table");
+        for (fields, culprit) in [
+            (vec![("incidents:first".to_owned(), chunk.clone())], "incidents:first"),
+            (vec![("incidents:0".to_owned(), chunk.clone()), ("incidents:1".to_owned(), chunk)], "incidents:1"),
+            (vec![("incidents:0".to_owned(), b"no table".to_vec())], "incidents:0"),
+        ] {
+            let error = finish(fields).expect_err("damage").to_string();
+            assert!(error.contains(culprit), "{error}");
+        }
     }
 
     #[test]

@@ -5,15 +5,18 @@
 //! those into larger tiles, so that a long window reads tiles and only its edges read panes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use polars::prelude::PolarsResult;
 use shared::UnixMillis;
 
 use crate::aggregate::{Grid, Keys, Partials, Readings};
-use crate::antennas::{Antenna, Antennas, place};
+use crate::antennas::{Antenna, Antennas, Counted, place};
 use crate::decode::{Batch, Slot};
+use crate::incidents::{Incidents, Mark};
 use crate::recent::Recent;
+use crate::settings::Thresholds;
 
 /// Panes in a tile, level by level: a minute and twelve minutes of the default panes. A window of an hour reads thirty
 /// tables or so instead of 720.
@@ -95,6 +98,10 @@ pub struct Changes {
     pub dropped: BTreeSet<i64>,
     /// Chunks of antennas to write.
     pub chunks: BTreeSet<usize>,
+    /// Chunks of incidents to write, by number.
+    pub incidents: Range<u64>,
+    /// Chunks of incidents to drop, by number.
+    pub incidents_dropped: Range<u64>,
 }
 
 /// Everything counted and retained. Owned by one thread; [`Store::snapshot`] shares it with others.
@@ -102,8 +109,12 @@ pub struct Changes {
 pub struct Store {
     grid: Grid,
     retention_ms: i64,
+    thresholds: Thresholds,
     clock: EventClock,
     antennas: Antennas,
+    incidents: Incidents,
+    /// The incidents as of the last call of [`Store::take_changes`].
+    incidents_taken: Mark,
     panes: BTreeMap<i64, Arc<Pane>>,
     tiles: [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
     recent: Recent,
@@ -111,14 +122,17 @@ pub struct Store {
 }
 
 impl Store {
-    /// An empty store of panes of a width, kept for a time; both in milliseconds.
+    /// An empty store of panes of a width, kept for a time, both in milliseconds; what is trouble is up to the thresholds.
     #[must_use]
-    pub fn new(pane_ms: i64, retention_ms: i64) -> Self {
+    pub fn new(pane_ms: i64, retention_ms: i64, thresholds: Thresholds) -> Self {
         Self {
             grid: Grid::of_width(pane_ms),
             retention_ms,
+            thresholds,
             clock: EventClock::START,
             antennas: Antennas::default(),
+            incidents: Incidents::default(),
+            incidents_taken: Mark::default(),
             panes: BTreeMap::new(),
             tiles: Default::default(),
             recent: Recent::default(),
@@ -126,18 +140,24 @@ impl Store {
         }
     }
 
-    /// The store as it was committed. What retention has shortened since, and antennas of which nothing is retained,
-    /// are dropped.
+    /// The store as it was committed. Where retention has been shortened since, panes are dropped, and antennas of which
+    /// nothing is retained are forgotten.
     ///
     /// # Errors
     /// When a pane's tables do not have the right columns.
-    pub fn restore(mut self, clock: EventClock, antennas: Antennas, panes: BTreeMap<i64, Pane>) -> PolarsResult<Self> {
+    pub fn restore(
+        mut self,
+        clock: EventClock,
+        (antennas, incidents): (Antennas, Incidents),
+        panes: BTreeMap<i64, Pane>,
+    ) -> PolarsResult<Self> {
         self.clock = clock;
         self.antennas = antennas;
+        self.incidents_taken = incidents.mark();
+        self.incidents = incidents;
         self.panes = panes.into_iter().map(|(start, pane)| (start, Arc::new(pane))).collect();
         self.retain();
-        let horizon_ms = self.horizon_ms(self.clock.watermark_ms);
-        self.changes.chunks.extend(self.antennas.forget_before(horizon_ms));
+        self.forget(self.horizon_ms(self.clock.watermark_ms), self.antennas.newest_arrival_ms());
         self.build_tiles()?;
         Ok(self)
     }
@@ -160,14 +180,20 @@ impl Store {
         &self.antennas
     }
 
+    /// The incidents that have ended.
+    #[must_use]
+    pub const fn incidents(&self) -> &Incidents {
+        &self.incidents
+    }
+
     /// A pane by its start.
     #[must_use]
     pub fn pane(&self, start: i64) -> Option<&Arc<Pane>> {
         self.panes.get(&start)
     }
 
-    /// Decides for each reading of a batch, in stream order, whether it counts, and takes note of it. The readings that
-    /// count are to be merged; the panes that they revise are named.
+    /// Decides for each reading of a batch, in stream order, whether it counts, and takes note of it and of the incidents
+    /// that it ends. The readings that count are to be merged; the panes that they revise are named.
     ///
     /// The outcome depends on the order of the readings alone, not on where batches begin: a batch that is read again
     /// after a crash, cut differently, counts the same.
@@ -191,7 +217,8 @@ impl Store {
             }
             let watermark_ms = self.clock.watermark_ms.max(event_ms.min(arrival_ms));
             let pane = self.grid.floor(event_ms);
-            if pane < self.horizon_ms(watermark_ms) {
+            let horizon_ms = self.horizon_ms(watermark_ms);
+            if pane < horizon_ms {
                 accepted.too_late += 1;
                 left_out.push(row);
                 continue;
@@ -202,14 +229,17 @@ impl Store {
             }
             self.clock.watermark_ms = watermark_ms;
             self.clock.newest_ms = self.clock.newest_ms.max(event_ms);
-            self.antennas.count(slot, arrival_ms, event_ms, seq);
+            let (packets, lost, latency_ms) = (batch.packets[row], batch.loss[row], batch.latency_ms[row]);
+            let counted = Counted { arrival_ms, event_ms, packets, lost, latency_ms, seq };
+            self.antennas.count(slot, &counted, &self.thresholds, &mut self.incidents);
             touched.insert(place(slot).0);
+            self.forget(horizon_ms, arrival_ms);
             accepted.counted += 1;
             readings.pane.push(pane);
             readings.antenna.push(slot);
-            readings.packets.push(batch.packets[row]);
-            readings.lost.push(batch.loss[row]);
-            readings.latency_ms.push(batch.latency_ms[row]);
+            readings.packets.push(packets);
+            readings.lost.push(lost);
+            readings.latency_ms.push(latency_ms);
         }
         self.recent.extend(batch, &left_out, &late);
         self.changes.chunks.extend(touched);
@@ -265,7 +295,9 @@ impl Store {
 
     /// What changed since the last call.
     pub fn take_changes(&mut self) -> Changes {
-        std::mem::take(&mut self.changes)
+        let (incidents, incidents_dropped) = self.incidents.changes_since(self.incidents_taken);
+        self.incidents_taken = self.incidents.mark();
+        Changes { incidents, incidents_dropped, ..std::mem::take(&mut self.changes) }
     }
 
     /// What queries read from now on. Cheap: everything is shared.
@@ -280,6 +312,7 @@ impl Store {
             clock: self.clock,
             antennas: self.antennas.clone(),
             recent: self.recent.clone(),
+            incidents: self.incidents.clone(),
             panes: self.panes.clone(),
             tiles: self.tiles.clone(),
         }
@@ -304,6 +337,11 @@ impl Store {
         }
         // The open pane counts as whole, so a window as long as the retention is always covered.
         self.grid.floor(watermark_ms) + self.grid.width_ms - self.retention_ms
+    }
+
+    /// Forgets the antennas of which nothing is retained; see [`Antennas::forget_before`].
+    fn forget(&mut self, horizon_ms: i64, arrival_ms: i64) {
+        self.changes.chunks.extend(self.antennas.forget_before(horizon_ms, arrival_ms, &mut self.incidents));
     }
 
     fn retain(&mut self) {
@@ -337,6 +375,8 @@ pub struct Snapshot {
     pub antennas: Antennas,
     /// The readings that were counted last.
     pub recent: Recent,
+    /// The incidents that have ended.
+    pub incidents: Incidents,
     panes: BTreeMap<i64, Arc<Pane>>,
     tiles: [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
 }
@@ -344,9 +384,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// The antennas of which a pane may still hold a reading.
     pub fn retained(&self) -> impl Iterator<Item = (Slot, &Antenna)> {
-        self.antennas
-            .iter()
-            .filter(|(_, antenna)| antenna.newest_event_ms != i64::MIN && antenna.newest_event_ms >= self.horizon_ms)
+        self.antennas.iter().filter(|(_, antenna)| antenna.has_started() && antenna.newest_event_ms >= self.horizon_ms)
     }
 
     /// The antenna with this id, where a pane may still hold a reading of it.

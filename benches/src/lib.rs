@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use analytics::aggregate::{Grid, Keys, Partials, Readings};
 use analytics::decode::{Batch, Slot};
+use analytics::settings::Thresholds;
 use analytics::store::{Snapshot, Store};
 use polars::prelude::PolarsResult;
 
@@ -94,7 +95,7 @@ pub fn reply(readings: &Readings) -> Vec<u8> {
 /// # Errors
 /// Never in practice: the columns are made here.
 pub fn store(panes: i64, antennas: u32) -> PolarsResult<Store> {
-    let mut store = Store::new(PANE_MS, panes * PANE_MS);
+    let mut store = Store::new(PANE_MS, panes * PANE_MS, Thresholds::default());
     let mut chance = Chance(1);
     for pane in 0..panes {
         let event_ms = START_MS + pane * PANE_MS;

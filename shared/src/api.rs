@@ -56,7 +56,7 @@ pub mod path {
     pub const OPENAPI: &str = "/openapi.json";
 
     /// Every route, as the contract, the router and the description have to agree on.
-    pub const ALL: [&str; 16] = [
+    pub const ALL: [&str; 17] = [
         METRICS,
         SUMMARY,
         ANTENNAS,
@@ -64,6 +64,7 @@ pub mod path {
         WORST,
         SERIES,
         HEATMAP,
+        INCIDENTS,
         READINGS,
         REJECTED,
         PIPELINE,

@@ -18,7 +18,7 @@ use serde::Serialize;
 use shared::api::Summary;
 
 use super::{ApiError, csv};
-use crate::query::{Badness, Filter, Paging, Row, Sort, View, Window};
+use crate::query::{self, Badness, Filter, IncidentFilter, OpenIncidents, Paging, Row, Sort, View, Window};
 use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::workers::{JobError, Workers};
@@ -51,6 +51,8 @@ pub(crate) enum Question {
     Readings { antenna: String, limit: usize },
     /// Steps, of one antenna or of all, and whether as CSV.
     Series { step_ms: i64, antenna: Option<String>, is_csv: bool },
+    /// Incidents: which, a page, the current time in full seconds, and whether as CSV.
+    Incidents { filter: IncidentFilter, paging: Paging, now_ms: i64, is_csv: bool },
 }
 
 impl Question {
@@ -60,6 +62,7 @@ impl Question {
             Self::Antennas { filter, .. } | Self::Heatmap { filter, .. } => {
                 filter.search.len() + filter.id.as_ref().map_or(0, String::len)
             }
+            Self::Incidents { filter, .. } => filter.search.len() + filter.antenna.as_ref().map_or(0, String::len),
             Self::Antenna { id: text }
             | Self::Readings { antenna: text, .. }
             | Self::Series { antenna: Some(text), .. } => text.len(),
@@ -167,7 +170,10 @@ impl Answers {
             Question::Summary | Question::Antennas { .. } | Question::Worst { .. } | Question::Heatmap { .. } => {
                 self.rows(&snapshot, window).await?
             }
-            Question::Antenna { .. } | Question::Readings { .. } | Question::Series { .. } => Arc::default(),
+            Question::Antenna { .. }
+            | Question::Readings { .. }
+            | Question::Series { .. }
+            | Question::Incidents { .. } => Arc::default(),
         };
         let thresholds = self.thresholds;
         self.on_worker(move || answer(&View::new(&snapshot, window), &rows, question, &thresholds)).await?
@@ -177,6 +183,11 @@ impl Answers {
     pub(crate) async fn summary(&self, snapshot: Arc<Snapshot>, window: Window) -> Result<Summary, ApiError> {
         let (rows, thresholds) = (self.rows(&snapshot, window).await?, self.thresholds);
         self.on_worker(move || failed(View::new(&snapshot, window).summary(&rows, &thresholds))).await?
+    }
+
+    /// The number of incidents that last, by kind.
+    pub(crate) async fn open_incidents(&self, snapshot: Arc<Snapshot>, now_ms: i64) -> Result<OpenIncidents, ApiError> {
+        self.on_worker(move || query::open_incidents(&snapshot, now_ms)).await
     }
 
     /// The antennas in a window.
@@ -220,6 +231,10 @@ fn answer(view: &View<'_>, rows: &[Row], question: Question, thresholds: &Thresh
             let series = failed(view.series(step_ms, antenna.as_deref()))?;
             let series = series.ok_or_else(|| ApiError::unknown_antenna(&antenna.unwrap_or_default()))?;
             if is_csv { Answer::new(csv::CONTENT_TYPE, csv::series(&series)?) } else { Answer::json(&series) }
+        }
+        Question::Incidents { filter, paging, now_ms, is_csv } => {
+            let page = view.incidents(&filter, paging, now_ms);
+            if is_csv { Answer::new(csv::CONTENT_TYPE, csv::incidents(&page)?) } else { Answer::json(&page) }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Answers as CSV: the JSON's names as columns, latencies as `latency_ms_mean` and so on, unknown as an empty cell.
 
-use shared::api::{AntennaPage, Measures, Series};
+use shared::api::{AntennaPage, IncidentEnding, IncidentPage, Measures, Series};
 
 use super::ApiError;
 
@@ -21,6 +21,19 @@ const MEASURES: [&str; 11] = [
     "latency_ms_p99",
 ];
 
+const INCIDENT: [&str; 10] = [
+    "antenna_id",
+    "kind",
+    "start",
+    "end",
+    "ended_by",
+    "duration_seconds",
+    "packets_sent",
+    "packets_lost",
+    "worst_success_rate",
+    "worst_latency_ms",
+];
+
 /// A page of antennas.
 pub(crate) fn antennas(page: &AntennaPage) -> Result<Vec<u8>, ApiError> {
     let rows = page.antennas.iter().map(|row| {
@@ -39,8 +52,26 @@ pub(crate) fn series(series: &Series) -> Result<Vec<u8>, ApiError> {
     table(["start"].into_iter().chain(MEASURES).chain(["revised"]), rows)
 }
 
+/// A page of incidents.
+pub(crate) fn incidents(page: &IncidentPage) -> Result<Vec<u8>, ApiError> {
+    let rows = page.incidents.iter().map(|it| {
+        vec![
+            it.antenna_id.clone(),
+            it.kind.as_str().to_owned(),
+            it.start.to_string(),
+            text(it.end),
+            text(it.ended_by.map(IncidentEnding::as_str)),
+            it.duration_seconds.to_string(),
+            it.packets_sent.to_string(),
+            it.packets_lost.to_string(),
+            text(it.worst_success_rate),
+            text(it.worst_latency_ms),
+        ]
+    });
+    table(INCIDENT.into_iter(), rows)
+}
+
 fn measures(measures: &Measures) -> [String; MEASURES.len()] {
-    let text = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let latency = &measures.latency_ms;
     [
         measures.readings.to_string(),
@@ -55,6 +86,11 @@ fn measures(measures: &Measures) -> [String; MEASURES.len()] {
         text(latency.p95),
         text(latency.p99),
     ]
+}
+
+/// A value as text; an empty one where it is unknown.
+fn text(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
 }
 
 fn table<'a>(

@@ -2,10 +2,12 @@
 
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use shared::UnixMillis;
-use shared::api::{Phase, Pipeline, Summary};
+use shared::api::{IncidentKind, Phase, Pipeline, Summary};
+
+use crate::query::OpenIncidents;
 
 /// Names of the metrics with what they mean. The window is the default one, 5 minutes.
-pub const METRICS: [(&str, &str); 29] = [
+pub const METRICS: [(&str, &str); 31] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
     ("vigia_window_packets_delivered", "Packets delivered in the window."),
@@ -17,6 +19,8 @@ pub const METRICS: [(&str, &str); 29] = [
     ("vigia_window_latency_p99_seconds", "99th percentile of latency in the window, within 2 %."),
     ("vigia_antennas", "Antennas known and retained, by status."),
     ("vigia_antennas_active", "Antennas with a reading in the window."),
+    ("vigia_incidents_open", "Incidents that last, by kind."),
+    ("vigia_incidents_ended_total", "Incidents that have ended since the stream's beginning."),
     ("vigia_stream_entries_added_total", "Entries ever added to the stream."),
     ("vigia_entries_counted_total", "Entries counted in a pane."),
     ("vigia_entries_duplicate_total", "Entries whose seq had been counted before."),
@@ -37,10 +41,25 @@ pub const METRICS: [(&str, &str); 29] = [
     ("vigia_ready", "1 while readings are read and committed."),
 ];
 
-/// The exposition of a summary and the pipeline's progress.
-pub(crate) fn encode(summary: &Summary, pipeline: &Pipeline, now: UnixMillis) -> prometheus::Result<Vec<u8>> {
+/// How many incidents there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IncidentCounts {
+    /// Those that last, by kind.
+    pub(crate) open: OpenIncidents,
+    /// Those that have ended; `None` where nothing is known of them.
+    pub(crate) ended: Option<u64>,
+}
+
+/// The exposition of a summary, of incidents and of the pipeline's progress.
+pub(crate) fn encode(
+    summary: &Summary,
+    incident_counts: IncidentCounts,
+    pipeline: &Pipeline,
+    now: UnixMillis,
+) -> prometheus::Result<Vec<u8>> {
     let scrape = Scrape { registry: Registry::new() };
     window(&scrape, summary)?;
+    incidents(&scrape, incident_counts)?;
     ledger(&scrape, pipeline)?;
     progress(&scrape, pipeline)?;
     scrape.gauge("vigia_newest_readings_age_seconds", summary.as_of.map(|as_of| now.seconds() - as_of.seconds()))?;
@@ -75,6 +94,18 @@ fn window(scrape: &Scrape, summary: &Summary) -> prometheus::Result<()> {
     }
     scrape.registry.register(Box::new(gauges))?;
     scrape.int_gauge("vigia_antennas_active", Some(antennas.active))
+}
+
+fn incidents(scrape: &Scrape, counts: IncidentCounts) -> prometheus::Result<()> {
+    let open = IntGaugeVec::new(scrape.opts("vigia_incidents_open"), &["kind"])?;
+    for (kind, count) in IncidentKind::ALL.into_iter().zip(counts.open) {
+        open.with_label_values(&[kind.as_str()]).set(signed(count));
+    }
+    scrape.registry.register(Box::new(open))?;
+    match counts.ended {
+        Some(ended) => scrape.counter("vigia_incidents_ended_total", ended),
+        None => Ok(()),
+    }
 }
 
 fn ledger(scrape: &Scrape, pipeline: &Pipeline) -> prometheus::Result<()> {

@@ -9,6 +9,7 @@ mod error;
 mod events;
 pub mod exposition;
 mod heatmap;
+mod incidents;
 mod openapi;
 mod parameters;
 mod stream;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::answer::{Answers, Question};
 pub use self::error::ApiError;
+use self::exposition::IncidentCounts;
 use self::parameters::{AntennasParameters, Parameters, SeriesParameters, WindowParameters, WorstParameters};
 use crate::clock::Clock;
 use crate::published::Published;
@@ -67,6 +69,7 @@ pub fn router(api: Api) -> Router {
         .route(path::HEATMAP, get(heatmap::heatmap))
         .route(path::READINGS, get(stream::readings))
         .route(path::REJECTED, get(stream::rejected))
+        .route(path::INCIDENTS, get(incidents::incidents))
         .route(path::PIPELINE, get(pipeline))
         .route(path::PIPELINE_HISTORY, get(stream::pipeline_history))
         .route(path::LIVEZ, get(livez))
@@ -125,11 +128,16 @@ impl Api {
 ))]
 pub(crate) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Result<Response, ApiError> {
     let (snapshot, window) = api.window(None, None)?;
-    let summary = api.answers.summary(snapshot, window).await?;
+    let summary = api.answers.summary(Arc::clone(&snapshot), window).await?;
     match accept::preferred(&headers, &["application/json", "text/plain", "application/openmetrics-text"]) {
         0 => Ok(Json(original_metrics(&summary)).into_response()),
         _ => {
-            let text = exposition::encode(&summary, &api.published.pipeline(Instant::now()), api.clock.now())
+            let now = api.clock.now();
+            let incidents = IncidentCounts {
+                open: api.answers.open_incidents(snapshot, now.0).await?,
+                ended: api.published.incidents_ended(),
+            };
+            let text = exposition::encode(&summary, incidents, &api.published.pipeline(Instant::now()), now)
                 .map_err(|error| ApiError::internal(&error))?;
             Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
         }

@@ -17,6 +17,7 @@ use utoipa::openapi::OpenApi as Document;
         super::heatmap::heatmap,
         super::stream::readings,
         super::stream::rejected,
+        super::incidents::incidents,
         super::pipeline,
         super::stream::pipeline_history,
         super::events::events,

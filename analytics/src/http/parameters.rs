@@ -322,7 +322,7 @@ pub(crate) fn badness(by: Option<&str>) -> Result<Badness, ApiError> {
 
 /// Whether CSV is asked for by parameter; `None` where the parameter is absent.
 pub(crate) fn is_csv(format: Option<&str>) -> Result<Option<bool>, ApiError> {
-    format.map(|format| choose("format", Some(format), &[("json", false), ("csv", true)])).transpose()
+    choose_any("format", format, &[("json", false), ("csv", true)])
 }
 
 /// The page of `limit` and `offset`.
@@ -375,6 +375,11 @@ fn choose<T: Copy>(name: &str, value: Option<&str>, known: &[(&str, T)]) -> Resu
         let names: Vec<&str> = known.iter().map(|(text, _)| *text).collect();
         ApiError::parameter(name, format_args!("one of {} is needed", names.join(", ")))
     })
+}
+
+/// One of the known values of a parameter; `None` where it is absent.
+pub(crate) fn choose_any<T: Copy>(name: &str, value: Option<&str>, known: &[(&str, T)]) -> Result<Option<T>, ApiError> {
+    value.map(|value| choose(name, Some(value), known)).transpose()
 }
 
 fn duration_ms(name: &str, text: &str) -> Result<i64, ApiError> {

@@ -1,11 +1,12 @@
 //! Crashes and faults at any point: what is counted in the end is what an undisturbed run counts.
 
 use analytics::log::{Fault, MemoryLog};
-use analytics::query::{End, Filter, Paging, Sort, View, Window};
+use analytics::query::{End, Filter, IncidentFilter, Paging, Sort, View, Window};
 use analytics::settings::{PipelineSettings, Thresholds};
 use analytics::store::Snapshot;
 use proptest::prelude::*;
-use shared::api::{AntennaPage, Ledger, Phase, Series};
+use shared::UnixMillis;
+use shared::api::{AntennaPage, Incident, IncidentEnding, IncidentKind, IncidentPage, Ledger, Phase, Series};
 use std::time::Duration;
 
 use crate::support::{DEADLINE, Embedded, NOW, publish, reading};
@@ -16,30 +17,41 @@ fn settings() -> PipelineSettings {
         batch_max: 7,
         batch_wait: Duration::ZERO,
         keep_entries: 5,
+        // Within a run, an antenna can be forgotten.
+        retention: Duration::from_secs(120),
         ..PipelineSettings::default()
     }
 }
 
-/// An entry of any kind: good, a duplicate, too late, rejected.
+/// When an entry arrives: one a second, with a pause of half a minute behind each fifty.
+fn arrival(number: u64) -> UnixMillis {
+    UnixMillis(NOW.0 + 1_000 * number as i64 + 30_000 * (number as i64 / 50))
+}
+
+/// An entry of any kind: good, a duplicate, too late, rejected. Of three antennas, and now and then of a visitor that does
+/// not stay, in stretches of trouble and of peace.
 fn add(log: &MemoryLog, number: u64) {
-    let event_ms = NOW.0 - 4_000 * (number as i64 % 11);
-    let antenna = format!("antenna-{}", number % 3);
+    let now = arrival(number);
+    let event_ms = now.0 - 4_000 * (number as i64 % 11);
+    let antenna =
+        if number % 100 > 90 { format!("visitor-{}", number / 100) } else { format!("antenna-{}", number % 3) };
     match number % 10 {
-        7 => drop(log.add(NOW, &[("antenna_id", "nobody")])),
-        8 => publish(log, &reading(&antenna, NOW.0 - 7_200_000, 10, 1, None)),
+        7 => drop(log.add(now, &[("antenna_id", "nobody")])),
+        8 => publish(log, now, &reading(&antenna, NOW.0 - 7_200_000, 10, 1, None)),
         _ => {
             let latency_ms = Some(1.0 + number as f64 / 3.0);
-            let mut reading = reading(&antenna, event_ms, 100, (number % 5) as u32, latency_ms);
+            let loss = if number / 70 % 2 == 0 { number % 5 } else { 100 - number % 7 };
+            let mut reading = reading(&antenna, event_ms, 100, loss as u32, latency_ms);
             reading.seq = Some(number);
-            publish(log, &reading);
+            publish(log, now, &reading);
             if number % 10 == 9 {
-                publish(log, &reading);
+                publish(log, now, &reading);
             }
         }
     }
 }
 
-fn answers(snapshot: &Snapshot) -> (AntennaPage, Series) {
+fn answers(snapshot: &Snapshot) -> (AntennaPage, Series, IncidentPage) {
     let window = Window::new(snapshot, 300_000, End::Latest, NOW);
     let paging = Paging { limit: 100, offset: 0 };
     let sort = (Sort::AntennaId, false);
@@ -47,9 +59,10 @@ fn answers(snapshot: &Snapshot) -> (AntennaPage, Series) {
     let rows = view.rows(&Thresholds::default()).expect("columns");
     let mut page = view.antennas(&rows, &Filter::default(), sort, paging, None).expect("columns");
     let mut series = view.series(5_000, None).expect("columns").expect("a network");
+    let mut incidents = view.incidents(&IncidentFilter::default(), paging, snapshot.clock.newest_ms + 100_000);
     // When it was merged differs from run to run.
-    (page.as_of, series.as_of) = (None, None);
-    (page, series)
+    (page.as_of, series.as_of, incidents.as_of) = (None, None, None);
+    (page, series, incidents)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +87,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 /// Runs the events against a log and returns the ledger, the dead letters' sources and the answers at the end.
-fn run(events: &[Event]) -> (Ledger, Vec<String>, (AntennaPage, Series)) {
+fn run(events: &[Event]) -> (Ledger, Vec<String>, (AntennaPage, Series, IncidentPage)) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
@@ -184,6 +197,18 @@ async fn the_stream_is_trimmed_behind_the_cursor_only() {
     analytics.stop().await;
     let kept = log.len();
     assert!((5..=5 + 7 + 7).contains(&kept), "{kept} entries are kept");
+}
+
+/// The law above says something of incidents: a run of many entries has each kind, lasting and ended in either way.
+#[test]
+fn a_long_run_has_incidents_of_every_kind() {
+    let (_, _, (_, _, incidents)) = run(&[Event::Add(560)]);
+    let count = |wanted: fn(&Incident) -> bool| incidents.incidents.iter().filter(|it| wanted(it)).count();
+    assert!(count(|it| it.kind == IncidentKind::Degraded && it.ended_by == Some(IncidentEnding::Recovered)) > 0);
+    assert!(count(|it| it.kind == IncidentKind::Silent && it.ended_by == Some(IncidentEnding::Recovered)) > 0);
+    assert!(count(|it| it.ended_by == Some(IncidentEnding::Forgotten)) > 0);
+    assert!(count(|it| it.kind == IncidentKind::Degraded && it.end.is_none()) > 0);
+    assert!(count(|it| it.kind == IncidentKind::Silent && it.end.is_none()) > 0);
 }
 
 async fn wait_for(analytics: &Embedded, phase: Phase) {

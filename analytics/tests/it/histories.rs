@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use shared::UnixMillis;
 use shared::api::{AntennaCounts, AntennaPage, History, Status, Steps};
 
-use crate::windows::{Arrival, Oracle, PANE_MS, START_MS, arrivals, name, oracle, store};
+use crate::support::{Arrival, name};
+use crate::windows::{Oracle, PANE_MS, START_MS, arrivals, oracle, store};
 
 const STATUSES: [Status; 4] = [Status::Down, Status::Degraded, Status::Silent, Status::Healthy];
 

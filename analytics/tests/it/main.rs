@@ -6,6 +6,7 @@ mod algebra;
 mod answers;
 mod faults;
 mod histories;
+mod incidents;
 mod programs;
 mod recent;
 mod recorded;

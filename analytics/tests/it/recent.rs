@@ -8,8 +8,9 @@ use shared::UnixMillis;
 use shared::api::{ErrorBody, RecentReading, RecentReadings, path};
 
 use crate::answers::Answering;
+use crate::support::{Arrival, name};
 use crate::support::{Embedded, NOW, publish, reading};
-use crate::windows::{Arrival, arrivals, name, oracle, store};
+use crate::windows::{arrivals, oracle, store};
 
 fn expected((arrival, late): &(Arrival, bool)) -> RecentReading {
     RecentReading {
@@ -90,16 +91,16 @@ async fn the_list_begins_anew_with_a_restart() {
         Some(readings.into_iter().map(|it| it.packets_sent).collect::<Vec<_>>())
     };
     let first = Embedded::start(&log, &settings, "first");
-    publish(&log, &reading("a", NOW.0, 1, 0, None));
-    publish(&log, &reading("b", NOW.0, 2, 0, None));
+    publish(&log, NOW, &reading("a", NOW.0, 1, 0, None));
+    publish(&log, NOW, &reading("b", NOW.0, 2, 0, None));
     first.settle(2).await;
     assert_eq!((readings(&first, "a"), readings(&first, "b")), (Some(vec![1]), Some(vec![2])));
     first.stop().await;
     let second = Embedded::start(&log, &settings, "second");
     second.settle(2).await;
     assert_eq!(readings(&second, "a"), Some(vec![]), "the antenna is known, its readings are not");
-    publish(&log, &reading("c", NOW.0, 3, 0, None));
-    publish(&log, &reading("a", NOW.0, 4, 0, None));
+    publish(&log, NOW, &reading("c", NOW.0, 3, 0, None));
+    publish(&log, NOW, &reading("a", NOW.0, 4, 0, None));
     second.settle(4).await;
     assert_eq!((readings(&second, "a"), readings(&second, "b")), (Some(vec![4]), Some(vec![])));
     assert_eq!((readings(&second, "c"), readings(&second, "d")), (Some(vec![3]), None));
@@ -111,7 +112,7 @@ async fn the_list_begins_anew_with_a_restart() {
 async fn a_slot_given_away_shows_no_readings_of_the_one_before() {
     let (log, settings) = (MemoryLog::default(), PipelineSettings::default());
     let first = Embedded::start(&log, &settings, "first");
-    publish(&log, &reading("gone", NOW.0 - 7_200_000, 1, 0, None));
+    publish(&log, NOW, &reading("gone", NOW.0 - 7_200_000, 1, 0, None));
     log.add(NOW, &shared::codec::encode(&reading("gone", NOW.0 - 3_500_000, 1, 0, None)));
     log.add(UnixMillis(NOW.0 + 3_600_000), &shared::codec::encode(&reading("stays", NOW.0 + 3_600_000, 2, 0, None)));
     first.settle(3).await;

@@ -114,7 +114,7 @@ async fn the_pace_is_told_by_the_clock_that_is_set() {
     let (log, settings) = (MemoryLog::default(), PipelineSettings::default());
     let analytics = Embedded::start(&log, &settings, "owner");
     for number in 0..10 {
-        publish(&log, &reading("antenna", NOW.0, number, 0, None));
+        publish(&log, NOW, &reading("antenna", NOW.0, number, 0, None));
     }
     analytics.settle(10).await;
     let progress = analytics.published.pipeline(Instant::now());

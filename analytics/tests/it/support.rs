@@ -1,17 +1,22 @@
 //! What the tests share: readings to publish, a pipeline on a log in memory, analytics as a process.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use analytics::aggregate::{Grid, Keys, Partials};
 use analytics::clock::Clock;
+use analytics::decode::Batch;
 use analytics::log::MemoryLog;
 use analytics::pipeline::{Pipeline, PipelineError, empty_store};
 use analytics::published::Published;
-use analytics::settings::PipelineSettings;
+use analytics::settings::{PipelineSettings, Thresholds};
+use analytics::store::{Accepted, Store};
 use shared::testing::signal;
 use shared::{Reading, UnixMillis};
 use tokio::task::JoinHandle;
@@ -20,15 +25,54 @@ use tokio_util::sync::CancellationToken;
 /// What real processes get to do something before a test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The time at which readings arrive in tests that set the clock.
+/// The time in tests that set the clock.
 pub(crate) const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
 pub(crate) fn reading(antenna: &str, timestamp_ms: i64, packets: u32, loss: u32, latency_ms: Option<f64>) -> Reading {
     Reading { antenna_id: antenna.to_owned(), timestamp_ms, packets, loss, latency_ms, seq: None }
 }
 
-pub(crate) fn publish(log: &MemoryLog, reading: &Reading) {
-    log.add(NOW, &shared::codec::encode(reading));
+pub(crate) fn publish(log: &MemoryLog, now: UnixMillis, reading: &Reading) {
+    log.add(now, &shared::codec::encode(reading));
+}
+
+/// One reading as it arrives, of an antenna by its slot.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    pub(crate) arrival_ms: i64,
+    pub(crate) event_ms: i64,
+    pub(crate) antenna: u32,
+    pub(crate) packets: u32,
+    pub(crate) loss: u32,
+    pub(crate) latency_ms: Option<f64>,
+    pub(crate) seq: Option<u64>,
+}
+
+/// The name of the antenna in a slot.
+pub(crate) fn name(antenna: u32) -> String {
+    format!("antenna-{antenna}")
+}
+
+/// Counts a batch of arrivals and merges them. Slots that are not `known` are given out first.
+pub(crate) fn feed(store: &mut Store, known: &mut BTreeSet<u32>, arrivals: &[Arrival]) -> Accepted {
+    let mut batch = Batch::default();
+    for arrival in arrivals {
+        if known.insert(arrival.antenna) {
+            batch.new_antennas.push((arrival.antenna, Arc::from(name(arrival.antenna))));
+        }
+        batch.arrival_ms.push(arrival.arrival_ms);
+        batch.event_ms.push(arrival.event_ms);
+        batch.antenna.push(arrival.antenna);
+        batch.packets.push(arrival.packets);
+        batch.loss.push(arrival.loss);
+        batch.latency_ms.push(arrival.latency_ms);
+        batch.seq.push(arrival.seq);
+    }
+    let (accepted, readings, revised) = store.accept(&batch);
+    let partials = Partials::from_readings(readings).expect("columns of one length");
+    let keys = Keys { pane: Some(Grid::of_width(1)), antenna: true };
+    store.merge(&Partials::roll_up([&partials], keys).expect("columns"), &revised).expect("columns");
+    accepted
 }
 
 /// A pipeline on a log in memory.
@@ -40,11 +84,12 @@ pub(crate) struct Embedded {
 
 impl Embedded {
     pub(crate) fn start(log: &MemoryLog, settings: &PipelineSettings, owner: &str) -> Self {
-        let published = Published::new("memory", &empty_store(settings), NOW);
+        let published = Published::new("memory", &empty_store(settings, Thresholds::default()), NOW);
         let shutdown = CancellationToken::new();
         let pipeline = Pipeline {
             log: log.clone(),
             settings: settings.clone(),
+            thresholds: Thresholds::default(),
             owner: owner.to_owned(),
             published: published.clone(),
             clock: Clock::of(|| NOW),

@@ -1,10 +1,7 @@
 //! Windows against an oracle that keeps every reading and counts by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use analytics::aggregate::{Grid, Keys, Partials};
-use analytics::decode::Batch;
 use analytics::query::{Badness, End, Filter, Paging, Sort, View, Window};
 use analytics::settings::Thresholds;
 use analytics::store::{Snapshot, Store};
@@ -12,22 +9,12 @@ use proptest::prelude::*;
 use shared::UnixMillis;
 use shared::api::Measures;
 
+use crate::support::{Arrival, feed, name};
+
 pub(crate) const PANE_MS: i64 = 5_000;
 const RETENTION_MS: i64 = 600_000;
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
 const ALL: Paging = Paging { limit: 1_000, offset: 0 };
-
-/// One reading as it arrives.
-#[derive(Debug, Clone)]
-pub(crate) struct Arrival {
-    pub(crate) arrival_ms: i64,
-    pub(crate) event_ms: i64,
-    pub(crate) antenna: u32,
-    pub(crate) packets: u32,
-    pub(crate) loss: u32,
-    pub(crate) latency_ms: Option<f64>,
-    pub(crate) seq: Option<u64>,
-}
 
 pub(crate) fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
     let event = prop_oneof![
@@ -50,33 +37,13 @@ pub(crate) fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
     })
 }
 
-pub(crate) fn name(antenna: u32) -> String {
-    format!("antenna-{antenna}")
-}
-
 /// The store after the arrivals came in batches that end at the cuts.
 pub(crate) fn store(arrivals: &[Arrival], cuts: &[usize], has_tiles: bool) -> (Store, [u64; 3]) {
-    let mut store = Store::new(PANE_MS, RETENTION_MS);
+    let mut store = Store::new(PANE_MS, RETENTION_MS, Thresholds::default());
     let mut known = BTreeSet::new();
     let mut outcome = [0; 3];
     for cut in cuts.windows(2) {
-        let mut batch = Batch::default();
-        for arrival in &arrivals[cut[0]..cut[1]] {
-            if known.insert(arrival.antenna) {
-                batch.new_antennas.push((arrival.antenna, Arc::from(name(arrival.antenna))));
-            }
-            batch.arrival_ms.push(arrival.arrival_ms);
-            batch.event_ms.push(arrival.event_ms);
-            batch.antenna.push(arrival.antenna);
-            batch.packets.push(arrival.packets);
-            batch.loss.push(arrival.loss);
-            batch.latency_ms.push(arrival.latency_ms);
-            batch.seq.push(arrival.seq);
-        }
-        let (accepted, readings, revised) = store.accept(&batch);
-        let partials = Partials::from_readings(readings).expect("columns of one length");
-        let keys = Keys { pane: Some(Grid::of_width(1)), antenna: true };
-        store.merge(&Partials::roll_up([&partials], keys).expect("columns"), &revised).expect("columns");
+        let accepted = feed(&mut store, &mut known, &arrivals[cut[0]..cut[1]]);
         if has_tiles {
             store.build_tiles().expect("columns");
         }
@@ -103,6 +70,7 @@ pub(crate) struct Oracle {
 pub(crate) fn oracle(arrivals: &[Arrival]) -> Oracle {
     let mut oracle = Oracle { newest_ms: i64::MIN, watermark_ms: i64::MIN, ..Oracle::default() };
     let mut highest: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut newest: BTreeMap<u32, i64> = BTreeMap::new();
     for arrival in arrivals {
         let highest_seq = highest.get(&arrival.antenna).copied();
         if arrival.seq.is_some() && arrival.seq <= highest_seq {
@@ -127,6 +95,11 @@ pub(crate) fn oracle(arrivals: &[Arrival]) -> Oracle {
             highest.insert(arrival.antenna, seq);
         }
         oracle.counted.push(arrival.clone());
+        // An antenna of which nothing is retained is forgotten with its highest `seq`.
+        let newest_ms = newest.entry(arrival.antenna).or_insert(i64::MIN);
+        *newest_ms = arrival.event_ms.max(*newest_ms);
+        newest.retain(|_, newest_ms| *newest_ms >= retained_from);
+        highest.retain(|antenna, _| newest.contains_key(antenna));
     }
     let retained_from = (oracle.watermark_ms.div_euclid(PANE_MS) + 1) * PANE_MS - RETENTION_MS;
     oracle.counted.retain(|arrival| arrival.event_ms >= retained_from);

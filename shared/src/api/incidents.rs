@@ -9,11 +9,11 @@ use crate::time::UnixMillis;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum IncidentKind {
-    /// All packets of at least one interval were lost.
+    /// All packets of an interval were lost, of one at least.
     Down,
-    /// The success rate was below, or the mean latency above, its threshold.
+    /// The success rate of an interval was below, or its mean latency above, its threshold; in none were all lost.
     Degraded,
-    /// No reading arrived.
+    /// No reading arrived for three of the antenna's usual intervals, and for 15 s at least.
     Silent,
 }
 
@@ -42,6 +42,20 @@ pub enum IncidentEnding {
     Forgotten,
 }
 
+impl IncidentEnding {
+    /// Every ending.
+    pub const ALL: [Self; 2] = [Self::Recovered, Self::Forgotten];
+
+    /// The ending as the API spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Recovered => "recovered",
+            Self::Forgotten => "forgotten",
+        }
+    }
+}
+
 /// One incident of one antenna.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Incident {
@@ -51,15 +65,16 @@ pub struct Incident {
     pub kind: IncidentKind,
     /// When it began: for `silent` the arrival of the last reading before it, else the event time of the first bad one.
     pub start: UnixMillis,
-    /// When it ended; `null` while it lasts.
+    /// When it ended: for `silent` the arrival of the next reading, else the event time of the first reading that was well
+    /// again, or of the newest reading of an antenna that was forgotten; `null` while it lasts.
     pub end: Option<UnixMillis>,
     /// How it ended; `null` while it lasts.
     pub ended_by: Option<IncidentEnding>,
     /// From its start to its end, or to now.
     pub duration_seconds: f64,
-    /// Packets sent during it; 0 for `silent`.
+    /// Packets sent during it, as far as it has been judged; 0 for `silent`.
     pub packets_sent: u64,
-    /// Packets lost during it; 0 for `silent`.
+    /// Packets lost of those.
     pub packets_lost: u64,
     /// The lowest success rate of an interval during it; `null` for `silent` and where no packet was sent.
     pub worst_success_rate: Option<f64>,

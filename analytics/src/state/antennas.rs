@@ -1,0 +1,154 @@
+//! Chunks of antennas as tables.
+
+use std::sync::Arc;
+
+use polars::prelude::*;
+
+use super::{decode_frame, encode_frame};
+use crate::antennas::Antenna;
+use crate::trouble::{Calm, Interval, Severity, Tally, Trouble};
+
+/// A table with a row for each slot of a chunk; `id` is null for a slot that is free or whose antenna is forgotten. The
+/// columns of the trouble are there only where an antenna of the chunk is in trouble, as most are well.
+pub(super) fn encode_antennas(chunk: &[Option<Antenna>]) -> PolarsResult<Vec<u8>> {
+    let rows: Vec<Option<&Antenna>> =
+        chunk.iter().map(|slot| slot.as_ref().filter(|antenna| antenna.has_started())).collect();
+    let ids: Vec<Option<&str>> = rows.iter().map(|row| row.map(|it| &*it.id)).collect();
+    let mut columns = vec![
+        Column::new("id".into(), ids),
+        column("last_arrival_ms", &rows, |it| Some(it.last_arrival_ms)),
+        column("newest_event_ms", &rows, |it| Some(it.newest_event_ms)),
+        column("highest_seq", &rows, |it| it.highest_seq),
+        column("interval_ms", &rows, |it| it.interval_ms),
+    ];
+    let open: Vec<Option<&Interval>> =
+        rows.iter().map(|row| row.map(|it| &it.open).filter(|open| **open != Interval::NONE)).collect();
+    columns.extend([
+        column("open_start_ms", &open, |it| Some(it.start_ms)),
+        column("open_first_after_ms", &open, |it| Some(it.first_after_ms)),
+        column("open_latencies", &open, |it| Some(it.latencies)),
+        column("open_latency_sum_ms", &open, |it| Some(it.latency_sum_ms)),
+        column("open_packets", &open, |it| Some(it.packets)),
+        column("open_lost", &open, |it| Some(it.lost)),
+    ]);
+    let trouble: Vec<Option<&Trouble>> = rows.iter().map(|row| row.and_then(|it| it.trouble.as_deref())).collect();
+    if trouble.iter().any(Option::is_some) {
+        let tally: Vec<Option<&Tally>> = trouble.iter().map(|it| it.map(|it| &it.tally)).collect();
+        let calm: Vec<Option<&Calm>> = trouble.iter().map(|it| it.map(|it| &it.calm)).collect();
+        let calm_tally: Vec<Option<&Tally>> = calm.iter().map(|it| it.map(|it| &it.tally)).collect();
+        columns.extend([
+            column("trouble_is_down", &trouble, |it| Some(it.severity == Severity::Down)),
+            column("trouble_start_ms", &trouble, |it| Some(it.start_ms)),
+            column("calm_intervals", &calm, |it| Some(it.intervals)),
+            column("calm_since_ms", &calm, |it| Some(it.since_ms)),
+        ]);
+        columns.extend(tally_columns("trouble", &tally));
+        columns.extend(tally_columns("calm", &calm_tally));
+    }
+    encode_frame(&mut DataFrame::new(chunk.len(), columns)?)
+}
+
+/// Reads a chunk back. Columns that a chunk in state of format 2, or a chunk without trouble, does not have stand for
+/// nothing.
+pub(super) fn decode_antennas(bytes: &[u8]) -> PolarsResult<Vec<Option<Antenna>>> {
+    let frame = decode_frame(bytes)?;
+    let (ids, seqs) = (frame.column("id")?.str()?, frame.column("highest_seq")?.u64()?);
+    let (arrivals, events) = (frame.column("last_arrival_ms")?.i64()?, frame.column("newest_event_ms")?.i64()?);
+    let intervals = frame.column("interval_ms")?.f64()?;
+    let open = decode_open(&frame)?;
+    let trouble = decode_trouble(&frame)?;
+    Ok((0..frame.height())
+        .map(|row| {
+            Some(Antenna {
+                id: Arc::from(ids.get(row)?),
+                last_arrival_ms: arrivals.get(row)?,
+                newest_event_ms: events.get(row)?,
+                highest_seq: seqs.get(row),
+                interval_ms: intervals.get(row),
+                open: open.get(row).copied().flatten().unwrap_or(Interval::NONE),
+                trouble: trouble.get(row).cloned().flatten(),
+            })
+        })
+        .collect())
+}
+
+/// The open interval of each row; nothing where the table does not know them.
+fn decode_open(frame: &DataFrame) -> PolarsResult<Vec<Option<Interval>>> {
+    if frame.column("open_start_ms").is_err() {
+        return Ok(Vec::new());
+    }
+    let (starts, firsts) = (frame.column("open_start_ms")?.i64()?, frame.column("open_first_after_ms")?.u32()?);
+    let (latencies, sums) = (frame.column("open_latencies")?.u32()?, frame.column("open_latency_sum_ms")?.f64()?);
+    let (packets, lost) = (frame.column("open_packets")?.u64()?, frame.column("open_lost")?.u64()?);
+    let of_row = |row| {
+        let Some(start_ms) = starts.get(row) else { return Ok(None) };
+        let open = Interval {
+            start_ms,
+            first_after_ms: known(firsts.get(row))?,
+            latencies: known(latencies.get(row))?,
+            latency_sum_ms: known(sums.get(row))?,
+            packets: known(packets.get(row))?,
+            lost: known(lost.get(row))?,
+        };
+        polars_ensure!(open.lost <= open.packets, ComputeError: "more is lost than was sent");
+        Ok(Some(open))
+    };
+    (0..frame.height()).map(of_row).collect()
+}
+
+/// The trouble of each row; nothing where no antenna of the table is in trouble.
+fn decode_trouble(frame: &DataFrame) -> PolarsResult<Vec<Option<Arc<Trouble>>>> {
+    if frame.column("trouble_is_down").is_err() {
+        return Ok(Vec::new());
+    }
+    let (down, starts) = (frame.column("trouble_is_down")?.bool()?, frame.column("trouble_start_ms")?.i64()?);
+    let (calms, since) = (frame.column("calm_intervals")?.u32()?, frame.column("calm_since_ms")?.i64()?);
+    let (tallies, calm_tallies) = (decode_tallies("trouble", frame)?, decode_tallies("calm", frame)?);
+    let of_row = |row| {
+        let Some(is_down) = down.get(row) else { return Ok(None) };
+        let severity = if is_down { Severity::Down } else { Severity::Degraded };
+        let (intervals, since_ms) = (known(calms.get(row))?, known(since.get(row))?);
+        let calm = Calm { intervals, since_ms, tally: known(calm_tallies[row])? };
+        let (start_ms, tally) = (known(starts.get(row))?, known(tallies[row])?);
+        Ok(Some(Arc::new(Trouble { severity, start_ms, tally, calm })))
+    };
+    (0..frame.height()).map(of_row).collect()
+}
+
+fn known<T>(value: Option<T>) -> PolarsResult<T> {
+    value.ok_or_else(|| polars_err!(ComputeError: "a value is missing"))
+}
+
+/// The columns of a tally, with a name in front of theirs.
+pub(super) fn tally_columns(of: &str, tallies: &[Option<&Tally>]) -> [Column; 4] {
+    [
+        column(&format!("{of}_packets"), tallies, |it| Some(it.packets)),
+        column(&format!("{of}_lost"), tallies, |it| Some(it.lost)),
+        column(&format!("{of}_worst_success_rate"), tallies, |it| it.worst_success_rate),
+        column(&format!("{of}_worst_latency_ms"), tallies, |it| it.worst_latency_ms),
+    ]
+}
+
+/// Reads tallies back; `None` where a row has none.
+pub(super) fn decode_tallies(of: &str, frame: &DataFrame) -> PolarsResult<Vec<Option<Tally>>> {
+    let integers = |name: &str| frame.column(&format!("{of}_{name}"))?.u64();
+    let floats = |name: &str| frame.column(&format!("{of}_{name}"))?.f64();
+    let (packets, lost) = (integers("packets")?, integers("lost")?);
+    let (rates, latencies) = (floats("worst_success_rate")?, floats("worst_latency_ms")?);
+    let tallies = (0..frame.height()).map(|row| {
+        let (worst_success_rate, worst_latency_ms) = (rates.get(row), latencies.get(row));
+        Some(Tally { packets: packets.get(row)?, lost: lost.get(row)?, worst_success_rate, worst_latency_ms })
+    });
+    let tallies: Vec<Option<Tally>> = tallies.collect();
+    polars_ensure!(tallies.iter().flatten().all(|it| it.lost <= it.packets), ComputeError: "more is lost than was sent");
+    Ok(tallies)
+}
+
+/// A column with a value of each row; null where there is none.
+fn column<R, T>(name: &str, rows: &[Option<&R>], value: impl Fn(&R) -> Option<T>) -> Column
+where
+    Series: NamedFrom<Vec<Option<T>>, [Option<T>]>,
+{
+    let values: Vec<Option<T>> = rows.iter().map(|row| row.and_then(&value)).collect();
+    Column::new(name.into(), values)
+}

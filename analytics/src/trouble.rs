@@ -1,0 +1,223 @@
+//! Trouble of one antenna: the rule that tells it, the intervals that are judged by it, the incident that bad ones make.
+//!
+//! Readings of an antenna are added up over intervals of event time. The first reading of a later interval closes the one
+//! before, which is judged then. So the outcome depends on the antenna's readings and their order alone.
+
+use std::sync::Arc;
+
+use shared::api::IncidentKind;
+
+use crate::aggregate::Grid;
+use crate::settings::Thresholds;
+
+/// An antenna's readings are judged together over so many milliseconds of event time, from multiples of it since the epoch.
+pub const INTERVAL_MS: i64 = 30_000;
+
+/// So many well intervals behind each other end an incident. Intervals without a reading do not exist.
+pub const WELL_INTERVALS: u32 = 2;
+
+const INTERVALS: Grid = Grid::of_width(INTERVAL_MS);
+
+/// How bad an antenna fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The success rate is below, or the mean latency above, its threshold.
+    Degraded,
+    /// Packets were sent and all were lost.
+    Down,
+}
+
+impl Severity {
+    /// The kind of incident that it makes.
+    #[must_use]
+    pub const fn kind(self) -> IncidentKind {
+        match self {
+            Self::Degraded => IncidentKind::Degraded,
+            Self::Down => IncidentKind::Down,
+        }
+    }
+}
+
+impl Thresholds {
+    /// The contract's rule for `down` and `degraded`, for a window as for an interval; `None` where all is well.
+    #[must_use]
+    pub fn judge(&self, packets: u64, lost: u64, mean_latency_ms: Option<f64>) -> Option<Severity> {
+        let threshold_ms = self.degraded_latency.as_secs_f64() * 1000.0;
+        if packets > 0 && lost == packets {
+            Some(Severity::Down)
+        } else if success_rate(packets, lost).is_some_and(|rate| rate < self.degraded_success_rate)
+            || mean_latency_ms.is_some_and(|mean_ms| mean_ms > threshold_ms)
+        {
+            Some(Severity::Degraded)
+        } else {
+            None
+        }
+    }
+}
+
+/// Delivered of sent packets; `None` where none was sent.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "packets of a window are far below 2^53")]
+pub fn success_rate(packets: u64, lost: u64) -> Option<f64> {
+    (packets > 0).then(|| (packets - lost) as f64 / packets as f64)
+}
+
+/// The sums of one antenna's readings over one interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// Where it begins, milliseconds since the epoch; `i64::MIN` where there is none.
+    pub start_ms: i64,
+    /// Event time of its first reading, milliseconds after its beginning.
+    pub first_after_ms: u32,
+    /// Readings that carry a latency.
+    pub latencies: u32,
+    /// The sum of their latencies in milliseconds.
+    pub latency_sum_ms: f64,
+    /// Packets sent.
+    pub packets: u64,
+    /// Packets lost.
+    pub lost: u64,
+}
+
+impl Interval {
+    /// Before the first reading.
+    pub const NONE: Self =
+        Self { start_ms: i64::MIN, first_after_ms: 0, latencies: 0, latency_sum_ms: 0.0, packets: 0, lost: 0 };
+
+    /// Adds a reading of this interval, or begins its interval with it and returns the one that has passed. A reading of
+    /// an earlier interval is late: what was judged stands.
+    #[must_use]
+    pub fn count(&mut self, event_ms: i64, packets: u32, lost: u32, latency_ms: Option<f64>) -> Option<Self> {
+        let after_ms = event_ms.wrapping_sub(self.start_ms);
+        let passed = if (0..INTERVAL_MS).contains(&after_ms) {
+            None
+        } else if event_ms < self.start_ms {
+            return None;
+        } else {
+            let passed = std::mem::replace(self, Self::NONE);
+            self.start_ms = INTERVALS.floor(event_ms);
+            self.first_after_ms = u32::try_from(event_ms - self.start_ms).unwrap_or_default();
+            (passed.start_ms != i64::MIN).then_some(passed)
+        };
+        self.packets += u64::from(packets);
+        self.lost += u64::from(lost);
+        if let Some(latency_ms) = latency_ms {
+            self.latencies = self.latencies.saturating_add(1);
+            self.latency_sum_ms += latency_ms;
+        }
+        passed
+    }
+
+    /// Event time of its first reading, milliseconds since the epoch.
+    #[must_use]
+    pub fn first_ms(&self) -> i64 {
+        self.start_ms + i64::from(self.first_after_ms)
+    }
+
+    fn mean_latency_ms(&self) -> Option<f64> {
+        (self.latencies > 0).then(|| self.latency_sum_ms / f64::from(self.latencies))
+    }
+}
+
+/// What was measured over some intervals.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Tally {
+    /// Packets sent.
+    pub packets: u64,
+    /// Packets lost.
+    pub lost: u64,
+    /// The lowest success rate of an interval; `None` where no packet was sent.
+    pub worst_success_rate: Option<f64>,
+    /// The highest mean latency of an interval, in milliseconds; `None` where no reading carries one.
+    pub worst_latency_ms: Option<f64>,
+}
+
+impl Tally {
+    fn of(interval: &Interval) -> Self {
+        Self {
+            packets: interval.packets,
+            lost: interval.lost,
+            worst_success_rate: success_rate(interval.packets, interval.lost),
+            worst_latency_ms: interval.mean_latency_ms(),
+        }
+    }
+
+    fn add(&mut self, more: &Self) {
+        let worst = |a: Option<f64>, b: Option<f64>, worse: fn(f64, f64) -> f64| match (a, b) {
+            (Some(a), Some(b)) => Some(worse(a, b)),
+            (a, b) => a.or(b),
+        };
+        self.packets += more.packets;
+        self.lost += more.lost;
+        self.worst_success_rate = worst(self.worst_success_rate, more.worst_success_rate, f64::min);
+        self.worst_latency_ms = worst(self.worst_latency_ms, more.worst_latency_ms, f64::max);
+    }
+}
+
+/// Trouble that lasts: bad intervals, with too few well ones between them to end it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trouble {
+    /// The worst that it came to.
+    pub severity: Severity,
+    /// Event time of the first reading of the first bad interval, milliseconds since the epoch.
+    pub start_ms: i64,
+    /// From its start to its last bad interval.
+    pub tally: Tally,
+    /// The well intervals since.
+    pub calm: Calm,
+}
+
+/// Well intervals behind the last bad one. They count as trouble only if a bad one follows in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Calm {
+    /// How many there are.
+    pub intervals: u32,
+    /// Event time of the first reading of the first of them, milliseconds since the epoch.
+    pub since_ms: i64,
+    /// What was measured in them.
+    pub tally: Tally,
+}
+
+/// Trouble that has ended, and when: the event time in milliseconds since the epoch of the first reading that was well.
+pub type Ended = (Arc<Trouble>, i64);
+
+/// Judges an interval that has passed: it begins trouble, goes on with it, or ends it. Returns the trouble that it ended.
+#[must_use]
+pub fn judge(trouble: &mut Option<Arc<Trouble>>, passed: &Interval, thresholds: &Thresholds) -> Option<Ended> {
+    let severity = thresholds.judge(passed.packets, passed.lost, passed.mean_latency_ms());
+    let Some(open) = trouble else {
+        *trouble = severity.map(|severity| Arc::new(Trouble::begin(severity, passed)));
+        return None;
+    };
+    let open = Arc::make_mut(open);
+    match severity {
+        Some(severity) => open.go_on(severity, passed),
+        None => open.calm(passed),
+    }
+    if open.calm.intervals < WELL_INTERVALS {
+        return None;
+    }
+    let well_ms = open.calm.since_ms;
+    trouble.take().map(|ended| (ended, well_ms))
+}
+
+impl Trouble {
+    fn begin(severity: Severity, bad: &Interval) -> Self {
+        Self { severity, start_ms: bad.first_ms(), tally: Tally::of(bad), calm: Calm::default() }
+    }
+
+    fn go_on(&mut self, severity: Severity, bad: &Interval) {
+        let calm = std::mem::take(&mut self.calm);
+        self.severity = self.severity.max(severity);
+        self.tally.add(&calm.tally);
+        self.tally.add(&Tally::of(bad));
+    }
+
+    fn calm(&mut self, well: &Interval) {
+        if self.calm.intervals == 0 {
+            self.calm.since_ms = well.first_ms();
+        }
+        self.calm.intervals += 1;
+        self.calm.tally.add(&Tally::of(well));
+    }
+}

@@ -1,0 +1,606 @@
+//! Incidents against an oracle that derives them from the plain list of readings, and over HTTP.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use analytics::clock::Clock;
+use analytics::http::{Api, serve};
+use analytics::log::MemoryLog;
+use analytics::query::{End, IncidentFilter, Paging, View, Window, open_incidents};
+use analytics::settings::{PipelineSettings, Thresholds};
+use analytics::state::{Meta, Restored, encode_changes};
+use analytics::store::Store;
+use analytics::workers::Workers;
+use proptest::prelude::*;
+use shared::UnixMillis;
+use shared::api::{ErrorBody, Incident, IncidentEnding, IncidentKind, IncidentPage, path};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Arrival, Embedded, NOW, feed, name, publish, reading};
+
+const PANE_MS: i64 = 5_000;
+const RETENTION_MS: i64 = 300_000;
+/// A multiple of 30 s, so that offsets tell intervals.
+const START_MS: i64 = 1_700_000_010_000;
+const ALL: Paging = Paging { limit: 100_000, offset: 0 };
+
+/// What an antenna measures: packets sent, lost, latency in milliseconds.
+type Measured = (u32, u32, Option<f64>);
+
+const WELL: Measured = (100, 1, Some(20.0));
+const LOSSY: Measured = (100, 30, Some(20.0));
+const SLOW: Measured = (100, 0, Some(400.0));
+const DOWN: Measured = (100, 100, None);
+const IDLE: Measured = (0, 0, None);
+
+fn store() -> Store {
+    Store::new(PANE_MS, RETENTION_MS, Thresholds::default())
+}
+
+/// A reading of antenna 0 at a time after the start, that arrives at once.
+fn at(second: i64, measured: Measured) -> Arrival {
+    of(0, second, second, measured)
+}
+
+fn of(antenna: u32, arrival_s: i64, event_s: i64, (packets, loss, latency_ms): Measured) -> Arrival {
+    let (arrival_ms, event_ms) = (START_MS + arrival_s * 1_000, START_MS + event_s * 1_000);
+    Arrival { arrival_ms, event_ms, antenna, packets, loss, latency_ms, seq: None }
+}
+
+fn fed(arrivals: &[Arrival]) -> Store {
+    let mut store = store();
+    feed(&mut store, &mut BTreeSet::new(), arrivals);
+    store
+}
+
+fn page(store: &Store, filter: &IncidentFilter, paging: Paging, now_ms: i64) -> IncidentPage {
+    let snapshot = store.snapshot(1, None);
+    let window = Window::new(&snapshot, PANE_MS, End::Latest, UnixMillis(now_ms));
+    View::new(&snapshot, window).incidents(filter, paging, now_ms)
+}
+
+/// All incidents, newest first, some seconds after the start.
+fn incidents(store: &Store, now_s: i64) -> Vec<Incident> {
+    page(store, &IncidentFilter::default(), ALL, START_MS + now_s * 1_000).incidents
+}
+
+/// Kind, start and end in seconds after the start, ending, packets sent and lost: what examples look at.
+type Brief = (IncidentKind, i64, Option<i64>, Option<IncidentEnding>, u64, u64);
+
+fn brief(incidents: &[Incident]) -> Vec<Brief> {
+    let second = |time: UnixMillis| (time.0 - START_MS) / 1_000;
+    let brief =
+        |it: &Incident| (it.kind, second(it.start), it.end.map(second), it.ended_by, it.packets_sent, it.packets_lost);
+    incidents.iter().map(brief).collect()
+}
+
+/// Commits what changed in a store into a map of fields.
+fn commit(store: &mut Store, fields: &mut BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let mut meta = Meta::new(PANE_MS);
+    let clock = store.clock();
+    meta.newest_ms = clock.has_started().then_some(clock.newest_ms);
+    meta.watermark_ms = clock.has_started().then_some(clock.watermark_ms);
+    let changes = store.take_changes();
+    let (written, dropped) = encode_changes(store, &changes, &meta).expect("tables");
+    let names = written.iter().map(|(name, _)| name.clone()).collect();
+    fields.extend(written);
+    fields.retain(|name, _| !dropped.contains(name));
+    names
+}
+
+/// The store that committed fields stand for, and the slots that it has given out.
+fn reload(fields: &BTreeMap<String, Vec<u8>>) -> (Store, BTreeSet<u32>) {
+    let mut restored = Restored::default();
+    restored.take(&fields.clone().into_iter().collect::<Vec<_>>()).expect("sound fields");
+    let (store, _) = restored.finish(store()).expect("sound state");
+    let known = store.antennas().iter().map(|(slot, _)| slot).collect();
+    (store, known)
+}
+
+/// Readings in stretches of one quality: what makes incidents begin, go on and end.
+fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
+    let quality = prop_oneof![
+        4 => Just(WELL), 2 => Just(LOSSY), 2 => Just(DOWN), 1 => Just(SLOW), 1 => Just(IDLE), 1 => Just((100, 5, Some(250.0)))
+    ];
+    let pause_ms = prop_oneof![8 => 0..6_000_i64, 1 => 14_000..16_000_i64, 1 => 30_000..400_000_i64];
+    let lag_ms = prop_oneof![6 => 0..2_000_i64, 1 => 0..100_000_i64, 1 => -30_000..0_i64];
+    let antenna = prop_oneof![4 => 0..2_u32, 1 => 2..4_u32];
+    let stretch = (quality, prop::collection::vec((antenna, pause_ms, lag_ms), 1..25));
+    prop::collection::vec(stretch, 1..12).prop_map(|stretches| {
+        let mut arrival_ms = START_MS;
+        let mut arrivals = Vec::new();
+        for ((packets, loss, latency_ms), rows) in stretches {
+            for (antenna, pause_ms, lag_ms) in rows {
+                arrival_ms += pause_ms;
+                let event_ms = arrival_ms - lag_ms;
+                arrivals.push(Arrival { arrival_ms, event_ms, antenna, packets, loss, latency_ms, seq: None });
+            }
+        }
+        arrivals
+    })
+}
+
+/// The readings of an antenna from when it was new until it was forgotten, if it was.
+struct Life {
+    antenna: u32,
+    counted: Vec<Arrival>,
+    forgotten_ms: Option<i64>,
+}
+
+fn lives(arrivals: &[Arrival]) -> Vec<Life> {
+    let (mut lives, mut current) = (Vec::new(), BTreeMap::<u32, Vec<Arrival>>::new());
+    let mut watermark_ms = i64::MIN;
+    for arrival in arrivals {
+        let moved_ms = watermark_ms.max(arrival.event_ms.min(arrival.arrival_ms));
+        let retained_from = (moved_ms.div_euclid(PANE_MS) + 1) * PANE_MS - RETENTION_MS;
+        if arrival.event_ms.div_euclid(PANE_MS) * PANE_MS < retained_from {
+            continue;
+        }
+        watermark_ms = moved_ms;
+        current.entry(arrival.antenna).or_default().push(arrival.clone());
+        current.retain(|&antenna, counted| {
+            let is_retained = counted.iter().any(|it| it.event_ms >= retained_from);
+            if !is_retained {
+                let counted = std::mem::take(counted);
+                lives.push(Life { antenna, counted, forgotten_ms: Some(arrival.arrival_ms) });
+            }
+            is_retained
+        });
+    }
+    lives.extend(current.into_iter().map(|(antenna, counted)| Life { antenna, counted, forgotten_ms: None }));
+    lives
+}
+
+/// What a judged interval holds.
+struct Judged {
+    first_ms: i64,
+    sent: u64,
+    lost: u64,
+    latency_ms: Option<f64>,
+    kind: Option<IncidentKind>,
+}
+
+impl Judged {
+    fn new(readings: &[&Arrival]) -> Self {
+        let sum = |value: fn(&Arrival) -> u32| readings.iter().map(|it| u64::from(value(it))).sum::<u64>();
+        let (sent, lost) = (sum(|it| it.packets), sum(|it| it.loss));
+        let latencies: Vec<f64> = readings.iter().filter_map(|it| it.latency_ms).collect();
+        let latency_ms = (!latencies.is_empty()).then(|| latencies.iter().sum::<f64>() / latencies.len() as f64);
+        let is_degraded = latency_ms.is_some_and(|mean| mean > 250.0) || (sent - lost) as f64 / (sent as f64) < 0.95;
+        let kind = match (sent > 0 && sent == lost, is_degraded) {
+            (true, _) => Some(IncidentKind::Down),
+            (false, true) => Some(IncidentKind::Degraded),
+            (false, false) => None,
+        };
+        Self { first_ms: readings[0].event_ms, sent, lost, latency_ms, kind }
+    }
+
+    fn success_rate(&self) -> Option<f64> {
+        (self.sent > 0).then(|| (self.sent - self.lost) as f64 / self.sent as f64)
+    }
+}
+
+impl Life {
+    fn incident(&self, kind: IncidentKind, start_ms: i64, end: Option<(i64, IncidentEnding)>, now_ms: i64) -> Incident {
+        Incident {
+            antenna_id: name(self.antenna),
+            kind,
+            start: UnixMillis(start_ms),
+            end: end.map(|(end_ms, _)| UnixMillis(end_ms)),
+            ended_by: end.map(|(_, ended_by)| ended_by),
+            duration_seconds: (end.map_or(now_ms, |(end_ms, _)| end_ms) - start_ms).max(0) as f64 / 1000.0,
+            packets_sent: 0,
+            packets_lost: 0,
+            worst_success_rate: None,
+            worst_latency_ms: None,
+        }
+    }
+
+    fn silences(&self, now_ms: i64) -> Vec<Incident> {
+        let mut silences = Vec::new();
+        let mut usual_ms: Option<f64> = None;
+        let is_silence = |gap_ms: i64, usual_ms: Option<f64>| {
+            gap_ms >= 15_000 && usual_ms.is_some_and(|usual_ms| gap_ms as f64 >= 3.0 * usual_ms)
+        };
+        for pair in self.counted.windows(2) {
+            let (last_ms, next_ms) = (pair[0].arrival_ms, pair[1].arrival_ms);
+            if is_silence(next_ms - last_ms, usual_ms) {
+                let end = Some((next_ms, IncidentEnding::Recovered));
+                silences.push(self.incident(IncidentKind::Silent, last_ms, end, now_ms));
+            }
+            let gap_ms = (next_ms - last_ms) as f64;
+            usual_ms = Some(usual_ms.map_or(gap_ms, |usual_ms| usual_ms + (gap_ms - usual_ms) / 8.0));
+        }
+        let last_ms = self.counted.last().expect("a reading").arrival_ms;
+        if is_silence(self.forgotten_ms.unwrap_or(now_ms) - last_ms, usual_ms) {
+            let end = self.forgotten_ms.map(|end_ms| (end_ms, IncidentEnding::Forgotten));
+            silences.push(self.incident(IncidentKind::Silent, last_ms, end, now_ms));
+        }
+        silences
+    }
+
+    fn judged(&self) -> Vec<Judged> {
+        let interval = |it: &Arrival| it.event_ms.div_euclid(30_000);
+        let mut newest = i64::MIN;
+        let mut in_time: Vec<&Arrival> = self.counted.iter().collect();
+        in_time.retain(|it| {
+            newest = newest.max(interval(it));
+            interval(it) == newest
+        });
+        let mut judged: Vec<Judged> = in_time.chunk_by(|a, b| interval(a) == interval(b)).map(Judged::new).collect();
+        // Nothing has come after the last one yet.
+        judged.pop();
+        judged
+    }
+
+    fn troubles(&self, now_ms: i64) -> Vec<Incident> {
+        let judged = self.judged();
+        let is_bad = |index: &usize| judged[*index].kind.is_some();
+        let mut troubles = Vec::new();
+        let mut next = 0;
+        while let Some(first) = (next..judged.len()).find(is_bad) {
+            let well = (first..judged.len().saturating_sub(1)).find(|index| !is_bad(index) && !is_bad(&(index + 1)));
+            next = well.unwrap_or(judged.len());
+            let last_bad = (first..next).rfind(is_bad).expect("the first one at least");
+            let during = &judged[first..=last_bad];
+            let kind = during.iter().filter_map(|it| it.kind).min().expect("a bad one");
+            let newest_ms = self.counted.iter().map(|it| it.event_ms).max().expect("a reading");
+            let end = match (well, self.forgotten_ms) {
+                (Some(well), _) => Some((judged[well].first_ms, IncidentEnding::Recovered)),
+                (None, Some(_)) => Some((newest_ms, IncidentEnding::Forgotten)),
+                (None, None) => None,
+            };
+            troubles.push(Incident {
+                packets_sent: during.iter().map(|it| it.sent).sum(),
+                packets_lost: during.iter().map(|it| it.lost).sum(),
+                worst_success_rate: during.iter().filter_map(Judged::success_rate).min_by(f64::total_cmp),
+                worst_latency_ms: during.iter().filter_map(|it| it.latency_ms).max_by(f64::total_cmp),
+                ..self.incident(kind, during[0].first_ms, end, now_ms)
+            });
+        }
+        troubles
+    }
+}
+
+fn oracle(arrivals: &[Arrival], now_ms: i64) -> Vec<Incident> {
+    let of_life = |life: &Life| life.silences(now_ms).into_iter().chain(life.troubles(now_ms));
+    let mut incidents: Vec<Incident> = lives(arrivals).iter().flat_map(of_life).collect();
+    incidents.sort_by(|a, b| (b.start, &a.antenna_id, a.kind).cmp(&(a.start, &b.antenna_id, b.kind)));
+    incidents
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// However batches are cut, and whatever is lost after a commit and read again.
+    #[test]
+    fn incidents_are_what_the_oracle_derives(
+        arrivals in arrivals(),
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), 0..3_usize), 0..6),
+        later_ms in 0..100_000_i64,
+    ) {
+        let mut cuts: Vec<(usize, bool, usize)> =
+            cuts.into_iter().map(|(cut, is_crash, more)| (cut.index(arrivals.len() + 1), is_crash, more)).collect();
+        cuts.sort_unstable();
+        let (mut store, mut known, mut fields) = (store(), BTreeSet::new(), BTreeMap::new());
+        let mut fed = 0;
+        for (cut, is_crash, more) in cuts {
+            let cut = cut.max(fed);
+            feed(&mut store, &mut known, &arrivals[fed..cut]);
+            fed = cut;
+            commit(&mut store, &mut fields);
+            if is_crash {
+                // What was counted after the commit is lost.
+                feed(&mut store, &mut known, &arrivals[cut..arrivals.len().min(cut + more)]);
+                (store, known) = reload(&fields);
+            }
+        }
+        feed(&mut store, &mut known, &arrivals[fed..]);
+
+        let now_ms = arrivals.last().expect("an arrival").arrival_ms + later_ms;
+        let expected = oracle(&arrivals, now_ms);
+        let found = page(&store, &IncidentFilter::default(), ALL, now_ms);
+        prop_assert_eq!(found.total, expected.len() as u64);
+        let open: Vec<IncidentKind> = expected.iter().filter(|it| it.end.is_none()).map(|it| it.kind).collect();
+        prop_assert_eq!(found.open, open.len() as u64);
+        let by_kind = IncidentKind::ALL.map(|kind| open.iter().filter(|open| **open == kind).count() as u64);
+        prop_assert_eq!(open_incidents(&store.snapshot(1, None), now_ms), by_kind);
+        prop_assert_eq!(store.incidents().ended(), found.total - found.open);
+        prop_assert_eq!(&found.incidents, &expected);
+        commit(&mut store, &mut fields);
+        let reloaded = page(&reload(&fields).0, &IncidentFilter::default(), ALL, now_ms);
+        prop_assert_eq!(&reloaded.incidents, &expected);
+    }
+}
+
+use IncidentEnding::{Forgotten, Recovered};
+use IncidentKind::{Degraded, Down, Silent};
+
+#[test]
+fn an_antenna_that_flaps_has_one_incident() {
+    let course = [WELL, LOSSY, WELL, LOSSY, WELL, LOSSY, WELL, WELL, WELL, LOSSY, WELL];
+    // A reading each 10 s, three an interval.
+    let arrivals: Vec<Arrival> = (0..33).map(|index| at(index * 10, course[index as usize / 3])).collect();
+    let found = incidents(&fed(&arrivals), 330);
+    let lasts = (Degraded, 270, None, None, 300, 90);
+    // Three bad intervals and the two well ones between them; the two that end it are not part of it.
+    let flapped = (Degraded, 30, Some(180), Some(Recovered), 1_500, 276);
+    assert_eq!(brief(&found), [lasts, flapped]);
+    assert_eq!((found[1].duration_seconds, found[1].worst_success_rate), (150.0, Some(0.7)));
+    assert_eq!(found[0].duration_seconds, 60.0);
+}
+
+#[test]
+fn an_incident_is_the_worst_that_it_came_to() {
+    let arrivals = [
+        at(0, SLOW),
+        at(40, (10, 0, Some(300.0))),
+        at(60, DOWN),
+        at(90, LOSSY),
+        at(120, WELL),
+        at(150, IDLE),
+        at(180, WELL),
+    ];
+    let found = incidents(&fed(&arrivals), 180);
+    assert_eq!(brief(&found)[0], (Down, 0, Some(120), Some(Recovered), 310, 130));
+    assert_eq!((found[0].worst_success_rate, found[0].worst_latency_ms), (Some(0.0), Some(400.0)));
+}
+
+#[test]
+fn a_reading_of_an_interval_that_was_judged_changes_no_incident() {
+    let course = [at(0, DOWN), at(31, WELL), at(61, WELL), at(91, WELL)];
+    let mut late = course.to_vec();
+    // One that would have made the first interval well, one that would have made the second bad.
+    late.insert(2, of(0, 32, 5, (1_000_000, 0, Some(1.0))));
+    late.insert(4, of(0, 62, 59, DOWN));
+    let expected = [(Down, 0, Some(31), Some(Recovered), 100, 100)];
+    for arrivals in [course.to_vec(), late] {
+        let found = brief(&incidents(&fed(&arrivals), 92));
+        assert_eq!(found.iter().filter(|it| it.0 != Silent).copied().collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn an_antenna_that_comes_back_was_silent_and_one_that_does_not_is() {
+    // It reports each 4 s, so 15 s are more than three of its intervals, and 12 s are too few.
+    let mut arrivals: Vec<Arrival> = (0..5).map(|index| at(index * 4, WELL)).collect();
+    arrivals.extend([at(28, WELL), at(43, WELL)]);
+    let store = fed(&arrivals);
+    let was = (Silent, 28, Some(43), Some(Recovered), 0, 0);
+    assert_eq!(brief(&incidents(&store, 57)), [was]);
+    // The gaps have raised its usual interval to 6.25 s.
+    assert_eq!(brief(&incidents(&store, 61)), [was]);
+    assert_eq!(brief(&incidents(&store, 62)), [(Silent, 43, None, None, 0, 0), was]);
+}
+
+#[test]
+fn an_antenna_that_is_forgotten_ends_its_incidents_and_begins_anew() {
+    let mut store = store();
+    let mut known = BTreeSet::new();
+    let mut arrivals: Vec<Arrival> = [0, 30, 60].map(|second| at(second, DOWN)).to_vec();
+    arrivals.push(at(62, WELL));
+    feed(&mut store, &mut known, &arrivals);
+    let retained_s = 62 + RETENTION_MS / 1_000;
+    feed(&mut store, &mut known, &[of(1, retained_s - 5, retained_s - 5, WELL)]);
+    let lasts = [(Silent, 62, None, None, 0, 0), (Down, 0, None, None, 200, 200)];
+    assert_eq!(brief(&incidents(&store, 400)), lasts);
+    feed(&mut store, &mut known, &[of(1, retained_s, retained_s, WELL)]);
+    let forgotten =
+        [(Silent, 62, Some(retained_s), Some(Forgotten), 0, 0), (Down, 0, Some(62), Some(Forgotten), 200, 200)];
+    assert_eq!(brief(&incidents(&store, 370)), forgotten);
+    // It comes back after an hour, with a lower `seq`, and nothing is known against it.
+    let back = Arrival { seq: Some(0), ..of(0, 3_600, 3_600, WELL) };
+    assert_eq!(feed(&mut store, &mut known, &[back]).counted, 1);
+    let of_it = IncidentFilter { antenna: Some(name(0)), ..IncidentFilter::default() };
+    assert_eq!(brief(&page(&store, &of_it, ALL, START_MS + 3_600_000).incidents), forgotten);
+}
+
+/// The oldest go in whole chunks, from the state too, and what is counted goes on.
+#[test]
+fn ten_thousand_incidents_are_kept() {
+    let (mut store, mut known, mut fields) = (store(), BTreeSet::new(), BTreeMap::new());
+    let round = |second| (0..5_200).map(|antenna| of(antenna, second, second, WELL)).collect::<Vec<_>>();
+    for second in [0, 1, 21] {
+        feed(&mut store, &mut known, &round(second));
+    }
+    let written = commit(&mut store, &mut fields);
+    assert_eq!(written.iter().filter(|name| name.starts_with("incidents:")).count(), 5_200_usize.div_ceil(256));
+    assert!(fields.contains_key("incidents:0"));
+    feed(&mut store, &mut known, &round(41));
+    let written = commit(&mut store, &mut fields);
+    let written: BTreeSet<&str> = written.iter().filter_map(|name| name.strip_prefix("incidents:")).collect();
+    assert_eq!(
+        written,
+        (20..41).map(|chunk| chunk.to_string()).collect::<Vec<_>>().iter().map(String::as_str).collect()
+    );
+    for store in [&store, &reload(&fields).0] {
+        assert_eq!(store.incidents().ended(), 10_400);
+        assert_eq!(store.incidents().iter().count(), 10_400 - 2 * 256);
+        assert_eq!(store.incidents().iter().next().map(|it| &*it.antenna), Some(&*name(512)));
+    }
+    assert!(!fields.contains_key("incidents:0") && !fields.contains_key("incidents:1"));
+    feed(&mut store, &mut known, &[of(0, 42, 42, WELL)]);
+    let written = commit(&mut store, &mut fields);
+    assert!(written.iter().all(|name| !name.starts_with("incidents:")), "nothing has ended: {written:?}");
+}
+
+/// Analytics on a log in memory with a clock that stands at [`NOW`], answering on a port of its own.
+struct Answering {
+    log: MemoryLog,
+    embedded: Embedded,
+    base: String,
+    shutdown: CancellationToken,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Answering {
+    async fn start() -> Self {
+        let log = MemoryLog::default();
+        let settings = PipelineSettings::default();
+        let embedded = Embedded::start(&log, &settings, "owner");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("its address"));
+        let shutdown = CancellationToken::new();
+        let workers = Workers::start(1).expect("a thread");
+        let published = embedded.published.clone();
+        let api = Api::new(published, workers, Thresholds::default(), 3_600_000, Clock::of(|| NOW), shutdown.clone());
+        let server = tokio::spawn(serve(listener, api));
+        Self { log, embedded, base, shutdown, server }
+    }
+
+    /// Publishes a reading some seconds before now.
+    fn publish(&self, antenna: &str, seconds_ago: i64, (packets, loss, latency_ms): Measured) {
+        let time_ms = NOW.0 - seconds_ago * 1_000;
+        publish(&self.log, UnixMillis(time_ms), &reading(antenna, time_ms, packets, loss, latency_ms));
+    }
+
+    async fn ask(&self, query: &str, held: &str) -> (u16, String, String) {
+        let request = reqwest::Client::new().get(format!("{}{}{query}", self.base, path::INCIDENTS));
+        let answer = request.header("if-none-match", held).send().await.expect("an answer");
+        let etag = answer.headers().get("etag").map(|etag| etag.to_str().expect("text").to_owned());
+        (answer.status().as_u16(), etag.unwrap_or_default(), answer.text().await.expect("a body"))
+    }
+
+    async fn page(&self, query: &str) -> IncidentPage {
+        let (status, _, body) = self.ask(query, "").await;
+        assert_eq!(status, 200, "{query}: {body}");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{query}: {error}: {body}"))
+    }
+
+    /// The antennas of a page, with the first letter of the kind.
+    async fn found(&self, query: &str) -> Vec<String> {
+        let of = |it: &Incident| format!("{} {}", it.antenna_id, &it.kind.as_str()[..2]);
+        self.page(query).await.incidents.iter().map(of).collect()
+    }
+
+    async fn stop(self) {
+        self.embedded.stop().await;
+        self.shutdown.cancel();
+        self.server.await.expect("no panic").expect("a good end");
+    }
+}
+
+/// Four antennas: `Slow` has been slow for 20 minutes, `dead,1` was down and has fallen silent, `gone` was silent for a
+/// while, `well` has no incident.
+async fn answering() -> Answering {
+    let analytics = Answering::start().await;
+    for seconds_ago in (0..=1_200).rev().step_by(10) {
+        analytics.publish("Slow", seconds_ago, SLOW);
+        analytics.publish("well", seconds_ago, WELL);
+        if seconds_ago >= 600 {
+            analytics.publish("dead,1", seconds_ago, if seconds_ago > 900 { DOWN } else { WELL });
+        }
+        if seconds_ago < 300 || seconds_ago >= 420 {
+            analytics.publish("gone", seconds_ago, WELL);
+        }
+    }
+    analytics.embedded.settle(121 + 121 + 61 + 109).await;
+    analytics
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn incidents_are_filtered_and_paged_newest_first() {
+    let analytics = answering().await;
+    let all = ["gone si", "dead,1 si", "Slow de", "dead,1 do"];
+    // `Slow` and `dead,1` began at the same time; the ids decide.
+    for (query, expected) in [
+        ("", &all[..]),
+        ("?window=1h", &all[..]),
+        ("?window=4m", &["dead,1 si", "Slow de"]),
+        ("?window=5m", &["gone si", "dead,1 si", "Slow de"]),
+        ("?window=5m&end=1699999300", &["Slow de", "dead,1 do"]),
+        ("?window=30s&end=1699998805", &["Slow de", "dead,1 do"]),
+        ("?window=30s&end=1699998800", &[]),
+        ("?kind=silent", &["gone si", "dead,1 si"]),
+        ("?kind=down", &["dead,1 do"]),
+        ("?kind=degraded", &["Slow de"]),
+        ("?state=open", &["dead,1 si", "Slow de"]),
+        ("?state=ended", &["gone si", "dead,1 do"]),
+        ("?state=open&kind=silent", &["dead,1 si"]),
+        ("?antenna=dead,1", &["dead,1 si", "dead,1 do"]),
+        ("?antenna=dead", &[]),
+        ("?antenna=nobody", &[]),
+        ("?q=SLO", &["Slow de"]),
+        ("?q=E", &["gone si", "dead,1 si", "dead,1 do"]),
+        ("?limit=2&offset=1", &["dead,1 si", "Slow de"]),
+        ("?offset=4", &[]),
+    ] {
+        assert_eq!(analytics.found(query).await, expected, "{query}");
+    }
+    let page = analytics.page("?limit=1").await;
+    assert_eq!((page.total, page.open, page.as_of), (4, 2, Some(NOW)));
+    let newest = &page.incidents[0];
+    assert_eq!((newest.start.0, newest.duration_seconds), (NOW.0 - 420_000, 130.0));
+    let open = &analytics.page("?state=open").await.incidents[0];
+    assert_eq!((open.start.0, open.end, open.duration_seconds), (NOW.0 - 600_000, None, 600.0));
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn incidents_answer_csv_and_keep_their_etag() {
+    let analytics = answering().await;
+    let (status, etag, body) = analytics.ask("?format=csv&antenna=dead,1", "").await;
+    assert_eq!(status, 200);
+    let mut reader = csv::Reader::from_reader(body.as_bytes());
+    let head = "antenna_id,kind,start,end,ended_by,duration_seconds,packets_sent,packets_lost,worst_success_rate,\
+                worst_latency_ms";
+    assert_eq!(reader.headers().expect("a head"), &head.split(',').collect::<csv::StringRecord>());
+    let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().expect("CSV");
+    let start = UnixMillis(NOW.0 - 600_000).to_string();
+    assert_eq!(rows[0], csv::StringRecord::from(vec!["dead,1", "silent", &start, "", "", "600", "0", "0", "", ""]));
+    assert_eq!((rows.len(), &rows[1][1], &rows[1][4], &rows[1][8], &rows[1][9]), (2, "down", "recovered", "0", "20"));
+    assert_eq!(analytics.ask("?format=csv&antenna=dead,1", &etag).await, (304, etag, String::new()));
+
+    let (_, etag, _) = analytics.ask("", "").await;
+    assert_eq!(analytics.ask("", &etag).await.0, 304, "within a second an answer does not change");
+    analytics.publish("dead,1", 0, WELL);
+    analytics.embedded.settle(121 + 121 + 61 + 109 + 1).await;
+    let (status, changed, _) = analytics.ask("", &etag).await;
+    assert_eq!((status, changed == etag), (200, false));
+    assert_eq!(analytics.found("?state=open").await, ["Slow de"]);
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_parameters_of_incidents_are_400_and_named() {
+    let analytics = Answering::start().await;
+    assert_eq!(analytics.page("").await, IncidentPage { total: 0, open: 0, incidents: Vec::new(), as_of: None });
+    for (query, named) in [
+        ("?window=soon", "window"),
+        ("?window=2h", "window"),
+        ("?window=5m&end=yesterday", "end"),
+        ("?end=now", "end"),
+        ("?kind=healthy", "kind"),
+        ("?state=closed", "state"),
+        ("?limit=0", "limit"),
+        ("?limit=10001", "limit"),
+        ("?offset=-1", "offset"),
+        ("?format=xml", "format"),
+        ("?sort=start", "sort"),
+    ] {
+        let (status, _, body) = analytics.ask(query, "").await;
+        assert_eq!(status, 400, "{query}: {body}");
+        let error = serde_json::from_str::<ErrorBody>(&body).expect("the error's body").error;
+        assert_eq!(error.code, "bad_parameter");
+        assert!(error.message.contains(named), "{query}: {}", error.message);
+    }
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_count_incidents_by_kind_and_those_that_have_ended() {
+    let analytics = answering().await;
+    let request = reqwest::Client::new().get(format!("{}{}", analytics.base, path::METRICS));
+    let exposition = request.header("accept", "text/plain").send().await.expect("an answer");
+    let exposition = exposition.text().await.expect("text");
+    for line in [
+        "vigia_incidents_open{kind=\"down\"} 0",
+        "vigia_incidents_open{kind=\"degraded\"} 1",
+        "vigia_incidents_open{kind=\"silent\"} 1",
+        "vigia_incidents_ended_total 2",
+    ] {
+        assert!(exposition.lines().any(|it| it == line), "{line} is missing from {exposition}");
+    }
+    analytics.stop().await;
+}
