@@ -145,33 +145,39 @@
     const template = document.createElement("template");
     template.innerHTML = html;
     dress(template.content);
-    const focused = document.activeElement;
-    const selection = getSelection();
-    const { anchorNode, anchorOffset, focusNode, focusOffset } = selection;
-    const isSelected = !selection.isCollapsed && app.contains(anchorNode) && app.contains(focusNode);
-
+    const restore = remember();
     Idiomorph.morph(app, template.content, {
       morphStyle: "innerHTML",
-      callbacks: { beforeAttributeUpdated: (name, node) => !isViewers(name, node), beforeNodeMorphed: isServers },
+      callbacks: {
+        beforeAttributeUpdated: (name, node) => !isViewersOwn(name, node),
+        beforeNodeMorphed: (node) => !node.dataset?.said,
+      },
     });
-
-    if (focused !== document.activeElement && app.contains(focused)) focused.focus({ preventScroll: true });
-    // Text that changed has lost its selection.
-    if (isSelected && app.contains(anchorNode) && app.contains(focusNode)) {
-      const within = (node, offset) => Math.min(offset, node.nodeValue?.length ?? node.childNodes.length);
-      const range = [anchorNode, within(anchorNode, anchorOffset), focusNode, within(focusNode, focusOffset)];
-      const { anchorNode: from, anchorOffset: fromOffset, focusNode: to, focusOffset: toOffset } = selection;
-      if ([from, fromOffset, to, toOffset].some((part, index) => part !== range[index])) {
-        selection.setBaseAndExtent(...range);
-      }
-    }
+    restore();
     const title = document.getElementById("content")?.dataset.title;
     if (title && title !== document.title) document.title = title;
     document.dispatchEvent(new Event("morphed"));
   }
 
+  // Focus and selection go where a node is moved or its text changes. Returns what brings them back.
+  function remember() {
+    const focused = document.activeElement;
+    const selection = getSelection();
+    const read = () => [selection.anchorNode, selection.anchorOffset, selection.focusNode, selection.focusOffset];
+    const [anchor, anchorOffset, focus, focusOffset] = read();
+    const isHere = () => app.contains(anchor) && app.contains(focus);
+    const isSelected = !selection.isCollapsed && isHere();
+    return () => {
+      if (focused !== document.activeElement && app.contains(focused)) focused.focus({ preventScroll: true });
+      if (!isSelected || !isHere()) return;
+      const within = (node, offset) => Math.min(offset, node.nodeValue?.length ?? node.childNodes.length);
+      const kept = [anchor, within(anchor, anchorOffset), focus, within(focus, focusOffset)];
+      if (read().some((part, index) => part !== kept[index])) selection.setBaseAndExtent(...kept);
+    };
+  }
+
   // What the viewer has opened stays open, what was typed or chosen and is not yet sent stays as it is.
-  function isViewers(name, node) {
+  function isViewersOwn(name, node) {
     switch (name) {
       case "open":
         return true;
@@ -184,11 +190,6 @@
       default:
         return false;
     }
-  }
-
-  // What the script has said is taken away by the script.
-  function isServers(node) {
-    return !node.dataset?.said;
   }
 
   // ---- Choices ----
@@ -344,6 +345,7 @@
     const link = new URL(button.dataset.href, location).href;
     const isCopied = await write(link);
     const status = button.parentElement.querySelector("[aria-live]");
+    // No update takes it away before its time.
     status.dataset.said = "yes";
     // What could not be copied can be selected.
     status.textContent = isCopied ? button.dataset.copied : link;

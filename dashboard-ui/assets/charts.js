@@ -1,5 +1,5 @@
-// One crosshair over all charts of a table, with the figures of the step beside it; a drag zooms, a click goes back. What
-// it shows lies above the page, where updates do not reach.
+// One crosshair over all charts of a table, with the figures of the step beside it; a drag zooms, a click goes back.
+// What is shown for that lies above the page, where updates do not reach.
 (() => {
   "use strict";
   const CHART = ".plot[data-table]";
@@ -34,13 +34,13 @@
     drag = { plot, x: event.clientX, from: stepAt(chart, event.clientX), to: null };
     plot.setPointerCapture(event.pointerId);
   });
-  document.addEventListener("pointerup", (event) => {
+  document.addEventListener("pointerup", () => {
     const done = drag;
     drag = null;
     if (!done) return;
     draw();
     if (done.to !== null) zoom(read(done.plot), done);
-    else if (done.plot.contains(event.target)) document.querySelector("[data-reset]")?.click();
+    else document.querySelector("[data-reset]")?.click();
   });
   document.addEventListener("pointercancel", hide);
   document.documentElement.addEventListener("pointerleave", (event) => {
