@@ -1,0 +1,99 @@
+// A browser with an empty profile, and pages in it that are watched for faults.
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+export const DESKTOP = { viewport: { width: 1366, height: 900 } };
+export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+
+/** Longer than anything takes, however busy the machine. */
+export const WAIT_MS = 20_000;
+
+const FLAGS = [
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** The profile is a new one, and goes with the browser. */
+export function launch(...flags) {
+  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+  return chromium.launch({ executablePath, args: [...FLAGS, ...flags], chromiumSandbox: false });
+}
+
+/**
+ * Opens an address, lets `use` look at the page, and asserts that nothing went wrong in it meanwhile: no error and no
+ * warning in the console (a violated policy is one), no exception, no dialog. `excused` is what may.
+ */
+export async function visit(browser, url, options, use) {
+  const { excused, ...context } = options;
+  const opened = await browser.newContext({ ...DESKTOP, locale: "en-GB", ...context });
+  try {
+    const page = await opened.newPage();
+    page.setDefaultTimeout(WAIT_MS);
+    const faults = watch(page);
+    await page.addInitScript(observe);
+    const response = await page.goto(url);
+    const result = await use(page, response);
+    const unexcused = faults.filter((fault) => !excused?.test(fault));
+    assert.deepEqual(unexcused, [], `faults on ${url}`);
+    return result;
+  } finally {
+    await opened.close();
+  }
+}
+
+function watch(page) {
+  const faults = [];
+  page.on("console", (message) => {
+    if (!["error", "warning"].includes(message.type())) return;
+    // The browser complains about any page whose own answer is a 404 or a 503, as some of these have to be.
+    const isOwnStatus = message.text().startsWith("Failed to load resource") && message.location().url === page.url();
+    if (!isOwnStatus) faults.push(`${message.text()} (${message.location().url})`);
+  });
+  page.on("pageerror", (error) => faults.push(String(error)));
+  page.on("dialog", (dialog) => {
+    faults.push(`dialog: ${dialog.message()}`);
+    return dialog.dismiss();
+  });
+  return faults;
+}
+
+// Runs in the page before any script of its own.
+function observe() {
+  const seen = { updates: 0, streams: [], shift: 0 };
+  window.seen = seen;
+  document.addEventListener("morphed", () => (seen.updates += 1));
+  window.EventSource = class extends EventSource {
+    constructor(...args) {
+      super(...args);
+      seen.streams.push(this);
+    }
+  };
+  new PerformanceObserver((list) => {
+    for (const { hadRecentInput, value } of list.getEntries()) if (!hadRecentInput) seen.shift += value;
+  }).observe({ type: "layout-shift" });
+}
+
+/** Waits until the page takes updates. */
+export function isLive(page) {
+  return page.waitForSelector('html[data-stream="live"]', { state: "attached" });
+}
+
+/** Waits for as many updates from now on. */
+export async function updates(page, count) {
+  const before = await page.evaluate(() => window.seen.updates);
+  await page.waitForFunction((wanted) => window.seen.updates >= wanted, before + count);
+}
+
+/** How many streams the page has open. */
+export function openStreams(page) {
+  return page.evaluate(() => window.seen.streams.filter((stream) => stream.readyState !== EventSource.CLOSED).length);
+}
+
+/** Whether the page is wider than the screen. */
+export function isTooWide(page) {
+  return page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+}

@@ -1,0 +1,39 @@
+// What the tests know of the pages: their addresses, and where in them things are.
+
+/** Every kind of page with an address of the built-in figures. */
+export const PAGES = [
+  { name: "overview", path: "/", status: 200 },
+  { name: "antennas", path: "/antennas", status: 200 },
+  { name: "antenna", path: "/antenna?id=harbour-north", status: 200 },
+  { name: "incidents", path: "/incidents", status: 200 },
+  { name: "pipeline", path: "/pipeline", status: 200 },
+  { name: "wall", path: "/?wall=1", status: 200 },
+  { name: "not-found", path: "/nowhere", status: 404 },
+  { name: "unknown-antenna", path: "/antenna?id=nobody", status: 404 },
+];
+
+/** Those that figures are on. */
+export const FIGURES = PAGES.filter(({ status }) => status === 200);
+
+/** A chart that the crosshair is led over. */
+export const PLOT = ".plot[data-table]";
+
+/** The rows of the fleet, and the link in each to the antenna's page. */
+export const ROWS = "main tbody tr";
+export const ROW_LINK = 'main tbody a[href^="/antenna?"]';
+
+/** The note that analytics does not answer. */
+export const AWAY = ".freshness.is-away";
+
+export const SEARCH = "#search";
+export const MENU = "#display > summary";
+
+/** The address with parameters set, or taken away where they are null. */
+export function address(url, parameters) {
+  const changed = new URL(url);
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value === null) changed.searchParams.delete(name);
+    else changed.searchParams.set(name, value);
+  }
+  return changed.href;
+}

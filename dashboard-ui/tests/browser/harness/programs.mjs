@@ -1,0 +1,136 @@
+// Starts programs on free ports of this machine, tells when they are ready, and ends them.
+import { execFile, spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
+
+const DEADLINE_MS = 30_000;
+const ASK_AGAIN_MS = 25;
+
+const target = process.env.CARGO_TARGET_DIR;
+const programs = process.env.PROGRAMS;
+if (!target || !programs) throw new Error("run.sh says where the programs are: start the tests with it");
+
+/** Where logs and pictures go. */
+export const output = join(target, "browser");
+
+const running = new Set();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+
+/** Returns once `check` holds; a check that throws does not hold yet. */
+export async function until(what, check) {
+  const deadline = Date.now() + DEADLINE_MS;
+  for (let error; ; error = undefined) {
+    try {
+      if (await check()) return;
+    } catch (thrown) {
+      error = thrown;
+    }
+    if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`, { cause: error });
+    await pause(ASK_AGAIN_MS);
+  }
+}
+
+/** A program that can be killed and started again in the same place. */
+export class Program {
+  /** `isReady` is asked until it holds. */
+  constructor(path, args, env, isReady) {
+    Object.assign(this, { path, args, env, isReady });
+    this.name = path.split("/").pop();
+  }
+
+  async start() {
+    const folder = join(output, "logs");
+    mkdirSync(folder, { recursive: true });
+    this.log = join(folder, `${this.name}-${process.pid}.log`);
+    const log = openSync(this.log, "a");
+    const env = { PATH: process.env.PATH, RUST_LOG: "warn", ...this.env };
+    const child = spawn(this.path, this.args, { env, stdio: ["ignore", log, log] });
+    closeSync(log);
+    running.add(child);
+    this.child = child;
+    this.ended = new Promise((resolve) => {
+      child.once("error", resolve);
+      child.once("exit", resolve);
+    }).then(() => running.delete(child));
+    try {
+      await Promise.race([
+        until(`${this.name} is ready`, this.isReady),
+        this.ended.then(() => Promise.reject(new Error(`${this.name} ended`))),
+      ]);
+    } catch (error) {
+      throw new Error(`${error.message}; its log: ${readFileSync(this.log, "utf8").slice(-2_000)}`, { cause: error });
+    }
+    return this;
+  }
+
+  /** Ends it without a chance to say goodbye. */
+  async kill() {
+    this.child.kill("SIGKILL");
+    await this.ended;
+  }
+
+  get pid() {
+    return this.child.pid;
+  }
+}
+
+/** The dashboard alone, with built-in figures. */
+export function mockDashboard(settings = {}) {
+  return dashboard({ MOCK: "1", ...settings });
+}
+
+/** The real programs around a broker of their own. The dashboard asks analytics at what `via` makes of its address. */
+export async function network({ antennas, via = (address) => address }) {
+  const [redisPort, analyticsPort] = [await freePort(), await freePort()];
+  const redis = new Program(
+    "redis-server",
+    ["--port", `${redisPort}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", "/tmp"],
+    {},
+    async () => (await cli(redisPort, ["PING"])) === "PONG",
+  );
+  const broker = { REDIS_HOST: "127.0.0.1", REDIS_PORT: `${redisPort}` };
+  const address = `127.0.0.1:${analyticsPort}`;
+  const own = (name, settings, ready) => new Program(join(programs, name), [], { ...broker, ...settings }, ready);
+  const analytics = own("analytics", { BIND: address }, () => isReady(address));
+  const fleet = { ANTENNAS: `${antennas}`, ANTENNA_ID: "antenna", SCENARIO: "mixed", INTERVAL: "1s" };
+  const simulator = own("simulator", fleet, () => true);
+  const all = { redis: await redis.start(), analytics: await analytics.start(), simulator: await simulator.start() };
+  all.dashboard = await dashboard({ ANALYTICS_URL: await via(`http://${address}`) });
+  return {
+    ...all,
+    url: all.dashboard.url,
+    redisCli: (...args) => cli(redisPort, args),
+    ask: async (path) => (await fetch(`http://${address}${path}`)).json(),
+    end: () => Promise.all(Object.values(all).map((program) => program.kill())),
+  };
+}
+
+/** A port that nothing listens on at the moment. */
+export async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function dashboard(settings) {
+  const address = `127.0.0.1:${await freePort()}`;
+  const program = new Program(join(programs, "dashboard"), [], { BIND: address, ...settings }, () => isReady(address));
+  program.url = `http://${address}`;
+  return program.start();
+}
+
+async function isReady(address) {
+  const response = await fetch(`http://${address}/readyz`);
+  await response.arrayBuffer();
+  return response.ok;
+}
+
+async function cli(port, args) {
+  const { stdout } = await promisify(execFile)("redis-cli", ["-h", "127.0.0.1", "-p", `${port}`, ...args]);
+  return stdout.trimEnd();
+}

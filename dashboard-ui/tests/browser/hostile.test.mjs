@@ -1,0 +1,111 @@
+// Ids are anyone's text. These come in as readings do, through the broker, and must do no harm on any page.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { DESKTOP, PHONE, isLive, isTooWide, launch, visit } from "./harness/browser.mjs";
+import { ROW_LINK } from "./harness/page.mjs";
+import { network, until } from "./harness/programs.mjs";
+
+const IDS = [
+  "<script>alert(1)</script>",
+  `"><img src=x onerror=alert(1)>`,
+  "' onfocus='alert(1)' autofocus='",
+  "</title></textarea></svg><svg onload=alert(1)>",
+  "javascript:alert(1)",
+  `"double" & 'single' &lt;`,
+  "x".repeat(253),
+  "ñ".repeat(126),
+  "هوائي-الميناء",
+  "\u202Egnp.htron",
+  "a/b/../c",
+  "..",
+  "../../etc/passwd",
+  "50%25?q=1&end=2#top",
+  "two  spaces + a plus ",
+  "=1+1",
+];
+
+// These let time pass: what an antenna is found to be depends on the others' readings too.
+const ORDINARY = 2;
+
+// Each is down, so that it is among the worst and an incident.
+const PACKETS = { packets: "100", loss: "100", latency: "12.5" };
+
+const [real, browser] = await Promise.all([network({ antennas: ORDINARY }), launch()]);
+after(async () => {
+  await browser.close();
+  await real.end();
+});
+
+await Promise.all(IDS.map((id) => publish(id, PACKETS)));
+await publish(IDS[0], { ...PACKETS, packets: IDS[1] });
+await until("analytics has counted every id", async () => {
+  const { total } = await real.ask("/api/v1/antennas");
+  const { totals } = await real.ask("/api/v1/pipeline");
+  return total === IDS.length + ORDINARY && totals.rejected.bad_packets === 1;
+});
+
+function publish(id, fields) {
+  const reading = { antenna_id: id, timestamp: String(Date.now() / 1_000), ...fields };
+  return real.redisCli("XADD", "antenna_stream", "*", ...Object.entries(reading).flat());
+}
+
+const open = (path, options, use) =>
+  visit(browser, real.url + path, options, async (page, response) => {
+    await use(page, response);
+    // What the stream brings is as harmless.
+    if (await page.locator("#app[data-live]").count()) await isLive(page);
+    const scripts = await page.evaluate(() => [...document.scripts].map((script) => script.src || script.textContent));
+    assert.deepEqual(
+      scripts.filter((source) => !source.startsWith(`${real.url}/assets/`)),
+      [],
+    );
+    const handlers = "[onerror], [onload], [onfocus], [autofocus], img[src='x']";
+    assert.equal(await page.locator(handlers).count(), 0);
+    assert.equal(await isTooWide(page), false);
+  });
+
+for (const path of ["/", "/antennas", "/incidents", "/pipeline"]) {
+  for (const [screen, size] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+    test(`ids do no harm on ${path} on a ${screen}`, () =>
+      open(path, size, async (page, response) => {
+        assert.equal(response.status(), 200);
+        await page.waitForFunction(
+          (ids) => ids.some((id) => document.querySelector("main").textContent.includes(id)),
+          IDS,
+        );
+      }));
+  }
+}
+
+test("every id is shown as it is, apart from its neighbours, and leads to its own page", () =>
+  open("/antennas", {}, async (page) => {
+    const links = await page.locator(ROW_LINK).evaluateAll((links) =>
+      links.map((link) => ({
+        id: link.textContent,
+        to: new URL(link.href).searchParams.get("id"),
+        isIsolated: Boolean(link.closest("bdi") ?? link.querySelector("bdi")),
+      })),
+    );
+    const hostile = links.filter(({ id }) => !id.startsWith("antenna-"));
+    assert.deepEqual(hostile.map(({ id }) => id).sort(), [...IDS].sort());
+    assert.ok(hostile.every(({ id, to, isIsolated }) => id === to && isIsolated));
+  }));
+
+for (const id of IDS) {
+  test(`the antenna ${JSON.stringify(id.slice(0, 40))} has a page`, () =>
+    open(`/antenna?${new URLSearchParams({ id })}`, PHONE, async (page, response) => {
+      assert.equal(response.status(), 200);
+      assert.ok((await page.locator("h1").textContent()).includes(id));
+      assert.ok((await page.title()).length > 0);
+    }));
+}
+
+test("an id can be searched for, whatever it holds", async () => {
+  for (const id of IDS) {
+    await open(`/antennas?${new URLSearchParams({ q: id })}`, {}, async (page) => {
+      const found = await page.locator(ROW_LINK).evaluateAll((links) => links.map((link) => link.textContent));
+      assert.ok(found.includes(id), `${id} is not among ${found}`);
+      assert.equal(await page.locator("#search").inputValue(), id);
+    });
+  }
+});

@@ -1,0 +1,274 @@
+// What happens while a page is open: updates, and what they must leave alone; breaks, and how the page gets over them.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { PHONE, isLive, launch, openStreams, updates, visit } from "./harness/browser.mjs";
+import { AWAY, FIGURES, MENU, ROWS, ROW_LINK, SEARCH } from "./harness/page.mjs";
+import { mockDashboard, network } from "./harness/programs.mjs";
+
+const [dashboard, browser] = await Promise.all([mockDashboard(), launch()]);
+const real = await network({ antennas: 12 });
+after(async () => {
+  await browser.close();
+  await Promise.all([dashboard.kill(), real.end()]);
+});
+
+const open = (path, use, options = {}) =>
+  visit(browser, dashboard.url + path, options, async (page) => {
+    await isLive(page);
+    await use(page);
+  });
+
+test("focus, scroll position and what is open survive updates", () =>
+  open(
+    "/antennas",
+    async (page) => {
+      await page.locator(MENU).click();
+      const link = page.locator(ROW_LINK).nth(8);
+      await link.focus();
+      await page.evaluate(() => scrollTo(0, 90));
+      const state = () =>
+        page.evaluate(() => ({
+          focused: document.activeElement.textContent,
+          isOpen: document.querySelector("#display").open,
+          scroll: scrollY,
+        }));
+      const before = await state();
+      assert.ok(before.isOpen && before.scroll > 0 && before.focused.length > 0, JSON.stringify(before));
+      await updates(page, 3);
+      assert.deepEqual(await state(), before);
+    },
+    { ...PHONE, viewport: { width: 390, height: 480 } },
+  ));
+
+test("selected text survives updates, in a text that changes too", () =>
+  open("/", async (page) => {
+    const select = (selector) =>
+      page.evaluate((selector) => {
+        const element = document.querySelector(selector);
+        const text = document.createTreeWalker(element, NodeFilter.SHOW_TEXT).nextNode();
+        getSelection().setBaseAndExtent(text, 0, text, text.length);
+        return text.nodeValue;
+      }, selector);
+    const selected = () => page.evaluate(() => String(getSelection()));
+    const title = await select("h1");
+    await updates(page, 2);
+    assert.equal(await selected(), title);
+    const time = await select("main time");
+    await page.waitForFunction((before) => document.querySelector("main time").textContent !== before, time);
+    assert.equal(await selected(), await page.locator("main time").first().textContent());
+  }));
+
+test("a typed search shows its matches, and the caret stays while updates come", () =>
+  open("/antennas", async (page) => {
+    await page.locator(SEARCH).pressSequentially("harbour");
+    await page.waitForURL(/[?&]q=harbour(&|$)/);
+    await page.waitForFunction(
+      (rows) => [...document.querySelectorAll(rows)].every((row) => row.textContent.includes("harbour")),
+      ROWS,
+    );
+    assert.ok((await page.locator(ROWS).count()) > 0);
+    await page.keyboard.press("ArrowLeft");
+    await updates(page, 3);
+    const input = await page.locator(SEARCH).evaluate((input) => ({
+      isFocused: document.activeElement === input,
+      value: input.value,
+      caret: input.selectionStart,
+    }));
+    assert.deepEqual(input, { isFocused: true, value: "harbour", caret: 6 });
+    assert.equal(await openStreams(page), 1);
+  }));
+
+test("what is typed and not yet sent survives updates", () =>
+  open("/antennas", async (page) => {
+    const type = (text) => page.locator(SEARCH).evaluate((input, text) => (input.value = text), text);
+    await type("half a wo");
+    await updates(page, 2);
+    assert.equal(await page.locator(SEARCH).inputValue(), "half a wo");
+  }));
+
+test("Pause stops updates until it is pressed again", () =>
+  open("/", async (page) => {
+    const pause = page.locator("#pause");
+    await pause.click();
+    await page.waitForSelector('html[data-stream="paused"]', { state: "attached" });
+    assert.equal(await openStreams(page), 0);
+    assert.equal(await pause.getAttribute("aria-pressed"), "true");
+    await pause.click();
+    await isLive(page);
+    assert.equal(await pause.getAttribute("aria-pressed"), "false");
+    await updates(page, 2);
+    assert.equal(await openStreams(page), 1);
+  }));
+
+test("a paused page takes what a search asks for, and stays paused", () =>
+  open("/antennas", async (page) => {
+    await page.locator("#pause").click();
+    await page.locator(SEARCH).pressSequentially("harbour");
+    await page.waitForFunction(
+      (rows) => [...document.querySelectorAll(rows)].every((row) => row.textContent.includes("harbour")),
+      ROWS,
+    );
+    await page.waitForSelector('html[data-stream="paused"]', { state: "attached" });
+    assert.equal(await openStreams(page), 0);
+    assert.equal(await page.locator("#pause").getAttribute("aria-pressed"), "true");
+  }));
+
+test("a hidden tab closes its stream and opens one when it is shown", () =>
+  open("/", async (page) => {
+    const turn = (isHidden) =>
+      page.evaluate((isHidden) => {
+        Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, isHidden);
+    await turn(true);
+    assert.equal(await openStreams(page), 0);
+    await turn(false);
+    assert.equal(await openStreams(page), 1);
+    await updates(page, 2);
+  }));
+
+test("nothing moves during ten updates", { concurrency: true }, (t) =>
+  Promise.all(
+    FIGURES.map(({ name, path }) =>
+      t.test(`on the page ${name}`, () =>
+        open(path, async (page) => {
+          await page.evaluate(() => (window.seen.shift = 0));
+          await updates(page, 10);
+          assert.equal(await page.evaluate(() => window.seen.shift), 0);
+        }),
+      ),
+    ),
+  ));
+
+test("the theme and the zone are what was chosen, on the next page too", () =>
+  open(
+    "/",
+    async (page) => {
+      const pressed = () =>
+        page
+          .locator('#display [aria-pressed="true"]')
+          .evaluateAll((buttons) => buttons.map(({ dataset }) => dataset.setTheme ?? dataset.setZone));
+      const html = page.locator("html");
+      await page.locator(MENU).click();
+      await page.locator('[data-set-theme="dark"]').click();
+      await page.locator('[data-set-zone="local"]').click();
+      const isTokyo = () =>
+        page.evaluate(() => {
+          const times = [...document.querySelectorAll('time[data-form="time"]')];
+          const inTokyo = (time) => new Date(Date.parse(time.dateTime) + 9 * 3_600_000).toISOString().slice(11, 19);
+          const zones = [...document.querySelectorAll(".zone")].map((zone) => zone.textContent);
+          const isEach = times.every((time) => time.textContent === inTokyo(time));
+          return times.length > 0 && isEach && !zones.includes("UTC");
+        });
+      assert.ok(await isTokyo());
+      await updates(page, 2);
+      assert.ok(await isTokyo());
+      assert.deepEqual(await pressed(), ["dark", "local"]);
+      await page.reload();
+      await page.waitForFunction(() => document.querySelector(".zone").textContent !== "UTC");
+      assert.ok(await isTokyo());
+      assert.equal(await html.getAttribute("data-theme"), "dark");
+      await page.locator(MENU).click();
+      await page.locator('[data-set-theme="system"]').click();
+      await page.locator('[data-set-zone="utc"]').click();
+      assert.equal(await html.getAttribute("data-theme"), null);
+      assert.equal(await page.locator(".zone").first().textContent(), "UTC");
+    },
+    { timezoneId: "Asia/Tokyo" },
+  ));
+
+test("the permalink is copied, and leads to figures that stand still", () =>
+  open(
+    "/?window=15m",
+    async (page) => {
+      const button = page.locator('[data-copy="link"]').first();
+      if (!(await button.isVisible())) await page.locator(MENU).click();
+      await button.click();
+      const said = await button.getAttribute("data-copied");
+      await page.waitForFunction(
+        (said) => [...document.querySelectorAll("[aria-live]")].some((element) => element.textContent === said),
+        said,
+      );
+      const link = new URL(await page.evaluate(() => navigator.clipboard.readText()));
+      assert.equal(link.origin, dashboard.url);
+      assert.equal(link.searchParams.get("window"), "15m");
+      assert.ok(Date.parse(link.searchParams.get("end")) > 0, link.href);
+      const figures = async () => {
+        await page.goto(link.href);
+        return page.locator("#steps tbody").textContent();
+      };
+      assert.equal(await figures(), await figures());
+    },
+    { permissions: ["clipboard-read", "clipboard-write"] },
+  ));
+
+test("the wall screen fills the screen without a new page, and Back leaves it", () =>
+  open("/", async (page) => {
+    await page.evaluate(() => (window.isSamePage = true));
+    await page.locator(MENU).click();
+    await page.locator("[data-wall]").first().click();
+    await page.waitForURL(/[?&]wall=1/);
+    await page.waitForFunction(() => document.fullscreenElement === document.documentElement);
+    await updates(page, 2);
+    assert.ok(await page.evaluate(() => window.isSamePage && document.documentElement.classList.contains("wall")));
+    await page.goBack();
+    await page.waitForFunction(() => !window.isSamePage && !document.documentElement.classList.contains("wall"));
+  }));
+
+test("a page adopts another release once", () =>
+  visit(browser, dashboard.url, {}, async (page) => {
+    await isLive(page);
+    const body = "event: release\ndata: another\n\n";
+    await page.route("**/live*/**", (route) => route.fulfill({ contentType: "text/event-stream", body }));
+    await page.route("**/live*", (route) => route.fulfill({ contentType: "text/event-stream", body }));
+    const loads = [];
+    page.on("load", () => loads.push(page.url()));
+    await page.reload();
+    // The stream is opened on the page that was asked for, and on the one that was loaded for the release; there, the
+    // same release comes again and again.
+    await page.waitForFunction(() => window.seen.streams.length >= 3);
+    assert.equal(loads.length, 2);
+  }));
+
+test("without storage, streams and zones the page shows its figures and its buttons work", () =>
+  visit(browser, "about:blank", {}, async (page) => {
+    await page.addInitScript(() => {
+      delete window.EventSource;
+      Object.defineProperty(window, "localStorage", { get: () => { throw new Error("forbidden"); } });
+      Object.defineProperty(window, "sessionStorage", { get: () => { throw new Error("forbidden"); } });
+      delete Intl.DateTimeFormat;
+    });
+    await page.goto(dashboard.url);
+    await page.locator(MENU).click();
+    await page.locator('[data-set-theme="dark"]').click();
+    assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
+    await page.locator('[data-set-zone="local"]').click();
+    assert.match(await page.locator("main time").first().textContent(), /\d\d:\d\d/);
+  }));
+
+// A broken stream is an error in the console; these tests break it.
+const excused = /ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|CONNECTION_RESET|EMPTY_RESPONSE)|status of 50/;
+
+test("a dashboard that was killed and came back is found again, without a new page", () =>
+  visit(browser, real.url, { excused }, async (page) => {
+    await isLive(page);
+    await page.evaluate(() => (window.isSamePage = true));
+    await real.dashboard.kill();
+    await page.waitForSelector('html[data-stream="lost"]', { state: "attached" });
+    await real.dashboard.start();
+    await isLive(page);
+    await updates(page, 2);
+    assert.ok(await page.evaluate(() => window.isSamePage));
+  }));
+
+test("while analytics is away the page says so, and goes on by itself when it is back", () =>
+  visit(browser, real.url, { excused }, async (page) => {
+    await isLive(page);
+    await page.evaluate(() => (window.isSamePage = true));
+    await real.analytics.kill();
+    await page.waitForSelector(AWAY);
+    await real.analytics.start();
+    await page.waitForSelector(AWAY, { state: "detached" });
+    await updates(page, 2);
+    assert.ok(await page.evaluate(() => window.isSamePage));
+  }));

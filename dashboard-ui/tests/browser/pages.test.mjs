@@ -1,0 +1,84 @@
+// Every page in both themes on both screens: accessible, free of faults, no wider than the screen.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import AxeBuilder from "@axe-core/playwright";
+import { DESKTOP, PHONE, isLive, isTooWide, launch, visit } from "./harness/browser.mjs";
+import { PAGES, address } from "./harness/page.mjs";
+import { mockDashboard, output } from "./harness/programs.mjs";
+
+const SCREENS = { desktop: DESKTOP, phone: PHONE };
+
+// Words that no Spanish page has: whoever adds a text and forgets its translation most likely uses one.
+const ENGLISH = [
+  ..."the of and with for is are from no all".split(" "),
+  ..."antenna antennas packets lost loss latency healthy degraded silent readings delivered success".split(" "),
+  ..."search pause theme light dark range worst overview incidents ago since last seen rows".split(" "),
+];
+
+const pictures = process.env.SCREENSHOTS ?? join(output, "screenshots");
+mkdirSync(pictures, { recursive: true });
+
+const dashboard = await mockDashboard();
+const browser = await launch();
+after(async () => {
+  await browser.close();
+  await dashboard.kill();
+});
+
+for (const { name, path, status } of PAGES) {
+  for (const colorScheme of ["light", "dark"]) {
+    for (const [screen, size] of Object.entries(SCREENS)) {
+      test(`the page ${name} is sound in ${colorScheme} on a ${screen}`, () =>
+        visit(browser, dashboard.url + path, { ...size, colorScheme }, async (page, response) => {
+          assert.equal(response.status(), status);
+          if (await page.locator("#app[data-live]").count()) await isLive(page);
+          const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
+          assert.deepEqual(violations.map(told), []);
+          assert.equal(await isTooWide(page), false, "the page scrolls sideways");
+          await page.screenshot({ path: join(pictures, `${name}-${colorScheme}-${screen}.png`), fullPage: true });
+        }));
+    }
+  }
+
+  test(`the page ${name} is wholly Spanish where Spanish is asked for`, () =>
+    visit(browser, address(dashboard.url + path, { lang: "es" }), {}, async (page) => {
+      assert.equal(await page.locator("html").getAttribute("lang"), "es");
+      const words = new Set((await texts(page)).toLowerCase().match(/[\p{L}_]+/gu));
+      assert.deepEqual(
+        ENGLISH.filter((word) => words.has(word)),
+        [],
+      );
+      await page.screenshot({ path: join(pictures, `${name}-es.png`), fullPage: true });
+    }));
+}
+
+test("the browser's language is the page's, and the page can be switched to the other and back", () =>
+  visit(browser, dashboard.url, { locale: "es-AR" }, async (page) => {
+    const language = () => page.locator("html").getAttribute("lang");
+    assert.equal(await language(), "es");
+    for (const other of ["en", "es"]) {
+      await page.locator("#display > summary").click();
+      await page.locator(`a[hreflang="${other}"]`).click();
+      await page.waitForSelector(`html[lang="${other}"]`, { state: "attached" });
+    }
+  }));
+
+function told({ id, nodes }) {
+  return `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`;
+}
+
+// All that is read or spoken, but for what is in another language and says so, and antennas' ids.
+function texts(page) {
+  return page.evaluate(() => {
+    const body = document.body.cloneNode(true);
+    for (const other of body.querySelectorAll("[lang], [hreflang], bdi, script")) other.remove();
+    const attributes = ["aria-label", "title", "placeholder", "alt", "data-label", "data-copied"];
+    const spoken = (element) => attributes.map((name) => element.getAttribute(name));
+    const parts = [...body.querySelectorAll("*")].flatMap(spoken);
+    const walker = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) parts.push(walker.currentNode.nodeValue);
+    return [document.title, ...parts].join("\n");
+  });
+}
