@@ -11,6 +11,9 @@ pub(crate) const UNKNOWN: &str = "–";
 /// Keeps a number together with its groups and its unit.
 const NARROW_NO_BREAK_SPACE: char = '\u{202f}';
 
+const HOUR_S: u32 = 60 * 60;
+const DAY_S: u32 = 24 * HOUR_S;
+
 /// `1278059` becomes `1 278 059`, in either language.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -189,6 +192,30 @@ impl Language {
             _ => self.age(i64::from(seconds) * 1000),
         }
     }
+
+    /// A range that ends now: `Last 5 min`, `Última hora`. In Spanish, hours are feminine, and one alone is singular.
+    pub(crate) fn last(self, seconds: u32) -> String {
+        let range = self.range(seconds);
+        match (self, seconds) {
+            (Self::English, _) => format!("Last {range}"),
+            (Self::Spanish, HOUR_S) => "Última hora".to_owned(),
+            (Self::Spanish, DAY_S) => "Último día".to_owned(),
+            (Self::Spanish, _) if range.contains(" h") => format!("Últimas {range}"),
+            (Self::Spanish, _) => format!("Últimos {range}"),
+        }
+    }
+
+    /// What a range is compared with: `vs previous 5 min`, `frente a la hora anterior`.
+    pub(crate) fn against(self, seconds: u32) -> String {
+        let range = self.range(seconds);
+        match (self, seconds) {
+            (Self::English, _) => format!("vs previous {range}"),
+            (Self::Spanish, HOUR_S) => "frente a la hora anterior".to_owned(),
+            (Self::Spanish, DAY_S) => "frente al día anterior".to_owned(),
+            (Self::Spanish, _) if range.contains(" h") => format!("frente a las {range} anteriores"),
+            (Self::Spanish, _) => format!("frente a los {range} anteriores"),
+        }
+    }
 }
 
 fn formatted(at: UnixMillis, pattern: &str) -> String {
@@ -268,5 +295,20 @@ mod tests {
         {
             assert_eq!(English.duration(seconds), text);
         }
+    }
+
+    #[test]
+    fn ranges_agree_with_the_words_around_them() {
+        for (seconds, last, against) in [
+            (90, "Últimos 90 s", "frente a los 90 s anteriores"),
+            (300, "Últimos 5 min", "frente a los 5 min anteriores"),
+            (3600, "Última hora", "frente a la hora anterior"),
+            (7200, "Últimas 2 h", "frente a las 2 h anteriores"),
+            (86_400, "Último día", "frente al día anterior"),
+            (604_800, "Últimos 7 días", "frente a los 7 días anteriores"),
+        ] {
+            assert_eq!((&*Spanish.last(seconds), &*Spanish.against(seconds)), (last, against));
+        }
+        assert_eq!((&*English.last(3600), &*English.against(3600)), ("Last 1 h", "vs previous 1 h"));
     }
 }

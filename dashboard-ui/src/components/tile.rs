@@ -11,7 +11,7 @@ const LONG: usize = 10;
 
 /// One figure.
 #[component]
-pub(crate) fn TileCard(tile: Tile, range: String, language: Language) -> AnyView {
+pub(crate) fn TileCard(tile: Tile, against: String, language: Language) -> AnyView {
     let unit = (!tile.unit.is_empty()).then(|| view! { <span class="unit">{tile.unit}</span> });
     let is_long = tile.value.chars().count() > LONG;
     view! {
@@ -22,7 +22,7 @@ pub(crate) fn TileCard(tile: Tile, range: String, language: Language) -> AnyView
                 {unit}
                 {tile.aside.map(|aside| view! { <span class="aside">{aside}</span> })}
             </p>
-            <ChangeLine change=tile.change range language/>
+            <ChangeLine change=tile.change against language/>
             <PictureView picture=tile.picture/>
         </article>
     }
@@ -31,7 +31,7 @@ pub(crate) fn TileCard(tile: Tile, range: String, language: Language) -> AnyView
 
 /// The change against the period before, with its direction as an arrow, and good or bad as colour and in words.
 #[component]
-fn ChangeLine(change: Option<Change>, range: String, language: Language) -> impl IntoView {
+fn ChangeLine(change: Option<Change>, against: String, language: Language) -> impl IntoView {
     let Some(change) = change else {
         return Either::Left(
             view! { <p class="change">{language.text("no earlier data", "sin datos anteriores")}</p> },
@@ -56,9 +56,7 @@ fn ChangeLine(change: Option<Change>, range: String, language: Language) -> impl
             </strong>
         })
     };
-    Either::Right(
-        view! { <p class="change">{amount} <span class="against">{language.text(" vs previous ", " frente a los ")}{range}{language.text("", " anteriores")}</span></p> },
-    )
+    Either::Right(view! { <p class="change">{amount} <span class="against">" "{against}</span></p> })
 }
 
 #[component]

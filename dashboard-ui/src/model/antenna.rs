@@ -33,8 +33,8 @@ pub(crate) struct AntennaScreen {
     pub(crate) readings: Option<Vec<ReadingRow>>,
     /// Newest first, with the address of all of them; `None` where analytics keeps none.
     pub(crate) incidents: Option<(Vec<IncidentRow>, String)>,
-    /// The range in words.
-    pub(crate) range: String,
+    /// What changes are measured against, in words.
+    pub(crate) against: String,
     /// How many steps were revised by late readings.
     pub(crate) revised: usize,
 }
@@ -65,7 +65,7 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
             .incidents
             .as_ref()
             .map(|page| (page.incidents.iter().map(|incident| incident_row(incident, scene)).collect(), all)),
-        range: language.range(scene.address.query.range.window),
+        against: language.against(scene.address.query.range.window),
         revised: figures.series.points.iter().filter(|point| point.revised).count(),
         frame,
     }

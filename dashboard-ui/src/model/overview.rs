@@ -28,8 +28,8 @@ pub(crate) struct OverviewScreen {
     pub(crate) worst: Vec<AntennaLine>,
     /// The orders of the worst antennas, each with its address and whether it is the one shown.
     pub(crate) orders: Vec<(By, String, bool)>,
-    /// The range in words.
-    pub(crate) range: String,
+    /// What changes are measured against, in words.
+    pub(crate) against: String,
 }
 
 pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &Scene<'_>) -> OverviewScreen {
@@ -50,7 +50,7 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
             .map(|page| (page.incidents.iter().map(|incident| incident_row(incident, scene)).collect(), all)),
         worst: figures.worst.antennas.iter().map(|row| antenna_line(row, scene)).collect(),
         orders: By::ALL.map(order).to_vec(),
-        range: scene.language().range(scene.address.query.range.window),
+        against: scene.language().against(scene.address.query.range.window),
         frame,
     }
 }

@@ -86,15 +86,11 @@ fn was_so(frame: &Frame, rest: String, language: Language) -> Vec<Part> {
 /// What the verdict rests on.
 fn basis(summary: &Summary, frame: &Frame, scene: &Scene<'_>) -> Vec<Part> {
     let language = scene.language();
-    let range = language.range(scene.address.query.range.window);
-    let range = match (frame.condition, language) {
-        (Condition::Fixed, _) => format!("{range}, "),
-        (_, Language::English) => format!("Last {range}, "),
-        (_, Language::Spanish) => format!("Últimos {range}, "),
-    };
+    let window = scene.address.query.range.window;
+    let range = if frame.condition == Condition::Fixed { language.range(window) } else { language.last(window) };
     let readings = language.plural(summary.measures.readings, ["reading", "readings"], ["lectura", "lecturas"]);
     vec![
-        Part::Text(range),
+        Part::Text(format!("{range}, ")),
         Part::Time(frame.ranges.start.clone()),
         Part::text(language.text(" to ", " a ")),
         Part::Time(frame.ranges.end.clone()),
@@ -144,40 +140,78 @@ fn judge(antennas: &AntennaCounts, language: Language) -> (Level, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::tests::{NOW, figures};
+    use crate::model::tests::{address_in, overview, said, scene};
 
-    fn judged(healthy: u64, degraded: u64, down: u64, silent: u64) -> (Level, String) {
-        judge(&AntennaCounts { active: 0, healthy, degraded, down, silent })
+    fn judged(language: Language, counts: (u64, u64, u64, u64)) -> (Level, String) {
+        let (healthy, degraded, down, silent) = counts;
+        judge(&AntennaCounts { active: 0, healthy, degraded, down, silent }, language)
+    }
+
+    fn verdict_on(href: &str, language: Language, condition: Condition) -> Verdict {
+        let (address, summary) = (address_in(language, href), overview().summary);
+        let frame = Frame { condition, ..Frame::new(&scene(&address), summary.as_of, &summary, false) };
+        verdict(&summary, &frame, &scene(&address))
     }
 
     #[test]
     fn one_sentence_says_it_all() {
-        for ((healthy, degraded, down, silent), level, sentence) in [
-            ((12, 0, 0, 0), Level::Good, "All 12 antennas healthy"),
-            ((9, 1, 2, 0), Level::Bad, "2 of 12 antennas down, 1 degraded"),
-            ((20, 2, 1, 1), Level::Bad, "1 of 24 antennas down, 2 degraded, 1 silent"),
-            ((11, 1, 0, 0), Level::Warning, "1 of 12 antennas degraded"),
-            ((11, 0, 0, 1), Level::Warning, "1 of 12 antennas silent"),
-            ((0, 0, 3, 0), Level::Bad, "All 3 antennas down"),
-            ((0, 0, 0, 3), Level::Warning, "All 3 antennas silent"),
-            ((0, 1, 1, 0), Level::Bad, "1 of 2 antennas down, 1 degraded"),
-            ((1, 0, 0, 0), Level::Good, "The only antenna is healthy"),
-            ((0, 0, 1, 0), Level::Bad, "The only antenna is down"),
-            ((0, 0, 0, 0), Level::Unknown, "No antenna is known in this range"),
+        for (counts, level, english, spanish) in [
+            ((12, 0, 0, 0), Level::Good, "All 12 antennas healthy", "Las 12 antenas están sanas"),
+            ((9, 1, 2, 0), Level::Bad, "2 of 12 antennas down, 1 degraded", "2 de 12 antenas caídas, 1 degradada"),
+            (
+                (20, 2, 1, 1),
+                Level::Bad,
+                "1 of 24 antennas down, 2 degraded, 1 silent",
+                "1 de 24 antenas caída, 2 degradadas, 1 sin señal",
+            ),
+            ((11, 1, 0, 0), Level::Warning, "1 of 12 antennas degraded", "1 de 12 antenas degradada"),
+            ((11, 0, 0, 1), Level::Warning, "1 of 12 antennas silent", "1 de 12 antenas sin señal"),
+            ((0, 0, 3, 0), Level::Bad, "All 3 antennas down", "Las 3 antenas están caídas"),
+            ((0, 0, 0, 3), Level::Warning, "All 3 antennas silent", "Las 3 antenas están sin señal"),
+            ((0, 1, 1, 0), Level::Bad, "1 of 2 antennas down, 1 degraded", "1 de 2 antenas caída, 1 degradada"),
+            ((1, 0, 0, 0), Level::Good, "The only antenna is healthy", "La única antena está sana"),
+            ((0, 0, 1, 0), Level::Bad, "The only antenna is down", "La única antena está caída"),
+            (
+                (0, 0, 0, 0),
+                Level::Unknown,
+                "No antenna is known in this range",
+                "No se conoce ninguna antena en este intervalo",
+            ),
         ] {
-            assert_eq!(judged(healthy, degraded, down, silent), (level, sentence.to_owned()));
+            assert_eq!(judged(Language::English, counts), (level, english.to_owned()));
+            assert_eq!(judged(Language::Spanish, counts), (level, spanish.to_owned()));
         }
-        assert_eq!(judged(0, 0, 1234, 1).1, "1\u{202f}234 of 1\u{202f}235 antennas down, 1 silent");
+        let many = judged(Language::English, (0, 0, 1234, 1)).1;
+        assert_eq!(many, "1\u{202f}234 of 1\u{202f}235 antennas down, 1 silent");
     }
 
     #[test]
     fn old_figures_never_speak_of_the_present() {
-        let summary = figures().summary;
-        let as_of = Moment::new(NOW, NOW);
-        let verdict = |condition| verdict(&summary, condition, &as_of, Query::default(), NOW);
+        let verdict = |condition| verdict_on("/", Language::English, condition);
         assert_eq!(verdict(Condition::Stale(240_000)).sentence, "Stale: newest data is 4 min old");
-        assert!(verdict(Condition::Stale(240_000)).detail.contains("was so at 14:47:05 UTC: 1 of 24 antennas down"));
+        let detail = said(&verdict(Condition::Stale(240_000)).detail);
+        assert!(detail.contains("was so at 14:47:05 UTC: 1 of 24 antennas down"), "{detail}");
+        assert_eq!(verdict(Condition::Stale(45_000)).sentence, "Stale: no new data for half a minute");
         assert_eq!(verdict(Condition::Away).sentence, "Analytics can’t be reached");
-        assert!(verdict(Condition::Live).detail.starts_with("Last 5 min, 14:42:05 to 14:47:05 UTC, "));
+        for condition in [Condition::Stale(45_000), Condition::Stale(240_000), Condition::Away] {
+            assert_ne!(verdict(condition).level, Level::Good);
+        }
+        assert!(said(&verdict(Condition::Live).detail).starts_with("Last 5 min, 14:42:05 to 14:47:05 UTC, "));
+    }
+
+    #[test]
+    fn a_fixed_range_is_not_the_last_one() {
+        let href = "/?end=2025-11-24T14:47:05Z&window=15m";
+        let said = |language| said(&verdict_on(href, language, Condition::Fixed).detail);
+        assert!(said(Language::English).starts_with("15 min, 14:42:05 to 14:47:05 UTC, "));
+        assert!(said(Language::Spanish).starts_with("15 min, 14:42:05 a 14:47:05 UTC, "));
+    }
+
+    #[test]
+    fn a_range_agrees_with_the_words_before_it() {
+        let last = |href: &str| said(&verdict_on(href, Language::Spanish, Condition::Live).detail);
+        for (href, words) in [("/", "Últimos 5 min, "), ("/?window=1h", "Última hora, ")] {
+            assert!(last(href).starts_with(words), "{}", last(href));
+        }
     }
 }

@@ -25,12 +25,13 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
         charts,
         readings,
         incidents,
-        range,
+        against,
         revised,
     } = screen;
     let (language, class) = (frame.language, figures_class(&frame));
     let title = view! { <bdi class="name">{id}</bdi> }.into_any();
-    let tiles = tiles.into_iter().map(|tile| view! { <TileCard tile range=range.clone() language/> }).collect_view();
+    let tiles =
+        tiles.into_iter().map(|tile| view! { <TileCard tile against=against.clone() language/> }).collect_view();
     let revised = (revised > 0).then(|| {
         let steps = language.plural(
             revised as u64,

@@ -12,10 +12,11 @@ use crate::model::{IncidentRow, OverviewScreen};
 /// Everything on one page. Figures that are not current are toned down.
 #[component]
 pub(crate) fn OverviewPage(screen: OverviewScreen) -> AnyView {
-    let OverviewScreen { frame, verdict, tiles, charts, heat_map, incidents, worst, orders, range } = screen;
+    let OverviewScreen { frame, verdict, tiles, charts, heat_map, incidents, worst, orders, against } = screen;
     let (language, class) = (frame.language, figures_class(&frame));
     let title = language.text("Network overview", "Resumen de la red").into_any();
-    let tiles = tiles.into_iter().map(|tile| view! { <TileCard tile range=range.clone() language/> }).collect_view();
+    let tiles =
+        tiles.into_iter().map(|tile| view! { <TileCard tile against=against.clone() language/> }).collect_view();
     view! {
         <Heading title frame/>
         <VerdictCard verdict language/>
