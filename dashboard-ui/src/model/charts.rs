@@ -375,15 +375,29 @@ fn lowest<'a>(values: impl IntoIterator<Item = &'a Option<f64>>) -> Option<f64> 
 
 #[cfg(test)]
 mod tests {
-    use shared::api::Measures;
-
     use super::*;
-    use crate::model::tests::figures;
+    use crate::model::tests::{address, address_in, antenna, overview, scene};
+
+    fn charted(series: &Series) -> Charts {
+        charts(series, &scene(&address("/")))
+    }
 
     fn with_step(index: usize, measures: Measures) -> Charts {
-        let mut series = figures().series;
+        let mut series = overview().series;
         series.points[index].measures = measures;
-        charts(&series)
+        charted(&series)
+    }
+
+    fn smoke(series: &Series) -> Charts {
+        antenna_charts(series, &scene(&address("/antenna?id=x")))
+    }
+
+    fn path<'a>(chart: &'a LatencyChart, class: &str) -> &'a str {
+        chart.paths.iter().find(|(own, _)| *own == class).map_or("", |(_, path)| path)
+    }
+
+    fn all_lost() -> Measures {
+        Measures { readings: 5, packets_sent: 500, packets_lost: 500, success_rate: Some(0.0), ..Measures::default() }
     }
 
     #[test]
@@ -391,54 +405,128 @@ mod tests {
         let charts = with_step(30, Measures::default());
         assert_eq!(charts.latency.gaps, "M300 0h10v200h-10z");
         assert_eq!(charts.loss.gaps, charts.latency.gaps);
-        assert_eq!(charts.latency.mean.matches('M').count(), 2, "the line is broken");
-        let row = &charts.rows[29];
-        assert_eq!((row.mean.as_str(), row.lost.as_str(), row.loss.as_str()), ("–", "–", "–"));
+        assert_eq!(path(&charts.latency, "mean").matches('M').count(), 2, "the line is broken");
+        assert!(charts.rows[29].cells.iter().all(|cell| cell == "–"), "{:?}", charts.rows[29]);
         assert!(charts.latency.description.ends_with("1 step without data."));
     }
 
     #[test]
     fn a_step_in_which_all_was_lost_stands_out() {
-        let all_lost = Measures {
-            readings: 5,
-            packets_sent: 500,
-            packets_lost: 500,
-            success_rate: Some(0.0),
-            ..Measures::default()
-        };
-        let charts = with_step(3, all_lost);
+        let charts = with_step(3, all_lost());
         assert_eq!(charts.loss.total, "M31.2 200V0h7.6V200z", "it reaches the top");
         assert!(!charts.loss.high.contains("M31.2 "), "it is told apart from what is merely high");
         assert_eq!(charts.loss.labels[0], "100%");
-        assert_eq!(charts.rows[56].loss, "100\u{202f}%");
+        assert_eq!(charts.rows[56].cells.last().unwrap(), "100\u{202f}%");
     }
 
     #[test]
     fn the_threshold_is_drawn_where_values_come_near_it() {
-        let mut series = figures().series;
+        let mut series = overview().series;
         for point in &mut series.points {
             point.measures.success_rate = Some(0.999);
         }
-        assert_eq!(charts(&series).loss.threshold, None);
-        assert_eq!(charts(&series).loss.labels[0], "1.00%");
+        assert_eq!(charted(&series).loss.threshold, None);
+        assert_eq!(charted(&series).loss.labels[0], "1.00%");
         series.points[7].measures.success_rate = Some(0.969);
-        assert!(charts(&series).loss.threshold.is_some());
+        assert!(charted(&series).loss.threshold.is_some());
     }
 
     #[test]
     fn a_window_has_its_times() {
-        let charts = charts(&figures().series);
-        assert_eq!(charts.times, ["14:42:05", "14:43:20", "14:44:35", "14:45:50", "14:47:05"]);
+        let charts = charted(&overview().series);
+        let times: Vec<&str> = charts.axis.times.iter().map(|moment| &*moment.text).collect();
+        assert_eq!(times, ["14:42:05", "14:43:20", "14:44:35", "14:45:50", "14:47:05"]);
         assert_eq!(charts.rows.len(), 60);
-        assert_eq!(charts.rows[0].time, "14:47:00", "the newest step is first");
+        assert_eq!(charts.rows[0].time.text, "14:47:00", "the newest step is first");
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_each_step_that_is_drawn_and_a_cell_for_each_column() {
+        for charts in [charted(&overview().series), smoke(&antenna("airport-west").series)] {
+            let Axis { start_ms, end_ms, step_ms, .. } = charts.axis;
+            assert_eq!(charts.rows.len() as i64, (end_ms - start_ms + step_ms - 1) / step_ms);
+            assert!(charts.rows.iter().all(|row| row.cells.len() + 1 == charts.columns.len()));
+            let starts = charts.rows.iter().rev().map(|row| &row.time.machine);
+            assert!(
+                starts.eq((0..60)
+                    .map(|step| UnixMillis(start_ms + step * step_ms).to_string())
+                    .collect::<Vec<_>>()
+                    .iter())
+            );
+        }
+    }
+
+    #[test]
+    fn long_windows_have_times_to_the_minute_and_longer_ones_have_days() {
+        let times = |length_ms: i64| {
+            let mut series = overview().series;
+            series.window.start = UnixMillis(series.window.end.0 - length_ms);
+            let charts = charted(&series);
+            (charts.axis.times[0].text.clone(), charts.axis.times[0].form)
+        };
+        assert_eq!(times(HOUR_MS - 1000), ("13:47:06".to_owned(), "time"));
+        assert_eq!(times(HOUR_MS), ("13:47".to_owned(), "minute"));
+        assert_eq!(times(DAY_MS), ("23 Nov 14:47".to_owned(), "day"));
     }
 
     #[test]
     fn an_empty_series_is_a_chart_without_lines() {
-        let mut series = figures().series;
+        let mut series = overview().series;
         series.points.clear();
-        let charts = charts(&series);
-        assert_eq!((charts.latency.mean.as_str(), charts.loss.lost.as_str()), ("", "–"));
-        assert!(charts.latency.description.ends_with("No step has a latency."));
+        for charts in [charted(&series), smoke(&series)] {
+            assert!(charts.latency.paths.iter().all(|(_, path)| path.is_empty()));
+            assert_eq!(charts.loss.lost, "–");
+            assert!(charts.latency.description.ends_with("No step has a latency."));
+        }
+    }
+
+    #[test]
+    fn each_median_has_one_mark_and_its_colour_is_what_was_lost() {
+        let mut series = antenna("airport-west").series;
+        for (point, lost) in series.points.iter_mut().zip([0, 2, 6, 30]) {
+            (point.measures.packets_sent, point.measures.packets_lost) = (100, lost);
+        }
+        let charts = smoke(&series);
+        let x = |class| path(&charts.latency, class).split(' ').next().unwrap_or_default().to_owned();
+        assert_eq!(
+            [x("mark-well"), x("mark-fair"), x("mark-degraded"), x("mark-bad")],
+            ["M1.2", "M11.2", "M21.2", "M31.2"]
+        );
+        let marks = charts.latency.paths.iter().filter(|(class, _)| class.starts_with("mark-"));
+        let known = series.points.iter().filter(|point| point.measures.latency_ms.p50.is_some()).count();
+        assert_eq!(marks.map(|(_, path)| path.matches('M').count()).sum::<usize>(), known);
+    }
+
+    #[test]
+    fn in_the_smoke_a_step_in_which_all_was_lost_is_no_gap() {
+        let mut series = antenna("airport-west").series;
+        series.points[3].measures = all_lost();
+        series.points[4].measures = Measures::default();
+        let charts = smoke(&series);
+        assert_eq!(path(&charts.latency, "all-down"), "M30 0h10v200h-10z");
+        assert_eq!(charts.latency.gaps, "M40 0h10v200h-10z");
+    }
+
+    #[test]
+    fn steps_that_late_readings_revised_are_marked_in_chart_and_table() {
+        let mut series = overview().series;
+        for (step, point) in series.points.iter_mut().enumerate() {
+            point.revised = step == 2;
+        }
+        let charts = charted(&series);
+        assert_eq!(charts.latency.revised, "M25 200h0");
+        assert!(charts.latency.legend.iter().any(|(class, _)| *class == "dot-revised"));
+        let marked: Vec<usize> = (0..60).filter(|row| charts.rows[*row].is_revised).collect();
+        assert_eq!(marked, [57]);
+    }
+
+    #[test]
+    fn both_languages_draw_the_same() {
+        let address = address_in(Language::Spanish, "/");
+        let (english, spanish) = (charted(&overview().series), charts(&overview().series, &scene(&address)));
+        assert_eq!(english.latency.paths, spanish.latency.paths);
+        assert_eq!((&english.loss.usual, &english.loss.high), (&spanish.loss.usual, &spanish.loss.high));
+        let cells = |charts: &Charts| charts.rows.iter().flat_map(|row| row.cells.clone()).collect::<Vec<_>>();
+        assert_eq!(cells(&english).into_iter().map(|cell| cell.replace('.', ",")).collect::<Vec<_>>(), cells(&spanish));
     }
 }

@@ -139,3 +139,162 @@ fn shown(figures: &Figures, is_away: bool, address: &Address, now: UnixMillis) -
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+
+    use shared::api::Summary;
+
+    use super::*;
+    use crate::mock::Mock;
+    use crate::query::Manner;
+    use crate::query::tests::read;
+    use crate::source::{AntennaFigures, AntennasFigures, IncidentsFigures, OverviewFigures, PipelineFigures};
+
+    pub(crate) const NOW: UnixMillis = UnixMillis(1_763_995_625_000); // 24 November 2025, 14:47:05 UTC
+
+    /// An address of each page.
+    pub(crate) const PAGES: [&str; 5] = ["/", "/antennas", "/antenna?id=airport-west", "/incidents", "/pipeline"];
+
+    /// The address of a text.
+    pub(crate) fn address(href: &str) -> Address {
+        read(href).unwrap()
+    }
+
+    /// The address of a text in a language.
+    pub(crate) fn address_in(language: Language, href: &str) -> Address {
+        let address = address(href);
+        address.with_manner(Manner { language, ..address.manner })
+    }
+
+    /// What is said about an address, now and with the contract's limits.
+    pub(crate) fn scene(address: &Address) -> Scene<'_> {
+        Scene { address, now: NOW, limits: CONTRACT_LIMITS }
+    }
+
+    /// What the built-in network answers.
+    pub(crate) fn figures(address: &Address) -> Figures {
+        Mock::default().figures(&address.query, NOW).unwrap()
+    }
+
+    pub(crate) fn overview() -> OverviewFigures {
+        let Figures::Overview(figures) = figures(&address("/")) else { panic!("it is the overview") };
+        *figures
+    }
+
+    pub(crate) fn fleet(address: &Address) -> AntennasFigures {
+        let Figures::Antennas(figures) = figures(address) else { panic!("it is the fleet") };
+        *figures
+    }
+
+    pub(crate) fn antenna(id: &str) -> AntennaFigures {
+        let Figures::Antenna(figures) = figures(&address(&format!("/antenna?id={id}"))) else { panic!("it is one") };
+        *figures
+    }
+
+    pub(crate) fn incidents(address: &Address) -> IncidentsFigures {
+        let Figures::Incidents(figures) = figures(address) else { panic!("it is incidents") };
+        *figures
+    }
+
+    pub(crate) fn pipeline() -> PipelineFigures {
+        let Figures::Pipeline(figures) = figures(&address("/pipeline")) else { panic!("it is the pipeline") };
+        *figures
+    }
+
+    pub(crate) fn summary_mut(figures: &mut Figures) -> &mut Summary {
+        match figures {
+            Figures::Overview(figures) => &mut figures.summary,
+            Figures::Antennas(figures) => &mut figures.summary,
+            Figures::Antenna(figures) => &mut figures.summary,
+            Figures::Incidents(figures) => &mut figures.summary,
+            Figures::Pipeline(figures) => &mut figures.summary,
+        }
+    }
+
+    pub(crate) fn loaded(figures: Option<Figures>, outcome: Outcome) -> Loaded {
+        Loaded { figures: figures.map(Arc::new), outcome, version: 0 }
+    }
+
+    /// A sentence as it is read.
+    pub(crate) fn said(parts: &[Part]) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Time(moment) => moment.text.clone(),
+            Part::Zone => "UTC".to_owned(),
+        };
+        parts.iter().map(part).collect()
+    }
+
+    fn frame(screen: &Screen) -> Option<&Frame> {
+        match screen {
+            Screen::Overview(screen) => Some(&screen.frame),
+            Screen::Antennas(screen) => Some(&screen.frame),
+            Screen::Antenna(screen) => Some(&screen.frame),
+            Screen::Incidents(screen) => Some(&screen.frame),
+            Screen::Pipeline(screen) => Some(&screen.frame),
+            Screen::NoData | Screen::Refused | Screen::Unknown(_) | Screen::Away => None,
+        }
+    }
+
+    fn condition(screen: &Screen) -> Option<Condition> {
+        frame(screen).map(|frame| frame.condition)
+    }
+
+    #[test]
+    fn figures_are_stale_only_after_half_a_minute() {
+        for address in PAGES.map(address) {
+            let loaded = loaded(Some(figures(&address)), Outcome::Answered);
+            let after = |seconds: i64| condition(&screen(&loaded, &address, UnixMillis(NOW.0 + seconds * 1000)));
+            assert_eq!(after(0), Some(Condition::Live));
+            assert_eq!(after(30), Some(Condition::Live));
+            assert_eq!(after(240), Some(Condition::Stale(240_000)));
+            // The two clocks need not agree: figures from the future are current.
+            assert_eq!(after(-60), Some(Condition::Live));
+        }
+    }
+
+    #[test]
+    fn no_reading_yet_is_not_a_failure_and_a_failure_is_not_no_reading() {
+        for address in PAGES.map(address) {
+            let full = figures(&address);
+            let mut empty = full.clone();
+            summary_mut(&mut empty).as_of = None;
+            let shown = |figures, outcome| screen(&loaded(figures, outcome), &address, NOW);
+            if address.query.page == crate::query::Page::Pipeline {
+                // It has something to say before the first reading too.
+                assert_eq!(condition(&shown(Some(empty.clone()), Outcome::Answered)), Some(Condition::Waiting));
+                assert_eq!(condition(&shown(Some(empty), Outcome::Away)), Some(Condition::Away));
+            } else {
+                assert_eq!(shown(Some(empty.clone()), Outcome::Answered), Screen::NoData);
+                assert_eq!(shown(Some(empty), Outcome::Away), Screen::Away);
+            }
+            assert_eq!(shown(None, Outcome::Away), Screen::Away);
+            assert_eq!(condition(&shown(Some(full), Outcome::Away)), Some(Condition::Away));
+        }
+    }
+
+    #[test]
+    fn what_analytics_refuses_or_does_not_know_shows_no_figures_from_before() {
+        for address in PAGES.map(address) {
+            let shown = |outcome| screen(&loaded(Some(figures(&address)), outcome), &address, NOW);
+            assert_eq!(shown(Outcome::Refused), Screen::Refused);
+            let unknown = match &address.query.page {
+                crate::query::Page::Antenna { id } => Screen::Unknown(id.clone()),
+                _ => Screen::Refused,
+            };
+            assert_eq!(shown(Outcome::Unknown), unknown);
+        }
+    }
+
+    #[test]
+    fn the_time_has_a_day_when_it_is_not_today() {
+        for address in PAGES.map(address) {
+            let loaded = loaded(Some(figures(&address)), Outcome::Answered);
+            let screen = screen(&loaded, &address, UnixMillis(NOW.0 + 86_400_000));
+            let as_of = frame(&screen).unwrap().as_of.clone().unwrap();
+            assert_eq!((&*as_of.text, &*as_of.machine), ("24 Nov 14:47", "2025-11-24T14:47:05.000Z"));
+        }
+    }
+}

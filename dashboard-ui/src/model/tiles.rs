@@ -225,15 +225,20 @@ fn sparkline(values: &[Option<f64>], least: f64) -> Picture {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::tests::figures;
+    use crate::model::tests::{address, antenna, overview, scene};
+    use crate::query::tests::read;
 
-    fn tile(figures: &Figures, label: &str) -> Tile {
-        tiles(figures).into_iter().find(|tile| tile.label == label).unwrap()
+    fn all(figures: &OverviewFigures) -> Vec<Tile> {
+        tiles(figures, &scene(&address("/?window=15m")))
+    }
+
+    fn tile(figures: &OverviewFigures, label: &str) -> Tile {
+        all(figures).into_iter().find(|tile| tile.label == label).unwrap()
     }
 
     #[test]
     fn a_tile_has_figure_unit_and_change() {
-        let mut figures = figures();
+        let mut figures = overview();
         figures.summary.measures.latency_ms.mean = Some(42.4);
         figures.summary.measures.latency_ms.p95 = Some(78.25);
         figures.previous.as_mut().unwrap().measures.latency_ms.mean = Some(43.9);
@@ -246,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_change_too_small_to_see_is_none() {
-        let mut figures = figures();
+        let mut figures = overview();
         figures.summary.measures.success_rate = Some(0.990_801);
         figures.previous.as_mut().unwrap().measures.success_rate = Some(0.990_8);
         let change = tile(&figures, "Success rate").change.unwrap();
@@ -255,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_success_rate_that_falls_is_worse() {
-        let mut figures = figures();
+        let mut figures = overview();
         figures.summary.measures.success_rate = Some(0.98);
         figures.previous.as_mut().unwrap().measures.success_rate = Some(0.99);
         let change = tile(&figures, "Success rate").change.unwrap();
@@ -264,7 +269,7 @@ mod tests {
 
     #[test]
     fn steady_volume_is_neither_good_nor_bad() {
-        let mut figures = figures();
+        let mut figures = overview();
         figures.summary.measures.packets_delivered = 99_000;
         figures.previous.as_mut().unwrap().measures.packets_delivered = 100_000;
         let change = tile(&figures, "Delivered packets").change.unwrap();
@@ -273,27 +278,55 @@ mod tests {
 
     #[test]
     fn an_empty_period_before_is_nothing_to_compare_with() {
-        let mut figures = figures();
+        let mut figures = overview();
         figures.previous.as_mut().unwrap().measures = Measures::default();
-        assert!(tiles(&figures).iter().all(|tile| tile.change.is_none()));
+        assert!(all(&figures).iter().all(|tile| tile.change.is_none()));
         figures.previous = None;
-        assert!(tiles(&figures).iter().all(|tile| tile.change.is_none()));
+        assert!(all(&figures).iter().all(|tile| tile.change.is_none()));
     }
 
     #[test]
     fn unknown_is_a_dash_and_never_zero() {
-        let mut figures = figures();
+        let mut figures = overview();
         figures.summary.measures = Measures::default();
-        for tile in &tiles(&figures)[..3] {
+        for tile in &all(&figures)[..3] {
             assert_eq!(tile.value, "–", "{}", tile.label);
         }
     }
 
     #[test]
     fn shares_of_statuses_fill_the_whole() {
-        let Picture::Statuses(shares) = tile(&figures(), "Active antennas").picture else { panic!("it has statuses") };
+        let Picture::Statuses(shares) = tile(&overview(), "Active antennas").picture else { panic!("it has statuses") };
         let last = shares.last().unwrap();
         assert!((last.start + last.share - 1.0).abs() < 1e-9);
         assert_eq!(shares.iter().map(|share| share.count).sum::<u64>(), 24);
+    }
+
+    #[test]
+    fn a_share_of_statuses_leads_to_its_antennas_over_the_same_range() {
+        let Picture::Statuses(shares) = tile(&overview(), "Active antennas").picture else { panic!("it has statuses") };
+        for share in shares {
+            let address = read(&share.href).unwrap();
+            assert_eq!(address.query.range.window, 900);
+            let Page::Antennas(fleet) = address.query.page else { panic!("{} is not the fleet", share.href) };
+            assert_eq!(fleet.status.map(Status::as_str), Some(share.status));
+        }
+    }
+
+    #[test]
+    fn an_antenna_is_compared_with_itself_before() {
+        let mut figures = antenna("airport-west");
+        figures.antenna.measures.packets_delivered = 130_000;
+        figures.previous.as_mut().unwrap().measures.packets_delivered = 100_000;
+        let address = address("/antenna?id=airport-west");
+        let tiles = antenna_tiles(&figures, &scene(&address));
+        assert_eq!(
+            tiles.iter().map(|tile| tile.label).collect::<Vec<_>>(),
+            ["Mean latency", "Delivered packets", "Success rate"]
+        );
+        let change = tiles[1].change.clone().unwrap();
+        assert_eq!((change.rises, &*change.amount, change.judgement), (true, "30\u{202f}k", Judgement::Better));
+        figures.previous = None;
+        assert!(antenna_tiles(&figures, &scene(&address)).iter().all(|tile| tile.change.is_none()));
     }
 }

@@ -374,7 +374,7 @@ impl Reason {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
     use shared::UnixMillis;
     use shared::api::{IncidentKind, Status};
@@ -382,7 +382,7 @@ mod tests {
     use super::*;
 
     /// The address of a text, as the router and axum's extractor read it.
-    fn read(href: &str) -> Result<Address, Reason> {
+    pub(crate) fn read(href: &str) -> Result<Address, Reason> {
         let (path, text) = href.split_once('?').unwrap_or((href, ""));
         let kinds = [Kind::Overview, Kind::Antennas, Kind::Antenna, Kind::Incidents, Kind::Pipeline];
         let kind = kinds.into_iter().find(|kind| kind.path() == path).unwrap();
