@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::heatmap::{Heatmap, HeatmapRow, History};
+pub use self::heatmap::{Heatmap, HeatmapRow, History, heatmap_groups};
 pub use self::incidents::{Incident, IncidentEnding, IncidentKind, IncidentPage};
 pub use self::stream::{PipelineHistory, PipelineSample, RecentReading, RecentReadings, RejectedExample, RejectedPage};
 use crate::reading::Rejection;

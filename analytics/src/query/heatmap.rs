@@ -4,11 +4,9 @@
 //! of 10,000 antennas is some 70 tables of 10,000 rows. Each row is then told its line of the answer instead of its
 //! antenna, and one roll-up adds up what falls into the same step and line, be that one antenna or a group.
 
-use std::ops::Range;
-
 use polars::prelude::*;
 use shared::UnixMillis;
-use shared::api::{Heatmap, HeatmapRow, History, Status, Steps};
+use shared::api::{Heatmap, HeatmapRow, History, Status, Steps, heatmap_groups};
 
 use super::{Filter, Row, View, counts};
 use crate::aggregate::column::{ANTENNA, LATENCY_COUNT, LATENCY_SUM, LOST, PACKETS, PANE, READINGS};
@@ -30,7 +28,8 @@ impl View<'_> {
             let lost = (b.measures.packets_lost).cmp(&a.measures.packets_lost);
             a.status.cmp(&b.status).then(lost).then_with(|| a.id.cmp(&b.id))
         });
-        let groups: Vec<&[&Row]> = groups(wanted.len(), limit).map(|group| &wanted[group]).collect();
+        let statuses: Vec<Status> = wanted.iter().map(|row| row.status).collect();
+        let groups: Vec<&[&Row]> = heatmap_groups(&statuses, limit).into_iter().map(|group| &wanted[group]).collect();
         let lines = Lines::new(groups.iter().map(|group| group.iter().map(|row| row.slot)));
         let tables: PolarsResult<Vec<_>> =
             self.parts(step_ms).into_iter().map(|part| lines.label(&part.antennas.cells)).collect();
@@ -136,16 +135,6 @@ impl Lines {
     }
 }
 
-/// Divides antennas, worst first, into at most `limit` groups. Where they are more, the first half of the groups has one
-/// each, and the other groups are as equal in size as can be.
-fn groups(antennas: usize, limit: usize) -> impl Iterator<Item = Range<usize>> {
-    // A last row is needed for those that have none of their own.
-    let alone = if antennas <= limit { antennas } else { limit.div_ceil(2).min(limit.saturating_sub(1)) };
-    let (rest, shared) = (antennas - alone, if antennas <= limit { 0 } else { limit - alone });
-    let singles = (0..alone).map(|at| at..at + 1);
-    singles.chain((0..shared).map(move |group| alone + group * rest / shared..alone + (group + 1) * rest / shared))
-}
-
 fn row(group: &[&Row], history: History) -> HeatmapRow {
     let antenna_id = match group {
         [alone] => Some(alone.id.to_string()),
@@ -177,29 +166,4 @@ fn mean_ms(sum_ms: f64, count: u64) -> Option<f64> {
     const COARSE_MS: f64 = (1_u64 << 43) as f64;
     let mean_ms = (count > 0).then(|| sum_ms / count as f64)?;
     Some(if mean_ms < COARSE_MS { (mean_ms * 1000.0).round() / 1000.0 } else { mean_ms })
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        /// Every antenna is in one group; the first half has one each, and the others differ by one at most.
-        #[test]
-        fn groups_divide_all_antennas(antennas in 0..3_000_usize, limit in 1..1_200_usize) {
-            let groups: Vec<Range<usize>> = groups(antennas, limit).collect();
-            prop_assert_eq!(groups.len(), antennas.min(limit));
-            prop_assert!(groups.iter().all(|group| !group.is_empty()));
-            prop_assert!(groups.windows(2).all(|pair| pair[0].end == pair[1].start));
-            prop_assert_eq!(groups.first().map_or(0, |group| group.start), 0);
-            prop_assert_eq!(groups.last().map_or(0, |group| group.end), antennas);
-            let alone = groups.iter().take_while(|group| group.len() == 1).count();
-            prop_assert!(limit == 1 || alone >= antennas.min(limit.div_ceil(2)));
-            let shared = groups.iter().skip(limit.div_ceil(2)).map(ExactSizeIterator::len);
-            let (smallest, largest) = (shared.clone().min().unwrap_or(0), shared.max().unwrap_or(0));
-            prop_assert!(largest - smallest <= 1);
-        }
-    }
 }

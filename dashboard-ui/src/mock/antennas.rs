@@ -7,7 +7,7 @@ use shared::api::{AntennaPage, AntennaRow, Status, Steps};
 
 use super::Mock;
 use super::counters::Counters;
-use super::measure::{history, latencies, measures, status, wilson_upper};
+use super::measure::{Sample, history, measures, status, wilson_upper};
 use super::network::{Antenna, Parts};
 use super::window::Window;
 
@@ -142,10 +142,11 @@ impl Mock {
         rows.retain(|row| {
             search.status.is_none_or(|status| status == row.status) && row.id.to_lowercase().contains(&q)
         });
-        sort(&mut rows, window, search.sort, search.descending);
+        let sample = Sample::new(window, ROW_SAMPLE);
+        sort(&mut rows, &sample, search.sort, search.descending);
         let total = rows.len() as u64;
         let rows: Vec<Row> = rows.into_iter().skip(search.offset).take(search.limit).collect();
-        page(window, total, &rows, search.step_s)
+        page(&sample, total, &rows, search.step_s)
     }
 
     /// The worst antennas by `failures`, `success_rate` or `latency`; there are none by anything else.
@@ -171,7 +172,7 @@ impl Mock {
         rows.sort_by(|(a, left), (b, right)| b.total_cmp(a).then_with(|| left.id.cmp(&right.id)));
         let total = rows.len() as u64;
         let rows: Vec<Row> = rows.into_iter().take(limit).map(|(_, row)| row).collect();
-        page(window, total, &rows, step_s)
+        page(&Sample::new(window, ROW_SAMPLE), total, &rows, step_s)
     }
 
     /// Every antenna in a window.
@@ -186,7 +187,7 @@ fn row(antenna: Antenna, window: Window) -> Row {
     Row { antenna, id, counted, status }
 }
 
-fn sort(rows: &mut [Row], window: Window, sort: Sort, descending: bool) {
+fn sort(rows: &mut [Row], sample: &Sample, sort: Sort, descending: bool) {
     let directed = |order: Ordering| if descending { order.reverse() } else { order };
     // Unknown values come last in either direction.
     let known = |a: Option<f64>, b: Option<f64>| match (a, b) {
@@ -202,8 +203,8 @@ fn sort(rows: &mut [Row], window: Window, sort: Sort, descending: bool) {
         Sort::PacketsLost => Some(row.counted.lost as f64),
         Sort::SuccessRate => row.counted.success_rate(),
         Sort::Latency => row.counted.mean_latency_ms(),
-        Sort::P95 => api_row(row, window).measures.latency_ms.p95,
-        Sort::LastSeen => Some(last_seen(&row.antenna, window).0 as f64),
+        Sort::P95 => api_row(row, sample).measures.latency_ms.p95,
+        Sort::LastSeen => Some(last_seen(&row.antenna, sample.window).0 as f64),
     };
     if sort == Sort::AntennaId {
         return rows.sort_by(|a, b| directed(a.id.cmp(&b.id)));
@@ -213,23 +214,23 @@ fn sort(rows: &mut [Row], window: Window, sort: Sort, descending: bool) {
     rows.iter_mut().zip(keyed).for_each(|(row, (_, sorted))| *row = sorted);
 }
 
-fn page(window: Window, total: u64, rows: &[Row], step_s: Option<u32>) -> AntennaPage {
+fn page(sample: &Sample, total: u64, rows: &[Row], step_s: Option<u32>) -> AntennaPage {
+    let window = sample.window;
     let (steps, parts): (Option<Steps>, Option<Parts>) =
         step_s.map(|step_s| window.steps(step_s)).map(|(steps, parts)| (steps, Parts::new(parts))).unzip();
     let antennas = rows.iter().map(|row| {
         let history = parts.as_ref().map(|parts| history(&row.antenna.course(parts)));
-        AntennaRow { history, ..api_row(row, window) }
+        AntennaRow { history, ..api_row(row, sample) }
     });
     AntennaPage { window: window.bounds(), total, antennas: antennas.collect(), steps, as_of: window.now.as_of() }
 }
 
-fn api_row(row: &Row, window: Window) -> AntennaRow {
-    let latencies = latencies(std::slice::from_ref(&row.antenna), window, ROW_SAMPLE);
+fn api_row(row: &Row, sample: &Sample) -> AntennaRow {
     AntennaRow {
         antenna_id: row.id.clone(),
         status: row.status,
-        measures: measures(&row.counted, latencies),
-        last_seen: last_seen(&row.antenna, window),
+        measures: measures(&row.counted, sample.of_antenna(&row.antenna)),
+        last_seen: last_seen(&row.antenna, sample.window),
         history: None,
     }
 }

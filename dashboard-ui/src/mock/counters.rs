@@ -92,6 +92,8 @@ pub(super) struct Nature {
     pub(super) rate: f64,
     /// Lost of sent packets on a good day; 1 where it is down.
     pub(super) loss: f64,
+    /// Lost of sent packets in an incident, on top of that.
+    pub(super) incident_loss: f64,
     /// Mean latency in milliseconds on a good day; `None` where nothing is delivered.
     pub(super) latency_ms: Option<f64>,
     /// How far the noise reaches, from 0 to 1.
@@ -103,31 +105,21 @@ pub(super) struct Nature {
 impl Nature {
     /// What was counted before the start of a pane.
     pub(super) fn before_pane(&self, border: &Border) -> Counters {
-        let Self { seed, rate, loss, unrest, .. } = *self;
-        let noise = |salt| noise(seed, border.pane, salt);
-        let panes = border.pane as f64;
-        let hit = self.incident_panes_before(border);
-        // The incident's own noise moves on only while it lasts.
-        let shaken = |swing, salt| hit as f64 + swing * self::noise(seed, hit, salt);
-        let packets = (rate * PANE_SECONDS as f64 * (panes + 0.08 * noise(1))).floor();
-        let lost = if loss < 1.0 {
-            let usual = loss * (panes + unrest * (0.4 * noise(2) + self.drift(border, 0.25, 3)));
-            let in_incident = (0.07 + 0.016 * self.character()) * shaken(0.15, 4);
-            (rate * PANE_SECONDS as f64 * (usual + in_incident)).floor()
+        let growth = self.growth(border);
+        let packets_in_pane = self.rate * PANE_SECONDS as f64;
+        let packets = (packets_in_pane * growth.packets).floor();
+        let lost = if self.loss < 1.0 {
+            (packets_in_pane * (self.loss * growth.lost + self.incident_loss * growth.incident_lost)).floor()
         } else {
             packets
         };
-        let latency = |mean_ms: f64| {
-            let usual = panes + border.swell + unrest * (0.25 * noise(5) + self.drift(border, 0.15, 6));
-            mean_ms * 1000.0 * PANE_SECONDS as f64 * (usual + 0.7 * shaken(0.1, 7))
-        };
-        let readings = border.pane * PANE_SECONDS;
+        let (readings, latency_us) = (border.pane * PANE_SECONDS, self.latency_us(&growth));
         Counters {
             readings,
             packets: packets as i64,
             lost: lost as i64,
-            timed: if self.latency_ms.is_some() { readings } else { 0 },
-            latency_us: self.latency_ms.map_or(0, |mean_ms| latency(mean_ms).floor() as i64),
+            timed: latency_us.map_or(0, |_| readings),
+            latency_us: latency_us.unwrap_or_default(),
         }
     }
 
@@ -145,36 +137,66 @@ impl Nature {
     /// The readings of the pane between two borders, second by second.
     pub(super) fn readings(&self, start: &Border, end: &Border) -> [Counters; READINGS] {
         let whole = self.before_pane(end) - self.before_pane(start);
-        let noise = |second: usize, salt| noise(self.seed, start.pane * PANE_SECONDS + second as i64, salt);
-        let packets = divide(whole.packets, array::from_fn(|at| 0.95 + 0.1 * noise(at, 8)));
-        let lost = divide(whole.lost, array::from_fn(|at| 0.5 + noise(at, 9)));
-        // Most readings are quick, some are not.
-        let latency_us =
-            divide(whole.latency_us, array::from_fn(|at| 0.7 + 0.4 * noise(at, 10) + 1.5 * noise(at, 11).powi(8)));
+        let packets = divide(whole.packets, |at| 0.95 + 0.1 * self.noise_within(start, at, 8));
+        let lost = divide(whole.lost, |at| 0.5 + self.noise_within(start, at, 9));
+        let latencies_us = self.latencies_us(start, end);
         array::from_fn(|at| Counters {
             readings: 1,
             packets: packets[at],
             lost: if self.loss < 1.0 { lost[at] } else { packets[at] },
-            timed: i64::from(self.latency_ms.is_some()),
-            latency_us: latency_us[at],
+            timed: i64::from(latencies_us.is_some()),
+            latency_us: latencies_us.map_or(0, |all| all[at]),
         })
     }
 
-    /// What makes the antenna differ from the others for good, from 0 to 1.
-    pub(super) fn character(&self) -> f64 {
-        noise(self.seed, 0, 0)
+    /// The latencies of the pane's readings alone; see [`Self::readings`]. `None` where nothing is delivered.
+    pub(super) fn latencies_us(&self, start: &Border, end: &Border) -> Option<[i64; READINGS]> {
+        let whole = self.latency_us(&self.growth(end))? - self.latency_us(&self.growth(start))?;
+        // Most readings are quick, some are not.
+        let weight = |at| 0.7 + 0.4 * self.noise_within(start, at, 10) + 1.5 * self.noise_within(start, at, 11).powi(8);
+        Some(divide(whole, weight))
     }
 
-    /// Noise that keeps its direction for a while: it changes the growth by up to `swing`.
-    fn drift(&self, border: &Border, swing: f64, salt: u64) -> f64 {
-        let (from, to) = (noise(self.seed, border.drift, salt), noise(self.seed, border.drift + 1, salt));
-        swing * DRIFT_PANES as f64 * (from + (to - from) * border.within_drift)
-    }
-
-    fn incident_panes_before(&self, border: &Border) -> i64 {
+    fn growth(&self, border: &Border) -> Growth {
+        let Self { seed, unrest, .. } = *self;
+        let panes = border.pane as f64;
+        let [packets, lost, latency] = noises(seed, border.pane, 1);
+        // Noise that keeps its direction for a while.
+        let (from, to) = (noise(seed, border.drift, 2), noise(seed, border.drift + 1, 2));
+        let drift = DRIFT_PANES as f64 * (from + (to - from) * border.within_drift);
         let length = self.incident.end - self.incident.start;
-        border.period * length + (border.within_period - self.incident.start).clamp(0, length)
+        let hit = border.period * length + (border.within_period - self.incident.start).clamp(0, length);
+        // The incident's own noise moves on only while it lasts.
+        let [hit_lost, hit_latency, _] = noises(seed, hit, 3);
+        Growth {
+            packets: panes + 0.08 * packets,
+            lost: panes + unrest * (border.swell + 0.4 * lost + 0.25 * drift),
+            latency: panes + border.swell + unrest * (0.25 * latency + 0.15 * drift),
+            incident_lost: hit as f64 + 0.15 * hit_lost,
+            incident_latency: hit as f64 + 0.1 * hit_latency,
+        }
     }
+
+    /// The sum of latencies.
+    fn latency_us(&self, growth: &Growth) -> Option<i64> {
+        let panes = growth.latency + 0.7 * growth.incident_latency;
+        self.latency_ms.map(|mean_ms| (mean_ms * 1000.0 * PANE_SECONDS as f64 * panes).floor() as i64)
+    }
+
+    /// Noise of a reading of the pane that begins at a border.
+    fn noise_within(&self, start: &Border, at: usize, salt: u64) -> f64 {
+        noise(self.seed, start.pane * PANE_SECONDS + at as i64, salt)
+    }
+}
+
+/// What an antenna's counters grow with: panes, with noise that does not add up.
+struct Growth {
+    packets: f64,
+    lost: f64,
+    latency: f64,
+    /// Panes of incidents.
+    incident_lost: f64,
+    incident_latency: f64,
 }
 
 /// The start of a pane, with what all antennas' formulas share.
@@ -227,7 +249,8 @@ impl Moment {
 }
 
 /// Divides a whole number by weights; the parts add up to it.
-fn divide(whole: i64, weights: [f64; READINGS]) -> [i64; READINGS] {
+fn divide(whole: i64, weight: impl Fn(usize) -> f64) -> [i64; READINGS] {
+    let weights: [f64; READINGS] = array::from_fn(weight);
     let total: f64 = weights.iter().sum();
     let (mut weight, mut given) = (0.0, 0);
     let mut parts = weights.map(|own| {
@@ -241,14 +264,25 @@ fn divide(whole: i64, weights: [f64; READINGS]) -> [i64; READINGS] {
     parts
 }
 
-/// A number from 0 to 1 that looks random and follows from its arguments: SplitMix64 (Steele, Lea, Flood 2014).
+/// A number from 0 to 1 that looks random and follows from its arguments.
 pub(super) fn noise(seed: u64, position: i64, salt: u64) -> f64 {
+    (bits(seed, position, salt) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Three such numbers for the price of one.
+fn noises(seed: u64, position: i64, salt: u64) -> [f64; 3] {
+    let bits = bits(seed, position, salt);
+    [bits >> 43, (bits >> 22) & 0x1f_ffff, (bits >> 1) & 0x1f_ffff].map(|part| part as f64 / (1_u64 << 21) as f64)
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014).
+fn bits(seed: u64, position: i64, salt: u64) -> u64 {
     let seed =
         seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (position as u64).wrapping_mul(0xd1b5_4a32_d192_ed03) ^ (salt << 56);
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (z ^ (z >> 31)) as f64 / u64::MAX as f64
+    z ^ (z >> 31)
 }
 
 #[cfg(test)]
@@ -256,7 +290,15 @@ mod tests {
     use super::*;
 
     fn nature(seed: u64) -> Nature {
-        Nature { seed, rate: 170.0, loss: 0.006, latency_ms: Some(40.0), unrest: 1.0, incident: INCIDENT }
+        Nature {
+            seed,
+            rate: 170.0,
+            loss: 0.006,
+            incident_loss: 0.07,
+            latency_ms: Some(40.0),
+            unrest: 1.0,
+            incident: INCIDENT,
+        }
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use shared::api::{AntennaCounts, History, Latency, Measures, Status};
 
 use super::counters::Counters;
-use super::network::{Ailment, Antenna};
+use super::network::{Ailment, Antenna, Pane};
 use super::window::Window;
-use super::{DEGRADED_LATENCY_MS, DEGRADED_SUCCESS_RATE, SILENT_AFTER_SECONDS};
+use super::{DEGRADED_LATENCY_MS, DEGRADED_SUCCESS_RATE, PANE_SECONDS, SILENT_AFTER_SECONDS};
 
 /// 97.5th percentile of the normal distribution: 95 % lie within it on both sides.
 const Z_95: f64 = 1.959_963_984_540_054;
@@ -36,33 +36,46 @@ pub(super) fn measures(counters: &Counters, mut latencies: Vec<f64>) -> Measures
     }
 }
 
-/// Latencies in milliseconds of the readings of a window: all of them, or those of about `most` panes of an antenna.
-pub(super) fn latencies(antennas: &[Antenna], window: Window, most: usize) -> Vec<f64> {
-    let panes = window.panes();
-    // An antenna that rests may report in a few panes only; no sample may miss them.
-    let panes: Vec<i64> = match antennas {
-        [one @ Antenna { ailment: Ailment::Resting { .. }, .. }] => {
-            panes.filter(|pane| one.counted(window.part(*pane, pane + super::PANE_SECONDS)).readings > 0).collect()
-        }
-        _ => panes.collect(),
-    };
-    let all = antennas.len() * panes.len();
-    let mut latencies = Vec::with_capacity(all.min(most) * 5);
-    let mut take = |antenna: &Antenna, pane: i64| {
-        let readings = antenna.readings(pane, window.now).map(|(_, reading)| reading);
-        latencies.extend(readings.filter_map(|reading| reading.mean_latency_ms()));
-    };
-    if all <= most {
-        for antenna in antennas {
-            panes.iter().for_each(|pane| take(antenna, *pane));
-        }
-    } else {
-        for at in 0..most {
-            let antenna = (antennas.len() as f64 * (at as f64 * PHI).fract()) as usize;
-            take(&antennas[antenna], panes[at * panes.len() / most]);
-        }
+/// The panes of a window from which percentiles are taken.
+#[derive(Debug)]
+pub(super) struct Sample {
+    pub(super) window: Window,
+    panes: Vec<Pane>,
+    most: usize,
+}
+
+impl Sample {
+    /// All panes of a window, or about `most` panes of an antenna.
+    pub(super) fn new(window: Window, most: usize) -> Self {
+        Self { window, panes: window.panes().map(Pane::new).collect(), most }
     }
-    latencies
+
+    /// Latencies in milliseconds of an antenna's readings.
+    pub(super) fn of_antenna(&self, antenna: &Antenna) -> Vec<f64> {
+        let is_counted =
+            |pane: &&Pane| antenna.counted(self.window.part(pane.start, pane.start + PANE_SECONDS)).readings > 0;
+        // An antenna that rests may report in a few panes only; no sample may miss them.
+        let is_resting = matches!(antenna.ailment, Ailment::Resting { .. });
+        let panes: Vec<&Pane> = self.panes.iter().filter(|pane| !is_resting || is_counted(pane)).collect();
+        let taken = self.most.min(panes.len());
+        let panes = (0..taken).map(|at| panes[at * panes.len() / taken]);
+        panes.flat_map(|pane| antenna.latencies_ms(pane, self.window.now)).collect()
+    }
+
+    /// Latencies in milliseconds of the readings of several antennas.
+    pub(super) fn of_antennas(&self, antennas: &[Antenna]) -> Vec<f64> {
+        if let [antenna] = antennas {
+            return self.of_antenna(antenna);
+        }
+        let (rows, columns) = (antennas.len(), self.panes.len());
+        let latencies =
+            |(row, column): (usize, usize)| antennas[row].latencies_ms(&self.panes[column], self.window.now);
+        if rows * columns <= self.most {
+            return (0..rows * columns).flat_map(|at| latencies((at / columns, at % columns))).collect();
+        }
+        let spread = |at: usize| ((rows as f64 * (at as f64 * PHI).fract()) as usize, at * columns / self.most);
+        (0..self.most).flat_map(|at| latencies(spread(at))).collect()
+    }
 }
 
 /// How an antenna fares in a window of which `counters` was counted. The first that applies, from the top.

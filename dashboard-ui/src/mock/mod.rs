@@ -3,11 +3,14 @@
 //!
 //! - `window`: windows and steps on the panes' grid.
 //! - `counters`: what an antenna counted up to a moment, as a closed formula; what a window holds is a difference of two.
-//! - `network`: the antennas, what is wrong with some, and which of their readings were counted by when.
+//! - `network`: the antennas, what is wrong with some of them, and what they counted.
+//! - `attendance`: when they report, and when what they reported arrives.
 //! - `measure`: differences of counters to the API's measures, with percentiles and the status.
-//! - `overview`, `antennas`, `heatmap`, `incidents`, `readings`, `rejected`, `pipeline`: the answers; `pages`: those that a page needs.
+//! - `overview`, `antennas`, `heatmap`, `incidents`, `readings`, `rejected`, `pipeline`: the answers; `pages`: those that a page
+//!   needs.
 
 mod antennas;
+mod attendance;
 mod counters;
 mod heatmap;
 mod incidents;

@@ -4,7 +4,7 @@ use shared::UnixMillis;
 use shared::api::{Limits, Point, Series, Summary};
 
 use super::counters::Counters;
-use super::measure::{count, latencies, measures, status};
+use super::measure::{Sample, count, measures, status};
 use super::network::{Antenna, Parts};
 use super::window::{Window, millis, whole_panes};
 use super::{DEGRADED_LATENCY_MS, DEGRADED_SUCCESS_RATE, Mock, PANE_SECONDS, RETENTION_SECONDS};
@@ -27,7 +27,7 @@ impl Mock {
         let sum = counted.iter().fold(Counters::default(), |sum, own| sum + *own);
         Summary {
             window: window.bounds(),
-            measures: measures(&sum, latencies(&network, window, SUMMARY_SAMPLE)),
+            measures: measures(&sum, Sample::new(window, SUMMARY_SAMPLE).of_antennas(&network)),
             antennas: count(statuses),
             as_of: window.now.as_of(),
             revised: is_revised(&network, window),
@@ -56,19 +56,23 @@ impl Mock {
             Some(id) => vec![self.find(id)?],
             None => self.network(),
         };
-        let parts: Vec<Window> = window.points(step_s).collect();
-        let sums = Parts::new(parts.clone()).sums(&antennas);
-        let points = parts.iter().zip(sums).map(|(part, sum)| Point {
-            start: millis(part.start),
-            measures: measures(&sum, latencies(&antennas, *part, POINT_SAMPLE)),
-            revised: is_revised(&antennas, *part),
-        });
-        Some(Series {
-            window: window.bounds(),
-            step_seconds: whole_panes(step_s) as f64,
-            points: points.collect(),
-            as_of: window.now.as_of(),
-        })
+        Some(series(&antennas, window, step_s))
+    }
+}
+
+fn series(antennas: &[Antenna], window: Window, step_s: u32) -> Series {
+    let parts: Vec<Window> = window.points(step_s).collect();
+    let sums = Parts::new(parts.clone()).sums(antennas);
+    let points = parts.iter().zip(sums).map(|(part, sum)| Point {
+        start: millis(part.start),
+        measures: measures(&sum, Sample::new(*part, POINT_SAMPLE).of_antennas(antennas)),
+        revised: is_revised(antennas, *part),
+    });
+    Series {
+        window: window.bounds(),
+        step_seconds: whole_panes(step_s) as f64,
+        points: points.collect(),
+        as_of: window.now.as_of(),
     }
 }
 

@@ -19,8 +19,8 @@ const RESTART: i64 = 12_000;
 
 const DAY: i64 = 86_400;
 
-/// Micro-batches merged in a second.
-const BATCHES: i64 = 10;
+/// Micro-batches merged in a second at most.
+const BATCHES: usize = 10;
 
 /// Length of a step of the history in seconds.
 const STEP: i64 = 2;
@@ -52,13 +52,14 @@ impl Mock {
             owner: Some(format!("analytics-0:1:{}", millis(started).0)),
             ledger: ledger.clone(),
         };
-        let times = Times::of_second(now.second - 1, rows_over(1) / BATCHES, 1);
+        let batches = batches_a_second(&network);
+        let times = Times::of_second(now.second - 1, (rows_over(1) / batches).max(1), 1);
         Pipeline {
             phase: Phase::Running,
             partitions: vec![partition],
             totals: ledger,
             batches: Batches {
-                count: ((now.second - started) * BATCHES).unsigned_abs(),
+                count: ((now.second - started) * batches).unsigned_abs(),
                 rows_per_second: rows_over(10) as f64 / 10.0,
                 last: Some(times.batch()),
             },
@@ -87,13 +88,19 @@ impl Mock {
         let sample = |(borders, merged): (&[i64], &[i64])| {
             let (start, seconds) = (borders[0], borders[1] - borders[0]);
             let rows = merged[1] - merged[0];
-            Times::of_second(start, rows, seconds * BATCHES).sample(start, seconds, lag(&network, borders[1]))
+            let batches = rows.min(seconds * batches_a_second(&network));
+            Times::of_second(start, rows, batches).sample(start, seconds, lag(&network, borders[1]))
         };
         PipelineHistory {
             step_seconds: STEP as f64,
             samples: borders.windows(2).zip(merged.windows(2)).map(sample).collect(),
         }
     }
+}
+
+/// Micro-batches merged in a second. None is empty.
+fn batches_a_second(network: &[Antenna]) -> i64 {
+    network.len().clamp(1, BATCHES) as i64
 }
 
 /// Readings counted before a second since the stream's beginning.

@@ -12,66 +12,109 @@ use super::window::Now;
 /// Examples of each reason at most.
 const EXAMPLES: i64 = 3;
 
-/// For each reason how many seconds lie between two entries, and what their fields are. `{time}` stands for the time of
-/// arrival in Unix seconds, `{later}` for that of an hour later.
-const ENTRIES: [(Rejection, i64, &[(&str, &str)]); 9] = [
-    (
-        Rejection::MissingField,
-        97,
-        &[("antenna_id", "depot-12"), ("timestamp", "{time}"), ("packets", "160"), ("latency", "31.5")],
-    ),
-    (
-        Rejection::BadAntennaId,
-        1409,
-        &[("antenna_id", "quarry\nERROR no such antenna"), ("timestamp", "{time}"), ("packets", "1"), ("loss", "0")],
-    ),
-    (
-        Rejection::BadTimestamp,
-        211,
-        &[("antenna_id", "lakeside"), ("timestamp", "yesterday"), ("packets", "158"), ("loss", "2"), ("latency", "44")],
-    ),
-    (
-        Rejection::BadPackets,
-        613,
-        &[
+/// An entry that comes again and again.
+struct Entry {
+    reason: Rejection,
+    /// Seconds from one to the next.
+    every: i64,
+    /// `{time}` stands for the time of arrival in Unix seconds, `{later}` for an hour later.
+    fields: &'static [(&'static str, &'static str)],
+}
+
+/// One for each reason.
+const ENTRIES: [Entry; 9] = [
+    Entry {
+        reason: Rejection::MissingField,
+        every: 97,
+        fields: &[("antenna_id", "depot-12"), ("timestamp", "{time}"), ("packets", "160"), ("latency", "31.5")],
+    },
+    Entry {
+        reason: Rejection::BadAntennaId,
+        every: 1409,
+        fields: &[
+            ("antenna_id", "quarry\nERROR no such antenna"),
+            ("timestamp", "{time}"),
+            ("packets", "1"),
+            ("loss", "0"),
+        ],
+    },
+    Entry {
+        reason: Rejection::BadTimestamp,
+        every: 211,
+        fields: &[
+            ("antenna_id", "lakeside"),
+            ("timestamp", "yesterday"),
+            ("packets", "158"),
+            ("loss", "2"),
+            ("latency", "44"),
+        ],
+    },
+    Entry {
+        reason: Rejection::BadPackets,
+        every: 613,
+        fields: &[
             ("antenna_id", "<script>alert(\"antenna\")</script>"),
             ("timestamp", "{time}"),
             ("packets", "' OR 1=1 --"),
             ("loss", "0"),
             ("note", "\u{202e}txt.exe"),
         ],
-    ),
-    (
-        Rejection::BadLoss,
-        907,
-        &[("antenna_id", "old-mill"), ("timestamp", "{time}"), ("packets", "171"), ("loss", "-1"), ("latency", "38.2")],
-    ),
-    (
-        Rejection::LossExceedsPackets,
-        331,
-        &[("antenna_id", "ridge-7"), ("timestamp", "{time}"), ("packets", "12"), ("loss", "120"), ("latency", "29.9")],
-    ),
-    (
-        Rejection::BadLatency,
-        457,
-        &[
+    },
+    Entry {
+        reason: Rejection::BadLoss,
+        every: 907,
+        fields: &[
+            ("antenna_id", "old-mill"),
+            ("timestamp", "{time}"),
+            ("packets", "171"),
+            ("loss", "-1"),
+            ("latency", "38.2"),
+        ],
+    },
+    Entry {
+        reason: Rejection::LossExceedsPackets,
+        every: 331,
+        fields: &[
+            ("antenna_id", "ridge-7"),
+            ("timestamp", "{time}"),
+            ("packets", "12"),
+            ("loss", "120"),
+            ("latency", "29.9"),
+        ],
+    },
+    Entry {
+        reason: Rejection::BadLatency,
+        every: 457,
+        fields: &[
             ("antenna_id", "harbour-north"),
             ("timestamp", "{time}"),
             ("packets", "9"),
             ("loss", "9"),
             ("latency", "NaN"),
         ],
-    ),
-    (
-        Rejection::BadSeq,
-        4003,
-        &[("antenna_id", "stadium"), ("timestamp", "{time}"), ("packets", "150"), ("loss", "1"), ("seq", "1.5e6")],
-    ),
-    (
-        Rejection::Future,
-        1801,
-        &[("antenna_id", "tv-tower"), ("timestamp", "{later}"), ("packets", "166"), ("loss", "1"), ("latency", "27.4")],
-    ),
+    },
+    Entry {
+        reason: Rejection::BadSeq,
+        every: 4003,
+        fields: &[
+            ("antenna_id", "stadium"),
+            ("timestamp", "{time}"),
+            ("packets", "150"),
+            ("loss", "1"),
+            ("seq", "1.5e6"),
+        ],
+    },
+    Entry {
+        reason: Rejection::Future,
+        every: 1801,
+        fields: &[
+            ("antenna_id", "tv-tower"),
+            ("timestamp", "{later}"),
+            ("packets", "166"),
+            ("loss", "1"),
+            ("latency", "27.4"),
+        ],
+    },
 ];
 
 impl Mock {
@@ -79,7 +122,7 @@ impl Mock {
     #[must_use]
     pub fn rejected(&self, now: UnixMillis) -> RejectedPage {
         let second = Now::at(now).second;
-        let mut newest: Vec<RejectedExample> = ENTRIES.iter().flat_map(|entry| examples(entry, second)).collect();
+        let mut newest: Vec<RejectedExample> = ENTRIES.iter().flat_map(|entry| entry.examples(second)).collect();
         newest.sort_by_key(|example| std::cmp::Reverse(example.arrived_at));
         RejectedPage { rejected: rejected_before(second), newest }
     }
@@ -87,32 +130,32 @@ impl Mock {
 
 /// Entries that were rejected before a second, by reason.
 pub(super) fn rejected_before(second: i64) -> BTreeMap<Rejection, u64> {
-    ENTRIES.iter().map(|(reason, every, _)| (*reason, (count(*every, second)).unsigned_abs())).collect()
+    ENTRIES.iter().map(|entry| (entry.reason, entry.count(second).unsigned_abs())).collect()
 }
 
-/// The first comes one rhythm after the beginning.
-fn count(every: i64, second: i64) -> i64 {
-    ((second - 1 - BEGINNING) / every).max(0)
-}
+impl Entry {
+    /// How many came before a second. The first comes one rhythm after the beginning.
+    fn count(&self, second: i64) -> i64 {
+        ((second - 1 - BEGINNING) / self.every).max(0)
+    }
 
-fn examples(
-    (reason, every, fields): &(Rejection, i64, &[(&str, &str)]),
-    second: i64,
-) -> impl Iterator<Item = RejectedExample> {
-    let count = count(*every, second);
-    ((count - EXAMPLES).max(0)..count).map(move |at| {
-        let arrival = BEGINNING + (at + 1) * every;
-        let fill =
-            |text: &str| text.replace("{time}", &arrival.to_string()).replace("{later}", &(arrival + 3600).to_string());
-        // Reasons whose rhythms meet arrive a little apart.
-        let arrived_at = UnixMillis(arrival * 1000 + 100 + 50 * *reason as i64);
-        RejectedExample {
-            source_id: format!("{}-0", arrived_at.0),
-            arrived_at,
-            reason: *reason,
-            fields: fields.iter().map(|(name, value)| ((*name).to_owned(), fill(value))).collect(),
-        }
-    })
+    fn examples(&self, second: i64) -> impl Iterator<Item = RejectedExample> {
+        let count = self.count(second);
+        ((count - EXAMPLES).max(0)..count).map(|at| {
+            let arrival = BEGINNING + (at + 1) * self.every;
+            let fill = |text: &str| {
+                text.replace("{time}", &arrival.to_string()).replace("{later}", &(arrival + 3600).to_string())
+            };
+            // Reasons whose rhythms meet arrive a little apart.
+            let arrived_at = UnixMillis(arrival * 1000 + 100 + 50 * self.reason as i64);
+            RejectedExample {
+                source_id: format!("{}-0", arrived_at.0),
+                arrived_at,
+                reason: self.reason,
+                fields: self.fields.iter().map(|(name, value)| ((*name).to_owned(), fill(value))).collect(),
+            }
+        })
+    }
 }
 
 #[cfg(test)]

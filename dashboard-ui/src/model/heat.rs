@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use shared::UnixMillis;
-use shared::api::{Heatmap, HeatmapRow, History, Limits, Steps};
+use shared::api::{Heatmap, HeatmapRow, History, Limits, Status, Steps};
 
 use super::{Moment, Scene, status_label};
+use crate::format;
 use crate::language::Language;
 use crate::query::{By, Page};
 
@@ -230,16 +231,24 @@ fn cells(heatmap: &Heatmap, columns: usize, limits: &Limits) -> Vec<(&'static st
 }
 
 fn label(row: &HeatmapRow, scene: &Scene<'_>) -> HeatLabel {
+    let language = scene.language();
     let counts = &row.antennas;
-    let total = counts.healthy + counts.degraded + counts.down + counts.silent;
+    let parts = [
+        (counts.down, Status::Down),
+        (counts.degraded, Status::Degraded),
+        (counts.silent, Status::Silent),
+        (counts.healthy, Status::Healthy),
+    ];
+    // A group is of one status, or of few.
+    let part = |(count, status): &(u64, Status)| {
+        format!("{} {}", format::count(*count), status_label(*status, language).to_lowercase())
+    };
+    let group: Vec<String> = parts.iter().filter(|(count, _)| *count > 0).map(part).collect();
     HeatLabel {
-        text: match &row.antenna_id {
-            Some(id) => id.clone(),
-            None => scene.language().plural(total, ["antenna", "antennas"], ["antena", "antenas"]),
-        },
+        text: row.antenna_id.clone().unwrap_or_else(|| group.join(", ")),
         href: row.antenna_id.as_ref().map(|id| antenna_href(id, scene)),
         status: row.status.as_str(),
-        status_label: status_label(row.status, scene.language()),
+        status_label: status_label(row.status, language),
     }
 }
 

@@ -1,5 +1,8 @@
 //! The course of each antenna over a window, and of all antennas at once.
 
+use std::cmp::Reverse;
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -49,4 +52,74 @@ pub struct HeatmapRow {
     pub antennas: AntennaCounts,
     /// The sums over the row's antennas, step by step.
     pub history: History,
+}
+
+/// The rows of a heat map: divides antennas, worst first and by their statuses, into at most `limit` groups. Where they are more, the first half of the groups has one
+/// each, and each other group is of one status, which it shares with others as equal in size as can be. Only where there
+/// are fewer groups than statuses, a group holds several.
+#[must_use]
+pub fn heatmap_groups(statuses: &[Status], limit: usize) -> Vec<Range<usize>> {
+    let antennas = statuses.len();
+    // A last row is needed for those that have none of their own.
+    let alone = if antennas <= limit { antennas } else { limit.div_ceil(2).min(limit.saturating_sub(1)) };
+    let mut groups: Vec<Range<usize>> = (0..alone).map(|at| at..at + 1).collect();
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for run in statuses[alone..].chunk_by(|a, b| a == b) {
+        let start = runs.last().map_or(alone, |last| last.end);
+        runs.push(start..start + run.len());
+    }
+    if runs.len() > limit - alone {
+        runs = vec![alone..antennas];
+    }
+    let mut shares = vec![1; runs.len()];
+    for _ in runs.len()..limit - alone {
+        // The next group goes to where groups are largest.
+        let size = |run: usize| runs[run].len().div_ceil(shares[run]);
+        let largest = (0..runs.len()).max_by_key(|&run| (size(run), Reverse(run)));
+        if let Some(run) = largest.filter(|&run| shares[run] < runs[run].len()) {
+            shares[run] += 1;
+        }
+    }
+    for (run, share) in runs.into_iter().zip(shares) {
+        let (start, length) = (run.start, run.len());
+        groups.extend((0..share).map(|group| start + group * length / share..start + (group + 1) * length / share));
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Every antenna is in one group; the first half has one each. Others are of one status where there are enough, and
+        /// those of a status differ by one at most.
+        #[test]
+        fn groups_divide_all_antennas(counts in prop::array::uniform4(0..900_usize), limit in 1..1_200_usize) {
+            const ORDER: [Status; 4] = [Status::Down, Status::Degraded, Status::Silent, Status::Healthy];
+            let statuses: Vec<Status> =
+                ORDER.into_iter().zip(counts).flat_map(|(status, count)| std::iter::repeat_n(status, count)).collect();
+            let antennas = statuses.len();
+            let groups = heatmap_groups(&statuses, limit);
+            prop_assert_eq!(groups.len(), antennas.min(limit));
+            prop_assert!(groups.iter().all(|group| !group.is_empty()));
+            prop_assert!(groups.windows(2).all(|pair| pair[0].end == pair[1].start));
+            prop_assert_eq!(groups.first().map_or(0, |group| group.start), 0);
+            prop_assert_eq!(groups.last().map_or(0, |group| group.end), antennas);
+            let alone = groups.iter().take_while(|group| group.len() == 1).count();
+            prop_assert!(limit == 1 || alone >= antennas.min(limit.div_ceil(2)));
+            let shared = &groups[antennas.min(limit.div_ceil(2)).min(groups.len())..];
+            let is_pure = |group: &Range<usize>| statuses[group.start] == statuses[group.end - 1];
+            if shared.len() >= ORDER.len() {
+                prop_assert!(shared.iter().all(is_pure));
+            }
+            for status in ORDER {
+                let of_it = shared.iter().filter(|group| is_pure(group) && statuses[group.start] == status);
+                let (least, most) = of_it.fold((usize::MAX, 0), |(least, most), group| (least.min(group.len()), most.max(group.len())));
+                prop_assert!(most <= least.saturating_add(1));
+            }
+        }
+    }
 }
