@@ -269,6 +269,7 @@ async fn events_tell_of_changes_and_end_with_the_process() {
             .filter_map(|line| line.strip_prefix("data: "))
             .filter_map(|data| serde_json::from_str(data).ok())
             .collect();
+        assert!(summaries.iter().all(|summary| summary.limits.is_some()), "{text}");
         if summaries.last().is_some_and(|summary| summary.measures.readings == 2) {
             assert!(text.starts_with("event: snapshot\n"), "{text}");
             break;
