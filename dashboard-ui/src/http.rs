@@ -58,6 +58,8 @@ pub fn router(state: State) -> Router {
             .route(&format!("/csv{}", kind.path()), get(csv));
     }
     let pages = pages
+        // What pages of the first release ask for: they learn here that there is another, and load it.
+        .route("/live", get(|state, headers, asked| live(Kind::Overview, state, headers, asked)))
         .route("/assets/{name}", get(asset))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(state.clone(), only_allowed_hosts));

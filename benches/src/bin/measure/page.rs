@@ -35,7 +35,7 @@ impl Page {
         dashboard.ready("/livez").await?;
         let load = super::hour::Load::start(redis.port(), 100, self.load);
         let mut pipe = Pipe::connect(redis.port())?;
-        let mut page = dashboard.stream("/live").await?;
+        let mut page = dashboard.stream("/live/").await?;
         let mut ages = Vec::new();
         for number in 0..self.readings {
             // Not in step with the second that the page is refreshed in.
