@@ -25,6 +25,11 @@ impl Document {
         self.address.as_ref().map_or(self.manner, |address| address.manner)
     }
 
+    /// A page of a kind, over the range that is shown.
+    fn href_of(&self, kind: Kind) -> String {
+        self.address.as_ref().map_or_else(|| kind.address(self.manner), |address| address.with_page(kind.page())).href()
+    }
+
     /// The same page in another manner.
     fn href_with(&self, manner: Manner) -> String {
         self.address.clone().unwrap_or_else(|| Kind::Overview.address(self.manner)).with_manner(manner).href()
@@ -87,6 +92,13 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
     } else {
         language.text("Data from the analytics service.", "Datos del servicio de análisis.")
     };
+    let kind = document.address.as_ref().map(|address| address.query.page.kind());
+    // Where there is a search, the key leads to it.
+    let search = (!matches!(kind, Some(Kind::Antennas | Kind::Incidents))).then(|| {
+        let href = document.href_of(Kind::Antennas);
+        let label = language.text("Search antennas", "Buscar antenas");
+        view! { <a class="button is-glyph" href=href aria-label=label data-key="/"><GlyphView glyph=Glyph::Search/></a> }
+    });
     let pause = document.address.is_some().then(|| {
         view! {
             <button class="button needs-script" type="button" id="pause" aria-pressed="false" data-key="p">
@@ -100,6 +112,7 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
                 <a class="brand" href=Kind::Overview.address(document.manner()).href()><Logo/>"Vigía"</a>
                 <Pages document=document.clone()/>
                 <div class="controls">
+                    {search}
                     {pause}
                     <Display document=document.clone()/>
                 </div>
@@ -125,11 +138,7 @@ fn Pages(document: Document) -> AnyView {
         let shown = document.address.as_ref().map(|address| address.query.page.kind());
         let is_shown = shown == Some(kind) || (kind == Kind::Antennas && shown == Some(Kind::Antenna));
         let current = is_shown.then_some(if shown == Some(kind) { "page" } else { "true" });
-        let href = document
-            .address
-            .as_ref()
-            .map_or_else(|| kind.address(manner), |address| address.with_page(kind.page()))
-            .href();
+        let href = document.href_of(kind);
         let (label, key) = match kind {
             Kind::Overview => (manner.language.text("Overview", "Resumen"), "g o"),
             Kind::Antennas | Kind::Antenna => (manner.language.text("Antennas", "Antenas"), "g a"),

@@ -62,7 +62,7 @@ pub(crate) fn StripView(strip: Strip) -> AnyView {
 pub(crate) fn Pager(pages: Pages, language: Language) -> AnyView {
     let link = |href: Option<String>, label: &'static str, rel: &'static str| match href {
         Some(href) => view! { <a class="button" href=href rel=rel>{label}</a> }.into_any(),
-        None => view! { <span class="button is-off" aria-hidden="true">{label}</span> }.into_any(),
+        None => view! { <a class="button is-off" role="link" aria-disabled="true">{label}</a> }.into_any(),
     };
     let previous = link(pages.previous, language.text("Previous", "Anterior"), "prev");
     let next = link(pages.next, language.text("Next", "Siguiente"), "next");

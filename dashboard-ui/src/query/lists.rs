@@ -232,7 +232,7 @@ fn choose<T: Copy>(all: &[T], spelled: impl Fn(T) -> &'static str, text: &str) -
 }
 
 fn parse_search(text: Option<&str>) -> Result<String, Reason> {
-    let text = text.unwrap_or_default().trim();
+    let text = text.unwrap_or_default();
     if text.len() <= SEARCH_MAX { Ok(text.to_owned()) } else { Err(Reason::Search) }
 }
 

@@ -393,8 +393,8 @@ pub(crate) mod tests {
     }
 
     fn addresses() -> impl Strategy<Value = Address> {
-        let text = "\\PC{0,20}".prop_map(|text| text.trim().to_owned());
-        let fleet = (text.clone(), prop::option::of(0..4_usize), 0..8_usize, any::<bool>(), 1..1000_u32).prop_map(
+        let text = "\\PC{0,20}";
+        let fleet = (text, prop::option::of(0..4_usize), 0..8_usize, any::<bool>(), 1..1000_u32).prop_map(
             |(search, status, sort, descending, page)| {
                 let status = status.map(|at| STATUSES[at]);
                 Page::Antennas(Fleet { search, status, sort: Sort::ALL[sort], descending, page })
