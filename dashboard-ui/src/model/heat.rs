@@ -76,14 +76,16 @@ impl Heat {
 
     /// Judges what was counted; by loss alone where no latency is given.
     pub(super) fn judge(readings: u64, sent: u64, lost: u64, latency_ms: Option<f64>, limits: &Limits) -> Self {
-        let loss = if sent > 0 { lost as f64 / sent as f64 } else { 0.0 };
-        let limit = 1.0 - limits.degraded_success_rate;
+        let success = if sent > 0 { sent.saturating_sub(lost) as f64 / sent as f64 } else { 1.0 };
+        let (loss, limit) = (1.0 - success, 1.0 - limits.degraded_success_rate);
         let latency_ms = latency_ms.unwrap_or_default();
+        // Compared as analytics compares, or what it calls degraded would differ at the threshold itself.
+        let is_degraded = success < limits.degraded_success_rate || latency_ms > limits.degraded_latency_ms;
         match () {
             () if readings == 0 => Self::Unknown,
             () if sent > 0 && lost == sent => Self::Down,
             () if loss > 4.0 * limit => Self::Bad,
-            () if loss > limit || latency_ms > limits.degraded_latency_ms => Self::Degraded,
+            () if is_degraded => Self::Degraded,
             () if loss > 0.2 * limit || latency_ms > 0.6 * limits.degraded_latency_ms => Self::Fair,
             () => Self::Well,
         }
@@ -269,4 +271,221 @@ fn times(steps: &Steps) -> Vec<Moment> {
 
 fn push(path: &mut String, text: std::fmt::Arguments<'_>) {
     path.write_fmt(text).expect("writing to a string cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+    use shared::api::{AntennaCounts, Status, WindowBounds};
+
+    use super::*;
+    use crate::model::CONTRACT_LIMITS;
+    use crate::model::tests::{NOW, address, address_in, overview, scene};
+    use crate::query::tests::read;
+
+    /// Readings, packets sent, packets lost, latency.
+    type Cell = (u64, u64, u64, Option<f64>);
+
+    fn judged((readings, sent, lost, latency_ms): Cell) -> Heat {
+        Heat::judge(readings, sent, lost, latency_ms, &CONTRACT_LIMITS)
+    }
+
+    fn history(cells: &[Cell]) -> History {
+        History {
+            readings: cells.iter().map(|cell| cell.0).collect(),
+            packets_sent: cells.iter().map(|cell| cell.1).collect(),
+            packets_lost: cells.iter().map(|cell| cell.2).collect(),
+            latency_mean_ms: cells.iter().map(|cell| cell.3).collect(),
+        }
+    }
+
+    fn heatmap(rows: &[Vec<Cell>]) -> Heatmap {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or_default() as i64;
+        let starts: Vec<UnixMillis> = (0..columns).map(|step| UnixMillis(NOW.0 + step * 5000)).collect();
+        let row = |cells: &Vec<Cell>| HeatmapRow {
+            antenna_id: None,
+            status: Status::Healthy,
+            antennas: AntennaCounts::default(),
+            history: history(cells),
+        };
+        Heatmap {
+            window: WindowBounds { start: NOW, end: UnixMillis(NOW.0 + columns * 5000), seconds: 0 },
+            steps: Steps { step_seconds: 5.0, starts },
+            total: rows.len() as u64,
+            rows: rows.iter().map(row).collect(),
+            as_of: Some(NOW),
+        }
+    }
+
+    /// The cells that a path of rectangles covers: column, row, columns.
+    fn rectangles(path: &str) -> Vec<(usize, usize, usize)> {
+        let rectangle = |text: &str| {
+            let numbers: Vec<usize> =
+                text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();
+            assert_eq!(text, format!("M{} {}h{}v{ROW}h-{}", numbers[0], numbers[1], numbers[2], numbers[2]));
+            (numbers[0], numbers[1], numbers[2])
+        };
+        path.split_terminator('z').map(rectangle).collect()
+    }
+
+    fn cell() -> impl Strategy<Value = Cell> {
+        let latency = prop::option::of(prop_oneof![Just(20.0), Just(200.0), Just(600.0)]);
+        (0..3_u64, 0..101_u64, 0..101_u64, latency).prop_map(|(readings, sent, lost, latency)| match readings {
+            0 => (0, 0, 0, None),
+            _ => (readings, sent, lost.min(sent), latency),
+        })
+    }
+
+    #[test]
+    fn heat_follows_the_thresholds() {
+        for (cell, heat) in [
+            ((0, 0, 0, None), Heat::Unknown),
+            ((1, 0, 0, None), Heat::Well),
+            ((1, 100, 0, Some(150.0)), Heat::Well),
+            ((1, 100, 1, None), Heat::Well),
+            ((1, 100, 2, None), Heat::Fair),
+            ((1, 100, 0, Some(150.1)), Heat::Fair),
+            ((1, 100, 5, Some(250.0)), Heat::Fair),
+            ((1, 100, 6, None), Heat::Degraded),
+            ((1, 100, 0, Some(250.1)), Heat::Degraded),
+            ((1, 100, 0, Some(9000.0)), Heat::Degraded),
+            ((1, 100, 21, None), Heat::Bad),
+            ((1, 100, 99, Some(1.0)), Heat::Bad),
+            ((1, 100, 100, None), Heat::Down),
+            ((1, 1, 1, None), Heat::Down),
+        ] {
+            assert_eq!(judged(cell), heat, "{cell:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hot_is_what_analytics_would_call_degraded_or_down(
+            sent in 1..400_u64,
+            lost in 0..400_u64,
+            latency_ms in prop::option::of(prop_oneof![0.0..600.0, Just(250.0)]),
+            percent in 1..100_u32,
+        ) {
+            let lost = lost.min(sent);
+            let limits = Limits { degraded_success_rate: f64::from(percent) / 100.0, ..CONTRACT_LIMITS };
+            let rate = (sent - lost) as f64 / sent as f64;
+            let is_degraded = rate < limits.degraded_success_rate || latency_ms > Some(limits.degraded_latency_ms);
+            let heat = Heat::judge(1, sent, lost, latency_ms, &limits);
+            prop_assert_eq!(matches!(heat, Heat::Degraded | Heat::Bad | Heat::Down), is_degraded, "{:?}", heat);
+        }
+
+        #[test]
+        fn each_known_cell_is_covered_once_by_its_own_heat_and_neighbours_are_one(
+            rows in prop::collection::vec(prop::collection::vec(cell(), 12), 0..6),
+        ) {
+            let mut covered = HashMap::new();
+            for (class, path) in cells(&heatmap(&rows), 12, &CONTRACT_LIMITS) {
+                for (column, row, columns) in rectangles(&path) {
+                    for cell in column..column + columns {
+                        prop_assert_eq!(covered.insert((row, cell), (class, column)), None, "twice: {} {}", row, cell);
+                    }
+                }
+            }
+            for (row, cells) in rows.iter().enumerate() {
+                for (column, cell) in cells.iter().enumerate() {
+                    let heat = judged(*cell);
+                    let found = covered.get(&(row, column));
+                    prop_assert_eq!(found.map(|found| found.0), (heat != Heat::Unknown).then_some(heat.class()));
+                    let is_one_with_the_last = column > 0 && judged(cells[column - 1]) == heat;
+                    prop_assert_eq!(found.is_none_or(|found| found.1 < column), is_one_with_the_last || heat == Heat::Unknown);
+                }
+            }
+        }
+
+        #[test]
+        fn a_strip_has_a_bar_for_each_known_step_and_says_how_many_were_bad(cells in prop::collection::vec(cell(), 1..40)) {
+            let address = address("/");
+            let strip = strip(Some(&history(&cells)), &scene(&address));
+            prop_assert_eq!(strip.width, cells.len());
+            for heat in Heat::DRAWN {
+                let steps: Vec<usize> = (0..cells.len()).filter(|step| judged(cells[*step]) == heat).collect();
+                let path = strip.bars.iter().find(|(class, _)| *class == heat.class()).map_or("", |(_, path)| path);
+                let bars: Vec<usize> = path
+                    .split_terminator('z')
+                    .map(|bar| bar[1..].split([' ', '.']).next().unwrap().parse().unwrap())
+                    .collect();
+                prop_assert_eq!(bars, steps);
+            }
+            let number = |wanted: &[Heat]| cells.iter().filter(|cell| wanted.contains(&judged(**cell))).count();
+            let (bad, down) = (number(&[Heat::Degraded, Heat::Bad]), number(&[Heat::Down]));
+            let said = format!(
+                "{} steps: {bad} degraded, {down} down, {} without data",
+                cells.len(),
+                number(&[Heat::Unknown]),
+            );
+            prop_assert_eq!(strip.description, said);
+        }
+    }
+
+    #[test]
+    fn what_is_worse_is_taller() {
+        assert!(Heat::DRAWN.is_sorted_by(|milder, worse| milder.top() > worse.top()));
+        assert_eq!((Heat::Down.top(), Heat::Unknown.top()), (0.0, 1.0));
+    }
+
+    #[test]
+    fn a_history_that_is_too_short_ends_in_a_gap() {
+        let mut map = heatmap(&[vec![(1, 100, 0, None); 3]]);
+        map.steps.starts.push(UnixMillis(NOW.0 + 15_000));
+        map.rows[0].history.packets_lost.clear();
+        assert_eq!(cells(&map, 4, &CONTRACT_LIMITS), [("heat-well", format!("M0 0h3v{ROW}h-3z"))]);
+    }
+
+    #[test]
+    fn no_history_is_no_strip() {
+        assert_eq!(strip(None, &scene(&address("/"))), Strip::default());
+    }
+
+    #[test]
+    fn an_antenna_leads_to_its_page_over_the_same_range_and_a_group_leads_nowhere() {
+        let address = address("/?by=latency&window=15m&end=2025-11-24T14:30:00Z&lang=es&wall=1");
+        let mut map = heatmap(&[vec![(1, 100, 0, None)], vec![(1, 100, 0, None)]]);
+        map.rows[0].antenna_id = Some("a/../b?c#d".to_owned());
+        map.rows[1].antennas = AntennaCounts { active: 9, healthy: 1200, degraded: 30, down: 4, silent: 0 };
+        let labels = heat_map(&map, false, &scene(&address)).labels;
+        assert_eq!(labels[0].text, "a/../b?c#d");
+        let there = read(labels[0].href.as_deref().unwrap()).unwrap();
+        assert_eq!(there, address.with_page(Page::Antenna { id: "a/../b?c#d".to_owned() }));
+        assert_eq!((&*labels[1].text, &labels[1].href), ("1\u{202f}234 antenas", &None));
+    }
+
+    #[test]
+    fn more_rows_are_offered_while_antennas_share_one() {
+        let more = |href: &str, grouped: bool| {
+            let address = address(href);
+            let mut map = heatmap(&[vec![(1, 100, 0, None)]]);
+            map.rows[0].antenna_id = (!grouped).then(|| "x".to_owned());
+            let Page::Overview { tall, .. } = address.query.page else { panic!("it is the overview") };
+            heat_map(&map, tall, &scene(&address)).more
+        };
+        assert_eq!(more("/?by=latency", false), None);
+        assert_eq!(more("/?by=latency", true), Some(("/?by=latency&heatmap=tall".to_owned(), "More rows")));
+        assert_eq!(more("/?by=latency&heatmap=tall", true), Some(("/?by=latency".to_owned(), "Fewer rows")));
+        assert_eq!(more("/?heatmap=tall", false), Some(("/".to_owned(), "Fewer rows")));
+    }
+
+    #[test]
+    fn the_map_is_as_large_as_its_table_and_its_axis_as_long() {
+        for (href, language) in [("/", Language::English), ("/", Language::Spanish)] {
+            let address = address_in(language, href);
+            let heatmap = overview().heatmap.unwrap();
+            let map = heat_map(&heatmap, false, &scene(&address));
+            assert_eq!((map.rows, map.labels.len(), map.columns), (24, 24, heatmap.steps.starts.len()));
+            assert_eq!((map.times[0].text.as_str(), map.times[4].text.as_str()), ("14:42:05", "14:47:05"));
+        }
+    }
+
+    #[test]
+    fn a_map_without_steps_is_empty() {
+        let address = address("/");
+        let map = heat_map(&heatmap(&[]), false, &scene(&address));
+        assert_eq!((map.columns, map.rows, map.cells.len(), map.times.len()), (0, 0, 0, 0));
+    }
 }
