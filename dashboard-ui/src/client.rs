@@ -228,13 +228,14 @@ impl Client {
         self.get(path::ANTENNAS, &parameters).await
     }
 
-    /// One antenna, asked for by parameter: in a path, an id like `..` would lead elsewhere.
+    /// One antenna, asked for by parameter: in a path, an id like `..` would lead elsewhere. An analytics that ignores `id`
+    /// searches for it instead, and finds others too.
     async fn row(&self, range: Range, id: &str) -> Result<Option<AntennaRow>, ClientError> {
         let window = window(range);
         let mut parameters = window.pairs();
-        parameters.push(("id", id));
+        parameters.extend([("id", id), ("q", id)]);
         let page: AntennaPage = self.get(path::ANTENNAS, &parameters).await?;
-        Ok(page.antennas.into_iter().next())
+        Ok(page.antennas.into_iter().find(|row| row.antenna_id == id))
     }
 
     async fn readings(&self, id: &str) -> Result<Option<RecentReadings>, ClientError> {

@@ -133,10 +133,10 @@ async fn csv(kind: Kind, extract::State(state): extract::State<State>, headers: 
     ([(CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, disposition)], text).into_response()
 }
 
-async fn asset(name: extract::Path<String>) -> Response {
+async fn asset(name: extract::Path<String>, headers: HeaderMap, asked: Asked) -> Response {
     match assets::asset(name).await {
         Some(asset) => asset,
-        None => not_found_page(Manner::default()),
+        None => not_found(headers, asked).await,
     }
 }
 
