@@ -7,7 +7,7 @@ use super::heat::strip;
 use super::incidents::incident_row;
 use super::rows::reading_row;
 use super::tiles::{Tile, antenna_tiles};
-use super::{Frame, IncidentRow, Level, Moment, ReadingRow, Scene, Strip, status_label};
+use super::{Condition, Frame, IncidentRow, Level, Moment, ReadingRow, Scene, Strip, status_label};
 use crate::query::{Incidents, Page};
 use crate::source::AntennaFigures;
 
@@ -17,6 +17,7 @@ pub(crate) struct AntennaScreen {
     pub(crate) frame: Frame,
     /// As analytics has it: any text of up to 253 bytes.
     pub(crate) id: String,
+    /// Unknown while analytics does not answer: the status is the last that was known.
     pub(crate) level: Level,
     /// As a class of the style sheet.
     pub(crate) status: &'static str,
@@ -46,6 +47,7 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
     AntennaScreen {
         id: row.antenna_id.clone(),
         level: match row.status {
+            _ if frame.condition == Condition::Away => Level::Unknown,
             Status::Healthy => Level::Good,
             Status::Degraded | Status::Silent => Level::Warning,
             Status::Down => Level::Bad,
@@ -79,5 +81,95 @@ fn history(figures: &AntennaFigures) -> History {
         packets_sent: points.iter().map(|point| point.measures.packets_sent).collect(),
         packets_lost: points.iter().map(|point| point.measures.packets_lost).collect(),
         latency_mean_ms: points.iter().map(|point| point.measures.latency_ms.mean).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::api::Measures;
+
+    use super::*;
+    use crate::model::tests::{NOW, address, antenna, scene};
+    use crate::query::Address;
+    use crate::query::tests::read;
+
+    fn shown_at(figures: &AntennaFigures, address: &Address, is_away: bool) -> AntennaScreen {
+        let scene = scene(address);
+        antenna_screen(figures, Frame::new(&scene, Some(NOW), &figures.summary, is_away), &scene)
+    }
+
+    fn shown(figures: &AntennaFigures) -> AntennaScreen {
+        shown_at(figures, &address("/antenna?id=airport-west"), false)
+    }
+
+    #[test]
+    fn each_status_has_its_level_and_none_is_good_while_analytics_is_away() {
+        let mut figures = antenna("airport-west");
+        for (status, level, label) in [
+            (Status::Healthy, Level::Good, "Healthy"),
+            (Status::Degraded, Level::Warning, "Degraded"),
+            (Status::Silent, Level::Warning, "Silent"),
+            (Status::Down, Level::Bad, "Down"),
+        ] {
+            figures.antenna.status = status;
+            let screen = shown(&figures);
+            assert_eq!((screen.level, screen.status, screen.status_label), (level, status.as_str(), label));
+            let away = shown_at(&figures, &address("/antenna?id=airport-west"), true);
+            assert_eq!((away.level, away.status_label), (Level::Unknown, label));
+        }
+    }
+
+    #[test]
+    fn the_strip_is_of_the_steps_that_the_charts_draw() {
+        let mut figures = antenna("airport-west");
+        figures.series.points[59].measures = Measures::default();
+        let all_lost = Measures { readings: 1, packets_sent: 9, packets_lost: 9, ..Measures::default() };
+        figures.series.points[7].measures = all_lost;
+        let screen = shown(&figures);
+        assert_eq!((screen.strip.width, screen.charts.rows.len()), (60, 60));
+        let down = screen.strip.bars.iter().find(|(class, _)| *class == "heat-down").unwrap();
+        assert!(down.1.starts_with("M7.14 ") && down.1.matches('M').count() == 1);
+        assert!(screen.strip.description.contains("1 down, 1 without data"), "{}", screen.strip.description);
+        let bars: usize = screen.strip.bars.iter().map(|(_, path)| path.matches('M').count()).sum();
+        assert_eq!(bars, 59, "a step without readings has none");
+    }
+
+    #[test]
+    fn revised_steps_are_counted() {
+        let mut figures = antenna("airport-west");
+        for (step, point) in figures.series.points.iter_mut().enumerate() {
+            point.revised = step % 20 == 0;
+        }
+        assert_eq!(shown(&figures).revised, 3);
+    }
+
+    #[test]
+    fn all_of_its_incidents_are_those_that_are_found_by_its_id() {
+        let mut figures = antenna("airport-west");
+        for id in ["a/b&c=d#e", "\u{202e}gpj", &"w".repeat(253)] {
+            figures.antenna.antenna_id = id.to_owned();
+            let (rows, all) = shown(&figures).incidents.unwrap();
+            assert_eq!(rows.len(), figures.incidents.as_ref().unwrap().incidents.len());
+            let Page::Incidents(incidents) = read(&all).unwrap().query.page else { panic!("{all}") };
+            assert_eq!(incidents, Incidents { search: id.to_owned(), ..Incidents::default() });
+        }
+    }
+
+    #[test]
+    fn what_analytics_does_not_tell_is_left_out() {
+        let mut figures = antenna("airport-west");
+        assert_eq!(shown(&figures).readings.unwrap().len(), 30);
+        (figures.readings, figures.incidents, figures.previous) = (None, None, None);
+        let screen = shown(&figures);
+        assert_eq!((screen.readings, screen.incidents), (None, None));
+        assert!(screen.tiles.iter().all(|tile| tile.change.is_none()));
+    }
+
+    #[test]
+    fn the_file_is_of_the_same_antenna_and_range() {
+        let address = address("/antenna?id=airport-west&window=15m&lang=es");
+        let screen = shown_at(&antenna("airport-west"), &address, false);
+        assert_eq!(screen.charts.csv, "/csv/antenna?id=airport-west&window=15m&lang=es");
+        assert_eq!(screen.against, "frente a los 15 min anteriores");
     }
 }

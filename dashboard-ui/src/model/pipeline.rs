@@ -4,7 +4,8 @@ use shared::api::{Ledger, Phase, Pipeline, PipelineHistory, PipelineSample, Reje
 use shared::{Rejection, UnixMillis};
 
 use super::charts::Axis;
-use super::{Frame, Level, Moment, Part, Scene, Verdict};
+use super::verdict::away_verdict;
+use super::{Condition, Frame, Level, Moment, Part, Scene, Verdict};
 use crate::format;
 use crate::language::Language;
 use crate::plot::{self, Scale};
@@ -108,7 +109,7 @@ pub(super) fn pipeline_screen(figures: &PipelineFigures, frame: Frame, scene: &S
     let PipelineFigures { pipeline, history, rejected, .. } = figures;
     let samples = history.as_ref().map_or(&[][..], |history| &history.samples);
     PipelineScreen {
-        verdict: verdict(pipeline, scene),
+        verdict: verdict(pipeline, &frame, scene),
         ledger: ledger(&pipeline.totals, scene.language()),
         balance: balance(&pipeline.totals, scene.language()),
         figures: moment_figures(pipeline, scene),
@@ -122,8 +123,11 @@ pub(super) fn pipeline_screen(figures: &PipelineFigures, frame: Frame, scene: &S
     }
 }
 
-fn verdict(pipeline: &Pipeline, scene: &Scene<'_>) -> Verdict {
+fn verdict(pipeline: &Pipeline, frame: &Frame, scene: &Scene<'_>) -> Verdict {
     let language = scene.language();
+    if frame.condition == Condition::Away {
+        return away_verdict(frame, language);
+    }
     let totals = &pipeline.totals;
     let lag = totals.lag.unwrap_or_default();
     let (level, sentence) = match pipeline.phase {
@@ -133,6 +137,13 @@ fn verdict(pipeline: &Pipeline, scene: &Scene<'_>) -> Verdict {
         Phase::Running if lag > BACKLOG => {
             (Level::Warning, language.text("Catching up with a backlog", "Poniéndose al día con lo acumulado"))
         }
+        Phase::Running if totals.imbalance.is_none() => (
+            Level::Unknown,
+            language.text(
+                "Running; the broker does not tell how much is left to read",
+                "En marcha; el broker no dice cuánto queda por leer",
+            ),
+        ),
         Phase::Running => {
             (Level::Good, language.text("Every entry is accounted for", "Cada entrada está contabilizada"))
         }
@@ -486,4 +497,230 @@ fn partitions(pipeline: &Pipeline, language: Language) -> Vec<Vec<(&'static str,
             ]
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::tests::{NOW, address_in, pipeline, said, scene};
+
+    fn shown(change: impl FnOnce(&mut PipelineFigures)) -> PipelineScreen {
+        shown_in(Language::English, false, change)
+    }
+
+    fn shown_in(language: Language, is_away: bool, change: impl FnOnce(&mut PipelineFigures)) -> PipelineScreen {
+        let (address, mut figures) = (address_in(language, "/pipeline"), pipeline());
+        change(&mut figures);
+        let scene = scene(&address);
+        pipeline_screen(&figures, Frame::new(&scene, Some(NOW), &figures.summary, is_away), &scene)
+    }
+
+    fn number(text: &str) -> u64 {
+        text.replace('\u{202f}', "").parse().unwrap()
+    }
+
+    fn ledgers() -> impl Strategy<Value = Ledger> {
+        let count = || 0..1_000_000_000_u64;
+        let rejected = prop::collection::btree_map(prop::sample::select(Rejection::ALL.to_vec()), count(), 0..9);
+        (count(), count(), rejected, count(), count(), count()).prop_map(
+            |(counted, duplicates, rejected, too_late, lag, trimmed_unread)| Ledger {
+                entries_added: Some(
+                    counted + duplicates + rejected.values().sum::<u64>() + too_late + lag + trimmed_unread,
+                ),
+                counted,
+                duplicates,
+                rejected,
+                too_late,
+                lag: Some(lag),
+                trimmed_unread,
+                imbalance: Some(0),
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_terms_of_the_ledger_add_up_as_they_are_shown(ledger in ledgers()) {
+            let terms = ledger_of(&ledger);
+            let signs: Vec<&str> = terms.iter().map(|term| term.sign).collect();
+            prop_assert_eq!(signs, ["", "=", "+", "+", "+", "+", "+"]);
+            let counts: Vec<u64> = terms.iter().map(|term| number(&term.count)).collect();
+            prop_assert_eq!(counts[0], counts[1..].iter().sum::<u64>());
+            prop_assert_eq!(balance(&ledger, Language::English).map(|balance| balance.0), Some(Level::Good));
+        }
+
+        #[test]
+        fn reasons_add_up_to_what_was_rejected_most_frequent_first(ledger in ledgers()) {
+            let reasons = reasons(&ledger, Language::English);
+            let counts: Vec<u64> = reasons.iter().map(|reason| number(&reason.count)).collect();
+            prop_assert!(counts.is_sorted_by(|a, b| a >= b) && counts.iter().all(|count| *count > 0));
+            prop_assert_eq!(counts.iter().sum::<u64>(), number(&ledger_of(&ledger)[3].count));
+        }
+    }
+
+    fn ledger_of(totals: &Ledger) -> Vec<LedgerTerm> {
+        ledger(totals, Language::English)
+    }
+
+    #[test]
+    fn what_the_broker_has_not_told_is_a_dash_and_nothing_is_claimed_of_it() {
+        let screen = shown(|figures| {
+            let totals = &mut figures.pipeline.totals;
+            (totals.entries_added, totals.lag, totals.imbalance) = (None, None, None);
+            figures.pipeline.partitions[0].owner = None;
+            figures.pipeline.partitions[0].ledger.lag = None;
+        });
+        assert_eq!((&*screen.ledger[0].count, &*screen.ledger[5].count), ("–", "–"));
+        assert_eq!((screen.balance, screen.verdict.level), (None, Level::Unknown));
+        assert_eq!(screen.figures[1].1, "–");
+        assert_eq!((&*screen.partitions[0][1].1, &*screen.partitions[0][5].1), ("–", "–"));
+    }
+
+    #[test]
+    fn before_the_first_batch_there_are_dashes_and_no_zeros() {
+        let screen = shown(|figures| {
+            let pipeline = &mut figures.pipeline;
+            (pipeline.batches.last, pipeline.commits.last_ms, pipeline.commits.last_at) = (None, None, None);
+            (pipeline.freshness_ms.p50, pipeline.freshness_ms.p99) = (None, None);
+            figures.history.as_mut().unwrap().samples.clear();
+        });
+        assert!(screen.stages.iter().all(|stage| (&*stage.last, &*stage.mean, stage.share) == ("–", "–", 0.0)));
+        assert_eq!((&*screen.figures[2].1, &*screen.figures[2].2, &*screen.figures[3].1), ("–", "p99 –", "–"));
+        assert!(!said(&screen.verdict.detail).contains("commit"));
+        assert!(screen.charts.is_empty() && screen.steps.1.is_empty());
+    }
+
+    #[test]
+    fn an_imbalance_is_bad_in_whichever_direction_it_lies() {
+        for imbalance in [-3, 1, 1_000_000] {
+            let screen = shown(|figures| figures.pipeline.totals.imbalance = Some(imbalance));
+            assert_eq!((screen.verdict.level, &*screen.verdict.sentence), (Level::Bad, "The ledger does not add up"));
+            assert_eq!(screen.balance, Some((Level::Bad, format!("It is off by {imbalance}."))));
+        }
+        let screen = shown(|_| ());
+        assert_eq!((screen.verdict.level, screen.balance.unwrap().0), (Level::Good, Level::Good));
+    }
+
+    #[test]
+    fn what_was_lost_unread_is_bad_and_nothing_else_of_the_ledger_is() {
+        let bad = |lost| {
+            let screen = shown(|figures| figures.pipeline.totals.trimmed_unread = lost);
+            screen.ledger.iter().map(|term| term.is_bad).collect::<Vec<_>>()
+        };
+        assert_eq!(bad(0), [false; 7]);
+        assert_eq!(bad(1), [false, false, false, false, false, false, true]);
+    }
+
+    #[test]
+    fn each_phase_says_what_analytics_does() {
+        let verdict = |phase, lag| {
+            let verdict = shown(|figures| {
+                (figures.pipeline.phase, figures.pipeline.totals.lag) = (phase, Some(lag));
+            });
+            (verdict.verdict.level, verdict.verdict.sentence)
+        };
+        for (phase, lag, level, words) in [
+            (Phase::Running, 0, Level::Good, "Every entry is accounted for"),
+            (Phase::Running, BACKLOG, Level::Good, "Every entry is accounted for"),
+            (Phase::Running, BACKLOG + 1, Level::Warning, "Catching up with a backlog"),
+            (Phase::Starting, 0, Level::Unknown, "Starting"),
+            (Phase::Standby, 0, Level::Warning, "Standing by: another process owns the stream"),
+            (Phase::BrokerAway, 0, Level::Bad, "The broker can’t be reached: figures stand still"),
+            (Phase::Stopping, 0, Level::Warning, "Stopping after a last commit"),
+        ] {
+            assert_eq!(verdict(phase, lag), (level, words.to_owned()));
+        }
+    }
+
+    #[test]
+    fn old_figures_never_speak_of_the_present() {
+        for (language, sentence) in [
+            (Language::English, "Analytics can’t be reached"),
+            (Language::Spanish, "No hay conexión con el servicio de análisis"),
+        ] {
+            let verdict = shown_in(language, true, |_| ()).verdict;
+            assert_eq!((verdict.level, &*verdict.sentence), (Level::Bad, sentence));
+            assert!(said(&verdict.detail).contains("14:47:05 UTC"));
+        }
+    }
+
+    #[test]
+    fn stages_share_the_whole_and_their_means_are_of_a_batch_or_a_commit() {
+        let screen = shown(|figures| {
+            let samples = &mut figures.history.as_mut().unwrap().samples;
+            samples.truncate(2);
+            for sample in samples {
+                (sample.batches, sample.commits) = (4, 2);
+                (sample.read_ms, sample.decode_ms, sample.aggregate_ms) = (40.0, 20.0, 10.0);
+                (sample.merge_ms, sample.commit_ms) = (10.0, 20.0);
+            }
+        });
+        let means: Vec<String> = screen.stages.iter().map(|stage| stage.mean.replace('\u{202f}', "_")).collect();
+        assert_eq!(means, ["10.0_ms", "5.0_ms", "2.5_ms", "2.5_ms", "10.0_ms"]);
+        let shares: Vec<f64> = screen.stages.iter().map(|stage| stage.share).collect();
+        assert_eq!(shares, [0.4, 0.2, 0.1, 0.1, 0.2]);
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_each_step_that_is_drawn_and_leaves_out_the_open_one() {
+        let samples = pipeline().history.unwrap().samples;
+        let screen = shown(|_| ());
+        assert_eq!(screen.charts.len(), 3);
+        for chart in &screen.charts {
+            let Axis { start_ms, end_ms, step_ms, .. } = chart.axis;
+            assert_eq!((end_ms - start_ms) / step_ms, screen.steps.1.len() as i64);
+            assert_eq!((start_ms, end_ms), (samples[0].start.0, samples[samples.len() - 1].start.0));
+        }
+        assert!(screen.steps.1.iter().all(|(_, cells)| cells.len() + 1 == screen.steps.0.len()));
+        let starts: Vec<&str> = screen.steps.1.iter().map(|(moment, _)| &*moment.machine).collect();
+        assert!(starts.is_sorted_by(|a, b| a > b), "newest first");
+    }
+
+    #[test]
+    fn a_step_without_readings_is_a_gap_of_freshness_and_no_gap_of_the_rate() {
+        let screen = shown(|figures| {
+            let history = figures.history.as_mut().unwrap();
+            history.samples.truncate(5);
+            let sample = &mut history.samples[1];
+            (sample.rows, sample.lag) = (0, None);
+            (sample.freshness_ms.p50, sample.freshness_ms.p99) = (None, None);
+        });
+        assert_eq!(screen.charts[0].gaps, "");
+        assert_eq!(
+            (&*screen.charts[1].gaps, &*screen.charts[2].gaps),
+            ("M150 0h150v200h-150z", "M150 0h150v200h-150z")
+        );
+        let cells = &screen.steps.1[2].1;
+        assert_eq!((&*cells[0], &*cells[2], &*cells[4]), ("0", "–", "–"));
+    }
+
+    #[test]
+    fn rejected_entries_are_shown_as_they_stood() {
+        let fields = vec![("a\nb".to_owned(), "<b>".to_owned()), (String::new(), String::new())];
+        let screen = shown(|figures| figures.rejected.as_mut().unwrap().newest[0].fields = fields.clone());
+        let rows = screen.rejected.unwrap();
+        assert_eq!(rows[0].fields, fields);
+        assert_eq!(rows.len(), pipeline().rejected.unwrap().newest.len());
+        assert!(rows.is_sorted_by(|a, b| a.at.machine >= b.at.machine), "newest first");
+    }
+
+    #[test]
+    fn what_analytics_does_not_tell_is_left_out() {
+        let screen = shown(|figures| (figures.history, figures.rejected) = (None, None));
+        assert!(screen.charts.is_empty() && screen.steps.1.is_empty() && screen.rejected.is_none());
+        assert_eq!(screen.stages.len(), 5);
+        assert!(screen.stages.iter().all(|stage| stage.last != "–" && stage.mean == "–"));
+    }
+
+    #[test]
+    fn every_reason_has_a_meaning_of_its_own_in_each_language() {
+        for language in Language::ALL {
+            let mut meanings = Rejection::ALL.map(|reason| meaning(reason, language)).to_vec();
+            meanings.sort_unstable();
+            meanings.dedup();
+            assert_eq!(meanings.len(), Rejection::ALL.len());
+        }
+    }
 }

@@ -46,15 +46,17 @@ pub(super) fn verdict(summary: &Summary, frame: &Frame, scene: &Scene<'_>) -> Ve
             sentence: stale(age, language),
             detail: was_so(frame, format!(": {sentence}"), language),
         },
-        Condition::Away => Verdict {
-            level: Level::Bad,
-            sentence: away(language).to_owned(),
-            detail: was_so(
-                frame,
-                language.text(". This page recovers by itself.", ". Esta página se recupera sola.").to_owned(),
-                language,
-            ),
-        },
+        Condition::Away => away_verdict(frame, language),
+    }
+}
+
+/// What is said while analytics does not answer, whatever it said before.
+pub(super) fn away_verdict(frame: &Frame, language: Language) -> Verdict {
+    let recovers = language.text(". This page recovers by itself.", ". Esta página se recupera sola.");
+    Verdict {
+        level: Level::Bad,
+        sentence: away(language).to_owned(),
+        detail: was_so(frame, recovers.to_owned(), language),
     }
 }
 
