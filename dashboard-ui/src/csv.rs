@@ -120,3 +120,186 @@ fn table<'a>(heads: impl IntoIterator<Item = &'a str>, rows: impl Iterator<Item 
     let bytes = writer.into_inner().expect("flushing to memory cannot fail");
     String::from_utf8(bytes).expect("all cells are text")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::model::tests::{PAGES, address, antenna, figures, fleet, incidents, overview, pipeline};
+    use crate::source::{AntennasFigures, IncidentsFigures};
+
+    type Record = HashMap<String, String>;
+
+    /// The records of a file, by head. A record that is longer or shorter than the heads is an error.
+    fn records(figures: &Figures) -> Vec<Record> {
+        let (_, text) = file(figures).unwrap();
+        csv::Reader::from_reader(text.as_bytes()).deserialize().collect::<Result<_, _>>().unwrap()
+    }
+
+    fn antennas_file(change: impl FnOnce(&mut AntennasFigures)) -> Vec<Record> {
+        let mut figures = fleet(&address("/antennas"));
+        change(&mut figures);
+        records(&Figures::Antennas(Box::new(figures)))
+    }
+
+    fn incidents_file(change: impl FnOnce(&mut IncidentsFigures)) -> Vec<Record> {
+        let mut figures = incidents(&address("/incidents"));
+        change(&mut figures);
+        records(&Figures::Incidents(Box::new(figures)))
+    }
+
+    fn known<T: std::str::FromStr>(cell: &str) -> Option<T> {
+        (!cell.is_empty()).then(|| cell.parse().unwrap_or_else(|_| panic!("{cell:?} is no number")))
+    }
+
+    fn assert_measures(record: &Record, measures: &Measures) {
+        let count = |head: &str| known::<u64>(&record[head]).unwrap();
+        let number = |head: &str| known::<f64>(&record[head]);
+        assert_eq!(count("readings"), measures.readings);
+        assert_eq!(count("packets_sent"), measures.packets_sent);
+        assert_eq!(count("packets_delivered"), measures.packets_delivered);
+        assert_eq!(count("packets_lost"), measures.packets_lost);
+        assert_eq!(number("success_rate"), measures.success_rate);
+        let latency = &measures.latency_ms;
+        assert_eq!(number("latency_mean_ms"), latency.mean);
+        assert_eq!(number("latency_min_ms"), latency.min);
+        assert_eq!(number("latency_max_ms"), latency.max);
+        assert_eq!(number("latency_p50_ms"), latency.p50);
+        assert_eq!(number("latency_p95_ms"), latency.p95);
+        assert_eq!(number("latency_p99_ms"), latency.p99);
+    }
+
+    #[test]
+    fn a_series_comes_back_as_it_was() {
+        let mut network = overview();
+        network.series.points[3].measures = Measures::default();
+        for (figures, points) in [
+            (Figures::Overview(Box::new(network.clone())), network.series.points),
+            (Figures::Antenna(Box::new(antenna("airport-west"))), antenna("airport-west").series.points),
+        ] {
+            let records = records(&figures);
+            assert_eq!(records.len(), points.len());
+            for (record, point) in records.iter().zip(points) {
+                assert_eq!(record["start"], point.start.to_string());
+                assert_eq!(record["revised"], point.revised.to_string());
+                assert_measures(record, &point.measures);
+            }
+        }
+    }
+
+    #[test]
+    fn antennas_come_back_as_they_were() {
+        let mut rows = Vec::new();
+        let records = antennas_file(|figures| {
+            figures.antennas.antennas[0].measures = Measures::default();
+            rows.clone_from(&figures.antennas.antennas);
+        });
+        assert_eq!(records.len(), rows.len());
+        for (record, row) in records.iter().zip(rows) {
+            assert_eq!(record["antenna_id"], row.antenna_id);
+            assert_eq!(record["status"], row.status.as_str());
+            assert_eq!(record["last_seen"], row.last_seen.to_string());
+            assert_measures(record, &row.measures);
+        }
+    }
+
+    #[test]
+    fn incidents_come_back_as_they_were() {
+        let mut all = Vec::new();
+        let records = incidents_file(|figures| all.clone_from(&figures.incidents.as_ref().unwrap().incidents));
+        assert_eq!(records.len(), all.len());
+        for (record, incident) in records.iter().zip(all) {
+            assert_eq!(record["antenna_id"], incident.antenna_id);
+            assert_eq!(record["kind"], incident.kind.as_str());
+            assert_eq!(record["start"], incident.start.to_string());
+            assert_eq!(record["end"], incident.end.map(|end| end.to_string()).unwrap_or_default());
+            assert_eq!(known(&record["duration_seconds"]), Some(incident.duration_seconds));
+            assert_eq!(known(&record["packets_sent"]), Some(incident.packets_sent));
+            assert_eq!(known(&record["packets_lost"]), Some(incident.packets_lost));
+            assert_eq!(known(&record["worst_success_rate"]), incident.worst_success_rate);
+            assert_eq!(known(&record["worst_latency_ms"]), incident.worst_latency_ms);
+        }
+    }
+
+    #[test]
+    fn the_pace_comes_back_as_it_was() {
+        let mut figures = pipeline();
+        let samples = &mut figures.history.as_mut().unwrap().samples;
+        (samples[0].lag, samples[0].freshness_ms.p50) = (None, None);
+        let samples = samples.clone();
+        let records = records(&Figures::Pipeline(Box::new(figures)));
+        assert_eq!(records.len(), samples.len());
+        for (record, sample) in records.iter().zip(samples) {
+            assert_eq!(record["start"], sample.start.to_string());
+            let counts = ["rows", "batches", "commits"].map(|head| known::<u64>(&record[head]).unwrap());
+            assert_eq!(counts, [sample.rows, sample.batches, sample.commits]);
+            assert_eq!(known(&record["lag"]), sample.lag);
+            assert_eq!(known(&record["freshness_p50_ms"]), sample.freshness_ms.p50);
+            assert_eq!(known(&record["freshness_p99_ms"]), sample.freshness_ms.p99);
+        }
+    }
+
+    #[test]
+    fn unknown_is_empty_and_never_zero() {
+        let records = antennas_file(|figures| figures.antennas.antennas[0].measures = Measures::default());
+        assert_eq!(
+            [&*records[0]["success_rate"], &*records[0]["latency_mean_ms"], &*records[0]["latency_p99_ms"]],
+            [""; 3]
+        );
+        let records = incidents_file(|figures| {
+            let incident = &mut figures.incidents.as_mut().unwrap().incidents[0];
+            (incident.end, incident.worst_success_rate, incident.worst_latency_ms) = (None, None, None);
+        });
+        let cells = ["end", "worst_success_rate", "worst_latency_ms"].map(|head| records[0][head].clone());
+        assert_eq!(cells, [const { String::new() }; 3]);
+    }
+
+    #[test]
+    fn no_id_is_a_formula_and_every_id_can_be_told() {
+        for (id, cell) in [
+            ("=1+1", "'=1+1"),
+            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "'\r=1"),
+            ("a=1", "a=1"),
+            ("a,b;c", "a,b;c"),
+            ("say \"hi\"", "say \"hi\""),
+            ("two\nlines\r\nand more", "two\nlines\r\nand more"),
+            ("\u{202e}gpj.exe", "\u{202e}gpj.exe"),
+            (" a ", " a "),
+            ("<script>", "<script>"),
+        ] {
+            let records = antennas_file(|figures| figures.antennas.antennas[1].antenna_id = id.to_owned());
+            assert_eq!((records.len(), &*records[1]["antenna_id"]), (24, cell));
+            let records = incidents_file(|figures| {
+                figures.incidents.as_mut().unwrap().incidents[1].antenna_id = id.to_owned();
+            });
+            assert_eq!(records[1]["antenna_id"], cell);
+        }
+        let long = "w".repeat(253);
+        let records = antennas_file(|figures| figures.antennas.antennas[1].antenna_id.clone_from(&long));
+        assert_eq!(records[1]["antenna_id"], long);
+    }
+
+    #[test]
+    fn every_page_has_a_file_of_its_own_and_what_is_not_known_has_none() {
+        let mut names: Vec<&str> = PAGES.iter().map(|href| file(&figures(&address(href))).unwrap().0).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["antenna", "antennas", "incidents", "network", "pipeline"]);
+        let mut unknown = pipeline();
+        unknown.history = None;
+        assert_eq!(file(&Figures::Pipeline(Box::new(unknown))), None);
+        let mut unknown = incidents(&address("/incidents"));
+        unknown.incidents = None;
+        assert_eq!(file(&Figures::Incidents(Box::new(unknown))), None);
+    }
+
+    #[test]
+    fn a_list_without_rows_is_a_file_of_heads() {
+        assert_eq!(antennas_file(|figures| figures.antennas.antennas.clear()), Vec::<Record>::new());
+    }
+}

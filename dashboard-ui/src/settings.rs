@@ -128,6 +128,7 @@ mod tests {
         assert_eq!(settings.analytics_url.as_str(), "http://analytics-service:8000/");
         assert_eq!(settings.allowed_hosts, AllowedHosts::default());
         assert!(!settings.mock);
+        assert_eq!(settings.mock_antennas, 24);
     }
 
     #[test]
@@ -139,7 +140,9 @@ mod tests {
     fn bad_values_are_refused() {
         let bad =
             ["--bind=8000", "--analytics-url=analytics", "--analytics-url=https://a", "--analytics-url=http://a/?b"];
-        for flag in bad.into_iter().chain(["--allowed-hosts=http://a", "--allowed-hosts=a:8000", "--unknown"]) {
+        let other = ["--allowed-hosts=http://a", "--allowed-hosts=a:8000", "--unknown"];
+        let sizes = ["--mock-antennas=0", "--mock-antennas=100001", "--mock-antennas=many"];
+        for flag in bad.into_iter().chain(other).chain(sizes) {
             assert!(parse(&[flag]).is_err(), "{flag}");
         }
     }

@@ -162,3 +162,169 @@ fn latest_window(window: u32, is_kept: impl Fn(&u32) -> bool) -> u32 {
     let kept = || PRESETS.into_iter().filter(|preset| is_kept(preset));
     kept().find(|preset| *preset >= window).or_else(|| kept().last()).unwrap_or(window)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mock::Mock;
+    use crate::model::tests::{NOW, address, scene};
+    use crate::query::tests::read;
+    use crate::query::{Address, Query};
+
+    /// What analytics keeps, with a week of it.
+    const WEEK_S: f64 = 604_800.0;
+
+    fn summary(address: &Address) -> Summary {
+        let Range { window, end } = address.query.range;
+        Mock::default().summary(window, end, NOW)
+    }
+
+    fn frame(address: &Address, retention_seconds: f64) -> Frame {
+        let mut scene = scene(address);
+        scene.limits.retention_seconds = retention_seconds;
+        let summary = summary(address);
+        Frame::new(&scene, summary.as_of, &summary, false)
+    }
+
+    fn presets(href: &str, retention_seconds: f64) -> Vec<(String, bool)> {
+        let ranges = frame(&address(href), retention_seconds).ranges;
+        ranges.presets.into_iter().map(|(label, _, is_shown)| (label, is_shown)).collect()
+    }
+
+    #[test]
+    fn what_is_wrong_with_analytics_comes_before_what_was_asked_for_and_that_before_age() {
+        let condition_of = |href: &str, age_ms: Option<i64>, is_away| {
+            let address = address(href);
+            let (scene, summary) = (scene(&address), summary(&address));
+            Frame::new(&scene, age_ms.map(|age| UnixMillis(NOW.0 - age)), &summary, is_away).condition
+        };
+        let (present, fixed) = ("/?window=15m", "/?end=2025-11-24T14:30:00Z");
+        for (href, age_ms, is_away, condition) in [
+            (present, Some(0), false, Condition::Live),
+            (present, Some(30_000), false, Condition::Live),
+            (present, Some(30_001), false, Condition::Stale(30_001)),
+            (present, None, false, Condition::Waiting),
+            (fixed, Some(0), false, Condition::Fixed),
+            (fixed, Some(1_000_000), false, Condition::Fixed),
+            (fixed, None, false, Condition::Fixed),
+            (present, Some(0), true, Condition::Away),
+            (fixed, Some(0), true, Condition::Away),
+            (present, None, true, Condition::Away),
+        ] {
+            assert_eq!(condition_of(href, age_ms, is_away), condition, "{href} {age_ms:?} {is_away}");
+        }
+    }
+
+    #[test]
+    fn ranges_longer_than_what_is_kept_are_not_offered() {
+        let labels = |retention_s| presets("/", retention_s).into_iter().map(|(label, _)| label).collect::<Vec<_>>();
+        assert_eq!(labels(WEEK_S), ["5m", "15m", "1h"]);
+        assert_eq!(labels(3600.0), ["5m", "15m", "1h"]);
+        assert_eq!(labels(3599.0), ["5m", "15m"]);
+        assert_eq!(labels(300.0), ["5m"]);
+        assert_eq!(labels(60.0), [""; 0]);
+    }
+
+    #[test]
+    fn the_range_that_is_shown_is_marked_and_a_custom_one_joins_the_others() {
+        assert_eq!(presets("/?window=15m", WEEK_S)[1], ("15m".to_owned(), true));
+        let custom = presets("/?window=20m", WEEK_S);
+        assert_eq!(custom.iter().filter(|(_, is_shown)| *is_shown).collect::<Vec<_>>(), [&("20m".to_owned(), true)]);
+        let fixed = presets("/?window=20m&end=2025-11-24T14:30:00Z", WEEK_S);
+        assert_eq!(fixed.len(), 3);
+        assert!(fixed.iter().all(|(_, is_shown)| !is_shown), "a fixed range is none of those that end now");
+    }
+
+    #[test]
+    fn a_preset_leads_to_itself_and_changes_nothing_else() {
+        let address = address("/antennas?q=a%26b&status=down&sort=p95&page=3&window=20m&lang=es&wall=1");
+        for (label, href, is_shown) in frame(&address, WEEK_S).ranges.presets {
+            let there = read(&href).unwrap();
+            assert_eq!(frame(&there, WEEK_S).ranges.presets.iter().find(|preset| preset.2).unwrap().0, label);
+            assert_eq!(is_shown, there.query.range == address.query.range);
+            assert_eq!(there, address.with_range(there.query.range));
+        }
+    }
+
+    #[test]
+    fn back_to_live_is_offered_where_the_page_is_not() {
+        let latest = |href: &str, retention_s| frame(&address(href), retention_s).ranges.latest;
+        assert_eq!(latest("/?window=15m", WEEK_S), None);
+        for (window, retention_s, back) in [
+            ("30s", WEEK_S, "/?by=latency"),
+            ("5m", WEEK_S, "/?by=latency"),
+            ("6m", WEEK_S, "/?by=latency&window=15m"),
+            ("2h", WEEK_S, "/?by=latency&window=1h"),
+            ("16m", 900.0, "/?by=latency&window=15m"),
+            ("30s", 60.0, "/?by=latency&window=30s"),
+        ] {
+            let href = format!("/?by=latency&window={window}&end=2025-11-24T14:30:00Z");
+            assert_eq!(latest(&href, retention_s).as_deref(), Some(back), "{window}");
+        }
+    }
+
+    fn addresses() -> impl Strategy<Value = Address> {
+        let page = prop_oneof![
+            Just("/?by=latency&heatmap=tall"),
+            Just("/antennas?q=a%26b+%C3%B1%22&status=down&sort=p95&order=asc"),
+            Just("/antenna?id=%2F..%2F%3Fx%3D1%23%25"),
+        ];
+        let end = prop::option::of((0..3_000_000_i64).prop_map(|before| UnixMillis(NOW.0 - before)));
+        (page, 30..3600_u32, end, any::<bool>()).prop_map(|(href, window, end, is_wall)| {
+            let Address { query: Query { page, .. }, manner } = address(href);
+            let mut address = Address { query: Query { page, range: Range { window, end } }, manner };
+            address.manner.is_wall = is_wall;
+            address
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_permalink_shows_the_same_window_again_and_is_its_own_permalink(address in addresses()) {
+            let permalink = frame(&address, WEEK_S).ranges.permalink;
+            let there = read(&permalink).unwrap();
+            prop_assert_eq!(summary(&there).window, summary(&address).window);
+            prop_assert_eq!(&there, &address.with_range(there.query.range));
+            prop_assert_eq!(frame(&there, WEEK_S).ranges.permalink, permalink);
+        }
+
+        #[test]
+        fn the_form_as_it_stands_leads_to_the_same_page_over_the_same_window(address in addresses()) {
+            let Ranges { inputs: [from, to, _], hidden, action, .. } = frame(&address, WEEK_S).ranges;
+            let fields = hidden.into_iter().chain([("from".to_owned(), from), ("to".to_owned(), to)]);
+            let sent = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+            let there = read(&format!("{action}?{sent}")).unwrap();
+            prop_assert_eq!(summary(&there).window, summary(&address).window);
+            prop_assert_eq!(&there, &address.with_range(there.query.range));
+        }
+    }
+
+    #[test]
+    fn the_form_sends_neither_the_old_range_nor_the_page_of_a_list() {
+        let address = address("/antennas?q=x&page=3&window=15m&end=2025-11-24T14:30:00Z&lang=es");
+        let hidden = frame(&address, WEEK_S).ranges.hidden;
+        assert_eq!(hidden, [("q".to_owned(), "x".to_owned()), ("lang".to_owned(), "es".to_owned())]);
+    }
+
+    #[test]
+    fn the_form_begins_where_analytics_has_something() {
+        let address = address("/");
+        let mut scene = scene(&address);
+        let oldest = |scene: &Scene<'_>| {
+            let summary = summary(&address);
+            Frame::new(scene, summary.as_of, &summary, false).ranges.inputs[2].clone()
+        };
+        assert_eq!(oldest(&scene), "", "it does not tell");
+        scene.limits.oldest = Some(UnixMillis(NOW.0 - 3_600_000));
+        assert_eq!(oldest(&scene), "2025-11-24T13:47:05");
+    }
+
+    #[test]
+    fn every_page_has_a_form_of_its_own() {
+        for (href, action) in [("/", "/"), ("/antennas?page=2", "/antennas"), ("/antenna?id=x", "/antenna")] {
+            assert_eq!(frame(&address(href), WEEK_S).ranges.action, action);
+        }
+    }
+}
