@@ -127,3 +127,140 @@ pub(crate) const fn column_label(sort: Sort, language: Language) -> &'static str
         Sort::LastSeen => language.text("Last seen", "Última señal"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mock::Mock;
+    use crate::model::tests::{NOW, address, fleet, scene};
+    use crate::query::tests::read;
+    use crate::query::{Address, Range};
+    use crate::source::Figures;
+
+    fn shown(address: &Address) -> FleetScreen {
+        let (figures, scene) = (fleet(address), scene(address));
+        fleet_screen(&figures, Frame::new(&scene, Some(NOW), &figures.summary, false), &scene)
+    }
+
+    /// The fleet of 120 antennas.
+    fn large(address: &Address) -> FleetScreen {
+        let Ok(Figures::Antennas(figures)) = Mock::with_antennas(120).figures(&address.query, NOW) else {
+            panic!("it is the fleet");
+        };
+        let scene = scene(address);
+        fleet_screen(&figures, Frame::new(&scene, Some(NOW), &figures.summary, false), &scene)
+    }
+
+    fn asked(href: &str) -> Fleet {
+        match read(href).unwrap().query.page {
+            Page::Antennas(fleet) => fleet,
+            page => panic!("{page:?} is not the fleet"),
+        }
+    }
+
+    #[test]
+    fn a_filter_counts_what_it_leads_to() {
+        for href in ["/antennas", "/antennas?status=down&sort=latency&page=2&lang=es", "/antennas?window=15m"] {
+            let filters = shown(&address(href)).filters;
+            assert_eq!(filters.len(), 5);
+            for filter in filters {
+                let there = read(&filter.href).unwrap();
+                assert_eq!(filter.count, format::count(fleet(&there).antennas.total), "{}", filter.href);
+                let marked: Vec<bool> = shown(&there).filters.iter().map(|filter| filter.is_shown).collect();
+                assert_eq!(marked.iter().filter(|is_shown| **is_shown).count(), 1);
+                assert_eq!(asked(&filter.href).status.map(Status::as_str), filter.status);
+            }
+        }
+    }
+
+    #[test]
+    fn a_filter_keeps_search_order_and_range_and_begins_at_the_first_page() {
+        let address = address("/antennas?q=a%26b&sort=p95&order=asc&page=7&window=15m&lang=es&wall=1");
+        let fleet = Fleet { search: "a&b".to_owned(), sort: Sort::P95, descending: false, ..Fleet::default() };
+        for (filter, status) in shown(&address).filters.iter().zip(std::iter::once(None).chain(STATUSES.map(Some))) {
+            let there = address.with_page(Page::Antennas(Fleet { status, ..fleet.clone() }));
+            assert_eq!(read(&filter.href), Ok(there));
+        }
+    }
+
+    #[test]
+    fn a_column_sorts_by_itself_and_turns_around_when_it_is_chosen_again() {
+        for sort in Sort::ALL {
+            let start = address("/antennas?q=harbour&status=down&page=2&window=15m");
+            let column =
+                |address: &Address| shown(address).columns.into_iter().find(|column| column.sort == sort).unwrap();
+            let once = read(&column(&start).href).unwrap();
+            let twice = read(&column(&once).href).unwrap();
+            let thrice = read(&column(&twice).href).unwrap();
+            let (first, second) = (asked(&once.href()), asked(&twice.href()));
+            // The start is sorted by status already.
+            let first_order = if sort == Sort::Status { !sort.descends() } else { sort.descends() };
+            assert_eq!((first.sort, first.descending, first.page), (sort, first_order, 1));
+            assert_eq!(second, Fleet { descending: !first.descending, ..first.clone() });
+            assert_eq!(thrice, once);
+            assert_eq!(
+                (&*first.search, first.status, once.query.range),
+                ("harbour", Some(Status::Down), Range::latest(900))
+            );
+            assert_eq!(column(&once).order, Some(first.descending));
+            assert!(shown(&once).columns.iter().all(|other| (other.order.is_some()) == (other.sort == sort)));
+        }
+    }
+
+    #[test]
+    fn pages_lead_from_the_first_to_the_last_and_back_over_every_row_once() {
+        let mut addresses = vec![address("/antennas?sort=antenna_id&window=15m&lang=es")];
+        while let Some(next) = large(addresses.last().unwrap()).pages.next {
+            addresses.push(read(&next).unwrap());
+        }
+        assert_eq!(addresses.len(), 3);
+        let screens: Vec<FleetScreen> = addresses.iter().map(large).collect();
+        let ids: Vec<String> = screens.iter().flat_map(|screen| screen.rows.iter().map(|row| row.id.clone())).collect();
+        assert_eq!(ids.len(), 120);
+        assert!(ids.is_sorted_by(|a, b| a < b), "each once");
+        let places: Vec<&str> = screens.iter().map(|screen| &*screen.pages.place).collect();
+        assert_eq!(places, ["1–50 de 120", "51–100 de 120", "101–120 de 120"]);
+        assert_eq!(screens[0].pages.previous, None);
+        for at in 1..3 {
+            assert_eq!(screens[at].pages.previous.as_deref(), Some(&*addresses[at - 1].href()));
+        }
+    }
+
+    #[test]
+    fn beyond_the_last_page_one_step_leads_back_to_it() {
+        let screen = large(&address("/antennas?page=900"));
+        assert!(screen.rows.is_empty());
+        assert_eq!((&*screen.pages.place, &screen.pages.next), ("0 of 120", &None));
+        assert_eq!(screen.pages.previous.as_deref(), Some("/antennas?page=3"));
+        let nothing = shown(&address("/antennas?q=nothing&page=4"));
+        assert_eq!((&*nothing.pages.place, nothing.pages.previous.as_deref()), ("0 of 0", Some("/antennas?q=nothing")));
+    }
+
+    #[test]
+    fn what_is_narrowed_can_be_cleared_and_keeps_its_order() {
+        assert_eq!(shown(&address("/antennas?sort=latency&page=2")).clear, None);
+        for href in ["/antennas?q=x&sort=latency&page=2", "/antennas?status=down&sort=latency"] {
+            assert_eq!(shown(&address(href)).clear.as_deref(), Some("/antennas?sort=latency"));
+        }
+    }
+
+    #[test]
+    fn the_file_is_of_the_same_list_from_its_first_page() {
+        let address = address("/antennas?q=harbour&status=down&sort=p95&order=asc&page=2&window=15m&lang=es");
+        let csv = shown(&address).csv;
+        assert_eq!(csv, "/csv/antennas?q=harbour&status=down&sort=p95&order=asc&window=15m&lang=es");
+    }
+
+    #[test]
+    fn the_form_of_the_search_sends_everything_else_along() {
+        let address = address("/antennas?q=harbour&status=down&sort=p95&page=2&window=15m&lang=es");
+        let screen = shown(&address);
+        assert_eq!((&*screen.search, &*screen.found), ("harbour", "1 antena"));
+        let fields = screen.hidden.iter().cloned().chain([("q".to_owned(), "quarry".to_owned())]);
+        let sent = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let there = read(&format!("/antennas?{sent}")).unwrap();
+        let fleet =
+            Fleet { search: "quarry".to_owned(), status: Some(Status::Down), sort: Sort::P95, ..Fleet::default() };
+        assert_eq!(there, address.with_page(Page::Antennas(Fleet { descending: true, ..fleet })));
+    }
+}

@@ -43,9 +43,11 @@ pub(crate) struct ReadingRow {
 /// Where one is in a table that is cut into pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pages {
-    /// `51–100 of 1 280`.
+    /// `51–100 of 1 280`, `0 of 0`.
     pub(crate) place: String,
-    /// The address of the page before.
+    /// Whether the list ends before this page, as it can while one looks at its end.
+    pub(crate) is_beyond: bool,
+    /// The address of the page before; of the last one from beyond it.
     pub(crate) previous: Option<String>,
     /// The address of the page after.
     pub(crate) next: Option<String>,
@@ -75,17 +77,20 @@ pub(super) fn reading_row(reading: &RecentReading, scene: &Scene<'_>) -> Reading
     let delay_ms = reading.arrived_at.0 - reading.timestamp.0;
     ReadingRow {
         time: Moment::near(reading.timestamp, scene.now, language),
-        delay: match delay_ms {
-            // A clock that is ahead makes a reading arrive before it was taken.
-            ..0 => format!("−{}", format::with_unit(&language.fixed(delay_ms.abs() as f64 / 1000.0, 1), "s")),
-            0..1000 => format::with_unit(&delay_ms.to_string(), "ms"),
-            _ => language.duration(delay_ms as f64 / 1000.0),
-        },
+        // A clock that is ahead makes a reading arrive before it was taken.
+        delay: if delay_ms < 0 { format!("−{}", delay(-delay_ms, language)) } else { delay(delay_ms, language) },
         latency: language.latency(reading.latency_ms),
         sent: format::count(reading.packets_sent),
         lost: format::count(reading.packets_lost),
         is_all_lost: reading.packets_sent > 0 && reading.packets_lost == reading.packets_sent,
         is_late: reading.late,
+    }
+}
+
+fn delay(milliseconds: i64, language: Language) -> String {
+    match milliseconds {
+        ..1000 => format::with_unit(&milliseconds.to_string(), "ms"),
+        _ => language.duration(milliseconds as f64 / 1000.0),
     }
 }
 
@@ -100,18 +105,15 @@ pub(super) fn pages(
 ) -> Pages {
     let before = u64::from(page - 1) * u64::from(rows);
     let last = before + shown;
-    let place = match (shown, language) {
-        (0, _) => format::count(total),
-        (_, Language::English) => {
-            format!("{}–{} of {}", format::count(before + 1), format::count(last), format::count(total))
-        }
-        (_, Language::Spanish) => {
-            format!("{}–{} de {}", format::count(before + 1), format::count(last), format::count(total))
-        }
+    let place = match shown {
+        0 => format::count(0),
+        _ => format!("{}–{}", format::count(before + 1), format::count(last)),
     };
+    let last_page = u32::try_from(total.div_ceil(u64::from(rows))).unwrap_or(u32::MAX).max(1);
     Pages {
-        place,
-        previous: (page > 1).then(|| href(page - 1)),
+        place: format!("{place} {} {}", language.text("of", "de"), format::count(total)),
+        is_beyond: shown == 0 && total > 0,
+        previous: (page > 1).then(|| href(last_page.min(page - 1))),
         next: (shown > 0 && last < total).then(|| href(page + 1)),
     }
 }
@@ -122,5 +124,89 @@ pub(crate) const fn status_label(status: Status, language: Language) -> &'static
         Status::Degraded => language.text("Degraded", "Degradada"),
         Status::Silent => language.text("Silent", "Sin señal"),
         Status::Healthy => language.text("Healthy", "Sana"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::UnixMillis;
+    use shared::api::Measures;
+
+    use super::*;
+    use crate::model::tests::{NOW, address, antenna, fleet, scene};
+    use crate::query::Page;
+    use crate::query::tests::read;
+
+    fn reading(delay_ms: i64) -> ReadingRow {
+        let address = address("/antenna?id=x");
+        let taken = UnixMillis(NOW.0 - 60_000);
+        let reading = RecentReading {
+            timestamp: taken,
+            arrived_at: UnixMillis(taken.0 + delay_ms),
+            packets_sent: 100,
+            packets_lost: 100,
+            latency_ms: None,
+            seq: None,
+            late: false,
+        };
+        reading_row(&reading, &scene(&address))
+    }
+
+    #[test]
+    fn a_reading_that_arrives_before_it_was_taken_was_on_its_way_for_less_than_nothing() {
+        for (delay_ms, text) in [
+            (0, "0_ms"),
+            (15, "15_ms"),
+            (999, "999_ms"),
+            (1000, "1 s"),
+            (61_000, "1 min 1 s"),
+            (-1, "−1_ms"),
+            (-40, "−40_ms"),
+            (-1500, "−1 s"),
+            (-7_200_000, "−2 h"),
+        ] {
+            assert_eq!(reading(delay_ms).delay, text.replace('_', "\u{202f}"));
+        }
+    }
+
+    #[test]
+    fn a_reading_without_latency_has_a_dash_and_one_that_lost_all_is_marked() {
+        let row = reading(10);
+        assert_eq!((&*row.latency, row.is_all_lost, &*row.time.text), ("–", true, "14:46:05"));
+        let address = address("/antenna?id=airport-west");
+        let readings = antenna("airport-west").readings.unwrap().readings;
+        let rows: Vec<ReadingRow> = readings.iter().map(|reading| reading_row(reading, &scene(&address))).collect();
+        assert!(rows.iter().any(|row| row.is_late) && rows.iter().any(|row| !row.is_late));
+        assert!(rows.iter().zip(&readings).all(|(row, reading)| row.is_late == reading.late && !row.is_all_lost));
+    }
+
+    #[test]
+    fn an_antenna_without_readings_has_dashes_and_never_zeros() {
+        let address = address("/antennas");
+        let mut row = fleet(&address).antennas.antennas[0].clone();
+        row.measures = Measures::default();
+        let line = antenna_line(&row, &scene(&address));
+        assert_eq!([&*line.success, &*line.mean, &*line.p95, &*line.delivered, &*line.lost], ["–"; 5]);
+    }
+
+    #[test]
+    fn a_row_leads_to_its_antenna_over_the_same_range_in_the_same_manner() {
+        let address = address("/antennas?q=x&page=2&window=15m&lang=es&wall=1");
+        let mut row = antenna("quarry").antenna;
+        for id in ["..", "a/b?c=d&e#f", "%2F", " x ", "ñ+ñ", "\u{202e}gpj.exe"] {
+            row.antenna_id = id.to_owned();
+            let line = antenna_line(&row, &scene(&address));
+            assert_eq!(line.id, id);
+            assert_eq!(read(&line.href), Ok(address.with_page(Page::Antenna { id: id.to_owned() })), "{}", line.href);
+        }
+    }
+
+    #[test]
+    fn last_seen_is_counted_from_now() {
+        let address = address("/antennas");
+        let mut row = antenna("quarry").antenna;
+        row.last_seen = UnixMillis(NOW.0 - 240_000);
+        let line = antenna_line(&row, &scene(&address));
+        assert_eq!((&*line.last_seen, &*line.last_seen_at.text), ("4 min ago", "14:43:05"));
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::figures_class;
+use super::{beyond, figures_class};
 use crate::components::{FleetTable, Heading, Pager, Search};
 use crate::language::Language;
 use crate::model::{FleetScreen, StatusFilter};
@@ -15,7 +15,12 @@ pub(crate) fn AntennasPage(screen: FleetScreen) -> AnyView {
     let (language, class) = (frame.language, figures_class(&frame));
     let title = language.text("Antennas", "Antenas").into_any();
     let body = if rows.is_empty() {
-        view! { <p class="empty">{language.text("No antenna matches.", "Ninguna antena coincide.")}</p> }.into_any()
+        let nothing = if pages.is_beyond {
+            beyond(language)
+        } else {
+            language.text("No antenna matches.", "Ninguna antena coincide.")
+        };
+        view! { <p class="empty">{nothing}</p> }.into_any()
     } else {
         view! { <FleetTable rows columns language/> }.into_any()
     };

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::figures_class;
+use super::{beyond, figures_class};
 use crate::components::{Heading, IncidentTable, Pager, Search};
 use crate::language::Language;
 use crate::model::{IncidentsScreen, KindFilter};
@@ -20,7 +20,9 @@ pub(crate) fn IncidentsPage(screen: IncidentsScreen) -> AnyView {
             view! { <p class="empty">{unknown}</p> }.into_any()
         }
         Some(rows) if rows.is_empty() => {
-            let nothing = if is_narrowed {
+            let nothing = if pages.is_beyond {
+                beyond(language)
+            } else if is_narrowed {
                 language.text("No incident matches.", "Ningún incidente coincide.")
             } else {
                 language.text("Nothing has gone wrong so far.", "Nada ha fallado hasta ahora.")

@@ -129,6 +129,11 @@ fn figures_class(frame: &Frame) -> &'static str {
     }
 }
 
+/// What a page of a list says that lies beyond its last one.
+const fn beyond(language: Language) -> &'static str {
+    language.text("The list ends before this page.", "La lista termina antes de esta página.")
+}
+
 /// Renders a view to HTML. Leptos marks places for hydration with `<!>`, which nothing here hydrates; in texts and
 /// attributes the characters are escaped, so that only the marks go.
 fn render<V: IntoView>(view: impl FnOnce() -> V) -> String {
