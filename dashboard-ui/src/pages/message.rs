@@ -8,7 +8,7 @@ use crate::model::{Level, away};
 
 /// A heading and a sentence, with the way on.
 #[component]
-pub(crate) fn Message(heading: &'static str, text: String, href: String, language: Language) -> AnyView {
+pub(crate) fn Message(heading: &'static str, text: AnyView, href: String, language: Language) -> AnyView {
     view! {
         <section class="card message">
             <h1>{heading}</h1>

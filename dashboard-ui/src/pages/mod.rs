@@ -9,6 +9,8 @@ mod message;
 mod overview;
 mod pipeline;
 
+use std::ops::RangeInclusive;
+
 use leptos::prelude::*;
 use shared::UnixMillis;
 
@@ -64,6 +66,7 @@ fn message_page(heading: &'static str, text: &str, manner: Manner) -> String {
     let document = Document { title: format!("{heading} · Vigía"), address: None, manner, is_mock: false };
     let (text, href) = (text.to_owned(), Kind::Overview.address(manner).href());
     render(|| {
+        let text = text.into_any();
         let content = view! { <Message heading text href language=manner.language/> }.into_any();
         let app = view! { <App document=document.clone() content/> }.into_any();
         view! { <Layout document app/> }
@@ -91,14 +94,15 @@ fn content(screen: Screen, address: &Address) -> AnyView {
                 "It is longer than what analytics keeps, or older.",
                 "Es más largo que lo que guarda el análisis, o más antiguo.",
             );
-            view! { <Message heading text=text.to_owned() href language/> }.into_any()
+            view! { <Message heading text=text.into_any() href language/> }.into_any()
         }
         Screen::Unknown(id) => {
             let heading = language.text("This antenna is not known", "No se conoce esta antena");
-            let text = match language {
-                Language::English => format!("No reading of “{id}” is kept."),
-                Language::Spanish => format!("No se guarda ninguna lectura de «{id}»."),
+            let [before, after] = match language {
+                Language::English => ["No reading of “", "” is kept."],
+                Language::Spanish => ["No se guarda ninguna lectura de «", "»."],
             };
+            let text = view! { {before}<bdi>{id}</bdi>{after} }.into_any();
             view! { <Message heading text href language/> }.into_any()
         }
         Screen::Away => view! { <AwayMessage language/> }.into_any(),
@@ -110,7 +114,7 @@ fn title(screen: &Screen, language: Language) -> String {
     let title = match screen {
         Screen::Overview(screen) => screen.verdict.sentence.clone(),
         Screen::Antennas(_) => language.text("Antennas", "Antenas").to_owned(),
-        Screen::Antenna(screen) => format!("{}: {}", screen.id, screen.status_label),
+        Screen::Antenna(screen) => format!("{}: {}", without_directions(&screen.id), screen.status_label),
         Screen::Incidents(_) => language.text("Incidents", "Incidentes").to_owned(),
         Screen::Pipeline(screen) => format!("{}: {}", language.text("Pipeline", "Proceso"), screen.verdict.sentence),
         Screen::NoData => language.text("No data yet", "Aún no hay datos").to_owned(),
@@ -119,6 +123,13 @@ fn title(screen: &Screen, language: Language) -> String {
         Screen::Away => model::away(language).to_owned(),
     };
     format!("{title} · Vigía")
+}
+
+/// An id without the characters that turn what follows them around: a title has no `<bdi>` to keep them in.
+fn without_directions(id: &str) -> String {
+    const DIRECTIONS: [RangeInclusive<char>; 4] =
+        ['\u{61c}'..='\u{61c}', '\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    id.chars().filter(|c| !DIRECTIONS.iter().any(|range| range.contains(c))).collect()
 }
 
 /// Figures that are not current are toned down.
