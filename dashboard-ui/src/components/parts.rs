@@ -46,15 +46,12 @@ pub(crate) fn Pill(status: &'static str, label: &'static str) -> AnyView {
 /// Health over time in a row of bars; what is worse is taller.
 #[component]
 pub(crate) fn StripView(strip: Strip) -> AnyView {
-    if strip.width == 0 {
-        return ().into_any();
-    }
     let bars = strip.bars.into_iter().map(|(class, path)| view! { <path class=class d=path/> }).collect_view();
     let viewbox = format!("0 0 {} 10", strip.width);
-    view! {
+    let picture = view! {
         <svg class="strip" viewBox=viewbox preserveAspectRatio="none" role="img" aria-label=strip.description>{bars}</svg>
-    }
-    .into_any()
+    };
+    (strip.width > 0).then_some(picture).into_any()
 }
 
 /// Where one is in a long table, and the way to the pages before and after.
