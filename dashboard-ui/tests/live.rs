@@ -5,7 +5,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Analytics, Dashboard, NOW, browser, poll, within_deadline};
+use common::{Analytics, Dashboard, NOW, PAGES, browser, poll, within_deadline};
 use dashboard_ui::Settings;
 use dashboard_ui::mock::Mock;
 use dashboard_ui::source::Source;
@@ -17,44 +17,84 @@ use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
 async fn a_stream_begins_with_the_release_and_a_fragment() {
-    let dashboard = Dashboard::start(Source::Mock(Mock)).await;
-    let (_, page) = dashboard.get("/").await;
-    let mut viewer = dashboard.view("/live").await;
-    let release = viewer.event().await.replace("event: release\ndata: ", "");
-    assert!(page.contains(&format!("data-release=\"{release}\"")));
-    let fragment = viewer.fragment().await;
-    assert!(fragment.starts_with("<div ") && fragment.contains("Mean latency") && !fragment.contains("<html"));
-    assert!(page.contains(&fragment), "the page and its first fragment are the same");
+    let dashboard = Dashboard::start(Source::Mock(Mock::default())).await;
+    for address in PAGES {
+        let (_, page) = dashboard.get(address).await;
+        assert!(page.contains(&format!("data-live=\"/live{address}\"")));
+        let mut viewer = dashboard.view(&format!("/live{address}")).await;
+        let release = viewer.event().await.replace("event: release\ndata: ", "");
+        assert!(page.contains(&format!("data-release=\"{release}\"")));
+        let fragment = viewer.fragment().await;
+        assert!(fragment.starts_with("<header ") && fragment.contains("<main ") && !fragment.contains("<html"));
+        assert!(page.contains(&fragment), "{address}: the page and its first fragment are the same");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_speaks_the_language_of_its_page() {
+    let dashboard = Dashboard::start(Source::Mock(Mock::default())).await;
+    let spanish = dashboard.request("/live/antennas").header("accept-language", "es").send();
+    let mut chunks = spanish.await.unwrap();
+    let mut text = String::new();
+    within_deadline("a Spanish fragment", async {
+        while !text.contains("Última señal") {
+            text.push_str(&String::from_utf8_lossy(&chunks.chunk().await.unwrap().unwrap()));
+        }
+    })
+    .await;
+    let named = dashboard.view("/live/antennas?lang=es").await.fragment().await;
+    assert!(named.contains("Última señal") && !named.contains("Last seen"));
+    assert!(dashboard.view("/live/antennas").await.fragment().await.contains("Last seen"));
+}
+
+#[tokio::test]
+async fn a_change_reaches_each_page() {
+    let analytics = Analytics::start().await;
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let mut viewers = join_all(PAGES.map(async |page| dashboard.view(&format!("/live{page}")).await)).await;
+    poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
+    analytics.announce_change(|answers| answers.summary.as_of = Some(UnixMillis(NOW.0 + 7_000)));
+    for viewer in &mut viewers {
+        viewer.fragment_with(">14:47:12<").await;
+    }
+    assert_eq!(analytics.subscriptions(), 1, "five pages, one subscription");
 }
 
 #[tokio::test]
 async fn many_viewers_cost_one_subscription_and_share_each_load() {
-    let analytics = Analytics::start().await;
-    let dashboard = Dashboard::start(analytics.source()).await;
-    let mut viewers = vec![dashboard.view("/live").await];
-    poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
-    analytics.announce(111.1);
-    viewers[0].fragment_with("111.1").await;
+    for page in PAGES {
+        let path = format!("/live{page}");
+        let analytics = Analytics::start().await;
+        let dashboard = Dashboard::start(analytics.source()).await;
+        let merged = |seconds: i64| {
+            analytics.announce_change(|answers| answers.summary.as_of = Some(UnixMillis(NOW.0 + seconds * 1000)));
+        };
+        let mut viewers = vec![dashboard.view(&path).await];
+        poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
+        merged(1);
+        viewers[0].fragment_with(">14:47:06<").await;
 
-    viewers.extend(join_all((0..49).map(|_| dashboard.view("/live"))).await);
-    join_all(viewers[1..].iter_mut().map(|viewer| viewer.fragment_with("111.1"))).await;
-    let loads = analytics.loads();
-    analytics.announce(222.2);
-    join_all(viewers.iter_mut().map(|viewer| viewer.fragment_with("222.2"))).await;
-    // A change that is announced late finds its figures loaded already, and costs a load of its own.
-    assert!((1..=2).contains(&(analytics.loads() - loads)), "{} loads for fifty viewers", analytics.loads() - loads);
-    assert_eq!(analytics.subscriptions(), 1, "fifty viewers, one subscription");
+        viewers.extend(join_all((0..49).map(|_| dashboard.view(&path))).await);
+        join_all(viewers[1..].iter_mut().map(|viewer| viewer.fragment_with(">14:47:06<"))).await;
+        let loads = analytics.loads();
+        merged(2);
+        join_all(viewers.iter_mut().map(|viewer| viewer.fragment_with(">14:47:07<"))).await;
+        let loads = analytics.loads() - loads;
+        // A change that is announced late finds its figures loaded already, and costs a load of its own.
+        assert!((1..=2).contains(&loads), "{loads} loads for fifty viewers of {page}");
+        assert_eq!(analytics.subscriptions(), 1, "fifty viewers, one subscription");
 
-    let mut other = dashboard.view("/live?window=15m").await;
-    other.fragment_with("222.2").await;
-    assert_eq!(analytics.subscriptions(), 1);
+        let other = if page.contains('?') { format!("{path}&window=15m") } else { format!("{path}?window=15m") };
+        dashboard.view(&other).await.fragment_with(">14:47:07<").await;
+        assert_eq!(analytics.subscriptions(), 1);
+    }
 }
 
 #[tokio::test]
 async fn who_comes_later_sees_the_present_first() {
     let analytics = Analytics::start().await;
     let dashboard = Dashboard::start(analytics.source()).await;
-    let mut first = dashboard.view("/live").await;
+    let mut first = dashboard.view("/live/").await;
     poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
     analytics.announce(111.1);
     first.fragment_with("111.1").await;
@@ -62,7 +102,7 @@ async fn who_comes_later_sees_the_present_first() {
     // Nobody watches while this changes; the room, if it still stands, has a fragment from before.
     analytics.announce(222.2);
     poll("the change", || async { dashboard.get("/").await.1.contains("222.2").then_some(()) }).await;
-    let fragment = dashboard.view("/live").await.fragment().await;
+    let fragment = dashboard.view("/live/").await.fragment().await;
     assert!(fragment.contains(">222.2<") && !fragment.contains(">111.1<"));
 }
 
@@ -70,14 +110,14 @@ async fn who_comes_later_sees_the_present_first() {
 async fn a_stream_survives_the_death_of_analytics() {
     let analytics = Analytics::start().await;
     let dashboard = Dashboard::start(analytics.source()).await;
-    let mut viewer = dashboard.view("/live").await;
+    let mut viewer = dashboard.view("/live/").await;
     poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
     analytics.announce(111.1);
     viewer.fragment_with("111.1").await;
 
     analytics.kill();
     let away = viewer.fragment_with("Analytics can’t be reached").await;
-    assert!(away.contains("111.1") && away.contains("was so at 14:47:05 UTC"), "the last figures stay, marked as such");
+    assert!(away.contains("111.1") && away.contains("was so at <time"), "the last figures stay, marked as such");
 
     analytics.restart().await;
     poll("the next subscription", || async { (analytics.subscriptions() == 2).then_some(()) }).await;
@@ -87,11 +127,31 @@ async fn a_stream_survives_the_death_of_analytics() {
 }
 
 #[tokio::test]
+async fn every_page_survives_the_death_of_analytics() {
+    let analytics = Analytics::start().await;
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let mut viewers = join_all(PAGES.map(async |page| dashboard.view(&format!("/live{page}")).await)).await;
+    poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
+    for viewer in &mut viewers {
+        viewer.fragment_with("freshness is-live").await;
+    }
+    analytics.kill();
+    for viewer in &mut viewers {
+        let away = viewer.fragment_with("freshness is-away").await;
+        assert!(away.contains("figures is-old"), "the last figures stay, marked as such");
+    }
+    analytics.restart().await;
+    for viewer in &mut viewers {
+        assert!(!viewer.fragment_with("freshness is-live").await.contains("is-old"));
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_began_without_analytics_finds_it() {
     let analytics = Analytics::start().await;
     analytics.kill();
     let dashboard = Dashboard::start(analytics.source()).await;
-    let mut viewer = dashboard.view("/live").await;
+    let mut viewer = dashboard.view("/live/").await;
     assert!(!viewer.fragment_with("Analytics can’t be reached").await.contains("Mean latency"));
     analytics.restart().await;
     viewer.fragment_with("Mean latency").await;
@@ -101,7 +161,7 @@ async fn a_stream_that_began_without_analytics_finds_it() {
 async fn figures_become_stale_while_one_looks_on() {
     let analytics = Analytics::start().await;
     let dashboard = Dashboard::start(analytics.source()).await;
-    let mut viewer = dashboard.view("/live").await;
+    let mut viewer = dashboard.view("/live/").await;
     viewer.fragment_with("is-live").await;
     dashboard.advance(250_000);
     viewer.fragment_with("Stale: newest data is 4 min old").await;
@@ -117,7 +177,7 @@ async fn open_streams_do_not_hold_up_the_shutdown() {
     let shutdown = CancellationToken::new();
     let settings = Settings { mock: true, ..Settings::new(Url::parse("http://127.0.0.1:1").unwrap()) };
     let server = tokio::spawn(dashboard_ui::serve(settings, listener, shutdown.clone()));
-    let mut stream = browser().get(format!("{url}/live")).send().await.unwrap();
+    let mut stream = browser().get(format!("{url}/live/")).send().await.unwrap();
     stream.chunk().await.unwrap();
     let asked = Instant::now();
     shutdown.cancel();
@@ -127,9 +187,9 @@ async fn open_streams_do_not_hold_up_the_shutdown() {
 
 #[tokio::test]
 async fn queries_without_end_are_refused_at_some_point() {
-    let dashboard = Dashboard::start(Source::Mock(Mock)).await;
-    let viewers = join_all((0..64).map(|n| dashboard.request(&format!("/live?window={}s", 60 + n)).send())).await;
+    let dashboard = Dashboard::start(Source::Mock(Mock::default())).await;
+    let viewers = join_all((0..256).map(|n| dashboard.request(&format!("/live/incidents?q={n}")).send())).await;
     assert!(viewers.iter().all(|viewer| viewer.as_ref().unwrap().status().is_success()));
-    let refused = dashboard.request("/live?window=1d").send().await.unwrap();
+    let refused = dashboard.request("/live/").send().await.unwrap();
     assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (503, "30"));
 }

@@ -1,36 +1,33 @@
-//! A dashboard on a loopback port, and an analytics that does as it is told.
+//! A dashboard on a loopback port, browsers that look at it, and an analytics that does as it is told.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of this")]
 
-use std::convert::Infallible;
+mod analytics;
+
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
 
-use axum::extract::{Query, State};
-use axum::response::sse::{Event, Sse};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use dashboard_ui::client::Client;
 use dashboard_ui::http::router;
-use dashboard_ui::mock::Mock;
 use dashboard_ui::settings::AllowedHosts;
-use dashboard_ui::source::{Figures, Source};
+use dashboard_ui::source::Source;
 use dashboard_ui::state::Clock;
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt};
+use reqwest::redirect::Policy;
 use reqwest::{StatusCode, Url};
-use serde::Deserialize;
 use shared::UnixMillis;
-use shared::api::{SNAPSHOT_EVENT, path};
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub use analytics::Analytics;
 
 /// The time at which every test begins: 24 November 2025, 14:47:05 UTC.
 pub const NOW: UnixMillis = UnixMillis(1_763_995_625_000);
+
+/// The path and query of each page.
+pub const PAGES: [&str; 5] = ["/", "/antennas", "/antenna?id=airport-west", "/incidents", "/pipeline"];
 
 /// Longer than anything here takes, however busy the machine.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -83,19 +80,24 @@ impl Dashboard {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let chunks = response.bytes_stream().map(|chunk| chunk.unwrap().to_vec());
-        Viewer { chunks: Box::pin(chunks), buffer: String::new() }
+        Viewer { chunks: Box::pin(chunks), buffer: Vec::new() }
     }
 }
 
-/// A client that goes straight to where it is sent.
+/// A source that asks an analytics, which may not be there.
+pub fn source_at(address: SocketAddr) -> Source {
+    Source::Http(Client::new(Url::parse(&format!("http://{address}")).unwrap()).unwrap())
+}
+
+/// A client that goes straight to where it is sent, and nowhere else.
 pub fn browser() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().unwrap()
+    reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap()
 }
 
 /// A browser with a live page.
 pub struct Viewer {
     chunks: std::pin::Pin<Box<dyn Stream<Item = Vec<u8>> + Send>>,
-    buffer: String,
+    buffer: Vec<u8>,
 }
 
 impl Viewer {
@@ -103,8 +105,8 @@ impl Viewer {
     pub async fn fragment(&mut self) -> String {
         loop {
             let event = self.event().await;
-            if let Some(html) = event.strip_prefix("event: fragment\ndata: ") {
-                return html.to_owned();
+            if let Some(data) = event.strip_prefix("event: fragment\ndata: ") {
+                return data.replace("\ndata: ", "\n");
             }
         }
     }
@@ -126,14 +128,11 @@ impl Viewer {
     pub async fn event(&mut self) -> String {
         within_deadline("an event", async {
             loop {
-                if let Some((event, rest)) = self.buffer.split_once("\n\n") {
-                    let event = event.to_owned();
-                    self.buffer = rest.to_owned();
-                    return event;
+                if let Some(length) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
+                    let event = self.buffer.drain(..length + 2).take(length).collect();
+                    return String::from_utf8(event).expect("events are text");
                 }
-                let chunk = self.chunks.next().await.expect("the stream goes on");
-                self.buffer
-                    .push_str(std::str::from_utf8(&chunk).expect("events are small and never cut in a character"));
+                self.buffer.extend(self.chunks.next().await.expect("the stream goes on"));
             }
         })
         .await
@@ -143,150 +142,6 @@ impl Viewer {
     pub async fn end(mut self) {
         within_deadline("the end", async { while self.chunks.next().await.is_some() {} }).await;
     }
-}
-
-/// An analytics that does as it is told.
-#[derive(Clone)]
-pub struct Analytics {
-    pub address: SocketAddr,
-    shared: Arc<Shared>,
-    process: Arc<Mutex<Process>>,
-}
-
-struct Shared {
-    figures: Mutex<Figures>,
-    has_previous: AtomicBool,
-    changes: broadcast::Sender<()>,
-    subscriptions: AtomicUsize,
-    loads: AtomicUsize,
-}
-
-impl Analytics {
-    pub async fn start() -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let shared = Shared {
-            figures: Mutex::new(Mock.figures(dashboard_ui::query::Query::default(), NOW)),
-            has_previous: true.into(),
-            changes: broadcast::channel(16).0,
-            subscriptions: AtomicUsize::new(0),
-            loads: AtomicUsize::new(0),
-        };
-        let address = listener.local_addr().unwrap();
-        let analytics = Self { address, shared: Arc::new(shared), process: Arc::default() };
-        analytics.serve(listener);
-        analytics
-    }
-
-    /// A client of it.
-    pub fn source(&self) -> Source {
-        source_at(self.address)
-    }
-
-    /// Changes what it answers, without a word about it.
-    pub fn set(&self, change: impl FnOnce(&mut Figures)) {
-        change(&mut self.shared.figures.lock().unwrap());
-    }
-
-    /// Changes the mean latency and says so.
-    pub fn announce(&self, mean_latency_ms: f64) {
-        self.set(|figures| figures.summary.measures.latency_ms.mean = Some(mean_latency_ms));
-        // Nobody may be listening.
-        let _listeners = self.shared.changes.send(());
-    }
-
-    /// Answers 400 to who asks for the window before.
-    pub fn forget_previous(&self) {
-        self.shared.has_previous.store(false, SeqCst);
-    }
-
-    /// How many subscriptions to its events there ever were.
-    pub fn subscriptions(&self) -> usize {
-        self.shared.subscriptions.load(SeqCst)
-    }
-
-    /// How often the figures of a page were asked for.
-    pub fn loads(&self) -> usize {
-        self.shared.loads.load(SeqCst)
-    }
-
-    /// Stops at once, connections too.
-    pub fn kill(&self) {
-        *self.process.lock().unwrap() = Process(None);
-    }
-
-    /// Starts again at the same address.
-    pub async fn restart(&self) {
-        let listener = poll("the port", || async { std::net::TcpListener::bind(self.address).ok() }).await;
-        self.serve(listener);
-    }
-
-    fn serve(&self, listener: std::net::TcpListener) {
-        let app = Router::new()
-            .route(path::SUMMARY, get(summary))
-            .route(path::SERIES, get(series))
-            .route(path::WORST, get(worst))
-            .route(path::EVENTS, get(events))
-            .with_state(self.shared.clone());
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        runtime.spawn(async move {
-            listener.set_nonblocking(true).unwrap();
-            axum::serve(TcpListener::from_std(listener).unwrap(), app).await
-        });
-        *self.process.lock().unwrap() = Process(Some(runtime));
-    }
-}
-
-/// What dies with everything in it, connections too, as a process does.
-#[derive(Default)]
-struct Process(Option<Runtime>);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// A client of an analytics that may not be there.
-pub fn source_at(address: SocketAddr) -> Source {
-    Source::Http(Client::new(Url::parse(&format!("http://{address}")).unwrap()).unwrap())
-}
-
-#[derive(Deserialize)]
-struct Window {
-    end: String,
-}
-
-async fn summary(State(analytics): State<Arc<Shared>>, Query(window): Query<Window>) -> Response {
-    let figures = analytics.figures.lock().unwrap().clone();
-    if window.end == "latest" {
-        return Json(figures.summary).into_response();
-    }
-    match figures.previous {
-        Some(previous) if analytics.has_previous.load(SeqCst) => Json(previous).into_response(),
-        _ => StatusCode::BAD_REQUEST.into_response(),
-    }
-}
-
-async fn series(State(analytics): State<Arc<Shared>>, Query(window): Query<Window>) -> Response {
-    let figures = analytics.figures.lock().unwrap().clone();
-    assert_eq!(window.end, figures.summary.window.end.to_string(), "all of a page is about one window");
-    Json(figures.series).into_response()
-}
-
-async fn worst(State(analytics): State<Arc<Shared>>) -> Response {
-    analytics.loads.fetch_add(1, SeqCst);
-    Json(analytics.figures.lock().unwrap().worst.clone()).into_response()
-}
-
-async fn events(State(analytics): State<Arc<Shared>>) -> Response {
-    analytics.subscriptions.fetch_add(1, SeqCst);
-    let changes = stream::unfold(analytics.changes.subscribe(), |mut changes| async move {
-        changes.recv().await.ok()?;
-        Some((Ok::<_, Infallible>(Event::default().event(SNAPSHOT_EVENT).data("{}")), changes))
-    });
-    Sse::new(changes).into_response()
 }
 
 /// Asks again and again until there is an answer.
