@@ -61,6 +61,14 @@ async fn a_change_reaches_each_page() {
 }
 
 #[tokio::test]
+async fn a_page_of_the_first_release_learns_of_this_one() {
+    let dashboard = Dashboard::start(Source::Mock(Mock::default())).await;
+    let (_, page) = dashboard.get("/").await;
+    let release = dashboard.view("/live").await.event().await.replace("event: release\ndata: ", "");
+    assert!(page.contains(&format!("data-release=\"{release}\"")));
+}
+
+#[tokio::test]
 async fn many_viewers_cost_one_subscription_and_share_each_load() {
     for page in PAGES {
         let path = format!("/live{page}");

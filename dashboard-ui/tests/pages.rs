@@ -281,7 +281,7 @@ async fn an_unknown_address_has_a_page_of_its_own() {
         "/assets/",
         "/api/v1/summary",
         "/%3Cscript%3E",
-        "/live",
+        "/live/nowhere",
         "/csv",
         "/antennas/",
     ] {

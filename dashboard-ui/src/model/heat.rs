@@ -5,6 +5,7 @@ use std::fmt::Write;
 use shared::UnixMillis;
 use shared::api::{Heatmap, HeatmapRow, History, Limits, Status, Steps};
 
+use super::rows::status_word;
 use super::{Moment, Scene, status_label};
 use crate::format;
 use crate::language::Language;
@@ -243,7 +244,7 @@ fn label(row: &HeatmapRow, scene: &Scene<'_>) -> HeatLabel {
     ];
     // A group is of one status, or of few.
     let part = |(count, status): &(u64, Status)| {
-        format!("{} {}", format::count(*count), status_label(*status, language).to_lowercase())
+        format!("{} {}", format::count(*count), status_word(*status, *count, language))
     };
     let group: Vec<String> = parts.iter().filter(|(count, _)| *count > 0).map(part).collect();
     HeatLabel {
@@ -453,7 +454,7 @@ mod tests {
         assert_eq!(labels[0].text, "a/../b?c#d");
         let there = read(labels[0].href.as_deref().unwrap()).unwrap();
         assert_eq!(there, address.with_page(Page::Antenna { id: "a/../b?c#d".to_owned() }));
-        assert_eq!((&*labels[1].text, &labels[1].href), ("1\u{202f}234 antenas", &None));
+        assert_eq!((&*labels[1].text, &labels[1].href), ("4 caídas, 30 degradadas, 1\u{202f}200 sanas", &None));
     }
 
     #[test]

@@ -118,6 +118,18 @@ pub(super) fn pages(
     }
 }
 
+/// What so many antennas are: `down`, `caída`, `caídas`.
+pub(super) const fn status_word(status: Status, number: u64, language: Language) -> &'static str {
+    let is_one = number == 1;
+    match status {
+        Status::Down => language.text("down", if is_one { "caída" } else { "caídas" }),
+        Status::Degraded => language.text("degraded", if is_one { "degradada" } else { "degradadas" }),
+        Status::Silent => language.text("silent", "sin señal"),
+        Status::Healthy => language.text("healthy", if is_one { "sana" } else { "sanas" }),
+    }
+}
+
+/// The status of one antenna.
 pub(crate) const fn status_label(status: Status, language: Language) -> &'static str {
     match status {
         Status::Down => language.text("Down", "Caída"),

@@ -2,7 +2,8 @@
 
 use shared::api::{AntennaCounts, Latency, Measures, Point, Status};
 
-use super::{Scene, status_label};
+use super::Scene;
+use super::rows::status_word;
 use crate::format;
 use crate::language::Language;
 use crate::plot::{self, Scale};
@@ -170,7 +171,7 @@ fn antennas_tile(counts: &AntennaCounts, before: Option<&AntennaCounts>, scene: 
     let shares = shares.map(|status| (status, count(status))).filter(|(_, count)| *count > 0).map(|(status, count)| {
         let share = count as f64 / total as f64;
         start += share;
-        let words = status_label(status, language).to_lowercase();
+        let words = status_word(status, count, language);
         let fleet = Fleet { status: Some(status), ..Fleet::default() };
         StatusShare {
             status: status.as_str(),

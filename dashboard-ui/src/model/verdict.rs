@@ -1,7 +1,8 @@
 //! The whole in one sentence that a person grasps in a second.
 
-use shared::api::{AntennaCounts, Summary};
+use shared::api::{AntennaCounts, Status, Summary};
 
+use super::rows::status_word;
 use super::{Condition, Frame, Part, Scene};
 use crate::format;
 use crate::language::Language;
@@ -115,25 +116,22 @@ fn judge(antennas: &AntennaCounts, language: Language) -> (Level, String) {
         () if degraded > 0 || silent > 0 => Level::Warning,
         () => Level::Good,
     };
-    let all = [
-        (down, language.text("down", "caída"), language.text("down", "caídas")),
-        (degraded, language.text("degraded", "degradada"), language.text("degraded", "degradadas")),
-        (silent, language.text("silent", "sin señal"), language.text("silent", "sin señal")),
-        (healthy, language.text("healthy", "sana"), language.text("healthy", "sanas")),
-    ];
-    if let Some((_, one, many)) = all.iter().find(|(number, _, _)| *number == total) {
+    let all =
+        [(down, Status::Down), (degraded, Status::Degraded), (silent, Status::Silent), (healthy, Status::Healthy)];
+    if let Some((_, status)) = all.into_iter().find(|(number, _)| *number == total) {
+        let word = status_word(status, total, language);
         let sentence = match (total, language) {
-            (1, Language::English) => format!("The only antenna is {one}"),
-            (1, Language::Spanish) => format!("La única antena está {one}"),
-            (_, Language::English) => format!("All {} {many}", language.antennas(total)),
-            (_, Language::Spanish) => format!("Las {} están {many}", language.antennas(total)),
+            (1, Language::English) => format!("The only antenna is {word}"),
+            (1, Language::Spanish) => format!("La única antena está {word}"),
+            (_, Language::English) => format!("All {} {word}", language.antennas(total)),
+            (_, Language::Spanish) => format!("Las {} están {word}", language.antennas(total)),
         };
         return (level, sentence);
     }
-    let part = |(number, one, many): &(u64, &str, &str)| {
-        format!("{} {}", format::count(*number), if *number == 1 { one } else { many })
+    let part = |(number, status): &(u64, Status)| {
+        format!("{} {}", format::count(*number), status_word(*status, *number, language))
     };
-    let parts: Vec<String> = all[..3].iter().filter(|(number, _, _)| *number > 0).map(part).collect();
+    let parts: Vec<String> = all[..3].iter().filter(|(number, _)| *number > 0).map(part).collect();
     // The first number says of how many; the others follow from it: "2 of 12 antennas down, 1 degraded".
     let of = format!(" {} {} ", language.text("of", "de"), language.antennas(total));
     (level, parts.join(", ").replacen(' ', &of, 1))
