@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Prints the Secrets that the production overlay refers to: random passwords, and a certificate for the broker.
+#
+#   secrets.sh | kubectl apply -f -            # once, before the overlay; again to change everything
+#   secrets.sh passwords | kubectl apply -f -  # only the passwords
+#   secrets.sh tls | kubectl apply -f -        # only the certificate, which is good for two years
+#
+# Afterwards the pods of the broker and of its clients are started anew. Nothing is kept here: the key of the authority that
+# signs the certificate is gone when this ends.
+set -euo pipefail
+shopt -s inherit_errexit
+here=$(cd "$(dirname "$0")" && pwd)
+namespace=vigia
+days=730
+
+# The rules of the development's users, with other passwords, which the broker knows by their hashes only.
+rules=$here/../../base/redis.yaml
+
+indented() { sed 's/^/    /'; }
+
+secret() { # NAME TYPE
+  printf -- '---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: %s\n  namespace: %s\ntype: %s\nstringData:\n' "$1" "$namespace" "$2"
+}
+
+password() { openssl rand -hex 32; }
+
+# openssl talks while it works; what it said counts only where it fails.
+quietly() { "$@" 2>said || { cat said; exit 1; }; }
+
+hash() { printf %s "$1" | openssl dgst -sha256 -r | cut -d' ' -f1; }
+
+passwords() {
+  local default analytics simulator keda
+  default=$(password) analytics=$(password) simulator=$(password) keda=$(password)
+  secret redis-users Opaque
+  printf '  default-password: "%s"\n  users.acl: |\n' "$default"
+  {
+    sed -n 's/^    \(user .*\)/\1/p' "$rules" | sed \
+      -e "s/>vigia-operator/#$(hash "$default")/" \
+      -e "s/>vigia-analytics/#$(hash "$analytics")/" \
+      -e "s/>vigia-simulator/#$(hash "$simulator")/"
+    # Asks for the lag, nothing else.
+    echo "user keda on #$(hash "$keda") resetchannels -@all +@connection -@admin -@dangerous (~antenna_stream +xinfo|groups)"
+  } | indented
+  secret analytics-redis Opaque
+  printf '  url: rediss://analytics:%s@redis-service:6379\n' "$analytics"
+  secret simulator-redis Opaque
+  printf '  url: rediss://simulator:%s@redis-service:6379\n' "$simulator"
+  secret keda-redis Opaque
+  printf '  username: keda\n  password: "%s"\n' "$keda"
+}
+
+tls() {
+  local folder
+  folder=$(mktemp -d)
+  # Expanded now: the name is gone when the trap runs.
+  trap "rm -rf '$folder'" EXIT
+  (
+    cd "$folder"
+    local service=redis-service
+    printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\n' \
+      "DNS:$service,DNS:$service.$namespace,DNS:$service.$namespace.svc,DNS:$service.$namespace.svc.cluster.local,DNS:localhost" >names
+    quietly openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout ca.key -out ca.crt -days "$days" \
+      -subj "/CN=Vigia's broker" -addext keyUsage=critical,keyCertSign
+    quietly openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout tls.key -out request -subj "/CN=$service"
+    quietly openssl x509 -req -in request -CA ca.crt -CAkey ca.key -days "$days" -extfile names -out tls.crt
+  ) >&2
+  secret redis-tls kubernetes.io/tls
+  for name in ca.crt tls.crt tls.key; do
+    printf '  %s: |\n' "$name"
+    indented <"$folder/$name"
+  done
+  printf -- '---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: redis-ca\n  namespace: %s\ndata:\n  ca.crt: |\n' "$namespace"
+  indented <"$folder/ca.crt"
+}
+
+# Nothing is printed unless all of it could be made.
+case ${1:-all} in
+  all) manifests=$(passwords; tls) ;;
+  passwords | tls) manifests=$("$1") ;;
+  *)
+    sed -n '2,/^set/{/^#/p}' "$0" >&2
+    exit 2
+    ;;
+esac
+printf '%s\n' "$manifests"
