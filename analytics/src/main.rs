@@ -2,14 +2,17 @@
 
 use std::process::ExitCode;
 
-use analytics::settings::Settings;
+use analytics::settings::{Cli, Command};
 use anyhow::Context;
 
 fn main() -> ExitCode {
-    let settings = match shared::settings::parse::<Settings>() {
-        Ok(settings) => settings,
+    let Cli { settings, command } = match shared::settings::parse() {
+        Ok(cli) => cli,
         Err(code) => return code,
     };
+    if let Some(Command::Health(health)) = command {
+        return health.check(settings.bind);
+    }
     if let Err(error) = settings.pipeline.check() {
         eprintln!("analytics: {error}");
         return ExitCode::from(2);

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{Args, Parser};
+use clap::{Args, Parser, Subcommand};
+use shared::health::HealthSettings;
 use shared::logging::LogSettings;
 use shared::settings::{BrokerSettings, StreamSettings, parse_bind};
 use shared::time::{parse_duration, parse_duration_or_zero};
@@ -11,9 +12,27 @@ use shared::time::{parse_duration, parse_duration_or_zero};
 /// Drains the stream of readings, keeps windowed metrics, answers them over HTTP.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "analytics", version)]
+pub struct Cli {
+    /// The settings.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// What to do instead.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program can do besides.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Ask the analytics on this machine whether it is well; the exit code tells
+    Health(HealthSettings),
+}
+
+/// The settings of analytics.
+#[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// Where HTTP is answered
-    #[arg(long, env = "BIND", default_value = "0.0.0.0:8000", value_name = "ADDRESS", value_parser = parse_bind)]
+    #[arg(long, global = true, env = "BIND", default_value = "0.0.0.0:8000", value_name = "ADDRESS", value_parser = parse_bind)]
     pub bind: SocketAddr,
     /// The broker.
     #[command(flatten)]

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use dashboard_ui::Settings;
+use shared::health::HealthSettings;
 use shared::logging::LogSettings;
 use tokio::net::TcpListener;
 
@@ -17,16 +18,26 @@ struct Arguments {
     settings: Settings,
     #[command(flatten)]
     log: LogSettings,
+    #[command(subcommand)]
+    command: Option<Command>,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let arguments: Arguments = match shared::settings::parse() {
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Ask the dashboard on this machine whether it is well; the exit code tells
+    Health(HealthSettings),
+}
+
+fn main() -> ExitCode {
+    let Arguments { settings, log, command } = match shared::settings::parse() {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    arguments.log.start();
-    match run(arguments.settings).await {
+    if let Some(Command::Health(health)) = command {
+        return health.check(settings.bind);
+    }
+    log.start();
+    match run(settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("dashboard: {error:#}");
@@ -35,6 +46,7 @@ async fn main() -> ExitCode {
     }
 }
 
+#[tokio::main]
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let listener = bind(settings.bind).await?;
     let shutdown = shared::shutdown::on_signal().context("signals cannot be handled")?;

@@ -10,12 +10,14 @@
 //! - [`settings`]: what every program can be told, and how a bad value is refused.
 //! - [`logging`]: one way to log, as text or as JSON.
 //! - [`shutdown`]: how a program is told to end.
+//! - [`health`]: asks a program on this machine whether it is well.
 //! - `testing`: a real `redis-server` for tests, behind the feature of that name.
 //!
 //! Nothing else here does network or file IO.
 
 pub mod api;
 pub mod codec;
+pub mod health;
 pub mod keys;
 pub mod logging;
 pub mod reading;

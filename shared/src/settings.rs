@@ -1,7 +1,7 @@
 //! What every program can be told, as a flag or as an environment variable, and how a bad value is refused.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -150,6 +150,17 @@ pub fn parse_bind(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "an address and a port are needed, like 0.0.0.0:8000 or [::]:8000".to_owned())
 }
 
+/// Where a client on this machine reaches what listens on an address.
+#[must_use]
+pub fn as_client(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
+}
+
 /// Checks that a text can be a broker's URL.
 ///
 /// # Errors
@@ -167,5 +178,23 @@ fn check_stream(text: &str) -> Result<String, String> {
         Err("a name without { and } is needed".to_owned())
     } else {
         Ok(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_means_all_is_reached_over_the_loopback_interface() {
+        for (listening, reached) in [
+            ("0.0.0.0:8000", "127.0.0.1:8000"),
+            ("[::]:8000", "[::1]:8000"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("192.0.2.7:80", "192.0.2.7:80"),
+        ] {
+            let listening = parse_bind(listening).expect("an address");
+            assert_eq!(as_client(listening).to_string(), reached);
+        }
     }
 }

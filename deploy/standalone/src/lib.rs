@@ -12,12 +12,13 @@ pub mod parts;
 pub mod private_redis;
 pub mod settings;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use analytics::log::{Log, MemoryLog, RedisLog};
 use anyhow::Context as _;
 use shared::UnixMillis;
 use shared::logging::LogFormat;
+use shared::settings::as_client;
 use simulator::redis_sink::RedisSink;
 use simulator::{FleetSettings, Sink};
 use tokio::net::TcpListener;
@@ -104,38 +105,10 @@ async fn simulate(fleet: FleetSettings, sink: impl Sink, stop: CancellationToken
     Ok(())
 }
 
-/// Where a client on this machine reaches what listens on an address.
-fn as_client(listening: SocketAddr) -> SocketAddr {
-    let ip = match listening.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listening.port())
-}
-
 /// Tells the person at the terminal; a log collector gets it as an entry like any other.
 fn say(format: LogFormat, line: &str) {
     match format {
         LogFormat::Text => eprintln!("{line}"),
         LogFormat::Json => info!("{line}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_that_means_all_is_reached_over_the_loopback_interface() {
-        for (listening, reached) in [
-            ("0.0.0.0:8000", "127.0.0.1:8000"),
-            ("[::]:8000", "[::1]:8000"),
-            ("127.0.0.1:1", "127.0.0.1:1"),
-            ("192.0.2.7:80", "192.0.2.7:80"),
-        ] {
-            let listening: SocketAddr = listening.parse().expect("an address");
-            assert_eq!(as_client(listening).to_string(), reached);
-        }
     }
 }

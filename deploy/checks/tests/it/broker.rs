@@ -1,0 +1,246 @@
+//! The broker as it is deployed: a real `redis-server` with the configuration and the users of the manifests, worked by the real
+//! programs, in development and over TLS as in production.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use serde_json::Value;
+use shared::api::path;
+use shared::testing::RedisServer;
+use tempfile::TempDir;
+
+use crate::manifests::{MINIKUBE, Manifests, PRODUCTION, output};
+use crate::programs::{DEADLINE, Program, is_well};
+use crate::workloads::workloads;
+
+const POLL_EVERY: Duration = Duration::from_millis(10);
+
+/// A server of one overlay.
+struct Broker {
+    _server: RedisServer,
+    /// Options of `redis-cli` that connect.
+    cli: Vec<String>,
+    urls: BTreeMap<&'static str, String>,
+    /// The certificates to trust; `None` where the connection is plain.
+    trusted: Option<PathBuf>,
+    _folder: TempDir,
+}
+
+impl Broker {
+    fn start(manifests: &Manifests) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+        let secrets = secrets(manifests);
+        for (name, text) in &secrets {
+            fs::write(path(name), text).expect("a file");
+        }
+        let mut arguments = configuration(manifests);
+        arguments.extend(["--aclfile".to_owned(), path("redis-users users.acl")]);
+        let workload = workloads(manifests).into_iter().find(|workload| workload.name == "redis").expect("redis");
+        let given = workload.container.args.expect("arguments");
+        let is_tls = given.iter().any(|argument| argument == "--tls-port");
+        let tls_port = free_port();
+        arguments.extend(given.iter().skip(1).map(|argument| match argument.strip_prefix("/etc/redis/tls/") {
+            Some(name) => path(&format!("redis-tls {name}")),
+            None if argument == "6379" => tls_port.to_string(),
+            None => argument.clone(),
+        }));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let server = RedisServer::start(&arguments);
+        let port = if is_tls { tls_port } else { server.port() };
+        let trusted = is_tls.then(|| folder.path().join("redis-tls ca.crt"));
+        let mut cli = vec!["-e".to_owned(), "-p".to_owned(), port.to_string()];
+        if let Some(trusted) = &trusted {
+            cli.extend(["--tls".to_owned(), "--cacert".to_owned(), trusted.to_str().expect("text").to_owned()]);
+        }
+        let urls = ["analytics", "simulator"].map(|user| {
+            let url = &secrets[&format!("{user}-redis url")];
+            assert!(url.ends_with("@redis-service:6379"), "{url}");
+            (user, url.replace("redis-service:6379", &format!("localhost:{port}")))
+        });
+        Self { _server: server, cli, urls: urls.into(), trusted, _folder: folder }
+    }
+
+    /// What `redis-cli` prints, as whoever operates the broker, whose password the container has.
+    fn ask(&self, password: &str, words: &[&str]) -> String {
+        output(Command::new("redis-cli").args(&self.cli).args(words).env("REDISCLI_AUTH", password))
+    }
+
+    /// Starts one of our programs on it.
+    fn run(&self, program: &str, variables: &[(&str, &str)]) -> Program {
+        let mut variables: Vec<(&str, &str)> = variables.to_vec();
+        variables.push(("REDIS_URL", &self.urls[program]));
+        if let Some(trusted) = &self.trusted {
+            variables.push(("SSL_CERT_FILE", trusted.to_str().expect("text")));
+        }
+        Program::start(program, &variables)
+    }
+}
+
+/// The values of the Secrets by `name key`.
+fn secrets(manifests: &Manifests) -> BTreeMap<String, String> {
+    let all: Vec<Secret> = manifests.all();
+    let values = |secret: Secret| {
+        let name = secret.metadata.name.expect("a name");
+        secret.string_data.unwrap_or_default().into_iter().map(move |(key, value)| (format!("{name} {key}"), value))
+    };
+    all.into_iter().flat_map(values).collect()
+}
+
+/// The configuration as arguments, without where the server of a test is.
+fn configuration(manifests: &Manifests) -> Vec<String> {
+    let maps: Vec<ConfigMap> = manifests.all();
+    let map = maps.into_iter().find(|map| map.metadata.name.as_deref() == Some("redis-config")).expect("it");
+    let text = map.data.expect("data").remove("redis.conf").expect("the file");
+    let lines = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
+    let lines = lines.filter(|(name, _)| !["port", "dir", "aclfile"].contains(name));
+    lines.flat_map(|(name, value)| [format!("--{name}"), value.trim_matches('"').to_owned()]).collect()
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// The body of an answer, whatever its status.
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut connection = TcpStream::connect(address).expect("analytics");
+    write!(connection, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).expect("an answer");
+    answer.split_once("\r\n\r\n").expect("a body").1.to_owned()
+}
+
+fn wait_for(address: SocketAddr, what: &str, is_there: impl Fn(&Value) -> bool) {
+    let give_up_at = Instant::now() + DEADLINE;
+    loop {
+        let pipeline: Value = serde_json::from_str(&get(address, path::PIPELINE)).expect("JSON");
+        if is_there(&pipeline) {
+            return;
+        }
+        assert!(Instant::now() < give_up_at, "{what} does not come: {pipeline}");
+        thread::sleep(POLL_EVERY);
+    }
+}
+
+/// Two analytics and an antenna, each as its own user, through everything that they do with the broker: an old reading whose
+/// pane is dropped later, a rejected one, trimming, a standby, a handover. Redis notes what it refuses.
+fn the_rights_suffice(manifests: &Manifests) {
+    let broker = Broker::start(manifests);
+    let password = &secrets(manifests)["redis-users default-password"];
+    let old = ["xadd", "antenna_stream", "*", "antenna_id", "old", "timestamp", "1000000", "packets", "1", "loss", "0"];
+    broker.ask(password, &old);
+    broker.ask(password, &["xadd", "antenna_stream", "*", "antenna_id", "incomplete"]);
+
+    let settings = [("BIND", "127.0.0.1:0"), ("KEEP_ENTRIES", "10"), ("COMMIT_INTERVAL", "100ms")];
+    let owner = broker.run("analytics", &settings);
+    let owner_address = owner.address();
+    wait_for(owner_address, "the first commit", |pipeline| {
+        pipeline["totals"]["counted"] == 1 && pipeline["totals"]["rejected"]["missing_field"] == 1
+    });
+    let antennas = [("ANTENNA_ID", "antenna"), ("ANTENNAS", "2"), ("INTERVAL", "20ms"), ("COUNT", "20")];
+    broker.run("simulator", &antennas).ends_well();
+    wait_for(owner_address, "the antennas' readings", |pipeline| pipeline["totals"]["counted"] == 41);
+
+    let standby = broker.run("analytics", &settings);
+    let standby_address = standby.address();
+    wait_for(standby_address, "the standby", |pipeline| pipeline["phase"] == "standby");
+    assert!(is_well("analytics", standby_address, path::LIVEZ) && !is_well("analytics", standby_address, path::READYZ));
+    owner.terminate();
+    wait_for(standby_address, "the handover", |pipeline| {
+        pipeline["phase"] == "running" && pipeline["totals"]["counted"] == 41 && pipeline["totals"]["imbalance"] == 0
+    });
+    assert!(is_well("analytics", standby_address, path::READYZ));
+    get(standby_address, path::REJECTED);
+    let refused = broker.ask(password, &["acl", "log"]);
+    assert_eq!(refused.trim(), "", "{}", manifests.source);
+    let probe = broker.ask(password, &["--user", "probe", "ping"]);
+    assert_eq!(probe.trim(), "PONG");
+}
+
+#[test]
+fn on_minikube_the_programs_work_with_the_rights_of_their_users() {
+    the_rights_suffice(&MINIKUBE);
+}
+
+#[test]
+fn in_production_they_do_so_over_tls() {
+    the_rights_suffice(&PRODUCTION);
+}
+
+#[test]
+fn a_client_that_does_not_trust_the_certificate_does_not_talk() {
+    let mut broker = Broker::start(&PRODUCTION);
+    broker.trusted = None;
+    let analytics = broker.run("analytics", &[("BIND", "127.0.0.1:0")]);
+    wait_for(analytics.address(), "the refusal", |pipeline| pipeline["phase"] == "broker_away");
+}
+
+#[test]
+fn users_may_do_nothing_else() {
+    let password = &secrets(&PRODUCTION)["redis-users default-password"];
+    let broker = Broker::start(&PRODUCTION);
+    let may = |user: &str, command: &str| {
+        let words: Vec<&str> = ["acl", "dryrun", user].into_iter().chain(command.split(' ')).collect();
+        broker.ask(password, &words).trim() == "OK"
+    };
+    for (user, allowed, refused) in [
+        (
+            "analytics",
+            &["xread streams antenna_stream 0", "hset {antenna_stream}:state a b", "ping"][..],
+            &[
+                "del antenna_stream",
+                "xadd antenna_stream * a b",
+                "del {antenna_stream}:state",
+                "get other",
+                "keys *",
+                "config get *",
+                "flushall",
+                "acl list",
+                "eval x 0",
+                "client kill id 1",
+            ][..],
+        ),
+        (
+            "simulator",
+            &["xadd antenna_stream * a b", "multi"],
+            &[
+                "xread streams antenna_stream 0",
+                "xadd other * a b",
+                "xtrim antenna_stream maxlen 0",
+                "del antenna_stream",
+            ],
+        ),
+        ("probe", &["ping"], &["get a", "xlen antenna_stream", "info", "acl whoami"]),
+        ("keda", &["xinfo groups antenna_stream"], &["xread streams antenna_stream 0", "xinfo groups other", "xlen a"]),
+    ] {
+        for command in allowed {
+            assert!(may(user, command), "{user} has to {command}");
+        }
+        for command in refused {
+            assert!(!may(user, command), "{user} must not {command}");
+        }
+    }
+}
+
+/// The passwords of the cluster are made anew each time, and the broker's file holds none of them.
+#[test]
+fn made_secrets_are_nobody_elses() {
+    let secrets = secrets(&PRODUCTION);
+    let users = &secrets["redis-users users.acl"];
+    for known in ["vigia-operator", "vigia-analytics", "vigia-simulator", ">"] {
+        assert!(!users.contains(known), "{known}");
+    }
+    for user in users.lines().filter(|line| !line.contains("nopass")) {
+        let hash = user.split_once('#').expect("a hash").1.split(' ').next().unwrap_or_default();
+        assert_eq!(hash.len(), 64, "{user}");
+    }
+    assert_eq!(users.lines().count(), 5, "{users}");
+}

@@ -1,0 +1,177 @@
+//! Manifests as typed objects: what Kubernetes would not understand is an error, a field that it does not know too.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use k8s_openapi::Resource;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service};
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The parts, as their files, Deployments and labels are called.
+pub(crate) const PARTS: [&str; 4] = ["redis", "analytics", "dashboard", "simulator"];
+
+/// The minikube overlay.
+pub(crate) static MINIKUBE: LazyLock<Manifests> = LazyLock::new(|| Manifests::overlay("minikube"));
+
+/// The production overlay, with the Secrets that are made for it.
+pub(crate) static PRODUCTION: LazyLock<Manifests> =
+    LazyLock::new(|| Manifests::overlay("production").with(Manifests::made_secrets()));
+
+/// Objects of one source.
+pub(crate) struct Manifests {
+    pub(crate) source: String,
+    objects: Vec<Value>,
+}
+
+impl Manifests {
+    /// A file of the base as it is.
+    pub(crate) fn file(part: &str) -> Self {
+        let source = format!("deploy/k8s/base/{part}.yaml");
+        let text = fs::read_to_string(root().join(&source)).expect("a file of the base");
+        Self::parse(source, &text)
+    }
+
+    fn overlay(name: &str) -> Self {
+        let source = format!("deploy/k8s/overlays/{name}");
+        let text = output(Command::new("kubectl").arg("kustomize").arg(root().join(&source)));
+        Self::parse(source, &text)
+    }
+
+    fn made_secrets() -> Self {
+        let source = "deploy/k8s/overlays/production/secrets.sh".to_owned();
+        let text = output(&mut Command::new(root().join(&source)));
+        Self::parse(source, &text)
+    }
+
+    fn parse(source: String, text: &str) -> Self {
+        let objects = serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{source}: {error}"));
+        Self { source, objects }
+    }
+
+    fn with(mut self, other: Self) -> Self {
+        self.objects.extend(other.objects);
+        self
+    }
+
+    /// All objects of a type.
+    pub(crate) fn all<K: Resource + DeserializeOwned>(&self) -> Vec<K> {
+        let is_one = |object: &&Value| object["apiVersion"] == K::API_VERSION && object["kind"] == K::KIND;
+        self.objects.iter().filter(is_one).map(|object| self.strict(object)).collect()
+    }
+
+    /// The only object of a kind that Kubernetes itself does not know.
+    pub(crate) fn custom<T: DeserializeOwned>(&self, kind: &str) -> T {
+        let mut found = self.objects.iter().filter(|object| object["kind"] == kind);
+        let (Some(object), None) = (found.next(), found.next()) else { panic!("{}: not one {kind}", self.source) };
+        self.strict(object)
+    }
+
+    /// Kinds with names, like `Deployment/redis`.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let name = |object: &Value| {
+            format!("{}/{}", object["kind"].as_str().unwrap_or("?"), object["metadata"]["name"].as_str().unwrap_or("?"))
+        };
+        self.objects.iter().map(name).collect()
+    }
+
+    fn strict<T: DeserializeOwned>(&self, object: &Value) -> T {
+        let mut unknown = Vec::new();
+        let typed = serde_ignored::deserialize(object, |path| unknown.push(path.to_string()));
+        let name = format!("{}: {}/{}", self.source, object["kind"], object["metadata"]["name"]);
+        assert!(unknown.is_empty(), "{name} has fields that nobody knows: {unknown:?}");
+        typed.unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+}
+
+/// The workspace's folder.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// What a command prints; its failure is the test's.
+pub(crate) fn output(command: &mut Command) -> String {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{program} cannot be run ({error}); deploy/test.sh installs what is missing"));
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Every object is of a kind that is known here, and strictly so.
+#[test]
+fn every_field_of_every_object_is_known() {
+    const CUSTOM: [&str; 4] = ["ScaledObject", "TriggerAuthentication", "ServiceMonitor", "PrometheusRule"];
+    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+        let known = manifests.all::<Namespace>().len()
+            + manifests.all::<ConfigMap>().len()
+            + manifests.all::<Secret>().len()
+            + manifests.all::<PersistentVolumeClaim>().len()
+            + manifests.all::<Service>().len()
+            + manifests.all::<Deployment>().len()
+            + manifests.all::<PodDisruptionBudget>().len()
+            + manifests.all::<NetworkPolicy>().len()
+            + manifests.all::<Ingress>().len()
+            + manifests.all::<HorizontalPodAutoscaler>().len();
+        let custom =
+            manifests.objects.iter().filter(|object| CUSTOM.iter().any(|kind| object["kind"] == *kind)).count();
+        assert_eq!(known + custom, manifests.objects.len(), "{}: {:?}", manifests.source, manifests.names());
+    }
+}
+
+#[test]
+fn an_unknown_field_is_an_error() {
+    let text = "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {clusterIp: None}\n";
+    let misspelt = Manifests::parse("a test".to_owned(), text);
+    assert!(std::panic::catch_unwind(|| misspelt.all::<Service>()).is_err());
+}
+
+#[test]
+fn the_overlays_have_all_that_the_files_have() {
+    for part in PARTS {
+        let file = Manifests::file(part);
+        for manifests in [&*MINIKUBE, &*PRODUCTION] {
+            for name in file.names() {
+                assert!(manifests.names().contains(&name), "{} lacks {name}", manifests.source);
+            }
+        }
+    }
+}
+
+/// Whoever applies a file alone has a namespace of their own choice.
+#[test]
+fn a_file_names_no_namespace() {
+    for part in PARTS {
+        for object in &Manifests::file(part).objects {
+            assert!(object["metadata"]["namespace"].is_null(), "{part}.yaml");
+        }
+    }
+}
+
+/// What is applied together lands together; what no namespace holds is the namespace itself.
+#[test]
+fn an_overlay_is_one_namespace_that_refuses_pods_with_privileges() {
+    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+        let namespaces: Vec<Namespace> = manifests.all();
+        let [namespace] = namespaces.as_slice() else { panic!("{}: not one namespace", manifests.source) };
+        let labels = namespace.metadata.labels.clone().unwrap_or_default();
+        assert_eq!(labels.get("pod-security.kubernetes.io/enforce").map(String::as_str), Some("restricted"));
+        for object in manifests.objects.iter().filter(|object| object["kind"] != "Namespace") {
+            let found = object["metadata"]["namespace"].as_str();
+            assert_eq!(
+                found,
+                namespace.metadata.name.as_deref(),
+                "{}: {}",
+                manifests.source,
+                object["metadata"]["name"]
+            );
+        }
+    }
+}

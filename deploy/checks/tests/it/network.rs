@@ -1,0 +1,123 @@
+//! The network policies, evaluated for every pair of parts.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::manifests::{MINIKUBE, Manifests, PARTS, PRODUCTION};
+use crate::workloads::{Labels, selects, workloads};
+
+/// One end of a connection.
+#[derive(Clone)]
+struct End {
+    namespace: &'static str,
+    labels: Labels,
+}
+
+impl End {
+    fn of(namespace: &'static str, labels: &[(&str, &str)]) -> Self {
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Self { namespace, labels }
+    }
+}
+
+/// Whether a peer of a policy in the namespace `vigia` means this end.
+fn means(peer: &NetworkPolicyPeer, end: &End) -> bool {
+    if peer.ip_block.is_some() {
+        return false;
+    }
+    let namespace = Labels::from([("kubernetes.io/metadata.name".to_owned(), end.namespace.to_owned())]);
+    let is_namespace = match &peer.namespace_selector {
+        Some(selector) => selects(selector, &namespace),
+        None => end.namespace == "vigia",
+    };
+    is_namespace && peer.pod_selector.as_ref().is_none_or(|selector| selects(selector, &end.labels))
+}
+
+fn has_port(ports: Option<&[NetworkPolicyPort]>, port: i32) -> bool {
+    ports.is_none_or(|ports| ports.iter().any(|known| known.port == Some(IntOrString::Int(port))))
+}
+
+/// Whether the policies let `from` reach `to`: what they say of a pod of ours binds, others may do as they like.
+fn lets_through(policies: &[NetworkPolicySpec], from: &End, to: &End, port: i32) -> bool {
+    let of = |end: &End, direction: &str| -> Vec<&NetworkPolicySpec> {
+        let applies = |policy: &&NetworkPolicySpec| {
+            end.namespace == "vigia"
+                && policy.policy_types.iter().flatten().any(|known| known == direction)
+                && policy.pod_selector.as_ref().is_none_or(|selector| selects(selector, &end.labels))
+        };
+        policies.iter().filter(applies).collect()
+    };
+    let (leaving, entering) = (of(from, "Egress"), of(to, "Ingress"));
+    let may_leave = leaving.is_empty()
+        || leaving.iter().flat_map(|policy| policy.egress.iter().flatten()).any(|rule| {
+            has_port(rule.ports.as_deref(), port)
+                && rule.to.as_ref().is_none_or(|peers| peers.iter().any(|peer| means(peer, to)))
+        });
+    let may_enter = entering.is_empty()
+        || entering.iter().flat_map(|policy| policy.ingress.iter().flatten()).any(|rule| {
+            has_port(rule.ports.as_deref(), port)
+                && rule.from.as_ref().is_none_or(|peers| peers.iter().any(|peer| means(peer, from)))
+        });
+    may_leave && may_enter
+}
+
+/// Who reaches whom at which port, of everybody that there is.
+fn ways(manifests: &Manifests) -> Vec<String> {
+    let policies: Vec<NetworkPolicy> = manifests.all();
+    let policies: Vec<_> = policies.into_iter().map(|policy| policy.spec.expect("a spec")).collect();
+    let mut ends: BTreeMap<String, End> = workloads(manifests)
+        .into_iter()
+        .map(|one| (one.name, End { namespace: "vigia", labels: one.labels }))
+        .collect();
+    assert_eq!(ends.len(), PARTS.len());
+    for (name, namespace) in
+        [("ingress", "ingress-nginx"), ("prometheus", "monitoring"), ("keda", "keda"), ("else", "x")]
+    {
+        // Somebody else's pod may bear any label.
+        ends.insert(name.to_owned(), End::of(namespace, &[("app", "dashboard")]));
+    }
+    ends.insert("dns".to_owned(), End::of("kube-system", &[("k8s-app", "kube-dns")]));
+    let mut ways = Vec::new();
+    for (from, from_end) in ends.iter().filter(|(name, _)| *name != "dns") {
+        for (to, to_end) in &ends {
+            if from_end.namespace != "vigia" && to_end.namespace != "vigia" {
+                continue;
+            }
+            for port in [53, 80, 6379, 8000, 16379] {
+                if lets_through(&policies, from_end, to_end, port) {
+                    ways.push(format!("{from} > {to}:{port}"));
+                }
+            }
+        }
+    }
+    ways
+}
+
+const INSIDE: [&str; 6] = [
+    "analytics > dns:53",
+    "analytics > redis:6379",
+    "dashboard > analytics:8000",
+    "dashboard > dns:53",
+    "simulator > dns:53",
+    "simulator > redis:6379",
+];
+
+#[test]
+fn on_minikube_browsers_reach_the_page_and_nobody_the_rest() {
+    let mut expected: Vec<String> = INSIDE.map(str::to_owned).to_vec();
+    // A browser comes from anywhere; none of our own pods is one.
+    expected.extend(["else", "ingress", "keda", "prometheus"].map(|from| format!("{from} > dashboard:8000")));
+    expected.sort();
+    assert_eq!(ways(&MINIKUBE), expected);
+}
+
+#[test]
+fn in_production_each_comes_in_by_one_door() {
+    let mut expected: Vec<String> = INSIDE.map(str::to_owned).to_vec();
+    expected
+        .extend(["ingress > dashboard:8000", "prometheus > analytics:8000", "keda > redis:6379"].map(str::to_owned));
+    expected.sort();
+    assert_eq!(ways(&PRODUCTION), expected);
+}

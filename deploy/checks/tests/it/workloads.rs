@@ -1,0 +1,355 @@
+//! The Deployments, and what refers to them or they refer to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Container, PersistentVolumeClaim, PodSpec, Probe, Secret, Service, ServicePort,
+};
+use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use shared::api::path;
+
+use crate::manifests::{MINIKUBE, Manifests, PARTS, PRODUCTION};
+
+pub(crate) type Labels = BTreeMap<String, String>;
+
+/// A Deployment with what is asked of it most.
+pub(crate) struct Workload {
+    pub(crate) name: String,
+    pub(crate) labels: Labels,
+    pub(crate) pod: PodSpec,
+    pub(crate) container: Container,
+    pub(crate) deployment: Deployment,
+}
+
+/// The Deployments of a source; each has one container.
+pub(crate) fn workloads(manifests: &Manifests) -> Vec<Workload> {
+    let workload = |deployment: Deployment| {
+        let template = deployment.spec.clone().expect("a spec").template;
+        let pod = template.spec.expect("a pod");
+        let [container] = pod.containers.as_slice() else { panic!("one container is known here") };
+        Workload {
+            name: deployment.metadata.name.clone().expect("a name"),
+            labels: template.metadata.expect("labels").labels.expect("labels"),
+            container: container.clone(),
+            pod,
+            deployment,
+        }
+    };
+    manifests.all().into_iter().map(workload).collect()
+}
+
+/// Everything with Deployments in it.
+fn sources() -> Vec<Manifests> {
+    PARTS.iter().map(|part| Manifests::file(part)).collect()
+}
+
+fn each_workload(check: impl Fn(&Manifests, &Workload)) {
+    let files = sources();
+    let all = files.iter().chain([&*MINIKUBE, &*PRODUCTION]);
+    let mut count = 0;
+    for manifests in all {
+        for workload in workloads(manifests) {
+            check(manifests, &workload);
+            count += 1;
+        }
+    }
+    assert_eq!(count, 3 * PARTS.len());
+}
+
+/// Whether a selector finds a pod with these labels.
+pub(crate) fn selects(selector: &LabelSelector, labels: &Labels) -> bool {
+    let by_label = selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value));
+    let by_expression = selector.match_expressions.iter().flatten().all(|requirement| {
+        assert_eq!(requirement.operator, "In", "the only operator that is known here");
+        labels.get(&requirement.key).is_some_and(|value| requirement.values.iter().flatten().any(|one| one == value))
+    });
+    by_label && by_expression
+}
+
+/// The port of a container that a Service's port leads to.
+pub(crate) fn target(port: &ServicePort, container: &Container) -> Option<i32> {
+    let ports = container.ports.as_deref().unwrap_or_default();
+    let found = match port.target_port.as_ref()? {
+        IntOrString::Int(number) => ports.iter().find(|port| port.container_port == *number),
+        IntOrString::String(name) => ports.iter().find(|port| port.name.as_ref() == Some(name)),
+    };
+    found.map(|port| port.container_port)
+}
+
+#[test]
+fn names_ports_and_images_are_those_that_people_know() {
+    let found: Vec<_> = workloads(&MINIKUBE)
+        .into_iter()
+        .map(|workload| {
+            let replicas = workload.deployment.spec.and_then(|spec| spec.replicas);
+            (workload.name, workload.container.image.unwrap_or_default(), replicas)
+        })
+        .filter(|(name, ..)| name != "redis")
+        .collect();
+    let expected =
+        [("analytics", "analytics:v1", 1), ("dashboard", "dashboard:v1", 1), ("simulator", "simulator:v1", 3)];
+    assert_eq!(found, expected.map(|(name, image, replicas)| (name.to_owned(), image.to_owned(), Some(replicas))));
+
+    let services: Vec<Service> = MINIKUBE.all();
+    let found: BTreeSet<_> = services
+        .into_iter()
+        .map(|service| {
+            let spec = service.spec.expect("a spec");
+            let port = spec.ports.expect("ports").remove(0);
+            (service.metadata.name.expect("a name"), port.port, spec.type_, port.node_port)
+        })
+        .collect();
+    let node_port = Some("NodePort".to_owned());
+    assert_eq!(
+        found,
+        BTreeSet::from([
+            ("redis-service".to_owned(), 6379, None, None),
+            ("analytics-service".to_owned(), 8000, None, None),
+            ("dashboard-service".to_owned(), 8000, node_port, Some(30081)),
+        ])
+    );
+}
+
+#[test]
+fn images_are_pinned_and_pulled_only_where_they_are_not_there() {
+    each_workload(|manifests, workload| {
+        let image = workload.container.image.as_deref().expect("an image");
+        let (name, tag) = image.rsplit_once(':').expect("a tag");
+        assert!(tag.starts_with(|first: char| first == 'v' || first.is_ascii_digit()), "{image}");
+        let is_ours = workload.name != "redis";
+        let expected = if is_ours && manifests.source.ends_with("production") {
+            format!("registry.example.com/vigia/{}", workload.name)
+        } else {
+            workload.name.clone()
+        };
+        assert_eq!(name, expected, "{}", manifests.source);
+        assert_eq!(workload.container.image_pull_policy.as_deref(), Some("IfNotPresent"));
+    });
+}
+
+#[test]
+fn selectors_find_the_pods_of_their_own_part_only() {
+    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+        let workloads = workloads(manifests);
+        let found = |selector: &LabelSelector| -> Vec<String> {
+            let found = workloads.iter().filter(|workload| selects(selector, &workload.labels));
+            found.map(|workload| workload.name.clone()).collect()
+        };
+        for workload in &workloads {
+            let own = std::slice::from_ref(&workload.name);
+            assert_eq!(found(&workload.deployment.spec.as_ref().expect("a spec").selector), own);
+            for constraint in workload.pod.topology_spread_constraints.iter().flatten() {
+                assert_eq!(found(constraint.label_selector.as_ref().expect("a selector")), own);
+            }
+        }
+        let budgets: Vec<PodDisruptionBudget> = manifests.all();
+        assert_eq!(budgets.len(), workloads.len(), "a budget for each");
+        for budget in budgets {
+            let selector = budget.spec.and_then(|spec| spec.selector).expect("a selector");
+            assert_eq!(found(&selector), [budget.metadata.name.expect("a name")]);
+        }
+        for service in manifests.all::<Service>() {
+            let spec = service.spec.expect("a spec");
+            let selector = LabelSelector { match_labels: spec.selector, ..LabelSelector::default() };
+            let name = service.metadata.name.expect("a name");
+            assert_eq!(found(&selector), [name.strip_suffix("-service").expect("the name of a Service")]);
+            let workload = workloads.iter().find(|workload| selects(&selector, &workload.labels)).expect("its pods");
+            for port in spec.ports.iter().flatten() {
+                assert_eq!(target(port, &workload.container), Some(port.port), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_scales_and_what_leads_in_name_what_is_there() {
+    let names = PRODUCTION.names();
+    for scaler in PRODUCTION.all::<HorizontalPodAutoscaler>() {
+        let spec = scaler.spec.expect("a spec");
+        let target = spec.scale_target_ref;
+        assert!(names.contains(&format!("{}/{}", target.kind, target.name)), "{target:?}");
+        assert!(spec.min_replicas >= Some(2), "one may go");
+    }
+    for ingress in PRODUCTION.all::<Ingress>() {
+        let spec = ingress.spec.expect("a spec");
+        let hosts: BTreeSet<_> = spec.rules.iter().flatten().filter_map(|rule| rule.host.clone()).collect();
+        let secured: BTreeSet<_> =
+            spec.tls.iter().flatten().flat_map(|tls| tls.hosts.clone().unwrap_or_default()).collect();
+        assert_eq!(hosts, secured, "each host has a certificate");
+        let paths = spec.rules.into_iter().flatten().filter_map(|rule| rule.http).flat_map(|http| http.paths);
+        let mut count = 0;
+        for path in paths {
+            let backend = path.backend.service.expect("a Service");
+            let service: Vec<Service> = PRODUCTION.all();
+            let service = service.into_iter().find(|service| service.metadata.name.as_ref() == Some(&backend.name));
+            let ports = service.and_then(|service| service.spec).and_then(|spec| spec.ports).unwrap_or_default();
+            let port = backend.port.expect("a port");
+            assert!(ports.iter().any(|known| known.name == port.name), "{}: {port:?}", backend.name);
+            count += 1;
+        }
+        assert!(count > 0);
+        // The page answers for the hosts that lead to it.
+        let dashboard = workloads(&PRODUCTION).into_iter().find(|workload| workload.name == "dashboard").expect("it");
+        let allowed = dashboard.container.env.into_iter().flatten().find(|variable| variable.name == "ALLOWED_HOSTS");
+        let allowed = allowed.and_then(|variable| variable.value).expect("hosts");
+        assert_eq!(hosts, allowed.split(',').map(str::to_owned).collect());
+    }
+}
+
+/// Replicas that something else decides on would be reset by the next `kubectl apply`.
+#[test]
+fn what_is_scaled_has_no_replicas_of_its_own() {
+    for workload in workloads(&PRODUCTION) {
+        let replicas = workload.deployment.spec.expect("a spec").replicas;
+        assert_eq!(
+            replicas.is_none(),
+            ["analytics", "dashboard"].contains(&workload.name.as_str()),
+            "{}",
+            workload.name
+        );
+    }
+}
+
+#[test]
+fn keys_that_are_referred_to_exist() {
+    each_workload(|manifests, workload| {
+        let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for secret in manifests.all::<Secret>() {
+            let name = format!("secret {}", secret.metadata.name.expect("a name"));
+            assert!(
+                keys.insert(name.clone(), secret.string_data.unwrap_or_default().into_keys().collect()).is_none(),
+                "{name}"
+            );
+        }
+        for map in manifests.all::<ConfigMap>() {
+            let name = format!("map {}", map.metadata.name.expect("a name"));
+            keys.insert(name, map.data.unwrap_or_default().into_keys().collect());
+        }
+        let claims: Vec<PersistentVolumeClaim> = manifests.all();
+        let claims: BTreeSet<_> = claims.into_iter().filter_map(|claim| claim.metadata.name).collect();
+        let known = |name: &str| keys.get(name).unwrap_or_else(|| panic!("{}: {name}", manifests.source));
+
+        let variables = workload.container.env.iter().flatten().filter_map(|variable| variable.value_from.as_ref());
+        for source in variables {
+            if let Some(reference) = &source.secret_key_ref {
+                let name = format!("secret {}", reference.name);
+                assert!(known(&name).contains(&reference.key), "{name}: {}", reference.key);
+            }
+            assert!(source.config_map_key_ref.is_none(), "not used so far, so not checked here");
+        }
+        let mut volumes = BTreeSet::new();
+        for volume in workload.pod.volumes.iter().flatten() {
+            volumes.insert(&volume.name);
+            if let Some(secret) = &volume.secret {
+                let known = known(&format!("secret {}", secret.secret_name.as_deref().expect("a name")));
+                assert!(secret.items.iter().flatten().all(|item| known.contains(&item.key)), "{secret:?}");
+            } else if let Some(map) = &volume.config_map {
+                let known = known(&format!("map {}", map.name));
+                assert!(map.items.iter().flatten().all(|item| known.contains(&item.key)), "{map:?}");
+            } else {
+                let claim = volume.persistent_volume_claim.as_ref().expect("no other volumes are known here");
+                assert!(claims.contains(&claim.claim_name), "{claim:?}");
+            }
+        }
+        let mounted: BTreeSet<_> = workload.container.volume_mounts.iter().flatten().map(|mount| &mount.name).collect();
+        assert_eq!(mounted, volumes, "{}: {}", manifests.source, workload.name);
+    });
+}
+
+#[test]
+fn probes_ask_for_what_is_served() {
+    each_workload(|manifests, workload| {
+        let Container { startup_probe, liveness_probe, readiness_probe, ports, .. } = &workload.container;
+        let place = format!("{}: {}", manifests.source, workload.name);
+        let probes = [startup_probe, liveness_probe, readiness_probe].map(Option::as_ref);
+        match workload.name.as_str() {
+            "simulator" => assert!(probes.iter().all(Option::is_none), "{place}: simulator.yaml says why"),
+            "redis" => {
+                for probe in probes {
+                    let command = probe.and_then(|probe| probe.exec.clone()?.command).expect("a command");
+                    assert_eq!(command[..2], ["redis-cli", "-e"], "{place}: an error has to be one");
+                    assert!(command.join(" ").ends_with("--user probe ping"), "{place}: {command:?}");
+                    // Over TLS where the server listens with it only.
+                    let args = workload.container.args.as_deref().unwrap_or_default();
+                    let is_tls = args.iter().any(|argument| argument == "--tls-port");
+                    assert_eq!(command.iter().any(|word| word == "--tls"), is_tls, "{place}");
+                }
+            }
+            _ => {
+                let path = |probe: Option<&Probe>| {
+                    let request = probe.and_then(|probe| probe.http_get.clone()).expect("a request");
+                    let ports = ports.as_deref().unwrap_or_default();
+                    let name = IntOrString::String("http".to_owned());
+                    assert!(
+                        request.port == name && ports.iter().any(|port| port.name.as_deref() == Some("http")),
+                        "{place}"
+                    );
+                    request.path.expect("a path")
+                };
+                // A probe of life that depends on the broker would end the owner of the stream whenever it is away.
+                assert_eq!(probes.map(path), [path::LIVEZ, path::LIVEZ, path::READYZ], "{place}");
+            }
+        }
+    });
+}
+
+#[test]
+fn pods_are_as_restricted_as_can_be() {
+    each_workload(|manifests, workload| {
+        let place = format!("{}: {}", manifests.source, workload.name);
+        let Workload { pod, container, .. } = workload;
+        assert_eq!(pod.enable_service_links, Some(false), "{place}: REDIS_PORT would be tcp://...");
+        assert_eq!(pod.automount_service_account_token, Some(false), "{place}");
+        let context = pod.security_context.as_ref().expect("a context");
+        assert_eq!(context.run_as_non_root, Some(true), "{place}");
+        assert!(context.run_as_user >= Some(10_000) && context.run_as_group == context.run_as_user, "{place}");
+        assert_eq!(context.seccomp_profile.as_ref().map(|profile| profile.type_.as_str()), Some("RuntimeDefault"));
+        let context = container.security_context.as_ref().expect("a context");
+        assert_eq!(context.allow_privilege_escalation, Some(false), "{place}");
+        assert_eq!(context.read_only_root_filesystem, Some(true), "{place}");
+        let dropped = context.capabilities.as_ref().and_then(|capabilities| capabilities.drop.as_deref());
+        assert_eq!(dropped, Some(["ALL".to_owned()].as_slice()), "{place}");
+        let resources = container.resources.as_ref().expect("resources");
+        for sizes in [&resources.requests, &resources.limits] {
+            let sizes: Vec<_> = sizes.iter().flatten().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(sizes, ["cpu", "memory"], "{place}");
+        }
+    });
+}
+
+/// The programs end within 5 s; Kubernetes kills after the grace period, of which the hook before takes its part.
+#[test]
+fn nobody_is_killed_while_it_ends_in_order() {
+    const STOP_SECONDS: i64 = 5;
+    each_workload(|manifests, workload| {
+        let hook = workload.container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.pre_stop.as_ref());
+        let slept = hook.and_then(|hook| hook.sleep.as_ref()).map_or(0, |sleep| sleep.seconds);
+        let grace = workload.pod.termination_grace_period_seconds.expect("a grace period");
+        assert!(grace >= slept + 2 * STOP_SECONDS - 2, "{}: {}: {grace} s", manifests.source, workload.name);
+    });
+}
+
+/// A standby is never ready, so a rollout that waits for a ready one before it ends the old one would wait for ever.
+#[test]
+fn a_rollout_of_analytics_does_not_wait_for_a_second_owner() {
+    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+        let workloads = workloads(manifests);
+        let strategy = |name: &str| {
+            let workload = workloads.iter().find(|workload| workload.name == name).expect("a part");
+            workload.deployment.spec.as_ref().and_then(|spec| spec.strategy.clone()).expect("a strategy")
+        };
+        let rolling = strategy("analytics").rolling_update.expect("a rolling update");
+        assert_eq!(
+            (rolling.max_surge, rolling.max_unavailable),
+            (Some(IntOrString::Int(1)), Some(IntOrString::Int(1)))
+        );
+        let rolling = strategy("dashboard").rolling_update.expect("a rolling update");
+        assert_eq!(rolling.max_unavailable, Some(IntOrString::Int(0)), "the page stays");
+        assert_eq!(strategy("redis").type_.as_deref(), Some("Recreate"), "one server a volume");
+    }
+}
