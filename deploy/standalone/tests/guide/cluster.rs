@@ -1,0 +1,262 @@
+//! Judges commands for a cluster where there is none: whether the programs take them as they are, up to the point where a server would have to
+//! answer, and whether `deploy/` has what they name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::document::{Guide, Step};
+
+/// What a resource is called in commands, and its kind in manifests; `None` for those that no manifest makes by name.
+const RESOURCES: [(&str, Option<&str>); 13] = [
+    ("deployment", Some("Deployment")),
+    ("deployments", Some("Deployment")),
+    ("deployment.apps", Some("Deployment")),
+    ("service", Some("Service")),
+    ("services", Some("Service")),
+    ("namespace", Some("Namespace")),
+    ("persistentvolumeclaim", Some("PersistentVolumeClaim")),
+    ("persistentvolumeclaims", Some("PersistentVolumeClaim")),
+    ("secret", Some("Secret")),
+    ("pod", None),
+    ("pods", None),
+    ("nodes", None),
+    ("events", None),
+];
+
+/// What the guides ask of minikube: the command, and the flags that it knows.
+/// From <https://minikube.sigs.k8s.io/docs/commands/>.
+const MINIKUBE: [(&str, &[&str]); 5] = [
+    ("start", &["--cpus", "--memory", "--cni"]),
+    ("image build", &["-t", "-f"]),
+    ("image ls", &[]),
+    ("service", &["--namespace", "--url"]),
+    ("stop", &[]),
+];
+
+type Judgement = Result<(), String>;
+
+/// A cluster as `deploy/k8s/base` makes it, and what happened to it so far.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    workspace: PathBuf,
+    /// Kind and name of each object.
+    objects: BTreeSet<(String, String)>,
+    /// The containers of each Deployment.
+    containers: BTreeMap<String, BTreeSet<String>>,
+    /// The images of each file.
+    images: BTreeMap<PathBuf, Vec<String>>,
+    labels: BTreeSet<String>,
+    /// The programs' settings, by the README.
+    settings: BTreeSet<String>,
+    /// What the guide asks of Redis on a machine, where it is run.
+    redis_commands: BTreeSet<String>,
+    built: BTreeSet<String>,
+    /// Where a configuration for kubectl is whose server does not answer.
+    folder: TempDir,
+}
+
+impl Cluster {
+    /// Reads the manifests, and what the guide runs without a cluster.
+    pub(crate) fn read(workspace: &Path, guide: &Guide) -> Self {
+        let mut cluster = Self {
+            workspace: workspace.to_owned(),
+            objects: BTreeSet::new(),
+            containers: BTreeMap::new(),
+            images: BTreeMap::new(),
+            labels: BTreeSet::new(),
+            settings: settings(&fs::read_to_string(workspace.join("README.md")).expect("the README")),
+            redis_commands: guide.blocks.iter().flat_map(|block| redis_commands(&block.step)).collect(),
+            built: BTreeSet::new(),
+            folder: tempfile::tempdir().expect("a folder"),
+        };
+        let base = Path::new("deploy/k8s/base");
+        for entry in fs::read_dir(workspace.join(base)).expect("the manifests") {
+            let name = entry.expect("a manifest").file_name();
+            let text = fs::read_to_string(workspace.join(base).join(&name)).expect("a manifest");
+            cluster.read_manifests(&base.join(name), &text);
+        }
+        let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+        fs::write(cluster.folder.path().join("config"), kubeconfig(&format!("http://{nobody}"))).expect("a file");
+        cluster
+    }
+
+    /// The manifests are written by hand, two spaces a level: enough is known of them line by line.
+    fn read_manifests(&mut self, path: &Path, text: &str) {
+        for manifest in text.split("---\n") {
+            let at_the_margin = |key| manifest.lines().find_map(|line| line.strip_prefix(key));
+            let Some(kind) = at_the_margin("kind: ") else { continue };
+            let Some(name) = at_the_margin("  name: ") else { continue };
+            self.objects.insert((kind.to_owned(), name.to_owned()));
+            let lines: Vec<&str> = manifest.lines().map(str::trim).collect();
+            for pair in lines.windows(2) {
+                if let Some(image) = pair[1].strip_prefix("image: ") {
+                    let container =
+                        pair[0].strip_prefix("- name: ").expect("a container's name stands before its image");
+                    self.containers.entry(name.to_owned()).or_default().insert(container.to_owned());
+                    self.images.entry(path.to_owned()).or_default().push(image.to_owned());
+                }
+                if let (Some(app), "labels:") = (pair[1].strip_prefix("app: "), pair[0]) {
+                    self.labels.insert(format!("app={app}"));
+                }
+            }
+        }
+    }
+
+    /// Whether a command would get as far as the cluster, and the cluster would have what it names.
+    pub(crate) fn judge(&mut self, command: &str) -> Judgement {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        self.judge_names(&words)?;
+        match words[0] {
+            "minikube" => self.judge_minikube(&words[1..]),
+            "kubectl" => self.judge_kubectl(&words[1..]).and_then(|()| self.ask_kubectl(command)),
+            program => Err(format!("{program} is not among the programs that the guide asks for")),
+        }
+    }
+
+    /// Whether what a command is said to print names nothing that is not there.
+    pub(crate) fn judge_output(&self, shown: &str) -> Judgement {
+        shown.split_whitespace().filter(|word| !word.contains("...")).try_for_each(|word| self.judge_name(word))
+    }
+
+    fn judge_names(&self, words: &[&str]) -> Judgement {
+        words.iter().try_for_each(|word| self.judge_name(word))?;
+        for pair in words.windows(2) {
+            match pair {
+                ["-l", label] if !self.labels.contains(*label) => return Err(format!("nothing has the label {label}")),
+                ["get" | "describe" | "delete", resources] => {
+                    for resource in resources.split(',').filter(|resource| !resource.contains('/')) {
+                        kind_of(resource).ok_or_else(|| format!("what is {resource}?"))?;
+                    }
+                }
+                [resource, name] if !name.starts_with('-') => self.judge_object(resource, name)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges `deployment/NAME`, and paths.
+    fn judge_name(&self, word: &str) -> Judgement {
+        if let Some((resource, name)) = word.split_once('/') {
+            self.judge_object(resource, name)?;
+        }
+        if word.starts_with("deploy/") && !self.workspace.join(word).exists() {
+            return Err(format!("there is no {word}"));
+        }
+        Ok(())
+    }
+
+    fn judge_object(&self, resource: &str, name: &str) -> Judgement {
+        match kind_of(resource) {
+            Some(Some(kind)) if !self.objects.contains(&(kind.to_owned(), name.to_owned())) => {
+                Err(format!("there is no {kind} {name}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn judge_minikube(&mut self, words: &[&str]) -> Judgement {
+        let is_it = |name: &str| words.starts_with(&name.split(' ').collect::<Vec<_>>());
+        let known = MINIKUBE.iter().find(|(name, _)| is_it(name));
+        let (name, flags) = known.ok_or_else(|| format!("minikube {}: is there such a command?", words.join(" ")))?;
+        if let Some(flag) = words.iter().find(|word| word.starts_with('-') && !flags.contains(word)) {
+            return Err(format!("minikube {name} does not know {flag}"));
+        }
+        match *name {
+            "service" => self.judge_object("service", words[1]),
+            "image build" => {
+                let (tag, file) = (after("-t", words)?, after("-f", words)?);
+                let repository = tag.split(':').next().unwrap_or_default();
+                if file != format!("deploy/{repository}.Dockerfile") {
+                    return Err(format!("{tag} is built from {file}"));
+                }
+                self.built.insert(tag.to_owned());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn judge_kubectl(&self, words: &[&str]) -> Judgement {
+        match words {
+            ["apply", "-f", file] => self.judge_images(Path::new(file)),
+            ["apply", "-k", _] => self.images.keys().try_for_each(|file| self.judge_images(file)),
+            ["set", "image", deployment, change] => {
+                let (container, image) = change.split_once('=').ok_or("CONTAINER=IMAGE is needed")?;
+                let deployment = deployment.trim_start_matches("deployment/");
+                if !self.containers.get(deployment).is_some_and(|containers| containers.contains(container)) {
+                    return Err(format!("{deployment} has no container {container}"));
+                }
+                self.judge_image(image)
+            }
+            ["set", "env", _, change] => {
+                let variable = change.split('=').next().unwrap_or_default().trim_end_matches('-');
+                if self.settings.contains(variable) { Ok(()) } else { Err(format!("there is no setting {variable}")) }
+            }
+            ["exec", _, "--", "redis-cli", asked @ ..] => {
+                let asked = asked.join(" ");
+                let is_run = self.redis_commands.contains(&asked);
+                if is_run { Ok(()) } else { Err(format!("nobody tried: redis-cli {asked}")) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn judge_images(&self, file: &Path) -> Judgement {
+        self.images.get(file).into_iter().flatten().try_for_each(|image| self.judge_image(image))
+    }
+
+    /// An image that this repository makes has to be built before it is used.
+    fn judge_image(&self, image: &str) -> Judgement {
+        let repository = image.split(':').next().unwrap_or_default();
+        let is_ours = self.workspace.join(format!("deploy/{repository}.Dockerfile")).exists();
+        if is_ours && !self.built.contains(image) { Err(format!("{image} has not been built")) } else { Ok(()) }
+    }
+
+    /// Has kubectl itself read a command: it finds fault with flags, arguments and files before it asks the server,
+    /// which refuses the connection.
+    fn ask_kubectl(&self, command: &str) -> Judgement {
+        let mut shell = Command::new("bash");
+        shell.args(["-euc", command]).current_dir(&self.workspace).stdin(Stdio::null());
+        let output = shell.env("KUBECONFIG", self.folder.path().join("config")).output().expect("a shell");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let came_far = output.status.success() || said.contains("connection refused") || said.contains("was refused");
+        if came_far { Ok(()) } else { Err(format!("kubectl says: {said}")) }
+    }
+}
+
+/// The kind of a resource; the outer `None` where it is not one.
+fn kind_of(resource: &str) -> Option<Option<&'static str>> {
+    RESOURCES.iter().find(|(name, _)| *name == resource).map(|(_, kind)| *kind)
+}
+
+fn after<'a>(flag: &str, words: &[&'a str]) -> Result<&'a str, String> {
+    let place = words.iter().position(|word| *word == flag).ok_or_else(|| format!("{flag} is needed"))?;
+    words.get(place + 1).copied().ok_or_else(|| format!("{flag} needs a value"))
+}
+
+/// The variables of the README's table of settings.
+fn settings(readme: &str) -> BTreeSet<String> {
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    rows.map(|(variable, _)| variable.to_owned())
+        .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+        .collect()
+}
+
+fn redis_commands(step: &Step) -> Vec<String> {
+    let Step::Run { command, .. } = step else { return Vec::new() };
+    command.lines().filter_map(|line| line.strip_prefix("redis-cli ")).map(str::to_owned).collect()
+}
+
+fn kubeconfig(server: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: nobody\nusers: []\n\
+         clusters: [{{name: nobody, cluster: {{server: \"{server}\"}}}}]\n\
+         contexts: [{{name: nobody, context: {{cluster: nobody, user: nobody}}}}]\n"
+    )
+}

@@ -1,0 +1,280 @@
+//! A machine on which a guide is followed: a folder, three free ports, and a terminal for each program that stays.
+//!
+//! A guide names the ports 8000, 8001 and 6379, which somebody may use here; free ones stand in for them. `cargo run` runs what has
+//! been built already.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use shared::testing::signal;
+use tempfile::TempDir;
+
+use crate::output::is_as_shown;
+
+/// What real processes get to come to what the guide says: the page speaks of stale figures after half a minute.
+const DEADLINE: Duration = Duration::from_secs(90);
+/// The same where images are built.
+const CLUSTER_DEADLINE: Duration = Duration::from_secs(3600);
+/// What a program gets to end after Ctrl-C, by the contract.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
+/// So much of a page is shown where it does not say what it should, in characters.
+const PAGE_SHOWN: usize = 1_500;
+const POLL_EVERY: Duration = Duration::from_millis(50);
+
+/// Where the page is in a guide, and where analytics answers.
+const PAGE: &str = "127.0.0.1:8000";
+const ANALYTICS: &str = "127.0.0.1:8001";
+
+/// A machine; what still runs is killed with the value.
+pub(crate) struct Machine {
+    folder: TempDir,
+    /// The working directory of commands.
+    directory: PathBuf,
+    /// What the guide says, and what takes its place.
+    replaced: Vec<(&'static str, String)>,
+    /// `PATH` and the like; `None` for those of this process.
+    environment: Option<Vec<(&'static str, String)>>,
+    terminals: BTreeMap<String, Child>,
+    deadline: Duration,
+}
+
+impl Machine {
+    /// One where nothing else is.
+    pub(crate) fn start(workspace: &Path) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+        let [page, analytics, redis] = listeners.map(|listener| listener.local_addr().expect("its address"));
+        let (programs, directory) = (folder.path().join("bin"), folder.path().join("home"));
+        for made in [&programs, &directory] {
+            fs::create_dir(made).expect("a folder in it");
+        }
+        let redis = redis.port().to_string();
+        script(&programs.join("cargo"), &cargo(workspace));
+        script(&programs.join("redis-cli"), &format!("exec {} -p {redis} --no-raw \"$@\"", installed("redis-cli")));
+        let server = installed("redis-server");
+        script(&programs.join("redis-server"), &format!("exec {server} --port {redis} --bind 127.0.0.1 \"$@\""));
+        let path = std::env::var("PATH").expect("where programs are");
+        let environment = vec![
+            ("PATH", format!("{}:{path}", programs.display())),
+            ("HOME", directory.to_string_lossy().into_owned()),
+            ("REDIS_PORT", redis),
+        ];
+        Self {
+            folder,
+            directory,
+            replaced: vec![(PAGE, page.to_string()), (ANALYTICS, analytics.to_string())],
+            environment: Some(environment),
+            terminals: BTreeMap::new(),
+            deadline: DEADLINE,
+        }
+    }
+
+    /// The one that this runs on, as a reader has it.
+    pub(crate) fn as_it_is(workspace: &Path) -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            directory: workspace.to_owned(),
+            replaced: Vec::new(),
+            environment: None,
+            terminals: BTreeMap::new(),
+            deadline: CLUSTER_DEADLINE,
+        }
+    }
+
+    /// Runs commands, again until they end well and print what the guide shows: what they ask may take a moment.
+    pub(crate) fn run(&self, command: &str, shown: Option<&str>, place: &str) {
+        let give_up_at = Instant::now() + self.deadline;
+        loop {
+            let output = self.shell(command).output().expect("a shell");
+            let (printed, said) = (text(&output.stdout), text(&output.stderr));
+            if output.status.success() && shown.is_none_or(|shown| is_as_shown(shown, &printed)) {
+                return;
+            }
+            let status = output.status;
+            assert!(Instant::now() < give_up_at, "{place}: {command}\n{status}\n{printed}{said}\n{}", self.logs());
+            thread::sleep(POLL_EVERY);
+        }
+    }
+
+    /// Starts a program in a terminal of its own.
+    pub(crate) fn keep(&mut self, terminal: &str, command: &str) {
+        assert!(!self.terminals.contains_key(terminal), "something runs in the terminal {terminal} already");
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log(terminal)).expect("a log");
+        let mut shell = self.shell(&format!("exec {command}"));
+        // Like a terminal, so that what a program starts ends with it.
+        shell.process_group(0).stdout(log.try_clone().expect("a log")).stderr(log);
+        self.terminals.insert(terminal.to_owned(), shell.spawn().expect("a shell"));
+    }
+
+    /// Presses Ctrl-C in a terminal, upon which the program has to end well and in time.
+    pub(crate) fn interrupt(&mut self, terminal: &str, place: &str) {
+        let mut child = self.take(terminal, place);
+        signal(&child, "INT");
+        let status = wait(&mut child, END_TIMEOUT);
+        let status = status.unwrap_or_else(|| panic!("{place}: {terminal} does not end\n{}", self.logs()));
+        assert_eq!(status.code(), Some(0), "{place}: {terminal}\n{}", self.logs());
+    }
+
+    /// Waits until the program in a terminal has ended.
+    pub(crate) fn wait_for_end(&mut self, terminal: &str, place: &str) {
+        let mut child = self.take(terminal, place);
+        assert!(wait(&mut child, self.deadline).is_some(), "{place}: {terminal} does not end\n{}", self.logs());
+    }
+
+    /// Looks at a page until it says all of these lines.
+    pub(crate) fn page(&self, path: &str, language: &str, says: &[String], place: &str) {
+        let give_up_at = Instant::now() + self.deadline;
+        let mut last = String::new();
+        loop {
+            if let Some(page) = self.ask_for_page(path, language) {
+                last = readable(&page);
+                if says.iter().all(|line| last.contains(&spaced(line))) {
+                    return;
+                }
+            }
+            let begins: String = last.chars().take(PAGE_SHOWN).collect();
+            assert!(Instant::now() < give_up_at, "{place}: {path} does not say {says:?}: {begins}\n{}", self.logs());
+            thread::sleep(POLL_EVERY);
+        }
+    }
+
+    /// The terminals in which something runs.
+    pub(crate) fn running(&self) -> BTreeSet<&str> {
+        self.terminals.keys().map(String::as_str).collect()
+    }
+
+    fn take(&mut self, terminal: &str, place: &str) -> Child {
+        self.terminals.remove(terminal).unwrap_or_else(|| panic!("{place}: nothing runs in the terminal {terminal}"))
+    }
+
+    fn shell(&self, command: &str) -> Command {
+        let mut shell = Command::new("bash");
+        let command = self.replaced.iter().fold(command.to_owned(), |command, (from, to)| command.replace(from, to));
+        shell.args(["-euo", "pipefail", "-c", &command]).current_dir(&self.directory).stdin(Stdio::null());
+        if let Some(environment) = &self.environment {
+            shell.env_clear().envs(environment.iter().cloned());
+        }
+        shell
+    }
+
+    /// HTML, whatever the status; `None` where nobody answers. HTTP/1.0, so that it comes in one piece.
+    fn ask_for_page(&self, path: &str, language: &str) -> Option<String> {
+        let address = &self.replaced.iter().find(|(from, _)| *from == PAGE)?.1;
+        let mut connection = TcpStream::connect(address).ok()?;
+        connection.set_read_timeout(Some(DEADLINE)).ok()?;
+        write!(connection, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept-Language: {language}\r\n\r\n").ok()?;
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).ok()?;
+        Some(text(&answer).split_once("\r\n\r\n")?.1.to_owned())
+    }
+
+    fn log(&self, terminal: &str) -> PathBuf {
+        self.folder.path().join(format!("{terminal}.log"))
+    }
+
+    /// The last lines of each terminal, for who has to find out why a test failed.
+    fn logs(&self) -> String {
+        let mut logs = String::new();
+        for entry in fs::read_dir(self.folder.path()).expect("the folder").map_while(Result::ok) {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                let said = fs::read_to_string(&path).unwrap_or_default();
+                let lines: Vec<&str> = said.lines().collect();
+                let last = lines[lines.len().saturating_sub(20)..].join("\n");
+                logs += &format!("--- {}\n{last}\n", path.file_stem().unwrap_or_default().display());
+            }
+        }
+        logs
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        for child in self.terminals.values_mut() {
+            // It may have ended already.
+            let _ended = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+}
+
+fn wait(child: &mut Child, at_most: Duration) -> Option<std::process::ExitStatus> {
+    let give_up_at = Instant::now() + at_most;
+    loop {
+        match child.try_wait().expect("its state") {
+            None if Instant::now() < give_up_at => thread::sleep(POLL_EVERY),
+            status => return status,
+        }
+    }
+}
+
+/// A `cargo` that builds nothing. It knows the workspace's packages by what the real one tells of them.
+fn cargo(workspace: &Path) -> String {
+    let mut metadata = Command::new(env!("CARGO"));
+    metadata.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(workspace);
+    let metadata: Value = serde_json::from_slice(&metadata.output().expect("cargo").stdout).expect("its JSON");
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let built = Path::new(env!("CARGO_BIN_EXE_vigia")).parent().expect("the folder of programs");
+    let mut cases = String::new();
+    for package in list(&metadata["packages"]) {
+        let is_program = |target: &&Value| target["kind"] == Value::from(["bin"].as_slice());
+        let is_default = metadata["workspace_default_members"] == Value::from([package["id"].clone()].as_slice());
+        let targets = list(&package["targets"]);
+        let mut programs = targets.iter().filter(is_program);
+        // `cargo run` runs the program of a package that has one.
+        if let (Some(program), None) = (programs.next().and_then(|program| program["name"].as_str()), programs.next()) {
+            let name = package["name"].as_str().expect("a package's name");
+            let pattern = if is_default { format!("{name} | ''") } else { name.to_owned() };
+            cases += &format!("  {pattern}) program={} ;;\n", built.join(program).display());
+        }
+    }
+    format!(
+        r#"[ "$*" = "build --workspace" ] && exit 0
+[ "$1" = run ] || {{ echo "cargo $*: only run and build --workspace are in the guide" >&2; exit 2; }}
+shift
+package=
+if [ "$1" = -p ]; then package=$2; shift 2; fi
+if [ "$1" = -- ]; then shift; fi
+case $package in
+{cases}  *) echo "no package $package has a program" >&2; exit 2 ;;
+esac
+[ -x "$program" ] || echo "$program is missing; run deploy/test.sh, which builds the workspace" >&2
+exec "$program" "$@""#
+    )
+}
+
+fn script(path: &Path, content: &str) {
+    fs::write(path, format!("#!/bin/sh\n{content}\n")).expect("a script");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a script that can be run");
+}
+
+fn installed(program: &str) -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("{program} is missing; deploy/test.sh installs it")).display().to_string()
+}
+
+/// What one reads on a page: no tags, and one space for any white space.
+fn readable(html: &str) -> String {
+    let pieces = html.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text));
+    let text = pieces.collect::<Vec<_>>().join(" ");
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&amp;", "&")];
+    spaced(&entities.iter().fold(text, |text, (entity, character)| text.replace(entity, character)))
+}
+
+fn spaced(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,52 @@
+//! What a command is to print: the lines of the guide. `...` in a line stands for anything in that line, a line that is
+//! `...` for any number of lines.
+
+const ANYTHING: &str = "...";
+
+/// Whether the whole output is as the guide shows it.
+pub(crate) fn is_as_shown(shown: &str, printed: &str) -> bool {
+    let printed: Vec<&str> = printed.lines().map(str::trim_end).collect();
+    lines_match(&shown.lines().collect::<Vec<_>>(), &printed)
+}
+
+fn lines_match(shown: &[&str], printed: &[&str]) -> bool {
+    match shown.split_first() {
+        None => printed.is_empty(),
+        Some((&ANYTHING, rest)) => (0..=printed.len()).any(|skipped| lines_match(rest, &printed[skipped..])),
+        Some((line, rest)) => {
+            printed.split_first().is_some_and(|(first, others)| line_matches(line, first) && lines_match(rest, others))
+        }
+    }
+}
+
+fn line_matches(shown: &str, printed: &str) -> bool {
+    let Some((start, rest)) = shown.split_once(ANYTHING) else { return shown == printed };
+    let Some(printed) = printed.strip_prefix(start) else { return false };
+    let mut places = printed.char_indices().map(|(place, _)| place).chain([printed.len()]);
+    places.any(|place| line_matches(rest, &printed[place..]))
+}
+
+#[test]
+fn only_what_is_left_open_may_differ() {
+    for (shown, printed) in [
+        ("ok", "ok\n"),
+        ("a ... c", "a b c"),
+        ("a...", "a"),
+        ("...\nlast", "last\n"),
+        ("...\nlast", "first\nsecond\nlast\n"),
+        ("pod-...   1/1 ...", "pod-x7f   1/1     Running"),
+        ("...a...b", "a a b b"),
+    ] {
+        assert!(is_as_shown(shown, printed), "{shown:?} {printed:?}");
+    }
+    for (shown, printed) in [
+        ("ok", "ok\nand more"),
+        ("ok", ""),
+        ("a ... c", "a b c d"),
+        ("...\nlast", "last\nmore"),
+        ("a...b", "a\nb"),
+        ("", "unasked"),
+    ] {
+        assert!(!is_as_shown(shown, printed), "{shown:?} {printed:?}");
+    }
+}
