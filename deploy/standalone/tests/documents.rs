@@ -66,6 +66,19 @@ fn the_metrics_of_the_contract_are_those_that_are_exposed() {
     assert_eq!(listed, BTreeSet::from(analytics::http::exposition::METRICS));
 }
 
+/// Whoever is woken by an alert finds what to do under its name, and whoever sees a metric what it should be.
+#[test]
+fn operations_has_a_runbook_for_every_alert_and_a_line_for_every_metric() {
+    let (operations, rules) =
+        (document("docs/operations.md"), document("deploy/k8s/components/monitoring/alerts.yaml"));
+    let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let runbooks: Vec<&str> = operations.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    assert!(!alerts.is_empty() && alerts == runbooks, "{alerts:?} {runbooks:?}");
+    let quoted: BTreeSet<&str> = rows(&operations).flat_map(|row| row[0].split("`, `").collect::<Vec<_>>()).collect();
+    let named: BTreeSet<&str> = quoted.into_iter().filter(|name| name.starts_with("vigia_")).collect();
+    assert_eq!(named, analytics::http::exposition::METRICS.iter().map(|(name, _)| *name).collect());
+}
+
 #[test]
 fn the_routes_of_the_contract_are_those_that_are_served() {
     let contract = document("docs/contract.md");
@@ -131,4 +144,36 @@ fn the_boundaries_of_the_architecture_hold() {
     assert_eq!(files_with("analytics/src", "use polars::"), polars.map(str::to_owned).into());
     assert_eq!(files_with("analytics/src", "UnixMillis::now"), BTreeSet::from(["clock.rs".to_owned()]));
     assert!(files_with("dashboard-ui/src", "analytics::").is_empty());
+}
+
+/// Links between the documents lead to a file, and to a heading of it.
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let guides = ["guide.md", "guide.es.md", "operations.md", "migrating.md", "contract.md", "performance.md"];
+    let names = guides.map(|name| format!("docs/{name}"));
+    let others = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned);
+    for name in names.into_iter().chain(others) {
+        let text = document(&name);
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => PathBuf::from(&name),
+                path => Path::new(&name).with_file_name(path),
+            };
+            let target = target.to_str().expect("text");
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(target);
+            assert!(file.exists(), "{name} links to {link}");
+            let leads =
+                heading.is_empty() || document(target).lines().any(|line| anchor(line).as_deref() == Some(heading));
+            assert!(leads, "{name} links to {link}, and there is no such heading");
+        }
+    }
+}
+
+/// What a heading is called in links: its letters, digits, hyphens and underscores in lower case, hyphens for spaces.
+fn anchor(line: &str) -> Option<String> {
+    let heading = line.strip_prefix('#')?.trim_start_matches('#').trim();
+    let kept = heading.chars().filter(|&c| c.is_alphanumeric() || " -_".contains(c));
+    Some(kept.collect::<String>().to_lowercase().replace(' ', "-"))
 }

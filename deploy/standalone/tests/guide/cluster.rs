@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -38,6 +39,9 @@ const MINIKUBE: [(&str, &[&str]); 5] = [
     ("stop", &[]),
 ];
 
+/// Vigía's, and the one that the Python stack is in.
+const NAMESPACES: [&str; 2] = ["vigia", "default"];
+
 type Judgement = Result<(), String>;
 
 /// A cluster as `deploy/k8s/base` makes it, and what happened to it so far.
@@ -53,16 +57,22 @@ pub(crate) struct Cluster {
     labels: BTreeSet<String>,
     /// The programs' settings, by the README.
     settings: BTreeSet<String>,
-    /// What the guide asks of Redis on a machine, where it is run.
-    redis_commands: BTreeSet<String>,
+    /// What may be asked of Redis: what is tried on a machine. `None` for anything.
+    redis_commands: Option<BTreeSet<String>>,
     built: BTreeSet<String>,
     /// Where a configuration for kubectl is whose server does not answer.
     folder: TempDir,
 }
 
 impl Cluster {
-    /// Reads the manifests, and what the guide runs without a cluster.
-    pub(crate) fn read(workspace: &Path, guide: &Guide) -> Self {
+    /// The cluster of a guide, which asks of Redis what it tries without a cluster as well.
+    pub(crate) fn of_guide(workspace: &Path, guide: &Guide) -> Self {
+        let tried = guide.blocks.iter().flat_map(|block| redis_commands(&block.step)).collect();
+        Self { redis_commands: Some(tried), ..Self::read(workspace) }
+    }
+
+    /// Reads the manifests.
+    pub(crate) fn read(workspace: &Path) -> Self {
         let mut cluster = Self {
             workspace: workspace.to_owned(),
             objects: BTreeSet::new(),
@@ -70,7 +80,7 @@ impl Cluster {
             images: BTreeMap::new(),
             labels: BTreeSet::new(),
             settings: settings(&fs::read_to_string(workspace.join("README.md")).expect("the README")),
-            redis_commands: guide.blocks.iter().flat_map(|block| redis_commands(&block.step)).collect(),
+            redis_commands: None,
             built: BTreeSet::new(),
             folder: tempfile::tempdir().expect("a folder"),
         };
@@ -82,6 +92,8 @@ impl Cluster {
         }
         let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
         fs::write(cluster.folder.path().join("config"), kubeconfig(&format!("http://{nobody}"))).expect("a file");
+        // What a command writes goes here too, and not into the repository.
+        symlink(workspace.join("deploy"), cluster.folder.path().join("deploy")).expect("a link");
         cluster
     }
 
@@ -111,10 +123,14 @@ impl Cluster {
     pub(crate) fn judge(&mut self, command: &str) -> Judgement {
         let words: Vec<&str> = command.split_whitespace().collect();
         self.judge_names(&words)?;
-        match words[0] {
-            "minikube" => self.judge_minikube(&words[1..]),
-            "kubectl" => self.judge_kubectl(&words[1..]).and_then(|()| self.ask_kubectl(command)),
-            program => Err(format!("{program} is not among the programs that the guide asks for")),
+        match words[..] {
+            ["minikube", ref rest @ ..] => self.judge_minikube(rest),
+            ["kubectl", ref rest @ ..] => self.judge_kubectl(rest).and_then(|()| self.ask_kubectl(command)),
+            // Something that prints manifests.
+            [.., "|", "kubectl", "apply", "-f", "-"] | [.., "|", "kubectl", "-n", "vigia", "apply", "-f", "-"] => {
+                self.ask_kubectl(command)
+            }
+            _ => Err("neither minikube nor kubectl, which the guide asks for".to_owned()),
         }
     }
 
@@ -183,9 +199,16 @@ impl Cluster {
     }
 
     fn judge_kubectl(&self, words: &[&str]) -> Judgement {
+        let words = match words {
+            ["-n", namespace, rest @ ..] if NAMESPACES.contains(namespace) => rest,
+            ["-n", namespace, ..] => return Err(format!("there is no namespace {namespace}")),
+            words => words,
+        };
         match words {
             ["apply", "-f", file] => self.judge_images(Path::new(file)),
-            ["apply", "-k", _] => self.images.keys().try_for_each(|file| self.judge_images(file)),
+            ["apply", "-k", overlay] if overlay.ends_with("minikube") => {
+                self.images.keys().try_for_each(|file| self.judge_images(file))
+            }
             ["set", "image", deployment, change] => {
                 let (container, image) = change.split_once('=').ok_or("CONTAINER=IMAGE is needed")?;
                 let deployment = deployment.trim_start_matches("deployment/");
@@ -200,8 +223,10 @@ impl Cluster {
             }
             ["exec", _, "--", "redis-cli", asked @ ..] => {
                 let asked = asked.join(" ");
-                let is_run = self.redis_commands.contains(&asked);
-                if is_run { Ok(()) } else { Err(format!("nobody tried: redis-cli {asked}")) }
+                match &self.redis_commands {
+                    Some(tried) if !tried.contains(&asked) => Err(format!("nobody tried: redis-cli {asked}")),
+                    _ => Ok(()),
+                }
             }
             _ => Ok(()),
         }
@@ -222,7 +247,7 @@ impl Cluster {
     /// which refuses the connection.
     fn ask_kubectl(&self, command: &str) -> Judgement {
         let mut shell = Command::new("bash");
-        shell.args(["-euc", command]).current_dir(&self.workspace).stdin(Stdio::null());
+        shell.args(["-euc", command]).current_dir(self.folder.path()).stdin(Stdio::null());
         let output = shell.env("KUBECONFIG", self.folder.path().join("config")).output().expect("a shell");
         let said = String::from_utf8_lossy(&output.stderr);
         let came_far = output.status.success() || said.contains("connection refused") || said.contains("was refused");

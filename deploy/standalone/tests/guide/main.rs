@@ -22,6 +22,9 @@ mod output;
 /// A guide and the language that its pages are in, as a browser asks for it.
 const ENGLISH: (&str, &str) = ("docs/guide.md", "en");
 const SPANISH: (&str, &str) = ("docs/guide.es.md", "es");
+/// Others with commands for a cluster.
+const OPERATIONS: (&str, &str) = ("docs/operations.md", "en");
+const MIGRATING: (&str, &str) = ("docs/migrating.md", "en");
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace")
@@ -51,39 +54,56 @@ fn both_guides_have_the_same_commands_in_the_same_order() {
 
 #[test]
 fn the_programs_do_what_the_guides_say() {
-    let (english, spanish) = (guide(ENGLISH), guide(SPANISH));
-    let mut machine = Machine::start(&workspace());
-    for (block, translated) in english.blocks.iter().zip(&spanish.blocks) {
-        let place = format!("{}:{}", ENGLISH.0, block.line);
+    follow(ENGLISH, SPANISH);
+}
+
+#[test]
+fn the_programs_do_what_is_said_of_migrating() {
+    follow(MIGRATING, MIGRATING);
+}
+
+/// Does what a guide says, and looks at its pages in the language of a translation too.
+fn follow(original: (&str, &str), translation: (&str, &str)) {
+    let (guides, mut machine) = ([guide(original), guide(translation)], Machine::start(&workspace()));
+    for (block, translated) in guides[0].blocks.iter().zip(&guides[1].blocks) {
+        let place = format!("{}:{}", original.0, block.line);
         match (&block.step, &translated.step) {
             (Step::Run { command, prints }, _) => machine.run(command, prints.as_deref(), &place),
             (Step::Keep { terminal, command }, _) => machine.keep(terminal, command),
             (Step::Interrupt { terminal }, _) => machine.interrupt(terminal, &place),
             (Step::Ended { terminal }, _) => machine.wait_for_end(terminal, &place),
-            (Step::Page { path, says }, Step::Page { says: translation, .. }) => {
-                machine.page(path, ENGLISH.1, says, &place);
-                machine.page(path, SPANISH.1, translation, &format!("{}:{}", SPANISH.0, translated.line));
+            (Step::Page { path, says }, Step::Page { says: says_too, .. }) => {
+                machine.page(path, original.1, says, &place);
+                machine.page(path, translation.1, says_too, &format!("{}:{}", translation.0, translated.line));
             }
             (Step::Cluster { .. }, _) => {}
-            (step, other) => panic!("{place}: {step:?} is {other:?} in {}", SPANISH.0),
+            (step, other) => panic!("{place}: {step:?} is {other:?} in {}", translation.0),
         }
     }
-    assert_eq!(machine.running(), BTreeSet::new(), "the guide does not say that these end");
+    assert_eq!(machine.running(), BTreeSet::new(), "{} does not say that these end", original.0);
 }
 
 #[test]
 fn the_cluster_has_what_the_guides_name() {
-    let workspace = workspace();
-    let mut cluster = Cluster::read(&workspace, &guide(ENGLISH));
-    for block in guide(ENGLISH).blocks {
+    judge(ENGLISH, Cluster::of_guide(&workspace(), &guide(ENGLISH)));
+}
+
+#[test]
+fn the_cluster_has_what_operations_and_migrating_name() {
+    judge(OPERATIONS, Cluster::read(&workspace()));
+    judge(MIGRATING, Cluster::read(&workspace()));
+}
+
+fn judge(document: (&str, &str), mut cluster: Cluster) {
+    for block in guide(document).blocks {
         let Step::Cluster { commands, prints, .. } = &block.step else { continue };
         let judged = commands.iter().try_for_each(|command| cluster.judge(command));
         let judged = judged.and_then(|()| cluster.judge_output(prints.as_deref().unwrap_or_default()));
-        judged.unwrap_or_else(|error| panic!("{}:{}: {error}", ENGLISH.0, block.line));
+        judged.unwrap_or_else(|error| panic!("{}:{}: {error}", document.0, block.line));
     }
 }
 
-/// The check above finds what would go wrong on a cluster.
+/// The checks above find what would go wrong on a cluster.
 #[test]
 fn what_a_cluster_does_not_have_is_found() {
     for (command, why) in [
@@ -104,9 +124,11 @@ fn what_a_cluster_does_not_have_is_found() {
         ("kubectl exec deployment/redis -- redis-cli PONG", "PONG"),
         ("kubectl logs service/analytics", "analytics"),
         ("kubectl delete namespace vigía", "vigía"),
-        ("kubecti get pods", "kubecti"),
+        ("kubectl -n vigai get pods", "vigai"),
+        ("deploy/k8s/overlays/production/secret.sh | kubectl apply -f -", "secret.sh"),
+        ("kubecti get pods", "neither minikube nor kubectl"),
     ] {
-        let error = Cluster::read(&workspace(), &guide(ENGLISH)).judge(command).expect_err(command);
+        let error = Cluster::of_guide(&workspace(), &guide(ENGLISH)).judge(command).expect_err(command);
         assert!(error.contains(why), "{command}: {error}");
     }
 }
