@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what the tests need and runs everything: formatting, lints, tests, each bench once, and the fuzzer for a while.
+# Sets up what the tests need and runs everything: formatting, lints, tests, each bench once, the page in a browser, and the
+# fuzzer for a while.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,6 +32,9 @@ fi
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- --deny warnings
 cargo test --workspace --all-targets --locked
+
+# The page in a real browser.
+dashboard-ui/tests/browser/run.sh
 
 # The fuzzer of the reply's decoder. It is bounded by a number of inputs, not by time, and begins with the same seed. The
 # toolchain is stable, so it runs without sanitizers; what it looks for are panics, and the sources forbid unsafe code.
