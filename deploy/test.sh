@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # A program that tests start, and the Debian package that brings it.
-needs=(redis-server:redis-server redis-cli:redis-tools promtool:prometheus curl:curl kubectl:kubernetes-client)
+needs=(redis-server:redis-server redis-cli:redis-tools promtool:prometheus curl:curl kubectl:kubernetes-client
+  chromium:chromium node:nodejs npm:npm)
 missing=()
 for need in "${needs[@]}"; do
   command -v "${need%%:*}" >/dev/null || missing+=("${need##*:}")
