@@ -253,7 +253,7 @@
   }
 
   function closeMenus(outside) {
-    for (const menu of document.querySelectorAll("[data-menu][open]")) {
+    for (const menu of document.querySelectorAll(".menu[open]")) {
       if (!menu.contains(outside)) menu.open = false;
     }
   }
@@ -327,14 +327,15 @@
     return true;
   }
 
-  // One that is seen goes before one that is not.
+  // An element may have several keys, with commas between them. One that is seen goes before one that is not.
   function find(matches) {
-    const elements = [...document.querySelectorAll("[data-key]")].filter(({ dataset }) => matches(dataset.key));
+    const isMeant = ({ dataset }) => dataset.key.split(",").some(matches);
+    const elements = [...document.querySelectorAll("[data-key]")].filter(isMeant);
     return elements.find((element) => element.getClientRects().length) ?? elements[0];
   }
 
   function leaveMenu() {
-    const menu = document.activeElement?.closest("[data-menu][open]");
+    const menu = document.activeElement?.closest(".menu[open]");
     menu?.querySelector("summary").focus();
     closeMenus(null);
   }
@@ -372,9 +373,10 @@
     }
   }
 
-  // A full screen ends with its page, so the page goes there without being loaded anew.
+  // A full screen ends with its page, so the page goes there without being loaded anew. The way back is a plain link.
   function enterWall(link, event) {
-    if (!live || !root.requestFullscreen || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (root.classList.contains("wall") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (!live || !root.requestFullscreen) return;
     event.preventDefault();
     root.requestFullscreen().catch(() => undefined);
     history.pushState(null, "", link.href);
