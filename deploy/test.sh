@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Sets up what the tests need and runs everything: formatting, lints, tests, each bench once, the page in a browser, and the
-# fuzzer for a while.
+# Sets up what the tests need and runs everything: formatting, lints, tests, each bench once, the checks of what is deployed,
+# the page in a browser, and the fuzzer for a while.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # A program that tests start, and the Debian package that brings it.
-needs=(redis-server:redis-server redis-cli:redis-tools promtool:prometheus curl:curl kubectl:kubernetes-client
+needs=(redis-server:redis-server redis-cli:redis-tools promtool:prometheus openssl:openssl curl:curl kubectl:kubernetes-client
   chromium:chromium node:nodejs npm:npm)
 missing=()
 for need in "${needs[@]}"; do
   command -v "${need%%:*}" >/dev/null || missing+=("${need##*:}")
 done
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 if ((${#missing[@]})); then
   if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
     echo "please install: ${missing[*]}" >&2
@@ -30,9 +31,13 @@ if ((${#missing[@]})); then
   trap - EXIT
 fi
 
+tools=$(deploy/tools.sh)
+PATH=$tools:$PATH
+
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- --deny warnings
 cargo test --workspace --all-targets --locked
+deploy/check.sh
 
 # The page in a real browser.
 dashboard-ui/tests/browser/run.sh

@@ -51,10 +51,8 @@ passwords() {
 }
 
 tls() {
-  local folder
   folder=$(mktemp -d)
-  # Expanded now: the name is gone when the trap runs.
-  trap "rm -rf '$folder'" EXIT
+  trap 'rm -rf "$folder"' EXIT
   (
     cd "$folder"
     local service=redis-service

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Checks what is deployed without a cluster: overlays are rendered and held against the schemas of Kubernetes, then everything
+# is given to linters. The tests of deploy/checks look at what the parts say of each other.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools=$(deploy/tools.sh)
+PATH=$tools:$PATH
+
+rendered=$(mktemp -d)
+trap 'rm -rf "$rendered"' EXIT
+
+# The oldest and the newest Kubernetes that this is made for.
+versions=(1.32.0 1.36.0)
+# Kinds that operators bring; Kubernetes has no schema for them. deploy/checks knows their fields.
+custom=$'PrometheusRule\nScaledObject\nServiceMonitor\nTriggerAuthentication'
+
+for overlay in minikube production; do
+  file=$rendered/$overlay.yaml
+  kubectl kustomize "deploy/k8s/overlays/$overlay" >"$file"
+  for version in "${versions[@]}"; do
+    if ! said=$(kubernetes-validate --strict --kubernetes-version "$version" "$file" 2>&1); then
+      printf '%s\n' "$said" >&2
+      exit 1
+    fi
+    unknown=$(sed -n "s/.*Couldn't find schema for kind \([A-Za-z]*\) .*/\1/p" <<<"$said" | sort -u)
+    expected=
+    [[ $overlay == minikube ]] || expected=$custom
+    if [[ $unknown != "$expected" ]]; then
+      echo "$overlay: not checked by Kubernetes $version: $unknown" >&2
+      exit 1
+    fi
+    echo "$overlay: $(grep -c ' passed for resource ' <<<"$said") objects are valid in Kubernetes $version"
+  done
+done
+
+checkov --config-file deploy/checkov.yaml --framework kubernetes --file "$rendered"/*.yaml
+checkov --config-file deploy/checkov.yaml --framework dockerfile --file deploy/*.Dockerfile
+hadolint deploy/*.Dockerfile
+check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+shellcheck deploy/*.sh deploy/k8s/overlays/production/secrets.sh
+echo "check.sh: all is well"
