@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# Builds the images for real and starts them as the manifests say, on a machine without a cluster and without a registry.
+#
+#   deploy/images.sh          # builds, starts, looks, and leaves nothing behind
+#   deploy/images.sh FOLDER   # keeps bases and layers in FOLDER, which the next run finds
+#
+# The bases that the Dockerfiles and the manifests name are made from Debian's packages and this machine's Rust, and imported
+# under those names. Then buildah builds the three images, and podman plays the manifests of the minikube overlay, one pod a
+# part, in a network of their own under the names of the Services. Needs Debian 12 or newer, and root.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+needs=(buildah:buildah podman:podman runc:runc mmdebstrap:mmdebstrap iptables:iptables catatonit:catatonit curl:curl
+  /usr/lib/podman/netavark:netavark /usr/lib/podman/aardvark-dns:aardvark-dns)
+missing=()
+for need in "${needs[@]}"; do
+  command -v "${need%%:*}" >/dev/null || missing+=("${need##*:}")
+done
+if [[ $(id -u) != 0 ]]; then
+  echo "please run this as root" >&2
+  exit 1
+fi
+if ((${#missing[@]})); then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
+tools=$(deploy/tools.sh)
+PATH=$tools:$PATH
+
+network=vigia-images
+parts=(redis analytics dashboard simulator)
+redis_image=$(sed -n 's/^ *image: \(redis:.*\)/\1/p' deploy/k8s/base/redis.yaml)
+rust_image=$(sed -n 's/^FROM \(rust:[^ ]*\) .*/\1/p' deploy/analytics.Dockerfile)
+
+# Everything that is made lies in one folder: images, containers, volumes, networks.
+kept=${1:-}
+work=${kept:-$(mktemp -d /var/tmp/vigia-images.XXXXXX)}
+mkdir -p "$work"
+work=$(realpath "$work")
+cat >"$work/storage.conf" <<CONF
+[storage]
+driver = "overlay"
+graphroot = "$work/storage"
+runroot = "$work/run"
+CONF
+cat >"$work/containers.conf" <<CONF
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+volume_path = "$work/volumes"
+[network]
+network_backend = "netavark"
+network_config_dir = "$work/networks"
+CONF
+export CONTAINERS_STORAGE_CONF=$work/storage.conf CONTAINERS_CONF=$work/containers.conf
+
+# Whatever happened, no container, network or file stays.
+sweep() {
+  podman pod rm --force --all >/dev/null 2>&1 || true
+  podman network rm --force "$network" >/dev/null 2>&1 || true
+  podman volume rm --force --all >/dev/null 2>&1 || true
+  podman secret rm --all >/dev/null 2>&1 || true
+  if [[ -z $kept ]]; then
+    podman rmi --force --all >/dev/null 2>&1 || true
+    rm -rf "$work"
+  fi
+}
+trap sweep EXIT
+
+say() { printf '%s %s\n' "$(date +%T)" "$*"; }
+
+fail() {
+  say "$*" >&2
+  for part in "${parts[@]}"; do
+    podman logs --tail 20 "$part-pod-0-$part" 2>&1 | sed "s/^/$part: /" >&2 || true
+  done
+  exit 1
+}
+
+# Tries until it works, for SECONDS at most.
+within() { # SECONDS WHAT COMMAND...
+  local until=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@"; do
+    ((SECONDS < until)) || fail "$what does not come"
+    sleep 0.2
+  done
+}
+
+# A base of Debian's packages with whatever else it needs, imported under the name that stands for it elsewhere.
+base() { # IMAGE PACKAGES HOOK
+  podman image exists "docker.io/library/$1" && return
+  say "makes a base: $1"
+  local sources=(/etc/apt/sources.list)
+  [[ -s ${sources[0]} ]] || sources=(/etc/apt/sources.list.d/debian.sources)
+  mmdebstrap --quiet --variant=minbase --include="$2" --customize-hook="$3" \
+    "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$work/base.tar" "${sources[@]}"
+  podman import --quiet --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
+    "$work/base.tar" "docker.io/library/$1" >/dev/null
+  rm "$work/base.tar"
+}
+
+# The certificates that this machine trusts may be needed to fetch crates; they are no part of the project.
+sysroot=$(rustc --print sysroot)
+base "$rust_image" ca-certificates,gcc,libc6-dev \
+  "cp /etc/ssl/certs/ca-certificates.crt \"\$1/etc/ssl/certs/\" && cp -a $sysroot/bin $sysroot/lib $sysroot/libexec \"\$1/usr/local/\""
+# Debian's folder of settings is closed to others; the image has none.
+base "$redis_image" redis-server 'rm -r "$1/etc/redis"'
+
+for program in analytics dashboard simulator; do
+  started=$SECONDS
+  # The format knows health checks. This machine's network is the builder's, as a sandbox may have no other.
+  buildah build --format docker --layers --pull-never --isolation chroot --quiet \
+    --tag "$program:v1" --file "deploy/$program.Dockerfile" . >/dev/null
+  say "built $program:v1 in $((SECONDS - started)) s, $(podman image inspect --format '{{.Size}}' "$program:v1" | numfmt --to=si)B"
+done
+
+podman network create "$network" >/dev/null
+
+# The objects of one part, as podman plays them: it knows no probes that need a shell, one replica, and no ports of Services.
+part() { # PART
+  kubectl kustomize deploy/k8s/overlays/minikube | "$tools/../bin/python3" deploy/one-part.py "$1"
+}
+
+play() { # PART
+  part "$1" >"$work/$1.yaml"
+  podman kube play --network "$network:alias=$1-service" "$work/$1.yaml" >/dev/null || fail "$1 does not start"
+}
+
+for name in "${parts[@]}"; do
+  play "$name"
+done
+
+address() { # PART
+  podman inspect --format "{{(index .NetworkSettings.Networks \"$network\").IPAddress}}" "$(podman pod inspect --format '{{.InfraContainerID}}' "$1-pod-0")"
+}
+
+page() { curl --silent --fail --max-time 5 "http://$(address dashboard):8000/$1"; }
+
+shows() { page antennas | grep -q "simulator-pod-0"; }
+within 60 "an antenna on the page" shows
+say "the page shows the antenna simulator-pod-0"
+
+counted() { curl --silent --max-time 5 "http://$(address analytics):8000/api/v1/pipeline" | python3 -c 'import json, sys; print(json.load(sys.stdin)["totals"]["counted"])'; }
+first=$(counted)
+more() { (($(counted) > first + 3)); }
+within 30 "the next reading" more
+say "readings arrive: $first counted, then $(counted)"
+
+for name in analytics dashboard; do
+  podman healthcheck run "$name-pod-0-$name" || fail "$name says that it is not well"
+done
+for name in "${parts[@]}"; do
+  container=$name-pod-0-$name
+  user=$(awk '/^Uid:/ {print $2}' "/proc/$(podman inspect --format '{{.State.Pid}}' "$container")/status")
+  read_only=$(podman inspect --format '{{.HostConfig.ReadonlyRootfs}}' "$container")
+  [[ $user == 65532 && $read_only == true ]] || fail "$name runs as $user, with its root read-only: $read_only"
+done
+say "all run as 65532 with a root that is read-only"
+
+# In the order of the data, so that each has somebody to hand over to.
+for name in simulator analytics dashboard; do
+  container=$name-pod-0-$name
+  started=$(date +%s%N)
+  podman stop --time 20 "$container" >/dev/null
+  took=$((($(date +%s%N) - started) / 1000000))
+  code=$(podman inspect --format '{{.State.ExitCode}}' "$container")
+  [[ $code == 0 && $took -lt 5000 ]] || fail "$name ended with $code after $took ms"
+  say "$name ended in order after $took ms"
+done
+podman logs analytics-pod-0-analytics 2>&1 | grep -q "committed for the last time" || fail "analytics did not commit at its end"
+podman images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep localhost
+say "images.sh: all is well"

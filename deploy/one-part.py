@@ -1,0 +1,47 @@
+"""Reads rendered manifests, prints the objects of one part as `podman kube play` takes them.
+
+It knows no probes by HTTP without a curl in the image, and no more than one replica; Services are names in its network, and
+what concerns several nodes concerns nobody here. Its 4.3 reads Secrets in one way for variables and in another for volumes:
+they are values and ConfigMaps instead.
+"""
+import sys
+
+import yaml
+
+
+def main() -> None:
+    part = sys.argv[1]
+    manifests = [
+        manifest for manifest in yaml.safe_load_all(sys.stdin) if manifest["metadata"]["labels"].get("app") == part
+    ]
+    secrets = {one["metadata"]["name"]: one["stringData"] for one in manifests if one["kind"] == "Secret"}
+    kept = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+        for name, data in secrets.items()
+    ]
+    for manifest in manifests:
+        if manifest["kind"] == "Deployment":
+            simplify(manifest["spec"], secrets)
+        if manifest["kind"] in {"ConfigMap", "PersistentVolumeClaim", "Deployment"}:
+            kept.append(manifest)
+    print(yaml.safe_dump_all(kept))
+
+
+def simplify(spec: dict, secrets: dict[str, dict[str, str]]) -> None:
+    spec["replicas"] = 1
+    pod = spec["template"]["spec"]
+    pod.pop("topologySpreadConstraints", None)
+    for volume in pod.get("volumes", []):
+        if secret := volume.pop("secret", None):
+            volume["configMap"] = {"name": secret["secretName"], "items": secret["items"]}
+    for container in pod["containers"]:
+        for unknown in ("startupProbe", "livenessProbe", "readinessProbe", "lifecycle", "ports"):
+            container.pop(unknown, None)
+        for variable in container["env"]:
+            if reference := variable.get("valueFrom", {}).get("secretKeyRef"):
+                del variable["valueFrom"]
+                variable["value"] = secrets[reference["name"]][reference["key"]]
+
+
+if __name__ == "__main__":
+    main()
