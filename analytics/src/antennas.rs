@@ -202,10 +202,22 @@ impl Antennas {
         })
     }
 
+    /// Number of chunks.
+    #[must_use]
+    pub const fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
+
     /// One chunk, for a commit.
     #[must_use]
     pub fn chunk(&self, index: usize) -> &[Option<Antenna>] {
         self.chunks.get(index).map_or(&[], |chunk| chunk.as_slice())
+    }
+
+    /// Whether there may be an antenna of which no pane holds a reading.
+    #[must_use]
+    pub const fn may_forget_before(&self, horizon_ms: i64) -> bool {
+        self.oldest_ms < horizon_ms
     }
 
     /// Forgets all but the ids of the antennas of which no pane holds a reading, and returns the chunks that this changed.
@@ -213,9 +225,6 @@ impl Antennas {
     /// What they were in the middle of ends as of the newest arrival counted, in milliseconds since the epoch. Incidents are
     /// recorded in the order of ids: slots differ from one run to another.
     pub fn forget_before(&mut self, horizon_ms: i64, arrival_ms: i64, incidents: &mut Incidents) -> Vec<usize> {
-        if horizon_ms <= self.oldest_ms {
-            return Vec::new();
-        }
         let is_gone = |antenna: &Antenna| antenna.has_started() && antenna.newest_event_ms < horizon_ms;
         let mut gone: Vec<(Arc<str>, Slot)> =
             self.iter().filter(|(_, it)| is_gone(it)).map(|(slot, it)| (Arc::clone(&it.id), slot)).collect();

@@ -15,7 +15,7 @@ use crate::trouble::Tally;
 /// did.
 pub const CHUNK: usize = 256;
 
-/// At most so many incidents are kept, however long ago they ended.
+/// At most so many incidents are kept, however long ago they ended; another one takes the place of the oldest chunk.
 pub const MAX_KEPT: usize = 10_000;
 
 /// An incident that has ended.

@@ -205,7 +205,8 @@ impl Store {
         let mut accepted = Accepted::default();
         let mut readings = Readings::default();
         let mut revised = BTreeSet::new();
-        let mut touched = BTreeSet::new();
+        // By chunk of antennas.
+        let mut is_touched = vec![false; self.antennas.chunks()];
         let (mut left_out, mut late) = (Vec::new(), Vec::new());
         for row in 0..batch.readings() {
             let (slot, event_ms, arrival_ms) = (batch.antenna[row], batch.event_ms[row], batch.arrival_ms[row]);
@@ -232,7 +233,9 @@ impl Store {
             let (packets, lost, latency_ms) = (batch.packets[row], batch.loss[row], batch.latency_ms[row]);
             let counted = Counted { arrival_ms, event_ms, packets, lost, latency_ms, seq };
             self.antennas.count(slot, &counted, &self.thresholds, &mut self.incidents);
-            touched.insert(place(slot).0);
+            if let Some(is_touched) = is_touched.get_mut(place(slot).0) {
+                *is_touched = true;
+            }
             self.forget(horizon_ms, arrival_ms);
             accepted.counted += 1;
             readings.pane.push(pane);
@@ -242,7 +245,7 @@ impl Store {
             readings.latency_ms.push(latency_ms);
         }
         self.recent.extend(batch, &left_out, &late);
-        self.changes.chunks.extend(touched);
+        self.changes.chunks.extend((0..).zip(is_touched).filter_map(|(chunk, is_touched)| is_touched.then_some(chunk)));
         (accepted, readings, revised)
     }
 
@@ -341,6 +344,10 @@ impl Store {
 
     /// Forgets the antennas of which nothing is retained; see [`Antennas::forget_before`].
     fn forget(&mut self, horizon_ms: i64, arrival_ms: i64) {
+        // Asked once a reading, and hardly ever so.
+        if !self.antennas.may_forget_before(horizon_ms) {
+            return;
+        }
         self.changes.chunks.extend(self.antennas.forget_before(horizon_ms, arrival_ms, &mut self.incidents));
     }
 

@@ -87,18 +87,13 @@ impl Interval {
     /// Adds a reading of this interval, or begins its interval with it and returns the one that has passed. A reading of
     /// an earlier interval is late: what was judged stands.
     #[must_use]
+    #[inline]
     pub fn count(&mut self, event_ms: i64, packets: u32, lost: u32, latency_ms: Option<f64>) -> Option<Self> {
-        let after_ms = event_ms.wrapping_sub(self.start_ms);
-        let passed = if (0..INTERVAL_MS).contains(&after_ms) {
-            None
-        } else if event_ms < self.start_ms {
+        let is_within = (0..INTERVAL_MS).contains(&event_ms.wrapping_sub(self.start_ms));
+        if !is_within && event_ms < self.start_ms {
             return None;
-        } else {
-            let passed = std::mem::replace(self, Self::NONE);
-            self.start_ms = INTERVALS.floor(event_ms);
-            self.first_after_ms = u32::try_from(event_ms - self.start_ms).unwrap_or_default();
-            (passed.start_ms != i64::MIN).then_some(passed)
-        };
+        }
+        let passed = if is_within { None } else { self.begin(event_ms) };
         self.packets += u64::from(packets);
         self.lost += u64::from(lost);
         if let Some(latency_ms) = latency_ms {
@@ -106,6 +101,15 @@ impl Interval {
             self.latency_sum_ms += latency_ms;
         }
         passed
+    }
+
+    /// Becomes the interval that an event time begins, and returns the one that has passed.
+    #[cold]
+    fn begin(&mut self, first_ms: i64) -> Option<Self> {
+        let start_ms = INTERVALS.floor(first_ms);
+        let first_after_ms = u32::try_from(first_ms - start_ms).unwrap_or_default();
+        let passed = std::mem::replace(self, Self { start_ms, first_after_ms, ..Self::NONE });
+        (passed.start_ms != i64::MIN).then_some(passed)
     }
 
     /// Event time of its first reading, milliseconds since the epoch.

@@ -40,7 +40,7 @@ fn add(log: &MemoryLog, number: u64) {
         8 => publish(log, now, &reading(&antenna, NOW.0 - 7_200_000, 10, 1, None)),
         _ => {
             let latency_ms = Some(1.0 + number as f64 / 3.0);
-            let loss = if number / 70 % 2 == 0 { number % 5 } else { 100 - number % 7 };
+            let loss = if (number / 70).is_multiple_of(2) { number % 5 } else { 100 - number % 7 };
             let mut reading = reading(&antenna, event_ms, 100, loss as u32, latency_ms);
             reading.seq = Some(number);
             publish(log, now, &reading);

@@ -491,7 +491,7 @@ async fn answering() -> Answering {
         if seconds_ago >= 600 {
             analytics.publish("dead,1", seconds_ago, if seconds_ago > 900 { DOWN } else { WELL });
         }
-        if seconds_ago < 300 || seconds_ago >= 420 {
+        if !(300..420).contains(&seconds_ago) {
             analytics.publish("gone", seconds_ago, WELL);
         }
     }

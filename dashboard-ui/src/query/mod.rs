@@ -23,7 +23,7 @@ const ID_MAX: usize = 253;
 const HEATMAP_ROWS: (u32, u32) = (24, 120);
 
 /// Which figures a page shows.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Query {
     /// The page.
     pub page: Page,
@@ -137,12 +137,6 @@ pub struct Parameters {
     id: Option<String>,
     lang: Option<String>,
     wall: Option<String>,
-}
-
-impl Default for Query {
-    fn default() -> Self {
-        Self { page: Page::default(), range: Range::default() }
-    }
 }
 
 impl Default for Page {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { PHONE, isLive, launch, updates, visit } from "./harness/browser.mjs";
-import { FIGURES, MENU, PLOT } from "./harness/page.mjs";
+import { FIGURES, MENU, PLOT, PLOT_FOCUS } from "./harness/page.mjs";
 import { mockDashboard } from "./harness/programs.mjs";
 
 const [dashboard, browser] = await Promise.all([mockDashboard(), launch()]);
@@ -91,7 +91,7 @@ test("a finger leads the crosshair too", () =>
 
 test("arrow keys lead the crosshair from step to step, and Escape takes it away", () =>
   open("/", async (page) => {
-    await page.locator(PLOT).first().focus();
+    await page.locator(PLOT_FOCUS).first().focus();
     const shareOf = (back, { rows }) => (rows - 0.5 - back) / rows;
     await page.keyboard.press("ArrowLeft");
     assertShown(await look(page, shareOf(0, await look(page, 0))));

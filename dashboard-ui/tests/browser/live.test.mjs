@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { PHONE, isLive, launch, openStreams, updates, visit } from "./harness/browser.mjs";
-import { AWAY, FIGURES, MENU, ROWS, ROW_LINK, SEARCH } from "./harness/page.mjs";
+import { AWAY, FIGURES, MENU, PERMALINK_MENU, ROWS, ROW_LINK, SEARCH } from "./harness/page.mjs";
 import { mockDashboard, network } from "./harness/programs.mjs";
 
 const [dashboard, browser] = await Promise.all([mockDashboard(), launch()]);
@@ -132,9 +132,9 @@ test("nothing moves during ten updates", { concurrency: true }, (t) =>
     FIGURES.map(({ name, path }) =>
       t.test(`on the page ${name}`, () =>
         open(path, async (page) => {
-          await page.evaluate(() => (window.seen.shift = 0));
+          await page.evaluate(() => (window.seen.shifts = []));
           await updates(page, 10);
-          assert.equal(await page.evaluate(() => window.seen.shift), 0);
+          assert.deepEqual(await page.evaluate(() => window.seen.shifts), []);
         }),
       ),
     ),
@@ -181,8 +181,8 @@ test("the permalink is copied, and leads to figures that stand still", () =>
   open(
     "/?window=15m",
     async (page) => {
+      await page.locator(PERMALINK_MENU).first().click();
       const button = page.locator('[data-copy="link"]').first();
-      if (!(await button.isVisible())) await page.locator(MENU).click();
       await button.click();
       const said = await button.getAttribute("data-copied");
       await page.waitForFunction(

@@ -12,8 +12,8 @@ const SCREENS = { desktop: DESKTOP, phone: PHONE };
 
 // Words that no Spanish page has: whoever adds a text and forgets its translation most likely uses one.
 const ENGLISH = [
-  ..."the of and with for is are from no all".split(" "),
-  ..."antenna antennas packets lost loss latency healthy degraded silent readings delivered success".split(" "),
+  ..."the of and with for is are from all".split(" "),
+  ..."antenna antennas packet lost latency healthy degraded silent reading readings delivered success".split(" "),
   ..."search pause theme light dark range worst overview incidents ago since last seen rows".split(" "),
 ];
 

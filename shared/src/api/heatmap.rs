@@ -69,7 +69,8 @@ pub fn heatmap_groups(statuses: &[Status], limit: usize) -> Vec<Range<usize>> {
         runs.push(start..start + run.len());
     }
     if runs.len() > limit - alone {
-        runs = vec![alone..antennas];
+        runs.clear();
+        runs.push(alone..antennas);
     }
     let mut shares = vec![1; runs.len()];
     for _ in runs.len()..limit - alone {

@@ -63,7 +63,7 @@ function watch(page) {
 
 // Runs in the page before any script of its own.
 function observe() {
-  const seen = { updates: 0, streams: [], shift: 0 };
+  const seen = { updates: 0, streams: [], shifts: [] };
   window.seen = seen;
   document.addEventListener("morphed", () => (seen.updates += 1));
   window.EventSource = class extends EventSource {
@@ -72,8 +72,14 @@ function observe() {
       seen.streams.push(this);
     }
   };
+  // The browser counts a figure at the right edge that loses a digit as a shift, of something that is where it was.
+  const edges = ({ x, y, width, height }) => [x, y, width, height].join(" ");
+  const hasMoved = ({ previousRect, currentRect }) => edges(previousRect) !== edges(currentRect);
+  const told = ({ node, previousRect, currentRect }) =>
+    `${node?.outerHTML ?? node?.nodeValue}: from ${edges(previousRect)} to ${edges(currentRect)}`;
   new PerformanceObserver((list) => {
-    for (const { hadRecentInput, value } of list.getEntries()) if (!hadRecentInput) seen.shift += value;
+    const shifts = list.getEntries().filter(({ hadRecentInput }) => !hadRecentInput);
+    seen.shifts.push(...shifts.flatMap(({ sources }) => sources.filter(hasMoved).map(told)));
   }).observe({ type: "layout-shift" });
 }
 

@@ -15,8 +15,9 @@ export const PAGES = [
 /** Those that figures are on. */
 export const FIGURES = PAGES.filter(({ status }) => status === 200);
 
-/** A chart that the crosshair is led over. */
+/** A chart that the crosshair is led over, and what in it takes the focus. */
 export const PLOT = ".plot[data-table]";
+export const PLOT_FOCUS = ".plot[data-table] [tabindex]";
 
 /** The rows of the fleet, and the link in each to the antenna's page. */
 export const ROWS = "main tbody tr";
@@ -27,6 +28,7 @@ export const AWAY = ".freshness.is-away";
 
 export const SEARCH = "#search";
 export const MENU = "#display > summary";
+export const PERMALINK_MENU = "details:has([data-copy]) > summary";
 
 /** The address with parameters set, or taken away where they are null. */
 export function address(url, parameters) {

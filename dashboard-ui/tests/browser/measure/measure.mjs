@@ -61,11 +61,11 @@ async function ttfb(requests = 500) {
     }
     rows.push({
       path,
-      "first byte p50 ms": ms(rank(times, 0.5)),
-      "first byte p99 ms": ms(rank(times, 0.99)),
-      "first byte max ms": ms(rank(times, 1)),
-      "LCP p50 ms": ms(rank(paints, 0.5)),
-      "LCP max ms": ms(rank(paints, 1)),
+      "first byte p50 ms": tenths(rank(times, 0.5)),
+      "first byte p99 ms": tenths(rank(times, 0.99)),
+      "first byte max ms": tenths(rank(times, 1)),
+      "LCP p50 ms": tenths(rank(paints, 0.5)),
+      "LCP max ms": tenths(rank(paints, 1)),
     });
   }
   await browser.close();
@@ -115,17 +115,15 @@ async function viewers(wanted = 1_000) {
     }).on("error", () => (lost += 1));
   fragments.forEach((_, index) => view(index));
   await until("each viewer has seen five fragments", () => fragments.every((seen) => seen >= 5));
-  const after = memory();
+  const row = {
+    viewers: wanted,
+    lost,
+    "MB before": tenths(before),
+    "MB after": tenths(memory()),
+    "upstream streams": upstream.most,
+  };
   await real.end();
-  return [
-    {
-      viewers: wanted,
-      lost,
-      "MB before": before.toFixed(1),
-      "MB after": after.toFixed(1),
-      "upstream streams": upstream.most,
-    },
-  ];
+  return [row];
 }
 
 // Stands between the dashboard and analytics, and counts the streams of events that are open at once.
@@ -164,7 +162,7 @@ async function heal(runs = 5) {
         await page.waitForSelector(AWAY);
         await real.analytics.start();
         const analytics = await timed(() => page.waitForSelector(AWAY, { state: "detached" }));
-        return { "dashboard back ms": ms(dashboard), "analytics back ms": ms(analytics) };
+        return { "dashboard back ms": tenths(dashboard), "analytics back ms": tenths(analytics) };
       }),
     );
   }
@@ -184,6 +182,6 @@ function rank(values, share) {
   return [...values].sort((a, b) => a - b)[Math.ceil(values.length * share) - 1];
 }
 
-function ms(value) {
+function tenths(value) {
   return Number(value.toFixed(1));
 }
