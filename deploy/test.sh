@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # A program that tests start, and the Debian package that brings it.
-needs=(redis-server:redis-server redis-cli:redis-tools promtool:prometheus openssl:openssl curl:curl kubectl:kubernetes-client
+needs=(redis-server:redis-server redis-cli:redis-tools promtool:prometheus openssl:openssl curl:curl
   chromium:chromium node:nodejs npm:npm)
 missing=()
 for need in "${needs[@]}"; do
