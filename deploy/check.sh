@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks what is deployed without a cluster: overlays are rendered and held against the schemas of Kubernetes, then everything
-# is given to linters. The tests of deploy/checks look at what the parts say of each other.
+# Checks what is deployed without a cluster: overlays are rendered and held against the schemas of Kubernetes, the chart
+# against the overlays, and everything is given to linters. The tests of deploy/checks look at what the parts say of each other.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$(deploy/tools.sh)
@@ -36,6 +36,7 @@ done
 checkov --config-file deploy/checkov.yaml --framework kubernetes --file "$rendered"/*.yaml
 checkov --config-file deploy/checkov.yaml --framework dockerfile --file deploy/*.Dockerfile
 hadolint deploy/*.Dockerfile
+"$tools/../bin/python3" deploy/check-chart.py
 check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 shellcheck deploy/*.sh deploy/k8s/overlays/production/secrets.sh
 echo "check.sh: all is well"

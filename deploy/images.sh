@@ -97,7 +97,7 @@ base() { # IMAGE PACKAGES HOOK
   local sources=(/etc/apt/sources.list)
   [[ -s ${sources[0]} ]] || sources=(/etc/apt/sources.list.d/debian.sources)
   mmdebstrap --quiet --variant=minbase --include="$2" --customize-hook="$3" \
-    "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$work/base.tar" "${sources[@]}"
+    "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" "$work/base.tar" "${sources[@]}"
   podman import --quiet --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
     "$work/base.tar" "docker.io/library/$1" >/dev/null
   rm "$work/base.tar"
@@ -108,7 +108,7 @@ sysroot=$(rustc --print sysroot)
 base "$rust_image" ca-certificates,gcc,libc6-dev \
   "cp /etc/ssl/certs/ca-certificates.crt \"\$1/etc/ssl/certs/\" && cp -a $sysroot/bin $sysroot/lib $sysroot/libexec \"\$1/usr/local/\""
 # Debian's folder of settings is closed to others; the image has none.
-base "$redis_image" redis-server 'rm -r "$1/etc/redis"'
+base "$redis_image" redis-server "rm -r \"\$1/etc/redis\""
 
 for program in analytics dashboard simulator; do
   started=$SECONDS

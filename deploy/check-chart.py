@@ -1,0 +1,76 @@
+"""Lints the chart with Helm's own engine, and compares what it renders with the overlays that it stands for.
+
+Each set of values has to give the objects of its overlay, field by field, but for the namespace, whose labels Helm does not
+set. Values that the chart does not know have to be refused.
+"""
+import subprocess
+import sys
+from pathlib import Path
+
+import helm_python
+import yaml
+
+DEPLOY = Path(__file__).resolve().parent
+CHART = DEPLOY / "chart"
+# Lists of which Kubernetes cares for the names, not for the order.
+BY_NAME = {"env", "volumes", "volumeMounts"}
+
+
+def main() -> None:
+    values = {"minikube": {}, "production": yaml.safe_load((CHART / "values-production.yaml").read_text())}
+    for overlay, given in values.items():
+        said = helm_python.lint(CHART, values=given, namespace="vigia")["messages"]
+        # What is below a warning are recommendations, like an icon.
+        if complaints := [message for message in said if message["severity"] > 1]:
+            sys.exit(f"the chart, linted: {complaints}")
+        with helm_python.Chart.load(CHART) as chart:
+            chart.validate_schema(given)
+            rendered = chart.render(given, name="vigia", namespace="vigia")
+        ours = objects("\n---\n".join(rendered.values()))
+        folder = DEPLOY / "k8s" / "overlays" / overlay
+        theirs = objects(subprocess.run(["kubectl", "kustomize", folder], check=True, capture_output=True).stdout)
+        theirs.pop("Namespace/vigia")
+        if ours != theirs:
+            sys.exit(f"the chart and the overlay {overlay} differ:\n" + "\n".join(differences(ours, theirs, "")))
+        print(f"the chart says the same as the overlay {overlay}: {len(ours)} objects")
+    refused({"dashbord": {"replicas": 2}})
+    refused({"simulator": {"replicas": -1}})
+    refused({"redis": {"tls": True}})
+    refused({"image": {"registry": "registry.example.com/"}})
+
+
+def objects(text: str | bytes) -> dict[str, dict]:
+    manifests = [manifest for manifest in yaml.safe_load_all(text) if manifest]
+    return {f"{one['kind']}/{one['metadata']['name']}": in_order(one) for one in manifests}
+
+
+def in_order(value: object) -> object:
+    if isinstance(value, dict):
+        ordered = {key: in_order(below) for key, below in value.items()}
+        return {
+            key: sorted(below, key=lambda one: one["name"]) if key in BY_NAME else below
+            for key, below in ordered.items()
+        }
+    if isinstance(value, list):
+        return [in_order(below) for below in value]
+    return value
+
+
+def differences(one: object, other: object, path: str) -> list[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted(one.keys() | other.keys())
+        return [line for key in keys for line in differences(one.get(key), other.get(key), f"{path}/{key}")]
+    return [] if one == other else [f"{path}: {one!r} in the chart, {other!r} in the overlay"]
+
+
+def refused(values: dict) -> None:
+    with helm_python.Chart.load(CHART) as chart:
+        try:
+            chart.validate_schema(values)
+        except helm_python.HelmError:
+            return
+    sys.exit(f"the chart takes {values}")
+
+
+if __name__ == "__main__":
+    main()
