@@ -32,7 +32,13 @@ parts=(redis analytics dashboard simulator)
 redis_image=$(sed -n 's/^ *image: \(redis:.*\)/\1/p' deploy/k8s/base/redis.yaml)
 rust_image=$(sed -n 's/^FROM \(rust:[^ ]*\) .*/\1/p' deploy/analytics.Dockerfile)
 
-# Everything that is made lies in one folder: images, containers, volumes, networks.
+# Everything that is made lies in one folder: images, containers, volumes, networks. The pods live in a network namespace of
+# their own, for which this script calls itself: what is set up there goes with it.
+inside=
+if [[ ${1:-} == --inside ]]; then
+  inside=yes
+  shift
+fi
 kept=${1:-}
 work=${kept:-$(mktemp -d /var/tmp/vigia-images.XXXXXX)}
 mkdir -p "$work"
@@ -63,7 +69,7 @@ sweep() {
   podman network rm --force "$network" >/dev/null 2>&1 || true
   podman volume rm --force --all >/dev/null 2>&1 || true
   podman secret rm --all >/dev/null 2>&1 || true
-  if [[ -z $kept ]]; then
+  if [[ -z $kept && -z $inside ]]; then
     podman rmi --force --all >/dev/null 2>&1 || true
     rm -rf "$work"
   fi
@@ -103,22 +109,22 @@ base() { # IMAGE PACKAGES HOOK
   rm "$work/base.tar"
 }
 
-# The certificates that this machine trusts may be needed to fetch crates; they are no part of the project.
-sysroot=$(rustc --print sysroot)
-base "$rust_image" ca-certificates,gcc,libc6-dev \
-  "cp /etc/ssl/certs/ca-certificates.crt \"\$1/etc/ssl/certs/\" && cp -a $sysroot/bin $sysroot/lib $sysroot/libexec \"\$1/usr/local/\""
-# Debian's folder of settings is closed to others; the image has none.
-base "$redis_image" redis-server "rm -r \"\$1/etc/redis\""
+build() {
+  # The certificates that this machine trusts may be needed to fetch crates; they are no part of the project.
+  sysroot=$(rustc --print sysroot)
+  base "$rust_image" ca-certificates,gcc,libc6-dev \
+    "cp /etc/ssl/certs/ca-certificates.crt \"\$1/etc/ssl/certs/\" && cp -a $sysroot/bin $sysroot/lib $sysroot/libexec \"\$1/usr/local/\""
+  # Debian's folder of settings is closed to others; the image has none.
+  base "$redis_image" redis-server "rm -r \"\$1/etc/redis\""
 
-for program in analytics dashboard simulator; do
-  started=$SECONDS
-  # The format knows health checks. This machine's network is the builder's, as a sandbox may have no other.
-  buildah build --format docker --layers --pull-never --isolation chroot --quiet \
-    --tag "$program:v1" --file "deploy/$program.Dockerfile" . >/dev/null
-  say "built $program:v1 in $((SECONDS - started)) s, $(podman image inspect --format '{{.Size}}' "$program:v1" | numfmt --to=si)B"
-done
-
-podman network create "$network" >/dev/null
+  for program in analytics dashboard simulator; do
+    started=$SECONDS
+    # The format knows health checks. This machine's network is the builder's, as a sandbox may have no other.
+    buildah build --format docker --layers --pull-never --isolation chroot --quiet \
+      --tag "$program:v1" --file "deploy/$program.Dockerfile" . >/dev/null
+    say "built $program:v1 in $((SECONDS - started)) s, $(podman image inspect --format '{{.Size}}' "$program:v1" | numfmt --to=si)B"
+  done
+}
 
 # The objects of one part, as podman plays them: it knows no probes that need a shell, one replica, and no ports of Services.
 part() { # PART
@@ -130,10 +136,6 @@ play() { # PART
   podman kube play --network "$network:alias=$1-service" "$work/$1.yaml" >/dev/null || fail "$1 does not start"
 }
 
-for name in "${parts[@]}"; do
-  play "$name"
-done
-
 address() { # PART
   podman inspect --format "{{(index .NetworkSettings.Networks \"$network\").IPAddress}}" "$(podman pod inspect --format '{{.InfraContainerID}}' "$1-pod-0")"
 }
@@ -141,36 +143,53 @@ address() { # PART
 page() { curl --silent --fail --max-time 5 "http://$(address dashboard):8000/$1"; }
 
 shows() { page antennas | grep -q "simulator-pod-0"; }
-within 60 "an antenna on the page" shows
-say "the page shows the antenna simulator-pod-0"
-
 counted() { curl --silent --max-time 5 "http://$(address analytics):8000/api/v1/pipeline" | python3 -c 'import json, sys; print(json.load(sys.stdin)["totals"]["counted"])'; }
-first=$(counted)
 more() { (($(counted) > first + 3)); }
-within 30 "the next reading" more
-say "readings arrive: $first counted, then $(counted)"
 
-for name in analytics dashboard; do
-  podman healthcheck run "$name-pod-0-$name" || fail "$name says that it is not well"
-done
-for name in "${parts[@]}"; do
-  container=$name-pod-0-$name
-  user=$(awk '/^Uid:/ {print $2}' "/proc/$(podman inspect --format '{{.State.Pid}}' "$container")/status")
-  read_only=$(podman inspect --format '{{.HostConfig.ReadonlyRootfs}}' "$container")
-  [[ $user == 65532 && $read_only == true ]] || fail "$name runs as $user, with its root read-only: $read_only"
-done
-say "all run as 65532 with a root that is read-only"
+start() {
+  ip link set lo up
+  podman network create "$network" >/dev/null
+  for name in "${parts[@]}"; do
+    play "$name"
+  done
 
-# In the order of the data, so that each has somebody to hand over to.
-for name in simulator analytics dashboard; do
-  container=$name-pod-0-$name
-  started=$(date +%s%N)
-  podman stop --time 20 "$container" >/dev/null
-  took=$((($(date +%s%N) - started) / 1000000))
-  code=$(podman inspect --format '{{.State.ExitCode}}' "$container")
-  [[ $code == 0 && $took -lt 5000 ]] || fail "$name ended with $code after $took ms"
-  say "$name ended in order after $took ms"
-done
-podman logs analytics-pod-0-analytics 2>&1 | grep -q "committed for the last time" || fail "analytics did not commit at its end"
-podman images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep localhost
-say "images.sh: all is well"
+  within 60 "an antenna on the page" shows
+  say "the page shows the antenna simulator-pod-0"
+
+  first=$(counted)
+  within 30 "the next reading" more
+  say "readings arrive: $first counted, then $(counted)"
+
+  for name in analytics dashboard; do
+    podman exec "$name-pod-0-$name" "/usr/bin/$name" health || fail "$name says that it is not well"
+  done
+  for name in "${parts[@]}"; do
+    container=$name-pod-0-$name
+    user=$(awk '/^Uid:/ {print $2}' "/proc/$(podman inspect --format '{{.State.Pid}}' "$container")/status")
+    read_only=$(podman inspect --format '{{.HostConfig.ReadonlyRootfs}}' "$container")
+    [[ $user == 65532 && $read_only == true ]] || fail "$name runs as $user, with its root read-only: $read_only"
+  done
+  say "all run as 65532 with a root that is read-only"
+
+  # In the order of the data, so that each has somebody to hand over to.
+  for name in simulator analytics dashboard; do
+    container=$name-pod-0-$name
+    started=$(date +%s%N)
+    podman stop --time 20 "$container" >/dev/null
+    took=$((($(date +%s%N) - started) / 1000000))
+    code=$(podman inspect --format '{{.State.ExitCode}}' "$container")
+    [[ $code == 0 && $took -lt 5000 ]] || fail "$name ended with $code after $took ms"
+    say "$name ended in order after $took ms"
+  done
+  podman logs analytics-pod-0-analytics 2>&1 | grep -q "committed for the last time" || fail "analytics did not commit at its end"
+  podman images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep localhost
+}
+
+if [[ $inside ]]; then
+  start
+else
+  build
+  # Without a folder to keep, the one that was made is the inner script's, which leaves it to this one.
+  unshare --net "$0" --inside "$work"
+  say "images.sh: all is well"
+fi
