@@ -142,7 +142,7 @@ address() { # PART
 
 page() { curl --silent --fail --max-time 5 "http://$(address dashboard):8000/$1"; }
 
-shows() { page antennas | grep -q "simulator-pod-0"; }
+shows() { [[ $(page antennas) == *simulator-pod-0* ]]; }
 counted() { curl --silent --max-time 5 "http://$(address analytics):8000/api/v1/pipeline" | python3 -c 'import json, sys; print(json.load(sys.stdin)["totals"]["counted"])'; }
 more() { (($(counted) > first + 3)); }
 
@@ -181,7 +181,7 @@ start() {
     [[ $code == 0 && $took -lt 5000 ]] || fail "$name ended with $code after $took ms"
     say "$name ended in order after $took ms"
   done
-  podman logs analytics-pod-0-analytics 2>&1 | grep -q "committed for the last time" || fail "analytics did not commit at its end"
+  [[ $(podman logs analytics-pod-0-analytics 2>&1) == *"committed for the last time"* ]] || fail "analytics did not commit at its end"
   podman images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep localhost
 }
 
