@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, describe, test } from "node:test";
 import AxeBuilder from "@axe-core/playwright";
 import { DESKTOP, PHONE, isLive, isTooWide, launch, visit } from "./harness/browser.mjs";
 import { PAGES, address } from "./harness/page.mjs";
@@ -27,32 +27,35 @@ after(async () => {
   await dashboard.kill();
 });
 
-for (const { name, path, status } of PAGES) {
-  for (const colorScheme of ["light", "dark"]) {
-    for (const [screen, size] of Object.entries(SCREENS)) {
-      test(`the page ${name} is sound in ${colorScheme} on a ${screen}`, () =>
-        visit(browser, dashboard.url + path, { ...size, colorScheme }, async (page, response) => {
-          assert.equal(response.status(), status);
-          if (await page.locator("#app[data-live]").count()) await isLive(page);
-          const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
-          assert.deepEqual(violations.map(told), []);
-          assert.equal(await isTooWide(page), false, "the page scrolls sideways");
-          await page.screenshot({ path: join(pictures, `${name}-${colorScheme}-${screen}.png`), fullPage: true });
-        }));
+// Much of a visit is waiting, so that two at a time take little longer than one.
+describe("pages", { concurrency: 2 }, () => {
+  for (const { name, path, status } of PAGES) {
+    for (const colorScheme of ["light", "dark"]) {
+      for (const [screen, size] of Object.entries(SCREENS)) {
+        test(`the page ${name} is sound in ${colorScheme} on a ${screen}`, () =>
+          visit(browser, dashboard.url + path, { ...size, colorScheme }, async (page, response) => {
+            assert.equal(response.status(), status);
+            if (await page.locator("#app[data-live]").count()) await isLive(page);
+            const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
+            assert.deepEqual(violations.map(told), []);
+            assert.equal(await isTooWide(page), false, "the page scrolls sideways");
+            await page.screenshot({ path: join(pictures, `${name}-${colorScheme}-${screen}.png`), fullPage: true });
+          }));
+      }
     }
-  }
 
-  test(`the page ${name} is wholly Spanish where Spanish is asked for`, () =>
-    visit(browser, address(dashboard.url + path, { lang: "es" }), {}, async (page) => {
-      assert.equal(await page.locator("html").getAttribute("lang"), "es");
-      const words = new Set((await texts(page)).toLowerCase().match(/[\p{L}_]+/gu));
-      assert.deepEqual(
-        ENGLISH.filter((word) => words.has(word)),
-        [],
-      );
-      await page.screenshot({ path: join(pictures, `${name}-es.png`), fullPage: true });
-    }));
-}
+    test(`the page ${name} is wholly Spanish where Spanish is asked for`, () =>
+      visit(browser, address(dashboard.url + path, { lang: "es" }), {}, async (page) => {
+        assert.equal(await page.locator("html").getAttribute("lang"), "es");
+        const words = new Set((await texts(page)).toLowerCase().match(/[\p{L}_]+/gu));
+        assert.deepEqual(
+          ENGLISH.filter((word) => words.has(word)),
+          [],
+        );
+        await page.screenshot({ path: join(pictures, `${name}-es.png`), fullPage: true });
+      }));
+  }
+});
 
 test("the browser's language is the page's, and the page can be switched to the other and back", () =>
   visit(browser, dashboard.url, { locale: "es-AR" }, async (page) => {
