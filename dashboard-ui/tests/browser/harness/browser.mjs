@@ -75,11 +75,13 @@ function observe() {
   // The browser counts a figure at the right edge that loses a digit as a shift, of something that is where it was.
   const edges = ({ x, y, width, height }) => [x, y, width, height].join(" ");
   const hasMoved = ({ previousRect, currentRect }) => edges(previousRect) !== edges(currentRect);
+  // What a chart says beside its curves follows the figures: another scale has its labels elsewhere.
+  const isOfChart = ({ node }) => (node?.closest ? node : node?.parentElement)?.closest(".plot, .legend") != null;
   const told = ({ node, previousRect, currentRect }) =>
     `${node?.outerHTML ?? node?.nodeValue}: from ${edges(previousRect)} to ${edges(currentRect)}`;
   new PerformanceObserver((list) => {
     const shifts = list.getEntries().filter(({ hadRecentInput }) => !hadRecentInput);
-    seen.shifts.push(...shifts.flatMap(({ sources }) => sources.filter(hasMoved).map(told)));
+    seen.shifts.push(...shifts.flatMap(({ sources }) => sources.filter((source) => hasMoved(source) && !isOfChart(source)).map(told)));
   }).observe({ type: "layout-shift" });
 }
 
