@@ -72,8 +72,9 @@ function observe() {
       seen.streams.push(this);
     }
   };
-  // The browser counts a figure at the right edge that loses a digit as a shift, of something that is where it was.
-  const edges = ({ x, y, width, height }) => [x, y, width, height].join(" ");
+  // Lines stay where they are, and as high as they are. Along a line, a figure may gain or lose a digit, which moves what is
+  // beside it: the browser counts that as a shift too.
+  const edges = ({ y, height }) => `${y} ${height}`;
   const hasMoved = ({ previousRect, currentRect }) => edges(previousRect) !== edges(currentRect);
   // What a chart says beside its curves follows the figures: another scale has its labels elsewhere.
   const isOfChart = ({ node }) => (node?.closest ? node : node?.parentElement)?.closest(".plot, .legend") != null;
