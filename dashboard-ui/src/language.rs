@@ -1,6 +1,6 @@
 //! The languages of the pages. Both texts of a place stand side by side in the code, so that neither is forgotten.
 
-use std::cmp::Ordering;
+use shared::negotiation;
 
 /// A language of the pages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -44,20 +44,11 @@ impl Language {
     /// pages speak the one with the highest weight, and of equal ones the first.
     #[must_use]
     pub fn preferred(header: Option<&str>) -> Self {
-        let mut best: Option<(Self, f32)> = None;
-        for range in header.unwrap_or_default().split(',') {
-            let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let weight =
-                parameters.trim().strip_prefix("q=").map_or(Some(1.0), |weight| weight.trim().parse::<f32>().ok());
-            let primary = tag.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
-            if let (Some(language), Some(weight)) = (Self::from_code(&primary), weight)
-                && weight > 0.0
-                && best.is_none_or(|(_, highest)| weight.total_cmp(&highest) == Ordering::Greater)
-            {
-                best = Some((language, weight));
-            }
-        }
-        best.map(|(language, _)| language).unwrap_or_default()
+        let spoken = |tag: &str| {
+            let primary = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+            Self::from_code(&primary)
+        };
+        negotiation::preferred(header.unwrap_or_default(), spoken).unwrap_or_default()
     }
 
     /// The text in this language.

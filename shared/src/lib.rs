@@ -20,6 +20,7 @@ pub mod codec;
 pub mod health;
 pub mod keys;
 pub mod logging;
+pub mod negotiation;
 pub mod reading;
 pub mod settings;
 pub mod shutdown;

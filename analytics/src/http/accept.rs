@@ -1,26 +1,18 @@
 //! Which of the offered media types a client prefers (RFC 9110, section 12.5.1).
 
 use axum::http::{HeaderMap, header};
+use shared::negotiation;
 
 /// The position in `offers` of the type that the client wants most; the first where it has no wish. Of equal quality
 /// values the one that the client names first wins, and a wildcard means the first offer.
 pub(crate) fn preferred(headers: &HeaderMap, offers: &[&str]) -> usize {
-    let accept = headers.get_all(header::ACCEPT);
-    let wishes = accept.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let mut best = (0.0, 0);
-    for wish in wishes {
-        let mut parts = wish.split(';').map(str::trim);
-        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f64>().ok()).unwrap_or(1.0);
-        let offer = match media.as_str() {
-            "*/*" => Some(0),
-            media => offers.iter().position(|offer| *offer == media),
-        };
-        if let Some(offer) = offer.filter(|_| quality > best.0) {
-            best = (quality, offer);
-        }
-    }
-    best.1
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let accept = lines.collect::<Vec<_>>().join(",");
+    let position = |media: &str| match media {
+        "*/*" => Some(0),
+        media => offers.iter().position(|offer| offer.eq_ignore_ascii_case(media)),
+    };
+    negotiation::preferred(&accept, position).unwrap_or(0)
 }
 
 #[cfg(test)]
