@@ -1,18 +1,16 @@
 //! The routes, the headers of every answer, and the hosts that may be asked for.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{self, Request};
 use axum::http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName,
-    REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
+    RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use futures::{StreamExt, stream};
@@ -23,6 +21,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::cache::Outcome;
 use crate::client::ClientError;
+use crate::events::{self, Event};
 use crate::language::Language;
 use crate::query::{Address, Kind, Manner, Parameters, Reason};
 use crate::state::State;
@@ -34,9 +33,6 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// Longer than the client of analytics waits in the worst case, which is two rounds behind another load.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// A stream says this often that it is alive; the script in the page gives it up after 15 s of silence.
-const PING: Duration = Duration::from_secs(5);
 
 /// No route takes a body.
 const BODY_MAX: usize = 1024;
@@ -103,14 +99,8 @@ async fn live(kind: Kind, extract::State(state): extract::State<State>, headers:
     let Some(fragments) = state.live.join(address).await else {
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "30")]).into_response();
     };
-    let release = Event::default().event("release").data(assets::RELEASE.as_str());
-    let fragments = fragments.map(|fragment| Event::default().event("fragment").data(&*fragment.html));
-    let events = stream::once(async { release }).chain(fragments).map(Ok::<_, Infallible>);
-    // A comment would keep the connection alive too, but the script in the page would not see it.
-    let ping = KeepAlive::new().interval(PING).event(Event::default().event("ping").data("."));
-    // A buffering proxy would hold events back.
-    let unbuffered = (HeaderName::from_static("x-accel-buffering"), "no");
-    ([unbuffered], Sse::new(events).keep_alive(ping)).into_response()
+    let release = Event::new("release", &assets::RELEASE);
+    events::answer(&headers, stream::once(async { release }).chain(fragments))
 }
 
 /// What a page lists or draws, as a file.

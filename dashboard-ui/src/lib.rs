@@ -30,6 +30,7 @@ mod assets;
 mod cache;
 mod components;
 mod csv;
+mod events;
 mod format;
 mod live;
 mod model;

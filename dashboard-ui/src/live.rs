@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::Cache;
+use crate::events::Event;
 use crate::pages;
 use crate::query::Address;
 use crate::state::Clock;
@@ -37,14 +38,14 @@ struct Inner {
     cache: Cache,
     clock: Clock,
     changes: watch::Receiver<u64>,
-    rooms: Mutex<HashMap<Address, watch::Sender<Fragment>>>,
+    rooms: Mutex<HashMap<Address, watch::Sender<Option<Fragment>>>>,
     shutdown: CancellationToken,
 }
 
-/// What a page shows, rendered.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Fragment {
-    pub(crate) html: Arc<str>,
+/// What a page shows, rendered, and the version of its figures.
+#[derive(Debug, Clone)]
+struct Fragment {
+    event: Event,
     version: u64,
 }
 
@@ -60,8 +61,8 @@ impl Live {
         Self(Arc::new(Inner { cache, clock, changes, rooms: Mutex::default(), shutdown }))
     }
 
-    /// The fragments for a viewer: one now, then one each time that it differs. `None` where there are too many rooms.
-    pub(crate) async fn join(&self, address: Address) -> Option<impl Stream<Item = Fragment> + Send + 'static> {
+    /// The fragments for a viewer as events of the name `fragment`: one now, then one each time that it differs. `None` where there are too many rooms.
+    pub(crate) async fn join(&self, address: Address) -> Option<impl Stream<Item = Event> + Send + 'static> {
         // The viewer enters before the first fragment is made, so that no change falls between that one and the next.
         let room = self.enter(&address)?;
         let first = self.render(&address).await;
@@ -69,16 +70,19 @@ impl Live {
             loop {
                 room.changed().await.ok()?;
                 let next = room.borrow_and_update().clone();
-                if next.version >= last.version && next.html != last.html {
-                    return Some((next.clone(), (room, next)));
+                if let Some(next) = next
+                    && next.version >= last.version
+                    && next.event != last.event
+                {
+                    return Some((next.event.clone(), (room, next)));
                 }
             }
         });
         let shutdown = self.0.shutdown.clone();
-        Some(stream::once(async { first }).chain(rest).take_until(shutdown.cancelled_owned()))
+        Some(stream::once(async { first.event }).chain(rest).take_until(shutdown.cancelled_owned()))
     }
 
-    fn enter(&self, address: &Address) -> Option<watch::Receiver<Fragment>> {
+    fn enter(&self, address: &Address) -> Option<watch::Receiver<Option<Fragment>>> {
         let mut rooms = self.rooms();
         if let Some(room) = rooms.get(address) {
             return Some(room.subscribe());
@@ -86,7 +90,7 @@ impl Live {
         if rooms.len() >= MOST_ROOMS {
             return None;
         }
-        let (sender, receiver) = watch::channel(Fragment::default());
+        let (sender, receiver) = watch::channel(None);
         rooms.insert(address.clone(), sender);
         let mut changes = self.0.changes.clone();
         changes.mark_unchanged();
@@ -107,7 +111,7 @@ impl Live {
             }
             let fragment = self.render(&address).await;
             if let Some(room) = self.rooms().get(&address) {
-                room.send_replace(fragment);
+                room.send_replace(Some(fragment));
             }
         }
     }
@@ -125,10 +129,10 @@ impl Live {
     async fn render(&self, address: &Address) -> Fragment {
         let loaded = self.0.cache.load(&address.query).await;
         let html = pages::fragment(&loaded, address, self.0.cache.is_mock(), self.0.clock.now());
-        Fragment { html: html.into(), version: loaded.version }
+        Fragment { event: Event::new("fragment", &html), version: loaded.version }
     }
 
-    fn rooms(&self) -> MutexGuard<'_, HashMap<Address, watch::Sender<Fragment>>> {
+    fn rooms(&self) -> MutexGuard<'_, HashMap<Address, watch::Sender<Option<Fragment>>>> {
         // No code that can panic runs under this lock, and a map is whole at any time.
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,12 +3,14 @@
 
 mod common;
 
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use common::{Analytics, Dashboard, NOW, PAGES, browser, poll, within_deadline};
 use dashboard_ui::Settings;
 use dashboard_ui::mock::Mock;
 use dashboard_ui::source::Source;
+use flate2::read::GzDecoder;
 use futures::future::join_all;
 use reqwest::Url;
 use shared::UnixMillis;
@@ -45,6 +47,23 @@ async fn a_stream_speaks_the_language_of_its_page() {
     let named = dashboard.view("/live/antennas?lang=es").await.fragment().await;
     assert!(named.contains("Última señal") && !named.contains("Last seen"));
     assert!(dashboard.view("/live/antennas").await.fragment().await.contains("Last seen"));
+}
+
+#[tokio::test]
+async fn who_takes_gzip_gets_the_same_stream_in_it() {
+    let dashboard = Dashboard::start(Source::Mock(Mock::default())).await;
+    let mut plain = dashboard.view("/live/").await;
+    let (release, fragment) = (plain.event().await, plain.event().await);
+    let response = dashboard.request("/live/").header("accept-encoding", "br, gzip").send().await.unwrap();
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    assert!(response.headers().get_all("vary").iter().any(|line| line == "accept-encoding"));
+    // The end of the dashboard is the end of the stream.
+    drop(dashboard);
+    let packed = within_deadline("the end", response.bytes()).await.unwrap();
+    let mut events = String::new();
+    GzDecoder::new(&*packed).read_to_string(&mut events).unwrap();
+    assert_eq!(events, format!("{release}\n\n{fragment}\n\n"));
+    assert!(packed.len() * 4 < events.len(), "{} of {} bytes", packed.len(), events.len());
 }
 
 #[tokio::test]
