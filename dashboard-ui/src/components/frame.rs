@@ -66,7 +66,7 @@ fn RangeBar(ranges: Ranges, language: Language) -> AnyView {
                         <a href=ranges.permalink.clone()>{language.text("Permalink to these figures", "Enlace permanente a estas cifras")}</a>
                         <button class="button needs-script" type="button" data-copy="link" data-href=ranges.permalink
                             data-copied=language.text("Copied", "Copiado")>{language.text("Copy", "Copiar")}</button>
-                        <span class="hidden" aria-live="polite"></span>
+                        <span class="said" aria-live="polite"></span>
                     </p>
                 </form>
             </details>
