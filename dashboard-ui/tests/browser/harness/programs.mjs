@@ -83,7 +83,7 @@ export function mockDashboard(settings = {}) {
 }
 
 /** The real programs around a broker of their own. The dashboard asks analytics at what `via` makes of its address. */
-export async function network({ antennas, via = (address) => address }) {
+export async function network({ antennas, interval = "1s", via = (address) => address }) {
   const [redisPort, analyticsPort] = [await freePort(), await freePort()];
   const redis = new Program(
     "redis-server",
@@ -95,7 +95,7 @@ export async function network({ antennas, via = (address) => address }) {
   const address = `127.0.0.1:${analyticsPort}`;
   const own = (name, settings, ready) => new Program(join(programs, name), [], { ...broker, ...settings }, ready);
   const analytics = own("analytics", { BIND: address }, () => isReady(address));
-  const fleet = { ANTENNAS: `${antennas}`, ANTENNA_ID: "antenna", SCENARIO: "mixed", INTERVAL: "1s" };
+  const fleet = { ANTENNAS: `${antennas}`, ANTENNA_ID: "antenna", SCENARIO: "mixed", INTERVAL: interval };
   const simulator = own("simulator", fleet, () => true);
   const all = { redis: await redis.start(), analytics: await analytics.start(), simulator: await simulator.start() };
   all.dashboard = await dashboard({ ANALYTICS_URL: await via(`http://${address}`) });
