@@ -115,7 +115,7 @@ impl Client {
             Page::Antenna { id } => Figures::Antenna(Box::new(self.antenna(range, id).await?)),
             Page::Incidents(incidents) => {
                 let (summary, incidents) =
-                    tokio::try_join!(self.summary(Range::default()), self.incidents(incidents, extent))?;
+                    tokio::try_join!(self.default_summary(), self.incidents(incidents, extent))?;
                 Figures::Incidents(Box::new(IncidentsFigures { summary, incidents }))
             }
             Page::Pipeline => Figures::Pipeline(Box::new(self.pipeline().await?)),
@@ -154,7 +154,7 @@ impl Client {
         let limit = NEWEST_REJECTED.to_string();
         let newest = [("limit", &*limit)];
         let (summary, pipeline, history, rejected) = tokio::try_join!(
-            self.summary(Range::default()),
+            self.default_summary(),
             self.get::<Pipeline>(path::PIPELINE, &[]),
             self.get_if_known::<PipelineHistory>(path::PIPELINE_HISTORY, &[]),
             self.get_if_known::<RejectedPage>(path::REJECTED, &newest),
@@ -179,6 +179,11 @@ impl Client {
 
     async fn summary(&self, range: Range) -> Result<Summary, ClientError> {
         self.get(path::SUMMARY, &window(range).pairs()).await
+    }
+
+    /// Over the window that analytics takes where none is named: five minutes, or what it keeps where that is less.
+    async fn default_summary(&self) -> Result<Summary, ClientError> {
+        self.get(path::SUMMARY, &[]).await
     }
 
     /// The window before: `None` further back than analytics keeps panes. There is nothing to compare with then, and

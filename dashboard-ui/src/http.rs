@@ -23,7 +23,7 @@ use crate::cache::Outcome;
 use crate::client::ClientError;
 use crate::events::{self, Event};
 use crate::language::Language;
-use crate::query::{Address, Kind, Manner, Parameters, Reason};
+use crate::query::{Address, Incidents, Kind, Manner, Page, Parameters, Query, Range, Reason};
 use crate::state::State;
 use crate::{assets, csv, pages};
 
@@ -81,6 +81,11 @@ async fn page(kind: Kind, extract::State(state): extract::State<State>, headers:
         return Redirect::to(&address.href()).into_response();
     }
     let loaded = state.cache.load(&address.query).await;
+    if loaded.outcome == Outcome::Refused
+        && let Some(shorter) = with_what_is_kept(&state, &address).await
+    {
+        return Redirect::to(&shorter.href()).into_response();
+    }
     let page = Html(pages::page(&loaded, &address, state.cache.is_mock(), state.clock.now()));
     match loaded.outcome {
         Outcome::Answered => page.into_response(),
@@ -88,6 +93,18 @@ async fn page(kind: Kind, extract::State(state): extract::State<State>, headers:
         Outcome::Unknown => (StatusCode::NOT_FOUND, page).into_response(),
         Outcome::Away => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], page).into_response(),
     }
+}
+
+/// The address with all that analytics keeps as its range, where that is less than the default range, which nobody chose.
+async fn with_what_is_kept(state: &State, address: &Address) -> Option<Address> {
+    if address.query.range != Range::default() {
+        return None;
+    }
+    let any_range = Query { page: Page::Incidents(Incidents::default()), range: Range::default() };
+    let kept = state.cache.load(&any_range).await.figures?.summary().limits.as_ref()?.retention_seconds;
+    let window = Duration::try_from_secs_f64(kept).ok()?.as_secs();
+    let range = Range::latest(u32::try_from(window).ok()?);
+    (range.window < address.query.range.window).then(|| address.with_range(range))
 }
 
 /// A page's fragments as Server-Sent Events: `release` first, then `fragment` each time that it differs.

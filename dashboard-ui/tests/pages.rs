@@ -160,6 +160,24 @@ async fn a_range_that_analytics_refuses_is_the_askers_mistake() {
 }
 
 #[tokio::test]
+async fn where_less_is_kept_than_the_default_range_a_page_shows_all_of_it() {
+    let analytics = Analytics::start().await;
+    analytics.set(|answers| answers.summary.limits.as_mut().unwrap().retention_seconds = 60.0);
+    let dashboard = Dashboard::start(analytics.source()).await;
+    for page in ["/?by=latency", "/antennas", "/antenna?id=airport-west"] {
+        let response = dashboard.request(page).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::SEE_OTHER, "{page}");
+        let shorter = response.headers()["location"].to_str().unwrap();
+        assert_eq!(shorter, with(page, "window=1m"));
+        assert_eq!(dashboard.get(shorter).await.0, StatusCode::OK, "{page}");
+        assert_eq!(dashboard.get(&with(page, "window=15m")).await.0, StatusCode::BAD_REQUEST, "{page}: someone's choice");
+    }
+    for page in ["/incidents", "/pipeline"] {
+        assert_eq!(dashboard.get(page).await.0, StatusCode::OK, "{page} is about no range");
+    }
+}
+
+#[tokio::test]
 async fn a_page_recovers_with_analytics() {
     let analytics = Analytics::start().await;
     let dashboard = Dashboard::start(analytics.source()).await;

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
+use axum::middleware::{self, Next};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -19,6 +20,7 @@ use shared::api::{
     AntennaPage, AntennaRow, Heatmap, IncidentPage, Pipeline, PipelineHistory, RecentReadings, RejectedPage,
     SNAPSHOT_EVENT, Series, Summary, path,
 };
+use shared::time::parse_duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast;
@@ -180,6 +182,7 @@ impl Analytics {
             .route(path::PIPELINE, get(pipeline))
             .route(path::PIPELINE_HISTORY, get(history))
             .route(path::EVENTS, get(events))
+            .layer(middleware::from_fn_with_state(self.shared.clone(), only_what_is_kept))
             .with_state(self.shared.clone());
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.spawn(async move {
@@ -221,12 +224,23 @@ impl Shared {
     }
 }
 
+/// Refuses a window that is longer than what is kept.
+async fn only_what_is_kept(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let parameters = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
+    let window = parameters.into_iter().find(|(name, _)| name == "window").map(|(_, value)| value.into_owned());
+    let seconds = window.map_or(0.0, |window| parse_duration(&window).unwrap().as_secs_f64());
+    if shared.answers().summary.limits.is_some_and(|limits| seconds > limits.retention_seconds) {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    next.run(request).await
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WindowAsked {
     #[serde(rename = "window")]
-    _window: String,
-    end: String,
+    _window: Option<String>,
+    end: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -323,7 +337,7 @@ type Told = State<Arc<Shared>>;
 
 async fn summary(State(analytics): Told, Query(asked): Query<WindowAsked>) -> Response {
     let answers = analytics.answers();
-    if !analytics.is_before(&asked.end) {
+    if !asked.end.is_some_and(|end| analytics.is_before(&end)) {
         analytics.loads.fetch_add(1, SeqCst);
         return Json(answers.summary).into_response();
     }

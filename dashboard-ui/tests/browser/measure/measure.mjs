@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { createServer, get, request } from "node:http";
 import { performance } from "node:perf_hooks";
 import { setTimeout as pause } from "node:timers/promises";
+import { createGunzip } from "node:zlib";
 import { isLive, launch, visit } from "../harness/browser.mjs";
 import { AWAY } from "../harness/page.mjs";
 import { freePort, mockDashboard, network, until } from "../harness/programs.mjs";
@@ -120,8 +121,9 @@ async function viewers(wanted = 1_000) {
   const fragments = Array(wanted).fill(0);
   let lost = 0;
   const view = (index) =>
-    get(real.url + live, { agent: false }, (response) => {
-      response.on("data", (part) => (fragments[index] += String(part).split("event: fragment").length - 1));
+    get(real.url + live, { agent: false, headers: { "accept-encoding": "gzip" } }, (response) => {
+      const events = response.pipe(createGunzip());
+      events.on("data", (part) => (fragments[index] += String(part).split("event: fragment").length - 1));
       response.on("close", () => (lost += 1));
     }).on("error", () => (lost += 1));
   fragments.forEach((_, index) => view(index));
