@@ -36,6 +36,7 @@ mod live;
 mod model;
 mod pages;
 mod plot;
+mod server;
 
 use std::time::Duration;
 
@@ -73,12 +74,11 @@ pub async fn serve(settings: Settings, listener: TcpListener, shutdown: Cancella
             tracing::debug!(%error, "TCP_NODELAY was refused");
         }
     });
-    let server = axum::serve(listener, http::router(state)).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     tokio::select! {
-        result = server.into_future() => result.context("the server failed"),
+        () = server::serve(listener, http::router(state), shutdown.clone()) => (),
         () = async { shutdown.cancelled().await; tokio::time::sleep(GRACE).await } => {
             tracing::warn!(grace_ms = GRACE.as_millis(), "requests under way were cut off");
-            Ok(())
         }
     }
+    Ok(())
 }

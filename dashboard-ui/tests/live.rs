@@ -14,7 +14,8 @@ use flate2::read::GzDecoder;
 use futures::future::join_all;
 use reqwest::Url;
 use shared::UnixMillis;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
@@ -195,6 +196,25 @@ async fn figures_become_stale_while_one_looks_on() {
     analytics.set(|figures| figures.summary.as_of = Some(UnixMillis(NOW.0 + 250_000)));
     analytics.announce(111.1);
     assert!(viewer.fragment_with("111.1").await.contains("is-live"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_never_comes_whole_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let settings = Settings { mock: true, ..Settings::new(Url::parse("http://127.0.0.1:1").unwrap()) };
+    tokio::spawn(dashboard_ui::serve(settings, listener, shutdown.clone()));
+    // Half a head, nothing at all, and a connection that is kept after an answer.
+    for sent in ["GET / HTTP/1.1\r\nHost: loc", "", "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(sent.as_bytes()).await.unwrap();
+        // The end comes, as the clock runs ahead where everybody waits.
+        let mut answer = Vec::new();
+        within_deadline("the end", socket.read_to_end(&mut answer)).await.unwrap();
+        let status = String::from_utf8_lossy(&answer).lines().next().map(str::to_owned);
+        assert!(status.is_none_or(|line| line.contains(" 200 ") == sent.contains("livez")), "{sent}");
+    }
 }
 
 #[tokio::test]
