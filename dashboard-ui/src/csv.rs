@@ -107,9 +107,19 @@ fn number(value: Option<f64>) -> String {
 }
 
 /// A text that a spreadsheet would take for a formula gets an apostrophe before it (OWASP, "CSV Injection"): an id is any
-/// text that anybody has published.
+/// text that anybody has published. Where a comma stands in decimals, spreadsheets take a semicolon for the end of a cell,
+/// so what follows one is judged likewise.
 fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    let mut safe = String::with_capacity(text.len());
+    let mut is_start = true;
+    for letter in text.chars() {
+        if is_start && "=+-@\t\r＝＋－＠".contains(letter) {
+            safe.push('\'');
+        }
+        safe.push(letter);
+        is_start = letter == ';';
+    }
+    safe
 }
 
 fn table<'a>(heads: impl IntoIterator<Item = &'a str>, rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -259,6 +269,8 @@ mod tests {
     fn no_id_is_a_formula_and_every_id_can_be_told() {
         for (id, cell) in [
             ("=1+1", "'=1+1"),
+            ("x;=1+1;", "x;'=1+1;"),
+            ("＝1+1", "'＝1+1"),
             ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
             ("+1", "'+1"),
             ("-1", "'-1"),
