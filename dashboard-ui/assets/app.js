@@ -167,13 +167,41 @@
     const [anchor, anchorOffset, focus, focusOffset] = read();
     const isHere = () => app.contains(anchor) && app.contains(focus);
     const isSelected = !selection.isCollapsed && isHere();
+    const [findFocused, findAnchor, findFocus] = [focused, anchor, focus].map(track);
     return () => {
-      if (focused !== document.activeElement && app.contains(focused)) focused.focus({ preventScroll: true });
+      const now = findFocused();
+      if (!now) focused.blur();
+      else if (now !== document.activeElement && app.contains(now)) now.focus({ preventScroll: true });
       if (!isSelected || !isHere()) return;
+      const [from, to] = [findAnchor(), findFocus()];
+      if (!from || !to) return selection.removeAllRanges();
       const within = (node, offset) => Math.min(offset, node.nodeValue?.length ?? node.childNodes.length);
-      const kept = [anchor, within(anchor, anchorOffset), focus, within(focus, focusOffset)];
+      const kept = [from, within(from, anchorOffset), to, within(to, focusOffset)];
       if (read().some((part, index) => part !== kept[index])) selection.setBaseAndExtent(...kept);
     };
+  }
+
+  // Rows stay where they are, and tell of another antenna when the order changes. Returns what finds a node of a row in the
+  // row that its antenna has by then; nothing where it has none.
+  function track(node) {
+    const element = node?.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+    const row = element?.closest?.("tbody tr");
+    const key = row && keyOf(row);
+    if (!key) return () => node;
+    const path = [];
+    for (let at = node; at !== row; at = at.parentNode) path.unshift([...at.parentNode.childNodes].indexOf(at));
+    const rows = row.parentNode;
+    return () => {
+      if (keyOf(row) === key && row.contains(node)) return node;
+      const moved = [...rows.children].find((other) => keyOf(other) === key);
+      return moved && path.reduce((at, index) => at?.childNodes[index], moved);
+    };
+  }
+
+  // An antenna has one row, but for incidents.
+  function keyOf(row) {
+    const start = row.closest(".incidents") ? row.querySelector("time")?.dateTime : "";
+    return `${row.querySelector(".id")?.href ?? ""}${start}`;
   }
 
   // What the viewer has opened stays open, what was typed or chosen and is not yet sent stays as it is.

@@ -20,7 +20,7 @@ const open = (path, use, options = {}) =>
 
 test("focus, scroll position and what is open survive updates", () =>
   open(
-    "/antennas",
+    "/antennas?sort=antenna_id",
     async (page) => {
       await page.locator(MENU).click();
       const link = page.locator(ROW_LINK).nth(8);
@@ -56,6 +56,46 @@ test("selected text survives updates, in a text that changes too", () =>
     const time = await select("main time");
     await page.waitForFunction((before) => document.querySelector("main time").textContent !== before, time);
     assert.equal(await selected(), await page.locator("main time").first().textContent());
+  }));
+
+test("focus and selection stay with their antenna when rows change places, and go with it", () =>
+  visit(browser, "about:blank", {}, async (page) => {
+    await page.addInitScript(() => {
+      window.EventSource = class extends EventTarget {
+        constructor() {
+          super();
+          window.stream = this;
+        }
+        close() {}
+      };
+    });
+    await page.goto(`${dashboard.url}/antennas`);
+    // An update in which the rows are what `arrange` makes of them.
+    const update = (arrange) =>
+      page.evaluate((arrange) => {
+        const next = document.getElementById("app").cloneNode(true);
+        const rows = next.querySelector("main tbody");
+        if (arrange === "first") rows.prepend(rows.children[3]);
+        else rows.children[0].remove();
+        window.stream.dispatchEvent(new MessageEvent("fragment", { data: next.innerHTML }));
+      }, arrange);
+    const state = () =>
+      page.evaluate(() => ({
+        focused: document.activeElement.textContent,
+        row: document.activeElement.closest("tr")?.rowIndex,
+        selected: String(getSelection()),
+      }));
+    const id = await page.locator(ROW_LINK).nth(3).textContent();
+    await page.locator(ROW_LINK).nth(3).evaluate((link) => {
+      link.focus();
+      getSelection().selectAllChildren(link.firstElementChild);
+    });
+    assert.deepEqual(await state(), { focused: id, row: 4, selected: id });
+    await update("first");
+    assert.deepEqual(await state(), { focused: id, row: 1, selected: id });
+    await update("gone");
+    const { row, selected } = await state();
+    assert.deepEqual({ row, selected }, { row: undefined, selected: "" });
   }));
 
 test("a typed search shows its matches, and the caret stays while updates come", () =>
