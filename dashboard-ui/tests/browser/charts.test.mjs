@@ -91,6 +91,9 @@ test("a finger leads the crosshair too", () =>
 
 test("arrow keys lead the crosshair from step to step, and Escape takes it away", () =>
   open("/", async (page) => {
+    // The step under the crosshair keeps its time, and updates bring new last steps.
+    await page.locator("#pause").click();
+    await page.waitForSelector('html[data-stream="paused"]', { state: "attached" });
     await page.locator(PLOT_FOCUS).first().focus();
     const shareOf = (back, { rows }) => (rows - 0.5 - back) / rows;
     await page.keyboard.press("ArrowLeft");

@@ -35,7 +35,7 @@ describe("pages", { concurrency: 2 }, () => {
         test(`the page ${name} is sound in ${colorScheme} on a ${screen}`, () =>
           visit(browser, dashboard.url + path, { ...size, colorScheme }, async (page, response) => {
             assert.equal(response.status(), status);
-            if (await page.locator("#app[data-live]").count()) await isLive(page);
+            await isSettled(page);
             // axe leaves the size of what is pressed out where nobody asks for it.
             const axe = new AxeBuilder({ page }).options({ rules: { "target-size": { enabled: true } } });
             const { violations } = await axe.setLegacyMode().analyze();
@@ -49,6 +49,7 @@ describe("pages", { concurrency: 2 }, () => {
     test(`the page ${name} is wholly Spanish where Spanish is asked for`, () =>
       visit(browser, address(dashboard.url + path, { lang: "es" }), {}, async (page) => {
         assert.equal(await page.locator("html").getAttribute("lang"), "es");
+        await isSettled(page);
         const words = new Set((await texts(page)).toLowerCase().match(/[\p{L}_]+/gu));
         assert.deepEqual(
           ENGLISH.filter((word) => words.has(word)),
@@ -69,6 +70,11 @@ test("the browser's language is the page's, and the page can be switched to the 
       await page.waitForSelector(`html[lang="${other}"]`, { state: "attached" });
     }
   }));
+
+// A page without figures is never live.
+async function isSettled(page) {
+  if (await page.locator("#app[data-live]").count()) await isLive(page);
+}
 
 function told({ id, nodes }) {
   return `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`;
