@@ -114,8 +114,7 @@ impl Client {
             }
             Page::Antenna { id } => Figures::Antenna(Box::new(self.antenna(range, id).await?)),
             Page::Incidents(incidents) => {
-                let (summary, incidents) =
-                    tokio::try_join!(self.default_summary(), self.incidents(incidents, extent))?;
+                let (summary, incidents) = tokio::try_join!(self.default_summary(), self.incidents(incidents, extent))?;
                 Figures::Incidents(Box::new(IncidentsFigures { summary, incidents }))
             }
             Page::Pipeline => Figures::Pipeline(Box::new(self.pipeline().await?)),
@@ -141,7 +140,7 @@ impl Client {
             self.summary(range),
             self.row(range, id),
             self.readings(id),
-            self.newest_incidents(None, Some(id)),
+            self.newest_incidents(range.end.map(|end| (range, end)), Some(id)),
         )?;
         let antenna = antenna.ok_or(ClientError::UnknownAntenna)?;
         let before = Range { end: Some(summary.window.start), ..range };

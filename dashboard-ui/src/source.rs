@@ -77,7 +77,7 @@ pub struct AntennaFigures {
     pub series: Series,
     /// Its newest readings.
     pub readings: Option<RecentReadings>,
-    /// Its incidents, whenever they were.
+    /// Its incidents: of a range that has ended those that fell into it, else whenever they were.
     pub incidents: Option<IncidentPage>,
 }
 

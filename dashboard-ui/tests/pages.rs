@@ -170,7 +170,11 @@ async fn where_less_is_kept_than_the_default_range_a_page_shows_all_of_it() {
         let shorter = response.headers()["location"].to_str().unwrap();
         assert_eq!(shorter, with(page, "window=1m"));
         assert_eq!(dashboard.get(shorter).await.0, StatusCode::OK, "{page}");
-        assert_eq!(dashboard.get(&with(page, "window=15m")).await.0, StatusCode::BAD_REQUEST, "{page}: someone's choice");
+        assert_eq!(
+            dashboard.get(&with(page, "window=15m")).await.0,
+            StatusCode::BAD_REQUEST,
+            "{page}: someone's choice"
+        );
     }
     for page in ["/incidents", "/pipeline"] {
         assert_eq!(dashboard.get(page).await.0, StatusCode::OK, "{page} is about no range");

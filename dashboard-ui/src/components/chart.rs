@@ -10,7 +10,7 @@ use crate::plot::{HEIGHT, WIDTH};
 /// Latency over time.
 #[component]
 pub(crate) fn LatencyCard(chart: LatencyChart, axis: Axis, language: Language) -> AnyView {
-    let threshold_key = chart.threshold.as_ref().map(|(_, words)| key("line-threshold", words.clone()));
+    let threshold_key = chart.nothing.is_none().then(|| key("line-threshold", chart.threshold.words));
     let keys = chart.legend.into_iter().map(|(class, words)| key(class, words.to_owned())).collect_view();
     let paths =
         chart.paths.into_iter().map(|(class, path)| view! { <path class=class d=path/> }).collect_view().into_any();
@@ -21,7 +21,7 @@ pub(crate) fn LatencyCard(chart: LatencyChart, axis: Axis, language: Language) -
                 <h2>{language.text("Latency", "Latencia")}<small>" ms"</small></h2>
                 <ul class="legend" aria-hidden="true">{keys}{threshold_key}</ul>
             </header>
-            <Plot axis table="steps" labels=chart.labels threshold=chart.threshold.map(|(y, _)| y) gaps=chart.gaps description=chart.description>
+            <Plot axis table="steps" labels=chart.labels threshold=chart.threshold.y gaps=chart.gaps nothing=chart.nothing description=chart.description>
                 {paths}
                 {revised}
             </Plot>
@@ -33,7 +33,7 @@ pub(crate) fn LatencyCard(chart: LatencyChart, axis: Axis, language: Language) -
 /// Loss over time.
 #[component]
 pub(crate) fn LossCard(chart: LossChart, axis: Axis, language: Language) -> AnyView {
-    let threshold_key = chart.threshold.as_ref().map(|(_, words)| key("line-threshold", words.clone()));
+    let threshold_key = key("line-threshold", chart.threshold.words);
     let total_key = (!chart.total.is_empty())
         .then(|| view! { <li class="all-lost"><span class="key bar-total"></span>{language.text("all lost", "todo perdido")}</li> });
     view! {
@@ -46,7 +46,7 @@ pub(crate) fn LossCard(chart: LossChart, axis: Axis, language: Language) -> AnyV
                     <li>{chart.lost}" "{language.text("lost", "perdidos")}</li>
                 </ul>
             </header>
-            <Plot axis table="steps" labels=chart.labels threshold=chart.threshold.map(|(y, _)| y) gaps=chart.gaps description=chart.description>
+            <Plot axis table="steps" labels=chart.labels threshold=chart.threshold.y gaps=chart.gaps nothing=None description=chart.description>
                 <path class="usual" d=chart.usual/>
                 <path class="high" d=chart.high/>
                 <path class="total" d=chart.total/>
@@ -69,7 +69,7 @@ pub(crate) fn PaceCard(chart: PaceChart) -> AnyView {
                 <h2>{chart.title}{unit}</h2>
                 <ul class="legend" aria-hidden="true">{keys}</ul>
             </header>
-            <Plot axis=chart.axis table="steps" labels=chart.labels threshold=None gaps=chart.gaps description=chart.description>
+            <Plot axis=chart.axis table="steps" labels=chart.labels threshold=None gaps=chart.gaps nothing=None description=chart.description>
                 {paths}
             </Plot>
         </section>
@@ -90,12 +90,14 @@ fn Plot(
     labels: Vec<String>,
     threshold: Option<f64>,
     gaps: String,
+    nothing: Option<&'static str>,
     description: String,
     children: Children,
 ) -> AnyView {
     let steps = labels.len().saturating_sub(1).max(1);
     let grid: String =
-        (0..=steps).map(|line| format!("M0 {:.1}H{WIDTH}", HEIGHT * line as f64 / steps as f64)).collect();
+        (0..labels.len()).map(|line| format!("M0 {:.1}H{WIDTH}", HEIGHT * line as f64 / steps as f64)).collect();
+    let nothing = nothing.map(|words| view! { <p class="nothing" aria-hidden="true">{words}</p> });
     let threshold = threshold.map(|y| view! { <path class="threshold" d=format!("M0 {y:.1}H{WIDTH}")/> });
     let labels = labels.into_iter().map(|label| view! { <li>{label}</li> }).collect_view();
     let times = axis.times.into_iter().map(|moment| view! { <li><Time moment/></li> }).collect_view();
@@ -108,6 +110,7 @@ fn Plot(
                 {children()}
                 {threshold}
             </svg>
+            {nothing}
             <ul class="axis-x" aria-hidden="true">{times}</ul>
         </div>
     }

@@ -89,7 +89,10 @@ fn FreshnessLabel(frame: Frame) -> AnyView {
     };
     let as_of = frame.as_of.map(|as_of| {
         let parts = vec![
-            Part::text(language.text(" · data from ", " · datos de las ")),
+            match language {
+                Language::English => Part::text(" · data from "),
+                Language::Spanish => as_of.led_by(" · datos de las ", " · datos del "),
+            },
             Part::Time(as_of),
             Part::text(" "),
             Part::Zone,

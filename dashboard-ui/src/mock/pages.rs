@@ -65,6 +65,7 @@ impl Mock {
                 };
                 let incidents = IncidentSearch {
                     antenna: Some(id.clone()),
+                    within: end.map(|_| (summary.window.start, summary.window.end)),
                     limit: NEWEST_INCIDENTS as usize,
                     ..IncidentSearch::default()
                 };

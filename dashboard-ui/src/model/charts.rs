@@ -57,10 +57,21 @@ pub(crate) struct LatencyChart {
     pub(crate) gaps: String,
     /// Dots at the steps that late readings have revised.
     pub(crate) revised: String,
-    /// Height of the threshold, where the axis reaches it, and its words.
-    pub(crate) threshold: Option<(f64, String)>,
+    /// The threshold.
+    pub(crate) threshold: Threshold,
+    /// Why nothing is drawn, where nothing is.
+    pub(crate) nothing: Option<&'static str>,
     /// The chart in words.
     pub(crate) description: String,
+}
+
+/// What antennas are judged by.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Threshold {
+    /// Its height; `None` where the axis ends below it.
+    pub(crate) y: Option<f64>,
+    /// It in words.
+    pub(crate) words: String,
 }
 
 /// Share of packets lost.
@@ -75,8 +86,8 @@ pub(crate) struct LossChart {
     /// Bars of the steps in which everything was lost.
     pub(crate) total: String,
     pub(crate) gaps: String,
-    /// See [`LatencyChart::threshold`].
-    pub(crate) threshold: Option<(f64, String)>,
+    /// The threshold.
+    pub(crate) threshold: Threshold,
     /// Packets lost in the window.
     pub(crate) lost: String,
     /// The chart in words.
@@ -219,8 +230,15 @@ fn latency_chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &
     let values = Values::of(&series.points);
     // Without the few that stand out, or they would flatten all others; what is cut off ends at the top.
     let highest_of = highest(values.mean.iter().chain(&values.p99));
-    let (scale, threshold) = scale(highest_of, limit);
+    let (scale, y) = scale(highest_of, limit);
     let (paths, mut legend) = paths(&values, scale, scene);
+    let nothing = highest_of.is_none().then(|| {
+        legend.clear();
+        match values.points.iter().any(|point| point.measures.packets_sent > 0) {
+            true => scene.text("No packet came back", "No volvió ningún paquete"),
+            false => scene.text("No data", "Sin datos"),
+        }
+    });
     let gaps = plot::stretches(&missing(&values.points.iter().map(has_readings).collect::<Vec<_>>()));
     if !gaps.is_empty() {
         legend.push(("gap", scene.text("no data", "sin datos")));
@@ -232,14 +250,13 @@ fn latency_chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &
     }
     let period = period(series, language);
     LatencyChart {
-        labels: labels(scale, "", language),
+        labels: if nothing.is_some() { Vec::new() } else { labels(scale, "", language) },
+        nothing,
         paths,
         legend,
         gaps,
         revised,
-        threshold: threshold.map(|y| {
-            (y, format!("{} {}", scene.text("threshold", "umbral"), format::with_unit(&format!("{limit:.0}"), "ms")))
-        }),
+        threshold: threshold(y, &format::with_unit(&format!("{limit:.0}"), "ms"), scene),
         description: match (lowest(&values.mean), highest(&values.mean), language) {
             (Some(low), Some(high), Language::English) => format!(
                 "Latency {period}. Mean between {} and {} ms, 95th percentile up to {}.{}",
@@ -266,7 +283,7 @@ fn loss_chart(series: &Series, scene: &Scene<'_>) -> LossChart {
     let loss: Vec<Option<f64>> =
         points.iter().map(|point| point.measures.success_rate.map(|rate| (1.0 - rate) * 100.0)).collect();
     let limit = (1.0 - scene.limits.degraded_success_rate) * 100.0;
-    let (scale, threshold) = scale(highest(&loss).map(|highest| highest.max(1.0)), limit);
+    let (scale, y) = scale(highest(&loss).map(|highest| highest.max(1.0)), limit);
     let is_total = |loss: f64| loss >= 100.0;
     let lost: u64 = points.iter().map(|point| point.measures.packets_lost).sum();
     let above = steps(loss.iter().flatten().filter(|loss| **loss > limit).count(), language);
@@ -277,10 +294,7 @@ fn loss_chart(series: &Series, scene: &Scene<'_>) -> LossChart {
         high: plot::bars(&loss, scale, |loss| loss > limit && !is_total(loss)),
         total: plot::bars(&loss, scale, is_total),
         gaps: plot::stretches(&missing(&loss)),
-        threshold: threshold.map(|y| {
-            let words = scene.text("threshold", "umbral");
-            (y, format!("{words} {}", format::with_unit(&language.fixed(limit, decimals(limit)), "%")))
-        }),
+        threshold: threshold(y, &format::with_unit(&language.fixed(limit, decimals(limit)), "%"), scene),
         lost: if loss.iter().all(Option::is_none) { format::UNKNOWN.to_owned() } else { format::count(lost) },
         description: match (highest(&loss), language) {
             (Some(high), Language::English) => format!(
@@ -325,6 +339,15 @@ fn period(series: &Series, language: Language) -> String {
         Language::English => format!("from {start} to {end} UTC"),
         Language::Spanish => format!("de {start} a {end} UTC"),
     }
+}
+
+/// The words tell of a threshold that is not drawn, too.
+fn threshold(y: Option<f64>, limit: &str, scene: &Scene<'_>) -> Threshold {
+    let words = match y {
+        Some(_) => scene.text("threshold", "umbral"),
+        None => scene.text("all far below the threshold of", "todo muy por debajo del umbral de"),
+    };
+    Threshold { y, words: format!("{words} {limit}") }
 }
 
 /// The axis, and where on it the threshold is. An axis far below the threshold is not stretched up to it: what the
@@ -425,10 +448,28 @@ mod tests {
         for point in &mut series.points {
             point.measures.success_rate = Some(0.999);
         }
-        assert_eq!(charted(&series).loss.threshold, None);
+        let far = charted(&series).loss.threshold;
+        assert_eq!((far.y, &*far.words), (None, "all far below the threshold of 5\u{202f}%"));
         assert_eq!(charted(&series).loss.labels[0], "1.00%");
         series.points[7].measures.success_rate = Some(0.969);
-        assert!(charted(&series).loss.threshold.is_some());
+        let near = charted(&series).loss.threshold;
+        assert_eq!((near.y.is_some(), &*near.words), (true, "threshold 5\u{202f}%"));
+    }
+
+    #[test]
+    fn a_chart_without_a_value_has_no_axis_and_says_why() {
+        let mut series = overview().series;
+        for point in &mut series.points {
+            (point.measures, point.revised) = (all_lost(), false);
+        }
+        let lost = charted(&series).latency;
+        assert_eq!((lost.nothing, lost.labels, lost.legend), (Some("No packet came back"), vec![], vec![]));
+        for point in &mut series.points {
+            point.measures = Measures::default();
+        }
+        let nothing = charted(&series).latency;
+        assert_eq!((nothing.nothing, nothing.legend), (Some("No data"), vec![("gap", "no data")]));
+        assert_eq!(charted(&overview().series).latency.nothing, None);
     }
 
     #[test]

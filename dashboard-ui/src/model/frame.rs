@@ -71,6 +71,9 @@ pub(crate) struct Moment {
     pub(crate) form: &'static str,
 }
 
+/// The form of a time that names its day.
+const DAY: &str = "day";
+
 /// A part of a sentence that holds times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -95,7 +98,12 @@ impl Moment {
 
     /// With its day.
     pub(crate) fn day(at: UnixMillis, language: Language) -> Self {
-        Self { text: language.day(at), machine: at.to_string(), form: "day" }
+        Self { text: language.day(at), machine: at.to_string(), form: DAY }
+    }
+
+    /// The words that lead to a time of day, or those that lead to a day.
+    pub(crate) fn led_by(&self, to_time: &str, to_day: &str) -> Part {
+        Part::text(if self.form == DAY { to_day } else { to_time })
     }
 
     /// To the second where it is within half a day, else with its day.
@@ -215,6 +223,15 @@ mod tests {
         ] {
             assert_eq!(condition_of(href, age_ms, is_away), condition, "{href} {age_ms:?} {is_away}");
         }
+    }
+
+    #[test]
+    fn a_time_of_day_and_a_day_are_led_to_by_other_words() {
+        let led = |hours: i64| {
+            let at = UnixMillis(NOW.0 - hours * 3_600_000);
+            Moment::near(at, NOW, Language::Spanish).led_by("a las ", "el ")
+        };
+        assert_eq!((led(1), led(13)), (Part::text("a las "), Part::text("el ")));
     }
 
     #[test]

@@ -170,8 +170,12 @@ fn verdict(pipeline: &Pipeline, frame: &Frame, scene: &Scene<'_>) -> Verdict {
         Part::Zone,
     ];
     if let Some(at) = pipeline.commits.last_at {
-        detail.push(Part::text(language.text(", last commit at ", ", último commit a las ")));
-        detail.push(Part::Time(Moment::near(at, scene.now, language)));
+        let at = Moment::near(at, scene.now, language);
+        detail.push(match language {
+            Language::English => at.led_by(", last commit at ", ", last commit on "),
+            Language::Spanish => at.led_by(", último commit a las ", ", último commit el "),
+        });
+        detail.push(Part::Time(at));
     }
     Verdict { level, sentence: sentence.to_owned(), detail }
 }

@@ -78,7 +78,10 @@ fn stale(age: i64, language: Language) -> String {
 fn was_so(frame: &Frame, rest: String, language: Language) -> Vec<Part> {
     let Some(as_of) = frame.as_of.clone() else { return Vec::new() };
     vec![
-        Part::text(language.text("Everything below was so at ", "Todo lo que sigue era así a las ")),
+        match language {
+            Language::English => as_of.led_by("Everything below was so at ", "Everything below was so on "),
+            Language::Spanish => as_of.led_by("Todo lo que sigue era así a las ", "Todo lo que sigue era así el "),
+        },
         Part::Time(as_of),
         Part::text(" "),
         Part::Zone,
