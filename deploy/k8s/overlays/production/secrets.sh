@@ -39,8 +39,8 @@ passwords() {
       -e "s/>vigia-operator/#$(hash "$default")/" \
       -e "s/>vigia-analytics/#$(hash "$analytics")/" \
       -e "s/>vigia-simulator/#$(hash "$simulator")/"
-    # Asks for the lag, nothing else.
-    echo "user keda on #$(hash "$keda") resetchannels -@all +@connection -@admin -@dangerous (~antenna_stream +xinfo|groups)"
+    # Asks which version the server has, and then for the lag.
+    echo "user keda on #$(hash "$keda") resetchannels -@all +@connection -@admin -@dangerous +info (~antenna_stream +xinfo|groups)"
   } | indented
   secret analytics-redis Opaque
   printf '  url: rediss://analytics:%s@redis-service:6379\n' "$analytics"
