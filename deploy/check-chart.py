@@ -1,7 +1,8 @@
 """Lints the chart with Helm's own engine, and compares what it renders with the overlays that it stands for.
 
 Each set of values has to give the objects of its overlay, field by field, but for the namespace, whose labels Helm does not
-set. What no overlay has, other namespaces and sizes, has to be found wherever it counts. Values that the chart does not know have to be refused.
+set. What no overlay has, other namespaces and sizes, has to be found wherever it counts. Values that the chart does not know, or
+that do not go together, have to be refused.
 """
 import json
 import subprocess
@@ -32,10 +33,14 @@ def main() -> None:
             sys.exit(f"the chart and the overlay {overlay} differ:\n" + "\n".join(differences(ours, theirs, "")))
         print(f"the chart says the same as the overlay {overlay}: {len(ours)} objects")
     monitoring_follows_the_values(values["production"])
+    only_a_service_with_a_node_port_has_one()
     refused({"dashbord": {"replicas": 2}})
     refused({"simulator": {"replicas": -1}})
     refused({"redis": {"tls": True}})
     refused({"image": {"registry": "registry.example.com/"}})
+    # secrets.sh makes a user for KEDA, and URLs with TLS; the known passwords are without either.
+    refused({"keda": {"enabled": True}})
+    refused({"developmentPasswords": False})
 
 
 def monitoring_follows_the_values(production: dict) -> None:
@@ -52,6 +57,13 @@ def monitoring_follows_the_values(production: dict) -> None:
             if 'namespace="' in expression.replace('namespace="elsewhere"', ""):
                 sys.exit(f"the chart asks for another namespace than its own: {expression}")
     print("the chart's alerts know its namespace and its memory")
+
+
+def only_a_service_with_a_node_port_has_one() -> None:
+    for kind, expected in {"ClusterIP": [None], "NodePort": [30081], "LoadBalancer": [30081]}.items():
+        service = rendered({"dashboard": {"service": {"type": kind}}}, "vigia")["Service/dashboard-service"]["spec"]
+        if [port.get("nodePort") for port in service["ports"]] != expected:
+            sys.exit(f"the chart's Service of type {kind} has the ports {service['ports']}")
 
 
 def rendered(values: dict, namespace: str) -> dict[str, dict]:
