@@ -117,10 +117,7 @@ impl<L: Log> Pipeline<L> {
                     self.give_up(epoch).await;
                     return Ok(());
                 }
-                Ended::Again => {
-                    self.published.set_phase(Phase::Standby);
-                    self.published.set_owner(None);
-                }
+                Ended::Again => self.published.lose(),
             }
         }
     }

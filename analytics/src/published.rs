@@ -42,6 +42,8 @@ struct Progress {
     epoch: u64,
     owner: Option<String>,
     ledger: Ledger,
+    /// A term has loaded the ledger and lasts, so nobody else changes it.
+    owns_ledger: bool,
     batches: u64,
     last: Option<BatchTimes>,
     recent: VecDeque<(Instant, u64)>,
@@ -64,6 +66,7 @@ impl Published {
             epoch: 0,
             owner: None,
             ledger: crate::state::Meta::new(store.pane_ms()).ledger,
+            owns_ledger: false,
             batches: 0,
             last: None,
             recent: VecDeque::new(),
@@ -128,6 +131,14 @@ impl Published {
         }
     }
 
+    /// The ledger, where this process owns the stream and has loaded it. [`Self::pipeline`] has the last one known, or one of
+    /// zeros.
+    #[must_use]
+    pub fn owned_ledger(&self) -> Option<Ledger> {
+        let progress = self.progress.lock();
+        progress.owns_ledger.then(|| progress.ledger.clone())
+    }
+
     /// The pace of the pipeline over the last minutes.
     #[must_use]
     pub fn pipeline_history(&self, now: UnixMillis) -> PipelineHistory {
@@ -174,9 +185,18 @@ impl Published {
             progress.cursor = cursor;
             progress.committed = cursor;
             progress.ledger = ledger;
+            progress.owns_ledger = true;
             progress.incidents_ended = Some(snapshot.incidents.ended());
         }
         self.snapshot.send_replace(Arc::new(snapshot));
+    }
+
+    /// The stream was lost: somebody else may own it and keep the ledger.
+    pub(crate) fn lose(&self) {
+        let mut progress = self.progress.lock();
+        progress.phase = Phase::Standby;
+        progress.owner = None;
+        progress.owns_ledger = false;
     }
 
     /// Entries of a batch were rejected; oldest first.

@@ -2,7 +2,7 @@
 
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use shared::UnixMillis;
-use shared::api::{IncidentKind, Phase, Pipeline, Summary};
+use shared::api::{IncidentKind, Ledger, Phase, Pipeline, Summary};
 
 use crate::query::OpenIncidents;
 
@@ -50,17 +50,21 @@ pub(crate) struct IncidentCounts {
     pub(crate) ended: Option<u64>,
 }
 
-/// The exposition of a summary, of incidents and of the pipeline's progress.
+/// The exposition of a summary, of incidents, of the ledger and of the pipeline's progress. A ledger that is not known is absent:
+/// counters that begin at 0 and are at millions a moment later look like millions of entries at once.
 pub(crate) fn encode(
     summary: &Summary,
     incident_counts: IncidentCounts,
+    owned_ledger: Option<&Ledger>,
     pipeline: &Pipeline,
     now: UnixMillis,
 ) -> prometheus::Result<Vec<u8>> {
     let scrape = Scrape { registry: Registry::new() };
     window(&scrape, summary)?;
     incidents(&scrape, incident_counts)?;
-    ledger(&scrape, pipeline)?;
+    if let Some(owned) = owned_ledger {
+        ledger(&scrape, owned)?;
+    }
     progress(&scrape, pipeline)?;
     scrape.gauge("vigia_newest_readings_age_seconds", summary.as_of.map(|as_of| now.seconds() - as_of.seconds()))?;
     scrape.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
@@ -108,8 +112,7 @@ fn incidents(scrape: &Scrape, counts: IncidentCounts) -> prometheus::Result<()> 
     }
 }
 
-fn ledger(scrape: &Scrape, pipeline: &Pipeline) -> prometheus::Result<()> {
-    let ledger = &pipeline.totals;
+fn ledger(scrape: &Scrape, ledger: &Ledger) -> prometheus::Result<()> {
     if let Some(entries_added) = ledger.entries_added {
         scrape.counter("vigia_stream_entries_added_total", entries_added)?;
     }

@@ -137,7 +137,8 @@ pub(crate) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Resul
                 open: api.answers.open_incidents(snapshot, now.0).await?,
                 ended: api.published.incidents_ended(),
             };
-            let text = exposition::encode(&summary, incidents, &api.published.pipeline(Instant::now()), now)
+            let (ledger, pipeline) = (api.published.owned_ledger(), api.published.pipeline(Instant::now()));
+            let text = exposition::encode(&summary, incidents, ledger.as_ref(), &pipeline, now)
                 .map_err(|error| ApiError::internal(&error))?;
             Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
         }

@@ -199,6 +199,44 @@ async fn a_scraper_gets_an_exposition_that_promtool_likes() {
     assert!(checked.status.success() && said.is_empty(), "{said}");
 }
 
+/// A counter that jumps from 0 to what it is looks to a scraper as if all of it had happened just now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_says_nothing_of_the_ledger_until_it_has_loaded_it() {
+    const LEDGER: [&str; 8] = [
+        "vigia_stream_entries_added_total",
+        "vigia_entries_counted_total",
+        "vigia_entries_duplicate_total",
+        "vigia_entries_rejected_total",
+        "vigia_entries_too_late_total",
+        "vigia_entries_trimmed_unread_total",
+        "vigia_stream_lag_entries",
+        "vigia_ledger_imbalance_entries",
+    ];
+    let server = RedisServer::start(&[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut owner = Analytics::start(&server.url(), &[], &folder.path().join("owner"));
+    fill(server.port(), "antenna_stream", (0..300).map(valid));
+    owner.settle(300).await;
+    let mut standby = Analytics::start(&server.url(), &[], &folder.path().join("standby"));
+    standby.wait("/livez", |health| health["phase"] == "standby").await;
+    let (_, exposition) = standby.ask("/metrics", "text/plain").await.expect("an exposition");
+    for metric in LEDGER {
+        assert!(!exposition.contains(metric), "{metric} is not known to a standby: {exposition}");
+    }
+    assert!(exposition.lines().any(|line| line == "vigia_ready 0"), "{exposition}");
+    // The original contract's figures are those of no readings, as ever.
+    let original = standby.get("/metrics").await.expect("JSON");
+    assert_eq!(original, serde_json::json!({"last_update": null, "service_stats": {}}));
+
+    owner.kill();
+    standby.settle(300).await;
+    let (_, exposition) = standby.ask("/metrics", "text/plain").await.expect("an exposition");
+    for metric in LEDGER {
+        assert!(exposition.contains(&format!("# TYPE {metric} ")), "{metric} is missing from {exposition}");
+    }
+    assert!(exposition.lines().any(|line| line == "vigia_entries_counted_total 300"), "{exposition}");
+}
+
 #[test]
 fn a_bad_setting_stops_the_program_with_one_line_that_names_it() {
     let run = |arguments: &[&str], settings: &[(&str, &str)]| {

@@ -7,3 +7,9 @@ app.kubernetes.io/part-of: vigia
 {{- $image := .root.Values.image -}}
 {{- with $image.registry }}{{ . }}/{{ end }}{{ .name }}:{{ $image.tag }}
 {{- end -}}
+
+{{- /* The broker's maxmemory in bytes, as Redis reads it. */ -}}
+{{- define "vigia.maxmemory" -}}
+{{- $size := .Values.redis.maxmemory -}}
+{{- mul (regexFind "^[0-9]+" $size | int64) (ternary 1073741824 1048576 (hasSuffix "gb" $size)) -}}
+{{- end -}}

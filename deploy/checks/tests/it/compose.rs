@@ -9,9 +9,15 @@ use crate::manifests::{MINIKUBE, PARTS, root};
 use crate::programs::check_settings;
 use crate::workloads::workloads;
 
+/// User and group `redis` of the image, to whom it gives its folder `/data`.
+const REDIS: &str = "999:999";
+
+fn text() -> String {
+    fs::read_to_string(root().join("deploy/compose.yaml")).expect("the compose file")
+}
+
 fn services() -> serde_json::Map<String, Value> {
-    let text = fs::read_to_string(root().join("deploy/compose.yaml")).expect("the compose file");
-    let mut file: Value = serde_saphyr::from_str(&text).expect("YAML");
+    let mut file: Value = serde_saphyr::from_str(&text()).expect("YAML");
     let Value::Object(services) = file["services"].take() else { panic!("services are a mapping") };
     services
 }
@@ -71,4 +77,27 @@ fn only_neighbours_share_a_network() {
     let expected = ["analytics dashboard", "analytics redis", "analytics simulator", "redis simulator"];
     assert_eq!(pairs, expected.map(str::to_owned).into());
     assert!(services["dashboard"]["ports"][0].as_str().is_some_and(|port| port.starts_with("127.0.0.1:")));
+}
+
+/// A new volume belongs to whom the folder in the image belongs to, and without capabilities nobody else may write there.
+#[test]
+fn who_has_a_volume_may_write_it() {
+    for (name, service) in services() {
+        let mounts = service["volumes"].as_array().cloned().unwrap_or_default();
+        if name == "redis" {
+            assert_eq!(mounts, ["redis-data:/data"]);
+            assert_eq!(service["user"], REDIS);
+        } else {
+            assert!(mounts.is_empty() && service["user"].is_null(), "{name} runs as its image says");
+        }
+    }
+}
+
+/// Whoever scales learns from the head of the file how many antennas there will be.
+#[test]
+fn the_head_says_how_many_antennas_a_container_is() {
+    let antennas = services()["simulator"]["environment"]["ANTENNAS"].clone();
+    let head = format!("`--scale simulator=N`, which makes N times {}", antennas.as_str().expect("a number"));
+    let text = text().lines().map(|line| line.trim_start_matches("# ")).collect::<Vec<_>>().join(" ");
+    assert!(text.contains(&head), "{head}");
 }

@@ -78,6 +78,8 @@ fn ways(manifests: &Manifests) -> Vec<String> {
         // Somebody else's pod may bear any label.
         ends.insert(name.to_owned(), End::of(namespace, &[("app", "dashboard")]));
     }
+    // What cert-manager starts beside the Ingress while somebody checks that the host is ours.
+    ends.insert("solver".to_owned(), End::of("vigia", &[("acme.cert-manager.io/http01-solver", "true")]));
     ends.insert("dns".to_owned(), End::of("kube-system", &[("k8s-app", "kube-dns")]));
     let mut ways = Vec::new();
     for (from, from_end) in ends.iter().filter(|(name, _)| *name != "dns") {
@@ -85,7 +87,7 @@ fn ways(manifests: &Manifests) -> Vec<String> {
             if from_end.namespace != "vigia" && to_end.namespace != "vigia" {
                 continue;
             }
-            for port in [53, 80, 6379, 8000, 16379] {
+            for port in [53, 80, 6379, 8000, 8089, 16379] {
                 if lets_through(&policies, from_end, to_end, port) {
                     ways.push(format!("{from} > {to}:{port}"));
                 }
@@ -116,8 +118,9 @@ fn on_minikube_browsers_reach_the_page_and_nobody_the_rest() {
 #[test]
 fn in_production_each_comes_in_by_one_door() {
     let mut expected: Vec<String> = INSIDE.map(str::to_owned).to_vec();
-    expected
-        .extend(["ingress > dashboard:8000", "prometheus > analytics:8000", "keda > redis:6379"].map(str::to_owned));
+    let doors =
+        ["ingress > dashboard:8000", "ingress > solver:8089", "prometheus > analytics:8000", "keda > redis:6379"];
+    expected.extend(doors.map(str::to_owned));
     expected.sort();
     assert_eq!(ways(&PRODUCTION), expected);
 }

@@ -334,6 +334,20 @@ fn nobody_is_killed_while_it_ends_in_order() {
     });
 }
 
+/// How many of so many pods a bound is: a number, or a percentage, which counts for no fewer.
+fn bound(bound: &IntOrString, pods: i32) -> i32 {
+    match bound {
+        IntOrString::Int(number) => *number,
+        IntOrString::String(text) => {
+            let percent: i32 = text.strip_suffix('%').and_then(|number| number.parse().ok()).expect("a percentage");
+            (pods * percent + 99) / 100
+        }
+    }
+}
+
+/// The owner of the stream alone, or with a standby, which is never ready.
+const ANALYTICS_PODS: [i32; 2] = [1, 2];
+
 /// A standby is never ready, so a rollout that waits for a ready one before it ends the old one would wait for ever.
 #[test]
 fn a_rollout_of_analytics_does_not_wait_for_a_second_owner() {
@@ -344,12 +358,29 @@ fn a_rollout_of_analytics_does_not_wait_for_a_second_owner() {
             workload.deployment.spec.as_ref().and_then(|spec| spec.strategy.clone()).expect("a strategy")
         };
         let rolling = strategy("analytics").rolling_update.expect("a rolling update");
-        assert_eq!(
-            (rolling.max_surge, rolling.max_unavailable),
-            (Some(IntOrString::Int(1)), Some(IntOrString::Int(1)))
-        );
+        assert_eq!(rolling.max_surge, Some(IntOrString::Int(1)));
+        for pods in ANALYTICS_PODS {
+            let may_be_away = bound(rolling.max_unavailable.as_ref().expect("a bound"), pods);
+            assert_eq!(may_be_away, pods, "of {pods}, the one that is ready is ended too: {}", manifests.source);
+        }
         let rolling = strategy("dashboard").rolling_update.expect("a rolling update");
         assert_eq!(rolling.max_unavailable, Some(IntOrString::Int(0)), "the page stays");
         assert_eq!(strategy("redis").type_.as_deref(), Some("Recreate"), "one server a volume");
+    }
+}
+
+/// A node is drained by evicting its pods, which a budget refuses where too few others are ready.
+#[test]
+fn a_standby_does_not_keep_the_owners_node_from_being_drained() {
+    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+        let budgets: Vec<PodDisruptionBudget> = manifests.all();
+        let is_it = |budget: &&PodDisruptionBudget| budget.metadata.name.as_deref() == Some("analytics");
+        let budget = budgets.iter().find(is_it).and_then(|budget| budget.spec.clone()).expect("a budget");
+        for pods in ANALYTICS_PODS {
+            let ready = 1;
+            let have_to_stay = pods - bound(budget.max_unavailable.as_ref().expect("a bound"), pods);
+            assert!(ready > have_to_stay, "with {pods} the owner may not go: {}", manifests.source);
+        }
+        assert_eq!(budget.unhealthy_pod_eviction_policy.as_deref(), Some("AlwaysAllow"), "nor may a standby else");
     }
 }

@@ -39,8 +39,8 @@ passwords() {
       -e "s/>vigia-operator/#$(hash "$default")/" \
       -e "s/>vigia-analytics/#$(hash "$analytics")/" \
       -e "s/>vigia-simulator/#$(hash "$simulator")/"
-    # Asks for the lag, nothing else.
-    echo "user keda on #$(hash "$keda") resetchannels -@all +@connection -@admin -@dangerous (~antenna_stream +xinfo|groups)"
+    # Asks which version the server has, and then for the lag.
+    echo "user keda on #$(hash "$keda") resetchannels -@all +@connection -@admin -@dangerous +info (~antenna_stream +xinfo|groups)"
   } | indented
   secret analytics-redis Opaque
   printf '  url: rediss://analytics:%s@redis-service:6379\n' "$analytics"
@@ -58,10 +58,11 @@ tls() {
     local service=redis-service
     printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\n' \
       "DNS:$service,DNS:$service.$namespace,DNS:$service.$namespace.svc,DNS:$service.$namespace.svc.cluster.local,DNS:localhost" >names
-    quietly openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout ca.key -out ca.crt -days "$days" \
+    # As OpenSSL 1.1 and LibreSSL understand it too.
+    quietly openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days "$days" \
       -subj "/CN=Vigia's broker" -addext keyUsage=critical,keyCertSign
-    quietly openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout tls.key -out request -subj "/CN=$service"
-    quietly openssl x509 -req -in request -CA ca.crt -CAkey ca.key -days "$days" -extfile names -out tls.crt
+    quietly openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key -out request -subj "/CN=$service"
+    quietly openssl x509 -req -in request -CA ca.crt -CAkey ca.key -CAcreateserial -days "$days" -extfile names -out tls.crt
   ) >&2
   secret redis-tls kubernetes.io/tls
   for name in ca.crt tls.crt tls.key; do

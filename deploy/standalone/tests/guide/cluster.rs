@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::document::{Guide, Step};
 
 /// What a resource is called in commands, and its kind in manifests; `None` for those that no manifest makes by name.
-const RESOURCES: [(&str, Option<&str>); 13] = [
+const RESOURCES: [(&str, Option<&str>); 14] = [
     ("deployment", Some("Deployment")),
     ("deployments", Some("Deployment")),
     ("deployment.apps", Some("Deployment")),
@@ -23,6 +23,7 @@ const RESOURCES: [(&str, Option<&str>); 13] = [
     ("persistentvolumeclaim", Some("PersistentVolumeClaim")),
     ("persistentvolumeclaims", Some("PersistentVolumeClaim")),
     ("secret", Some("Secret")),
+    ("scaledobject", Some("ScaledObject")),
     ("pod", None),
     ("pods", None),
     ("nodes", None),
@@ -44,7 +45,7 @@ const NAMESPACES: [&str; 2] = ["vigia", "default"];
 
 type Judgement = Result<(), String>;
 
-/// A cluster as `deploy/k8s/base` makes it, and what happened to it so far.
+/// A cluster as `deploy/k8s/base` makes it, with KEDA, and what happened to it so far.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     workspace: PathBuf,
@@ -84,11 +85,12 @@ impl Cluster {
             built: BTreeSet::new(),
             folder: tempfile::tempdir().expect("a folder"),
         };
-        let base = Path::new("deploy/k8s/base");
-        for entry in fs::read_dir(workspace.join(base)).expect("the manifests") {
-            let name = entry.expect("a manifest").file_name();
-            let text = fs::read_to_string(workspace.join(base).join(&name)).expect("a manifest");
-            cluster.read_manifests(&base.join(name), &text);
+        for folder in ["deploy/k8s/base", "deploy/k8s/components/keda"].map(Path::new) {
+            for entry in fs::read_dir(workspace.join(folder)).expect("the manifests") {
+                let name = entry.expect("a manifest").file_name();
+                let text = fs::read_to_string(workspace.join(folder).join(&name)).expect("a manifest");
+                cluster.read_manifests(&folder.join(name), &text);
+            }
         }
         let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
         fs::write(cluster.folder.path().join("config"), kubeconfig(&format!("http://{nobody}"))).expect("a file");

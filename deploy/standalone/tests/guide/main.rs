@@ -103,6 +103,31 @@ fn judge(document: (&str, &str), mut cluster: Cluster) {
     }
 }
 
+/// A pod that is told to end still commits, so what it commits to is changed after it has gone; KEDA would start another.
+#[test]
+fn who_stops_analytics_pauses_keda_and_waits_until_it_has_stopped() {
+    let blocks = guide(OPERATIONS).blocks;
+    let commands: Vec<Vec<&str>> = blocks
+        .iter()
+        .map(|block| match &block.step {
+            Step::Cluster { commands, .. } => commands.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    let mut count = 0;
+    for neighbours in commands.windows(3) {
+        let [before, stopped, after] = neighbours else { continue };
+        if stopped.first() != Some(&"kubectl -n vigia scale deployment/analytics --replicas=0") {
+            continue;
+        }
+        assert_eq!(stopped[1], "kubectl -n vigia wait pods -l app=analytics --for=delete --timeout=60s");
+        assert_eq!(before[0], "kubectl -n vigia annotate scaledobject/analytics autoscaling.keda.sh/paused=true");
+        assert_eq!(after[0], "kubectl -n vigia annotate scaledobject/analytics autoscaling.keda.sh/paused-");
+        count += 1;
+    }
+    assert_eq!(count, 2, "going back, and restoring");
+}
+
 /// The checks above find what would go wrong on a cluster.
 #[test]
 fn what_a_cluster_does_not_have_is_found() {
@@ -124,6 +149,8 @@ fn what_a_cluster_does_not_have_is_found() {
         ("kubectl exec deployment/redis -- redis-cli PONG", "PONG"),
         ("kubectl logs service/analytics", "analytics"),
         ("kubectl delete namespace vigía", "vigía"),
+        ("kubectl annotate scaledobject/analytic autoscaling.keda.sh/paused=true", "ScaledObject analytic"),
+        ("kubectl apply --dry-run=sever -k deploy/k8s/overlays/production", "sever"),
         ("kubectl -n vigai get pods", "vigai"),
         ("deploy/k8s/overlays/production/secret.sh | kubectl apply -f -", "secret.sh"),
         ("kubecti get pods", "neither minikube nor kubectl"),
