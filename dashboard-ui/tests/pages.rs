@@ -182,6 +182,18 @@ async fn where_less_is_kept_than_the_default_range_a_page_shows_all_of_it() {
 }
 
 #[tokio::test]
+async fn a_range_that_has_ended_shows_nothing_newer() {
+    let analytics = Analytics::start().await;
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let live = dashboard.get("/antenna?id=airport-west").await.1;
+    let fixed = dashboard.get("/antenna?id=airport-west&end=2025-11-24T14:40:00Z").await.1;
+    assert!(live.contains("id=\"readings\"") && !fixed.contains("id=\"readings\""));
+    assert!(live.contains("id=\"incidents\"") && fixed.contains("id=\"incidents\""));
+    let windows = analytics.asked_for_incidents();
+    assert_eq!(windows, [None, Some("2025-11-24T14:40:00.000Z".to_owned())], "the ends of the windows asked for");
+}
+
+#[tokio::test]
 async fn a_page_recovers_with_analytics() {
     let analytics = Analytics::start().await;
     let dashboard = Dashboard::start(analytics.source()).await;

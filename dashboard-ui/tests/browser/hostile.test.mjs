@@ -1,7 +1,7 @@
 // Ids are anyone's text. These come in as readings do, through the broker, and must do no harm on any page.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { DESKTOP, PHONE, isLive, isTooWide, launch, visit } from "./harness/browser.mjs";
+import { DESKTOP, PHONE, isLive, tooWide, launch, visit } from "./harness/browser.mjs";
 import { ROW_LINK } from "./harness/page.mjs";
 import { network, until } from "./harness/programs.mjs";
 
@@ -63,7 +63,7 @@ const open = (path, options, use) =>
     );
     const handlers = "[onerror], [onload], [onfocus], [autofocus], img[src='x']";
     assert.equal(await page.locator(handlers).count(), 0);
-    assert.equal(await isTooWide(page), false);
+    assert.deepEqual(await tooWide(page), []);
   });
 
 for (const path of ["/", "/antennas", "/incidents", "/pipeline"]) {

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import AxeBuilder from "@axe-core/playwright";
-import { DESKTOP, PHONE, isLive, isTooWide, launch, visit } from "./harness/browser.mjs";
+import { DESKTOP, PHONE, isLive, tooWide, launch, visit } from "./harness/browser.mjs";
 import { PAGES, address } from "./harness/page.mjs";
 import { mockDashboard, output } from "./harness/programs.mjs";
 
@@ -40,7 +40,7 @@ describe("pages", { concurrency: 2 }, () => {
             const axe = new AxeBuilder({ page }).options({ rules: { "target-size": { enabled: true } } });
             const { violations } = await axe.setLegacyMode().analyze();
             assert.deepEqual(violations.map(told), []);
-            assert.equal(await isTooWide(page), false, "the page scrolls sideways");
+            assert.deepEqual(await tooWide(page), [], "nothing scrolls sideways");
             await page.screenshot({ path: join(pictures, `${name}-${colorScheme}-${screen}.png`), fullPage: true });
           }));
       }

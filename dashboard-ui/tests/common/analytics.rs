@@ -96,6 +96,7 @@ struct Shared {
     changes: broadcast::Sender<()>,
     subscriptions: AtomicUsize,
     loads: AtomicUsize,
+    incident_ends: Mutex<Vec<Option<String>>>,
 }
 
 impl Analytics {
@@ -108,6 +109,7 @@ impl Analytics {
             changes: broadcast::channel(16).0,
             subscriptions: AtomicUsize::new(0),
             loads: AtomicUsize::new(0),
+            incident_ends: Mutex::default(),
         };
         let address = listener.local_addr().unwrap();
         let analytics = Self { address, shared: Arc::new(shared), process: Arc::default() };
@@ -156,6 +158,11 @@ impl Analytics {
     /// How often the figures of a page were asked for.
     pub fn loads(&self) -> usize {
         self.shared.loads.load(SeqCst)
+    }
+
+    /// The ends of the windows that incidents were asked for, in order; `None` for whenever they were.
+    pub fn asked_for_incidents(&self) -> Vec<Option<String>> {
+        self.shared.incident_ends.lock().unwrap().clone()
     }
 
     /// Stops at once, connections too.
@@ -303,8 +310,7 @@ struct HeatmapAsked {
 struct IncidentsAsked {
     #[serde(rename = "window")]
     _window: Option<String>,
-    #[serde(rename = "end")]
-    _end: Option<String>,
+    end: Option<String>,
     #[serde(default)]
     q: String,
     antenna: Option<String>,
@@ -397,6 +403,7 @@ async fn heatmap(State(analytics): Told, Query(asked): Query<HeatmapAsked>) -> R
 }
 
 async fn incidents(State(analytics): Told, Query(asked): Query<IncidentsAsked>) -> Response {
+    analytics.incident_ends.lock().unwrap().push(asked.end.clone());
     analytics.added(|Answers { incidents: mut page, .. }| {
         page.incidents.retain(|incident| {
             incident.antenna_id.contains(&asked.q)

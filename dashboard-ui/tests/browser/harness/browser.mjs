@@ -102,7 +102,11 @@ export function openStreams(page) {
   return page.evaluate(() => window.seen.streams.filter((stream) => stream.readyState !== EventSource.CLOSED).length);
 }
 
-/** Whether the page is wider than the screen. */
-export function isTooWide(page) {
-  return page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+/** What is wider than the room it has: the page itself, or a part of it that is not folded away. */
+export function tooWide(page) {
+  return page.evaluate(() =>
+    [document.documentElement, ...document.querySelectorAll(".scroll")]
+      .filter((part) => !part.closest("details") && part.scrollWidth > part.clientWidth)
+      .map((part) => part.ariaLabel ?? part.tagName),
+  );
 }
