@@ -325,7 +325,7 @@ fn scaling_follows_the_lag_of_the_stream() {
     let keys = StreamKeys::new("antenna_stream");
     assert_eq!((lag.stream.as_str(), lag.consumer_group.as_str()), (keys.stream.as_str(), GROUP));
     assert!(lag.lag_count.parse::<u64>().is_ok_and(|count| count > 0));
-    assert_eq!((lag.activation_lag_count.as_str(), lag.enable_tls.as_str()), ("0", "true"));
+    assert_eq!((lag.activation_lag_count.as_str(), lag.enable_tls.as_str()), ("1", "true"));
 
     let authentication: TriggerAuthentication = PRODUCTION.custom("TriggerAuthentication");
     assert_eq!(authentication.metadata["name"], trigger.authentication_ref.name.as_str());
