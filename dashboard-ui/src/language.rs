@@ -48,7 +48,7 @@ impl Language {
             let primary = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
             Self::from_code(&primary)
         };
-        negotiation::preferred(header.unwrap_or_default(), spoken).unwrap_or_default()
+        negotiation::preferred(header, spoken).unwrap_or_default()
     }
 
     /// The text in this language.

@@ -1,9 +1,9 @@
 //! What a client would rather have: the headers `Accept`, `Accept-Encoding` and `Accept-Language`.
 
-/// The choices in such a header with their weights, in their order (RFC 9110, section 12.4.2). A choice without a weight
+/// The choices in a line of such a header with their weights, in their order (RFC 9110, section 12.4.2). A choice without a weight
 /// has 1; one whose weight is no number from 0 to 1 is left out, as is one that the client refuses with a weight of 0.
-pub fn choices(header: &str) -> impl Iterator<Item = (&str, f32)> {
-    header.split(',').filter_map(|part| {
+pub fn choices(line: &str) -> impl Iterator<Item = (&str, f32)> {
+    line.split(',').filter_map(|part| {
         let mut parts = part.split(';').map(str::trim);
         let choice = parts.next().filter(|choice| !choice.is_empty())?;
         let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
@@ -12,10 +12,13 @@ pub fn choices(header: &str) -> impl Iterator<Item = (&str, f32)> {
     })
 }
 
-/// Of what `offer` makes of the choices, the one with the highest weight, and of equal ones the first.
-pub fn preferred<T>(header: &str, mut offer: impl FnMut(&str) -> Option<T>) -> Option<T> {
+/// Of what `offer` makes of the choices in a header's lines, the one with the highest weight, and of equal ones the first.
+pub fn preferred<'a, T>(
+    lines: impl IntoIterator<Item = &'a str>,
+    mut offer: impl FnMut(&str) -> Option<T>,
+) -> Option<T> {
     let mut best: Option<(T, f32)> = None;
-    for (choice, weight) in choices(header) {
+    for (choice, weight) in lines.into_iter().flat_map(choices) {
         if best.as_ref().is_none_or(|(_, highest)| weight > *highest)
             && let Some(offered) = offer(choice)
         {
@@ -39,9 +42,10 @@ mod tests {
 
     #[test]
     fn the_highest_weight_wins_then_the_first_named() {
-        let offered = |header| preferred(header, |choice| ["a", "b"].into_iter().find(|offer| *offer == choice));
+        let offered = |header| preferred([header], |choice| ["a", "b"].into_iter().find(|offer| *offer == choice));
         assert_eq!(offered("c, a;q=0.5, b;q=0.5"), Some("a"));
         assert_eq!(offered("a;q=0.5, b;q=0.6"), Some("b"));
         assert_eq!(offered("a;q=0, c"), None);
+        assert_eq!(preferred(["a;q=0.5", "b"], |choice| Some(choice.to_owned())).as_deref(), Some("b"), "of all lines");
     }
 }

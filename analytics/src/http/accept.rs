@@ -7,12 +7,11 @@ use shared::negotiation;
 /// values the one that the client names first wins, and a wildcard means the first offer.
 pub(crate) fn preferred(headers: &HeaderMap, offers: &[&str]) -> usize {
     let lines = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let accept = lines.collect::<Vec<_>>().join(",");
     let position = |media: &str| match media {
         "*/*" => Some(0),
         media => offers.iter().position(|offer| offer.eq_ignore_ascii_case(media)),
     };
-    negotiation::preferred(&accept, position).unwrap_or(0)
+    negotiation::preferred(lines, position).unwrap_or(0)
 }
 
 #[cfg(test)]
