@@ -5,7 +5,7 @@
 //! place. A compressor for each reader would take a quarter of a megabyte each, and do the same work again.
 
 use std::io::Write as _;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -31,16 +31,26 @@ const LAST_BLOCK: [u8; 2] = [3, 0];
 
 /// An event as it is sent. A clone is the same bytes.
 #[derive(Debug, Clone)]
-pub(crate) struct Event {
+pub(crate) struct Event(Arc<Written>);
+
+#[derive(Debug)]
+struct Written {
     text: Bytes,
+    /// Made for the first reader who takes it: many an event is never sent, as it says what the one before said.
+    packed: OnceLock<Packed>,
+}
+
+/// Deflate blocks up to the edge of a byte, the last of them not marked as such, and the check sum of what they hold.
+#[derive(Debug)]
+struct Packed {
     blocks: Bytes,
-    check: Arc<Crc>,
+    check: Crc,
 }
 
 /// Events are equal where they say the same.
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.0.text == other.0.text
     }
 }
 
@@ -52,17 +62,26 @@ impl Event {
             text.extend(["data: ", line, "\n"]);
         }
         text.push('\n');
-        let mut check = Crc::new();
-        check.update(text.as_bytes());
-        Self { blocks: blocks(text.as_bytes()).into(), text: text.into(), check: Arc::new(check) }
+        Self(Arc::new(Written { text: text.into(), packed: OnceLock::new() }))
+    }
+
+    fn text(&self) -> Bytes {
+        self.0.text.clone()
+    }
+
+    fn packed(&self) -> &Packed {
+        self.0.packed.get_or_init(|| Packed::of(&self.0.text))
     }
 }
 
-/// Deflate blocks up to the edge of a byte, the last of them not marked as such.
-fn blocks(text: &[u8]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text).and_then(|()| encoder.flush()).expect("a vector takes all");
-    std::mem::take(encoder.get_mut())
+impl Packed {
+    fn of(text: &[u8]) -> Self {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).and_then(|()| encoder.flush()).expect("a vector takes all");
+        let mut check = Crc::new();
+        check.update(text);
+        Self { blocks: std::mem::take(encoder.get_mut()).into(), check }
+    }
 }
 
 /// The answer to a reader: the events, and a sign of life where there are none for a while; compressed if the reader says
@@ -75,7 +94,7 @@ pub(crate) fn answer(headers: &HeaderMap, events: impl Stream<Item = Event> + Se
     if takes_gzip(headers) {
         (plain, [(CONTENT_ENCODING, "gzip")], streamed(gzip(events))).into_response()
     } else {
-        (plain, streamed(events.map(|event| event.text))).into_response()
+        (plain, streamed(events.map(|event| event.text()))).into_response()
     }
 }
 
@@ -110,8 +129,9 @@ fn gzip(events: impl Stream<Item = Event> + Send + 'static) -> impl Stream<Item 
             Next::Header(events) => Some((Bytes::from_static(&GZIP_HEADER), Next::Event(events, Crc::new()))),
             Next::Event(mut events, mut check) => match events.next().await {
                 Some(event) => {
-                    check.combine(&event.check);
-                    Some((event.blocks, Next::Event(events, check)))
+                    let packed = event.packed();
+                    check.combine(&packed.check);
+                    Some((packed.blocks.clone(), Next::Event(events, check)))
                 }
                 None => Some((trailer(&check), Next::Nothing)),
             },
@@ -145,7 +165,7 @@ mod tests {
             order in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
         ) {
             let sent: Vec<Event> = order.iter().map(|index| index.get(&events).clone()).collect();
-            let text: Vec<u8> = sent.iter().flat_map(|event| event.text.to_vec()).collect();
+            let text: Vec<u8> = sent.iter().flat_map(|event| event.text()).collect();
             let packed: Vec<Bytes> = futures::executor::block_on(gzip(stream::iter(sent)).collect());
             let mut unpacked = Vec::new();
             // Without the end, or with a wrong check sum or length, this is an error.
@@ -155,17 +175,17 @@ mod tests {
 
         #[test]
         fn an_event_is_understood_as_soon_as_it_is_there(event in event()) {
-            let parts = [Bytes::from_static(&GZIP_HEADER), event.blocks.clone()].concat();
-            let mut unpacked = vec![0; event.text.len()];
+            let parts = [Bytes::from_static(&GZIP_HEADER), event.packed().blocks.clone()].concat();
+            let mut unpacked = vec![0; event.text().len()];
             GzDecoder::new(&*parts).read_exact(&mut unpacked).expect("all of the event");
-            prop_assert_eq!(unpacked, event.text);
+            prop_assert_eq!(unpacked, event.text());
         }
     }
 
     #[test]
     fn lines_are_lines_however_they_end() {
         let event = Event::new("fragment", "<p>\n1\r2</p>");
-        assert_eq!(event.text, "event: fragment\ndata: <p>\ndata: 1\ndata: 2</p>\n\n");
+        assert_eq!(event.text(), "event: fragment\ndata: <p>\ndata: 1\ndata: 2</p>\n\n");
     }
 
     #[test]

@@ -61,7 +61,8 @@ impl Live {
         Self(Arc::new(Inner { cache, clock, changes, rooms: Mutex::default(), shutdown }))
     }
 
-    /// The fragments for a viewer as events of the name `fragment`: one now, then one each time that it differs. `None` where there are too many rooms.
+    /// The fragments for a viewer, as events of the name `fragment`: one now, then one each time that it differs. `None` where
+    /// there are too many rooms.
     pub(crate) async fn join(&self, address: Address) -> Option<impl Stream<Item = Event> + Send + 'static> {
         // The viewer enters before the first fragment is made, so that no change falls between that one and the next.
         let room = self.enter(&address)?;
