@@ -139,7 +139,7 @@ impl Client {
         let (summary, antenna, readings, incidents) = tokio::try_join!(
             self.summary(range),
             self.row(range, id),
-            self.readings(id),
+            self.newest_readings(range, id),
             self.newest_incidents(range.end.map(|end| (range, end)), Some(id)),
         )?;
         let antenna = antenna.ok_or(ClientError::UnknownAntenna)?;
@@ -242,7 +242,11 @@ impl Client {
         Ok(page.antennas.into_iter().find(|row| row.antenna_id == id))
     }
 
-    async fn readings(&self, id: &str) -> Result<Option<RecentReadings>, ClientError> {
+    /// `None` for a range that has ended: analytics knows the newest of all, and no other.
+    async fn newest_readings(&self, range: Range, id: &str) -> Result<Option<RecentReadings>, ClientError> {
+        if range.end.is_some() {
+            return Ok(None);
+        }
         let limit = NEWEST_READINGS.to_string();
         self.get_if_known(path::READINGS, &[("antenna", id), ("limit", &limit)]).await
     }

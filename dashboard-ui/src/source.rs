@@ -75,7 +75,7 @@ pub struct AntennaFigures {
     pub previous: Option<AntennaRow>,
     /// The window in steps.
     pub series: Series,
-    /// Its newest readings.
+    /// Its newest readings; `None` for a range that has ended, which does not hold them.
     pub readings: Option<RecentReadings>,
     /// Its incidents: of a range that has ended those that fell into it, else whenever they were.
     pub incidents: Option<IncidentPage>,

@@ -75,7 +75,7 @@ impl Mock {
                     series: self
                         .series(window, query.range.step(), end, Some(id), now)
                         .ok_or(ClientError::UnknownAntenna)?,
-                    readings: self.readings(id, NEWEST_READINGS as usize, now),
+                    readings: end.map_or_else(|| self.readings(id, NEWEST_READINGS as usize, now), |_| None),
                     incidents: Some(self.incidents(&incidents, now)),
                     summary,
                 }))

@@ -59,11 +59,9 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
         tiles: antenna_tiles(figures, scene),
         strip: strip(Some(&history(figures)), scene),
         charts: antenna_charts(&figures.series, scene),
-        // Readings are the newest that there are, and no range that has ended holds them.
         readings: figures
             .readings
             .as_ref()
-            .filter(|_| scene.address.query.range.end.is_none())
             .map(|recent| recent.readings.iter().map(|reading| reading_row(reading, scene)).collect()),
         incidents: figures
             .incidents
