@@ -27,9 +27,8 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
         .map(|(class, words)| view! { <li><span class=format!("key {class}")></span>{words}</li> })
         .collect_view();
     // The picture has as many rows as there are labels, each as high as a label: the style sheet knows the height of one.
-    let is_tall = map.rows > 30;
     view! {
-        <section class="card heatmap" id="heatmap" class:tall=is_tall>
+        <section class="card heatmap" id="heatmap">
             <header>
                 <h2>{language.text("Health of every antenna", "Salud de cada antena")}<small>" "{map.caption}</small></h2>
                 <ul class="legend" aria-hidden="true">{legend}</ul>
