@@ -1,8 +1,8 @@
 //! One load for all who want the same figures at the same moment: a thousand viewers cost analytics no more than one.
 
-use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::stream::BoxStream;
 use shared::UnixMillis;
@@ -15,7 +15,7 @@ use crate::state::Clock;
 /// How long figures are good for where no change is announced: the connection for changes may be the broken one.
 const MAX_AGE_MS: i64 = 1000;
 
-/// Figures for more queries than this are not kept: anybody can make up queries.
+/// Figures are kept for this many queries: anybody can make up queries. Those asked for again and again stay longest.
 const MOST_QUERIES: usize = 256;
 
 /// The source with a cache before it. A clone is the same cache.
@@ -26,11 +26,16 @@ struct Inner {
     source: Source,
     clock: Clock,
     version: AtomicU64,
-    entries: Mutex<HashMap<Query, Arc<Entry>>>,
+    entries: quick_cache::sync::Cache<Query, Arc<Entry>>,
 }
 
-/// The lock is held while the figures are loaded: who comes meanwhile waits and shares them.
-type Entry = tokio::sync::Mutex<Option<(Loaded, UnixMillis)>>;
+#[derive(Default)]
+struct Entry {
+    /// The last load and when it ended. The lock is held during a load: whoever comes meanwhile waits and shares it.
+    last: tokio::sync::Mutex<Option<(Loaded, UnixMillis)>>,
+    /// How many loads have ended.
+    ended: AtomicU64,
+}
 
 /// What a load came to.
 #[derive(Debug, Clone)]
@@ -58,23 +63,29 @@ pub(crate) enum Outcome {
 
 impl Cache {
     pub(crate) fn new(source: Source, clock: Clock) -> Self {
-        Self(Arc::new(Inner { source, clock, version: AtomicU64::new(0), entries: Mutex::default() }))
+        let entries = quick_cache::sync::Cache::new(MOST_QUERIES);
+        Self(Arc::new(Inner { source, clock, version: AtomicU64::new(0), entries }))
     }
 
-    /// The figures for a query: the ones at hand where they are current, else new ones.
+    /// The figures for a query: the ones at hand where they are current, else new ones. A failure is shared by those who
+    /// waited for it; whoever comes later asks again.
     pub(crate) async fn load(&self, query: &Query) -> Loaded {
-        let entry = self.entry(query);
-        let mut slot = entry.lock().await;
+        let Ok(entry) = self.0.entries.get_or_insert_with(query, || Ok::<_, Infallible>(Arc::<Entry>::default()));
+        let ended_before = entry.ended.load(Ordering::Acquire);
+        let mut last = entry.last.lock().await;
         let (version, now) = (self.0.version.load(Ordering::Acquire), self.0.clock.now());
-        if let Some((loaded, at)) = slot.as_ref()
+        let was_awaited = entry.ended.load(Ordering::Acquire) != ended_before;
+        if let Some((loaded, at)) = last.as_ref()
+            && (loaded.outcome == Outcome::Answered || was_awaited)
             && loaded.version == version
             && (0..MAX_AGE_MS).contains(&(now.0 - at.0))
         {
             return loaded.clone();
         }
-        let before = slot.as_ref().map(|(loaded, _)| loaded.clone());
+        let before = last.as_ref().map(|(loaded, _)| loaded.clone());
         let loaded = self.load_anew(query, version, before, now).await;
-        *slot = Some((loaded.clone(), self.0.clock.now()));
+        *last = Some((loaded.clone(), self.0.clock.now()));
+        entry.ended.fetch_add(1, Ordering::AcqRel);
         loaded
     }
 
@@ -113,20 +124,48 @@ impl Cache {
     pub(crate) fn is_mock(&self) -> bool {
         self.0.source.is_mock()
     }
+}
 
-    fn entry(&self, query: &Query) -> Arc<Entry> {
-        let mut entries = self.entries();
-        if let Some(entry) = entries.get(query) {
-            return Arc::clone(entry);
-        }
-        if entries.len() >= MOST_QUERIES {
-            entries.retain(|_, entry| Arc::strong_count(entry) > 1);
-        }
-        entries.entry(query.clone()).or_default().clone()
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering::SeqCst;
+
+    use axum::Router;
+    use axum::http::{StatusCode, Uri};
+    use futures::future::{join_all, pending};
+    use shared::api::path;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::client::Client;
+
+    /// A cache before an analytics that fails, and how often that one was asked for a page.
+    async fn cache() -> (Cache, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let answer = move |uri: Uri| async move {
+            if uri.path() != path::SUMMARY {
+                return pending().await;
+            }
+            count.fetch_add(1, SeqCst);
+            StatusCode::INTERNAL_SERVER_ERROR
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async { axum::serve(listener, Router::new().fallback(answer)).await });
+        let clock = Clock::new(|| UnixMillis(0));
+        (Cache::new(Source::Http(Client::new(url).unwrap()), clock), asked)
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<Query, Arc<Entry>>> {
-        // No code that can panic runs under this lock, and a map is whole at any time.
-        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    #[tokio::test]
+    async fn a_failure_is_shared_by_those_who_wait_for_it_and_is_not_kept() {
+        let (cache, asked) = cache().await;
+        let query = Query::default();
+        for loads in 1..4 {
+            let loaded = join_all((0..50).map(|_| cache.load(&query))).await;
+            assert!(loaded.iter().all(|loaded| loaded.outcome == Outcome::Away));
+            assert_eq!(asked.load(SeqCst), loads);
+        }
     }
 }

@@ -271,6 +271,22 @@ async fn many_pages_cost_one_load_and_time_costs_another() {
 }
 
 #[tokio::test]
+async fn made_up_queries_do_not_drive_out_what_is_looked_at() {
+    let analytics = Analytics::start().await;
+    let dashboard = Dashboard::start(analytics.source()).await;
+    poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
+    for _ in 0..2 {
+        dashboard.get("/pipeline").await;
+    }
+    for n in 0..1000 {
+        dashboard.get(&format!("/incidents?q={n}")).await;
+    }
+    let loads = analytics.loads();
+    assert_eq!(dashboard.get("/pipeline").await.0, StatusCode::OK);
+    assert_eq!(analytics.loads(), loads);
+}
+
+#[tokio::test]
 async fn bad_parameters_are_answered_in_words() {
     let dashboard = mock().await;
     for (path, english, spanish) in [
