@@ -2,7 +2,7 @@
 
 use shared::api::{IncidentKind, Status};
 
-use super::Reason;
+use super::{Parameters, Reason};
 
 /// Rows of a page of the fleet.
 pub const FLEET_ROWS: u32 = 50;
@@ -129,29 +129,23 @@ impl Default for Fleet {
 }
 
 impl Fleet {
-    pub(super) fn parse(
-        search: Option<&str>,
-        status: Option<&str>,
-        sort: Option<&str>,
-        order: Option<&str>,
-        page: Option<&str>,
-    ) -> Result<Self, Reason> {
-        let sort = given(sort)
+    pub(super) fn parse(asked: &Parameters) -> Result<Self, Reason> {
+        let sort = given(&asked.sort)
             .map_or(Ok(Sort::default()), |sort| choose(&Sort::ALL, Sort::as_str, sort).ok_or(Reason::Sort))?;
-        let descending = match given(order) {
+        let descending = match given(&asked.order) {
             None => sort.descends(),
             Some("asc") => false,
             Some("desc") => true,
             Some(_) => return Err(Reason::Sort),
         };
         Ok(Self {
-            search: parse_search(search)?,
-            status: given(status)
+            search: parse_search(&asked.q)?,
+            status: given(&asked.status)
                 .map(|status| choose(&STATUSES, Status::as_str, status).ok_or(Reason::Status))
                 .transpose()?,
             sort,
             descending,
-            page: parse_page(page)?,
+            page: parse_page(&asked.page)?,
         })
     }
 
@@ -197,19 +191,15 @@ impl Default for Incidents {
 }
 
 impl Incidents {
-    pub(super) fn parse(
-        search: Option<&str>,
-        kind: Option<&str>,
-        state: Option<&str>,
-        page: Option<&str>,
-    ) -> Result<Self, Reason> {
-        let open = match given(state) {
+    pub(super) fn parse(asked: &Parameters) -> Result<Self, Reason> {
+        let open = match given(&asked.state) {
             None | Some("all") => false,
             Some("open") => true,
             Some(_) => return Err(Reason::State),
         };
-        let kind = given(kind).map(|kind| choose(&IncidentKind::ALL, IncidentKind::as_str, kind).ok_or(Reason::Kind));
-        Ok(Self { search: parse_search(search)?, kind: kind.transpose()?, open, page: parse_page(page)? })
+        let kind =
+            given(&asked.kind).map(|kind| choose(&IncidentKind::ALL, IncidentKind::as_str, kind).ok_or(Reason::Kind));
+        Ok(Self { search: parse_search(&asked.q)?, kind: kind.transpose()?, open, page: parse_page(&asked.page)? })
     }
 
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -223,20 +213,20 @@ impl Incidents {
 }
 
 /// A form sends its empty fields too.
-fn given(text: Option<&str>) -> Option<&str> {
-    text.filter(|text| !text.is_empty())
+fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
 }
 
 fn choose<T: Copy>(all: &[T], spelled: impl Fn(T) -> &'static str, text: &str) -> Option<T> {
     all.iter().copied().find(|choice| spelled(*choice) == text)
 }
 
-fn parse_search(text: Option<&str>) -> Result<String, Reason> {
-    let text = text.unwrap_or_default();
-    if text.len() <= SEARCH_MAX { Ok(text.to_owned()) } else { Err(Reason::Search) }
+fn parse_search(text: &Option<String>) -> Result<String, Reason> {
+    let text = text.clone().unwrap_or_default();
+    if text.len() <= SEARCH_MAX { Ok(text) } else { Err(Reason::Search) }
 }
 
-fn parse_page(text: Option<&str>) -> Result<u32, Reason> {
+fn parse_page(text: &Option<String>) -> Result<u32, Reason> {
     match given(text).map(str::parse) {
         None => Ok(1),
         Some(Ok(page @ 1..=1_000_000)) => Ok(page),

@@ -1,14 +1,13 @@
-//! Health over time as colour: a strip for one antenna, a map for all of them.
-
-use std::fmt::Write;
+//! All antennas over time: a map with a row for each antenna, or for each group of them.
 
 use shared::UnixMillis;
-use shared::api::{Heatmap, HeatmapRow, History, Limits, Status, Steps};
+use shared::api::{Heatmap, HeatmapRow, Limits, Status, Steps};
 
-use super::rows::status_word;
-use super::{Moment, Scene, status_label};
+use super::{Heat, push};
 use crate::format;
 use crate::language::Language;
+use crate::model::rows::status_word;
+use crate::model::{Moment, Scene, status_label};
 use crate::query::{By, Page};
 
 /// The share of a row that its cells take; the rest keeps rows apart.
@@ -16,97 +15,6 @@ const ROW: f64 = 0.86;
 
 /// How many stretches the time axis of the map is divided into.
 const TIME_STRETCHES: usize = 4;
-
-/// How an antenna, or a group of them, fared in one step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heat {
-    /// Nothing was counted.
-    Unknown,
-    /// Hardly anything was lost, and latency is far below its threshold.
-    Well,
-    /// Nearer to a threshold than to perfection.
-    Fair,
-    /// Beyond a threshold.
-    Degraded,
-    /// Four times as much was lost as the threshold allows.
-    Bad,
-    /// Everything was lost.
-    Down,
-}
-
-impl Heat {
-    /// Those that are drawn, mildest first.
-    pub(crate) const DRAWN: [Self; 5] = [Self::Well, Self::Fair, Self::Degraded, Self::Bad, Self::Down];
-
-    /// The class of the style sheet.
-    pub(crate) const fn class(self) -> &'static str {
-        match self {
-            Self::Unknown => "heat-unknown",
-            Self::Well => "heat-well",
-            Self::Fair => "heat-fair",
-            Self::Degraded => "heat-degraded",
-            Self::Bad => "heat-bad",
-            Self::Down => "heat-down",
-        }
-    }
-
-    /// From the top of a strip to the top of its bar, as a share: what is worse is taller, so that colour is not all that
-    /// tells it.
-    const fn top(self) -> f64 {
-        match self {
-            Self::Unknown => 1.0,
-            Self::Well => 0.45,
-            Self::Fair => 0.3,
-            Self::Degraded => 0.15,
-            Self::Bad => 0.05,
-            Self::Down => 0.0,
-        }
-    }
-
-    /// The class of a mark on a chart.
-    pub(crate) const fn mark_class(self) -> &'static str {
-        match self {
-            Self::Unknown => "mark-unknown",
-            Self::Well => "mark-well",
-            Self::Fair => "mark-fair",
-            Self::Degraded => "mark-degraded",
-            Self::Bad => "mark-bad",
-            Self::Down => "mark-down",
-        }
-    }
-
-    /// Judges what was counted; by loss alone where no latency is given.
-    pub(super) fn judge(readings: u64, sent: u64, lost: u64, latency_ms: Option<f64>, limits: &Limits) -> Self {
-        let success = if sent > 0 { sent.saturating_sub(lost) as f64 / sent as f64 } else { 1.0 };
-        let (loss, limit) = (1.0 - success, 1.0 - limits.degraded_success_rate);
-        let latency_ms = latency_ms.unwrap_or_default();
-        // Compared as analytics compares, or what it calls degraded would differ at the threshold itself.
-        let is_degraded = success < limits.degraded_success_rate || latency_ms > limits.degraded_latency_ms;
-        match () {
-            () if readings == 0 => Self::Unknown,
-            () if sent > 0 && lost == sent => Self::Down,
-            () if loss > 4.0 * limit => Self::Bad,
-            () if is_degraded => Self::Degraded,
-            () if loss > 0.2 * limit || latency_ms > 0.6 * limits.degraded_latency_ms => Self::Fair,
-            () => Self::Well,
-        }
-    }
-
-    fn of(history: &History, step: usize, limits: &Limits) -> Self {
-        let at = |column: &[u64]| column.get(step).copied().unwrap_or_default();
-        let latency_ms = history.latency_mean_ms.get(step).copied().flatten();
-        Self::judge(at(&history.readings), at(&history.packets_sent), at(&history.packets_lost), latency_ms, limits)
-    }
-}
-
-/// A strip of bars: for each heat the path of its steps, in a box of `width` by 10.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Strip {
-    pub(crate) width: usize,
-    pub(crate) bars: Vec<(&'static str, String)>,
-    /// The strip in words.
-    pub(crate) description: String,
-}
 
 /// The map: for each heat the path of its cells, in a box of `columns` by as many units as there are rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,37 +45,7 @@ pub(crate) struct HeatLabel {
     pub(crate) status_label: &'static str,
 }
 
-pub(super) fn strip(history: Option<&History>, scene: &Scene<'_>) -> Strip {
-    let Some(history) = history else { return Strip::default() };
-    let heats: Vec<Heat> = (0..history.readings.len()).map(|step| Heat::of(history, step, &scene.limits)).collect();
-    let path = |wanted: Heat| {
-        let mut path = String::new();
-        for (step, _) in heats.iter().enumerate().filter(|(_, heat)| **heat == wanted) {
-            let top = wanted.top() * 10.0;
-            push(&mut path, format_args!("M{} 10V{top}h.72V10z", step as f64 + 0.14));
-        }
-        path
-    };
-    let bars = Heat::DRAWN.into_iter().map(|heat| (heat.class(), path(heat))).filter(|(_, path)| !path.is_empty());
-    let number = |wanted: &[Heat]| heats.iter().filter(|heat| wanted.contains(heat)).count() as u64;
-    let (bad, down) = (number(&[Heat::Degraded, Heat::Bad]), number(&[Heat::Down]));
-    Strip {
-        width: heats.len(),
-        bars: bars.collect(),
-        description: match scene.language() {
-            Language::English => {
-                format!("{} steps: {bad} degraded, {down} down, {} without data", heats.len(), number(&[Heat::Unknown]))
-            }
-            Language::Spanish => format!(
-                "{} tramos: {bad} degradados, {down} caídos, {} sin datos",
-                heats.len(),
-                number(&[Heat::Unknown])
-            ),
-        },
-    }
-}
-
-pub(super) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_>) -> HeatMap {
+pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_>) -> HeatMap {
     let columns = heatmap.steps.starts.len();
     let language = scene.language();
     let groups = heatmap.rows.iter().filter(|row| row.antenna_id.is_none()).count();
@@ -256,7 +134,7 @@ fn label(row: &HeatmapRow, scene: &Scene<'_>) -> HeatLabel {
 }
 
 /// The address of an antenna's page, over the same range.
-pub(super) fn antenna_href(id: &str, scene: &Scene<'_>) -> String {
+pub(in crate::model) fn antenna_href(id: &str, scene: &Scene<'_>) -> String {
     scene.address.with_page(Page::Antenna { id: id.to_owned() }).href()
 }
 
@@ -270,37 +148,18 @@ fn times(steps: &Steps) -> Vec<Moment> {
         .collect()
 }
 
-fn push(path: &mut String, text: std::fmt::Arguments<'_>) {
-    path.write_fmt(text).expect("writing to a string cannot fail");
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
 
     use proptest::prelude::*;
-    use shared::api::{AntennaCounts, Status, WindowBounds};
+    use shared::api::{AntennaCounts, WindowBounds};
 
+    use super::super::tests::{Cell, cell, history, judged};
     use super::*;
     use crate::model::CONTRACT_LIMITS;
     use crate::model::tests::{NOW, address, address_in, overview, scene};
     use crate::query::tests::read;
-
-    /// Readings, packets sent, packets lost, latency.
-    type Cell = (u64, u64, u64, Option<f64>);
-
-    fn judged((readings, sent, lost, latency_ms): Cell) -> Heat {
-        Heat::judge(readings, sent, lost, latency_ms, &CONTRACT_LIMITS)
-    }
-
-    fn history(cells: &[Cell]) -> History {
-        History {
-            readings: cells.iter().map(|cell| cell.0).collect(),
-            packets_sent: cells.iter().map(|cell| cell.1).collect(),
-            packets_lost: cells.iter().map(|cell| cell.2).collect(),
-            latency_mean_ms: cells.iter().map(|cell| cell.3).collect(),
-        }
-    }
 
     fn heatmap(rows: &[Vec<Cell>]) -> Heatmap {
         let columns = rows.iter().map(Vec::len).max().unwrap_or_default() as i64;
@@ -331,52 +190,7 @@ mod tests {
         path.split_terminator('z').map(rectangle).collect()
     }
 
-    fn cell() -> impl Strategy<Value = Cell> {
-        let latency = prop::option::of(prop_oneof![Just(20.0), Just(200.0), Just(600.0)]);
-        (0..3_u64, 0..101_u64, 0..101_u64, latency).prop_map(|(readings, sent, lost, latency)| match readings {
-            0 => (0, 0, 0, None),
-            _ => (readings, sent, lost.min(sent), latency),
-        })
-    }
-
-    #[test]
-    fn heat_follows_the_thresholds() {
-        for (cell, heat) in [
-            ((0, 0, 0, None), Heat::Unknown),
-            ((1, 0, 0, None), Heat::Well),
-            ((1, 100, 0, Some(150.0)), Heat::Well),
-            ((1, 100, 1, None), Heat::Well),
-            ((1, 100, 2, None), Heat::Fair),
-            ((1, 100, 0, Some(150.1)), Heat::Fair),
-            ((1, 100, 5, Some(250.0)), Heat::Fair),
-            ((1, 100, 6, None), Heat::Degraded),
-            ((1, 100, 0, Some(250.1)), Heat::Degraded),
-            ((1, 100, 0, Some(9000.0)), Heat::Degraded),
-            ((1, 100, 21, None), Heat::Bad),
-            ((1, 100, 99, Some(1.0)), Heat::Bad),
-            ((1, 100, 100, None), Heat::Down),
-            ((1, 1, 1, None), Heat::Down),
-        ] {
-            assert_eq!(judged(cell), heat, "{cell:?}");
-        }
-    }
-
     proptest! {
-        #[test]
-        fn hot_is_what_analytics_would_call_degraded_or_down(
-            sent in 1..400_u64,
-            lost in 0..400_u64,
-            latency_ms in prop::option::of(prop_oneof![0.0..600.0, Just(250.0)]),
-            percent in 1..100_u32,
-        ) {
-            let lost = lost.min(sent);
-            let limits = Limits { degraded_success_rate: f64::from(percent) / 100.0, ..CONTRACT_LIMITS };
-            let rate = (sent - lost) as f64 / sent as f64;
-            let is_degraded = rate < limits.degraded_success_rate || latency_ms > Some(limits.degraded_latency_ms);
-            let heat = Heat::judge(1, sent, lost, latency_ms, &limits);
-            prop_assert_eq!(matches!(heat, Heat::Degraded | Heat::Bad | Heat::Down), is_degraded, "{:?}", heat);
-        }
-
         #[test]
         fn each_known_cell_is_covered_once_by_its_own_heat_and_neighbours_are_one(
             rows in prop::collection::vec(prop::collection::vec(cell(), 12), 0..6),
@@ -399,36 +213,6 @@ mod tests {
                 }
             }
         }
-
-        #[test]
-        fn a_strip_has_a_bar_for_each_known_step_and_says_how_many_were_bad(cells in prop::collection::vec(cell(), 1..40)) {
-            let address = address("/");
-            let strip = strip(Some(&history(&cells)), &scene(&address));
-            prop_assert_eq!(strip.width, cells.len());
-            for heat in Heat::DRAWN {
-                let steps: Vec<usize> = (0..cells.len()).filter(|step| judged(cells[*step]) == heat).collect();
-                let path = strip.bars.iter().find(|(class, _)| *class == heat.class()).map_or("", |(_, path)| path);
-                let bars: Vec<usize> = path
-                    .split_terminator('z')
-                    .map(|bar| bar[1..].split([' ', '.']).next().unwrap().parse().unwrap())
-                    .collect();
-                prop_assert_eq!(bars, steps);
-            }
-            let number = |wanted: &[Heat]| cells.iter().filter(|cell| wanted.contains(&judged(**cell))).count();
-            let (bad, down) = (number(&[Heat::Degraded, Heat::Bad]), number(&[Heat::Down]));
-            let said = format!(
-                "{} steps: {bad} degraded, {down} down, {} without data",
-                cells.len(),
-                number(&[Heat::Unknown]),
-            );
-            prop_assert_eq!(strip.description, said);
-        }
-    }
-
-    #[test]
-    fn what_is_worse_is_taller() {
-        assert!(Heat::DRAWN.is_sorted_by(|milder, worse| milder.top() > worse.top()));
-        assert_eq!((Heat::Down.top(), Heat::Unknown.top()), (0.0, 1.0));
     }
 
     #[test]
@@ -437,11 +221,6 @@ mod tests {
         map.steps.starts.push(UnixMillis(NOW.0 + 15_000));
         map.rows[0].history.packets_lost.clear();
         assert_eq!(cells(&map, 4, &CONTRACT_LIMITS), [("heat-well", format!("M0 0h3v{ROW}h-3z"))]);
-    }
-
-    #[test]
-    fn no_history_is_no_strip() {
-        assert_eq!(strip(None, &scene(&address("/"))), Strip::default());
     }
 
     #[test]

@@ -1,0 +1,241 @@
+//! Latency and loss over time, as paths, labels, and rows of a table.
+
+mod latency;
+mod loss;
+mod scale;
+
+use shared::UnixMillis;
+use shared::api::{Point, Series};
+
+pub(crate) use latency::LatencyChart;
+pub(crate) use loss::LossChart;
+pub(super) use scale::{highest, labels, missing};
+
+use super::{Moment, Scene};
+use crate::format;
+use crate::language::Language;
+
+/// How many stretches the time axis is divided into.
+const TIME_STRETCHES: i64 = 4;
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// The two charts and the table that says the same in numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Charts {
+    pub(crate) axis: Axis,
+    pub(crate) latency: LatencyChart,
+    pub(crate) loss: LossChart,
+    /// Heads of the table's columns.
+    pub(crate) columns: Vec<&'static str>,
+    /// One row a step, newest first.
+    pub(crate) rows: Vec<StepRow>,
+    /// The address of the same as a file.
+    pub(crate) csv: String,
+}
+
+/// The time axis that charts share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Axis {
+    /// Labels, evenly spread from the window's start to its end.
+    pub(crate) times: Vec<Moment>,
+    /// Start of the window in milliseconds since the epoch.
+    pub(crate) start_ms: i64,
+    /// End of the window in milliseconds since the epoch.
+    pub(crate) end_ms: i64,
+    /// Length of a step in milliseconds.
+    pub(crate) step_ms: i64,
+}
+
+/// One step in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StepRow {
+    pub(crate) time: Moment,
+    /// As many as there are columns after the first.
+    pub(crate) cells: Vec<String>,
+    pub(crate) is_revised: bool,
+}
+
+/// The charts of the network.
+pub(super) fn charts(series: &Series, scene: &Scene<'_>) -> Charts {
+    with_latency(latency::network(series, scene), series, scene)
+}
+
+/// The charts of one antenna.
+pub(super) fn antenna_charts(series: &Series, scene: &Scene<'_>) -> Charts {
+    with_latency(latency::antenna(series, scene), series, scene)
+}
+
+fn with_latency(latency: LatencyChart, series: &Series, scene: &Scene<'_>) -> Charts {
+    let language = scene.language();
+    let bounds = &series.window;
+    Charts {
+        axis: Axis::new(bounds.start, bounds.end, series.step_seconds, language),
+        latency,
+        loss: loss::chart(series, scene),
+        columns: vec![
+            language.text("From", "Desde"),
+            language.text("Mean", "Media"),
+            "p50",
+            "p95",
+            "p99",
+            language.text("Delivered", "Entregados"),
+            language.text("Lost", "Perdidos"),
+            language.text("Loss", "Pérdida"),
+        ],
+        rows: series.points.iter().rev().map(|point| step_row(point, scene)).collect(),
+        csv: format!("/csv{}", scene.address.href()),
+    }
+}
+
+impl Axis {
+    pub(super) fn new(start: UnixMillis, end: UnixMillis, step_seconds: f64, language: Language) -> Self {
+        let length_ms = end.0 - start.0;
+        let label = |stretch| {
+            let at = UnixMillis(start.0 + length_ms * stretch / TIME_STRETCHES);
+            match length_ms {
+                ..HOUR_MS => Moment::time(at),
+                HOUR_MS..DAY_MS => Moment::minute(at),
+                _ => Moment::day(at, language),
+            }
+        };
+        Self {
+            times: (0..=TIME_STRETCHES).map(label).collect(),
+            start_ms: start.0,
+            end_ms: end.0,
+            step_ms: (step_seconds * 1000.0) as i64,
+        }
+    }
+}
+
+fn step_row(point: &Point, scene: &Scene<'_>) -> StepRow {
+    let (measures, language) = (&point.measures, scene.language());
+    let latency = &measures.latency_ms;
+    let count = |number| format::count_if_known((measures.readings > 0).then_some(number));
+    StepRow {
+        time: Moment::near(point.start, scene.now, language),
+        cells: vec![
+            language.latency(latency.mean),
+            language.latency(latency.p50),
+            language.latency(latency.p95),
+            language.latency(latency.p99),
+            count(measures.packets_delivered),
+            count(measures.packets_lost),
+            language.percent(measures.success_rate.map(|rate| 1.0 - rate)),
+        ],
+        is_revised: point.revised,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::api::Measures;
+
+    use super::*;
+    use crate::model::tests::{address, address_in, antenna, overview, scene};
+
+    pub(super) fn charted(series: &Series) -> Charts {
+        charts(series, &scene(&address("/")))
+    }
+
+    pub(super) fn with_step(index: usize, measures: Measures) -> Charts {
+        let mut series = overview().series;
+        series.points[index].measures = measures;
+        charted(&series)
+    }
+
+    pub(super) fn smoke(series: &Series) -> Charts {
+        antenna_charts(series, &scene(&address("/antenna?id=x")))
+    }
+
+    pub(super) fn path<'a>(chart: &'a LatencyChart, class: &str) -> &'a str {
+        chart.paths.iter().find(|(own, _)| *own == class).map_or("", |(_, path)| path)
+    }
+
+    pub(super) fn all_lost() -> Measures {
+        Measures { readings: 5, packets_sent: 500, packets_lost: 500, success_rate: Some(0.0), ..Measures::default() }
+    }
+
+    #[test]
+    fn a_step_without_readings_is_a_gap_and_never_zero() {
+        let charts = with_step(30, Measures::default());
+        assert_eq!(charts.latency.gaps, "M300 0h10v200h-10z");
+        assert_eq!(charts.loss.gaps, charts.latency.gaps);
+        assert_eq!(path(&charts.latency, "mean").matches('M').count(), 2, "the line is broken");
+        assert!(charts.rows[29].cells.iter().all(|cell| cell == "–"), "{:?}", charts.rows[29]);
+        assert!(charts.latency.description.ends_with("1 step without data."));
+    }
+
+    #[test]
+    fn a_window_has_its_times() {
+        let charts = charted(&overview().series);
+        let times: Vec<&str> = charts.axis.times.iter().map(|moment| &*moment.text).collect();
+        assert_eq!(times, ["14:42:05", "14:43:20", "14:44:35", "14:45:50", "14:47:05"]);
+        assert_eq!(charts.rows.len(), 60);
+        assert_eq!(charts.rows[0].time.text, "14:47:00", "the newest step is first");
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_each_step_that_is_drawn_and_a_cell_for_each_column() {
+        for charts in [charted(&overview().series), smoke(&antenna("airport-west").series)] {
+            let Axis { start_ms, end_ms, step_ms, .. } = charts.axis;
+            assert_eq!(charts.rows.len() as i64, (end_ms - start_ms + step_ms - 1) / step_ms);
+            assert!(charts.rows.iter().all(|row| row.cells.len() + 1 == charts.columns.len()));
+            let starts = charts.rows.iter().rev().map(|row| &row.time.machine);
+            assert!(
+                starts.eq((0..60)
+                    .map(|step| UnixMillis(start_ms + step * step_ms).to_string())
+                    .collect::<Vec<_>>()
+                    .iter())
+            );
+        }
+    }
+
+    #[test]
+    fn long_windows_have_times_to_the_minute_and_longer_ones_have_days() {
+        let times = |length_ms: i64| {
+            let mut series = overview().series;
+            series.window.start = UnixMillis(series.window.end.0 - length_ms);
+            let charts = charted(&series);
+            (charts.axis.times[0].text.clone(), charts.axis.times[0].form)
+        };
+        assert_eq!(times(HOUR_MS - 1000), ("13:47:06".to_owned(), "time"));
+        assert_eq!(times(HOUR_MS), ("13:47".to_owned(), "minute"));
+        assert_eq!(times(DAY_MS), ("23 Nov 14:47".to_owned(), "day"));
+    }
+
+    #[test]
+    fn an_empty_series_is_a_chart_without_lines() {
+        let mut series = overview().series;
+        series.points.clear();
+        for charts in [charted(&series), smoke(&series)] {
+            assert!(charts.latency.paths.iter().all(|(_, path)| path.is_empty()));
+            assert_eq!(charts.loss.lost, "–");
+            assert!(charts.latency.description.ends_with("No step has a latency."));
+        }
+    }
+
+    #[test]
+    fn steps_that_late_readings_revised_are_marked_in_chart_and_table() {
+        let mut series = overview().series;
+        for (step, point) in series.points.iter_mut().enumerate() {
+            point.revised = step == 2;
+        }
+        let charts = charted(&series);
+        assert_eq!(charts.latency.revised, "M25 200h0");
+        assert!(charts.latency.legend.iter().any(|(class, _)| *class == "dot-revised"));
+        let marked: Vec<usize> = (0..60).filter(|row| charts.rows[*row].is_revised).collect();
+        assert_eq!(marked, [57]);
+    }
+
+    #[test]
+    fn both_languages_draw_the_same() {
+        let address = address_in(Language::Spanish, "/");
+        let (english, spanish) = (charted(&overview().series), charts(&overview().series, &scene(&address)));
+        assert_eq!(english.latency.paths, spanish.latency.paths);
+        assert_eq!((&english.loss.usual, &english.loss.high), (&spanish.loss.usual, &spanish.loss.high));
+        let cells = |charts: &Charts| charts.rows.iter().flat_map(|row| row.cells.clone()).collect::<Vec<_>>();
+        assert_eq!(cells(&english).into_iter().map(|cell| cell.replace('.', ",")).collect::<Vec<_>>(), cells(&spanish));
+    }
+}

@@ -1,0 +1,75 @@
+//! What charts share: how far an axis reaches, what stands beside it, and words about values.
+
+use shared::api::Series;
+
+use crate::format;
+use crate::language::Language;
+use crate::model::Scene;
+use crate::plot::Scale;
+
+/// Values that reach this share of a threshold are near it.
+const NEAR: f64 = 0.6;
+
+/// What antennas are judged by.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Threshold {
+    /// Its height; `None` where the axis ends below it.
+    pub(crate) y: Option<f64>,
+    /// It in words.
+    pub(crate) words: String,
+}
+
+/// The words tell of a threshold that is not drawn, too.
+pub(super) fn threshold(y: Option<f64>, limit: &str, scene: &Scene<'_>) -> Threshold {
+    let words = match y {
+        Some(_) => scene.text("threshold", "umbral"),
+        None => scene.text("all far below the threshold of", "todo muy por debajo del umbral de"),
+    };
+    Threshold { y, words: format!("{words} {limit}") }
+}
+
+/// The axis, and where on it the threshold is. An axis far below the threshold is not stretched up to it: what the
+/// values do would no longer be seen.
+pub(super) fn scale(highest: Option<f64>, limit: f64) -> (Scale, Option<f64>) {
+    let highest = highest.unwrap_or_default();
+    let is_near = highest >= limit * NEAR;
+    let scale = Scale::from_zero_to(if is_near { highest.max(limit * 1.1) } else { highest });
+    (scale, is_near.then(|| scale.y(limit)))
+}
+
+pub(in crate::model) fn labels(scale: Scale, unit: &str, language: Language) -> Vec<String> {
+    let (ticks, step) = scale.ticks();
+    ticks.into_iter().map(|tick| format!("{}{unit}", language.axis_number(tick, step))).collect()
+}
+
+/// A value where there is none, and none where there is one.
+pub(in crate::model) fn missing(values: &[Option<f64>]) -> Vec<Option<f64>> {
+    values.iter().map(|value| value.is_none().then_some(1.0)).collect()
+}
+
+pub(in crate::model) fn highest<'a>(values: impl IntoIterator<Item = &'a Option<f64>>) -> Option<f64> {
+    values.into_iter().flatten().copied().reduce(f64::max)
+}
+
+pub(super) fn lowest<'a>(values: impl IntoIterator<Item = &'a Option<f64>>) -> Option<f64> {
+    values.into_iter().flatten().copied().reduce(f64::min)
+}
+
+pub(super) fn period(series: &Series, language: Language) -> String {
+    let (start, end) = (format::time(series.window.start), format::time(series.window.end));
+    match language {
+        Language::English => format!("from {start} to {end} UTC"),
+        Language::Spanish => format!("de {start} a {end} UTC"),
+    }
+}
+
+pub(super) fn gap_sentence(values: &[Option<f64>], language: Language) -> String {
+    match values.iter().filter(|value| value.is_none()).count() {
+        0 => String::new(),
+        gaps => format!(" {} {}", steps(gaps, language), language.text("without data.", "sin datos.")),
+    }
+}
+
+pub(super) fn steps(number: usize, language: Language) -> String {
+    language.plural(number as u64, ["step", "steps"], ["tramo", "tramos"])
+}

@@ -1,0 +1,155 @@
+//! The ledger as an equation: what was added to the stream is the sum of where it went.
+
+use shared::api::Ledger;
+
+use crate::format;
+use crate::language::Language;
+use crate::model::Level;
+
+/// A term of the ledger's equation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LedgerTerm {
+    /// What stands before it: nothing, `=` or `+`.
+    pub(crate) sign: &'static str,
+    pub(crate) count: String,
+    pub(crate) label: &'static str,
+    /// What it means.
+    pub(crate) meaning: &'static str,
+    /// Whether it is a loss or a fault if it is not zero.
+    pub(crate) is_bad: bool,
+}
+
+pub(super) fn ledger(totals: &Ledger, language: Language) -> Vec<LedgerTerm> {
+    let term = |sign, count, label, meaning, is_bad: bool| LedgerTerm {
+        sign,
+        count: format::count_if_known(count),
+        label,
+        meaning,
+        is_bad: is_bad && count.is_some_and(|count| count > 0),
+    };
+    vec![
+        term(
+            "",
+            totals.entries_added,
+            language.text("added", "añadidas"),
+            language.text("entries ever added to the stream", "entradas añadidas al flujo desde siempre"),
+            false,
+        ),
+        term(
+            "=",
+            Some(totals.counted),
+            language.text("counted", "contadas"),
+            language.text("in a window", "en una ventana"),
+            false,
+        ),
+        term(
+            "+",
+            Some(totals.duplicates),
+            language.text("duplicates", "duplicadas"),
+            language.text("sent again, counted once", "enviadas otra vez, contadas una"),
+            false,
+        ),
+        term(
+            "+",
+            Some(totals.rejected.values().sum()),
+            language.text("rejected", "rechazadas"),
+            language.text("broke a rule, see below", "incumplen una regla, ver abajo"),
+            false,
+        ),
+        term(
+            "+",
+            Some(totals.too_late),
+            language.text("too late", "tardías"),
+            language.text("older than everything kept", "más antiguas que todo lo conservado"),
+            false,
+        ),
+        term(
+            "+",
+            totals.lag,
+            language.text("to read", "por leer"),
+            language.text("still in the stream", "aún en el flujo"),
+            false,
+        ),
+        term(
+            "+",
+            Some(totals.trimmed_unread),
+            language.text("lost unread", "perdidas sin leer"),
+            language.text("removed before they were read", "eliminadas antes de leerse"),
+            true,
+        ),
+    ]
+}
+
+pub(super) fn balance(totals: &Ledger, language: Language) -> Option<(Level, String)> {
+    Some(match totals.imbalance? {
+        0 => (Level::Good, language.text("It adds up exactly.", "Cuadra exactamente.").to_owned()),
+        imbalance => (
+            Level::Bad,
+            match language {
+                Language::English => format!("It is off by {imbalance}."),
+                Language::Spanish => format!("Descuadra en {imbalance}."),
+            },
+        ),
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+    use shared::Rejection;
+
+    use super::super::tests::{number, shown};
+    use super::*;
+
+    pub(in super::super) fn ledgers() -> impl Strategy<Value = Ledger> {
+        let count = || 0..1_000_000_000_u64;
+        let rejected = prop::collection::btree_map(prop::sample::select(Rejection::ALL.to_vec()), count(), 0..9);
+        (count(), count(), rejected, count(), count(), count()).prop_map(
+            |(counted, duplicates, rejected, too_late, lag, trimmed_unread)| Ledger {
+                entries_added: Some(
+                    counted + duplicates + rejected.values().sum::<u64>() + too_late + lag + trimmed_unread,
+                ),
+                counted,
+                duplicates,
+                rejected,
+                too_late,
+                lag: Some(lag),
+                trimmed_unread,
+                imbalance: Some(0),
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_terms_of_the_ledger_add_up_as_they_are_shown(ledger in ledgers()) {
+            let terms = super::ledger(&ledger, Language::English);
+            let signs: Vec<&str> = terms.iter().map(|term| term.sign).collect();
+            prop_assert_eq!(signs, ["", "=", "+", "+", "+", "+", "+"]);
+            let counts: Vec<u64> = terms.iter().map(|term| number(&term.count)).collect();
+            prop_assert_eq!(counts[0], counts[1..].iter().sum::<u64>());
+            prop_assert_eq!(balance(&ledger, Language::English).map(|balance| balance.0), Some(Level::Good));
+        }
+    }
+
+    #[test]
+    fn an_imbalance_is_bad_in_whichever_direction_it_lies() {
+        for imbalance in [-3, 1, 1_000_000] {
+            let screen = shown(|figures| figures.pipeline.totals.imbalance = Some(imbalance));
+            assert_eq!((screen.verdict.level, &*screen.verdict.sentence), (Level::Bad, "The ledger does not add up"));
+            assert_eq!(screen.balance, Some((Level::Bad, format!("It is off by {imbalance}."))));
+        }
+        let screen = shown(|_| ());
+        assert_eq!((screen.verdict.level, screen.balance.unwrap().0), (Level::Good, Level::Good));
+    }
+
+    #[test]
+    fn what_was_lost_unread_is_bad_and_nothing_else_of_the_ledger_is() {
+        let bad = |lost| {
+            let screen = shown(|figures| figures.pipeline.totals.trimmed_unread = lost);
+            screen.ledger.iter().map(|term| term.is_bad).collect::<Vec<_>>()
+        };
+        assert_eq!(bad(0), [false; 7]);
+        assert_eq!(bad(1), [false, false, false, false, false, false, true]);
+    }
+}

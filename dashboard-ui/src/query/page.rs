@@ -1,0 +1,131 @@
+//! The pages of the dashboard, and what each is searched and sorted by.
+
+use super::{By, Fleet, Incidents, Parameters, Reason};
+
+/// An id is at most this long, in bytes.
+const ID_MAX: usize = 253;
+
+/// Rows of the heat map where no more are asked for, and where they are.
+const HEATMAP_ROWS: (u32, u32) = (24, 120);
+
+/// A page of the dashboard.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Page {
+    /// The whole network.
+    Overview {
+        /// The order of the worst antennas.
+        by: By,
+        /// Whether the heat map has more rows.
+        tall: bool,
+    },
+    /// Every antenna.
+    Antennas(Fleet),
+    /// One antenna.
+    Antenna {
+        /// Its id: any text.
+        id: String,
+    },
+    /// What went wrong, and for how long.
+    Incidents(Incidents),
+    /// The way of the readings from the stream to the page.
+    Pipeline,
+}
+
+/// The kinds of pages, as addresses spell them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// See [`Page::Overview`].
+    Overview,
+    /// See [`Page::Antennas`].
+    Antennas,
+    /// See [`Page::Antenna`].
+    Antenna,
+    /// See [`Page::Incidents`].
+    Incidents,
+    /// See [`Page::Pipeline`].
+    Pipeline,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::Overview { by: By::default(), tall: false }
+    }
+}
+
+impl Page {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Overview { .. } => Kind::Overview,
+            Self::Antennas(_) => Kind::Antennas,
+            Self::Antenna { .. } => Kind::Antenna,
+            Self::Incidents(_) => Kind::Incidents,
+            Self::Pipeline => Kind::Pipeline,
+        }
+    }
+
+    pub(super) fn parse(kind: Kind, given: &Parameters) -> Result<Self, Reason> {
+        Ok(match kind {
+            Kind::Overview => Self::Overview {
+                by: given.by.as_deref().map_or(Ok(By::default()), By::parse)?,
+                tall: given.heatmap.as_deref() == Some("tall"),
+            },
+            Kind::Antennas => Self::Antennas(Fleet::parse(given)?),
+            Kind::Antenna => {
+                let id = given.id.clone().filter(|id| !id.is_empty() && id.len() <= ID_MAX).ok_or(Reason::Id)?;
+                Self::Antenna { id }
+            }
+            Kind::Incidents => Self::Incidents(Incidents::parse(given)?),
+            Kind::Pipeline => Self::Pipeline,
+        })
+    }
+
+    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Overview { by, tall } => {
+                let by = (*by != By::default()).then(|| ("by", by.as_str().to_owned()));
+                let tall = tall.then(|| ("heatmap", "tall".to_owned()));
+                by.into_iter().chain(tall).collect()
+            }
+            Self::Antennas(fleet) => fleet.parameters(),
+            Self::Antenna { id } => vec![("id", id.clone())],
+            Self::Incidents(incidents) => incidents.parameters(),
+            Self::Pipeline => Vec::new(),
+        }
+    }
+
+    /// Rows of the heat map.
+    #[must_use]
+    pub const fn heatmap_rows(tall: bool) -> u32 {
+        if tall { HEATMAP_ROWS.1 } else { HEATMAP_ROWS.0 }
+    }
+}
+
+impl Kind {
+    /// The kinds that the navigation offers, in its order.
+    pub const MAIN: [Self; 4] = [Self::Overview, Self::Antennas, Self::Incidents, Self::Pipeline];
+
+    /// The path of the page.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Overview => "/",
+            Self::Antennas => "/antennas",
+            Self::Antenna => "/antenna",
+            Self::Incidents => "/incidents",
+            Self::Pipeline => "/pipeline",
+        }
+    }
+
+    /// The page of this kind with nothing searched or sorted; an antenna's page leads to all of them.
+    #[must_use]
+    pub fn page(self) -> Page {
+        match self {
+            Self::Overview => Page::default(),
+            Self::Antennas | Self::Antenna => Page::Antennas(Fleet::default()),
+            Self::Incidents => Page::Incidents(Incidents::default()),
+            Self::Pipeline => Page::Pipeline,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What is wrong with an address, in words.
+
+use crate::language::Language;
+
+/// What is wrong with an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A parameter is given twice, or is not text.
+    Parameters,
+    /// The range.
+    Window,
+    /// The end of the range.
+    End,
+    /// The order of the worst antennas.
+    By,
+    /// The order of the fleet.
+    Sort,
+    /// The status.
+    Status,
+    /// The kind of incidents.
+    Kind,
+    /// Whether incidents last.
+    State,
+    /// The search.
+    Search,
+    /// The page's number.
+    Page,
+    /// The antenna.
+    Id,
+    /// The host.
+    Host,
+}
+
+impl Reason {
+    /// What is wrong, in words for the person who typed the address.
+    #[must_use]
+    pub const fn words(self, language: Language) -> &'static str {
+        match self {
+            Self::Parameters => language.text(
+                "A parameter is given twice, or is not text. Use each of them once.",
+                "Un parámetro está repetido o no es texto. Use cada uno una sola vez.",
+            ),
+            Self::Window => language.text(
+                "The range (window) is a length of time from 30s to 7d, like 5m, 15m or 1h.",
+                "El intervalo (window) es una duración de 30s a 7d, como 5m, 15m o 1h.",
+            ),
+            Self::End => language.text(
+                "The end of the range (end) is a time like 2025-11-24T14:47:05Z, or latest.",
+                "El final del intervalo (end) es una hora como 2025-11-24T14:47:05Z, o latest.",
+            ),
+            Self::By => language.text(
+                "The order (by) is one of failures, success_rate and latency.",
+                "El orden (by) es failures, success_rate o latency.",
+            ),
+            Self::Sort => language.text(
+                "The order (sort) is one of the columns of the table, and order is asc or desc.",
+                "El orden (sort) es una de las columnas de la tabla, y order es asc o desc.",
+            ),
+            Self::Status => language.text(
+                "The status is one of down, degraded, silent and healthy.",
+                "El estado (status) es down, degraded, silent o healthy.",
+            ),
+            Self::Kind => language.text(
+                "The kind of incidents is one of down, degraded and silent.",
+                "El tipo de incidente (kind) es down, degraded o silent.",
+            ),
+            Self::State => language
+                .text("The state of incidents is open or all.", "El estado de los incidentes (state) es open o all."),
+            Self::Search => language.text(
+                "The search (q) is at most 253 bytes long, as ids are.",
+                "La búsqueda (q) tiene como máximo 253 bytes, igual que los identificadores.",
+            ),
+            Self::Page => language.text("The page is a number from 1.", "La página (page) es un número desde 1."),
+            Self::Id => language
+                .text("The antenna (id) is named by 1 to 253 bytes.", "La antena (id) se nombra con 1 a 253 bytes."),
+            Self::Host => language.text(
+                "The dashboard does not answer for this host name.",
+                "El panel no responde a este nombre de host.",
+            ),
+        }
+    }
+}
