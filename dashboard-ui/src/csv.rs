@@ -1,114 +1,104 @@
-//! Figures as a file: what a page lists or draws, with names and units as the API has them.
+//! Figures as a file: the rows or steps of a page, in columns with the names of analytics' API. What is nested in JSON has its
+//! names joined: the `mean` of `latency_ms` is `latency_ms_mean`. Unknown is empty.
+
+use std::collections::HashMap;
 
 use csv::Writer;
-use shared::api::{AntennaRow, Incident, Measures, PipelineSample, Point};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::source::Figures;
 
-/// The columns of [`Measures`].
-const MEASURES: [&str; 11] = [
+const ANTENNAS: [&[&str]; 3] = [&["antenna_id", "status"], MEASURES, &["last_seen"]];
+const SERIES: [&[&str]; 3] = [&["start"], MEASURES, &["revised"]];
+const INCIDENTS: [&[&str]; 1] = [&[
+    "antenna_id",
+    "kind",
+    "start",
+    "end",
+    "ended_by",
+    "duration_seconds",
+    "packets_sent",
+    "packets_lost",
+    "worst_success_rate",
+    "worst_latency_ms",
+]];
+const PIPELINE: [&[&str]; 1] = [&[
+    "start",
+    "rows",
+    "batches",
+    "read_ms",
+    "decode_ms",
+    "aggregate_ms",
+    "merge_ms",
+    "commits",
+    "commit_ms",
+    "lag",
+    "freshness_ms_p50",
+    "freshness_ms_p99",
+]];
+const MEASURES: &[&str] = &[
     "readings",
     "packets_sent",
     "packets_delivered",
     "packets_lost",
     "success_rate",
-    "latency_mean_ms",
-    "latency_min_ms",
-    "latency_max_ms",
-    "latency_p50_ms",
-    "latency_p95_ms",
-    "latency_p99_ms",
+    "latency_ms_mean",
+    "latency_ms_min",
+    "latency_ms_max",
+    "latency_ms_p50",
+    "latency_ms_p95",
+    "latency_ms_p99",
 ];
 
-/// The name of the file and its text; `None` where analytics does not tell what would be in it.
+/// The name of the file and its text; `None` if analytics does not report what would be in it.
 pub(crate) fn file(figures: &Figures) -> Option<(&'static str, String)> {
-    match figures {
-        Figures::Overview(figures) => Some(("network", points(&figures.series.points))),
-        Figures::Antenna(figures) => Some(("antenna", points(&figures.series.points))),
-        Figures::Antennas(figures) => Some(("antennas", antennas(&figures.antennas.antennas))),
-        Figures::Incidents(figures) => Some(("incidents", incidents(&figures.incidents.as_ref()?.incidents))),
-        Figures::Pipeline(figures) => Some(("pipeline", samples(&figures.history.as_ref()?.samples))),
-    }
+    Some(match figures {
+        Figures::Overview(figures) => ("network", table(&SERIES, &figures.series.points)),
+        Figures::Antenna(figures) => ("antenna", table(&SERIES, &figures.series.points)),
+        Figures::Antennas(figures) => ("antennas", table(&ANTENNAS, &figures.antennas.antennas)),
+        Figures::Incidents(figures) => ("incidents", table(&INCIDENTS, &figures.incidents.as_ref()?.incidents)),
+        Figures::Pipeline(figures) => ("pipeline", table(&PIPELINE, &figures.history.as_ref()?.samples)),
+    })
 }
 
-fn points(points: &[Point]) -> String {
-    let heads = ["start"].into_iter().chain(MEASURES).chain(["revised"]);
-    let row = |point: &Point| {
-        let cells = std::iter::once(point.start.to_string()).chain(measures(&point.measures));
-        cells.chain([point.revised.to_string()]).collect()
+fn table(columns: &[&[&str]], rows: &[impl Serialize]) -> String {
+    let columns = columns.concat();
+    let mut writer = Writer::from_writer(Vec::new());
+    let written = writer.write_record(&columns).and_then(|()| {
+        rows.iter().try_for_each(|row| {
+            let cells = cells(row);
+            writer.write_record(columns.iter().map(|column| cells.get(*column).map_or("", String::as_str)))
+        })
+    });
+    written.expect("every row has a cell for each column, and writing to memory cannot fail");
+    let bytes = writer.into_inner().expect("flushing to memory cannot fail");
+    String::from_utf8(bytes).expect("all cells are text")
+}
+
+/// The cells of a row by column.
+fn cells(row: &impl Serialize) -> HashMap<String, String> {
+    let mut cells = HashMap::new();
+    collect(String::new(), serde_json::to_value(row).expect("the API's types are JSON"), &mut cells);
+    cells
+}
+
+fn collect(name: String, value: Value, cells: &mut HashMap<String, String>) {
+    let text = match value {
+        Value::Object(fields) => {
+            let prefix = if name.is_empty() { name } else { name + "_" };
+            return fields.into_iter().for_each(|(field, value)| collect(format!("{prefix}{field}"), value, cells));
+        }
+        Value::Null => String::new(),
+        Value::String(text) => harmless(&text),
+        value => value.to_string(),
     };
-    table(heads, points.iter().map(row))
+    cells.insert(name, text);
 }
 
-fn antennas(rows: &[AntennaRow]) -> String {
-    let heads = ["antenna_id", "status"].into_iter().chain(MEASURES).chain(["last_seen"]);
-    let row = |row: &AntennaRow| {
-        let cells = [harmless(&row.antenna_id), row.status.as_str().to_owned()].into_iter();
-        cells.chain(measures(&row.measures)).chain([row.last_seen.to_string()]).collect()
-    };
-    table(heads, rows.iter().map(row))
-}
-
-fn incidents(incidents: &[Incident]) -> String {
-    let heads = [
-        "antenna_id",
-        "kind",
-        "start",
-        "end",
-        "duration_seconds",
-        "packets_sent",
-        "packets_lost",
-        "worst_success_rate",
-        "worst_latency_ms",
-    ];
-    let row = |incident: &Incident| {
-        vec![
-            harmless(&incident.antenna_id),
-            incident.kind.as_str().to_owned(),
-            incident.start.to_string(),
-            incident.end.map(|end| end.to_string()).unwrap_or_default(),
-            incident.duration_seconds.to_string(),
-            incident.packets_sent.to_string(),
-            incident.packets_lost.to_string(),
-            number(incident.worst_success_rate),
-            number(incident.worst_latency_ms),
-        ]
-    };
-    table(heads, incidents.iter().map(row))
-}
-
-fn samples(samples: &[PipelineSample]) -> String {
-    let heads = ["start", "rows", "batches", "commits", "lag", "freshness_p50_ms", "freshness_p99_ms"];
-    let row = |sample: &PipelineSample| {
-        vec![
-            sample.start.to_string(),
-            sample.rows.to_string(),
-            sample.batches.to_string(),
-            sample.commits.to_string(),
-            sample.lag.map(|lag| lag.to_string()).unwrap_or_default(),
-            number(sample.freshness_ms.p50),
-            number(sample.freshness_ms.p99),
-        ]
-    };
-    table(heads, samples.iter().map(row))
-}
-
-fn measures(measures: &Measures) -> impl Iterator<Item = String> {
-    let Measures { readings, packets_sent, packets_delivered, packets_lost, success_rate, latency_ms } = *measures;
-    let counts = [readings, packets_sent, packets_delivered, packets_lost].map(|count| count.to_string());
-    let known =
-        [success_rate, latency_ms.mean, latency_ms.min, latency_ms.max, latency_ms.p50, latency_ms.p95, latency_ms.p99];
-    counts.into_iter().chain(known.map(number))
-}
-
-/// Unknown is empty.
-fn number(value: Option<f64>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
-}
-
-/// A text that a spreadsheet would take for a formula gets an apostrophe before it (OWASP, "CSV Injection"): an id is any
-/// text that anybody has published. Where a comma stands in decimals, spreadsheets take a semicolon for the end of a cell,
-/// so what follows one is judged likewise.
+/// A text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV Injection"): anybody can
+/// publish any id. In locales with a decimal comma, spreadsheets also split cells at semicolons, so the text after one is
+/// treated likewise.
 fn harmless(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut is_start = true;
@@ -122,18 +112,11 @@ fn harmless(text: &str) -> String {
     safe
 }
 
-fn table<'a>(heads: impl IntoIterator<Item = &'a str>, rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut writer = Writer::from_writer(Vec::new());
-    let written =
-        writer.write_record(heads).and_then(|()| rows.into_iter().try_for_each(|row| writer.write_record(row)));
-    written.expect("all rows have as many cells as there are heads, and writing to memory cannot fail");
-    let bytes = writer.into_inner().expect("flushing to memory cannot fail");
-    String::from_utf8(bytes).expect("all cells are text")
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::BTreeSet;
+
+    use shared::api::{IncidentEnding, Measures};
 
     use super::*;
     use crate::model::tests::{PAGES, address, antenna, figures, fleet, incidents, overview, pipeline};
@@ -172,12 +155,12 @@ mod tests {
         assert_eq!(count("packets_lost"), measures.packets_lost);
         assert_eq!(number("success_rate"), measures.success_rate);
         let latency = &measures.latency_ms;
-        assert_eq!(number("latency_mean_ms"), latency.mean);
-        assert_eq!(number("latency_min_ms"), latency.min);
-        assert_eq!(number("latency_max_ms"), latency.max);
-        assert_eq!(number("latency_p50_ms"), latency.p50);
-        assert_eq!(number("latency_p95_ms"), latency.p95);
-        assert_eq!(number("latency_p99_ms"), latency.p99);
+        assert_eq!(number("latency_ms_mean"), latency.mean);
+        assert_eq!(number("latency_ms_min"), latency.min);
+        assert_eq!(number("latency_ms_max"), latency.max);
+        assert_eq!(number("latency_ms_p50"), latency.p50);
+        assert_eq!(number("latency_ms_p95"), latency.p95);
+        assert_eq!(number("latency_ms_p99"), latency.p99);
     }
 
     #[test]
@@ -224,6 +207,7 @@ mod tests {
             assert_eq!(record["kind"], incident.kind.as_str());
             assert_eq!(record["start"], incident.start.to_string());
             assert_eq!(record["end"], incident.end.map(|end| end.to_string()).unwrap_or_default());
+            assert_eq!(record["ended_by"], incident.ended_by.map(IncidentEnding::as_str).unwrap_or_default());
             assert_eq!(known(&record["duration_seconds"]), Some(incident.duration_seconds));
             assert_eq!(known(&record["packets_sent"]), Some(incident.packets_sent));
             assert_eq!(known(&record["packets_lost"]), Some(incident.packets_lost));
@@ -244,9 +228,13 @@ mod tests {
             assert_eq!(record["start"], sample.start.to_string());
             let counts = ["rows", "batches", "commits"].map(|head| known::<u64>(&record[head]).unwrap());
             assert_eq!(counts, [sample.rows, sample.batches, sample.commits]);
+            let times =
+                ["read_ms", "decode_ms", "aggregate_ms", "merge_ms", "commit_ms"].map(|head| known(&record[head]));
+            let expected = [sample.read_ms, sample.decode_ms, sample.aggregate_ms, sample.merge_ms, sample.commit_ms];
+            assert_eq!(times, expected.map(Some));
             assert_eq!(known(&record["lag"]), sample.lag);
-            assert_eq!(known(&record["freshness_p50_ms"]), sample.freshness_ms.p50);
-            assert_eq!(known(&record["freshness_p99_ms"]), sample.freshness_ms.p99);
+            assert_eq!(known(&record["freshness_ms_p50"]), sample.freshness_ms.p50);
+            assert_eq!(known(&record["freshness_ms_p99"]), sample.freshness_ms.p99);
         }
     }
 
@@ -254,7 +242,7 @@ mod tests {
     fn unknown_is_empty_and_never_zero() {
         let records = antennas_file(|figures| figures.antennas.antennas[0].measures = Measures::default());
         assert_eq!(
-            [&*records[0]["success_rate"], &*records[0]["latency_mean_ms"], &*records[0]["latency_p99_ms"]],
+            [&*records[0]["success_rate"], &*records[0]["latency_ms_mean"], &*records[0]["latency_ms_p99"]],
             [""; 3]
         );
         let records = incidents_file(|figures| {
@@ -308,6 +296,19 @@ mod tests {
         let mut unknown = incidents(&address("/incidents"));
         unknown.incidents = None;
         assert_eq!(file(&Figures::Incidents(Box::new(unknown))), None);
+    }
+
+    #[test]
+    fn columns_are_the_names_of_the_api_and_no_name_is_left_out() {
+        let names = |cells: HashMap<String, String>| cells.into_keys().collect::<BTreeSet<_>>();
+        let columns = |columns: &[&[&str]]| columns.concat().into_iter().map(str::to_owned).collect();
+        let mut antennas = fleet(&address("/antennas")).antennas.antennas;
+        antennas[0].history = None;
+        assert_eq!(names(cells(&antennas[0])), columns(&ANTENNAS));
+        assert_eq!(names(cells(&overview().series.points[0])), columns(&SERIES));
+        let incidents = incidents(&address("/incidents")).incidents.unwrap().incidents;
+        assert_eq!(names(cells(&incidents[0])), columns(&INCIDENTS));
+        assert_eq!(names(cells(&pipeline().history.unwrap().samples[0])), columns(&PIPELINE));
     }
 
     #[test]
