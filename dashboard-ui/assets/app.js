@@ -1,4 +1,4 @@
-// Keeps the page live, and serves what needs a script: choices, search as you type, keys. The page is whole without it.
+// Keeps the page live, and adds what needs a script: choices, search as you type, keys. The page works without it.
 (() => {
   "use strict";
   const SILENCE_MS = 15_000;
@@ -39,7 +39,7 @@
 
   // ---- Live ----
 
-  // Nothing where the page is not live, or cannot be.
+  // Returns undefined if the page is not live, or cannot be.
   function startLive() {
     if (!app.dataset.live || !window.EventSource || !window.Idiomorph) return undefined;
     let address = location.pathname + location.search;
@@ -54,7 +54,7 @@
     addEventListener("pagehide", close);
     addEventListener("pageshow", update);
     addEventListener("online", update);
-    // Back to an address that this page has left without being loaded anew. A jump to a fragment comes here too.
+    // Back to an address that this page left without a reload. A jump to an anchor ends up here too.
     addEventListener("popstate", () => {
       if (location.pathname + location.search !== address) location.reload();
     });
@@ -76,7 +76,7 @@
       update();
     }
 
-    // The address is this page's already; the stream is to be. A paused page takes what was asked for, and rests again.
+    // The address has changed already; the stream follows. A paused page takes one update and pauses again.
     function follow() {
       address = location.pathname + location.search;
       app.dataset.live = app.dataset.live.split("?")[0] + location.search;
@@ -101,13 +101,13 @@
       watch();
     }
 
-    // Each sign of life starts the time anew.
+    // Every sign of life restarts the timer.
     function watch() {
       clearTimeout(watchdog);
       watchdog = setTimeout(lose, SILENCE_MS);
     }
 
-    // The browser's own attempts would end with the first answer that is not a stream, as a proxy gives it.
+    // The browser's own reconnecting stops at the first response that is not a stream, such as a proxy's error page.
     function lose() {
       close();
       show("lost");
@@ -128,8 +128,8 @@
     root.dataset.stream = state;
   }
 
-  // Another version of the dashboard answers: its fragments need its style sheet. Once for each version: while two of
-  // them take turns behind one address, a reload may not help.
+  // Another version of the dashboard answers, and its fragments need its style sheet. Reloads only once per version: while
+  // two versions alternate behind one address, a reload may not help.
   function adopt(release) {
     if (release === root.dataset.release) return;
     try {
@@ -159,7 +159,7 @@
     document.dispatchEvent(new Event("morphed"));
   }
 
-  // Focus and selection go where a node is moved or its text changes. Returns what brings them back.
+  // Focus and selection get lost when a node moves or its text changes. Returns a function that restores them.
   function remember() {
     const focused = document.activeElement;
     const selection = getSelection();
@@ -181,8 +181,8 @@
     };
   }
 
-  // Rows stay where they are, and tell of another antenna when the order changes. Returns what finds a node of a row in the
-  // row that its antenna has by then; nothing where it has none.
+  // Rows stay in place and show another antenna when the order changes. Returns a function that finds a row's node in the
+  // row that its antenna has now; undefined if it has none.
   function track(node) {
     const element = node?.nodeType === Node.TEXT_NODE ? node.parentElement : node;
     const row = element?.closest?.("tbody tr");
@@ -198,13 +198,13 @@
     };
   }
 
-  // An antenna has one row, but for incidents.
+  // An antenna has one row, except among incidents.
   function keyOf(row) {
     const start = row.closest(".incidents") ? row.querySelector("time")?.dateTime : "";
     return `${row.querySelector(".id")?.href ?? ""}${start}`;
   }
 
-  // What the viewer has opened stays open, what was typed or chosen and is not yet sent stays as it is.
+  // What the viewer has opened stays open; input that has not been submitted stays as it is.
   function isViewersOwn(name, node) {
     switch (name) {
       case "open":
@@ -222,7 +222,7 @@
 
   // ---- Choices ----
 
-  // Brings a part of the page, or one to come, in line with what the viewer has chosen.
+  // Applies the viewer's choices to a part of the page, or to one about to be inserted.
   function dress(part) {
     const press = (selector, isPressed) => {
       for (const button of part.querySelectorAll(selector)) {
@@ -235,7 +235,7 @@
     if (root.dataset.zone) writeTimes(part);
   }
 
-  // The usual is no choice: it is forgotten.
+  // The default is not stored.
   function choose(name, value, usual) {
     if (value === usual) delete root.dataset[name];
     else root.dataset[name] = value;
@@ -243,12 +243,12 @@
       if (value === usual) localStorage.removeItem(name);
       else localStorage.setItem(name, value);
     } catch {
-      // Storage may be forbidden; the choice lasts as long as the page then.
+      // Storage may be blocked; the choice then lasts as long as the page.
     }
     dress(app);
   }
 
-  // The server writes UTC, and in this form too.
+  // The server writes UTC in the same forms.
   function writeTimes(part) {
     let parts;
     try {
@@ -335,7 +335,7 @@
     });
   }
 
-  // Whether there was something to press.
+  // Returns whether there was something to press.
   function press(key) {
     const dialog = document.getElementById("keys");
     if (key === "?" && dialog) {
@@ -355,7 +355,7 @@
     return true;
   }
 
-  // An element may have several keys, with commas between them. One that is seen goes before one that is not.
+  // An element may have several keys, separated by commas. Visible elements take precedence.
   function find(matches) {
     const isMeant = ({ dataset }) => dataset.key.split(",").some(matches);
     const elements = [...document.querySelectorAll("[data-key]")].filter(isMeant);
@@ -374,9 +374,9 @@
     const link = new URL(button.dataset.href, location).href;
     const isCopied = await write(link);
     const status = button.parentElement.querySelector("[aria-live]");
-    // No update takes it away before its time.
+    // Keeps updates from removing the text early.
     status.dataset.said = "yes";
-    // What could not be copied can be selected.
+    // If copying failed, the text can be selected.
     status.textContent = isCopied ? button.dataset.copied : link;
     if (!isCopied) return;
     setTimeout(() => {
@@ -385,7 +385,7 @@
     }, SAID_MS);
   }
 
-  // Without TLS there is no clipboard but the old one.
+  // Without TLS, only the old clipboard API is available.
   async function write(text) {
     try {
       await navigator.clipboard.writeText(text);
@@ -401,7 +401,7 @@
     }
   }
 
-  // A full screen ends with its page, so the page goes there without being loaded anew. The way back is a plain link.
+  // Full screen ends when its page does, so the page enters it without a reload. The way back is a plain link.
   function enterWall(link, event) {
     if (root.classList.contains("wall") || event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (!live || !root.requestFullscreen) return;
@@ -415,7 +415,7 @@
 
   function keepAwake() {
     if (!root.classList.contains("wall") || document.hidden) return;
-    // Refused where the battery is low, or without TLS: the screen sleeps then.
+    // Refused if the battery is low, or without TLS; the screen then sleeps.
     navigator.wakeLock?.request("screen").catch(() => undefined);
   }
 })();

@@ -1,5 +1,5 @@
-// One crosshair over all charts of a table, with the figures of the step beside it; a drag zooms, a click goes back.
-// What is shown for that lies above the page, where updates do not reach.
+// One crosshair over all charts of a table, with the figures of its step; a drag zooms in, a click goes back. The overlay
+// lies outside the part of the page that updates replace.
 (() => {
   "use strict";
   const CHART = ".plot[data-table]";
@@ -13,9 +13,9 @@
   tip.setAttribute("role", "status");
   const lines = [];
 
-  // The chart that the crosshair is led over, with the pointer's place or, without a pointer, the step's start.
+  // The chart with the crosshair, and the pointer's position or, without a pointer, the start of the step.
   let current = null;
-  // The chart that the pointer was pressed on, with the time and the place.
+  // The chart that the pointer was pressed on, with the time and the position.
   let drag = null;
   hide();
 
@@ -28,7 +28,7 @@
     const plot = chartAt(event);
     if (!plot) return hide();
     point(plot, event);
-    // A finger that moves sideways looks; it does not zoom.
+    // A finger that moves sideways moves the crosshair; it does not zoom.
     if (event.button !== 0 || event.pointerType === "touch") return;
     const chart = read(plot);
     drag = { plot, x: event.clientX, from: stepAt(chart, event.clientX), to: null };
@@ -117,9 +117,9 @@
     range.style.height = `${chart.box.height}px`;
   }
 
-  // Ids and figures are text, whatever they hold.
+  // Ids and figures are inserted as text, whatever they contain.
   function drawTip(chart, time, row) {
-    // Who steers with keys may not see the figures; who points would be told too many.
+    // Figures are announced for the keyboard only: a moving pointer would announce far too many.
     tip.setAttribute("aria-live", current.pointer ? "off" : "polite");
     const list = document.createElement("dl");
     [...row.cells].forEach((cell, index) => {
@@ -147,7 +147,7 @@
     location.assign(url);
   }
 
-  // Where a chart is, and what it spans.
+  // The position of a chart, and the time it spans.
   function read(plot) {
     const { table, ...bounds } = plot.dataset;
     const [start, end, step] = [bounds.start, bounds.end, bounds.step].map(Number);
@@ -159,7 +159,7 @@
     return { table, start, end, step, steps: Math.ceil((end - start) / step), box, x, rows, heads };
   }
 
-  // The start of the step at a place; the nearest one's beside the chart.
+  // The start of the step at a position; beside the chart, that of the nearest step.
   function stepAt({ start, end, step, steps, box }, x) {
     const index = Math.floor((((x - box.left) / box.width) * (end - start)) / step);
     return start + Math.min(Math.max(index, 0), steps - 1) * step;
@@ -170,7 +170,7 @@
     return Math.min(Math.max(current.time, chart.start), chart.start + (chart.steps - 1) * chart.step);
   }
 
-  // The middle of a step, where the lines have their points.
+  // The middle of a step, where the points of the lines are.
   function atStep(chart, time) {
     return { box: chart.box, x: (chart.x(time) + chart.x(time + chart.step)) / 2 };
   }
@@ -180,7 +180,7 @@
     return rows[rows.length - 1 - Math.round((time - start) / step)];
   }
 
-  // Moved by a transform, nothing counts as a shift of the layout.
+  // Moves by transforms do not count as layout shifts.
   function place(element, x, y) {
     element.style.transform = `translate(${x + scrollX}px, ${y + scrollY}px)`;
   }

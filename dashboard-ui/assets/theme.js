@@ -1,4 +1,4 @@
-// Runs before the first paint: sets what the viewer has chosen, and says that there is a script.
+// Runs before the first paint: applies the viewer's choices, and marks that scripts run.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -8,6 +8,6 @@
     if (theme === "light" || theme === "dark") root.dataset.theme = theme;
     if (localStorage.getItem("zone") === "local") root.dataset.zone = "local";
   } catch {
-    // Storage may be forbidden; the system's theme and UTC are right then.
+    // Storage may be blocked; the system's theme and UTC apply then.
   }
 })();

@@ -1,5 +1,5 @@
-//! Style sheet, scripts, font and icon, compiled in. Their addresses change with their content, so that they can be kept for
-//! ever.
+//! Style sheet, scripts, font and icon, compiled in. Their addresses change with their content, so that they can be cached
+//! forever.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ pub(crate) const PREFIX: &str = "/assets/";
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// Content under a name that is not its own: during a deployment, another version of this program may have linked it.
+/// For content requested under another name: during a deployment, another version of this program may have linked it.
 const NOT_FOR_EVER: &str = "no-cache";
 
 /// One file.
@@ -25,7 +25,7 @@ pub(crate) struct Asset {
 
 pub(crate) static STYLE: Asset =
     Asset { stem: "app", extension: "css", content_type: CSS, content: include_bytes!("../assets/app.css") };
-/// Runs before the page is shown, so that no other theme flashes up.
+/// Runs before the page is shown, so that the wrong theme never flashes.
 pub(crate) static THEME: Asset =
     Asset { stem: "theme", extension: "js", content_type: JS, content: include_bytes!("../assets/theme.js") };
 pub(crate) static SCRIPT: Asset =
@@ -56,7 +56,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 
 static ALL: [&Asset; 7] = [&STYLE, &THEME, &SCRIPT, &CHARTS, &MORPH, &FONT, &ICON];
 
-/// Tells this build's pages from others': a page that finds another release behind its stream loads itself anew.
+/// Identifies this build: a page whose stream comes from another release reloads.
 pub(crate) static RELEASE: LazyLock<String> =
     LazyLock::new(|| format!("{:016x}", ALL.iter().fold(FNV_OFFSET, |hash, asset| fnv1a(hash, asset.content))));
 
@@ -70,7 +70,7 @@ impl Asset {
         format!("{}.{:016x}.{}", self.stem, fnv1a(FNV_OFFSET, self.content), self.extension)
     }
 
-    /// Whether a name is this asset's under any hash, or without one.
+    /// Whether a name is this asset's, with any hash or without one.
     fn answers_to(&self, name: &str) -> bool {
         name.strip_prefix(self.stem)
             .and_then(|rest| rest.strip_suffix(self.extension))
@@ -78,7 +78,7 @@ impl Asset {
     }
 }
 
-/// `GET /assets/{name}`; `None` where there is no such asset.
+/// `GET /assets/{name}`; `None` if there is no such asset.
 pub(crate) async fn asset(Path(name): Path<String>) -> Option<Response> {
     let asset = ALL.into_iter().find(|asset| asset.answers_to(&name))?;
     let caching = if name == asset.name() { FOR_EVER } else { NOT_FOR_EVER };

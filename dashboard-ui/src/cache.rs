@@ -1,4 +1,5 @@
-//! One load for all who want the same figures at the same moment: a thousand viewers cost analytics no more than one.
+//! One load for everybody who wants the same figures at the same moment: a thousand viewers cost analytics no more than
+//! one.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,13 +13,13 @@ use crate::query::Query;
 use crate::source::{Figures, Source};
 use crate::state::Clock;
 
-/// How long figures are good for where no change is announced: the connection for changes may be the broken one.
+/// How long figures stay valid when no change is announced: it may be the event connection that is broken.
 const MAX_AGE_MS: i64 = 1000;
 
-/// Figures are kept for this many queries: anybody can make up queries. Those asked for again and again stay longest.
+/// Figures are kept for this many queries, since anybody can make up queries. Those asked for most stay longest.
 const MOST_QUERIES: usize = 256;
 
-/// The source with a cache before it. A clone is the same cache.
+/// The source behind a cache. A clone is the same cache.
 #[derive(Clone)]
 pub(crate) struct Cache(Arc<Inner>);
 
@@ -37,27 +38,27 @@ struct Entry {
     ended: AtomicU64,
 }
 
-/// What a load came to.
+/// The result of a load.
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
-    /// The newest figures that there are: where the outcome is not [`Outcome::Answered`], those from before.
+    /// The newest figures available: unless the outcome is [`Outcome::Answered`], those of an earlier load.
     pub(crate) figures: Option<Arc<Figures>>,
-    /// How analytics took it.
+    /// How analytics responded.
     pub(crate) outcome: Outcome,
     /// The version that was current when the load began.
     pub(crate) version: u64,
 }
 
-/// How analytics took a request.
+/// How analytics responded to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// With figures.
     Answered,
-    /// It cannot answer for this range: the range is longer than what it keeps, most likely.
+    /// It refused this range, most likely because the range is longer than what it keeps.
     Refused,
     /// It does not know the antenna.
     Unknown,
-    /// Not at all, or with something that is no answer.
+    /// Not at all, or with something unusable.
     Away,
 }
 
@@ -67,8 +68,8 @@ impl Cache {
         Self(Arc::new(Inner { source, clock, version: AtomicU64::new(0), entries }))
     }
 
-    /// The figures for a query: the ones at hand where they are current, else new ones. A failure is shared by those who
-    /// waited for it; whoever comes later asks again.
+    /// The figures for a query: the cached ones while they are current, otherwise new ones. A failure is shared by those who
+    /// waited for it; the next request asks again.
     pub(crate) async fn load(&self, query: &Query) -> Loaded {
         let Ok(entry) = self.0.entries.get_or_insert_with(query, || Ok::<_, Infallible>(Arc::<Entry>::default()));
         let ended_before = entry.ended.load(Ordering::Acquire);
@@ -100,14 +101,14 @@ impl Cache {
             ref error if error.is_refusal() => Outcome::Refused,
             _ => Outcome::Away,
         };
-        // Once, not with every try; and what a viewer has mistyped is no news.
+        // Logged once, not with every attempt; and a viewer's typing error is not worth a warning.
         if outcome_before != Some(outcome) && outcome != Outcome::Unknown {
             tracing::warn!(%error, page = query.page.kind().path(), window_s = query.range.window, "no figures");
         }
         Loaded { figures: before, outcome, version }
     }
 
-    /// Says that everything loaded so far is out of date.
+    /// Marks everything loaded so far as out of date.
     pub(crate) fn outdate(&self) -> u64 {
         self.0.version.fetch_add(1, Ordering::AcqRel) + 1
     }
@@ -116,7 +117,7 @@ impl Cache {
         self.0.source.changes().await
     }
 
-    /// The figures for a query with all rows of its list, never kept: they are asked for now and then.
+    /// The figures for a query with all rows of its list. They are rarely asked for, so they are not kept.
     pub(crate) async fn load_all(&self, query: &Query) -> Result<Figures, ClientError> {
         self.0.source.all_figures(query, self.0.clock.now()).await
     }
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
     use crate::client::Client;
 
-    /// A cache before an analytics that fails, and how often that one was asked for a page.
+    /// A cache in front of an analytics that fails, and how often a page's figures were asked for.
     async fn cache() -> (Cache, Arc<AtomicUsize>) {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();

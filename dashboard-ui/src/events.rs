@@ -1,8 +1,8 @@
 //! Server-Sent Events for many readers: an event is written and compressed once, whoever reads it.
 //!
-//! A gzip stream (RFC 1952) is a header, blocks of a deflate stream (RFC 1951), and a check sum of all that they hold. An
-//! event's blocks end at the edge of a byte and refer to nothing outside of the event, so they fit into any stream at any
-//! place. A compressor for each reader would take a quarter of a megabyte each, and do the same work again.
+//! A gzip stream (RFC 1952) is a header, blocks of a deflate stream (RFC 1951), and a checksum of their content. An event's
+//! blocks end on a byte boundary and refer to nothing outside the event, so they fit into any stream at any position. One
+//! compressor per reader would take a quarter of a megabyte each and repeat the same work.
 
 use std::io::Write as _;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -17,7 +17,7 @@ use flate2::{Compression, Crc};
 use futures::{Stream, StreamExt, stream};
 use shared::negotiation;
 
-/// A stream says this often that it is alive; the script in the page gives it up after 15 s of silence.
+/// A ping is sent this often; the script in the page gives up on a stream after 15 s of silence.
 const PING_EVERY: Duration = Duration::from_secs(5);
 
 /// A comment would keep the connection alive too, but the script in the page would not see it.
@@ -26,28 +26,28 @@ static PING: LazyLock<Event> = LazyLock::new(|| Event::new("ping", "."));
 /// No name, no time, an unknown system.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// An empty block that says it is the last one.
+/// An empty block that is marked as the last one.
 const LAST_BLOCK: [u8; 2] = [3, 0];
 
-/// An event as it is sent. A clone is the same bytes.
+/// An event as it is sent. Clones share the bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Event(Arc<Written>);
 
 #[derive(Debug)]
 struct Written {
     text: Bytes,
-    /// Made for the first reader who takes it: many an event is never sent, as it says what the one before said.
+    /// Compressed for the first reader: many events are never sent because nothing has changed.
     packed: OnceLock<Packed>,
 }
 
-/// Deflate blocks up to the edge of a byte, the last of them not marked as such, and the check sum of what they hold.
+/// Deflate blocks up to a byte boundary, none of them marked as the last, and the checksum of their content.
 #[derive(Debug)]
 struct Packed {
     blocks: Bytes,
     check: Crc,
 }
 
-/// Events are equal where they say the same.
+/// Events are equal if their text is.
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
         self.0.text == other.0.text
@@ -55,7 +55,7 @@ impl PartialEq for Event {
 }
 
 impl Event {
-    /// An event of this name. A line's end in `data` is one, however it is written.
+    /// An event with a name. Any kind of line ending in `data` ends a line.
     pub(crate) fn new(name: &str, data: &str) -> Self {
         let mut text = format!("event: {name}\n");
         for line in data.split(['\n', '\r']) {
@@ -84,11 +84,11 @@ impl Packed {
     }
 }
 
-/// The answer to a reader: the events, and a sign of life where there are none for a while; compressed if the reader says
-/// that it understands that.
+/// The response to a reader: the events, with a ping when there have been none for a while; compressed if the reader
+/// accepts that.
 pub(crate) fn answer(headers: &HeaderMap, events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let events = with_pings(events);
-    // A proxy that gathers an answer would hold events back.
+    // A buffering proxy would hold events back.
     let unbuffered = (HeaderName::from_static("x-accel-buffering"), "no");
     let plain = [unbuffered, (CONTENT_TYPE, "text/event-stream"), (VARY, "accept-encoding")];
     if takes_gzip(headers) {
@@ -168,7 +168,7 @@ mod tests {
             let text: Vec<u8> = sent.iter().flat_map(|event| event.text()).collect();
             let packed: Vec<Bytes> = futures::executor::block_on(gzip(stream::iter(sent)).collect());
             let mut unpacked = Vec::new();
-            // Without the end, or with a wrong check sum or length, this is an error.
+            // This fails if the end is missing, or the checksum or length is wrong.
             GzDecoder::new(&*packed.concat()).read_to_end(&mut unpacked).expect("a whole stream");
             prop_assert_eq!(unpacked, text);
         }

@@ -1,14 +1,14 @@
-//! Numbers, durations and times to text, in the page's language. Unknown is a dash, never 0.
+//! From numbers, durations and times to text in the page's language. Unknown is a dash, never 0.
 
 use chrono::{DateTime, Datelike, Utc};
 use shared::UnixMillis;
 
 use crate::language::Language;
 
-/// What stands for a figure that is not known.
+/// Stands for an unknown figure.
 pub(crate) const UNKNOWN: &str = "–";
 
-/// Keeps a number together with its groups and its unit.
+/// Keeps the digit groups and the unit of a number together.
 const NARROW_NO_BREAK_SPACE: char = '\u{202f}';
 
 const HOUR_S: u32 = 60 * 60;
@@ -27,7 +27,7 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// A count, or a dash where it is not known.
+/// A count, or a dash if it is unknown.
 pub(crate) fn count_if_known(number: Option<u64>) -> String {
     number.map_or_else(|| UNKNOWN.to_owned(), count)
 }
@@ -61,7 +61,7 @@ impl Language {
         }
     }
 
-    /// A number with so many decimals.
+    /// A number with a fixed number of decimals.
     pub(crate) fn fixed(self, number: f64, places: usize) -> String {
         if number.is_finite() { self.decimal(format!("{number:.places$}")) } else { UNKNOWN.to_owned() }
     }
@@ -83,7 +83,7 @@ impl Language {
     /// Milliseconds without their unit, to about three digits: `0.42`, `42.4`, `1 284`.
     pub(crate) fn milliseconds(self, latency: f64) -> String {
         match latency {
-            // What is not a number has no place here, and no text of its own on the page.
+            // NaN and infinity have no meaning here, and no text on the page.
             l if !l.is_finite() => UNKNOWN.to_owned(),
             l if l < 0.995 => self.fixed(l, 2),
             l if l < 999.95 => self.fixed(l, 1),
@@ -96,8 +96,7 @@ impl Language {
         latency.map_or_else(|| UNKNOWN.to_owned(), |latency| with_unit(&self.milliseconds(latency), "ms"))
     }
 
-    /// A rate as percent without its sign: `99.08`. Only all is 100 and only none is 0: what lies next to them stays
-    /// apart.
+    /// A rate as a percentage without its sign: `99.08`. Rounding never turns a rate into 100 or 0 that is not exactly so.
     pub(crate) fn percent_number(self, rate: f64) -> String {
         match rate {
             r if !r.is_finite() => UNKNOWN.to_owned(),
@@ -112,7 +111,7 @@ impl Language {
         rate.map_or_else(|| UNKNOWN.to_owned(), |rate| with_unit(&self.percent_number(rate), "%"))
     }
 
-    /// The label of an axis: as few places as the step between two labels needs.
+    /// A label of an axis, with as few decimals as the step between two labels needs.
     pub(crate) fn axis_number(self, value: f64, step: f64) -> String {
         let places = if step >= 1.0 && (step - step.round()).abs() < 1e-9 {
             0
@@ -161,7 +160,7 @@ impl Language {
         }
     }
 
-    /// How long something took, to the second where it was short: `12 s`, `4 min 20 s`, `2 h 5 min`.
+    /// How long something took, to the second if it was short: `12 s`, `4 min 20 s`, `2 h 5 min`.
     pub(crate) fn duration(self, seconds: f64) -> String {
         match seconds.max(0.0) as i64 {
             seconds @ 0..60 => format!("{seconds} s"),
@@ -193,7 +192,7 @@ impl Language {
         }
     }
 
-    /// A range that ends now: `Last 5 min`, `Última hora`. In Spanish, hours are feminine, and one alone is singular.
+    /// A range that ends now: `Last 5 min`, `Última hora`. In Spanish, hours are feminine, and a single one is singular.
     pub(crate) fn last(self, seconds: u32) -> String {
         let range = self.range(seconds);
         match (self, seconds) {

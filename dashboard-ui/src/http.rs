@@ -1,4 +1,4 @@
-//! The routes, the headers of every answer, and the hosts that may be asked for.
+//! The routes, the headers of every response, and the allowed hosts.
 
 use std::time::Duration;
 
@@ -27,11 +27,11 @@ use crate::query::{Address, Incidents, Kind, Manner, Page, Parameters, Query, Ra
 use crate::state::State;
 use crate::{assets, csv, pages};
 
-/// Nothing from elsewhere, nothing inline, nothing framed.
+/// Nothing from other origins, nothing inline, no framing.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Longer than the client of analytics waits in the worst case, which is two rounds behind another load.
+/// Longer than a load can take in the worst case: two rounds of requests after waiting for another load.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// No route takes a body.
@@ -54,13 +54,13 @@ pub fn router(state: State) -> Router {
             .route(&format!("/csv{}", kind.path()), get(csv));
     }
     let pages = pages
-        // What pages of the first release ask for: they learn here that there is another, and load it.
+        // Pages of the first release connect here; the answer tells them of the new release, and they reload.
         .route("/live", get(|state, headers, asked| live(Kind::Overview, state, headers, asked)))
         .route("/assets/{name}", get(asset))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(state.clone(), only_allowed_hosts));
-    // Probes come by address, whatever the host is called outside. The dashboard is ready whether analytics is or
-    // not: it has a page for that.
+    // Probes use the address, whatever the public host name is. The dashboard is ready even if analytics is not: it has
+    // a page that says so.
     let probes = Router::new().route(LIVEZ, get(ok)).route(READYZ, get(ok)).route(HEALTHZ, get(ok));
     pages
         .merge(probes)
@@ -95,7 +95,7 @@ async fn page(kind: Kind, extract::State(state): extract::State<State>, headers:
     }
 }
 
-/// The address with all that analytics keeps as its range, where that is less than the default range, which nobody chose.
+/// The same page over everything that analytics keeps, if the address has the default range and less than that is kept.
 async fn with_what_is_kept(state: &State, address: &Address) -> Option<Address> {
     if address.query.range != Range::default() {
         return None;
@@ -107,7 +107,7 @@ async fn with_what_is_kept(state: &State, address: &Address) -> Option<Address> 
     (range.window < address.query.range.window).then(|| address.with_range(range))
 }
 
-/// A page's fragments as Server-Sent Events: `release` first, then `fragment` each time that it differs.
+/// A page's fragments as Server-Sent Events: `release` first, then `fragment` whenever it changes.
 async fn live(kind: Kind, extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {
     let address = match judge(kind, asked, &headers) {
         Ok(address) => address,
@@ -120,7 +120,7 @@ async fn live(kind: Kind, extract::State(state): extract::State<State>, headers:
     events::answer(&headers, stream::once(async { release }).chain(fragments))
 }
 
-/// What a page lists or draws, as a file.
+/// The rows or steps that a page shows, as a file.
 async fn csv(kind: Kind, extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {
     let address = match judge(kind, asked, &headers) {
         Ok(address) => address,
@@ -163,7 +163,7 @@ fn bad_request(reason: Reason, manner: Manner) -> Response {
     (StatusCode::BAD_REQUEST, Html(pages::bad_request(reason, manner))).into_response()
 }
 
-/// The address, or a page that says what is wrong with it.
+/// The address, or a page that explains what is wrong with it.
 #[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
 fn judge(kind: Kind, asked: Asked, headers: &HeaderMap) -> Result<Address, Response> {
     let manner = manner(&asked, headers);
@@ -188,7 +188,7 @@ fn preferred(headers: &HeaderMap) -> Language {
 
 async fn only_allowed_hosts(extract::State(state): extract::State<State>, request: Request, next: Next) -> Response {
     let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    // In a request that names a whole URL, the URL's host counts.
+    // If a request names a full URL, its host counts.
     if state.allowed_hosts.allow(request.uri().host().or(header)) {
         next.run(request).await
     } else {

@@ -1,4 +1,4 @@
-//! The languages of the pages. Both texts of a place stand side by side in the code, so that neither is forgotten.
+//! The languages of the pages. Both texts stand side by side in the code, so that neither is forgotten.
 
 use shared::negotiation;
 
@@ -25,7 +25,7 @@ impl Language {
         }
     }
 
-    /// The language in its own words.
+    /// The language's own name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -34,14 +34,14 @@ impl Language {
         }
     }
 
-    /// The language of a code.
+    /// The language with a given code.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|language| language.code() == code)
     }
 
-    /// The language that a browser prefers, by its `Accept-Language` header (RFC 9110, section 12.5.4): of those that the
-    /// pages speak the one with the highest weight, and of equal ones the first.
+    /// The browser's preferred language by its `Accept-Language` header (RFC 9110, section 12.5.4): of the available ones
+    /// the one with the highest weight, and among equals the first.
     #[must_use]
     pub fn preferred(header: Option<&str>) -> Self {
         let spoken = |tag: &str| {

@@ -3,16 +3,16 @@
 //!
 //! In the order in which a request passes through:
 //!
-//! - [`settings`]: what the program can be told.
-//! - [`http`]: the routes, the headers of every answer, and the hosts that may be asked for.
-//! - [`query`]: what a page was asked for, as its address says it; [`language`]: in which words it answers.
-//! - [`state`]: what the handlers share: the source, the cache before it, and the live rooms.
-//! - [`source`]: where figures come from: [`client`] asks analytics, [`mock`] makes them up.
-//! - `cache`: one load for all who want the same figures at the same moment.
-//! - `live`: one subscription to analytics, one rendering a change, any number of viewers.
-//! - `model`: figures to what a page says, pure: verdicts, tiles, charts, tables.
-//! - `format` and `plot`: numbers and times to text, values to SVG paths, pure too.
-//! - `components` and `pages`: what a page says to HTML; `csv`: the same figures as a file.
+//! - [`settings`]: flags and environment variables.
+//! - [`http`]: the routes, the headers of every response, and the allowed hosts.
+//! - [`query`]: what an address asks for; [`language`]: the language of the page.
+//! - [`state`]: what the handlers share: the source, its cache, and the live rooms.
+//! - [`source`]: where figures come from: [`client`] asks analytics, [`mock`] generates them.
+//! - `cache`: one load for everybody who wants the same figures at the same moment.
+//! - `live`: one subscription to analytics, one rendering per change, any number of viewers; `events`: one compression for all.
+//! - `model`: from figures to the content of a page: verdicts, tiles, charts, tables. Pure.
+//! - `format` and `plot`: from numbers and times to text, from values to SVG paths. Pure.
+//! - `components` and `pages`: from the content of a page to HTML; `csv`: the same figures as a file.
 //! - `assets`: style sheet, scripts and icon, under names that change with their content.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "in a test, a panic is the report"))]
@@ -52,12 +52,12 @@ use mock::Mock;
 use source::Source;
 use state::{Clock, State};
 
-/// How long requests under way may take to finish after the shutdown was asked for. Streams end at once.
+/// How long requests in progress may take to finish once shutdown has begun. Streams end at once.
 const GRACE: Duration = Duration::from_secs(4);
 
 /// Serves the dashboard on `listener` until `shutdown` is cancelled, and returns within five seconds of that.
 ///
-/// The listener is the caller's, so that a taken port is found out before anything starts: `settings.bind` is not read.
+/// The caller provides the listener, so that a port in use is detected before anything starts. `settings.bind` is ignored.
 ///
 /// # Errors
 /// When the client for analytics cannot be built.
@@ -68,7 +68,7 @@ pub async fn serve(settings: Settings, listener: TcpListener, shutdown: Cancella
         Source::Http(Client::new(settings.analytics_url).context("the client for analytics cannot be built")?)
     };
     let state = State::start(source, settings.allowed_hosts, Clock::system(), shutdown.clone());
-    // Without TCP_NODELAY, the second of two small writes waits for the first one's acknowledgement: 40 ms and more.
+    // Without TCP_NODELAY, the second of two small writes waits for the acknowledgement of the first, 40 ms or more.
     let listener = listener.tap_io(|socket| {
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was refused");

@@ -1,7 +1,7 @@
-//! Live pages: one subscription to the source's changes, one rendering of a fragment a change, any number of viewers.
+//! Live pages: one subscription to the source's changes, one rendered fragment per change, any number of viewers.
 //!
-//! Viewers of the same address share a room. A room exists while somebody is in it; its task loads, renders and hands
-//! out. Who enters gets a fragment rendered for the occasion, never one that the room has had for a while.
+//! Viewers of the same address share a room, which exists while anybody is in it. Its task loads the figures, renders them
+//! and sends them to everybody in the room. A new viewer gets a freshly rendered fragment, not the room's last one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,10 +18,10 @@ use crate::pages;
 use crate::query::Address;
 use crate::state::Clock;
 
-/// Without a change, fragments are rendered this often nevertheless: the data's age has changed.
+/// Fragments are rendered at least this often, even without a change: the age of the data changes.
 const TICK: Duration = Duration::from_secs(5);
 
-/// Rooms beyond this are refused: each costs analytics a load a change.
+/// More rooms than this are refused: each costs analytics one load per change.
 const MOST_ROOMS: usize = 256;
 
 const RECONNECT: ExponentialBuilder = ExponentialBuilder::new()
@@ -50,7 +50,7 @@ struct Fragment {
 }
 
 impl Live {
-    /// Starts to follow the source's changes.
+    /// Starts following the source's changes.
     pub(crate) fn start(cache: Cache, clock: Clock, shutdown: CancellationToken) -> Self {
         let (sender, changes) = watch::channel(0);
         let follower = follow(cache.clone(), sender);
@@ -61,10 +61,10 @@ impl Live {
         Self(Arc::new(Inner { cache, clock, changes, rooms: Mutex::default(), shutdown }))
     }
 
-    /// The fragments for a viewer, as events of the name `fragment`: one now, then one each time that it differs. `None` where
-    /// there are too many rooms.
+    /// The fragments for a viewer, as events named `fragment`: one now, then one whenever it changes. `None` if there are too
+    /// many rooms.
     pub(crate) async fn join(&self, address: Address) -> Option<impl Stream<Item = Event> + Send + 'static> {
-        // The viewer enters before the first fragment is made, so that no change falls between that one and the next.
+        // The viewer enters before the first fragment is rendered, so that no change is missed between it and the next.
         let room = self.enter(&address)?;
         let first = self.render(&address).await;
         let rest = stream::unfold((room, first.clone()), |(mut room, last)| async move {
@@ -99,7 +99,7 @@ impl Live {
         Some(receiver)
     }
 
-    /// Renders for a room until nobody is left in it.
+    /// Renders for a room until it is empty.
     async fn keep_room(self, address: Address, mut changes: watch::Receiver<u64>) {
         loop {
             tokio::select! {
@@ -117,7 +117,7 @@ impl Live {
         }
     }
 
-    /// Under the lock that [`Self::enter`] takes: nobody can enter a room that is being closed.
+    /// Takes the same lock as [`Self::enter`], so that nobody can enter a room that is being closed.
     fn close_if_empty(&self, address: &Address) -> bool {
         let mut rooms = self.rooms();
         let is_empty = rooms.get(address).is_none_or(|room| room.receiver_count() == 0);
@@ -134,12 +134,13 @@ impl Live {
     }
 
     fn rooms(&self) -> MutexGuard<'_, HashMap<Address, watch::Sender<Option<Fragment>>>> {
-        // No code that can panic runs under this lock, and a map is whole at any time.
+        // No code that can panic runs under this lock, so the map is always consistent.
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Keeps the one subscription to the source's changes, and announces them. Losing it is a change too, as is its return.
+/// Maintains the one subscription to the source's changes and announces them. Losing it counts as a change, and so does
+/// its return.
 async fn follow(cache: Cache, announce: watch::Sender<u64>) {
     let mut delays = RECONNECT.build();
     let mut is_lost = false;

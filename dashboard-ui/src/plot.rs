@@ -1,19 +1,19 @@
-//! Values to SVG paths. Pure. A value that is `None` is a gap: nothing is drawn there, and no line leads across.
+//! From values to SVG paths. Pure. `None` is a gap: nothing is drawn there, and no line crosses it.
 
 use std::fmt::Write;
 
-/// Size of the coordinate system that every path is in; the page stretches it.
+/// The size of the coordinate system of every path; the page stretches it.
 pub(crate) const WIDTH: f64 = 600.0;
 /// See [`WIDTH`].
 pub(crate) const HEIGHT: f64 = 200.0;
 
-/// About how many steps an axis is divided into.
+/// Roughly how many steps an axis has.
 const AXIS_STEPS: f64 = 4.0;
 
 /// The share of a step's width that its bar takes.
 const BAR: f64 = 0.76;
 
-/// From values to heights.
+/// Maps values to heights.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
     bottom: f64,
@@ -35,7 +35,7 @@ impl Scale {
         Self { bottom: 0.0, top: (highest / step - 1e-9).ceil() * step, step }
     }
 
-    /// From the lowest value to the highest, with some air; never less than `least` apart, so that noise stays small.
+    /// From the lowest value to the highest, with some margin; at least `least` apart, so that noise stays small.
     pub(crate) fn around(values: &[Option<f64>], least: f64) -> Self {
         let (lowest, highest) = values
             .iter()
@@ -46,13 +46,13 @@ impl Scale {
         Self { bottom: middle - half, top: middle + half, step: 2.0 * half }
     }
 
-    /// The values to label with the step between them, from the top down.
+    /// The values to label, from the top down, and the step between them.
     pub(crate) fn ticks(self) -> (Vec<f64>, f64) {
         let count = ((self.top - self.bottom) / self.step).round().clamp(1.0, 10.0) as u32;
         ((0..=count).rev().map(|tick| self.bottom + f64::from(tick) * self.step).collect(), self.step)
     }
 
-    /// Where a value is, from the top.
+    /// The position of a value, from the top.
     pub(crate) fn y(self, value: f64) -> f64 {
         let share = (value - self.bottom) / (self.top - self.bottom);
         HEIGHT * (1.0 - share.clamp(0.0, 1.0))
@@ -68,7 +68,7 @@ pub(crate) fn line(values: &[Option<f64>], scale: Scale) -> String {
             push(&mut path, format_args!("{command}{} {}", short(*x), short(scale.y(*value))));
         }
         if run.len() == 1 {
-            // A line without length: its round ends make it a dot.
+            // A line of zero length: its round ends make it a dot.
             path.push_str("h0");
         }
     }
@@ -104,7 +104,7 @@ pub(crate) fn area(values: &[Option<f64>], scale: Scale) -> String {
     path
 }
 
-/// A bar for each value that `include` lets through, from the bottom; a value above 0 is at least a sliver.
+/// A bar from the bottom for each value that `include` accepts; a value above 0 is at least a sliver.
 pub(crate) fn bars(values: &[Option<f64>], scale: Scale, include: impl Fn(f64) -> bool) -> String {
     let step = WIDTH / values.len().max(1) as f64;
     let mut path = String::new();
@@ -144,7 +144,7 @@ pub(crate) fn marks(values: &[Option<f64>], scale: Scale) -> String {
     path
 }
 
-/// A stroke without length in the middle of each step, at its value: round ends make it a dot.
+/// A stroke of zero length in the middle of each step, at its value: round ends make it a dot.
 pub(crate) fn dots(values: &[Option<f64>], scale: Scale) -> String {
     let step = WIDTH / values.len().max(1) as f64;
     let mut path = String::new();
@@ -155,7 +155,7 @@ pub(crate) fn dots(values: &[Option<f64>], scale: Scale) -> String {
     path
 }
 
-/// Stretches of neighbours that have a value, each with the middle of its step.
+/// Runs of adjacent values, each with the middle of its step.
 fn runs<T, U>(values: &[T], value: impl Fn(&T) -> Option<U>) -> Vec<Vec<(f64, U)>> {
     let step = WIDTH / values.len().max(1) as f64;
     let mut runs = vec![Vec::new()];

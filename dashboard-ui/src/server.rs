@@ -1,4 +1,4 @@
-//! Connections: how they are taken, and how they end.
+//! Connections: how they are accepted, and how they end.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio_util::sync::CancellationToken;
 
-/// How long the head of a request may take to come, from the first byte or from the end of the answer before. A browser opens a
-/// connection anew; who sends a head letter by letter, to keep connections from others, is cut off.
+/// How long the head of a request may take, from its first byte or from the end of the previous response. A browser simply
+/// reconnects; a client that trickles bytes to hold connections (Slowloris) is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Serves until `shutdown` is cancelled, and returns when the last answer has been sent. Unlike `axum::serve`, it does not wait
-/// forever for a request.
+/// Serves until `shutdown` is cancelled, and returns when the last response has been sent. Unlike `axum::serve`, it does not
+/// wait for a request forever.
 pub(crate) async fn serve(mut listener: impl Listener, router: Router, shutdown: CancellationToken) {
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);

@@ -1,4 +1,4 @@
-//! What the dashboard can be told, as flags or as environment variables.
+//! The dashboard's settings, as flags or environment variables.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;

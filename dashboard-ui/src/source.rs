@@ -17,13 +17,13 @@ use crate::query::Query;
 pub enum Source {
     /// Analytics, over HTTP.
     Http(Client),
-    /// Made up, so that the page runs before anything else exists.
+    /// Generated, so that the page runs without anything else.
     Mock(Mock),
 }
 
-/// Everything that one rendering of a page needs.
+/// Everything needed to render a page once.
 ///
-/// What an analytics that only keeps the original contract does not know is `None`: the page leaves it out.
+/// Optional parts are `None` if analytics only implements the original contract; the page leaves them out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Figures {
     /// The whole network.
@@ -41,9 +41,9 @@ pub enum Figures {
 /// Figures of the overview.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OverviewFigures {
-    /// The window asked for.
+    /// The requested window.
     pub summary: Summary,
-    /// The window of the same length before it; `None` where analytics does not have it.
+    /// The window of the same length before it; `None` if analytics does not have it.
     pub previous: Option<Summary>,
     /// The window in steps.
     pub series: Series,
@@ -58,7 +58,7 @@ pub struct OverviewFigures {
 /// Figures of the fleet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AntennasFigures {
-    /// The window asked for: how many antennas have which status.
+    /// The requested window: how many antennas have each status.
     pub summary: Summary,
     /// The page.
     pub antennas: AntennaPage,
@@ -67,17 +67,17 @@ pub struct AntennasFigures {
 /// Figures of one antenna.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AntennaFigures {
-    /// The window asked for, over the whole network: what the antenna is compared with.
+    /// The requested window over the whole network, to compare the antenna with.
     pub summary: Summary,
     /// The antenna over the window.
     pub antenna: AntennaRow,
-    /// The antenna over the window of the same length before; `None` where analytics does not have it.
+    /// The antenna over the window of the same length before; `None` if analytics does not have it.
     pub previous: Option<AntennaRow>,
     /// The window in steps.
     pub series: Series,
-    /// Its newest readings; `None` for a range that has ended, which does not hold them.
+    /// Its newest readings; `None` for a range that has ended, as they are not part of it.
     pub readings: Option<RecentReadings>,
-    /// Its incidents: of a range that has ended those that fell into it, else whenever they were.
+    /// Its incidents: those within the range if it has ended, otherwise the newest.
     pub incidents: Option<IncidentPage>,
 }
 
@@ -86,7 +86,7 @@ pub struct AntennaFigures {
 pub struct IncidentsFigures {
     /// The default window.
     pub summary: Summary,
-    /// A page of them, newest first; `None` where analytics does not keep any.
+    /// A page of them, newest first; `None` if analytics does not keep incidents.
     pub incidents: Option<IncidentPage>,
 }
 
@@ -104,7 +104,7 @@ pub struct PipelineFigures {
 }
 
 impl Figures {
-    /// A summary that tells what analytics keeps, how it judges, and when readings were last merged.
+    /// A summary with the limits and thresholds of analytics, and the time when readings were last merged.
     #[must_use]
     pub fn summary(&self) -> &Summary {
         match self {
@@ -129,7 +129,7 @@ impl Source {
         }
     }
 
-    /// The figures for a query with all rows of a list that a file has room for, whatever the page.
+    /// The figures for a query with all rows of its list, up to the length of a file, whatever the page.
     ///
     /// # Errors
     /// When analytics does not answer, or not as the contract says.
@@ -140,7 +140,7 @@ impl Source {
         }
     }
 
-    /// Says each time that the figures changed. An error is the last item, as is the end.
+    /// Yields whenever the figures have changed. The stream ends after an error.
     ///
     /// # Errors
     /// When analytics does not answer, or not as the contract says.
@@ -151,7 +151,7 @@ impl Source {
         }
     }
 
-    /// Whether the figures are made up, which the page must say.
+    /// Whether the figures are generated, which the page must state.
     #[must_use]
     pub const fn is_mock(&self) -> bool {
         matches!(self, Self::Mock(_))

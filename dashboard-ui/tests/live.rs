@@ -1,4 +1,4 @@
-//! Live pages over real connections: what they cost analytics, and what they do when it goes away.
+//! Live pages over real connections: what they cost analytics, and what happens when it goes away.
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 mod common;
@@ -58,7 +58,7 @@ async fn who_takes_gzip_gets_the_same_stream_in_it() {
     let response = dashboard.request("/live/").header("accept-encoding", "br, gzip").send().await.unwrap();
     assert_eq!(response.headers()["content-encoding"], "gzip");
     assert!(response.headers().get_all("vary").iter().any(|line| line == "accept-encoding"));
-    // The end of the dashboard is the end of the stream.
+    // The stream ends with the dashboard.
     drop(dashboard);
     let packed = within_deadline("the end", response.bytes()).await.unwrap();
     let mut events = String::new();
@@ -108,7 +108,7 @@ async fn many_viewers_cost_one_subscription_and_share_each_load() {
         merged(2);
         join_all(viewers.iter_mut().map(|viewer| viewer.fragment_with(">14:47:07<"))).await;
         let loads = analytics.loads() - loads;
-        // A change that is announced late finds its figures loaded already, and costs a load of its own.
+        // If a change is announced after its figures were loaded, it costs a second load.
         assert!((1..=2).contains(&loads), "{loads} loads for fifty viewers of {page}");
         assert_eq!(analytics.subscriptions(), 1, "fifty viewers, one subscription");
 
@@ -127,7 +127,7 @@ async fn who_comes_later_sees_the_present_first() {
     analytics.announce(111.1);
     first.fragment_with("111.1").await;
     drop(first);
-    // Nobody watches while this changes; the room, if it still stands, has a fragment from before.
+    // Nobody watches this change; the room, if it still exists, holds an older fragment.
     analytics.announce(222.2);
     poll("the change", || async { dashboard.get("/").await.1.contains("222.2").then_some(()) }).await;
     let fragment = dashboard.view("/live/").await.fragment().await;
@@ -205,11 +205,11 @@ async fn a_request_that_never_comes_whole_is_given_up() {
     let shutdown = CancellationToken::new();
     let settings = Settings { mock: true, ..Settings::new(Url::parse("http://127.0.0.1:1").unwrap()) };
     tokio::spawn(dashboard_ui::serve(settings, listener, shutdown.clone()));
-    // Half a head, nothing at all, and a connection that is kept after an answer.
+    // Half a request head, nothing at all, and a connection kept alive after a response.
     for sent in ["GET / HTTP/1.1\r\nHost: loc", "", "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
         let mut socket = TcpStream::connect(address).await.unwrap();
         socket.write_all(sent.as_bytes()).await.unwrap();
-        // The end comes, as the clock runs ahead where everybody waits.
+        // The end comes because the paused clock advances while every task waits.
         let mut answer = Vec::new();
         within_deadline("the end", socket.read_to_end(&mut answer)).await.unwrap();
         let status = String::from_utf8_lossy(&answer).lines().next().map(str::to_owned);

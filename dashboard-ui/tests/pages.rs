@@ -1,4 +1,4 @@
-//! The pages as a browser gets them: states, status codes, headers, hosts, languages, and what is asked for wrongly.
+//! The pages as a browser receives them: states, status codes, headers, hosts, languages, and invalid requests.
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 mod common;
@@ -14,12 +14,12 @@ async fn mock() -> Dashboard {
     Dashboard::start(Source::Mock(Mock::default())).await
 }
 
-/// An address at which nobody listens.
+/// An address that nobody listens on.
 async fn nobody() -> std::net::SocketAddr {
     tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
-/// A dashboard whose analytics is something else.
+/// A dashboard in front of something other than analytics.
 async fn before(something: Router) -> Dashboard {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -246,7 +246,7 @@ async fn an_analytics_of_the_original_contract_has_pages_without_what_it_does_no
         assert!(there.iter().all(|text| html.contains(text)), "{page}");
         assert!(!missing.iter().any(|text| html.contains(text)), "{page}");
     }
-    // It ignores that one antenna was asked for, and answers with all of them.
+    // It ignores the parameter for one antenna and returns all of them.
     let (status, html) = dashboard.get("/antenna?id=quarry").await;
     assert_eq!(status, StatusCode::OK);
     assert!(html.contains("<title>quarry: Degraded"));
@@ -261,7 +261,7 @@ async fn many_pages_cost_one_load_and_time_costs_another() {
         let analytics = Analytics::start().await;
         let dashboard = Dashboard::start(analytics.source()).await;
         futures::future::join_all((0..50).map(|_| dashboard.get(page))).await;
-        // The connection for changes may come about in between, which is a change too.
+        // The event connection may be established in between, which counts as a change.
         assert!((1..=2).contains(&analytics.loads()), "{} loads for fifty pages of {page}", analytics.loads());
         let loads = analytics.loads();
         dashboard.advance(1_000);
@@ -396,7 +396,7 @@ async fn a_page_speaks_the_language_of_the_browser_or_the_one_that_its_address_n
             assert!(response.headers().get_all("vary").iter().any(|vary| vary == "accept-language"), "{path}");
             let html = response.text().await.unwrap();
             assert!(html.contains(&format!("<html lang=\"{language}\"")), "{path} for {header:?}");
-            // Only what the address names is kept in links, so that they can be passed on.
+            // Links keep only what the address names, so that they can be shared.
             let is_chosen = parameter.is_some_and(|language| language != "xx");
             let kept =
                 if is_chosen { format!("href=\"/pipeline?lang={language}\"") } else { "href=\"/pipeline\"".to_owned() };

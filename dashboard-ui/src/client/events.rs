@@ -7,10 +7,10 @@ use shared::api::SNAPSHOT_EVENT;
 
 use super::ClientError;
 
-/// Analytics sends a comment at least every 15 s: one may be late, two may not.
+/// Analytics sends a comment at least every 15 s; one may be missed, two may not.
 const EVENTS_SILENCE: Duration = Duration::from_secs(32);
 
-/// Yields each time that a snapshot is announced in the chunks of an event stream.
+/// Yields whenever the chunks of an event stream announce a snapshot.
 pub(super) fn snapshots<B: AsRef<[u8]> + Send + 'static>(
     chunks: impl Stream<Item = Result<B, ClientError>> + Send + 'static,
 ) -> impl Stream<Item = Result<(), ClientError>> + Send + 'static {
@@ -21,7 +21,7 @@ pub(super) fn snapshots<B: AsRef<[u8]> + Send + 'static>(
     })
 }
 
-/// Ends a stream with an error when nothing comes for too long: a peer that vanished without a word never says so.
+/// Ends a stream with an error when nothing arrives for too long: a peer that vanished never closes its connection.
 fn silence_is_an_error<T: Send + 'static>(
     stream: impl Stream<Item = Result<T, ClientError>> + Send + 'static,
 ) -> impl Stream<Item = Result<T, ClientError>> + Send + 'static {
@@ -34,8 +34,8 @@ fn silence_is_an_error<T: Send + 'static>(
     })
 }
 
-/// Counts the snapshots in a Server-Sent Events stream. What they say is of no interest: the figures are asked for by
-/// query, and the events are about the default window only.
+/// Counts the snapshots in a Server-Sent Events stream. Their content is ignored: it covers only the default window, and
+/// pages request their own figures.
 #[derive(Debug, Default)]
 struct EventCounter {
     line: Vec<u8>,
@@ -43,10 +43,10 @@ struct EventCounter {
 }
 
 impl EventCounter {
-    /// Longer than any line of interest. The rest of a line is dropped, so that no peer can fill the memory.
+    /// Longer than any line that matters. The rest of a line is dropped, so that no peer can exhaust memory.
     const LINE_MAX: usize = 64;
 
-    /// Takes the next bytes and tells how many snapshots ended in them.
+    /// Takes the next bytes and returns how many snapshots ended in them.
     fn push(&mut self, bytes: &[u8]) -> usize {
         bytes.iter().filter(|&&byte| self.push_byte(byte)).count()
     }

@@ -19,7 +19,7 @@ use crate::source::{AntennaFigures, AntennasFigures, Figures, IncidentsFigures, 
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// For the whole of an answer.
+/// For a complete answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The worst antennas on the overview.
@@ -34,7 +34,7 @@ pub(crate) const NEWEST_READINGS: u32 = 30;
 /// The newest rejected entries on the pipeline's page.
 pub(crate) const NEWEST_REJECTED: u32 = 20;
 
-/// Rows of a file: what analytics answers at once.
+/// Rows of a file: as many as analytics returns at once.
 pub(crate) const ALL_ROWS: u32 = 10_000;
 
 /// A client of analytics with its pool of connections. A clone shares the pool.
@@ -56,13 +56,13 @@ pub enum ClientError {
     /// The antenna is not known, or nothing of it is retained.
     #[error("analytics does not know the antenna")]
     UnknownAntenna,
-    /// The events stopped coming, comments too.
+    /// No event and no comment came for too long.
     #[error("analytics' events fell silent")]
     Silent,
 }
 
 impl ClientError {
-    /// Whether analytics understood the request and will not answer it, as for a range that it does not keep.
+    /// Whether analytics understood the request but will not answer it, for example because it does not keep the range.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Status(StatusCode::BAD_REQUEST))
@@ -75,7 +75,7 @@ impl Client {
     /// # Errors
     /// When the HTTP client cannot be set up.
     pub fn new(base: Url) -> reqwest::Result<Self> {
-        // Analytics stands beside the dashboard: no proxy on the way, and nowhere to be redirected to.
+        // Analytics runs next to the dashboard, so neither proxies nor redirects are expected.
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(Policy::none())
@@ -85,7 +85,7 @@ impl Client {
         Ok(Self { http, base: base.as_str().trim_end_matches('/').to_owned() })
     }
 
-    /// The figures for a query: what analytics answers to several questions, asked side by side.
+    /// The figures for a query: the answers to several requests, made concurrently.
     ///
     /// # Errors
     /// When analytics does not answer, or not as the contract says.
@@ -120,9 +120,10 @@ impl Client {
         })
     }
 
-    /// In two rounds: first what tells the window and the present statuses, then what is asked for that very window.
+    /// Two rounds of requests: the first determines the window and the present statuses, the second asks for that exact
+    /// window.
     async fn overview(&self, range: Range, by: By, rows: u32) -> Result<OverviewFigures, ClientError> {
-        // Whether an antenna is silent is known about the present only, so all of this is asked for at the same end.
+        // Silence is only known for the present, so all three requests name the same end.
         let (summary, worst, heatmap) =
             tokio::try_join!(self.summary(range), self.worst(range, by), self.heatmap(range, rows))?;
         let (window, end) = (&summary.window, summary.window.end);
@@ -160,7 +161,7 @@ impl Client {
         Ok(PipelineFigures { summary, pipeline, history, rejected })
     }
 
-    /// Yields each time that analytics has a new snapshot.
+    /// Yields whenever analytics has a new snapshot.
     ///
     /// # Errors
     /// When analytics does not answer.
@@ -174,13 +175,12 @@ impl Client {
         self.get(path::SUMMARY, &window(range).pairs()).await
     }
 
-    /// Over the window that analytics takes where none is named: five minutes, or what it keeps where that is less.
+    /// Over analytics' default window: five minutes, or everything it keeps if that is less.
     async fn default_summary(&self) -> Result<Summary, ClientError> {
         self.get(path::SUMMARY, &[]).await
     }
 
-    /// The window before: `None` further back than analytics keeps panes. There is nothing to compare with then, and
-    /// the page says so.
+    /// The window before; `None` if analytics no longer keeps it. The page then says that there is nothing to compare with.
     async fn previous(&self, range: Range, start: UnixMillis) -> Result<Option<Summary>, ClientError> {
         if_kept(self.summary(Range { end: Some(start), ..range }).await)
     }
@@ -226,8 +226,8 @@ impl Client {
         self.get(path::ANTENNAS, &parameters).await
     }
 
-    /// One antenna, asked for by parameter: in a path, an id like `..` would lead elsewhere. An analytics that ignores `id`
-    /// searches for it instead, and finds others too.
+    /// One antenna, requested by parameter because an id like `..` would change a path. An analytics that ignores `id`
+    /// searches for it instead and may return others as well.
     async fn row(&self, range: Range, id: &str) -> Result<Option<AntennaRow>, ClientError> {
         let window = window(range);
         let mut parameters = window.pairs();
@@ -236,7 +236,7 @@ impl Client {
         Ok(page.antennas.into_iter().find(|row| row.antenna_id == id))
     }
 
-    /// `None` for a range that has ended: analytics knows the newest of all, and no other.
+    /// `None` for a range that has ended: analytics only keeps the most recent readings.
     async fn newest_readings(&self, range: Range, id: &str) -> Result<Option<RecentReadings>, ClientError> {
         if range.end.is_some() {
             return Ok(None);
@@ -273,7 +273,7 @@ impl Client {
         Ok(succeeded(response)?.json().await?)
     }
 
-    /// `None` where analytics has no such route, as one that keeps the original contract only, or nothing under it.
+    /// `None` if analytics does not have the route, like one that only implements the original contract, or has nothing there.
     async fn get_if_known<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -290,7 +290,7 @@ impl Client {
     }
 }
 
-/// How much of a list is asked for.
+/// How much of a list to request.
 #[derive(Debug, Clone, Copy)]
 enum Extent {
     Page,
@@ -324,7 +324,7 @@ fn window(range: Range) -> Window {
     Window { length: in_seconds(range.window), end }
 }
 
-/// `None` where analytics will not answer for a window that it does not keep.
+/// `None` if analytics refuses the window because it does not keep it.
 fn if_kept<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
     match answer {
         Err(error) if error.is_refusal() => Ok(None),

@@ -1,4 +1,4 @@
-//! The charts as SVG that stretches with its card. Labels are HTML, so that they do not stretch with it.
+//! The charts as SVG that stretches with its card. Labels are HTML, so that they do not stretch.
 
 use leptos::prelude::*;
 
@@ -56,7 +56,7 @@ pub(crate) fn LossCard(chart: LossChart, axis: Axis, language: Language) -> AnyV
     .into_any()
 }
 
-/// One course of the pipeline.
+/// One chart of the pipeline.
 #[component]
 pub(crate) fn PaceCard(chart: PaceChart) -> AnyView {
     let keys = chart.legend.into_iter().map(|(class, words)| key(class, words.to_owned())).collect_view();
@@ -81,8 +81,8 @@ fn key(class: &str, words: String) -> AnyView {
     view! { <li><span class=format!("key {class}")></span>{words}</li> }.into_any()
 }
 
-/// A plot with its axes: a grid line for each label, gaps behind the values, the threshold before them. The script reads
-/// from it which time is where, and from the table with the id `table` what to say about it.
+/// A plot with its axes: a grid line for each label, gaps behind the values, the threshold in front. The script reads the
+/// time axis from its attributes, and the figures from the table with the id `table`.
 #[component]
 fn Plot(
     axis: Axis,
@@ -117,7 +117,7 @@ fn Plot(
     .into_any()
 }
 
-/// The charts in numbers.
+/// The charts as numbers.
 #[component]
 pub(crate) fn StepsCard(columns: Vec<&'static str>, rows: Vec<StepRow>, csv: String, language: Language) -> AnyView {
     let mark = language.text("revised", "revisado");
@@ -125,7 +125,7 @@ pub(crate) fn StepsCard(columns: Vec<&'static str>, rows: Vec<StepRow>, csv: Str
     view! { <NumbersCard columns rows csv=Some(csv) language/> }.into_any()
 }
 
-/// A table that says in numbers what charts draw: one row a step, newest first, with a mark behind its time.
+/// A table with the numbers behind the charts: one row per step, newest first, with a mark after its time.
 #[component]
 pub(crate) fn NumbersCard(
     columns: Vec<&'static str>,

@@ -1,4 +1,4 @@
-//! The heading of a page with its ranges, how old the figures are, and the verdict.
+//! The heading of a page with its ranges, the age of the figures, and the verdict.
 
 use leptos::prelude::*;
 
@@ -7,7 +7,7 @@ use super::parts::{Hidden, Prose, Time};
 use crate::language::Language;
 use crate::model::{Condition, Frame, Level, Part, Ranges, Verdict};
 
-/// The page's name, how its figures relate to the present, and the ranges to choose from.
+/// The page's name, how its figures relate to the present, and the ranges on offer.
 #[component]
 pub(crate) fn Heading(title: AnyView, frame: Frame, #[prop(default = true)] has_ranges: bool) -> AnyView {
     let language = frame.language;
@@ -75,8 +75,8 @@ fn RangeBar(ranges: Ranges, language: Language) -> AnyView {
     .into_any()
 }
 
-/// The data's age. The words before it depend on what the browser knows of its stream: the script sets a state on the
-/// root element, and the style sheet shows the word for it. An update cannot undo that.
+/// The age of the data. The words before it depend on the state of the browser's stream: the script sets it on the root
+/// element, and the style sheet shows the matching word. An update cannot undo that.
 #[component]
 fn FreshnessLabel(frame: Frame) -> AnyView {
     let language = frame.language;
@@ -111,7 +111,7 @@ fn FreshnessLabel(frame: Frame) -> AnyView {
     .into_any()
 }
 
-/// The whole in one sentence. Screen readers are told when it changes, and of nothing else.
+/// The verdict in one sentence. It is the only part whose changes screen readers announce.
 #[component]
 pub(crate) fn VerdictCard(verdict: Verdict, language: Language) -> AnyView {
     let Verdict { level, sentence, detail } = verdict;

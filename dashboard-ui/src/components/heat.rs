@@ -26,7 +26,7 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
     let legend = legend
         .map(|(class, words)| view! { <li><span class=format!("key {class}")></span>{words}</li> })
         .collect_view();
-    // The picture has as many rows as there are labels, each as high as a label: the style sheet knows the height of one.
+    // The picture has one row per label, as high as the label; the style sheet sets that height.
     view! {
         <section class="card heatmap" id="heatmap">
             <header>

@@ -1,4 +1,4 @@
-//! Icons that say with their shape what their colour says.
+//! Icons whose shape carries the same meaning as their colour.
 
 use leptos::prelude::*;
 
@@ -30,7 +30,7 @@ pub(crate) enum Glyph {
     Search,
 }
 
-/// A small picture on a button; what the button does is said beside it, or in its label.
+/// A small picture on a button, whose text or label says what it does.
 #[component]
 pub(crate) fn GlyphView(glyph: Glyph) -> impl IntoView {
     let path = match glyph {
@@ -45,7 +45,7 @@ pub(crate) fn GlyphView(glyph: Glyph) -> impl IntoView {
     }
 }
 
-/// The mark: a tower that sends to both sides.
+/// The logo: a tower that transmits to both sides.
 #[component]
 pub(crate) fn Logo() -> impl IntoView {
     view! {

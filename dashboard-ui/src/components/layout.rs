@@ -1,4 +1,4 @@
-//! What is around every page.
+//! The frame around every page.
 
 use leptos::html::{link, meta};
 use leptos::prelude::*;
@@ -8,15 +8,15 @@ use crate::assets::{CHARTS, FONT, ICON, MORPH, RELEASE, SCRIPT, STYLE, THEME};
 use crate::language::Language;
 use crate::query::{Address, Kind, Manner};
 
-/// What a page is, apart from what it says.
+/// A page's metadata.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
     pub(crate) title: String,
-    /// The page's address; `None` where there is no such page.
+    /// The page's address; `None` if there is no such page.
     pub(crate) address: Option<Address>,
-    /// The manner of a page without an address.
+    /// How a page without an address is displayed.
     pub(crate) manner: Manner,
-    /// Whether the figures are made up, which the page must say.
+    /// Whether the figures are generated, which the page must state.
     pub(crate) is_mock: bool,
 }
 
@@ -25,12 +25,12 @@ impl Document {
         self.address.as_ref().map_or(self.manner, |address| address.manner)
     }
 
-    /// A page of a kind, over the range that is shown.
+    /// A page of a kind, over the current range.
     fn href_of(&self, kind: Kind) -> String {
         self.address.as_ref().map_or_else(|| kind.address(self.manner), |address| address.with_page(kind.page())).href()
     }
 
-    /// The same page in another manner.
+    /// The same page, displayed in another way.
     fn href_with(&self, manner: Manner) -> String {
         self.address.clone().unwrap_or_else(|| Kind::Overview.address(self.manner)).with_manner(manner).href()
     }
@@ -93,7 +93,7 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
         language.text("Data from the analytics service.", "Datos del servicio de análisis.")
     };
     let kind = document.address.as_ref().map(|address| address.query.page.kind());
-    // Where there is a search, the key leads to it.
+    // If the page has a search field, the key focuses it.
     let search = (!matches!(kind, Some(Kind::Antennas | Kind::Incidents))).then(|| {
         let href = document.href_of(Kind::Antennas);
         let label = language.text("Search antennas", "Buscar antenas");
@@ -130,7 +130,7 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
     .into_any()
 }
 
-/// The pages, over the range that is shown.
+/// The navigation, over the current range.
 #[component]
 fn Pages(document: Document) -> AnyView {
     let manner = document.manner();
@@ -151,7 +151,7 @@ fn Pages(document: Document) -> AnyView {
     view! { <nav class="pages" aria-label=manner.language.text("Pages", "Páginas")>{links}</nav> }.into_any()
 }
 
-/// How pages are shown. Language and wall screen are addresses; theme and time zone are up to the script.
+/// Display options. Language and wall screen are part of the address; theme and time zone are handled by the script.
 #[component]
 fn Display(document: Document) -> AnyView {
     let manner = document.manner();
@@ -199,7 +199,7 @@ fn Display(document: Document) -> AnyView {
     .into_any()
 }
 
-/// The keys that the script knows.
+/// The keyboard shortcuts.
 #[component]
 fn Keys(language: Language) -> impl IntoView {
     let keys = [

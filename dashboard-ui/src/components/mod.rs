@@ -1,4 +1,4 @@
-//! The parts of a page. They place what `model` says and decide nothing.
+//! The parts of a page. They lay out what `model` provides and decide nothing.
 
 #![expect(unreachable_pub, reason = "the component macro makes `pub` of `pub(crate)`")]
 

@@ -5,21 +5,21 @@ use leptos::prelude::*;
 use crate::language::Language;
 use crate::model::{Moment, Pages, Part, Strip};
 
-/// A time. Its text is UTC; the script can show it in the viewer's zone.
+/// A time. Its text is UTC; the script can rewrite it in the viewer's time zone.
 #[component]
 pub(crate) fn Time(moment: Moment) -> AnyView {
     let title = format!("{} UTC", moment.machine.replace('T', " ").trim_end_matches('Z'));
     view! { <time datetime=moment.machine data-form=moment.form title=title>{moment.text}</time> }.into_any()
 }
 
-/// How long ago something was, with the time behind it.
+/// How long ago something was, with the exact time as its title.
 #[component]
 pub(crate) fn Ago(text: String, moment: Moment) -> AnyView {
     let title = format!("{} UTC", moment.machine.replace('T', " ").trim_end_matches('Z'));
     view! { <time datetime=moment.machine title=title>{text}</time> }.into_any()
 }
 
-/// A sentence that holds times.
+/// A sentence with times in it.
 #[component]
 pub(crate) fn Prose(parts: Vec<Part>) -> AnyView {
     let part = |part| match part {
@@ -30,8 +30,8 @@ pub(crate) fn Prose(parts: Vec<Part>) -> AnyView {
     parts.into_iter().map(part).collect_view().into_any()
 }
 
-/// An antenna's name as a link to its page. Ids are any text: `bdi` keeps one that runs from right to left from turning
-/// its neighbours around.
+/// An antenna's id as a link to its page. An id can be any text: `bdi` keeps right-to-left text from reordering what is
+/// around it.
 #[component]
 pub(crate) fn AntennaLink(id: String, href: String) -> AnyView {
     view! { <a class="id" href=href title=id.clone()><bdi>{id.clone()}</bdi></a> }.into_any()
@@ -43,7 +43,7 @@ pub(crate) fn Pill(status: &'static str, label: &'static str) -> AnyView {
     view! { <span class=format!("pill status-{status}")>{label}</span> }.into_any()
 }
 
-/// Health over time in a row of bars; what is worse is taller.
+/// Health over time as a row of bars; worse is taller.
 #[component]
 pub(crate) fn StripView(strip: Strip) -> AnyView {
     let bars = strip.bars.into_iter().map(|(class, path)| view! { <path class=class d=path/> }).collect_view();
@@ -54,7 +54,7 @@ pub(crate) fn StripView(strip: Strip) -> AnyView {
     (strip.width > 0).then_some(picture).into_any()
 }
 
-/// Where one is in a long table, and the way to the pages before and after.
+/// The position in a long table, with links to the previous and the next page.
 #[component]
 pub(crate) fn Pager(pages: Pages, language: Language) -> AnyView {
     let link = |href: Option<String>, label: &'static str, rel: &'static str| match href {
@@ -73,7 +73,7 @@ pub(crate) fn Pager(pages: Pages, language: Language) -> AnyView {
     .into_any()
 }
 
-/// What a form has to send along with what is typed into it.
+/// The hidden fields of a form.
 #[component]
 pub(crate) fn Hidden(pairs: Vec<(String, String)>) -> AnyView {
     pairs
@@ -83,7 +83,7 @@ pub(crate) fn Hidden(pairs: Vec<(String, String)>) -> AnyView {
         .into_any()
 }
 
-/// A search: a plain form, which the script sends while one types.
+/// A search: a plain form, which the script submits while the viewer types.
 #[component]
 pub(crate) fn Search(
     action: &'static str,

@@ -1,6 +1,6 @@
-//! Tables of antennas, incidents and readings, which become cards where the screen is narrow.
+//! Tables of antennas, incidents and readings, which become cards on narrow screens.
 //!
-//! The roles are spelled out because a table whose parts are laid out as blocks loses them.
+//! The roles are explicit because a table loses them when its parts are laid out as blocks.
 
 use leptos::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::language::Language;
 use crate::model::{AntennaLine, Column, IncidentRow, ReadingRow, column_label};
 use crate::query::{By, Sort};
 
-/// The worst antennas with the orders to choose from.
+/// The worst antennas, with the available orders.
 #[component]
 pub(crate) fn WorstCard(rows: Vec<AntennaLine>, orders: Vec<(By, String, bool)>, language: Language) -> AnyView {
     let shown = orders.iter().find(|(_, _, is_shown)| *is_shown).map_or(By::default(), |(by, _, _)| *by);
@@ -38,7 +38,7 @@ pub(crate) fn WorstCard(rows: Vec<AntennaLine>, orders: Vec<(By, String, bool)>,
     .into_any()
 }
 
-/// The fleet, whose heads sort it.
+/// The fleet, sorted by its column headings.
 #[component]
 pub(crate) fn FleetTable(rows: Vec<AntennaLine>, columns: Vec<Column>, language: Language) -> AnyView {
     let heads = columns
@@ -57,7 +57,7 @@ pub(crate) fn FleetTable(rows: Vec<AntennaLine>, columns: Vec<Column>, language:
     view! { <AntennaTable heads rows language/> }.into_any()
 }
 
-/// Rows of antennas under the heads given, one for each of [`Sort::ALL`], and a last one for the strip.
+/// Rows of antennas under the given headings: one for each of [`Sort::ALL`], and a last one for the strip.
 #[component]
 fn AntennaTable(heads: AnyView, rows: Vec<AntennaLine>, language: Language) -> AnyView {
     let rows = rows.into_iter().map(|row| view! { <AntennaTableRow row language/> }).collect_view();
@@ -137,7 +137,7 @@ const fn nothing_to_list(by: By, language: Language) -> &'static str {
     }
 }
 
-/// Incidents; where all are of one antenna, its name is left out.
+/// Incidents; the antenna's name is left out if all are of one antenna.
 #[component]
 pub(crate) fn IncidentTable(rows: Vec<IncidentRow>, has_antenna: bool, language: Language) -> AnyView {
     let labels = [

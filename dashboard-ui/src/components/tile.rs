@@ -1,4 +1,4 @@
-//! A tile: one figure with its unit, its change and its course.
+//! A tile: one figure with its unit, its change and its trend.
 
 use leptos::either::Either;
 use leptos::prelude::*;
@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::language::Language;
 use crate::model::{Change, Judgement, Picture, Tile};
 
-/// Figures of more characters than this are set smaller.
+/// Figures longer than this are set in smaller type.
 const LONG: usize = 10;
 
 /// One figure.
@@ -29,7 +29,7 @@ pub(crate) fn TileCard(tile: Tile, against: String, language: Language) -> AnyVi
     .into_any()
 }
 
-/// The change against the period before, with its direction as an arrow, and good or bad as colour and in words.
+/// The change from the previous period, with an arrow for its direction; colour and words say whether it is good.
 #[component]
 fn ChangeLine(change: Option<Change>, against: String, language: Language) -> impl IntoView {
     let Some(change) = change else {

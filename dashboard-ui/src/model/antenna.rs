@@ -1,4 +1,4 @@
-//! One antenna: how it fares, its latency as smoke, its recent readings and incidents.
+//! One antenna: its status, its latency as a smoke chart, its recent readings and incidents.
 
 use shared::api::{History, Status};
 
@@ -15,11 +15,11 @@ use crate::source::AntennaFigures;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AntennaScreen {
     pub(crate) frame: Frame,
-    /// As analytics has it: any text of up to 253 bytes.
+    /// As reported by analytics: any text of up to 253 bytes.
     pub(crate) id: String,
-    /// Unknown while analytics does not answer: the status is the last that was known.
+    /// Unknown while analytics does not answer; the status is then the last known one.
     pub(crate) level: Level,
-    /// As a class of the style sheet.
+    /// As a CSS class.
     pub(crate) status: &'static str,
     pub(crate) status_label: &'static str,
     /// How long ago its newest reading arrived, and when.
@@ -28,15 +28,15 @@ pub(crate) struct AntennaScreen {
     pub(crate) last_seen_at: Moment,
     pub(crate) tiles: Vec<Tile>,
     pub(crate) strip: Strip,
-    /// Latency as smoke, loss as bars.
+    /// Latency as a smoke chart, loss as bars.
     pub(crate) charts: Charts,
-    /// Newest first; `None` where analytics does not tell.
+    /// Newest first; `None` if analytics does not report them.
     pub(crate) readings: Option<Vec<ReadingRow>>,
-    /// Newest first, with the address of all of them; `None` where analytics keeps none.
+    /// Newest first, with the address of all; `None` if analytics keeps none.
     pub(crate) incidents: Option<(Vec<IncidentRow>, String)>,
-    /// What changes are measured against, in words.
+    /// The period that changes refer to, in words.
     pub(crate) against: String,
-    /// How many steps were revised by late readings.
+    /// How many steps late readings have revised.
     pub(crate) revised: usize,
 }
 
@@ -73,7 +73,7 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
     }
 }
 
-/// The series as a history, so that the strip is of the very steps that the charts draw.
+/// The series as a history, so that the strip has the same steps as the charts.
 fn history(figures: &AntennaFigures) -> History {
     let points = &figures.series.points;
     History {

@@ -1,4 +1,4 @@
-//! The fleet: every antenna, searched, filtered, sorted and cut into pages by analytics.
+//! The fleet: every antenna, searched, filtered, sorted and paged by analytics.
 
 use shared::api::Status;
 
@@ -13,9 +13,9 @@ use crate::source::AntennasFigures;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FleetScreen {
     pub(crate) frame: Frame,
-    /// What is searched for.
+    /// The search text.
     pub(crate) search: String,
-    /// What the form of the search has to send along.
+    /// The hidden fields of the search form.
     pub(crate) hidden: Vec<(String, String)>,
     /// All, and each status.
     pub(crate) filters: Vec<StatusFilter>,
@@ -23,20 +23,20 @@ pub(crate) struct FleetScreen {
     pub(crate) columns: Vec<Column>,
     /// The rows.
     pub(crate) rows: Vec<AntennaLine>,
-    /// Where one is among all rows.
+    /// The position among all rows.
     pub(crate) pages: Pages,
     /// How many antennas match, in words.
     pub(crate) found: String,
-    /// The address without search and filter, where there is one.
+    /// The address without search and filter; `None` if neither is set.
     pub(crate) clear: Option<String>,
-    /// The address of the same as a file.
+    /// The address of the same list as a file.
     pub(crate) csv: String,
 }
 
 /// A status to filter by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StatusFilter {
-    /// As a class of the style sheet; `None` for all.
+    /// As a CSS class; `None` for all.
     pub(crate) status: Option<&'static str>,
     pub(crate) label: &'static str,
     pub(crate) count: String,
@@ -50,7 +50,7 @@ pub(crate) struct Column {
     pub(crate) sort: Sort,
     pub(crate) label: &'static str,
     pub(crate) href: String,
-    /// Whether it is sorted by, and whether the largest comes first then.
+    /// `None` if the list is not sorted by it; otherwise whether the largest comes first.
     pub(crate) order: Option<bool>,
 }
 

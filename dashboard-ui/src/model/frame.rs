@@ -1,4 +1,4 @@
-//! What all pages share: how their figures relate to the present, and the ranges to choose from.
+//! What all pages share: how their figures relate to the present, and the ranges on offer.
 
 use shared::UnixMillis;
 use shared::api::Summary;
@@ -8,7 +8,7 @@ use crate::format;
 use crate::language::Language;
 use crate::query::{PRESETS, Range, duration_label};
 
-/// Figures older than this are stale: analytics merges several times a second, and antennas report every few seconds.
+/// Figures older than this are stale: antennas report every few seconds, and analytics merges several times a second.
 const STALE_AFTER_MS: i64 = 30_000;
 
 /// How the figures relate to the present.
@@ -16,17 +16,17 @@ const STALE_AFTER_MS: i64 = 30_000;
 pub(crate) enum Condition {
     /// They are current.
     Live,
-    /// They are about a range that ended at a given time.
+    /// They cover a range with a fixed end.
     Fixed,
-    /// Nothing came for this many milliseconds.
+    /// No new reading for this many milliseconds.
     Stale(i64),
-    /// Nothing came yet.
+    /// No reading yet.
     Waiting,
-    /// Analytics does not answer any more.
+    /// Analytics no longer answers.
     Away,
 }
 
-/// What stands around a page's figures.
+/// The context of a page's figures.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Frame {
     /// How the figures relate to the present.
@@ -39,42 +39,42 @@ pub(crate) struct Frame {
     pub(crate) language: Language,
 }
 
-/// The ranges that a page offers.
+/// The ranges offered by a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ranges {
-    /// Each with its address, and whether it is the one shown. Those that analytics does not keep are left out.
+    /// Each with its address, and whether it is selected. Ranges longer than analytics keeps are left out.
     pub(crate) presets: Vec<(String, String, bool)>,
     /// Start and end of what is shown.
     pub(crate) start: Moment,
     /// See [`Self::start`].
     pub(crate) end: Moment,
-    /// For the form that asks for other ends: what `<input type="datetime-local">` holds, and the earliest it may.
+    /// For the form with a start and an end: the values of its `<input type="datetime-local">`, and the earliest allowed.
     pub(crate) inputs: [String; 3],
-    /// What the form has to send along.
+    /// The form's hidden fields.
     pub(crate) hidden: Vec<(String, String)>,
-    /// Where the form goes.
+    /// The form's action.
     pub(crate) action: &'static str,
-    /// The address under which the same figures can be seen again.
+    /// The address that will show the same figures again.
     pub(crate) permalink: String,
-    /// The address that is about the present again, where the page is not.
+    /// The address of the same page for the present, if it does not show the present.
     pub(crate) latest: Option<String>,
 }
 
 /// A point in time, for people and for programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Moment {
-    /// As the page shows it, in UTC.
+    /// As displayed, in UTC.
     pub(crate) text: String,
     /// RFC 3339.
     pub(crate) machine: String,
-    /// The form of the text, for who shows it in another time zone.
+    /// The form of the text, so that the script can rewrite it in another time zone.
     pub(crate) form: &'static str,
 }
 
 /// The form of a time that names its day.
 const DAY: &str = "day";
 
-/// A part of a sentence that holds times.
+/// A part of a sentence that contains times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
     /// Words.
@@ -101,12 +101,12 @@ impl Moment {
         Self { text: language.day(at), machine: at.to_string(), form: DAY }
     }
 
-    /// The words that lead to a time of day, or those that lead to a day.
+    /// The words before a time of day, or those before a day.
     pub(crate) fn led_by(&self, to_time: &str, to_day: &str) -> Part {
         Part::text(if self.form == DAY { to_day } else { to_time })
     }
 
-    /// To the second where it is within half a day, else with its day.
+    /// To the second if it is within half a day, otherwise with its day.
     pub(crate) fn near(at: UnixMillis, now: UnixMillis, language: Language) -> Self {
         const HALF_A_DAY_MS: i64 = 12 * 60 * 60 * 1000;
         if (now.0 - at.0).abs() < HALF_A_DAY_MS { Self::time(at) } else { Self::day(at, language) }
@@ -165,7 +165,7 @@ fn ranges(scene: &Scene<'_>, summary: &Summary) -> Ranges {
     }
 }
 
-/// Back from a range that was zoomed into to one that the page offers: the shortest that is as long, else the longest.
+/// The way back from a zoomed range: the shortest offered range that is at least as long, or else the longest.
 fn latest_window(window: u32, is_kept: impl Fn(&u32) -> bool) -> u32 {
     let kept = || PRESETS.into_iter().filter(|preset| is_kept(preset));
     kept().find(|preset| *preset >= window).or_else(|| kept().last()).unwrap_or(window)

@@ -14,30 +14,30 @@ use crate::source::IncidentsFigures;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct IncidentsScreen {
     pub(crate) frame: Frame,
-    /// What is searched for.
+    /// The search text.
     pub(crate) search: String,
-    /// What the form of the search has to send along.
+    /// The hidden fields of the search form.
     pub(crate) hidden: Vec<(String, String)>,
     /// All kinds, and each.
     pub(crate) kinds: Vec<KindFilter>,
-    /// The addresses with all, and with those that last only; and whether the second is shown.
+    /// The addresses of all incidents and of the ongoing ones, and whether the second is shown.
     pub(crate) states: [(String, bool); 2],
-    /// The rows, newest first; `None` where analytics keeps no incidents.
+    /// The rows, newest first; `None` if analytics keeps no incidents.
     pub(crate) rows: Option<Vec<IncidentRow>>,
-    /// Where one is among all rows.
+    /// The position among all rows.
     pub(crate) pages: Pages,
-    /// How many match and how many of them last, in words.
+    /// How many match and how many of them are ongoing, in words.
     pub(crate) found: String,
     /// Whether anything is searched or filtered.
     pub(crate) is_narrowed: bool,
-    /// The address of the same as a file.
+    /// The address of the same list as a file.
     pub(crate) csv: String,
 }
 
 /// A kind to filter by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KindFilter {
-    /// As a class of the style sheet; `None` for all.
+    /// As a CSS class; `None` for all.
     pub(crate) kind: Option<&'static str>,
     pub(crate) label: &'static str,
     pub(crate) href: String,
@@ -50,13 +50,13 @@ pub(crate) struct IncidentRow {
     pub(crate) id: String,
     /// The antenna's page.
     pub(crate) href: String,
-    /// As a class of the style sheet.
+    /// As a CSS class.
     pub(crate) kind: &'static str,
     pub(crate) kind_label: &'static str,
     pub(crate) start: Moment,
     pub(crate) end: Option<Moment>,
     pub(crate) is_open: bool,
-    /// How it stands: it lasts, it passed, or the antenna is gone.
+    /// Whether it is ongoing or how it ended.
     pub(crate) state: &'static str,
     pub(crate) duration: String,
     /// How bad it was: what was lost, how slow it was.

@@ -1,8 +1,8 @@
-//! What a page says: figures, an address and the time to plain texts and paths. Pure; components only place the result.
+//! The content of a page: from figures, an address and the time to plain texts and paths. Pure; components only lay it out.
 //!
-//! - [`screen`]: from what was loaded to what there is to show; a module for each page below it.
-//! - `frame`: what all pages share: how the figures relate to the present, and the ranges to choose from.
-//! - `charts`, `heat`, `tiles`, `verdict`, `rows`: the parts that pages are made of.
+//! - [`screen`]: from loaded figures to the content of a page; each page has a module.
+//! - `frame`: what all pages share: how the figures relate to the present, and the ranges on offer.
+//! - `charts`, `heat`, `tiles`, `verdict`, `rows`: the parts of a page.
 
 mod antenna;
 mod charts;
@@ -36,7 +36,7 @@ use crate::language::Language;
 use crate::query::Address;
 use crate::source::Figures;
 
-/// The contract's defaults, where analytics does not tell its limits.
+/// The contract's defaults, for an analytics that does not report its limits.
 const CONTRACT_LIMITS: Limits = Limits {
     pane_seconds: 5.0,
     retention_seconds: 3600.0,
@@ -45,7 +45,7 @@ const CONTRACT_LIMITS: Limits = Limits {
     degraded_latency_ms: 250.0,
 };
 
-/// What there is to show.
+/// The content of a page.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Screen {
     /// The whole network.
@@ -58,24 +58,24 @@ pub(crate) enum Screen {
     Incidents(Box<IncidentsScreen>),
     /// The pipeline.
     Pipeline(Box<PipelineScreen>),
-    /// Analytics answers, and has not counted a reading yet.
+    /// Analytics answers, but has not counted a reading yet.
     NoData,
-    /// Analytics answers, though not for this range.
+    /// Analytics answers, but not for this range.
     Refused,
-    /// Analytics answers, and does not know the antenna.
+    /// Analytics answers, but does not know the antenna.
     Unknown(String),
-    /// Analytics does not answer, and never did as far as this process can tell.
+    /// Analytics does not answer, and there are no figures from before.
     Away,
 }
 
-/// For whom and when something is said.
+/// The context in which a page is rendered.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scene<'a> {
-    /// What was asked for.
+    /// The page's address.
     pub(crate) address: &'a Address,
     /// The time.
     pub(crate) now: UnixMillis,
-    /// What analytics keeps, and how it judges.
+    /// The limits and thresholds of analytics.
     pub(crate) limits: Limits,
 }
 
@@ -90,7 +90,7 @@ impl Scene<'_> {
     }
 }
 
-/// What there is to show for what was loaded.
+/// The content of a page for loaded figures.
 pub(crate) fn screen(loaded: &Loaded, address: &Address, now: UnixMillis) -> Screen {
     match (loaded.outcome, &loaded.figures) {
         (Outcome::Refused, _) => Screen::Refused,
@@ -104,7 +104,7 @@ pub(crate) fn screen(loaded: &Loaded, address: &Address, now: UnixMillis) -> Scr
     }
 }
 
-/// What stands in the address beside the parameters named: what a form has to send along with those.
+/// The parameters of an address except those named: the hidden fields of a form.
 fn hidden(address: &Address, but: &[&str]) -> Vec<(String, String)> {
     let href = address.href();
     let pairs = href.split_once('?').map_or("", |(_, pairs)| pairs);
@@ -119,7 +119,7 @@ fn shown(figures: &Figures, is_away: bool, address: &Address, now: UnixMillis) -
     let scene = Scene { address, now, limits: summary.limits.unwrap_or(CONTRACT_LIMITS) };
     let frame = |as_of| Frame::new(&scene, as_of, summary, is_away);
     match (figures, summary.as_of) {
-        // The pipeline has something to say before the first reading too.
+        // The pipeline has something to show even before the first reading.
         (Figures::Pipeline(figures), as_of) => {
             Screen::Pipeline(Box::new(pipeline::pipeline_screen(figures, frame(as_of), &scene)))
         }
@@ -157,18 +157,18 @@ pub(crate) mod tests {
     /// An address of each page.
     pub(crate) const PAGES: [&str; 5] = ["/", "/antennas", "/antenna?id=airport-west", "/incidents", "/pipeline"];
 
-    /// The address of a text.
+    /// The address for a text.
     pub(crate) fn address(href: &str) -> Address {
         read(href).unwrap()
     }
 
-    /// The address of a text in a language.
+    /// The address for a text, in a language.
     pub(crate) fn address_in(language: Language, href: &str) -> Address {
         let address = address(href);
         address.with_manner(Manner { language, ..address.manner })
     }
 
-    /// What is said about an address, now and with the contract's limits.
+    /// The scene for an address, now and with the contract's limits.
     pub(crate) fn scene(address: &Address) -> Scene<'_> {
         Scene { address, now: NOW, limits: CONTRACT_LIMITS }
     }
@@ -250,7 +250,7 @@ pub(crate) mod tests {
             assert_eq!(after(0), Some(Condition::Live));
             assert_eq!(after(30), Some(Condition::Live));
             assert_eq!(after(240), Some(Condition::Stale(240_000)));
-            // The two clocks need not agree: figures from the future are current.
+            // The two clocks may differ: figures from the future are current.
             assert_eq!(after(-60), Some(Condition::Live));
         }
     }
@@ -263,7 +263,7 @@ pub(crate) mod tests {
             summary_mut(&mut empty).as_of = None;
             let shown = |figures, outcome| screen(&loaded(figures, outcome), &address, NOW);
             if address.query.page == crate::query::Page::Pipeline {
-                // It has something to say before the first reading too.
+                // It has something to show even before the first reading.
                 assert_eq!(condition(&shown(Some(empty.clone()), Outcome::Answered)), Some(Condition::Waiting));
                 assert_eq!(condition(&shown(Some(empty), Outcome::Away)), Some(Condition::Away));
             } else {

@@ -14,21 +14,21 @@ use crate::source::OverviewFigures;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct OverviewScreen {
     pub(crate) frame: Frame,
-    /// The whole in one sentence.
+    /// The state of the network in one sentence.
     pub(crate) verdict: Verdict,
     /// Latency, packets, success, antennas.
     pub(crate) tiles: Vec<Tile>,
     /// Latency and loss over time.
     pub(crate) charts: Charts,
-    /// All antennas over time; `None` where analytics does not tell.
+    /// All antennas over time; `None` if analytics does not report it.
     pub(crate) heat_map: Option<HeatMap>,
-    /// The newest incidents, with the address of all of them; `None` where analytics keeps none.
+    /// The newest incidents, with the address of all; `None` if analytics keeps none.
     pub(crate) incidents: Option<(Vec<IncidentRow>, String)>,
     /// The worst antennas, worst first.
     pub(crate) worst: Vec<AntennaLine>,
-    /// The orders of the worst antennas, each with its address and whether it is the one shown.
+    /// The orders of the worst antennas, each with its address and whether it is selected.
     pub(crate) orders: Vec<(By, String, bool)>,
-    /// What changes are measured against, in words.
+    /// The period that changes refer to, in words.
     pub(crate) against: String,
 }
 

@@ -1,4 +1,4 @@
-//! Rows of tables: antennas, readings, and the pages that a long table is cut into.
+//! Rows of tables: antennas, readings, and the paging of long tables.
 
 use shared::api::{AntennaRow, RecentReading, Status};
 
@@ -10,11 +10,11 @@ use crate::language::Language;
 /// One antenna in a table.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AntennaLine {
-    /// As analytics has it: any text of up to 253 bytes.
+    /// As reported by analytics: any text of up to 253 bytes.
     pub(crate) id: String,
-    /// Its own page.
+    /// The address of its page.
     pub(crate) href: String,
-    /// As a class of the style sheet.
+    /// As a CSS class.
     pub(crate) status: &'static str,
     pub(crate) status_label: &'static str,
     pub(crate) success: String,
@@ -31,7 +31,7 @@ pub(crate) struct AntennaLine {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReadingRow {
     pub(crate) time: Moment,
-    /// How long it was on its way.
+    /// The time from the reading to its arrival.
     pub(crate) delay: String,
     pub(crate) latency: String,
     pub(crate) sent: String,
@@ -40,16 +40,16 @@ pub(crate) struct ReadingRow {
     pub(crate) is_late: bool,
 }
 
-/// Where one is in a table that is cut into pages.
+/// The position in a paged table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pages {
     /// `51–100 of 1 280`, `0 of 0`.
     pub(crate) place: String,
-    /// Whether the list ends before this page, as it can while one looks at its end.
+    /// Whether the list ends before this page, as happens when it shrinks.
     pub(crate) is_beyond: bool,
-    /// The address of the page before; of the last one from beyond it.
+    /// The address of the previous page, or of the last one from beyond it.
     pub(crate) previous: Option<String>,
-    /// The address of the page after.
+    /// The address of the next page.
     pub(crate) next: Option<String>,
 }
 
@@ -77,7 +77,7 @@ pub(super) fn reading_row(reading: &RecentReading, scene: &Scene<'_>) -> Reading
     let delay_ms = reading.arrived_at.0 - reading.timestamp.0;
     ReadingRow {
         time: Moment::near(reading.timestamp, scene.now, language),
-        // A clock that is ahead makes a reading arrive before it was taken.
+        // If the antenna's clock is ahead, the reading arrives before it was taken.
         delay: if delay_ms < 0 { format!("−{}", delay(-delay_ms, language)) } else { delay(delay_ms, language) },
         latency: language.latency(reading.latency_ms),
         sent: format::count(reading.packets_sent),
@@ -94,7 +94,7 @@ fn delay(milliseconds: i64, language: Language) -> String {
     }
 }
 
-/// The pages of a list of `total` rows, `rows` to a page, of which `page` is shown; `href` gives a page's address.
+/// The paging of a list of `total` rows, `rows` to a page, at `page`; `href` returns the address of a page.
 pub(super) fn pages(
     total: u64,
     shown: u64,
@@ -118,7 +118,7 @@ pub(super) fn pages(
     }
 }
 
-/// What so many antennas are: `down`, `caída`, `caídas`.
+/// The word for a number of antennas of a status: `down`, `caída`, `caídas`.
 pub(super) const fn status_word(status: Status, number: u64, language: Language) -> &'static str {
     let is_one = number == 1;
     match status {

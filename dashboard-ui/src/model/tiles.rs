@@ -1,4 +1,4 @@
-//! The four tiles: a figure with its unit, its course, and its change against the period before.
+//! The four tiles: a figure with its unit, its trend, and its change from the previous period.
 
 use shared::api::{AntennaCounts, Latency, Measures, Point, Status};
 
@@ -10,8 +10,8 @@ use crate::plot::{self, Scale};
 use crate::query::{Fleet, Page, STATUSES};
 use crate::source::{AntennaFigures, OverviewFigures};
 
-/// Smaller changes of a volume than this share are not called good or bad: the last pane of a live window is open,
-/// which alone makes up for nearly as much.
+/// A change in volume smaller than this share is neither good nor bad: the last pane of a live window is still filling up,
+/// which alone accounts for nearly as much.
 const STEADY_VOLUME: f64 = 0.02;
 
 /// One figure.
@@ -20,18 +20,18 @@ pub(crate) struct Tile {
     pub(crate) label: &'static str,
     pub(crate) value: String,
     pub(crate) unit: String,
-    /// A second figure that puts the first in its place.
+    /// A second figure that puts the first into perspective.
     pub(crate) aside: Option<String>,
-    /// `None` where there is nothing to compare with.
+    /// `None` if there is nothing to compare with.
     pub(crate) change: Option<Change>,
     pub(crate) picture: Picture,
 }
 
-/// What a figure did since the period before.
+/// The change of a figure from the previous period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) rises: bool,
-    /// Without a sign; empty where nothing changed as far as the page shows.
+    /// Without a sign; empty if the change is too small to show.
     pub(crate) amount: String,
     pub(crate) judgement: Judgement,
 }
@@ -44,19 +44,19 @@ pub(crate) enum Judgement {
     Neither,
 }
 
-/// What a tile shows below its figure.
+/// The picture below a tile's figure.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Picture {
-    /// The figure's course over the window.
+    /// The figure over the window.
     Sparkline { line: String, area: String },
-    /// How many antennas have which status; nothing that has none. With the share before it and its own, from 0 to 1.
+    /// How many antennas have each status, without those that have none. With the share before it and its own, from 0 to 1.
     Statuses(Vec<StatusShare>),
 }
 
 /// Antennas of one status among all.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StatusShare {
-    /// As a class of the style sheet.
+    /// As a CSS class.
     pub(crate) status: &'static str,
     /// How many, in words.
     pub(crate) words: String,
@@ -110,7 +110,7 @@ fn latency_tile(latency: &Latency, before: Option<&Measures>, points: &[Point], 
 
 fn delivered_tile(measures: &Measures, before: Option<&Measures>, points: &[Point], scene: &Scene<'_>) -> Tile {
     let language = scene.language();
-    // The last step is still filling up: drawn, it would look like a fall.
+    // The last step is still filling up and would look like a drop.
     let complete = &points[..points.len().saturating_sub(1)];
     let course = course(complete, |measures| (measures.readings > 0).then_some(measures.packets_delivered as f64));
     let is_known = measures.readings > 0;
@@ -166,7 +166,7 @@ fn antennas_tile(counts: &AntennaCounts, before: Option<&AntennaCounts>, scene: 
     };
     let total: u64 = STATUSES.into_iter().map(count).sum();
     let mut start = 0.0;
-    // Most are healthy, so these come first, and what is worse stands at the end.
+    // Most are healthy, so these come first and the worse ones at the end.
     let shares = [Status::Healthy, Status::Degraded, Status::Down, Status::Silent].into_iter();
     let shares = shares.map(|status| (status, count(status))).filter(|(_, count)| *count > 0).map(|(status, count)| {
         let share = count as f64 / total as f64;
@@ -203,7 +203,7 @@ fn difference(before: Option<f64>, now: Option<f64>) -> Option<f64> {
     Some(now? - before?)
 }
 
-/// A change; one that is too small to be shown is none, whatever the numbers behind it.
+/// A change; one too small to be displayed counts as none.
 fn change(difference: f64, is_visible: bool, amount: String, rising_is: Judgement) -> Change {
     let falling_is = if rising_is == Judgement::Better { Judgement::Worse } else { Judgement::Better };
     let judgement = match (is_visible, difference > 0.0) {

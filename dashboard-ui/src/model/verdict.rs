@@ -1,4 +1,4 @@
-//! The whole in one sentence that a person grasps in a second.
+//! The state of the network in one sentence.
 
 use shared::api::{AntennaCounts, Status, Summary};
 
@@ -27,7 +27,7 @@ impl Level {
     }
 }
 
-/// The whole in one sentence, and a line that says what it rests on.
+/// One sentence, and a line with the facts behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) level: Level,
@@ -51,7 +51,7 @@ pub(super) fn verdict(summary: &Summary, frame: &Frame, scene: &Scene<'_>) -> Ve
     }
 }
 
-/// What is said while analytics does not answer, whatever it said before.
+/// The verdict while analytics does not answer, whatever the last figures were.
 pub(super) fn away_verdict(frame: &Frame, language: Language) -> Verdict {
     let recovers = language.text(". This page recovers by itself.", ". Esta página se recupera sola.");
     Verdict {
@@ -89,7 +89,7 @@ fn was_so(frame: &Frame, rest: String, language: Language) -> Vec<Part> {
     ]
 }
 
-/// What the verdict rests on.
+/// The facts behind the verdict.
 fn basis(summary: &Summary, frame: &Frame, scene: &Scene<'_>) -> Vec<Part> {
     let language = scene.language();
     let window = scene.address.query.range.window;
@@ -135,7 +135,7 @@ fn judge(antennas: &AntennaCounts, language: Language) -> (Level, String) {
         format!("{} {}", format::count(*number), status_word(*status, *number, language))
     };
     let parts: Vec<String> = all[..3].iter().filter(|(number, _)| *number > 0).map(part).collect();
-    // The first number says of how many; the others follow from it: "2 of 12 antennas down, 1 degraded".
+    // Only the first number names the total: "2 of 12 antennas down, 1 degraded".
     let of = format!(" {} {} ", language.text("of", "de"), language.antennas(total));
     (level, parts.join(", ").replacen(' ', &of, 1))
 }

@@ -1,4 +1,4 @@
-//! One antenna: how it fares, its latency as smoke, its readings and incidents.
+//! One antenna: its status, its latency as a smoke chart, its readings and incidents.
 
 use leptos::prelude::*;
 

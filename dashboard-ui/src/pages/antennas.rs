@@ -1,4 +1,4 @@
-//! The fleet: every antenna, searched, filtered, sorted, cut into pages, as a file.
+//! The fleet: every antenna, searched, filtered, sorted and paged.
 
 use leptos::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Pages that have no figures to show, and say why.
+//! Pages without figures that say why.
 
 use leptos::prelude::*;
 
@@ -6,7 +6,7 @@ use crate::components::LevelBadge;
 use crate::language::Language;
 use crate::model::{Level, away};
 
-/// A heading and a sentence, with the way on.
+/// A heading and a sentence, with a link to continue.
 #[component]
 pub(crate) fn Message(heading: &'static str, text: AnyView, href: String, language: Language) -> AnyView {
     view! {
@@ -19,8 +19,7 @@ pub(crate) fn Message(heading: &'static str, text: AnyView, href: String, langua
     .into_any()
 }
 
-/// Analytics does not answer. What exactly went wrong is in the log: it means nothing to a viewer, and tells a stranger
-/// too much.
+/// Analytics does not answer. The details are in the log: they mean nothing to a viewer and tell a stranger too much.
 #[component]
 pub(crate) fn AwayMessage(language: Language) -> AnyView {
     view! {
@@ -55,7 +54,7 @@ pub(crate) fn AwayMessage(language: Language) -> AnyView {
     .into_any()
 }
 
-/// Analytics answers, and has not counted a reading yet.
+/// Analytics answers, but has not counted a reading yet.
 #[component]
 pub(crate) fn NoDataMessage(language: Language) -> AnyView {
     view! {

@@ -1,4 +1,4 @@
-//! The pages, and the part of them that is kept live.
+//! The pages, and their live fragments.
 
 #![expect(unreachable_pub, reason = "the component macro makes `pub` of `pub(crate)`")]
 
@@ -29,7 +29,7 @@ use pipeline::PipelinePage;
 
 /// The page for what was loaded.
 pub(crate) fn page(loaded: &Loaded, address: &Address, is_mock: bool, now: UnixMillis) -> String {
-    // A page that is asked for anew says that analytics is away, and is no place for figures from before.
+    // A newly requested page says that analytics is away instead of showing old figures.
     let is_away = loaded.outcome == Outcome::Away;
     let screen = if is_away { Screen::Away } else { model::screen(loaded, address, now) };
     render(|| {
@@ -39,7 +39,7 @@ pub(crate) fn page(loaded: &Loaded, address: &Address, is_mock: bool, now: UnixM
     })
 }
 
-/// What a live page shows for what was loaded: what is inside of its `#app`.
+/// The live fragment for loaded figures: the content of `#app`.
 pub(crate) fn fragment(loaded: &Loaded, address: &Address, is_mock: bool, now: UnixMillis) -> String {
     let screen = model::screen(loaded, address, now);
     render(|| {
@@ -48,14 +48,14 @@ pub(crate) fn fragment(loaded: &Loaded, address: &Address, is_mock: bool, now: U
     })
 }
 
-/// The page for an address that leads nowhere.
+/// The page for an unknown address.
 pub(crate) fn not_found(manner: Manner) -> String {
     let language = manner.language;
     let text = language.text("There is no page at this address.", "No hay ninguna página en esta dirección.");
     message_page(language.text("Page not found", "Página no encontrada"), text, manner)
 }
 
-/// The page for an address that is wrong in itself.
+/// The page for an invalid address.
 pub(crate) fn bad_request(reason: Reason, manner: Manner) -> String {
     let language = manner.language;
     let heading = language.text("This address can’t be understood", "No se entiende esta dirección");
@@ -109,7 +109,7 @@ fn content(screen: Screen, address: &Address) -> AnyView {
     }
 }
 
-/// The title says what a tab among many should: the verdict, or which page it is.
+/// The title is what a browser tab should show: the verdict, or the name of the page.
 fn title(screen: &Screen, language: Language) -> String {
     let title = match screen {
         Screen::Overview(screen) => screen.verdict.sentence.clone(),
@@ -125,7 +125,7 @@ fn title(screen: &Screen, language: Language) -> String {
     format!("{title} · Vigía")
 }
 
-/// An id without the characters that turn what follows them around: a title has no `<bdi>` to keep them in.
+/// An id without the characters that change the text direction: a title cannot contain `<bdi>`.
 fn without_directions(id: &str) -> String {
     const DIRECTIONS: [RangeInclusive<char>; 4] =
         ['\u{61c}'..='\u{61c}', '\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
@@ -140,13 +140,13 @@ fn figures_class(frame: &Frame) -> &'static str {
     }
 }
 
-/// What a page of a list says that lies beyond its last one.
+/// The text of a list's page beyond the last one.
 const fn beyond(language: Language) -> &'static str {
     language.text("The list ends before this page.", "La lista termina antes de esta página.")
 }
 
-/// Renders a view to HTML. Leptos marks places for hydration with `<!>`, which nothing here hydrates; in texts and
-/// attributes the characters are escaped, so that only the marks go.
+/// Renders a view to HTML without Leptos's hydration marks (`<!>`): nothing is hydrated here. In texts and attributes these
+/// characters are escaped, so only the marks are removed.
 fn render<V: IntoView>(view: impl FnOnce() -> V) -> String {
     Owner::new().with(|| view().into_view().to_html()).replace("<!>", "")
 }

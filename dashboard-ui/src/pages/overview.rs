@@ -35,7 +35,7 @@ pub(crate) fn OverviewPage(screen: OverviewScreen) -> AnyView {
     .into_any()
 }
 
-/// The newest incidents of the range, with the way to all of them.
+/// The newest incidents of the range, with a link to all of them.
 #[component]
 fn NewestIncidents(rows: Vec<IncidentRow>, all: String, language: Language) -> AnyView {
     let body = if rows.is_empty() {

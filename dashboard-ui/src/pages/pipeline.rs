@@ -1,4 +1,4 @@
-//! The pipeline: where every entry went, how fast, and who does it.
+//! The pipeline: where every entry went, how fast, and who owns the stream.
 
 use leptos::prelude::*;
 

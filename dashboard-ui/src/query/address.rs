@@ -1,31 +1,31 @@
-//! Addresses: a query, the manner in which it is shown, and both as text.
+//! Addresses: a query, how it is displayed, and both as text.
 
 use serde::Deserialize;
 
 use super::{Fleet, Kind, Page, Query, Range, Reason};
 use crate::language::Language;
 
-/// A query and the manner in which it is shown.
+/// A query and how it is displayed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Address {
     /// Which figures.
     pub query: Query,
-    /// The manner.
+    /// How they are displayed.
     pub manner: Manner,
 }
 
-/// The manner in which a page is shown.
+/// How a page is displayed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Manner {
     /// The language.
     pub language: Language,
-    /// Whether the address names the language; else it follows the browser.
+    /// Whether the address names the language; otherwise it follows the browser.
     pub is_language_chosen: bool,
-    /// Whether it is shown on a wall screen: larger, and without what nobody can reach there.
+    /// Whether it is displayed on a wall screen: larger, and without the controls that nobody can reach there.
     pub is_wall: bool,
 }
 
-/// The parameters of an address before they are judged. Unknown ones are ignored.
+/// The parameters of an address before validation. Unknown ones are ignored.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Parameters {
     pub(super) window: Option<String>,
@@ -47,7 +47,7 @@ pub struct Parameters {
 }
 
 impl Address {
-    /// Judges an address. `preferred` is the language where the address names none.
+    /// Validates an address. `preferred` is the language if the address names none.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -72,19 +72,19 @@ impl Address {
         if text.is_empty() { path.to_owned() } else { format!("{path}?{text}") }
     }
 
-    /// Where the fragments of this page come from.
+    /// The address of this page's live fragments.
     #[must_use]
     pub fn live_href(&self) -> String {
         format!("/live{}", self.href())
     }
 
-    /// Another page over the same range, in the same manner.
+    /// Another page over the same range, displayed in the same way.
     #[must_use]
     pub fn with_page(&self, page: Page) -> Self {
         Self { query: Query { page, range: self.query.range }, manner: self.manner }
     }
 
-    /// The same page over another range. A list begins at its first page.
+    /// The same page over another range. A list starts at its first page.
     #[must_use]
     pub fn with_range(&self, range: Range) -> Self {
         let page = match &self.query.page {
@@ -94,7 +94,7 @@ impl Address {
         Self { query: Query { page, range }, manner: self.manner }
     }
 
-    /// The same in another manner.
+    /// The same page, displayed in another way.
     #[must_use]
     pub fn with_manner(&self, manner: Manner) -> Self {
         Self { query: self.query.clone(), manner }
@@ -110,7 +110,7 @@ impl Kind {
 }
 
 impl Manner {
-    /// The manner that parameters ask for. What they ask wrongly is not worth an error.
+    /// The display options in the parameters. Invalid ones are ignored.
     #[must_use]
     pub fn of(given: &Parameters, preferred: Language) -> Self {
         let chosen = given.lang.as_deref().and_then(Language::from_code);
@@ -123,7 +123,7 @@ impl Manner {
 }
 
 impl Parameters {
-    /// Whether they come from the form that asks for a range by its ends, which has an address of its own.
+    /// Whether they come from the form with the start and end of a range, which redirects to the range's own address.
     #[must_use]
     pub const fn are_of_the_range_form(&self) -> bool {
         self.from.is_some() && self.to.is_some()

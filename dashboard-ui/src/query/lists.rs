@@ -1,4 +1,4 @@
-//! What the lists of a page are searched for, filtered and sorted by.
+//! Search, filters and sort order of lists.
 
 use shared::api::{IncidentKind, Status};
 
@@ -149,7 +149,7 @@ impl Fleet {
         })
     }
 
-    /// Sorted by something else, or the other way round where it is sorted by that already; from the first page on.
+    /// Sorted by another column, or in the opposite order if it is sorted by that column already; from the first page.
     #[must_use]
     pub fn sorted_by(&self, sort: Sort) -> Self {
         let descending = if sort == self.sort { !self.descending } else { sort.descends() };
@@ -178,7 +178,7 @@ pub struct Incidents {
     pub search: String,
     /// Only those of this kind.
     pub kind: Option<IncidentKind>,
-    /// Only those that last.
+    /// Only ongoing ones.
     pub open: bool,
     /// The page, from 1.
     pub page: u32,
@@ -212,7 +212,7 @@ impl Incidents {
     }
 }
 
-/// A form sends its empty fields too.
+/// A form also sends its empty fields.
 fn given(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text.is_empty())
 }

@@ -1,10 +1,10 @@
-//! What a page was asked for, as its address says it.
+//! What an address asks for.
 //!
-//! - [`Query`]: which figures: the page, with what it is searched and sorted by, and the range of time.
-//! - [`Address`]: a query and the manner in which it is shown: the language, and whether on a wall screen.
+//! - [`Query`]: which figures: the page with its search and sort order, and the range of time.
+//! - [`Address`]: a query and how it is displayed: the language, and whether on a wall screen.
 //!
-//! An address and its text are two forms of one thing: [`Address::parse`] and [`Address::href`]. Defaults are left out of
-//! the text, so that each page has one address.
+//! [`Address::parse`] and [`Address::href`] are inverse. Defaults are left out of the text, so that each page has exactly
+//! one address.
 
 mod address;
 mod lists;

@@ -1,11 +1,11 @@
-//! The pages of the dashboard, and what each is searched and sorted by.
+//! The pages of the dashboard, each with its search and sort order.
 
 use super::{By, Fleet, Incidents, Parameters, Reason};
 
 /// An id is at most this long, in bytes.
 const ID_MAX: usize = 253;
 
-/// Rows of the heat map where no more are asked for, and where they are.
+/// Rows of the heat map: by default, and if more are requested.
 const HEATMAP_ROWS: (u32, u32) = (24, 120);
 
 /// A page of the dashboard.
@@ -27,11 +27,11 @@ pub enum Page {
     },
     /// What went wrong, and for how long.
     Incidents(Incidents),
-    /// The way of the readings from the stream to the page.
+    /// The path of the readings from the stream to the page.
     Pipeline,
 }
 
-/// The kinds of pages, as addresses spell them.
+/// The kinds of pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// See [`Page::Overview`].
@@ -103,7 +103,7 @@ impl Page {
 }
 
 impl Kind {
-    /// The kinds that the navigation offers, in its order.
+    /// The kinds in the navigation, in its order.
     pub const MAIN: [Self; 4] = [Self::Overview, Self::Antennas, Self::Incidents, Self::Pipeline];
 
     /// The path of the page.
@@ -118,7 +118,7 @@ impl Kind {
         }
     }
 
-    /// The page of this kind with nothing searched or sorted; an antenna's page leads to all of them.
+    /// The page of this kind without search or sort order; for an antenna, the list of all antennas.
     #[must_use]
     pub fn page(self) -> Page {
         match self {

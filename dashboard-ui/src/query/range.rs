@@ -1,4 +1,4 @@
-//! The range of time that a page is about.
+//! The range of time that a page covers.
 
 use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use shared::UnixMillis;
@@ -6,10 +6,10 @@ use shared::time::parse_duration;
 
 use super::Reason;
 
-/// The ranges that pages offer, in seconds; the first is the default.
+/// The ranges offered by pages, in seconds; the first is the default.
 pub const PRESETS: [u32; 3] = [5 * 60, 15 * 60, 60 * 60];
 
-/// The shortest and the longest range that can be asked for, in seconds.
+/// The shortest and the longest possible range, in seconds.
 const LIMITS: (u32, u32) = (30, 7 * 24 * 60 * 60);
 
 /// Steps that a series may have, in seconds. All but the shortest are whole multiples of the default pane.
@@ -26,7 +26,7 @@ const MOST_STRIP_STEPS: u32 = 31;
 pub struct Range {
     /// Its length in seconds.
     pub window: u32,
-    /// Where it ends; `None` for the newest reading, so that the page is about the present.
+    /// Where it ends; `None` for the newest reading, so that the page shows the present.
     pub end: Option<UnixMillis>,
 }
 
@@ -37,13 +37,13 @@ impl Default for Range {
 }
 
 impl Range {
-    /// A range of a length that ends at the newest reading.
+    /// A range of the given length that ends at the newest reading.
     #[must_use]
     pub const fn latest(window: u32) -> Self {
         Self { window, end: None }
     }
 
-    /// Judges `window` and `end`.
+    /// Parses `window` and `end`.
     pub(super) fn parse(window: Option<&str>, end: Option<&str>) -> Result<Self, Reason> {
         Ok(Self {
             window: window.map_or(Ok(PRESETS[0]), parse_window)?,
@@ -51,7 +51,7 @@ impl Range {
         })
     }
 
-    /// Judges `from` and `to`, as a form sends them: dates and times in UTC.
+    /// Parses `from` and `to` as sent by a form: dates and times in UTC.
     pub(super) fn between(from: &str, to: &str) -> Result<Self, Reason> {
         let (from, to) = (parse_local(from)?, parse_local(to)?);
         let seconds = (to - from).num_seconds();
@@ -59,7 +59,7 @@ impl Range {
         Ok(Self { window, end: Some(UnixMillis(to.timestamp_millis())) })
     }
 
-    /// The step in seconds that gives charts as many points as they have room for; 60 for each preset.
+    /// The step in seconds that gives charts as many points as fit; 60 for each preset.
     #[must_use]
     pub fn step(self) -> u32 {
         self.step_for(MOST_POINTS)
@@ -75,14 +75,14 @@ impl Range {
         STEPS.into_iter().find(|step| self.window <= step * most).unwrap_or(STEPS[STEPS.len() - 1])
     }
 
-    /// `window` and `end` as addresses spell them, where they are not the default.
+    /// `window` and `end` as in addresses, unless they are the default.
     pub(super) fn parameters(self) -> impl Iterator<Item = (&'static str, String)> {
         let window = (self.window != PRESETS[0]).then(|| ("window", duration_label(self.window)));
         window.into_iter().chain(self.end.map(|end| ("end", end_label(end))))
     }
 }
 
-/// A duration as addresses and buttons spell it: `90s`, `15m`, `1h`, `7d`.
+/// A duration as in addresses and on buttons: `90s`, `15m`, `1h`, `7d`.
 #[must_use]
 pub fn duration_label(seconds: u32) -> String {
     match seconds {
@@ -93,7 +93,7 @@ pub fn duration_label(seconds: u32) -> String {
     }
 }
 
-/// An end as addresses spell it: RFC 3339, without a fraction where there is none.
+/// An end as in addresses: RFC 3339, without a zero fraction.
 fn end_label(end: UnixMillis) -> String {
     end.to_string().replace(".000Z", "Z")
 }
@@ -108,14 +108,14 @@ fn parse_window(text: &str) -> Result<u32, Reason> {
     if duration.subsec_nanos() == 0 { Ok(seconds) } else { Err(Reason::Window) }
 }
 
-/// RFC 3339; a plus sign turns into a space on its way through a query.
+/// RFC 3339; a query turns a plus sign into a space.
 fn parse_end(text: &str) -> Result<UnixMillis, Reason> {
     let time = DateTime::parse_from_rfc3339(&text.replace(' ', "+")).map_err(|_| Reason::End)?;
     let time_ms = time.timestamp_millis();
     if (0..=shared::codec::TIMESTAMP_MAX_MS).contains(&time_ms) { Ok(UnixMillis(time_ms)) } else { Err(Reason::End) }
 }
 
-/// A date and time as `<input type="datetime-local">` sends it, with or without seconds.
+/// A date and time as sent by `<input type="datetime-local">`, with or without seconds.
 fn parse_local(text: &str) -> Result<DateTime<Utc>, Reason> {
     let forms = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%.f"];
     let time = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()).ok_or(Reason::End)?;

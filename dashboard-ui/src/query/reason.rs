@@ -1,4 +1,4 @@
-//! What is wrong with an address, in words.
+//! What can be wrong with an address, and the words for it.
 
 use crate::language::Language;
 
@@ -19,7 +19,7 @@ pub enum Reason {
     Status,
     /// The kind of incidents.
     Kind,
-    /// Whether incidents last.
+    /// The state of incidents.
     State,
     /// The search.
     Search,
@@ -32,7 +32,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// What is wrong, in words for the person who typed the address.
+    /// What is wrong, explained to the person who typed the address.
     #[must_use]
     pub const fn words(self, language: Language) -> &'static str {
         match self {

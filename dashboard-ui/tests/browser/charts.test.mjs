@@ -17,7 +17,7 @@ const open = (path, use, options = {}) =>
     await use(page);
   });
 
-// What the layer above the charts shows, with what it ought to show in the step at `share` of the charts' width.
+// What the overlay shows, and what it should show for the step at `share` of the charts' width.
 function look(page, share) {
   return page.evaluate(
     ([selector, share]) => {
@@ -91,7 +91,7 @@ test("a finger leads the crosshair too", () =>
 
 test("arrow keys lead the crosshair from step to step, and Escape takes it away", () =>
   open("/", async (page) => {
-    // The step under the crosshair keeps its time, and updates bring new last steps.
+    // The step under the crosshair keeps its time while updates append new steps.
     await page.locator("#pause").click();
     await page.waitForSelector('html[data-stream="paused"]', { state: "attached" });
     await page.locator(PLOT_FOCUS).first().focus();

@@ -1,4 +1,4 @@
-// Ids are anyone's text. These come in as readings do, through the broker, and must do no harm on any page.
+// Anybody can choose an id. These arrive through the broker like any reading, and must do no harm on any page.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { DESKTOP, PHONE, isLive, tooWide, launch, visit } from "./harness/browser.mjs";
@@ -24,10 +24,10 @@ const IDS = [
   "=1+1",
 ];
 
-// These let time pass: what an antenna is found to be depends on the others' readings too.
+// These make time pass: the status of an antenna also depends on the readings of others.
 const ORDINARY = 2;
 
-// Each is down in one interval and in the next, so that it is among the worst and an incident.
+// Each is down in two consecutive intervals, so that it is among the worst and has an incident.
 const PACKETS = { packets: "100", loss: "100", latency: "12.5" };
 const INTERVAL_MS = 60_000;
 
@@ -54,7 +54,7 @@ function publish(id, fields, time) {
 const open = (path, options, use) =>
   visit(browser, real.url + path, options, async (page, response) => {
     await use(page, response);
-    // What the stream brings is as harmless.
+    // Live updates are just as harmless.
     if (await page.locator("#app[data-live]").count()) await isLive(page);
     const scripts = await page.evaluate(() => [...document.scripts].map((script) => script.src || script.textContent));
     assert.deepEqual(

@@ -1,4 +1,4 @@
-// What happens while a page is open: updates, and what they must leave alone; breaks, and how the page gets over them.
+// What happens while a page is open: updates and what they must preserve, interruptions and how the page recovers.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { PHONE, isLive, launch, openStreams, updates, visit } from "./harness/browser.mjs";
@@ -70,7 +70,7 @@ test("focus and selection stay with their antenna when rows change places, and g
       };
     });
     await page.goto(`${dashboard.url}/antennas`);
-    // An update in which the rows are what `arrange` makes of them.
+    // An update with the rows rearranged by `arrange`.
     const update = (arrange) =>
       page.evaluate((arrange) => {
         const next = document.getElementById("app").cloneNode(true);
@@ -261,12 +261,12 @@ test("a page adopts another release once", () =>
     const body = "event: release\ndata: another\n\n";
     await page.route("**/live*/**", (route) => route.fulfill({ contentType: "text/event-stream", body }));
     await page.route("**/live*", (route) => route.fulfill({ contentType: "text/event-stream", body }));
-    // A page may be left for the release's before it has loaded whole, so pages are counted as they are asked for.
+    // A page may reload for the new release before it has fully loaded, so pages are counted when they are requested.
     const asked = [];
     page.on("request", (request) => request.isNavigationRequest() && asked.push(request.url()));
     await page.reload({ waitUntil: "commit" });
-    // The stream is opened on the page that was asked for, and on the one that was loaded for the release; there, the
-    // same release comes again and again.
+    // The stream is opened on the requested page, and on the one loaded for the release; there, the same release is
+    // announced repeatedly.
     await page.waitForFunction(() => window.seen?.streams.length >= 3);
     assert.deepEqual(asked, [`${dashboard.url}/`, `${dashboard.url}/`]);
   }));

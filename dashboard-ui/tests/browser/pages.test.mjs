@@ -1,4 +1,4 @@
-// Every page in both themes on both screens: accessible, free of faults, no wider than the screen.
+// Every page in both themes on both screens: accessible, without errors, no wider than the screen.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { mockDashboard, output } from "./harness/programs.mjs";
 
 const SCREENS = { desktop: DESKTOP, phone: PHONE };
 
-// Words that no Spanish page has: whoever adds a text and forgets its translation most likely uses one.
+// Words that appear on no Spanish page: a text added without a translation most likely contains one.
 const ENGLISH = [
   ..."the of and with for is are from all".split(" "),
   ..."antenna antennas packet lost latency healthy degraded silent reading readings delivered success".split(" "),
@@ -27,7 +27,7 @@ after(async () => {
   await dashboard.kill();
 });
 
-// Much of a visit is waiting, so that two at a time take little longer than one.
+// A visit is mostly waiting, so two at a time take little longer than one.
 describe("pages", { concurrency: 2 }, () => {
   for (const { name, path, status } of PAGES) {
     for (const colorScheme of ["light", "dark"]) {
@@ -36,7 +36,7 @@ describe("pages", { concurrency: 2 }, () => {
           visit(browser, dashboard.url + path, { ...size, colorScheme }, async (page, response) => {
             assert.equal(response.status(), status);
             await isSettled(page);
-            // axe leaves the size of what is pressed out where nobody asks for it.
+            // axe only checks the size of targets on request.
             const axe = new AxeBuilder({ page }).options({ rules: { "target-size": { enabled: true } } });
             const { violations } = await axe.setLegacyMode().analyze();
             assert.deepEqual(violations.map(told), []);
@@ -71,7 +71,7 @@ test("the browser's language is the page's, and the page can be switched to the 
     }
   }));
 
-// A page without figures is never live.
+// A page without figures never becomes live.
 async function isSettled(page) {
   if (await page.locator("#app[data-live]").count()) await isLive(page);
 }
@@ -80,7 +80,7 @@ function told({ id, nodes }) {
   return `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`;
 }
 
-// All that is read or spoken, but for what is in another language and says so, and antennas' ids.
+// Everything that is read or spoken, except text marked as another language and antenna ids.
 function texts(page) {
   return page.evaluate(() => {
     const body = document.body.cloneNode(true);

@@ -1,4 +1,4 @@
-// The pages without JavaScript: all that is there is read, and links and forms do the rest.
+// The pages without JavaScript: everything is readable, and links and forms do the rest.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { DESKTOP, PHONE, WAIT_MS, tooWide, launch } from "./harness/browser.mjs";

@@ -1,4 +1,4 @@
-// What the pages weigh on the wire. Bytes only: they are the same on every machine.
+// How many bytes the pages take on the wire: the same on every machine.
 import assert from "node:assert/strict";
 import { get } from "node:http";
 import { after, test } from "node:test";
@@ -28,7 +28,7 @@ test("the overview of 1,000 antennas takes at most 120 KB with all that it loads
     const set = (requestId, size) => (sizes[new URL(addresses.get(requestId)).pathname] = size);
     session.on("Network.requestWillBeSent", ({ requestId, request }) => addresses.set(requestId, request.url));
     session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => set(requestId, encodedDataLength));
-    // A stream never ends: it weighs what has come so far.
+    // A stream never ends: what has arrived so far counts.
     let streamed = 0;
     session.on("Network.dataReceived", ({ requestId, encodedDataLength }) => {
       if (new URL(addresses.get(requestId)).pathname.startsWith("/live/")) set(requestId, (streamed += encodedDataLength));
@@ -60,7 +60,7 @@ for (const path of ["/", "/antennas", "/incidents", "/pipeline"]) {
   });
 }
 
-// The bytes of an answer's body as they travel.
+// The size of a response body as transferred.
 function compressed(address) {
   return new Promise((resolve, reject) => {
     get(address, { headers: { "accept-encoding": "gzip" } }, (response) => {

@@ -1,4 +1,4 @@
-//! A dashboard on a loopback port, browsers that look at it, and an analytics that does as it is told.
+//! A dashboard on a loopback port, viewers of it, and a scripted analytics.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of this")]
 
 mod analytics;
@@ -23,7 +23,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use analytics::Analytics;
 
-/// The time at which every test begins: 24 November 2025, 14:47:05 UTC.
+/// The time at which every test starts: 24 November 2025, 14:47:05 UTC.
 pub const NOW: UnixMillis = UnixMillis(1_763_995_625_000);
 
 /// The path and query of each page.
@@ -84,12 +84,12 @@ impl Dashboard {
     }
 }
 
-/// A source that asks an analytics, which may not be there.
+/// A source that asks an analytics, which may not exist.
 pub fn source_at(address: SocketAddr) -> Source {
     Source::Http(Client::new(Url::parse(&format!("http://{address}")).unwrap()).unwrap())
 }
 
-/// A client that goes straight to where it is sent, and nowhere else.
+/// A client without proxies or redirects.
 pub fn browser() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap()
 }
@@ -111,7 +111,7 @@ impl Viewer {
         }
     }
 
-    /// The first fragment from here on that contains a text.
+    /// The next fragment that contains a text.
     pub async fn fragment_with(&mut self, text: &str) -> String {
         within_deadline(text, async {
             loop {
@@ -144,7 +144,7 @@ impl Viewer {
     }
 }
 
-/// Asks again and again until there is an answer.
+/// Asks repeatedly until there is an answer.
 pub async fn poll<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
     within_deadline(what, async {
         loop {

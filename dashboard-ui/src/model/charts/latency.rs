@@ -1,4 +1,4 @@
-//! Latency over time: lines for the network, smoke for one antenna.
+//! Latency over time: lines for the network, a smoke chart for one antenna.
 
 use shared::api::{Limits, Measures, Point, Series};
 
@@ -9,21 +9,21 @@ use crate::model::Scene;
 use crate::model::heat::Heat;
 use crate::plot::{self, Scale};
 
-/// Latency: bands and lines, from the back to the front, each with its class.
+/// Latency as bands and lines.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LatencyChart {
     /// Labels of the axis, from the top down.
     pub(crate) labels: Vec<String>,
-    /// Bands, lines and marks, from the back to the front: a class and a path.
+    /// Bands, lines and marks from back to front: a class and a path.
     pub(crate) paths: Vec<(&'static str, String)>,
-    /// What the legend says: a class and its words.
+    /// The entries of the legend: a class and its words.
     pub(crate) legend: Vec<(&'static str, &'static str)>,
     pub(crate) gaps: String,
     /// Dots at the steps that late readings have revised.
     pub(crate) revised: String,
     /// The threshold.
     pub(crate) threshold: Threshold,
-    /// Why nothing is drawn, where nothing is.
+    /// Why nothing is drawn; `None` if something is.
     pub(crate) nothing: Option<&'static str>,
     /// The chart in words.
     pub(crate) description: String,
@@ -34,8 +34,8 @@ pub(super) fn network(series: &Series, scene: &Scene<'_>) -> LatencyChart {
     chart(series, scene, lines)
 }
 
-/// The chart of one antenna: latency as smoke, after SmokePing (Oetiker and Rand, 2001). The darker the smoke, the more
-/// readings are in it; the marks are medians, coloured by what was lost.
+/// The chart of one antenna, in the style of SmokePing (Oetiker and Rand, 2001): the darker the smoke, the more readings; the
+/// marks are medians, coloured by loss.
 pub(super) fn antenna(series: &Series, scene: &Scene<'_>) -> LatencyChart {
     chart(series, scene, smoke)
 }
@@ -46,7 +46,7 @@ type Paths = (Vec<(&'static str, String)>, Vec<(&'static str, &'static str)>);
 fn chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_>) -> Paths) -> LatencyChart {
     let (language, limit) = (scene.language(), scene.limits.degraded_latency_ms);
     let values = Values::of(&series.points);
-    // Without the few that stand out, or they would flatten all others; what is cut off ends at the top.
+    // The axis ignores outliers, which would flatten everything else; they are clipped at the top.
     let highest_of = highest(values.mean.iter().chain(&values.p99));
     let (scale, y) = scale(highest_of, limit);
     let (paths, mut legend) = paths(&values, scale, scene);
@@ -149,7 +149,7 @@ fn smoke(values: &Values<'_>, scale: Scale, scene: &Scene<'_>) -> Paths {
             values.p50.iter().zip(&heats).map(|(median, own)| median.filter(|_| *own == heat)).collect();
         paths.push((heat.mark_class(), plot::marks(&marks, scale)));
     }
-    // Where everything was lost there is no latency, and that must not look like a gap.
+    // Where everything was lost there is no latency; that must not look like missing data.
     let down: Vec<Option<f64>> = heats.iter().map(|heat| (*heat == Heat::Down).then_some(1.0)).collect();
     paths.push(("all-down", plot::stretches(&down)));
     paths.retain(|(_, path)| !path.is_empty());
@@ -160,7 +160,7 @@ fn smoke(values: &Values<'_>, scale: Scale, scene: &Scene<'_>) -> Paths {
     (paths, legend)
 }
 
-/// What was lost in a step; latency is what the chart shows anyway.
+/// The loss in a step; the chart itself shows the latency.
 fn heat(point: &Point, limits: &Limits) -> Heat {
     let measures = &point.measures;
     Heat::judge(measures.readings, measures.packets_sent, measures.packets_lost, None, limits)

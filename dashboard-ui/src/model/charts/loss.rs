@@ -8,7 +8,7 @@ use crate::language::Language;
 use crate::model::Scene;
 use crate::plot;
 
-/// Share of packets lost.
+/// The share of packets lost.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LossChart {
     /// Labels of the axis, from the top down.

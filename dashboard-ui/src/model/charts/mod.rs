@@ -15,30 +15,30 @@ use super::{Moment, Scene};
 use crate::format;
 use crate::language::Language;
 
-/// How many stretches the time axis is divided into.
+/// How many parts the time axis is divided into.
 const TIME_STRETCHES: i64 = 4;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// The two charts and the table that says the same in numbers.
+/// The two charts, and the table with the same numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Charts {
     pub(crate) axis: Axis,
     pub(crate) latency: LatencyChart,
     pub(crate) loss: LossChart,
-    /// Heads of the table's columns.
+    /// The headings of the table's columns.
     pub(crate) columns: Vec<&'static str>,
-    /// One row a step, newest first.
+    /// One row per step, newest first.
     pub(crate) rows: Vec<StepRow>,
-    /// The address of the same as a file.
+    /// The address of the same series as a file.
     pub(crate) csv: String,
 }
 
 /// The time axis that charts share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Axis {
-    /// Labels, evenly spread from the window's start to its end.
+    /// Labels, evenly spaced from the start of the window to its end.
     pub(crate) times: Vec<Moment>,
     /// Start of the window in milliseconds since the epoch.
     pub(crate) start_ms: i64,
@@ -52,7 +52,7 @@ pub(crate) struct Axis {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StepRow {
     pub(crate) time: Moment,
-    /// As many as there are columns after the first.
+    /// One for each column after the first.
     pub(crate) cells: Vec<String>,
     pub(crate) is_revised: bool,
 }

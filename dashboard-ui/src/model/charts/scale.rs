@@ -1,4 +1,4 @@
-//! What charts share: how far an axis reaches, what stands beside it, and words about values.
+//! What charts share: scales and their labels, thresholds, and words about values.
 
 use shared::api::Series;
 
@@ -7,19 +7,19 @@ use crate::language::Language;
 use crate::model::Scene;
 use crate::plot::Scale;
 
-/// Values that reach this share of a threshold are near it.
+/// Values from this share of a threshold on are close to it.
 const NEAR: f64 = 0.6;
 
-/// What antennas are judged by.
+/// The threshold by which antennas are judged.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Threshold {
-    /// Its height; `None` where the axis ends below it.
+    /// Its height; `None` if the axis ends below it.
     pub(crate) y: Option<f64>,
-    /// It in words.
+    /// The threshold in words.
     pub(crate) words: String,
 }
 
-/// The words tell of a threshold that is not drawn, too.
+/// The words mention the threshold even if it is not drawn.
 pub(super) fn threshold(y: Option<f64>, limit: &str, scene: &Scene<'_>) -> Threshold {
     let words = match y {
         Some(_) => scene.text("threshold", "umbral"),
@@ -28,8 +28,8 @@ pub(super) fn threshold(y: Option<f64>, limit: &str, scene: &Scene<'_>) -> Thres
     Threshold { y, words: format!("{words} {limit}") }
 }
 
-/// The axis, and where on it the threshold is. An axis far below the threshold is not stretched up to it: what the
-/// values do would no longer be seen.
+/// The axis, and the position of the threshold on it. An axis far below the threshold does not extend up to it, or the
+/// values would be squashed.
 pub(super) fn scale(highest: Option<f64>, limit: f64) -> (Scale, Option<f64>) {
     let highest = highest.unwrap_or_default();
     let is_near = highest >= limit * NEAR;
@@ -42,7 +42,7 @@ pub(in crate::model) fn labels(scale: Scale, unit: &str, language: Language) -> 
     ticks.into_iter().map(|tick| format!("{}{unit}", language.axis_number(tick, step))).collect()
 }
 
-/// A value where there is none, and none where there is one.
+/// Swaps values and gaps.
 pub(in crate::model) fn missing(values: &[Option<f64>]) -> Vec<Option<f64>> {
     values.iter().map(|value| value.is_none().then_some(1.0)).collect()
 }

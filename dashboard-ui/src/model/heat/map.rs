@@ -13,31 +13,31 @@ use crate::query::{By, Page};
 /// The share of a row that its cells take; the rest keeps rows apart.
 const ROW: f64 = 0.86;
 
-/// How many stretches the time axis of the map is divided into.
+/// How many parts the time axis of the map is divided into.
 const TIME_STRETCHES: usize = 4;
 
-/// The map: for each heat the path of its cells, in a box of `columns` by as many units as there are rows.
+/// The map: one path for the cells of each heat, in a box of `columns` by `rows`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct HeatMap {
     pub(crate) columns: usize,
     pub(crate) rows: usize,
     pub(crate) cells: Vec<(&'static str, String)>,
-    /// What stands beside each row.
+    /// The labels of the rows.
     pub(crate) labels: Vec<HeatLabel>,
     /// The time axis.
     pub(crate) times: Vec<Moment>,
-    /// What it shows: how many antennas, how long a step is.
+    /// How many antennas there are, and how long a step is.
     pub(crate) caption: String,
-    /// The address with more rows or with fewer, and its words; `None` where each antenna has a row.
+    /// The address with more rows or fewer, and its label; `None` if each antenna has a row.
     pub(crate) more: Option<(String, &'static str)>,
     /// The map in words.
     pub(crate) description: String,
 }
 
-/// What stands beside a row of the map.
+/// The label of a row of the map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HeatLabel {
-    /// The id, or how many antennas the row stands for.
+    /// The id, or how many antennas the row represents.
     pub(crate) text: String,
     /// The antenna's page; `None` for a group.
     pub(crate) href: Option<String>,
@@ -95,7 +95,7 @@ fn overview_with(scene: &Scene<'_>, tall: bool) -> Page {
     }
 }
 
-/// Neighbours of the same heat become one rectangle: most of a network is well most of the time.
+/// Adjacent cells of the same heat become one rectangle: most of a network is healthy most of the time.
 fn cells(heatmap: &Heatmap, columns: usize, limits: &Limits) -> Vec<(&'static str, String)> {
     let mut paths = Heat::DRAWN.map(|heat| (heat, String::new()));
     for (row, HeatmapRow { history, .. }) in heatmap.rows.iter().enumerate() {
@@ -120,7 +120,7 @@ fn label(row: &HeatmapRow, scene: &Scene<'_>) -> HeatLabel {
         (counts.silent, Status::Silent),
         (counts.healthy, Status::Healthy),
     ];
-    // A group is of one status, or of few.
+    // A group usually has one status, sometimes a few.
     let part = |(count, status): &(u64, Status)| {
         format!("{} {}", format::count(*count), status_word(*status, *count, language))
     };

@@ -12,28 +12,28 @@ pub(super) use map::{antenna_href, heat_map};
 pub(crate) use strip::Strip;
 pub(super) use strip::strip;
 
-/// How an antenna, or a group of them, fared in one step.
+/// The health of an antenna, or of a group of them, in one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Heat {
     /// Nothing was counted.
     Unknown,
-    /// Hardly anything was lost, and latency is far below its threshold.
+    /// Almost nothing was lost, and latency is far below its threshold.
     Well,
-    /// Nearer to a threshold than to perfection.
+    /// Noticeable loss or latency, within the thresholds.
     Fair,
     /// Beyond a threshold.
     Degraded,
-    /// Four times as much was lost as the threshold allows.
+    /// More than four times the loss that the threshold allows.
     Bad,
     /// Everything was lost.
     Down,
 }
 
 impl Heat {
-    /// Those that are drawn, mildest first.
+    /// The drawn ones, mildest first.
     pub(crate) const DRAWN: [Self; 5] = [Self::Well, Self::Fair, Self::Degraded, Self::Bad, Self::Down];
 
-    /// The class of the style sheet.
+    /// The CSS class.
     pub(crate) const fn class(self) -> &'static str {
         match self {
             Self::Unknown => "heat-unknown",
@@ -45,8 +45,8 @@ impl Heat {
         }
     }
 
-    /// From the top of a strip to the top of its bar, as a share: what is worse is taller, so that colour is not all that
-    /// tells it.
+    /// The distance from the top of a strip to the top of its bar, as a share: worse is taller, so that colour is not the
+    /// only cue.
     const fn top(self) -> f64 {
         match self {
             Self::Unknown => 1.0,
@@ -58,7 +58,7 @@ impl Heat {
         }
     }
 
-    /// The class of a mark on a chart.
+    /// The CSS class of a mark on a chart.
     pub(crate) const fn mark_class(self) -> &'static str {
         match self {
             Self::Unknown => "mark-unknown",
@@ -70,12 +70,12 @@ impl Heat {
         }
     }
 
-    /// Judges what was counted; by loss alone where no latency is given.
+    /// Judges the counts; by loss alone if no latency is given.
     pub(super) fn judge(readings: u64, sent: u64, lost: u64, latency_ms: Option<f64>, limits: &Limits) -> Self {
         let success = if sent > 0 { sent.saturating_sub(lost) as f64 / sent as f64 } else { 1.0 };
         let (loss, limit) = (1.0 - success, 1.0 - limits.degraded_success_rate);
         let latency_ms = latency_ms.unwrap_or_default();
-        // Compared as analytics compares, or what it calls degraded would differ at the threshold itself.
+        // The same comparisons as in analytics, so that both agree at the threshold itself.
         let is_degraded = success < limits.degraded_success_rate || latency_ms > limits.degraded_latency_ms;
         match () {
             () if readings == 0 => Self::Unknown,

@@ -6,7 +6,7 @@ use super::{Heat, push};
 use crate::language::Language;
 use crate::model::Scene;
 
-/// A strip of bars: for each heat the path of its steps, in a box of `width` by 10.
+/// A strip of bars: one path for the steps of each heat, in a box of `width` by 10.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Strip {
     pub(crate) width: usize,

@@ -9,13 +9,13 @@ use crate::model::Level;
 /// A term of the ledger's equation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LedgerTerm {
-    /// What stands before it: nothing, `=` or `+`.
+    /// The sign before it: empty, `=` or `+`.
     pub(crate) sign: &'static str,
     pub(crate) count: String,
     pub(crate) label: &'static str,
     /// What it means.
     pub(crate) meaning: &'static str,
-    /// Whether it is a loss or a fault if it is not zero.
+    /// Whether it is not zero although it should be.
     pub(crate) is_bad: bool,
 }
 

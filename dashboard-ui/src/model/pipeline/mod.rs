@@ -1,4 +1,4 @@
-//! The way of the readings from the stream to the page: where every entry went, how fast, and who does it.
+//! The path of the readings from the stream to the page: where every entry went, how fast, and who owns the stream.
 
 mod ledger;
 mod pace;
@@ -23,23 +23,23 @@ use crate::source::PipelineFigures;
 pub(crate) struct PipelineScreen {
     pub(crate) frame: Frame,
     pub(crate) verdict: Verdict,
-    /// The ledger: what was added to the stream first, then the columns that add up to it.
+    /// The ledger: the entries added to the stream, then the columns that add up to them.
     pub(crate) ledger: Vec<LedgerTerm>,
-    /// Whether the columns add up, in words; `None` where the broker has not told.
+    /// Whether the columns add up, in words; `None` if the broker has not reported it.
     pub(crate) balance: Option<(Level, String)>,
-    /// Figures of the moment: a label, a value, and what puts it in its place.
+    /// Current figures: a label, a value, and a second figure for context.
     pub(crate) figures: Vec<(&'static str, String, String)>,
-    /// Readings a second, freshness, lag over the last minutes; empty where analytics does not tell.
+    /// Readings a second, freshness and lag over the last minutes; empty if analytics does not report them.
     pub(crate) charts: Vec<PaceChart>,
-    /// The heads and rows of the table that says the same in numbers, newest first.
+    /// The headings and rows of the table with the same numbers, newest first.
     pub(crate) steps: (Vec<&'static str>, Vec<(Moment, Vec<String>)>),
     /// The stages of a batch.
     pub(crate) stages: Vec<Stage>,
-    /// Rejected entries by reason, those there are.
+    /// Rejected entries by reason, without reasons that did not occur.
     pub(crate) reasons: Vec<RejectedReason>,
-    /// The newest of them; `None` where analytics does not tell.
+    /// The newest of them; `None` if analytics does not report them.
     pub(crate) rejected: Option<Vec<RejectedRow>>,
-    /// A name and its text for each partition.
+    /// The names and texts of each partition's facts.
     pub(crate) partitions: Vec<Vec<(&'static str, String)>>,
 }
 

@@ -8,10 +8,10 @@ use crate::model::charts::{self, Axis};
 use crate::model::{Moment, Scene};
 use crate::plot::{self, Scale};
 
-/// The axis of entries reaches at least this far: one entry on its way is no mountain.
+/// The axis of entries reaches at least this far, so that a single entry does not look like a peak.
 const LAG_LEAST: f64 = 8.0;
 
-/// One course over the last minutes.
+/// One chart of the last minutes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PaceChart {
     pub(crate) title: &'static str,
@@ -20,7 +20,7 @@ pub(crate) struct PaceChart {
     pub(crate) labels: Vec<String>,
     /// Bars or lines: a class and a path.
     pub(crate) paths: Vec<(&'static str, String)>,
-    /// What the legend says: a class and its words.
+    /// The entries of the legend: a class and its words.
     pub(crate) legend: Vec<(&'static str, &'static str)>,
     pub(crate) gaps: String,
     /// The chart in words.
@@ -29,7 +29,7 @@ pub(crate) struct PaceChart {
 
 pub(super) fn charts(history: &PipelineHistory, scene: &Scene<'_>) -> Vec<PaceChart> {
     let language = scene.language();
-    // The last step is still filling up: drawn, it would look like a fall.
+    // The last step is still filling up and would look like a drop.
     let samples = &history.samples[..history.samples.len().saturating_sub(1)];
     let (Some(first), Some(open)) = (samples.first(), history.samples.last()) else { return Vec::new() };
     let axis = Axis::new(first.start, open.start, history.step_seconds, language);

@@ -1,4 +1,4 @@
-//! Rejected entries: how many for which reason, and the newest as they stood in the stream.
+//! Rejected entries: how many for each reason, and the newest as they were in the stream.
 
 use shared::Rejection;
 use shared::api::{Ledger, RejectedExample, RejectedPage};
@@ -7,7 +7,7 @@ use crate::format;
 use crate::language::Language;
 use crate::model::{Moment, Scene};
 
-/// A reason for which entries were rejected.
+/// Why entries were rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RejectedReason {
     pub(crate) reason: &'static str,

@@ -11,7 +11,7 @@ pub(crate) struct Stage {
     pub(crate) meaning: &'static str,
     /// In the last batch.
     pub(crate) last: String,
-    /// A batch, over the last minutes.
+    /// Per batch, over the last minutes.
     pub(crate) mean: String,
     /// Its share of all stages over the last minutes, from 0 to 1.
     pub(crate) share: f64,

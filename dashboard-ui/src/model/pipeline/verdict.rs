@@ -6,7 +6,7 @@ use crate::language::Language;
 use crate::model::verdict::away_verdict;
 use crate::model::{Condition, Frame, Level, Moment, Part, Scene, Verdict};
 
-/// Up to this many entries still to read are no backlog: a batch or two of a busy network.
+/// Up to this many entries still to read are not a backlog: a batch or two of a busy network.
 const BACKLOG: u64 = 100_000;
 
 pub(super) fn verdict(pipeline: &Pipeline, frame: &Frame, scene: &Scene<'_>) -> Verdict {

@@ -1,11 +1,11 @@
-// A browser with an empty profile, and pages in it that are watched for faults.
+// A browser with an empty profile, and pages that are watched for errors.
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
 export const DESKTOP = { viewport: { width: 1366, height: 900 } };
 export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
-/** Longer than anything takes, however busy the machine. */
+/** Longer than anything takes, even on a busy machine. */
 export const WAIT_MS = 20_000;
 
 const FLAGS = [
@@ -17,7 +17,7 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** The profile is a new one, and goes with the browser. */
+/** The profile is new, and is deleted with the browser. */
 export function launch(...flags) {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   return chromium.launch({ executablePath, args: [...FLAGS, ...flags], chromiumSandbox: false });
@@ -49,7 +49,7 @@ function watch(page) {
   const faults = [];
   page.on("console", (message) => {
     if (!["error", "warning"].includes(message.type())) return;
-    // The browser complains about any page whose own answer is a 404 or a 503, as some of these have to be.
+    // The browser complains about any page whose own status is 404 or 503, as some of these must be.
     const isOwnStatus = message.text().startsWith("Failed to load resource") && message.location().url === page.url();
     if (!isOwnStatus) faults.push(`${message.text()} (${message.location().url})`);
   });
@@ -61,7 +61,7 @@ function watch(page) {
   return faults;
 }
 
-// Runs in the page before any script of its own.
+// Runs in the page before its own scripts.
 function observe() {
   const seen = { updates: 0, streams: [], shifts: [] };
   window.seen = seen;
@@ -72,11 +72,11 @@ function observe() {
       seen.streams.push(this);
     }
   };
-  // Lines stay where they are, and as high as they are. Along a line, a figure may gain or lose a digit, which moves what is
-  // beside it: the browser counts that as a shift too.
+  // Lines must keep their position and height. Within a line, a figure may gain or lose a digit and move what is next to
+  // it, which the browser counts as a shift too.
   const edges = ({ y, height }) => `${y} ${height}`;
   const hasMoved = ({ previousRect, currentRect }) => edges(previousRect) !== edges(currentRect);
-  // What a chart says beside its curves follows the figures: another scale has its labels elsewhere.
+  // The labels of a chart follow its figures: another scale has other labels.
   const isOfChart = ({ node }) => (node?.closest ? node : node?.parentElement)?.closest(".plot, .legend") != null;
   const told = ({ node, previousRect, currentRect }) =>
     `${node?.outerHTML ?? node?.nodeValue}: from ${edges(previousRect)} to ${edges(currentRect)}`;
@@ -86,12 +86,12 @@ function observe() {
   }).observe({ type: "layout-shift" });
 }
 
-/** Waits until the page takes updates. */
+/** Waits until the page receives updates. */
 export function isLive(page) {
   return page.waitForSelector('html[data-stream="live"]', { state: "attached" });
 }
 
-/** Waits for as many updates from now on. */
+/** Waits for a number of further updates. */
 export async function updates(page, count) {
   const before = await page.evaluate(() => window.seen.updates);
   await page.waitForFunction((wanted) => window.seen.updates >= wanted, before + count);
@@ -102,7 +102,7 @@ export function openStreams(page) {
   return page.evaluate(() => window.seen.streams.filter((stream) => stream.readyState !== EventSource.CLOSED).length);
 }
 
-/** What is wider than the room it has: the page itself, or a part of it that is not folded away. */
+/** What overflows sideways: the page itself, or a part of it that is not collapsed. */
 export function tooWide(page) {
   return page.evaluate(() =>
     [document.documentElement, ...document.querySelectorAll(".scroll")]

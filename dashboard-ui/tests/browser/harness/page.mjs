@@ -1,6 +1,6 @@
-// What the tests know of the pages: their addresses, and where in them things are.
+// What the tests know about the pages: their addresses and selectors.
 
-/** Every kind of page with an address of the built-in figures. */
+/** Every kind of page, with an address in the built-in figures. */
 export const PAGES = [
   { name: "overview", path: "/", status: 200 },
   { name: "antennas", path: "/antennas", status: 200 },
@@ -12,10 +12,10 @@ export const PAGES = [
   { name: "unknown-antenna", path: "/antenna?id=nobody", status: 404 },
 ];
 
-/** Those that figures are on. */
+/** Pages with figures. */
 export const FIGURES = PAGES.filter(({ status }) => status === 200);
 
-/** A chart that the crosshair is led over, and what in it takes the focus. */
+/** A chart with a crosshair, and its focusable element. */
 export const PLOT = ".plot[data-table]";
 export const PLOT_FOCUS = ".plot[data-table] [tabindex]";
 
@@ -30,7 +30,7 @@ export const SEARCH = "#search";
 export const MENU = "#display > summary";
 export const PERMALINK_MENU = "details:has([data-copy]) > summary";
 
-/** The address with parameters set, or taken away where they are null. */
+/** The address with parameters set, or removed if they are null. */
 export function address(url, parameters) {
   const changed = new URL(url);
   for (const [name, value] of Object.entries(parameters)) {

@@ -1,4 +1,4 @@
-// Starts programs on free ports of this machine, tells when they are ready, and ends them.
+// Starts programs on free local ports, waits until they are ready, and ends them.
 import { execFile, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -13,13 +13,13 @@ const target = process.env.CARGO_TARGET_DIR;
 const programs = process.env.PROGRAMS;
 if (!target || !programs) throw new Error("run.sh says where the programs are: start the tests with it");
 
-/** Where logs and pictures go. */
+/** The folder for logs and screenshots. */
 export const output = join(target, "browser");
 
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
-/** Returns once `check` holds; a check that throws does not hold yet. */
+/** Returns once `check` returns true; one that throws is tried again. */
 export async function until(what, check) {
   const deadline = Date.now() + DEADLINE_MS;
   for (let error; ; error = undefined) {
@@ -33,9 +33,9 @@ export async function until(what, check) {
   }
 }
 
-/** A program that can be killed and started again in the same place. */
+/** A program that can be killed and restarted at the same address. */
 export class Program {
-  /** `isReady` is asked until it holds. */
+  /** `isReady` is called until it returns true. */
   constructor(path, args, env, isReady) {
     Object.assign(this, { path, args, env, isReady });
     this.name = path.split("/").pop();
@@ -66,7 +66,7 @@ export class Program {
     return this;
   }
 
-  /** Ends it without a chance to say goodbye. */
+  /** Kills it without a chance to shut down. */
   async kill() {
     this.child.kill("SIGKILL");
     await this.ended;
@@ -82,7 +82,7 @@ export function mockDashboard(settings = {}) {
   return dashboard({ MOCK: "1", ...settings });
 }
 
-/** The real programs around a broker of their own. The dashboard asks analytics at what `via` makes of its address. */
+/** The real programs with a broker of their own. The dashboard reaches analytics at `via(address)`. */
 export async function network({ antennas, interval = "1s", via = (address) => address }) {
   const [redisPort, analyticsPort] = [await freePort(), await freePort()];
   const redis = new Program(
