@@ -150,7 +150,7 @@ def _notes(results: Results) -> str:
     rounds = "one round" if results["rounds"] == 1 else f"{results['rounds']} rounds"
     lines = [
         f"Medians of {rounds} over one Redis stream of {stream['entries']:,} entries from {stream['antennas']:,} "
-        "antennas, all answers equal. Those that are slow drain only its beginning.",
+        "antennas, all answers equal. The slow ones drain only its beginning.",
     ]
     reading = [
         f"{peer['title']} {peer['read_seconds'] / peer['drained_seconds']:.0%}"
@@ -158,12 +158,12 @@ def _notes(results: Results) -> str:
         if peer["read_seconds"] is not None
     ]
     if reading:
-        lines.append(f"Of its time, each spent in XREAD by redis-py: {', '.join(reading)}.")
+        lines.append(f"Share of the time spent in XREAD by redis-py: {', '.join(reading)}.")
     for peer in results["peers"]:
         if peer["merged_seconds"] != peer["drained_seconds"]:
             lines.append(
                 f"{peer['title']} had every entry in its answers after {peer['merged_seconds']:.2f} s; the "
-                f"{peer['drained_seconds']:.2f} s that count last until all was committed to Redis."
+                f"{peer['drained_seconds']:.2f} s that count include committing everything to Redis."
             )
     box = results["machine"]
     lines.append(f"{box['processor']}, {box['cores']} cores, {box['memory']}, {box['system']}.")
