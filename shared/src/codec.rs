@@ -1,12 +1,12 @@
 //! The wire format of a reading: flat field/value pairs of one stream entry.
 //!
 //! [`Fields`] collects the fields of an entry as they arrive, in any order and without copying, and [`Fields::decode`]
-//! judges them. [`encode`] is the way back. Numbers are read exactly: the fraction of a timestamp never passes through
-//! a float.
+//! checks them. [`encode`] does the reverse. Numbers are read exactly: the fraction of a timestamp is never held in a
+//! float.
 
 use crate::reading::{Reading, Rejection};
 
-/// The longest antenna id, in bytes: what a Kubernetes name can hold.
+/// The longest antenna id, in bytes: the longest name that Kubernetes allows.
 pub const ANTENNA_ID_MAX_BYTES: usize = 253;
 
 /// The last millisecond of the year 9999, the latest event time.
@@ -28,7 +28,7 @@ pub mod field {
     pub const SEQ: &str = "seq";
 }
 
-/// The fields of one entry that matter, borrowed from wherever the entry's bytes lie.
+/// The fields of one entry that matter, borrowed from the buffer that holds the entry.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Fields<'a> {
     antenna_id: Option<&'a [u8]>,
@@ -57,7 +57,7 @@ pub struct ReadingRef<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Takes note of a field. Unknown names are ignored; of a name given twice the first value counts.
+    /// Records a field. Unknown names are ignored; if a name is given twice, the first value counts.
     pub fn set(&mut self, name: &[u8], value: &'a [u8]) {
         let slot = match name {
             b"antenna_id" => &mut self.antenna_id,
@@ -71,11 +71,11 @@ impl<'a> Fields<'a> {
         slot.get_or_insert(value);
     }
 
-    /// Judges the fields by the contract's rules, in the contract's order.
+    /// Checks the fields by the contract's rules, in the contract's order.
     ///
     /// # Errors
-    /// The first rule that is broken; a missing field before any bad one.
-    /// [`Rejection::Future`] needs the broker's clock and is not judged here.
+    /// The first rule that is broken; a missing field comes before any bad one. [`Rejection::Future`] needs the
+    /// broker's clock and is not checked here.
     pub fn decode(&self) -> Result<ReadingRef<'a>, Rejection> {
         let (Some(antenna_id), Some(timestamp), Some(packets), Some(loss)) =
             (self.antenna_id, self.timestamp, self.packets, self.loss)
@@ -116,7 +116,7 @@ where
 }
 
 impl ReadingRef<'_> {
-    /// The same reading with an id of its own.
+    /// The same reading with an owned id.
     #[must_use]
     pub fn to_owned(&self) -> Reading {
         Reading {
@@ -147,14 +147,14 @@ pub fn encode(reading: &Reading) -> Vec<(&'static str, String)> {
     pairs
 }
 
-/// An antenna's id: 1 to 253 bytes of UTF-8 without control characters. `None` for anything else.
+/// Reads an antenna's id: 1 to 253 bytes of UTF-8 without control characters. `None` for anything else.
 #[must_use]
 pub fn antenna_id_from(value: &[u8]) -> Option<&str> {
     if value.is_empty() || value.len() > ANTENNA_ID_MAX_BYTES {
         return None;
     }
     let id = std::str::from_utf8(value).ok()?;
-    // Control characters of ASCII and of the C1 block; the first test decides for nearly every id.
+    // Control characters of ASCII and of the C1 block; the first test settles nearly every id.
     if value.iter().all(|&byte| (b' '..=b'~').contains(&byte)) || !id.chars().any(char::is_control) {
         Some(id)
     } else {
@@ -162,7 +162,7 @@ pub fn antenna_id_from(value: &[u8]) -> Option<&str> {
     }
 }
 
-/// Unix seconds as decimal digits with an optional fraction, rounded down to the millisecond.
+/// Reads Unix seconds as decimal digits with an optional fraction, rounded down to the millisecond.
 #[must_use]
 pub fn timestamp_ms_from(value: &[u8]) -> Option<i64> {
     let (whole, fraction) = match value.iter().position(|&byte| byte == b'.') {
@@ -170,7 +170,7 @@ pub fn timestamp_ms_from(value: &[u8]) -> Option<i64> {
         None => (value, &value[..0]),
     };
     let seconds = i64::try_from(u64_from(whole)?).ok()?;
-    // A dot announces digits; a fraction may have any number of them, all checked, three of them kept.
+    // A dot has to be followed by digits; there may be any number, of which all are checked and three are kept.
     if whole.len() != value.len() && fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -195,10 +195,10 @@ fn u32_from(value: &[u8]) -> Option<u32> {
     u64_from(value).and_then(|number| u32::try_from(number).ok())
 }
 
-/// Decimal digits and nothing else: no sign, no space, no overflow. `None` for anything else.
+/// Reads decimal digits and nothing else: no sign, no space, no overflow. `None` for anything else.
 #[must_use]
 pub fn u64_from(value: &[u8]) -> Option<u64> {
-    // So many digits cannot overflow.
+    // This many digits cannot overflow.
     const SAFE_DIGITS: usize = 19;
     let (safe, rest) = value.split_at(value.len().min(SAFE_DIGITS));
     if safe.is_empty() || !value.iter().all(u8::is_ascii_digit) {
@@ -235,7 +235,8 @@ mod tests {
     }
 
     proptest! {
-        /// What is encoded is decoded to the same reading, whatever the order of its fields and what lies between them.
+        /// What is encoded decodes to the same reading, whatever the order of its fields and whatever stands between
+        /// them.
         #[test]
         fn a_reading_survives_the_stream(
             reading in readings(),
@@ -250,7 +251,7 @@ mod tests {
             prop_assert_eq!(decoded, Ok(reading));
         }
 
-        /// Of a field given twice the first counts.
+        /// If a field is given twice, the first one counts.
         #[test]
         fn the_first_of_a_field_counts(reading in readings(), other in readings()) {
             let mut pairs = encode(&reading);

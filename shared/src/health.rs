@@ -1,4 +1,4 @@
-//! Asks a program on this machine over HTTP whether it is well: the health check of an image without a shell.
+//! Asks a program on this machine over HTTP whether it is healthy: the health check of an image that has no shell.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -11,10 +11,10 @@ use crate::api::path::LIVEZ;
 use crate::settings::as_client;
 use crate::time::parse_duration;
 
-/// A status line is shorter; what comes after it is of no interest.
+/// A status line is shorter than this; what follows it does not matter.
 const STATUS_LINE_MAX: usize = 1024;
 
-/// What `health` asks for. The address is the one that the program's own `BIND` names.
+/// What `health` asks for. The program's own `BIND` gives the address.
 #[derive(Debug, Clone, Args)]
 pub struct HealthSettings {
     /// Path to ask for
@@ -25,19 +25,19 @@ pub struct HealthSettings {
     pub timeout: Duration,
 }
 
-/// Why a program is not known to be well.
+/// Why a program is not known to be healthy.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwell {
-    /// It answers, but not with 200.
+    /// It answers, but with a status other than 200.
     #[error("it answers {0:?}")]
     Answer(String),
-    /// Nothing answers in time.
+    /// There is no answer in time.
     #[error("no answer: {0}")]
     Silent(#[from] io::Error),
 }
 
 impl HealthSettings {
-    /// Asks what listens on `bind`, and says in one line on standard error what came of it: 0 where it is well, else 1.
+    /// Asks what listens on `bind`, and prints the outcome as one line on standard error: 0 if it is healthy, else 1.
     #[must_use]
     pub fn check(&self, bind: SocketAddr) -> ExitCode {
         let address = as_client(bind);
@@ -57,7 +57,7 @@ impl HealthSettings {
 /// Asks for a path and waits up to `timeout` for the answer's first line.
 ///
 /// # Errors
-/// What else came than `200`, or what kept it from coming.
+/// The status if it is not `200`, or what prevented an answer.
 pub fn ask(address: SocketAddr, path: &str, timeout: Duration) -> Result<(), Unwell> {
     let give_up_at = Instant::now() + timeout;
     let mut connection = TcpStream::connect_timeout(&address, timeout)?;
@@ -103,7 +103,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(20);
     const SHORT: Duration = Duration::from_millis(50);
 
-    /// A server for one request: what it was asked, once it has answered with the pieces given.
+    /// A server for one request. Gives the request, once it has answered with the given pieces.
     fn serve(pieces: &'static [&'static str]) -> (SocketAddr, thread::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
@@ -115,7 +115,7 @@ mod tests {
                 request.extend_from_slice(&byte);
             }
             for piece in pieces {
-                // The client may have left already, with an answer that is long enough for it.
+                // The client may have left already, if it had read enough of the answer.
                 let _left = connection.write_all(piece.as_bytes());
             }
             String::from_utf8(request).expect("text")

@@ -3,7 +3,7 @@
 //! Every key of a stream carries the stream's name as its hash tag, so that a Redis Cluster keeps them on one node and
 //! one transaction can cover them.
 
-/// The consumer group that mirrors the cursor, for `XINFO GROUPS`, KEDA and redis_exporter. Nobody reads through it.
+/// The consumer group that mirrors the cursor, for `XINFO GROUPS`, KEDA and redis_exporter. Nothing reads through it.
 pub const GROUP: &str = "analytics";
 
 /// The dead-letter stream holds about this many entries.
@@ -12,7 +12,7 @@ pub const REJECTED_MAX_ENTRIES: usize = 10_000;
 /// Field of a rejected entry: why it was rejected. See [`crate::Rejection::as_str`].
 pub const REJECTED_REASON: &str = "reason";
 
-/// Field of a rejected entry: its id in the stream that it came from.
+/// Field of a rejected entry: its id in the original stream.
 pub const REJECTED_SOURCE_ID: &str = "source_id";
 
 /// The keys that belong to one stream.
@@ -40,7 +40,7 @@ impl StreamKeys {
         }
     }
 
-    /// The key that tells which batches of one replay were appended; `name` tells replays apart.
+    /// The key that records which batches of a replay have been appended; `name` distinguishes replays.
     #[must_use]
     pub fn replay_marker(&self, name: u64) -> String {
         format!("{{{}}}:replay:{name:016x}", self.stream)

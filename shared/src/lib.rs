@@ -1,17 +1,17 @@
 //! What crosses a process boundary in Vigía: the reading and its codec, the API types, the key names, the settings.
 //!
-//! In the order in which data meets them:
+//! In the order in which data passes through them:
 //!
-//! - [`reading`]: one measurement of an antenna, and why an entry may not be one.
+//! - [`reading`]: one measurement of an antenna, and the reasons to reject an entry.
 //! - [`codec`]: stream fields to reading, and back. The only place that knows the wire format.
 //! - [`keys`]: the names of streams, hashes and groups in the broker.
 //! - [`api`]: the JSON that analytics answers and the dashboard reads.
-//! - [`time`]: milliseconds since the epoch, and durations as people write them.
-//! - [`settings`]: what every program can be told, and how a bad value is refused.
-//! - [`logging`]: one way to log, as text or as JSON.
-//! - [`shutdown`]: how a program is told to end.
-//! - [`health`]: asks a program on this machine whether it is well.
-//! - `testing`: a real `redis-server` for tests, behind the feature of that name.
+//! - [`time`]: milliseconds since the epoch, and durations in human notation.
+//! - [`settings`]: the settings that programs share, and how a bad value is refused.
+//! - [`logging`]: the same logging for every program, as text or as JSON.
+//! - [`shutdown`]: how a program is told to stop.
+//! - [`health`]: asks a program on this machine whether it is healthy.
+//! - `testing`: a real `redis-server` for tests, behind the feature of the same name.
 //!
 //! Nothing else here does network or file IO.
 

@@ -1,4 +1,4 @@
-//! One way to log for every program: `RUST_LOG` chooses what, `LOG_FORMAT` how. Logs go to standard error.
+//! The same logging for every program: `RUST_LOG` chooses what is logged, `LOG_FORMAT` how. Logs go to standard error.
 
 use std::io::IsTerminal;
 
@@ -8,9 +8,9 @@ use tracing_subscriber::EnvFilter;
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// For humans.
     Text,
-    /// One JSON object a line, for log collectors.
+    /// One JSON object per line, for log collectors.
     Json,
 }
 
@@ -26,13 +26,13 @@ pub struct LogSettings {
 }
 
 impl LogSettings {
-    /// Starts logging. A second call in one process changes nothing.
+    /// Starts logging. A second call in the same process changes nothing.
     pub fn start(&self) {
         let builder = tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new(&self.filter))
             .with_ansi(std::io::stderr().is_terminal())
             .with_writer(std::io::stderr);
-        // An error here means that logging has been started already, by a test or by the program that embeds this one.
+        // An error here means that logging has already been started, by a test or by the program that embeds this one.
         let _already_started = match self.format {
             LogFormat::Text => builder.with_target(false).try_init(),
             LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -1,7 +1,8 @@
-//! What a client would rather have: the headers `Accept`, `Accept-Encoding` and `Accept-Language`.
+//! What a client prefers: the headers `Accept`, `Accept-Encoding` and `Accept-Language`.
 
-/// The choices in a line of such a header with their weights, in their order (RFC 9110, section 12.4.2). A choice without a weight
-/// has 1; one whose weight is no number from 0 to 1 is left out, as is one that the client refuses with a weight of 0.
+/// The choices in one line of such a header with their weights, in their order (RFC 9110, section 12.4.2). A choice
+/// without a weight has 1. One whose weight is not a number from 0 to 1 is left out, and so is one that the client
+/// refuses with a weight of 0.
 pub fn choices(line: &str) -> impl Iterator<Item = (&str, f32)> {
     line.split(',').filter_map(|part| {
         let mut parts = part.split(';').map(str::trim);
@@ -12,7 +13,8 @@ pub fn choices(line: &str) -> impl Iterator<Item = (&str, f32)> {
     })
 }
 
-/// Of what `offer` makes of the choices in a header's lines, the one with the highest weight, and of equal ones the first.
+/// Maps the choices in a header's lines with `offer`, and gives the result with the highest weight; of equal ones, the
+/// first.
 pub fn preferred<'a, T>(
     lines: impl IntoIterator<Item = &'a str>,
     mut offer: impl FnMut(&str) -> Option<T>,

@@ -1,24 +1,24 @@
-//! One measurement of an antenna, and the reasons for which a stream entry is not one.
+//! One measurement of an antenna, and the reasons to reject an entry of the stream.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What an antenna measured since its last reading.
+/// What an antenna has measured since its previous reading.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// Who measured: 1 to 253 bytes of UTF-8 without control characters.
     pub antenna_id: String,
     /// When it was measured, in milliseconds since the epoch: the event time.
     pub timestamp_ms: i64,
-    /// Packets sent since the antenna's last reading.
+    /// Packets sent since the antenna's previous reading.
     pub packets: u32,
-    /// Packets lost of those; never above `packets`.
+    /// How many of those were lost; never more than `packets`.
     pub loss: u32,
-    /// Mean latency of the delivered packets in milliseconds: finite and not negative. `None` where nothing was delivered.
+    /// Mean latency of the delivered packets in milliseconds: finite and not negative. `None` if nothing was delivered.
     pub latency_ms: Option<f64>,
-    /// Strictly increasing per antenna, across restarts too; lets a resent reading be recognised.
+    /// Strictly increasing per antenna, across restarts too, so that a reading that is sent again can be recognised.
     pub seq: Option<u64>,
 }
 
@@ -28,7 +28,7 @@ pub struct Reading {
 pub enum Rejection {
     /// One of `antenna_id`, `timestamp`, `packets`, `loss` is absent.
     MissingField,
-    /// `antenna_id` is empty, above 253 bytes, not UTF-8, or holds a control character.
+    /// `antenna_id` is empty, longer than 253 bytes, not UTF-8, or contains a control character.
     BadAntennaId,
     /// `timestamp` is not a decimal number of seconds from 0 to the end of the year 9999.
     BadTimestamp,
@@ -36,13 +36,13 @@ pub enum Rejection {
     BadPackets,
     /// `loss` is not an integer from 0 to 2^32 - 1.
     BadLoss,
-    /// `loss` is above `packets`.
+    /// `loss` is greater than `packets`.
     LossExceedsPackets,
-    /// `latency` is neither absent, nor empty, nor a finite number of milliseconds that is not negative.
+    /// `latency` is present and not empty, but not a finite, non-negative number of milliseconds.
     BadLatency,
-    /// `seq` is present and not an integer from 0 to 2^64 - 1.
+    /// `seq` is present but not an integer from 0 to 2^64 - 1.
     BadSeq,
-    /// The event time lies further ahead of the broker's own entry time than `MAX_CLOCK_SKEW` allows.
+    /// The event time is further ahead of the broker's own entry time than `MAX_CLOCK_SKEW` allows.
     Future,
 }
 

@@ -1,4 +1,4 @@
-//! What every program can be told, as a flag or as an environment variable, and how a bad value is refused.
+//! The settings that programs share, as flags or environment variables, and how a bad value is refused.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -24,12 +24,12 @@ pub struct BrokerSettings {
 }
 
 impl BrokerSettings {
-    /// The URL to connect to, with the password in it: not for logs.
+    /// The URL to connect to. It contains the password, so it must not be logged.
     #[must_use]
     pub fn url(&self) -> String {
         self.redis_url.clone().unwrap_or_else(|| {
             let host = &self.redis_host;
-            // An IPv6 address stands in brackets in a URL.
+            // An IPv6 address is written in brackets in a URL.
             if host.contains(':') && !host.starts_with('[') {
                 format!("redis://[{host}]:{}", self.redis_port)
             } else {
@@ -49,7 +49,7 @@ impl BrokerSettings {
     }
 }
 
-/// Which stream the readings go through.
+/// Which stream carries the readings.
 #[derive(Debug, Clone, Args)]
 pub struct StreamSettings {
     /// Name of the stream
@@ -71,20 +71,20 @@ impl StreamSettings {
 /// Parses the command line and the environment.
 ///
 /// # Errors
-/// The exit code to leave with: 0 after `--help` or `--version`, 2 after one line on standard error that names the
-/// setting that is unknown or has a bad value.
+/// The exit code: 0 after `--help` or `--version`; 2 after one line on standard error that names the setting that is
+/// unknown or has a bad value.
 pub fn parse<P: Parser>() -> Result<P, ExitCode> {
     parse_from(std::env::args_os())
 }
 
-/// [`parse`] with the arguments given; the first is the program's name.
+/// Like [`parse`], with the arguments given; the first is the program's name.
 ///
 /// # Errors
 /// See [`parse`].
 pub fn parse_from<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
     P::try_parse_from(arguments).map_err(|error| {
         if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-            // Help goes to standard output; where that is closed nobody reads it.
+            // Help goes to standard output; if that is closed, nobody reads it.
             let _nobody_reads = error.print();
             return ExitCode::SUCCESS;
         }
@@ -93,7 +93,7 @@ pub fn parse_from<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> R
     })
 }
 
-/// What went wrong, in one line that names the setting as flag and as environment variable.
+/// What went wrong, in one line that names the setting both as a flag and as an environment variable.
 fn one_line<P: CommandFactory>(error: &clap::Error) -> String {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
@@ -145,12 +145,12 @@ fn named_with_variable<P: CommandFactory>(argument: &str) -> String {
 /// Parses an address to listen on.
 ///
 /// # Errors
-/// What is wrong with the text, in words.
+/// What is wrong with the text.
 pub fn parse_bind(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "an address and a port are needed, like 0.0.0.0:8000 or [::]:8000".to_owned())
 }
 
-/// Where a client on this machine reaches what listens on an address.
+/// The address at which a client on this machine reaches a program that listens on `bind`.
 #[must_use]
 pub fn as_client(listening: SocketAddr) -> SocketAddr {
     let ip = match listening.ip() {
@@ -161,10 +161,10 @@ pub fn as_client(listening: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listening.port())
 }
 
-/// Checks that a text can be a broker's URL.
+/// Checks that a text could be a broker's URL.
 ///
 /// # Errors
-/// What is wrong with the text, in words.
+/// What is wrong with the text.
 pub fn parse_redis_url(text: &str) -> Result<String, String> {
     if text.starts_with("redis://") || text.starts_with("rediss://") {
         Ok(text.to_owned())

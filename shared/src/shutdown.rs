@@ -1,14 +1,15 @@
-//! How a program is told to end: SIGTERM, or Ctrl-C.
+//! How a program is told to stop: SIGTERM, or Ctrl-C.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-/// A token that the first SIGTERM or SIGINT cancels. The handlers are in place when this returns, so that no signal
-/// finds the program without them; a second signal ends the program at once. Must be called within a tokio runtime.
+/// Gives a token that the first SIGTERM or SIGINT cancels. The handlers are in place when this returns, so there is no
+/// moment at which a signal finds none. A second signal ends the program at once. Must be called within a tokio
+/// runtime.
 ///
 /// # Errors
-/// When the system does not let signals be handled.
+/// If the system does not allow signals to be handled.
 pub fn on_signal() -> std::io::Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let shutdown = CancellationToken::new();
@@ -20,7 +21,7 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
                 _ = interrupt.recv() => "SIGINT",
             };
             if !is_first {
-                // 128 and the signal's number, as shells say it; here for either signal that of SIGINT.
+                // Shells report 128 plus the signal's number; this uses SIGINT's for either signal.
                 std::process::exit(130);
             }
             info!(signal = name, "ends");

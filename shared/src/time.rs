@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 pub struct UnixMillis(pub i64);
 
 impl UnixMillis {
-    /// The current time. Called at the edges only; everything below them takes the time as an argument.
+    /// The current time. Called only at the edges; everything below them is given the time as an argument.
     #[must_use]
     pub fn now() -> Self {
         Self(Utc::now().timestamp_millis())
@@ -31,7 +31,7 @@ impl fmt::Display for UnixMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match DateTime::<Utc>::from_timestamp_millis(self.0) {
             Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true)),
-            // Out of the calendar's reach: only a bound computed from absurd settings gets here.
+            // Beyond what a calendar can express: only a bound computed from absurd settings gets here.
             None => write!(f, "{}ms", self.0),
         }
     }
@@ -50,10 +50,10 @@ impl<'de> Deserialize<'de> for UnixMillis {
     }
 }
 
-/// Reads a duration as people write it: `500ms`, `30s`, `5m`, `1h`, `7d`, `1h 30m`.
+/// Reads a duration in human notation: `500ms`, `30s`, `5m`, `1h`, `7d`, `1h 30m`.
 ///
 /// # Errors
-/// What is wrong with the text, in words; zero is refused too.
+/// What is wrong with the text; zero is refused too.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration =
         humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 500ms, 30s, 5m, 1h, 7d"))?;
@@ -63,15 +63,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// Like [`parse_duration`], with zero allowed.
+/// Like [`parse_duration`], but allows zero.
 ///
 /// # Errors
-/// What is wrong with the text, in words.
+/// What is wrong with the text.
 pub fn parse_duration_or_zero(text: &str) -> Result<Duration, String> {
     if matches!(text, "0" | "0s" | "0ms") { Ok(Duration::ZERO) } else { parse_duration(text) }
 }
 
-/// Milliseconds of a duration, as far as an `i64` reaches.
+/// The milliseconds of a duration, at most what an `i64` can hold.
 #[must_use]
 pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
