@@ -1,4 +1,4 @@
-//! Which antenna takes a reading when, and [`run`], which publishes them all.
+//! Decides which antenna takes a reading when; [`run`] publishes the readings of all of them.
 //!
 //! Reading number `n` of the fleet belongs to antenna `n % antennas` and is due `n * interval / antennas` after the start:
 //! the antennas are spread evenly over the interval without a timer for each.
@@ -15,24 +15,25 @@ use crate::publish::{Delivery, Pace, QUEUE_MAX, Queue, Report, Sink, Stop, WhenF
 use crate::scenario::{Antenna, Moment};
 use crate::settings::{BadAntennaId, FleetSettings};
 
-/// Readings due within this time are taken together, so that a large fleet does not wake up for each.
+/// Readings due within this time are taken together, so that a large fleet does not have to wake up for each.
 const TAKE_EVERY: Duration = Duration::from_millis(5);
-/// The most readings taken without letting others run.
+/// The most readings taken before other tasks get a turn.
 const TAKE_MAX: usize = 5_000;
-/// A fleet this far behind its schedule cannot keep it.
+/// A fleet that is this far behind its schedule cannot keep it.
 const LAG_MAX: Duration = Duration::from_secs(1);
 
 /// Takes readings as they fall due and publishes them, until each antenna has taken `count` of them or `shutdown` is
 /// cancelled; then publishes what is left.
 ///
-/// An endless fleet never waits for the sink: what does not fit the queue is dropped, what this machine cannot take in
-/// time is skipped, and both are said and counted. A fleet with a `count` waits instead, and every reading is published.
+/// An endless fleet never waits for the sink: what does not fit the queue is dropped, and what this machine cannot take
+/// in time is skipped; both are logged and counted. A fleet with a `count` waits instead, so that every reading is
+/// published.
 ///
-/// `clock` tells event times. The antennas' `seq` counts on from its microseconds at the start, so it grows across
-/// restarts too.
+/// `clock` gives event times. The antennas' `seq` starts from its microseconds and counts up, so it also grows across
+/// restarts.
 ///
 /// # Errors
-/// Where the settings name an antenna that the wire format cannot carry.
+/// If the settings name an antenna that the wire format cannot carry.
 pub async fn run<S: Sink>(
     settings: &FleetSettings,
     sink: S,
@@ -45,7 +46,7 @@ pub async fn run<S: Sink>(
     let delivery = Delivery::new(sink, ProgressBar::hidden());
     let work = async { tokio::join!(take_readings(fleet, &queue, &stop, clock), publish(&queue, delivery, &stop)) };
     let (skipped, published) = stop.watch_over(work).await;
-    // Where the time to stop was over, readings may have come after the last attempt to publish some.
+    // If the time to stop ran out, readings may have been queued after the last attempt to publish.
     queue.abandon(0);
     let dropped = queue.dropped();
     info!(published, dropped, skipped, "the antennas have stopped");
@@ -91,7 +92,7 @@ async fn take_readings(mut fleet: Fleet, queue: &Queue, stop: &Stop, clock: impl
     skipped
 }
 
-/// The antennas of this process and their schedule. Pure: time comes in as an argument.
+/// The antennas of this process and their schedule. Pure: time is an argument.
 #[derive(Debug)]
 struct Fleet {
     antennas: Vec<Antenna>,
@@ -99,7 +100,7 @@ struct Fleet {
     first_seq: u64,
     /// Number of the next reading.
     next: u64,
-    /// Number past that of the last reading.
+    /// One past the number of the last reading.
     end: Option<u64>,
 }
 
@@ -130,8 +131,8 @@ impl Fleet {
         self.end.is_none_or(|end| self.next < end).then(|| self.due(self.next))
     }
 
-    /// Takes the readings that are due `elapsed` after the start, [`TAKE_MAX`] at most. It is `now`, and a reading that
-    /// was due a little earlier was taken that much earlier.
+    /// Takes the readings that are due `elapsed` after the start, at most [`TAKE_MAX`]. `now` is the event time of that
+    /// moment; a reading that was due a little earlier has an event time that much earlier.
     fn take_due(&mut self, elapsed: Duration, now: UnixMillis, taken: &mut Vec<Reading>) {
         while let Some(due) = self.next_due().filter(|due| *due <= elapsed && taken.len() < TAKE_MAX) {
             let (round, antenna) = (self.next / self.size(), self.next % self.size());
@@ -145,7 +146,7 @@ impl Fleet {
         }
     }
 
-    /// Leaves out the readings that are overdue by `elapsed`, all but the latest, and returns how many those are.
+    /// Skips the readings that are overdue by `elapsed`, except the latest, and returns how many were skipped.
     fn skip_to(&mut self, elapsed: Duration) -> u64 {
         let before = elapsed.as_nanos().saturating_mul(u128::from(self.size())) / self.interval.as_nanos().max(1);
         let next = u64::try_from(before).unwrap_or(u64::MAX).max(self.next);

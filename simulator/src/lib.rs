@@ -1,13 +1,13 @@
 //! Antennas that report to the broker: simulated ones, or a recording of real ones played back.
 //!
-//! In the order in which a reading travels:
+//! In the order in which a reading passes through:
 //!
 //! - [`settings`]: what the program can be told.
-//! - [`scenario`]: what one antenna measures. Pure and seeded: time comes in as an argument.
-//! - [`fleet`]: which antenna takes a reading when, and [`run`], which publishes them all.
-//! - [`rows`]: the rows of a recording, from a file to readings.
+//! - [`scenario`]: what one antenna measures. Pure and seeded; time is an argument.
+//! - [`fleet`]: decides which antenna takes a reading when; [`run`] publishes all readings.
+//! - [`rows`]: reads the rows of a recording from a file as readings.
 //! - [`replay`]: publishes the rows of a recording.
-//! - [`publish`]: hands batches to a [`Sink`] until it takes them; bounded, in order, nothing lost unsaid.
+//! - [`publish`]: offers batches to a [`Sink`] until it takes them; bounded, in order, and any loss is reported.
 //! - [`redis_sink`]: the sinks that write to Redis. Only this module names Redis.
 
 pub mod fleet;

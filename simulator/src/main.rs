@@ -27,7 +27,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn start(cli: &Cli) -> anyhow::Result<()> {
-    // For rediss://. An error means that a provider is installed already, which serves as well.
+    // For rediss://. An error means that a provider is already installed, which is just as good.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let shutdown = shared::shutdown::on_signal().context("signals cannot be handled")?;
     match &cli.command {

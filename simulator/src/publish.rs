@@ -1,8 +1,8 @@
 //! Hands readings to a [`Sink`], batch by batch, until it takes them.
 //!
-//! [`Queue`] holds what waits and is bounded: when the sink is away for long, the oldest waiting readings go, and are
-//! counted. [`Delivery`] offers one batch until it is taken, with a backoff between the attempts; the batch stays the
-//! same, `seq` included, so that a batch that had arrived after all is recognised. [`publish`] joins the two.
+//! [`Queue`] holds the waiting readings and is bounded: if the sink is away for long, the oldest of them are dropped,
+//! and counted. [`Delivery`] offers a batch until it is taken, backing off between attempts; the batch stays the same,
+//! including each `seq`, so that one that had arrived after all is recognised. [`publish`] connects the two.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -19,26 +19,27 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// Most readings in one batch: enough to hide the round trip, few enough for the broker to take in some milliseconds.
+/// The most readings in a batch: enough to hide the round trip, few enough for the broker to take within milliseconds.
 pub const BATCH_MAX: usize = 2_000;
-/// Most readings that wait, besides the batch under way: days of one antenna, half a minute of 10,000 a second.
+/// The most readings that wait, besides the batch being sent: days of one antenna, half a minute of 10,000 readings a
+/// second.
 pub const QUEUE_MAX: usize = 250_000;
-/// How long what is left may still be offered once a stop is asked for; Kubernetes kills after 30 s.
+/// How long remaining readings may still be offered after a stop is requested; Kubernetes kills after 30 s.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// Lines about the same trouble are this far apart.
+/// The least time between log lines about the same trouble.
 const SAY_AGAIN_AFTER: Duration = Duration::from_secs(60);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
-/// With jitter, which may double it, the broker is asked again within 10 s.
+/// With jitter, which may double the delay, the broker is tried again within 10 s.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// Where readings go: Redis, or the log of a program that embeds the simulator.
 pub trait Sink: Send {
-    /// Appends the readings of a batch in order, all of them or none.
+    /// Appends the readings of a batch in order, either all of them or none.
     ///
     /// After an error the same batch is sent again before any other, because it may have arrived all the same. It must
-    /// not count twice then: readings with a `seq` are recognised by whoever counts them, for others it is up to the
-    /// sink.
+    /// not count twice in that case: readings with a `seq` are recognised by whoever counts them; for those without
+    /// one, the sink has to make sure.
     ///
     /// # Errors
     /// Why the batch is not known to have arrived.
@@ -51,13 +52,13 @@ impl<S: Sink> Sink for &mut S {
     }
 }
 
-/// Why a batch is not known to have arrived. Neither is final: the broker may come back, or be configured anew.
+/// Why a batch is not known to have arrived. Neither reason is final: the broker may come back, or be reconfigured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// No answer: whether the batch arrived is unknown.
+    /// There was no answer: whether the batch arrived is unknown.
     #[error("unreachable: {0}")]
     Unreachable(String),
-    /// Refused in the broker's own words (OOM, NOAUTH, NOPERM, WRONGTYPE, ...): nothing of the batch was appended.
+    /// The broker refused, in its own words (OOM, NOAUTH, NOPERM, WRONGTYPE, ...): nothing of the batch was appended.
     #[error("refused: {0}")]
     Refused(String),
 }
@@ -67,14 +68,14 @@ pub enum SendError {
 pub struct Report {
     /// Readings that the sink took.
     pub published: u64,
-    /// Readings given up: those that did not fit the queue, and those left when the program had to end. Of the latter
-    /// the first batch may have arrived all the same.
+    /// Readings given up: those that did not fit the queue, and those left over when the program had to stop. The first
+    /// batch of the latter may have arrived all the same.
     pub dropped: u64,
     /// Readings not taken at all because this machine was too slow for them.
     pub skipped: u64,
 }
 
-/// Publishes what comes through the queue until it is closed and empty, or the time to stop is over.
+/// Publishes what comes through the queue until it is closed and empty, or the time to stop runs out.
 /// Returns how many readings the sink took.
 pub(crate) async fn publish<S: Sink>(queue: &Queue, mut delivery: Delivery<S>, stop: &Stop) -> u64 {
     let mut published = 0;
@@ -86,7 +87,7 @@ pub(crate) async fn publish<S: Sink>(queue: &Queue, mut delivery: Delivery<S>, s
             break;
         }
         published += batch.len() as u64;
-        // Outages tell what they cost; this is about a sink that works, but not fast enough.
+        // Lines about outages report their own losses; this one is about a sink that works, but not fast enough.
         let dropped = queue.dropped() - delivery.dropped_in_outages;
         if dropped > said && overflow.may_say(Instant::now()) {
             warn!(
@@ -99,7 +100,7 @@ pub(crate) async fn publish<S: Sink>(queue: &Queue, mut delivery: Delivery<S>, s
     published
 }
 
-/// The two steps of stopping: it is asked for, and later its time is over.
+/// The two steps of stopping: a stop is requested, and later its time runs out.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop {
     requested: CancellationToken,
@@ -119,7 +120,8 @@ impl Stop {
         self.requested.cancelled().await;
     }
 
-    /// Does `work` and watches the time meanwhile: [`GRACE`] after the request, whatever waits for the sink ends.
+    /// Does `work` while watching the time: [`GRACE`] after a stop is requested, whatever waits for the sink is cut
+    /// short.
     pub(crate) async fn watch_over<T>(&self, work: impl Future<Output = T>) -> T {
         let watch = async {
             self.requested.cancelled().await;
@@ -134,16 +136,16 @@ impl Stop {
     }
 }
 
-/// What a full queue does.
+/// What happens when the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WhenFull {
-    /// It lets the oldest readings go.
+    /// The oldest readings are dropped.
     DropOldest,
-    /// It makes the next readings wait.
+    /// New readings have to wait.
     Wait,
 }
 
-/// The readings that wait. Bounded: by its capacity, and where it makes others wait by one push more.
+/// The waiting readings. Bounded by its capacity; if pushing waits for room, it may hold one push more.
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<QueueState>,
@@ -165,7 +167,7 @@ impl Queue {
         Self { state: Mutex::default(), filled: Notify::new(), drained: Notify::new(), capacity, when_full }
     }
 
-    /// Moves all readings in. Given up while it waits, it leaves them where they are.
+    /// Moves all readings into the queue. If the future is dropped while it waits, they stay where they are.
     pub(crate) async fn push(&self, readings: &mut Vec<Reading>) {
         if self.when_full == WhenFull::Wait {
             while self.lock().waiting.len() >= self.capacity {
@@ -182,7 +184,7 @@ impl Queue {
         self.filled.notify_one();
     }
 
-    /// No more readings come.
+    /// Says that no more readings will come.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_one();
@@ -192,7 +194,7 @@ impl Queue {
         self.lock().dropped
     }
 
-    /// Counts `under_way` readings and all that wait as dropped.
+    /// Counts the `under_way` readings and all waiting ones as dropped.
     pub(crate) fn abandon(&self, under_way: usize) {
         let mut state = self.lock();
         state.dropped += (under_way + state.waiting.len()) as u64;
@@ -201,7 +203,7 @@ impl Queue {
         self.drained.notify_one();
     }
 
-    /// The next readings, at most `max`; `None` once the queue is closed and empty.
+    /// Takes the next readings, at most `max`; `None` once the queue is closed and empty.
     async fn next_batch(&self, max: usize) -> Option<Vec<Reading>> {
         loop {
             {
@@ -221,20 +223,20 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, QueueState> {
-        // No code panics with the lock held, and a queue is whole after each of its methods.
+        // No code panics while holding the lock, and every method leaves the queue in a valid state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The time to stop was over before the sink took the batch.
+/// The time to stop ran out before the sink took the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Undelivered;
 
-/// Offers batches to a sink, one after the other, each until it is taken, and tells of outages.
+/// Offers batches to a sink one after the other, each until it is taken, and reports outages.
 #[derive(Debug)]
 pub(crate) struct Delivery<S> {
     sink: S,
-    /// Hidden, or the bar that log lines must not break.
+    /// The progress bar, which log lines must not break; it may be hidden.
     screen: ProgressBar,
     outages: Pace,
     dropped_in_outages: u64,
@@ -245,7 +247,7 @@ impl<S: Sink> Delivery<S> {
         Self { sink, screen, outages: Pace::default(), dropped_in_outages: 0 }
     }
 
-    /// Offers the batch until it is taken. `dropped` tells how many readings were dropped so far, elsewhere.
+    /// Offers the batch until it is taken. `dropped` gives how many readings have been dropped elsewhere so far.
     pub(crate) async fn deliver(
         &mut self,
         batch: &[Reading],
@@ -278,8 +280,8 @@ impl<S: Sink> Delivery<S> {
         }
     }
 
-    /// One line with what the outage cost, where one had said that it began. An outage too short to be told of leaves
-    /// its drops to the line about a slow sink.
+    /// Reports in one line what an outage cost, if its beginning was reported. Readings dropped in an outage too short
+    /// to report are left to the line about a slow sink.
     fn outage_ended(&mut self, outage: &Outage, now: Instant, dropped: u64) {
         if outage.said {
             let dropped = dropped - outage.dropped_before;
@@ -290,7 +292,7 @@ impl<S: Sink> Delivery<S> {
     }
 }
 
-/// Waits out a delay; when a stop is asked for, no longer than the shortest.
+/// Waits for a delay; once a stop is requested, no longer than the shortest delay.
 async fn wait(delay: Duration, stop: &Stop) {
     tokio::select! {
         () = sleep(delay) => {}
@@ -321,7 +323,7 @@ impl Outage {
     }
 }
 
-/// Lets a line through at most once in [`SAY_AGAIN_AFTER`].
+/// Lets a log line through at most once per [`SAY_AGAIN_AFTER`].
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     last: Option<Instant>,

@@ -1,10 +1,10 @@
-//! The sinks that write to Redis. A batch is one transaction either way, so that none of it is appended twice, and an
-//! antenna's readings never arrive with a gap that a resent one would then fall behind.
+//! The sinks that write to Redis. Either one appends a batch in one transaction, so that no part of it is appended
+//! twice, and no antenna's readings arrive with a gap that a resent reading would then fall behind.
 //!
-//! - [`RedisSink`] pipelines one `XADD` a reading between `MULTI` and `EXEC`. When the connection breaks, nobody knows
-//!   whether the batch was appended; it is sent again, and its readings' `seq` tells.
-//! - [`OnceSink`] is for readings without a `seq`. A script appends the batch and notes its number in a marker key, or
-//!   does nothing where the marker has that number already. So a batch may be sent any number of times, even by a
+//! - [`RedisSink`] pipelines one `XADD` per reading between `MULTI` and `EXEC`. If the connection breaks, it is unknown
+//!   whether the batch was appended; it is sent again, and the `seq` of its readings shows whether they are duplicates.
+//! - [`OnceSink`] is for readings without a `seq`. A script appends the batch and writes its number to a marker key, or
+//!   does nothing if the marker already has that number. So a batch may be sent any number of times, even by a
 //!   connection that was given up and whose bytes Redis reads only later.
 
 use std::time::Duration;
@@ -19,14 +19,14 @@ use crate::publish::{SendError, Sink};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a replay's marker stays after its last batch; an outage that lasts longer may double one batch.
+/// How long a replay's marker is kept after its last batch; an outage that lasts longer may duplicate one batch.
 const MARKER_KEPT: Duration = Duration::from_secs(24 * 3600);
-/// How long it stays after the replay's end: bytes of a connection that was given up may still be under way.
+/// How long it is kept after the end of the replay: bytes of an abandoned connection may still be on their way.
 const MARKER_KEPT_AT_END: Duration = Duration::from_secs(60);
 
-/// KEYS: marker, stream. ARGV: the batch's number, seconds to keep the marker, then for each reading the count of its
-/// arguments and the arguments. Redis runs it alone, and checks memory, rights and the stream's type before its first
-/// write takes effect, so all of the batch is appended or none.
+/// KEYS: marker, stream. ARGV: the batch's number, seconds to keep the marker, then for each reading the number of its
+/// arguments and the arguments. Redis runs the script alone, and checks memory, rights and the stream's type before its
+/// first write takes effect, so either all of the batch is appended or none of it.
 const APPEND_ONCE: &str = "
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
 local at = 3
@@ -47,12 +47,13 @@ pub struct RedisSink {
 }
 
 impl RedisSink {
-    /// A sink that connects when the first batch comes.
+    /// A sink that connects when it gets its first batch.
     ///
     /// # Errors
-    /// Where the URL is not one of Redis.
+    /// If the URL is not a Redis URL.
     pub fn new(url: &str, keys: &StreamKeys) -> Result<Self, RedisError> {
-        // Without the right to MULTI, every XADD would take effect by itself and the batch be refused all the same.
+        // Without the right to MULTI, every XADD would take effect on its own, and the batch would be refused all the
+        // same.
         let mut greeting = redis::pipe();
         greeting.cmd("MULTI").ignore().cmd("EXEC").ignore();
         Ok(Self { connection: Connection::new(url, greeting)?, stream: keys.stream.clone() })
@@ -61,8 +62,8 @@ impl RedisSink {
 
 impl Sink for RedisSink {
     async fn send(&mut self, batch: &[Reading]) -> Result<(), SendError> {
-        // Not `Pipeline::atomic`: where MULTI itself fails, redis 1.8 numbers the failure from before the first command and
-        // panics on its connection's task.
+        // Not `Pipeline::atomic`: if MULTI itself fails, redis 1.8 numbers the failure as if it were before the first
+        // command, and panics on its connection's task.
         let mut pipeline = Pipeline::with_capacity(batch.len() + 2);
         pipeline.cmd("MULTI").ignore();
         for reading in batch {
@@ -85,15 +86,15 @@ pub struct OnceSink {
     stream: String,
     script: Script,
     marker: String,
-    /// Number of the batch under way, from 1.
+    /// Number of the batch being sent, from 1.
     number: u64,
 }
 
 impl OnceSink {
-    /// A sink that connects when the first batch comes. `name` tells it from every other that writes to the stream.
+    /// A sink that connects when it gets its first batch. `name` distinguishes it from every other sink of the stream.
     ///
     /// # Errors
-    /// Where the URL is not one of Redis.
+    /// If the URL is not a Redis URL.
     pub fn new(url: &str, keys: &StreamKeys, name: u64) -> Result<Self, RedisError> {
         let mut greeting = redis::pipe();
         greeting.cmd("SCRIPT").arg("LOAD").arg(APPEND_ONCE).ignore();
@@ -106,7 +107,7 @@ impl OnceSink {
         })
     }
 
-    /// Lets the marker go soon. Where that fails, it goes after a day.
+    /// Lets the marker expire soon. If that fails, it expires after a day.
     pub async fn finish(&mut self) {
         if let Ok(connection) = self.connection.get().await {
             let mut expire = redis::cmd("EXPIRE");
@@ -135,13 +136,14 @@ impl Sink for OnceSink {
     }
 }
 
-/// A connection that is opened when it is needed and given up after any error: a new one finds the broker that a name
-/// points to now, and is in no transaction.
+/// A connection that is opened when needed and abandoned after any error: a new one looks up the broker's name again,
+/// and is in no transaction.
 #[derive(Debug)]
 struct Connection {
     client: Client,
-    /// Short commands that a new connection begins with. They fail where a batch would: Redis cuts off a client that
-    /// sends one without having logged in, and its NOAUTH may be lost with the connection.
+    /// Short commands that a new connection begins with. They fail for the same reasons as a batch would, but Redis
+    /// cuts off a client that sends a batch without having logged in, and its NOAUTH may be lost along with the
+    /// connection.
     greeting: Pipeline,
     open: Option<MultiplexedConnection>,
 }
@@ -175,7 +177,7 @@ impl Connection {
     }
 }
 
-/// The broker's own words where it said something: of a batch's errors the first, as the others follow from it.
+/// The broker's own words, if it said something: the first error of a batch, as the others follow from it.
 fn send_error(error: RedisError) -> SendError {
     let text = error.to_string();
     if error.kind() == ErrorKind::AuthenticationFailed {

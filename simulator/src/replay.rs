@@ -1,4 +1,4 @@
-//! Publishes the rows of a recording in file order, each exactly once as far as [`Sink`] holds its promise.
+//! Publishes the rows of a recording in file order, each exactly once as far as [`Sink`] keeps its promise.
 
 use std::io;
 use std::path::Path;
@@ -15,38 +15,38 @@ use crate::publish::{BATCH_MAX, Delivery, Sink, Stop};
 use crate::rows::{Row, Rows, RowsError};
 use crate::settings::ReplaySettings;
 
-/// Batches that are read ahead while one is under way.
+/// How many batches are read ahead while one is being sent.
 const READ_AHEAD: usize = 2;
-/// A row that a slow pace would have wait for longer than this may come then.
+/// A row that the pace would make wait longer than this is published after this time.
 const WAIT_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-/// Rows that cannot be published are all counted; this many are named.
+/// Rows that cannot be published are all counted; this many of them are listed.
 const NAMED_MAX: usize = 10;
 
-/// A replay ended before the end of its recording.
+/// Why a replay stopped before the end of its recording.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The recording cannot be opened; nothing was published.
     #[error(transparent)]
     NotOpened(RowsError),
-    /// The recording cannot be read to its end.
+    /// The recording cannot be read to the end.
     #[error("the recording cannot be read to its end; rows published: {published}")]
     Damaged {
         /// Rows that the broker took.
         published: u64,
-        /// Why.
+        /// The cause.
         source: RowsError,
     },
-    /// A stop was asked for.
+    /// A stop was requested.
     #[error("stopped; rows published: {published}, rows that may have arrived or not: {unknown}")]
     Stopped {
         /// Rows that the broker took.
         published: u64,
-        /// Rows that were under way when the time to stop was over.
+        /// Rows that were being sent when the time to stop ran out.
         unknown: u64,
     },
 }
 
-/// What became of the rows: `rows = published + skipped`.
+/// What happened to the rows: `rows = published + skipped`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplayReport {
     /// Rows read.
@@ -55,7 +55,7 @@ pub struct ReplayReport {
     pub published: u64,
     /// Rows that the wire format cannot express.
     pub skipped: u64,
-    /// The first of those, with their line and the reason.
+    /// The first of those, with their line and why.
     pub skipped_first: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ pub struct ReplayReport {
 /// `shutdown` ends it after the batch under way.
 ///
 /// # Errors
-/// Where the end of the recording was not reached; what was published is in the error.
+/// If the end of the recording was not reached; the error says what was published.
 pub async fn replay<S: Sink>(
     settings: &ReplaySettings,
     sink: S,
@@ -88,10 +88,10 @@ pub async fn replay<S: Sink>(
     outcome
 }
 
-/// The bar for a person who watches: on standard error, hidden where that is not a terminal.
+/// A progress bar for a person who watches: on standard error, and hidden if that is not a terminal.
 ///
 /// # Errors
-/// Where the file's size cannot be told.
+/// If the size of the file cannot be determined.
 pub fn progress_bar(file: &Path, limit: Option<u64>) -> io::Result<ProgressBar> {
     let length = match limit {
         Some(rows) => rows,
@@ -104,11 +104,11 @@ pub fn progress_bar(file: &Path, limit: Option<u64>) -> io::Result<ProgressBar> 
 /// Some rows.
 struct Chunk {
     rows: Vec<Row>,
-    /// What ended the file early, after the rows.
+    /// What ended the file early, after these rows.
     failure: Option<RowsError>,
 }
 
-/// Reads on a thread for blocking work, a few chunks ahead. A receiver that goes away ends it.
+/// Reads the file on a thread for blocking work, a few chunks ahead. It stops when the receiver is dropped.
 fn read_ahead(mut rows: Rows, limit: Option<u64>) -> mpsc::Receiver<Chunk> {
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
     tokio::task::spawn_blocking(move || {
@@ -137,7 +137,7 @@ fn read_ahead(mut rows: Rows, limit: Option<u64>) -> mpsc::Receiver<Chunk> {
     receiver
 }
 
-/// A replay under way.
+/// A replay in progress.
 struct Player<'a, S> {
     delivery: Delivery<S>,
     stop: &'a Stop,
@@ -220,7 +220,7 @@ impl<S: Sink> Player<'_, S> {
     }
 }
 
-/// Paces rows by event time. A row behind the newest one waits for nothing: file order wins.
+/// Paces rows by event time. A row older than the newest one does not wait: file order wins.
 struct Pacing {
     speed: f64,
     start: Instant,
@@ -228,7 +228,7 @@ struct Pacing {
 }
 
 impl Pacing {
-    /// When the row is due; `None` where it is behind the first. A time outside of the contract paces nothing.
+    /// When the row is due; `None` if it is older than the first. A time outside the contract's range paces nothing.
     fn due(&mut self, timestamp_ms: i64) -> Option<Instant> {
         if !(0..=TIMESTAMP_MAX_MS).contains(&timestamp_ms) {
             return None;

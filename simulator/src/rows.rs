@@ -1,8 +1,8 @@
 //! The rows of a recording: a CSV file, plain or gzip.
 //!
-//! A row that the wire format can express becomes a reading as it is, even where it breaks a rule of the contract, so
-//! that analytics counts it as rejected. A row that it cannot express, as when more was delivered than sent, comes with
-//! the reason and its line, so that none is passed over in silence.
+//! A row that the wire format can express becomes a reading as it is, even if it breaks a rule of the contract, so that
+//! analytics counts it as rejected. A row that it cannot express, such as one with more packets delivered than sent, is
+//! given with its line and the reason, so that none is skipped silently.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -33,7 +33,7 @@ pub enum RowsError {
     /// The first line does not name all columns.
     #[error("line 1: the header lacks {0}")]
     Header(String),
-    /// The file breaks off or is damaged.
+    /// The file is cut short or damaged.
     #[error("line {line}: the file is damaged")]
     Damaged {
         /// The line, from 1.
@@ -48,9 +48,9 @@ pub enum RowsError {
 pub struct Row {
     /// Its line in the file, from 1; the header is a line.
     pub line: u64,
-    /// How far into the file its reader had come; a little ahead of the row.
+    /// How far into the file the reader was, which is a little past the row.
     pub bytes_read: u64,
-    /// What it says, or why the wire format cannot express it. Without a `seq`: in real data, equal rows are distinct.
+    /// The reading, or why the wire format cannot express it. Without a `seq`: in real data, equal rows are distinct.
     pub reading: Result<Reading, String>,
 }
 
@@ -58,9 +58,9 @@ pub struct Row {
 pub struct Rows {
     csv: csv::Reader<Box<dyn Read + Send>>,
     record: ByteRecord,
-    /// Where each of [`COLUMNS`] is.
+    /// The positions of [`COLUMNS`].
     columns: [usize; 5],
-    /// 1 where lines end with CR LF: the reader then stands before the LF when it has read a row.
+    /// 1 if lines end with CR LF: after reading a row, the reader stands before the LF.
     line_lag: u64,
     bytes_read: Arc<AtomicU64>,
 }
@@ -69,13 +69,13 @@ impl Rows {
     /// Opens a recording and reads its header.
     ///
     /// # Errors
-    /// Where there is no such file, or its header lacks a column.
+    /// If there is no such file, or its header lacks a column.
     pub fn open(path: &Path) -> Result<Self, RowsError> {
         let open_error = |source| RowsError::Open { path: path.to_owned(), source };
         let bytes_read = Arc::new(AtomicU64::new(0));
         let file = File::open(path).map_err(open_error)?;
         let mut file = BufReader::new(Counting { inner: file, bytes_read: Arc::clone(&bytes_read) });
-        // The content tells, not the name.
+        // The content decides, not the name.
         let is_gzip = file.fill_buf().map_err(open_error)?.starts_with(GZIP_MAGIC);
         let text: Box<dyn Read + Send> = if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
         let mut csv = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::Headers).from_reader(text);
@@ -91,8 +91,8 @@ impl Rows {
         Ok(Self { csv, record: ByteRecord::new(), columns, line_lag, bytes_read })
     }
 
-    /// The line on which the record just read begins. The reader notes where it stood before, which is further up where
-    /// empty lines lie between; so look from the record's end as well.
+    /// The line on which the record just read begins. The reader gives the line where it stood before, which is too
+    /// early if empty lines lie between, so this also looks back from the end of the record.
     fn line(&self) -> u64 {
         let before = self.record.position().map_or(0, csv::Position::line);
         let inside = self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
@@ -116,7 +116,7 @@ impl Iterator for Rows {
     }
 }
 
-/// The fields in the order of [`COLUMNS`]; `None` where the row ends before.
+/// The fields in the order of [`COLUMNS`]; `None` for those that the row is too short for.
 fn reading_from(fields: [Option<&[u8]>; 5]) -> Result<Reading, String> {
     let mut texts = [""; 5];
     for ((text, field), column) in texts.iter_mut().zip(fields).zip(COLUMNS) {

@@ -1,7 +1,7 @@
 //! What one antenna measures: pure and seeded. The same seed, id and times give the same readings.
 //!
-//! Losses come in bursts (a Gilbert-Elliott channel), latency is a base that differs by antenna plus jitter with a heavy
-//! tail. A [`Scenario`] gives each antenna a role, and the role changes what it measures, or when it hands that over.
+//! Losses come in bursts (a Gilbert-Elliott channel); latency is a base that differs by antenna plus jitter with a
+//! heavy tail. A [`Scenario`] gives each antenna a role, and the role changes what it measures or when it publishes it.
 
 use std::collections::VecDeque;
 
@@ -11,20 +11,20 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Binomial, Distribution as _, Geometric, LogNormal, Pareto};
 use shared::Reading;
 
-/// How the antennas of a fleet fare.
+/// What happens to the antennas of a fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
-    /// All are well, each in its own way.
+    /// All are healthy, each in its own way.
     Steady,
-    /// A fifth degrades for stretches, one goes dark for stretches, one flaps, the rest is steady.
+    /// A fifth degrades at times, one goes dark at times, one flaps, the rest are steady.
     Mixed,
-    /// A quarter loses its uplink for stretches: it stores its readings and forwards them late, in order.
+    /// A quarter loses its uplink at times: it stores its readings and forwards them late, in order.
     Late,
 }
 
-/// Past this many stored readings an antenna without uplink drops back to forwarding: its memory is full.
+/// With this many readings stored, an antenna without uplink goes back to forwarding: its memory is full.
 const STORED_MAX: usize = 2_000;
-/// An antenna that forwards does not know which of the last readings arrived, and repeats this many.
+/// An antenna that forwards does not know which of its last readings arrived, and repeats this many.
 const REPEATED: usize = 3;
 /// The longest mean latency that the model gives, in milliseconds.
 const LATENCY_MAX_MS: f64 = 5_000.0;
@@ -47,7 +47,7 @@ pub struct Antenna {
 /// The moment at which a reading is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// Since the antenna was started, in milliseconds: decides where in its stretches it is.
+    /// Milliseconds since the antenna was started: decides where in its cycle it is.
     pub elapsed_ms: u64,
     /// The event time.
     pub timestamp_ms: i64,
@@ -58,8 +58,8 @@ pub struct Moment {
 impl Antenna {
     /// The antenna at `index` of a fleet of `fleet_size`.
     ///
-    /// Chance depends on `seed` and `id`, so that pods which share a seed still differ. In a fleet the role depends on
-    /// the index; an antenna that is alone in its process draws one, so that pods differ in role as well.
+    /// Randomness depends on `seed` and `id`, so that pods which share a seed still differ. In a fleet the role depends
+    /// on the index; an antenna that is alone in its process draws its role, so that pods differ in role as well.
     #[must_use]
     pub fn new(id: String, index: usize, fleet_size: usize, scenario: Scenario, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::from_seed(seed_of(seed, &id));
@@ -93,7 +93,7 @@ impl Antenna {
     }
 
     /// Takes a reading and appends to `published` what the antenna publishes now: nothing while it is dark or without
-    /// uplink, all that it had stored once the uplink is back, else the reading.
+    /// uplink, everything it has stored once the uplink is back, otherwise the reading.
     pub fn take(&mut self, moment: Moment, published: &mut Vec<Reading>) {
         match &self.role {
             Role::Dark(stretch) if stretch.covers(moment.elapsed_ms) => {}
@@ -114,7 +114,7 @@ impl Antenna {
         }
     }
 
-    /// Appends to `published` what is stored, in order, and repeats the last of it.
+    /// Appends to `published` what is stored, in order, repeating the last few readings.
     pub fn forward(&mut self, published: &mut Vec<Reading>) {
         let repeated = self.stored.len().min(REPEATED);
         published.extend(self.stored.drain(..));
@@ -131,7 +131,7 @@ impl Antenna {
         let loss = match &self.role {
             Role::Flapping(stretch) if stretch.covers(moment.elapsed_ms) => packets,
             Role::Degrading(stretch) if stretch.covers(moment.elapsed_ms) => {
-                // Queues fill where packets are lost: a detour that hurts, and more the farther the antenna is.
+                // Where packets are lost, queues fill: latency rises, and more so for distant antennas.
                 latency_ms = latency_ms * 3.0 + 250.0;
                 self.degraded.losses(packets, &mut self.rng)
             }
@@ -171,9 +171,9 @@ impl Channel {
     }
 }
 
-/// A channel whose losses come in bursts: a Markov chain of a good and a bad state, stepped once a packet.
+/// A channel whose losses come in bursts: a Markov chain of a good and a bad state, with one step per packet.
 ///
-/// It draws how long a state lasts instead of every step, so that its cost does not grow with the packets.
+/// It draws how long a state lasts instead of every step, so that its cost does not grow with the number of packets.
 #[derive(Debug, Clone)]
 pub struct GilbertElliott {
     channel: Channel,
@@ -187,7 +187,7 @@ impl GilbertElliott {
     /// A channel that starts at the end of a bad stretch.
     ///
     /// # Panics
-    /// Where one of the four is not a probability.
+    /// If one of the four is not a probability.
     #[must_use]
     pub fn new(channel: &Channel) -> Self {
         Self {
@@ -199,7 +199,7 @@ impl GilbertElliott {
         }
     }
 
-    /// Sends `packets` and returns how many of them are lost; never more than were sent.
+    /// Sends `packets` and returns how many of them are lost.
     pub fn losses(&mut self, packets: u32, rng: &mut ChaCha8Rng) -> u32 {
         let mut to_send = u64::from(packets);
         let mut lost = 0;
@@ -219,22 +219,22 @@ impl GilbertElliott {
     }
 }
 
-/// What a scenario makes of one antenna.
+/// What a scenario makes of an antenna.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Steady,
-    /// Latency and loss rise for stretches.
+    /// Latency and loss rise at times.
     Degrading(Stretch),
-    /// Publishes nothing for stretches.
+    /// Publishes nothing at times.
     Dark(Stretch),
-    /// Loses everything for stretches.
+    /// Loses everything at times.
     Flapping(Stretch),
-    /// Loses its uplink for stretches, and catches up after each.
+    /// Loses its uplink at times, and catches up afterwards.
     StoresAndForwards(Stretch),
 }
 
 impl Role {
-    /// The stretches begin within half a minute, so that who opens the page sees them come and go in a minute or two.
+    /// Trouble begins within half a minute, so that whoever opens the page sees it come and go within a minute or two.
     fn new(scenario: Scenario, position: usize, rng: &mut ChaCha8Rng) -> Self {
         let mut seconds = |range: std::ops::Range<u64>| rng.random_range(range) * 1_000;
         match (scenario, position) {
@@ -251,7 +251,7 @@ impl Role {
     }
 }
 
-/// A cycle: calm first, then something lasts, and again.
+/// A cycle: a calm stretch first, then trouble, and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stretch {
     calm_ms: u64,
@@ -264,7 +264,7 @@ impl Stretch {
     }
 }
 
-/// The seed in the first bytes, a hash of the id in the next; FNV-1a, because it is the same in every build.
+/// The seed in the first bytes and a hash of the id in the rest; FNV-1a, because it is the same in every build.
 fn seed_of(seed: u64, id: &str) -> [u8; 32] {
     let hash = id
         .bytes()
@@ -288,7 +288,7 @@ mod tests {
         Antenna::new(id.to_owned(), index, 10, scenario, seed)
     }
 
-    /// What `antenna` publishes in `seconds` with one reading a second, with the second at which it does.
+    /// What `antenna` publishes in `seconds` at one reading a second, each with the second in which it is published.
     fn published(antenna: &mut Antenna, seconds: u64) -> Vec<(u64, Reading)> {
         let mut all = Vec::new();
         for second in 0..seconds {
@@ -356,7 +356,8 @@ mod tests {
         let losses: Vec<bool> = (0..500_000).map(|_| chain.losses(1, &mut rng) == 1).collect();
         let pairs = losses.windows(2).filter(|pair| pair[0]).count();
         let both = losses.windows(2).filter(|pair| pair[0] && pair[1]).count();
-        // After a loss the next packet is lost with 0.9 x 0.5; independent losses would give half a percent.
+        // After a loss the next packet is lost with probability 0.9 x 0.5; with independent losses it would be half a
+        // percent.
         assert!(both * 3 > pairs, "{both} of {pairs} losses are followed by a loss");
     }
 

@@ -21,7 +21,7 @@ pub struct Cli {
     /// What every command shares.
     #[command(flatten)]
     pub common: CommonSettings,
-    /// The antennas to simulate where no command is given.
+    /// The antennas to simulate if no command is given.
     #[command(flatten)]
     pub fleet: FleetSettings,
     /// What to do instead of simulating.
@@ -60,16 +60,16 @@ pub struct FleetSettings {
     /// Number of antennas in this process
     #[arg(long, env = "ANTENNAS", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(ANTENNAS_MAX)))]
     pub antennas: u32,
-    /// Time between two readings of an antenna
+    /// Time between an antenna's readings
     #[arg(long, env = "INTERVAL", default_value = "1s", value_name = "DURATION", value_parser = parse_interval)]
     pub interval: Duration,
-    /// How the antennas fare
+    /// What happens to the antennas
     #[arg(long, env = "SCENARIO", default_value = "steady", value_name = "SCENARIO")]
     pub scenario: Scenario,
-    /// Seed of all chance: the same seed and ids give the same measurements
+    /// Random seed: the same seed and ids give the same measurements
     #[arg(long, env = "SEED", default_value_t = 1, value_name = "N")]
     pub seed: u64,
-    /// Readings that each antenna takes before the program ends [default: endless]
+    /// Readings per antenna before the program ends [default: endless]
     #[arg(long, env = "COUNT", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 }
@@ -88,7 +88,7 @@ pub struct ReplaySettings {
     pub limit: Option<u64>,
 }
 
-/// The settings do not name antennas that the wire format can carry.
+/// The settings give antennas that the wire format cannot carry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "bad value {0:?} for --antenna-id (ANTENNA_ID): 1 to {max} bytes without control characters are needed, number included",
@@ -97,7 +97,7 @@ pub struct ReplaySettings {
 pub struct BadAntennaId(String);
 
 impl Default for FleetSettings {
-    /// One steady antenna called `antenna` that reports every second.
+    /// One steady antenna called `antenna` that reports once a second.
     fn default() -> Self {
         Self {
             antenna_id: "antenna".to_owned(),
@@ -111,10 +111,10 @@ impl Default for FleetSettings {
 }
 
 impl FleetSettings {
-    /// The ids of the antennas: the id as it is for one, numbered from `-0000` for several.
+    /// The ids of the antennas: the id itself for one, numbered from `-0000` for several.
     ///
     /// # Errors
-    /// Where an id would break the contract's rules, as when its number makes it too long.
+    /// If an id would break the contract's rules, for example because its number makes it too long.
     pub fn antenna_ids(&self) -> Result<Vec<String>, BadAntennaId> {
         let id = &self.antenna_id;
         let ids: Vec<String> = match self.antennas {
@@ -128,7 +128,7 @@ impl FleetSettings {
     }
 }
 
-/// A Kubernetes pod and a container find their name in `HOSTNAME`.
+/// Kubernetes pods and containers have their name in `HOSTNAME`.
 fn host_name() -> String {
     std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "antenna".to_owned())
 }
@@ -139,7 +139,7 @@ fn check_antenna_id(text: &str) -> Result<String, String> {
         .ok_or_else(|| format!("1 to {} bytes without control characters are needed", codec::ANTENNA_ID_MAX_BYTES))
 }
 
-/// `seq` counts on from the clock's microseconds, which an antenna that reports more often would overtake.
+/// `seq` counts up from the clock's microseconds, which an antenna that reports more often than that would overtake.
 fn parse_interval(text: &str) -> Result<Duration, String> {
     parse_duration(text).and_then(|interval| {
         if interval < Duration::from_micros(1) { Err("at least 1us is needed".to_owned()) } else { Ok(interval) }

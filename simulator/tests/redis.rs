@@ -19,7 +19,7 @@ use simulator::settings::{FleetSettings, ReplaySettings};
 use tokio_util::sync::CancellationToken;
 
 const STREAM: &str = "antenna_stream";
-/// Every reply is on disk before it is given, so that a killed server comes back with all that it took.
+/// Every reply is on disk before it is sent, so that a killed server comes back with everything that it accepted.
 const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 const ROWS: usize = 38_733;
 
@@ -55,7 +55,7 @@ fn readings(server: &RedisServer) -> Vec<Reading> {
     decoded.collect()
 }
 
-/// The number of readings that count, by antenna; the stream must hold each antenna's in order.
+/// The number of readings that count, by antenna; the stream must hold the readings of each antenna in order.
 fn counted(readings: &[Reading]) -> BTreeMap<String, usize> {
     let mut highest: BTreeMap<String, (Option<u64>, usize)> = BTreeMap::new();
     for reading in readings {
@@ -209,7 +209,7 @@ async fn a_batch_that_a_frozen_server_reads_later_is_appended_once() {
     let mut sink = OnceSink::new(&server.url(), &keys(), 1).expect("a good URL");
     sink.send(&batch(0..500)).await.expect("a running server");
     server.pause();
-    // The attempt is given up with its bytes in the server's socket; they are read and run when it goes on.
+    // The attempt is abandoned with its bytes in the server's socket; they are read and run when it resumes.
     let given_up = tokio::time::timeout(Duration::from_millis(100), sink.send(&batch(500..1_000))).await;
     assert!(given_up.is_err());
     server.resume();
@@ -221,13 +221,14 @@ async fn a_batch_that_a_frozen_server_reads_later_is_appended_once() {
     assert!((1..=60).contains(&lives_s), "{lives_s}");
 }
 
-/// Sends, and expects a refusal that begins with `code`.
+/// Sends, and expects an error that begins with `code`.
 async fn assert_refused(sink: &mut impl Sink, code: &str) {
     let refused = sink.send(&batch(0..3)).await;
     assert!(matches!(&refused, Err(SendError::Refused(why)) if why.starts_with(code)), "{code}: {refused:?}");
 }
 
-/// What both sinks must do with a server that refuses; `rights` are the commands that they need, each with how a refusal of it begins.
+/// What both sinks must do with a server that refuses; `rights` are the commands they need, each with the beginning of
+/// its refusal.
 async fn refusals<S: Sink>(rights: [(&str, &str); 2], make: impl Fn(&RedisServer) -> S) {
     let server = RedisServer::start(&[]);
     let mut admin = connect(&server);
@@ -261,7 +262,7 @@ async fn a_refusal_is_told_in_the_servers_words_and_is_not_final() {
 async fn a_refusal_of_a_replay_is_told_in_the_servers_words_and_is_not_final() {
     let names = AtomicU64::new(0);
     let name = || names.fetch_add(1, Ordering::Relaxed);
-    // What a script may not do, Redis words differently from one version to the next.
+    // Redis words what a script may not do differently from one version to the next.
     let rights = [("xadd", ""), ("evalsha", "NOPERM")];
     refusals(rights, |server| OnceSink::new(&server.url(), &keys(), name()).expect("a good URL")).await;
 }

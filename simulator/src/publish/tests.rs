@@ -10,7 +10,7 @@ use super::*;
 enum Fault {
     /// It arrives.
     None,
-    /// The broker says no.
+    /// The broker refuses.
     Refused,
     /// It is lost on the way.
     Lost,
@@ -20,7 +20,7 @@ enum Fault {
     Hangs,
 }
 
-/// A broker that treats the attempts as told, and all further ones well.
+/// A broker that treats the first attempts as listed, and accepts all further ones.
 #[derive(Debug, Clone, Default)]
 struct FaultySink {
     faults: Arc<Mutex<VecDeque<Fault>>>,
@@ -192,7 +192,7 @@ async fn a_stop_during_an_outage_tries_again_at_once() {
     queue.close();
     let sink = FaultySink::new([Fault::Lost; 12]);
     let stopper = async {
-        // By then the backoff has grown to seconds.
+        // By then the backoff has grown to several seconds.
         while sink.batches.lock().expect("no panic under the lock").len() < 12 {
             sleep(Duration::from_millis(10)).await;
         }

@@ -7,14 +7,14 @@ use tempfile::NamedTempFile;
 use super::*;
 use crate::publish::{GRACE, SendError};
 
-/// A broker that takes everything, or never answers once it has taken `hangs_after` batches.
+/// A broker that takes everything, or stops answering once it has taken `hangs_after` batches.
 #[derive(Debug, Clone, Default)]
 struct RecordingSink {
     hangs_after: Option<usize>,
     batches: Arc<Mutex<Vec<Batch>>>,
 }
 
-/// When it came, and its readings.
+/// When a batch came, and its readings.
 type Batch = (Instant, Vec<Reading>);
 
 impl RecordingSink {
@@ -111,7 +111,7 @@ async fn a_paced_replay_follows_event_time_and_keeps_file_order() {
 async fn a_stop_tells_what_was_published_and_what_is_unknown() {
     let (sink, shutdown) =
         (RecordingSink { hangs_after: Some(2), ..RecordingSink::default() }, CancellationToken::new());
-    // So few rows that all are read ahead: a reader that waits would hold back the paused time.
+    // So few rows that all are read ahead: a reader that waits would hold up the paused clock.
     let settings = ReplaySettings { limit: Some(3 * BATCH_MAX as u64), ..settings(&real_recording()) };
     let began = Instant::now();
     let stop = async {
