@@ -1,8 +1,8 @@
-"""Lints the chart with Helm's own engine, and compares what it renders with the overlays that it stands for.
+"""Lints the chart with Helm's own engine, and compares what it renders with the corresponding overlays.
 
-Each set of values has to give the objects of its overlay, field by field, but for the namespace, whose labels Helm does not
-set. What no overlay has, other namespaces and sizes, has to be found wherever it counts. Values that the chart does not know, or
-that do not go together, have to be refused.
+Each set of values has to give the objects of its overlay, field by field, except for the namespace, whose labels Helm does
+not set. Values that no overlay has, such as other namespaces and sizes, have to take effect everywhere they matter. Values that
+the chart does not know, or that contradict each other, have to be refused.
 """
 import json
 import subprocess
@@ -14,7 +14,7 @@ import yaml
 
 DEPLOY = Path(__file__).resolve().parent
 CHART = DEPLOY / "chart"
-# Lists of which Kubernetes cares for the names, not for the order.
+# Lists in which Kubernetes goes by names, not by order.
 BY_NAME = {"env", "volumes", "volumeMounts"}
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     values = {"minikube": {}, "production": yaml.safe_load((CHART / "values-production.yaml").read_text())}
     for overlay, given in values.items():
         said = helm_python.lint(CHART, values=given, namespace="vigia")["messages"]
-        # What is below a warning are recommendations, like an icon.
+        # Anything below a warning is a recommendation, such as an icon.
         if complaints := [message for message in said if message["severity"] > 1]:
             sys.exit(f"the chart, linted: {complaints}")
         ours = rendered(given, "vigia")
@@ -38,7 +38,7 @@ def main() -> None:
     refused({"simulator": {"replicas": -1}})
     refused({"redis": {"tls": True}})
     refused({"image": {"registry": "registry.example.com/"}})
-    # secrets.sh makes a user for KEDA, and URLs with TLS; the known passwords are without either.
+    # secrets.sh creates a user for KEDA, and URLs with TLS; the development passwords come with neither.
     refused({"keda": {"enabled": True}})
     refused({"developmentPasswords": False})
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks what is deployed without a cluster: overlays are rendered and held against the schemas of Kubernetes, the chart
-# against the overlays, and everything is given to linters. The tests of deploy/checks look at what the parts say of each other.
+# Checks what is deployed without a cluster: renders the overlays and validates them against the schemas of Kubernetes, compares
+# the chart with the overlays, and runs linters over everything. The tests of deploy/checks check that the parts agree with each
+# other.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$(deploy/tools.sh)
@@ -9,9 +10,9 @@ PATH=$tools:$PATH
 rendered=$(mktemp -d)
 trap 'rm -rf "$rendered"' EXIT
 
-# The oldest and the newest Kubernetes that this is made for.
+# The oldest and the newest Kubernetes that this supports.
 versions=(1.32.0 1.36.0)
-# Kinds that operators bring; Kubernetes has no schema for them. deploy/checks knows their fields.
+# Kinds that operators install; Kubernetes has no schema for them. deploy/checks knows their fields.
 custom=$'PrometheusRule\nScaledObject\nServiceMonitor\nTriggerAuthentication'
 
 for overlay in minikube production; do

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds the images for real and starts them as the manifests say, on a machine without a cluster and without a registry.
+# Builds the real images and starts them as the manifests describe, on a machine without a cluster and without a registry.
 #
 #   deploy/images.sh          # builds, starts, looks, and leaves nothing behind
 #   deploy/images.sh FOLDER   # keeps bases and layers in FOLDER, which the next run finds
 #
-# The bases that the Dockerfiles and the manifests name are made from Debian's packages and this machine's Rust, and imported
-# under those names. Then buildah builds the three images, and podman plays the manifests of the minikube overlay, one pod a
-# part, in a network of their own under the names of the Services. Needs Debian 12 or newer, and root.
+# The base images that the Dockerfiles and the manifests name are made from Debian packages and this machine's Rust, and
+# imported under those names. Then buildah builds the three images, and podman plays the manifests of the minikube overlay, one
+# pod per part, in a network of their own under the names of the Services. Needs Debian 12 or newer, and root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,8 +32,8 @@ parts=(redis analytics dashboard simulator)
 redis_image=$(sed -n 's/^ *image: \(redis:.*\)/\1/p' deploy/k8s/base/redis.yaml)
 rust_image=$(sed -n 's/^FROM \(rust:[^ ]*\) .*/\1/p' deploy/analytics.Dockerfile)
 
-# Everything that is made lies in one folder: images, containers, volumes, networks. The pods live in a network namespace of
-# their own, for which this script calls itself: what is set up there goes with it.
+# Everything it creates is in one folder: images, containers, volumes, networks. The pods live in their own network namespace,
+# for which this script calls itself, so that the namespace and all that is set up in it disappear together.
 inside=
 if [[ ${1:-} == --inside ]]; then
   inside=yes
@@ -63,7 +63,7 @@ network_config_dir = "$work/networks"
 CONF
 export CONTAINERS_STORAGE_CONF=$work/storage.conf CONTAINERS_CONF=$work/containers.conf
 
-# Whatever happened, no container, network or file stays.
+# Whatever happens, no container, network or file is left behind.
 sweep() {
   podman pod rm --force --all >/dev/null 2>&1 || true
   podman network rm --force "$network" >/dev/null 2>&1 || true
@@ -86,7 +86,7 @@ fail() {
   exit 1
 }
 
-# Tries until it works, for SECONDS at most.
+# Retries until it works, for at most SECONDS.
 within() { # SECONDS WHAT COMMAND...
   local until=$((SECONDS + $1)) what=$2
   shift 2
@@ -96,7 +96,7 @@ within() { # SECONDS WHAT COMMAND...
   done
 }
 
-# A base of Debian's packages with whatever else it needs, imported under the name that stands for it elsewhere.
+# A base image of Debian packages and whatever else it needs, imported under the name of the image it stands in for.
 base() { # IMAGE PACKAGES HOOK
   podman image exists "docker.io/library/$1" && return
   say "makes a base: $1"
@@ -110,23 +110,23 @@ base() { # IMAGE PACKAGES HOOK
 }
 
 build() {
-  # The certificates that this machine trusts may be needed to fetch crates; they are no part of the project.
+  # Fetching crates may need the certificates that this machine trusts; they are not part of the project.
   sysroot=$(rustc --print sysroot)
   base "$rust_image" ca-certificates,gcc,libc6-dev \
     "cp /etc/ssl/certs/ca-certificates.crt \"\$1/etc/ssl/certs/\" && cp -a $sysroot/bin $sysroot/lib $sysroot/libexec \"\$1/usr/local/\""
-  # Debian's folder of settings is closed to others; the image has none.
+  # Debian's folder of settings is not world-readable; the image has none.
   base "$redis_image" redis-server "rm -r \"\$1/etc/redis\""
 
   for program in analytics dashboard simulator; do
     started=$SECONDS
-    # The format knows health checks. This machine's network is the builder's, as a sandbox may have no other.
+    # This image format supports health checks. The build uses this machine's network, as a sandbox may have no other.
     buildah build --format docker --layers --pull-never --isolation chroot --quiet \
       --tag "$program:v1" --file "deploy/$program.Dockerfile" . >/dev/null
     say "built $program:v1 in $((SECONDS - started)) s, $(podman image inspect --format '{{.Size}}' "$program:v1" | numfmt --to=si)B"
   done
 }
 
-# The objects of one part, as podman plays them: it knows no probes that need a shell, one replica, and no ports of Services.
+# The objects of one part, as podman can play them: without probes that need a shell, with one replica, without Service ports.
 part() { # PART
   kubectl kustomize deploy/k8s/overlays/minikube | "$tools/../bin/python3" deploy/one-part.py "$1"
 }
@@ -171,7 +171,7 @@ start() {
   done
   say "all run as 65532 with a root that is read-only"
 
-  # In the order of the data, so that each has somebody to hand over to.
+  # In the order of the data, so that each part can hand over to the next.
   for name in simulator analytics dashboard; do
     container=$name-pod-0-$name
     started=$(date +%s%N)
@@ -189,7 +189,7 @@ if [[ $inside ]]; then
   start
 else
   build
-  # Without a folder to keep, the one that was made is the inner script's, which leaves it to this one.
+  # If no folder is to be kept, the inner script made one and leaves its removal to this one.
   unshare --net "$0" --inside "$work"
   say "images.sh: all is well"
 fi

@@ -1,8 +1,8 @@
-"""Reads rendered manifests, prints the objects of one part as `podman kube play` takes them.
+"""Reads rendered manifests and prints the objects of one part in a form that `podman kube play` accepts.
 
-It knows no probes by HTTP without a curl in the image, and no more than one replica; Services are names in its network, and
-what concerns several nodes concerns nobody here. Its 4.3 reads Secrets in one way for variables and in another for volumes:
-they are values and ConfigMaps instead.
+podman supports no HTTP probes without a curl in the image, and no more than one replica. Services are names in its network,
+and anything about several nodes does not apply here. podman 4.3 reads Secrets in one way for variables and in another for
+volumes, so they become values and ConfigMaps instead.
 """
 import sys
 

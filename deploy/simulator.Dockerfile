@@ -1,11 +1,11 @@
-# The image of simulator. From here to the last stage, the Dockerfiles in this folder are the same text: whoever builds one after
-# the other compiles the workspace once and takes it from the cache of layers then. There are no cache mounts, as not every
-# builder in a minikube knows them. The base is pinned by version; a digest would bind it to one registry's copy.
+# The image of simulator. Up to the last stage, the Dockerfiles in this folder have the same text, so building them one after
+# the other compiles the workspace once and takes it from the layer cache after that. There are no cache mounts, as not every
+# builder in a minikube supports them. The base is pinned by version; a digest would tie it to one registry's copy.
 FROM rust:1.95.0-slim-bookworm AS chef
 WORKDIR /vigia
 RUN cargo install cargo-chef --version 0.1.78 --locked
 
-# What the workspace depends on, without its own code: a layer that stays the same until a dependency changes.
+# What the workspace depends on, without its own code: a layer that does not change until a dependency does.
 FROM chef AS plan
 COPY Cargo.toml Cargo.lock ./
 COPY analytics analytics
@@ -33,7 +33,7 @@ RUN cargo build --release --locked --package analytics --package dashboard-ui --
     && mv target/release/analytics target/release/dashboard target/release/simulator /programs
 
 # The root of an image: the libraries that the programs are linked with, the certificates that the system trusts, a user, and
-# Debian's records of the packages that these come from, which scanners look for. No shell, no package manager.
+# Debian's records of the packages they come from, which scanners look for. No shell, no package manager.
 WORKDIR /root-of-image
 RUN mkdir -p etc var/lib/dpkg/status.d \
     && ldd /programs/* >/tmp/libraries \
@@ -57,9 +57,8 @@ LABEL org.opencontainers.image.title="simulator" \
 COPY --from=builder /root-of-image /
 COPY --from=builder /programs/simulator /usr/bin/simulator
 USER 65532:65532
-# Offers what it still holds for 5 s, then ends.
+# Keeps offering what it still holds for 5 s, then exits.
 STOPSIGNAL SIGTERM
-# As long as it runs it is well: one that cannot reach the broker holds its readings back, and would lose them if it were
-# started anew.
+# It is healthy as long as it runs: one that cannot reach the broker holds its readings back, and would lose them in a restart.
 HEALTHCHECK NONE
 ENTRYPOINT ["/usr/bin/simulator"]

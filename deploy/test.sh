@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Sets up what the tests need and runs everything: formatting, lints, tests, each bench once, the checks of what is deployed,
+# Installs what the tests need and runs everything: formatting, lints, tests, every bench once, the checks of what is deployed,
 # the page in a browser, and the fuzzer for a while.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# A program that tests start, and the Debian package that brings it.
+# A program that tests start, and the Debian package it comes from.
 needs=(redis-server:redis-server redis-cli:redis-tools promtool:prometheus openssl:openssl curl:curl
   chromium:chromium node:nodejs npm:npm)
 missing=()
@@ -17,8 +17,8 @@ if ((${#missing[@]})); then
     echo "please install: ${missing[*]}" >&2
     exit 1
   fi
-  # Tests start servers of their own; what is installed here must not start any. Where the machine already has a policy
-  # for that, it stands.
+  # Tests start their own servers, so nothing that is installed here may start one. If the machine already has a policy for
+  # that, it stays in place.
   policy=/usr/sbin/policy-rc.d
   if [[ ! -e $policy ]]; then
     trap 'rm -f "$policy"' EXIT
@@ -42,15 +42,15 @@ deploy/check.sh
 # The page in a real browser.
 dashboard-ui/tests/browser/run.sh
 
-# The fuzzer of the reply's decoder. It is bounded by a number of inputs, not by time, and begins with the same seed. The
-# toolchain is stable, so it runs without sanitizers; what it looks for are panics, and the sources forbid unsafe code.
+# The fuzzer of the reply decoder. It is bounded by a number of inputs, not by time, and always starts from the same seed. The
+# toolchain is stable, so it runs without sanitizers; it looks for panics, and the sources forbid unsafe code.
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 fuzz_version=0.13.2
 if [[ $("$target/tools/bin/cargo-fuzz" --version 2>/dev/null) != "cargo-fuzz $fuzz_version" ]]; then
   cargo install cargo-fuzz --version "$fuzz_version" --locked --quiet --force --root "$target/tools"
 fi
 fuzz=analytics/fuzz
-# What one run finds is not the next one's start.
+# Each run starts from the seeds alone, not from what the last run found.
 corpus=$(mktemp -d)
 trap 'rm -rf "$corpus"' EXIT
 "$target/tools/bin/cargo-fuzz" run --fuzz-dir "$fuzz" --sanitizer none --target-dir "$target/fuzz" reply \

@@ -5,15 +5,15 @@
 #   secrets.sh passwords | kubectl apply -f -  # only the passwords
 #   secrets.sh tls | kubectl apply -f -        # only the certificate, which is good for two years
 #
-# Afterwards the pods of the broker and of its clients are started anew. Nothing is kept here: the key of the authority that
-# signs the certificate is gone when this ends.
+# Restart the pods of the broker and of its clients afterwards. Nothing is kept here: the key of the authority that signs the
+# certificate is discarded at the end.
 set -euo pipefail
 shopt -s inherit_errexit
 here=$(cd "$(dirname "$0")" && pwd)
 namespace=vigia
 days=730
 
-# The rules of the development's users, with other passwords, which the broker knows by their hashes only.
+# The same rules as for development, with other passwords, of which the broker knows only the hashes.
 rules=$here/../../base/redis.yaml
 
 indented() { sed 's/^/    /'; }
@@ -24,7 +24,7 @@ secret() { # NAME TYPE
 
 password() { openssl rand -hex 32; }
 
-# openssl talks while it works; what it said counts only where it fails.
+# openssl is chatty; its output matters only if it fails.
 quietly() { "$@" 2>said || { cat said; exit 1; }; }
 
 hash() { printf %s "$1" | openssl dgst -sha256 -r | cut -d' ' -f1; }
@@ -39,7 +39,7 @@ passwords() {
       -e "s/>vigia-operator/#$(hash "$default")/" \
       -e "s/>vigia-analytics/#$(hash "$analytics")/" \
       -e "s/>vigia-simulator/#$(hash "$simulator")/"
-    # Asks which version the server has, and then for the lag.
+    # It asks for the server's version first, and then for the lag.
     echo "user keda on #$(hash "$keda") resetchannels -@all +@connection -@admin -@dangerous +info (~antenna_stream +xinfo|groups)"
   } | indented
   secret analytics-redis Opaque
@@ -58,7 +58,7 @@ tls() {
     local service=redis-service
     printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\n' \
       "DNS:$service,DNS:$service.$namespace,DNS:$service.$namespace.svc,DNS:$service.$namespace.svc.cluster.local,DNS:localhost" >names
-    # As OpenSSL 1.1 and LibreSSL understand it too.
+    # In a form that OpenSSL 1.1 and LibreSSL understand too.
     quietly openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days "$days" \
       -subj "/CN=Vigia's broker" -addext keyUsage=critical,keyCertSign
     quietly openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key -out request -subj "/CN=$service"
@@ -73,7 +73,7 @@ tls() {
   indented <"$folder/ca.crt"
 }
 
-# Nothing is printed unless all of it could be made.
+# Nothing is printed unless everything could be created.
 case ${1:-all} in
   all) manifests=$(passwords; tls) ;;
   passwords | tls) manifests=$("$1") ;;
