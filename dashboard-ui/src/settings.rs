@@ -18,8 +18,8 @@ pub struct Settings {
     /// Where analytics answers
     #[arg(long, env = "ANALYTICS_URL", default_value = DEFAULT_ANALYTICS_URL, value_name = "URL", value_parser = parse_analytics_url)]
     pub analytics_url: Url,
-    /// Hosts that the dashboard answers for, separated by commas; .example.org allows what is below example.org too;
-    /// empty allows any
+    /// Host names that the dashboard answers to, separated by commas; .example.org includes its subdomains; empty
+    /// allows any
     #[arg(long, env = "ALLOWED_HOSTS", default_value = "", value_name = "HOSTS", hide_default_value = true)]
     pub allowed_hosts: AllowedHosts,
     /// Serve built-in data instead of asking analytics

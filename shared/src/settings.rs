@@ -15,10 +15,10 @@ pub struct BrokerSettings {
     /// The broker's address: `redis://` or `rediss://`, with user, password and database if needed
     #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, value_parser = parse_redis_url)]
     pub redis_url: Option<String>,
-    /// The broker's host, where no URL is given
+    /// The broker's host, if there is no URL
     #[arg(long, env = "REDIS_HOST", default_value = "127.0.0.1", value_name = "HOST")]
     pub redis_host: String,
-    /// The broker's port, where no URL is given
+    /// The broker's port, if there is no URL
     #[arg(long, env = "REDIS_PORT", default_value_t = 6379, value_name = "PORT")]
     pub redis_port: u16,
 }

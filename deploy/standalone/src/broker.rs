@@ -1,4 +1,4 @@
-//! Which broker to use: the one that is given, else a private `redis-server`, else the in-process log.
+//! Chooses the broker: the one given, else a private `redis-server`, else the in-process log.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use shared::settings::BrokerSettings;
 use crate::private_redis::{PrivateRedis, StartError};
 use crate::settings::GivenBroker;
 
-/// What readings go through. As text, the choice in words for the person at the terminal.
+/// What carries the readings. Its text describes the choice to the person at the terminal.
 #[derive(Debug)]
 pub enum Broker {
-    /// The settings name it. Whether it answers is for its clients to find out, who try again until it does.
+    /// The settings name it. Whether it answers is up to its clients, which retry until it does.
     Given(BrokerSettings),
     /// Started by this process, for this process.
     Private(Box<PrivateRedis>),
@@ -22,7 +22,7 @@ pub enum Broker {
 }
 
 impl Broker {
-    /// The broker of the settings, else the best that this machine has.
+    /// The broker of the settings, or else the best one that this machine has.
     pub async fn choose(given: &GivenBroker) -> Self {
         match given.settings() {
             Some(given) => Self::Given(given),

@@ -1,8 +1,8 @@
 //! Vigía in one process: simulated antennas, analytics, the dashboard, and a broker where none is given.
 //!
-//! In the order in which a start passes:
+//! In the order in which they are used at start-up:
 //!
-//! - [`settings`]: what the program can be told.
+//! - [`settings`]: the settings of the program.
 //! - [`broker`]: the broker that is given, else a [`private_redis`], else the in-process log behind a [`memory_sink`].
 //! - [`parts`]: the tasks that run side by side, and the order in which they end.
 
@@ -31,15 +31,15 @@ use broker::Broker;
 use memory_sink::MemorySink;
 use parts::{Part, Parts};
 
-/// Most entries of the in-process log: some tens of megabytes, and minutes of what the default antennas publish.
+/// The most entries in the in-process log: some tens of megabytes, and minutes of what the default antennas publish.
 const MEMORY_LOG_MAX_ENTRIES: usize = 200_000;
 
 /// Runs every part until `shutdown` or until one of them fails, and returns within five seconds of either.
 ///
 /// # Errors
-/// What an operator has to mend: an address is taken, or a part failed.
+/// What an operator has to fix: an address is in use, or a part failed.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    // Ports first: whoever has to choose another one should not wait for anything else.
+    // Ports first, so that anyone who has to choose another one finds out at once.
     let listeners = Listeners {
         page: listen(settings.bind, "--bind, BIND").await?,
         api: listen(settings.analytics_bind, "--analytics-bind, ANALYTICS_BIND").await?,
@@ -98,14 +98,14 @@ fn start<L: Log>(
     })
 }
 
-/// Publishes simulated antennas. Where each has taken its `COUNT` of readings, the other parts go on without them.
+/// Publishes simulated antennas. Once each has taken its `COUNT` of readings, the other parts carry on without them.
 async fn simulate(fleet: FleetSettings, sink: impl Sink, stop: CancellationToken) -> anyhow::Result<()> {
     simulator::run(&fleet, sink, UnixMillis::now, stop.clone()).await?;
     stop.cancelled().await;
     Ok(())
 }
 
-/// Tells the person at the terminal; a log collector gets it as an entry like any other.
+/// Informs the person at the terminal; for a log collector it is an entry like any other.
 fn say(format: LogFormat, line: &str) {
     match format {
         LogFormat::Text => eprintln!("{line}"),

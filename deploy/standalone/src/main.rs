@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         let shutdown = shared::shutdown::on_signal().context("signals cannot be handled")?;
         vigia::run(settings, shutdown).await
     });
-    // Threads that still wait for a broker must not hold the process back.
+    // Threads that still wait for a broker must not keep the process alive.
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! The simulator's way into the in-process log.
+//! Lets the simulator write to the in-process log.
 
 use analytics::log::MemoryLog;
 use shared::codec::encode;

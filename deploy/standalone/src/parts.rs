@@ -1,7 +1,7 @@
-//! The parts that run side by side, and the order in which they end.
+//! The parts that run side by side, and the order in which they stop.
 //!
-//! Whoever feeds another part ends before it: the antennas hand over what they have taken, analytics commits it, and
-//! the broker goes last.
+//! A part that feeds another stops before it: the antennas hand over what they have taken, analytics commits it, and
+//! the broker stops last.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use tracing::{error, warn};
 
 use crate::private_redis::PrivateRedis;
 
-/// The antennas may take so long to hand over what they have taken; longer only helps where the broker is away, and
+/// How long the antennas may take to hand over what they have taken. Longer would only help if the broker is away, and
 /// then analytics needs the time.
 const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// All parts together may take so long to end.
+/// How long all parts together may take to stop.
 const END_TIMEOUT: Duration = Duration::from_millis(4_500);
 
-/// A task with the way to end it.
+/// A task and the means to stop it.
 #[derive(Debug)]
 pub struct Part {
     name: &'static str,
@@ -40,7 +40,7 @@ impl Part {
         Self { name, stop, task: Some(task) }
     }
 
-    /// Returns when the part has ended without having been told to.
+    /// Returns when the part has ended without being told to.
     async fn failed(&mut self) -> anyhow::Error {
         match self.result().await {
             Ok(()) => anyhow::anyhow!("{} ended without having been told to", self.name),
@@ -48,7 +48,7 @@ impl Part {
         }
     }
 
-    /// Waits for the end of a part that has been told to end; past the deadline, it is cut off.
+    /// Waits for a part that has been told to stop; past the deadline, it is aborted.
     async fn end(&mut self, deadline: Instant) {
         match timeout_at(deadline, self.result()).await {
             Ok(Ok(())) => {}
@@ -64,7 +64,7 @@ impl Part {
         let Some(task) = &mut self.task else { return Ok(()) };
         let result = task.await;
         self.task = None;
-        // A task that panicked did not return a result of its own.
+        // A task that panicked has no result of its own.
         result.map_err(anyhow::Error::new).and_then(|result| result).context(self.name)
     }
 }
@@ -81,7 +81,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Waits for `shutdown` or for the first failure, and ends everything in order, the private server last.
+    /// Waits for `shutdown` or for the first failure, and stops everything in order, the private server last.
     ///
     /// # Errors
     /// The first failure.
@@ -102,7 +102,7 @@ impl Parts {
 
     async fn end(mut self) {
         let now = Instant::now();
-        // The page has no one who waits for it, and would complain about analytics if it ended later.
+        // Nothing waits for the page, and it would complain about analytics if it stopped later.
         self.dashboard.stop.cancel();
         self.simulators.stop.cancel();
         self.simulators.end(now + HAND_OVER_TIMEOUT).await;
@@ -112,7 +112,7 @@ impl Parts {
     }
 }
 
-/// The end of the private server; never, where there is none.
+/// Waits for the private server to end; waits for ever if there is none.
 async fn ended(redis: &mut Option<PrivateRedis>) -> anyhow::Error {
     match redis {
         Some(redis) => redis.ended().await,

@@ -1,4 +1,5 @@
-//! A `redis-server` of this process: on a free port of the loopback interface, keeping nothing, and gone with it.
+//! A `redis-server` that belongs to this process: on a free port of the loopback interface, persisting nothing, and
+//! gone with the process.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -17,25 +18,26 @@ const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 /// The oldest version that analytics works with.
 const OLDEST_MAJOR_VERSION: u32 = 7;
 
-/// A server that does not listen by then will not.
+/// A server that is not listening by then never will.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Another process may take the port between the moment it is found free and the moment the server binds it.
+/// How often to try: another process may take the port between the moment it is found free and the moment the server
+/// binds it.
 const ATTEMPTS: u32 = 5;
 
 /// What a server logs once it listens.
 const READY: &str = "Ready to accept connections";
 
-/// Waits for the end of its input, which comes when this process ends, whatever ends it; then ends the server.
+/// Waits for the end of its input, which comes when this process ends for whatever reason; then kills the server.
 const GUARD: &str = r#"read -r _; kill -KILL "$1""#;
 
 /// Why there is no private server.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// None of the programs is there.
+    /// None of the programs is installed.
     #[error("no redis-server is installed")]
     NotInstalled,
-    /// There is one, of a version that cannot be used.
+    /// There is one, but in a version that cannot be used.
     #[error("the installed {program} has version {version}, and {OLDEST_MAJOR_VERSION}.0 or newer is needed")]
     TooOld {
         /// The program.
@@ -43,12 +45,12 @@ pub enum StartError {
         /// Its version.
         version: String,
     },
-    /// It does not come up.
+    /// It does not start.
     #[error("{program} does not start: {why}")]
     DoesNotStart {
         /// The program.
         program: &'static str,
-        /// Its last words, or the system's.
+        /// Its last words, or the system's error.
         why: String,
     },
 }
@@ -67,7 +69,7 @@ impl PrivateRedis {
     /// Starts a server if one is installed, and waits until it listens.
     ///
     /// # Errors
-    /// Why it cannot be.
+    /// Why there can be none.
     pub async fn start() -> Result<Self, StartError> {
         let program = installed().await?;
         let failed = |why: String| StartError::DoesNotStart { program, why };
@@ -106,7 +108,7 @@ impl PrivateRedis {
         format!("redis://{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
 
-    /// Returns when the server has ended by itself, with what is known of its end.
+    /// Returns when the server has ended by itself, with what is known about it.
     pub async fn ended(&mut self) -> anyhow::Error {
         match self.server.wait().await {
             Ok(status) => anyhow::anyhow!("the private {} ended: {status}", self.program),
@@ -114,17 +116,17 @@ impl PrivateRedis {
         }
     }
 
-    /// Ends the server. It has nothing to save.
+    /// Kills the server. It has nothing to save.
     pub async fn stop(mut self) {
-        // The guard goes first: it knows the server by a number that the system may give to another process later.
+        // The guard goes first: it knows the server by a process id that the system may reuse later.
         for child in [&mut self.guard, &mut self.server] {
-            // An error means that it has ended already.
+            // An error means that it has already ended.
             let _ended = child.kill().await;
         }
     }
 }
 
-/// The first of the programs that is installed in a version that can be used.
+/// The first of the programs that is installed in a usable version.
 async fn installed() -> Result<&'static str, StartError> {
     let mut error = StartError::NotInstalled;
     for program in PROGRAMS {
@@ -163,7 +165,8 @@ fn serve(program: &str, port: u16, folder: &TempDir) -> io::Result<Child> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        // Ctrl-C in a terminal reaches the whole group; the server has to outlive those who still write to it.
+        // Ctrl-C in a terminal reaches the whole process group; the server has to outlive the parts that still write to
+        // it.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
@@ -173,7 +176,7 @@ fn guard(server: &Child) -> io::Result<Child> {
     let server = server.id().map(|id| id.to_string()).unwrap_or_default();
     Command::new("sh")
         .args(["-c", GUARD, "guard", &server])
-        // This end of the pipe is held until the guard is dropped, and closed by the system when this process ends.
+        // This end of the pipe is held until the guard is dropped, and the system closes it when this process ends.
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -182,7 +185,8 @@ fn guard(server: &Child) -> io::Result<Child> {
         .spawn()
 }
 
-/// Waits until the server listens; its own log tells, so that another one on the same port is never taken for it.
+/// Waits until the server listens. Its own log says so, so that another server on the same port is never mistaken for
+/// it.
 async fn listening(server: &mut Child) -> Result<Lines<BufReader<ChildStdout>>, String> {
     let mut lines = BufReader::new(server.stdout.take().ok_or("it has no output")?).lines();
     let mut last = "it ended at once".to_owned();
@@ -204,7 +208,7 @@ async fn listening(server: &mut Child) -> Result<Lines<BufReader<ChildStdout>>, 
     }
 }
 
-/// Keeps reading what the server says: a full pipe would stop it.
+/// Keeps reading the server's output: a full pipe would block it.
 async fn drain(program: &'static str, mut lines: Lines<BufReader<ChildStdout>>) {
     while let Ok(Some(line)) = lines.next_line().await {
         debug!("{program}: {line}");

@@ -1,4 +1,4 @@
-//! What the program can be told: the settings of its parts, with defaults that suit one machine.
+//! The settings of the program: those of its parts, with defaults that suit one machine.
 
 use std::net::SocketAddr;
 
@@ -28,8 +28,8 @@ pub struct Settings {
     /// Where analytics answers HTTP
     #[arg(long, env = "ANALYTICS_BIND", default_value = "127.0.0.1:8001", value_name = "ADDRESS", value_parser = parse_bind)]
     pub analytics_bind: SocketAddr,
-    /// Hosts that the dashboard answers for, separated by commas; .example.org allows what is below example.org too;
-    /// empty allows any
+    /// Host names that the dashboard answers to, separated by commas; .example.org includes its subdomains; empty
+    /// allows any
     #[arg(long, env = "ALLOWED_HOSTS", default_value = "", value_name = "HOSTS", hide_default_value = true)]
     pub allowed_hosts: AllowedHosts,
     /// The broker, if one is given.
@@ -52,22 +52,22 @@ pub struct Settings {
     pub log: LogSettings,
 }
 
-/// The broker to use. None of these being set means that the program brings its own.
+/// The broker to use. If none of these is set, the program brings its own.
 #[derive(Debug, Clone, Default, Args)]
 pub struct GivenBroker {
     /// The broker's address: `redis://` or `rediss://`, with user, password and database if needed
     #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, value_parser = parse_redis_url)]
     pub redis_url: Option<String>,
-    /// The broker's host, where no URL is given
+    /// The broker's host, if there is no URL
     #[arg(long, env = "REDIS_HOST", value_name = "HOST")]
     pub redis_host: Option<String>,
-    /// The broker's port, where no URL is given
+    /// The broker's port, if there is no URL
     #[arg(long, env = "REDIS_PORT", value_name = "PORT")]
     pub redis_port: Option<u16>,
 }
 
 impl GivenBroker {
-    /// The broker that is given, if any; half an address is completed as the other programs do.
+    /// The broker that is given, if any; missing parts of the address have the same defaults as in the other programs.
     #[must_use]
     pub fn settings(&self) -> Option<BrokerSettings> {
         let Self { redis_url, redis_host, redis_port } = self.clone();
@@ -81,7 +81,7 @@ impl GivenBroker {
 }
 
 impl Settings {
-    /// Checks what no setting can tell alone.
+    /// Checks what no setting can check by itself.
     ///
     /// # Errors
     /// One line that names the setting.
