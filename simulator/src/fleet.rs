@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::publish::{Delivery, Pace, QUEUE_MAX, Queue, Report, Sink, Stop, WhenFull, publish};
-use crate::scenario::{Antenna, Moment};
 use crate::settings::{BadAntennaId, FleetSettings};
+use scenario::{Antenna, Moment};
 
 /// Readings due within this time are taken together, so that a large fleet does not have to wake up for each.
 const TAKE_EVERY: Duration = Duration::from_millis(5);

@@ -3,7 +3,7 @@
 //! In the order in which a reading passes through:
 //!
 //! - [`settings`]: what the program can be told.
-//! - [`scenario`]: what one antenna measures. Pure and seeded; time is an argument.
+//! - the crate `scenario`: what one antenna measures, pure and seeded.
 //! - [`fleet`]: decides which antenna takes a reading when; [`run`] publishes all readings.
 //! - [`rows`]: reads the rows of a recording from a file as readings.
 //! - [`replay`]: publishes the rows of a recording.
@@ -15,7 +15,6 @@ pub mod publish;
 pub mod redis_sink;
 pub mod replay;
 pub mod rows;
-pub mod scenario;
 pub mod settings;
 
 pub use fleet::run;

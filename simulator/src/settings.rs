@@ -9,7 +9,7 @@ use shared::logging::LogSettings;
 use shared::settings::{BrokerSettings, StreamSettings};
 use shared::time::parse_duration;
 
-use crate::scenario::Scenario;
+use scenario::Scenario;
 
 /// The most antennas that one process simulates.
 pub const ANTENNAS_MAX: u32 = 100_000;

@@ -5,7 +5,7 @@ use tokio::time::{advance, sleep};
 
 use super::*;
 use crate::publish::SendError;
-use crate::scenario::Scenario;
+use scenario::Scenario;
 
 const START_MS: i64 = 1_763_900_000_000;
 
