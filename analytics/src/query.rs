@@ -14,6 +14,8 @@ use shared::api::{
     AntennaCounts, AntennaPage, AntennaRow, Latency, Limits, Measures, Point, Series, Status, Summary, WindowBounds,
 };
 
+pub use shared::api::{Badness, End, Sort};
+
 pub use self::incidents::{IncidentFilter, OpenIncidents, open_incidents};
 use crate::aggregate::column::{
     ANTENNA, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, LOST, PACKETS, PANE, READINGS,
@@ -28,17 +30,6 @@ use crate::trouble::{Severity, success_rate};
 
 /// 97.5th percentile of the normal distribution: 95 % lie within it on both sides.
 const Z_95: f64 = 1.959_963_984_540_054;
-
-/// Where a window ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum End {
-    /// At the newest event time counted; the pane that holds it is in.
-    Latest,
-    /// At the current time.
-    Now,
-    /// At a given time: the answer does not change with the clock.
-    At(UnixMillis),
-}
 
 /// A window on the panes' grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,42 +93,6 @@ impl Filter {
         };
         rows.iter().filter(is_wanted).collect()
     }
-}
-
-/// By what antennas are sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Sort {
-    /// Id.
-    AntennaId,
-    /// Status, worst first.
-    Status,
-    /// Readings.
-    Readings,
-    /// Packets sent.
-    PacketsSent,
-    /// Packets delivered.
-    PacketsDelivered,
-    /// Packets lost.
-    PacketsLost,
-    /// Success rate.
-    SuccessRate,
-    /// Mean latency.
-    Latency,
-    /// 95th percentile of latency.
-    P95,
-    /// Arrival of the newest reading.
-    LastSeen,
-}
-
-/// What makes an antenna bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Badness {
-    /// Packets lost, most first.
-    Failures,
-    /// Upper 95 % Wilson bound of the success rate, lowest first.
-    SuccessRate,
-    /// Mean latency, highest first.
-    Latency,
 }
 
 /// A page of a list.

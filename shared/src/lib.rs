@@ -5,7 +5,8 @@
 //! - [`reading`]: one measurement of an antenna, and the reasons to reject an entry.
 //! - [`codec`]: stream fields to reading, and back. The only place that knows the wire format.
 //! - [`keys`]: the names of streams, hashes and groups in the broker.
-//! - [`api`]: the JSON that analytics answers and the dashboard reads.
+//! - [`api`]: what the dashboard asks analytics, and the JSON that analytics answers.
+//! - [`spelled`]: enumerations whose values have one spelling everywhere.
 //! - [`time`]: milliseconds since the epoch, and durations in human notation.
 //! - [`settings`]: the settings that programs share, and how a bad value is refused.
 //! - [`logging`]: the same logging for every program, as text or as JSON.
@@ -24,6 +25,7 @@ pub mod negotiation;
 pub mod reading;
 pub mod settings;
 pub mod shutdown;
+pub mod spelled;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;

@@ -1,9 +1,6 @@
 //! One measurement of an antenna, and the reasons to reject an entry of the stream.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use crate::spelled::spelled;
 
 /// What an antenna has measured since its previous reading.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,63 +19,26 @@ pub struct Reading {
     pub seq: Option<u64>,
 }
 
-/// Why an entry of the stream is not a reading. Such an entry goes to the dead-letter stream with this as its `reason`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Rejection {
-    /// One of `antenna_id`, `timestamp`, `packets`, `loss` is absent.
-    MissingField,
-    /// `antenna_id` is empty, longer than 253 bytes, not UTF-8, or contains a control character.
-    BadAntennaId,
-    /// `timestamp` is not a decimal number of seconds from 0 to the end of the year 9999.
-    BadTimestamp,
-    /// `packets` is not an integer from 0 to 2^32 - 1.
-    BadPackets,
-    /// `loss` is not an integer from 0 to 2^32 - 1.
-    BadLoss,
-    /// `loss` is greater than `packets`.
-    LossExceedsPackets,
-    /// `latency` is present and not empty, but not a finite, non-negative number of milliseconds.
-    BadLatency,
-    /// `seq` is present but not an integer from 0 to 2^64 - 1.
-    BadSeq,
-    /// The event time is further ahead of the broker's own entry time than `MAX_CLOCK_SKEW` allows.
-    Future,
-}
-
-impl Rejection {
-    /// Every reason, in the order of the contract.
-    pub const ALL: [Self; 9] = [
-        Self::MissingField,
-        Self::BadAntennaId,
-        Self::BadTimestamp,
-        Self::BadPackets,
-        Self::BadLoss,
-        Self::LossExceedsPackets,
-        Self::BadLatency,
-        Self::BadSeq,
-        Self::Future,
-    ];
-
-    /// The reason as the contract spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MissingField => "missing_field",
-            Self::BadAntennaId => "bad_antenna_id",
-            Self::BadTimestamp => "bad_timestamp",
-            Self::BadPackets => "bad_packets",
-            Self::BadLoss => "bad_loss",
-            Self::LossExceedsPackets => "loss_exceeds_packets",
-            Self::BadLatency => "bad_latency",
-            Self::BadSeq => "bad_seq",
-            Self::Future => "future",
-        }
-    }
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+spelled! {
+    /// Why an entry of the stream is not a reading. Such an entry goes to the dead-letter stream with this as its `reason`.
+    pub enum Rejection {
+        /// One of `antenna_id`, `timestamp`, `packets`, `loss` is absent.
+        MissingField = "missing_field",
+        /// `antenna_id` is empty, longer than 253 bytes, not UTF-8, or contains a control character.
+        BadAntennaId = "bad_antenna_id",
+        /// `timestamp` is not a decimal number of seconds from 0 to the end of the year 9999.
+        BadTimestamp = "bad_timestamp",
+        /// `packets` is not an integer from 0 to 2^32 - 1.
+        BadPackets = "bad_packets",
+        /// `loss` is not an integer from 0 to 2^32 - 1.
+        BadLoss = "bad_loss",
+        /// `loss` is greater than `packets`.
+        LossExceedsPackets = "loss_exceeds_packets",
+        /// `latency` is present and not empty, but not a finite, non-negative number of milliseconds.
+        BadLatency = "bad_latency",
+        /// `seq` is present but not an integer from 0 to 2^64 - 1.
+        BadSeq = "bad_seq",
+        /// The event time is further ahead of the broker's own entry time than `MAX_CLOCK_SKEW` allows.
+        Future = "future",
     }
 }

@@ -1,6 +1,7 @@
 //! Points in time and durations, as they cross a process boundary.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -47,6 +48,45 @@ impl<'de> Deserialize<'de> for UnixMillis {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         DateTime::parse_from_rfc3339(&text).map(|time| Self(time.timestamp_millis())).map_err(de::Error::custom)
+    }
+}
+
+/// A length of time in whole milliseconds, at least one. In text, human notation: `500ms`, `30s`, `5m`, `1h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(i64);
+
+impl Span {
+    /// A span of this many milliseconds, or of one if there are fewer.
+    #[must_use]
+    pub const fn from_ms(ms: i64) -> Self {
+        Self(if ms < 1 { 1 } else { ms })
+    }
+
+    /// The span in milliseconds.
+    #[must_use]
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, ms) = (self.0 / 1_000, self.0 % 1_000);
+        match (seconds, ms) {
+            (0, ms) => write!(f, "{ms}ms"),
+            (seconds, 0) if seconds % 3_600 == 0 => write!(f, "{}h", seconds / 3_600),
+            (seconds, 0) if seconds % 60 == 0 => write!(f, "{}m", seconds / 60),
+            (seconds, 0) => write!(f, "{seconds}s"),
+            (seconds, ms) => write!(f, "{seconds}s{ms}ms"),
+        }
+    }
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse_duration(text).map(|duration| Self::from_ms(millis(duration)))
     }
 }
 

@@ -1,7 +1,23 @@
-//! Which of the offered media types a client prefers (RFC 9110, section 12.5.1).
+//! Which of the offered formats and media types a client prefers (RFC 9110, section 12.5.1).
 
 use axum::http::{HeaderMap, header};
+use shared::api::Format;
 use shared::negotiation;
+
+use super::ApiError;
+
+/// The format of an answer: the one that is asked for by parameter, else what the client prefers of those offered, else the
+/// first.
+pub(crate) fn format(headers: &HeaderMap, wanted: Option<Format>, offered: &[Format]) -> Result<Format, ApiError> {
+    match wanted {
+        Some(wanted) if offered.contains(&wanted) => Ok(wanted),
+        Some(wanted) => Err(ApiError::not_offered(wanted, offered)),
+        None => {
+            let media_types: Vec<&str> = offered.iter().map(|format| format.media_type()).collect();
+            Ok(offered[preferred(headers, &media_types)])
+        }
+    }
+}
 
 /// The position in `offers` of the type that the client wants most; the first where it has no wish. Of equal quality
 /// values the one that the client names first wins, and a wildcard means the first offer.

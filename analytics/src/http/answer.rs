@@ -15,10 +15,14 @@ use polars::prelude::PolarsResult;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use serde::Serialize;
-use shared::api::Summary;
+use shared::api::{
+    AntennasRequest, Format, HeatmapRequest, IncidentState, IncidentsRequest, Order, ReadingsRequest, SeriesRequest,
+    Summary, WorstRequest,
+};
+use shared::time::Span;
 
 use super::{ApiError, csv};
-use crate::query::{self, Badness, Filter, IncidentFilter, OpenIncidents, Paging, Row, Sort, View, Window};
+use crate::query::{self, Filter, IncidentFilter, OpenIncidents, Paging, Row, View, Window};
 use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::workers::{JobError, Workers};
@@ -34,39 +38,40 @@ const TABLES: usize = 8;
 
 const JSON: &str = "application/json";
 
-/// What is asked about a window.
+/// What is asked about a window. The requests come without their window, which the handler has
+/// worked out, and with the format of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
     /// The whole network.
     Summary,
-    /// Antennas: which, an order, whether it descends, a page, the step of histories, and whether as CSV.
-    Antennas { filter: Filter, sort: (Sort, bool), paging: Paging, step_ms: Option<i64>, is_csv: bool },
-    /// The worst antennas, and the step of histories.
-    Worst { by: Badness, limit: usize, step_ms: Option<i64> },
-    /// Antennas over time, in so many rows at most.
-    Heatmap { filter: Filter, step_ms: i64, rows: usize },
+    /// Antennas; the step of their histories, if any, is whole panes.
+    Antennas(AntennasRequest),
+    /// The worst antennas; the step of their histories, if any, is whole panes.
+    Worst(WorstRequest),
+    /// Antennas over time, in steps of so many milliseconds.
+    Heatmap { request: HeatmapRequest, step_ms: i64 },
     /// One antenna.
     Antenna { id: String },
     /// The readings of an antenna that were counted last.
-    Readings { antenna: String, limit: usize },
-    /// Steps, of one antenna or of all, and whether as CSV.
-    Series { step_ms: i64, antenna: Option<String>, is_csv: bool },
-    /// Incidents: which, a page, the current time in full seconds, and whether as CSV.
-    Incidents { filter: IncidentFilter, paging: Paging, now_ms: i64, is_csv: bool },
+    Readings(ReadingsRequest),
+    /// Steps of so many milliseconds.
+    Series { request: SeriesRequest, step_ms: i64 },
+    /// Incidents as of a current time in full seconds.
+    Incidents { request: IncidentsRequest, now_ms: i64 },
 }
 
 impl Question {
     /// Bytes of what the client wrote into it.
     fn text_bytes(&self) -> usize {
+        let bytes = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         match self {
-            Self::Antennas { filter, .. } | Self::Heatmap { filter, .. } => {
-                filter.search.len() + filter.id.as_ref().map_or(0, String::len)
-            }
-            Self::Incidents { filter, .. } => filter.search.len() + filter.antenna.as_ref().map_or(0, String::len),
-            Self::Antenna { id: text }
-            | Self::Readings { antenna: text, .. }
-            | Self::Series { antenna: Some(text), .. } => text.len(),
-            Self::Summary | Self::Worst { .. } | Self::Series { antenna: None, .. } => 0,
+            Self::Antennas(request) => bytes(&request.q) + bytes(&request.id),
+            Self::Heatmap { request, .. } => bytes(&request.q),
+            Self::Incidents { request, .. } => bytes(&request.q) + bytes(&request.antenna),
+            Self::Series { request, .. } => bytes(&request.antenna),
+            Self::Readings(request) => request.antenna.len(),
+            Self::Antenna { id } => id.len(),
+            Self::Summary | Self::Worst(_) => 0,
         }
     }
 }
@@ -167,13 +172,12 @@ impl Answers {
 
     async fn work(&self, snapshot: Arc<Snapshot>, window: Window, question: Question) -> Result<Answer, ApiError> {
         let rows = match question {
-            Question::Summary | Question::Antennas { .. } | Question::Worst { .. } | Question::Heatmap { .. } => {
+            Question::Summary | Question::Antennas(_) | Question::Worst(_) | Question::Heatmap { .. } => {
                 self.rows(&snapshot, window).await?
             }
-            Question::Antenna { .. }
-            | Question::Readings { .. }
-            | Question::Series { .. }
-            | Question::Incidents { .. } => Arc::default(),
+            Question::Antenna { .. } | Question::Readings(_) | Question::Series { .. } | Question::Incidents { .. } => {
+                Arc::default()
+            }
         };
         let thresholds = self.thresholds;
         self.on_worker(move || answer(&View::new(&snapshot, window), &rows, question, &thresholds)).await?
@@ -211,32 +215,55 @@ impl Answers {
 fn answer(view: &View<'_>, rows: &[Row], question: Question, thresholds: &Thresholds) -> Result<Answer, ApiError> {
     match question {
         Question::Summary => Answer::json(&failed(view.summary(rows, thresholds))?),
-        Question::Antennas { filter, sort, paging, step_ms, is_csv } => {
-            let page = failed(view.antennas(rows, &filter, sort, paging, step_ms))?;
-            if is_csv { Answer::new(csv::CONTENT_TYPE, csv::antennas(&page)?) } else { Answer::json(&page) }
+        Question::Antennas(request) => {
+            let filter = Filter { search: request.q.unwrap_or_default(), id: request.id, statuses: request.statuses };
+            let order = (request.sort, request.order == Order::Descending);
+            let paging = Paging { limit: request.limit.get(), offset: request.offset };
+            let page = failed(view.antennas(rows, &filter, order, paging, request.step.map(Span::ms)))?;
+            written(request.format, &page, csv::antennas)
         }
-        Question::Worst { by, limit, step_ms } => Answer::json(&failed(view.worst(rows, by, limit, step_ms))?),
-        Question::Heatmap { filter, step_ms, rows: limit } => {
-            Answer::json(&failed(view.heatmap(rows, &filter, step_ms, limit))?)
+        Question::Worst(request) => {
+            let page = view.worst(rows, request.by, request.limit.get(), request.step.map(Span::ms));
+            Answer::json(&failed(page)?)
+        }
+        Question::Heatmap { request, step_ms } => {
+            let filter = Filter { search: request.q.unwrap_or_default(), id: None, statuses: request.statuses };
+            Answer::json(&failed(view.heatmap(rows, &filter, step_ms, request.rows.get()))?)
         }
         Question::Antenna { id } => {
             let row = failed(view.antenna(&id, thresholds))?;
             Answer::json(&row.ok_or_else(|| ApiError::unknown_antenna(&id))?)
         }
-        Question::Readings { antenna, limit } => {
-            let readings = view.readings(&antenna, limit);
-            Answer::json(&readings.ok_or_else(|| ApiError::unknown_antenna(&antenna))?)
+        Question::Readings(request) => {
+            let readings = view.readings(&request.antenna, request.limit.get());
+            Answer::json(&readings.ok_or_else(|| ApiError::unknown_antenna(&request.antenna))?)
         }
-        Question::Series { step_ms, antenna, is_csv } => {
-            let series = failed(view.series(step_ms, antenna.as_deref()))?;
-            let series = series.ok_or_else(|| ApiError::unknown_antenna(&antenna.unwrap_or_default()))?;
-            if is_csv { Answer::new(csv::CONTENT_TYPE, csv::series(&series)?) } else { Answer::json(&series) }
+        Question::Series { request, step_ms } => {
+            let series = failed(view.series(step_ms, request.antenna.as_deref()))?;
+            let series = series.ok_or_else(|| ApiError::unknown_antenna(&request.antenna.unwrap_or_default()))?;
+            written(request.format, &series, csv::series)
         }
-        Question::Incidents { filter, paging, now_ms, is_csv } => {
-            let page = view.incidents(&filter, paging, now_ms);
-            if is_csv { Answer::new(csv::CONTENT_TYPE, csv::incidents(&page)?) } else { Answer::json(&page) }
+        Question::Incidents { request, now_ms } => {
+            let filter = IncidentFilter {
+                is_windowed: request.window.is_some(),
+                kind: request.kind,
+                is_open: request.state.map(|state| state == IncidentState::Open),
+                antenna: request.antenna,
+                search: request.q.unwrap_or_default(),
+            };
+            let paging = Paging { limit: request.limit.get(), offset: request.offset };
+            written(request.format, &view.incidents(&filter, paging, now_ms), csv::incidents)
         }
     }
+}
+
+/// A list as CSV where that is asked for, else as JSON.
+fn written<T: Serialize>(
+    format: Option<Format>,
+    list: &T,
+    csv: impl FnOnce(&T) -> Result<Vec<u8>, ApiError>,
+) -> Result<Answer, ApiError> {
+    if format == Some(Format::Csv) { Answer::new(csv::CONTENT_TYPE, csv(list)?) } else { Answer::json(list) }
 }
 
 fn failed<T>(result: PolarsResult<T>) -> Result<T, ApiError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream, StreamExt};
-use shared::api::{SNAPSHOT_EVENT, Summary, path};
+use shared::api::{SNAPSHOT_EVENT, Summary, WindowRequest, path};
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -99,7 +99,7 @@ async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
 
 /// The summary of the default window as JSON.
 async fn summary(api: &Api) -> Result<Arc<str>, ApiError> {
-    let (snapshot, window) = api.window(None, None)?;
+    let (snapshot, window) = api.window(WindowRequest::default())?;
     let answer = api.answers.answer(snapshot, window, Question::Summary).await?;
     std::str::from_utf8(&answer.body).map(Arc::from).map_err(|error| ApiError::internal(&error))
 }

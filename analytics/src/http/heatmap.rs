@@ -3,32 +3,26 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use shared::api::{ErrorBody, Heatmap, path};
+use shared::api::{ErrorBody, Heatmap, HeatmapRequest, WindowRequest, path};
 
 use super::answer::Question;
-use super::parameters::{self, HeatmapParameters, Parameters};
-use super::{Api, ApiError};
-use crate::query::Filter;
+use super::parameters::{self, Parameters};
+use super::{Api, ApiError, JSON, accept};
 
 /// All antennas over time, worst first; where there are more than rows, the better ones share rows.
-#[utoipa::path(get, path = path::HEATMAP, tag = "analytics", params(HeatmapParameters), responses(
+#[utoipa::path(get, path = path::HEATMAP, tag = "analytics", params(Parameters<HeatmapRequest>), responses(
     (status = 200, body = Heatmap), (status = 304, description = "As the client holds it"),
-    (status = 400, body = ErrorBody),
+    (status = 400, body = ErrorBody), (status = 406, body = ErrorBody),
 ))]
 pub(crate) async fn heatmap(
     State(api): State<Api>,
     headers: HeaderMap,
-    Parameters(parameters): Parameters<HeatmapParameters>,
+    Parameters(request): Parameters<HeatmapRequest>,
 ) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
-    let question = Question::Heatmap {
-        step_ms: parameters::heatmap_step_ms(parameters.step.as_deref(), window, &snapshot)?,
-        rows: parameters::heatmap_rows(parameters.rows.as_deref())?,
-        filter: Filter {
-            search: parameters.q.unwrap_or_default(),
-            id: None,
-            statuses: parameters::statuses(parameters.status.as_deref())?,
-        },
-    };
-    api.answers.answer(snapshot, window, question).await.map(|answer| answer.respond(&headers))
+    let (snapshot, window) = api.window(request.window)?;
+    let step_ms = parameters::heatmap_step_ms(request.step, window, &snapshot)?;
+    let format = accept::format(&headers, request.format, &JSON)?;
+    let request = HeatmapRequest { window: WindowRequest::default(), step: None, format: Some(format), ..request };
+    let answer = api.answers.answer(snapshot, window, Question::Heatmap { request, step_ms }).await?;
+    Ok(answer.respond(&headers))
 }

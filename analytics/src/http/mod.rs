@@ -12,7 +12,8 @@ mod heatmap;
 mod incidents;
 mod openapi;
 mod parameters;
-mod stream;
+mod pipeline;
+mod readings;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,8 +27,8 @@ use axum::routing::get;
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use shared::api::{
-    AntennaPage, AntennaRow, ErrorBody, Health, OriginalMetrics, Phase, Pipeline, Series, ServiceFigures, ServiceStats,
-    Summary, path,
+    AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, ErrorBody, Format, Health, OriginalMetrics, Phase,
+    Series, SeriesRequest, ServiceFigures, ServiceStats, Summary, SummaryRequest, WindowRequest, WorstRequest, path,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -35,16 +36,22 @@ use tokio_util::sync::CancellationToken;
 use self::answer::{Answers, Question};
 pub use self::error::ApiError;
 use self::exposition::IncidentCounts;
-use self::parameters::{AntennasParameters, Parameters, SeriesParameters, WindowParameters, WorstParameters};
+use self::parameters::Parameters;
 use crate::clock::Clock;
 use crate::published::Published;
-use crate::query::{Filter, Window};
+use crate::query::Window;
 use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::workers::Workers;
 
 /// An answer that takes longer is given up.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The formats of an answer that is no table, or not yet written as one.
+const JSON: [Format; 1] = [Format::Json];
+
+/// The formats of a table.
+const TABLE: [Format; 2] = [Format::Json, Format::Csv];
 
 /// What the handlers share. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -67,11 +74,11 @@ pub fn router(api: Api) -> Router {
         .route(path::WORST, get(worst))
         .route(path::SERIES, get(series))
         .route(path::HEATMAP, get(heatmap::heatmap))
-        .route(path::READINGS, get(stream::readings))
-        .route(path::REJECTED, get(stream::rejected))
+        .route(path::READINGS, get(readings::readings))
+        .route(path::REJECTED, get(pipeline::rejected))
         .route(path::INCIDENTS, get(incidents::incidents))
-        .route(path::PIPELINE, get(pipeline))
-        .route(path::PIPELINE_HISTORY, get(stream::pipeline_history))
+        .route(path::PIPELINE, get(pipeline::pipeline))
+        .route(path::PIPELINE_HISTORY, get(pipeline::pipeline_history))
         .route(path::LIVEZ, get(livez))
         .route(path::READYZ, get(readyz))
         .route(path::HEALTHZ, get(readyz))
@@ -113,9 +120,9 @@ impl Api {
     }
 
     /// The newest snapshot with a window of it.
-    fn window(&self, window: Option<&str>, end: Option<&str>) -> Result<(Arc<Snapshot>, Window), ApiError> {
+    fn window(&self, request: WindowRequest) -> Result<(Arc<Snapshot>, Window), ApiError> {
         let snapshot = self.published.snapshot();
-        let window = parameters::window(&snapshot, window, end, self.retention_ms, self.clock.now())?;
+        let window = parameters::window(&snapshot, request, self.retention_ms, self.clock.now())?;
         Ok((snapshot, window))
     }
 }
@@ -127,7 +134,7 @@ impl Api {
     )),
 ))]
 pub(crate) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(None, None)?;
+    let (snapshot, window) = api.window(WindowRequest::default())?;
     let summary = api.answers.summary(Arc::clone(&snapshot), window).await?;
     match accept::preferred(&headers, &["application/json", "text/plain", "application/openmetrics-text"]) {
         0 => Ok(Json(original_metrics(&summary)).into_response()),
@@ -163,50 +170,42 @@ fn original_metrics(summary: &Summary) -> OriginalMetrics {
 }
 
 /// One window over the whole network.
-#[utoipa::path(get, path = path::SUMMARY, tag = "analytics", params(WindowParameters), responses(
+#[utoipa::path(get, path = path::SUMMARY, tag = "analytics", params(Parameters<SummaryRequest>), responses(
     (status = 200, body = Summary), (status = 304, description = "As the client holds it"),
     (status = 400, body = ErrorBody),
 ))]
 pub(crate) async fn summary(
     State(api): State<Api>,
     headers: HeaderMap,
-    Parameters(parameters): Parameters<WindowParameters>,
+    Parameters(request): Parameters<SummaryRequest>,
 ) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
+    let (snapshot, window) = api.window(request.window)?;
     api.answers.answer(snapshot, window, Question::Summary).await.map(|answer| answer.respond(&headers))
 }
 
 /// Antennas, searched, sorted and paged.
-#[utoipa::path(get, path = path::ANTENNAS, tag = "analytics", params(AntennasParameters), responses(
+#[utoipa::path(get, path = path::ANTENNAS, tag = "analytics", params(Parameters<AntennasRequest>), responses(
     (status = 200, content((AntennaPage = "application/json"), (String = "text/csv"))),
-    (status = 304, description = "As the client holds it"), (status = 400, body = ErrorBody),
+    (status = 304, description = "As the client holds it"), (status = 400, body = ErrorBody), (status = 406, body = ErrorBody),
 ))]
 pub(crate) async fn antennas(
     State(api): State<Api>,
     headers: HeaderMap,
-    Parameters(parameters): Parameters<AntennasParameters>,
+    Parameters(request): Parameters<AntennasRequest>,
 ) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
-    let paging = parameters::paging(parameters.limit.as_deref(), parameters.offset.as_deref())?;
-    let step_ms = parameters::history_step_ms(parameters.step.as_deref(), window, &snapshot, paging.limit)?;
-    let is_csv = wants_csv(&headers, parameters.format.as_deref())?;
-    let question = Question::Antennas {
-        filter: Filter {
-            search: parameters.q.unwrap_or_default(),
-            id: parameters.id,
-            statuses: parameters::statuses(parameters.status.as_deref())?,
-        },
-        sort: parameters::sort(parameters.sort.as_deref(), parameters.order.as_deref())?,
-        paging,
-        step_ms: step_ms.filter(|_| !is_csv),
-        is_csv,
-    };
+    let (snapshot, window) = api.window(request.window)?;
+    let step = parameters::history_step(request.step, window, &snapshot, request.limit.get())?;
+    let format = accept::format(&headers, request.format, &TABLE)?;
+    // CSV has no place for histories.
+    let step = step.filter(|_| format == Format::Json);
+    let request = AntennasRequest { window: WindowRequest::default(), step, format: Some(format), ..request };
+    let question = Question::Antennas(request);
     api.answers.answer(snapshot, window, question).await.map(|answer| answer.respond(&headers))
 }
 
 /// One antenna.
 #[utoipa::path(get, path = path::ANTENNA, tag = "analytics",
-    params(("id" = String, Path, description = "The antenna's id, percent-encoded"), WindowParameters), responses(
+    params(("id" = String, Path, description = "The antenna's id, percent-encoded"), Parameters<AntennaRequest>), responses(
     (status = 200, body = AntennaRow), (status = 304, description = "As the client holds it"),
     (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
 ))]
@@ -214,57 +213,48 @@ pub(crate) async fn antenna(
     State(api): State<Api>,
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
-    Parameters(parameters): Parameters<WindowParameters>,
+    Parameters(request): Parameters<AntennaRequest>,
 ) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
+    let (snapshot, window) = api.window(request.window)?;
     let Path(id) = id.map_err(|_| ApiError::parameter("id", "percent-encoded UTF-8 is needed"))?;
     api.answers.answer(snapshot, window, Question::Antenna { id }).await.map(|answer| answer.respond(&headers))
 }
 
 /// The worst antennas.
-#[utoipa::path(get, path = path::WORST, tag = "analytics", params(WorstParameters), responses(
+#[utoipa::path(get, path = path::WORST, tag = "analytics", params(Parameters<WorstRequest>), responses(
     (status = 200, body = AntennaPage), (status = 304, description = "As the client holds it"),
-    (status = 400, body = ErrorBody),
+    (status = 400, body = ErrorBody), (status = 406, body = ErrorBody),
 ))]
 pub(crate) async fn worst(
     State(api): State<Api>,
     headers: HeaderMap,
-    Parameters(parameters): Parameters<WorstParameters>,
+    Parameters(request): Parameters<WorstRequest>,
 ) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
-    let limit = parameters::worst_limit(parameters.limit.as_deref())?;
-    let question = Question::Worst {
-        by: parameters::badness(parameters.by.as_deref())?,
-        limit,
-        step_ms: parameters::history_step_ms(parameters.step.as_deref(), window, &snapshot, limit)?,
-    };
+    let (snapshot, window) = api.window(request.window)?;
+    let step = parameters::history_step(request.step, window, &snapshot, request.limit.get())?;
+    let format = accept::format(&headers, request.format, &JSON)?;
+    let question =
+        Question::Worst(WorstRequest { window: WindowRequest::default(), step, format: Some(format), ..request });
     api.answers.answer(snapshot, window, question).await.map(|answer| answer.respond(&headers))
 }
 
 /// A window in steps.
-#[utoipa::path(get, path = path::SERIES, tag = "analytics", params(SeriesParameters), responses(
+#[utoipa::path(get, path = path::SERIES, tag = "analytics", params(Parameters<SeriesRequest>), responses(
     (status = 200, content((Series = "application/json"), (String = "text/csv"))),
     (status = 304, description = "As the client holds it"),
-    (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 400, body = ErrorBody), (status = 406, body = ErrorBody), (status = 404, body = ErrorBody),
 ))]
 pub(crate) async fn series(
     State(api): State<Api>,
     headers: HeaderMap,
-    Parameters(parameters): Parameters<SeriesParameters>,
+    Parameters(request): Parameters<SeriesRequest>,
 ) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(parameters.window.as_deref(), parameters.end.as_deref())?;
-    let question = Question::Series {
-        step_ms: parameters::step_ms(parameters.step.as_deref(), window, snapshot.grid.width_ms)?,
-        antenna: parameters.antenna,
-        is_csv: wants_csv(&headers, parameters.format.as_deref())?,
-    };
+    let (snapshot, window) = api.window(request.window)?;
+    let step_ms = parameters::step_ms(request.step, window, snapshot.grid.width_ms)?;
+    let format = accept::format(&headers, request.format, &TABLE)?;
+    let request = SeriesRequest { window: WindowRequest::default(), step: None, format: Some(format), ..request };
+    let question = Question::Series { request, step_ms };
     api.answers.answer(snapshot, window, question).await.map(|answer| answer.respond(&headers))
-}
-
-/// Progress and the ledger.
-#[utoipa::path(get, path = path::PIPELINE, tag = "analytics", responses((status = 200, body = Pipeline)))]
-pub(crate) async fn pipeline(State(api): State<Api>) -> Json<Pipeline> {
-    Json(api.published.pipeline(Instant::now()))
 }
 
 /// Whether the process works. Does not depend on the broker.
@@ -289,9 +279,4 @@ async fn in_time(request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(_elapsed) => ApiError::TooSlow.into_response(),
     }
-}
-
-fn wants_csv(headers: &HeaderMap, format: Option<&str>) -> Result<bool, ApiError> {
-    let by_parameter = parameters::is_csv(format)?;
-    Ok(by_parameter.unwrap_or_else(|| accept::preferred(headers, &["application/json", "text/csv"]) == 1))
 }

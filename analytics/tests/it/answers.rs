@@ -297,3 +297,60 @@ async fn the_description_names_every_route() {
     assert_eq!(described, expected);
     analytics.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_format_that_is_not_offered_is_told_from_one_that_is_not_known() {
+    let analytics = Answering::start().await;
+    for (path, expected, code, named) in [
+        ("/api/v1/antennas?format=parquet", 406, "not_acceptable", "json, csv"),
+        ("/api/v1/worst?format=csv", 406, "not_acceptable", "json"),
+        ("/api/v1/heatmap?format=arrow", 406, "not_acceptable", "json"),
+        ("/api/v1/incidents?format=xml", 400, "bad_parameter", "json, csv, arrow, parquet"),
+        ("/api/v1/readings?antenna=a&format=", 400, "bad_parameter", "format"),
+    ] {
+        let (status, kind, body) = analytics.ask(path, "text/csv").await;
+        assert_eq!((status, kind.as_str()), (expected, "application/json"), "{path}: {body}");
+        let error = serde_json::from_str::<ErrorBody>(&body).expect("the error's body").error;
+        assert_eq!(error.code, code, "{path}");
+        assert!(error.message.contains(named), "{path}: {}", error.message);
+    }
+    let (_, kind, _) = analytics.ask("/api/v1/antennas?format=json", "text/csv").await;
+    assert_eq!(kind, "application/json", "the parameter wins over the header");
+    let (_, kind, _) = analytics.ask("/api/v1/antennas", "application/vnd.apache.parquet").await;
+    assert_eq!(kind, "application/json", "a header asks for what is offered only");
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_has_every_parameter_of_every_route() {
+    let analytics = Answering::start().await;
+    let document: Value = analytics.json(path::OPENAPI).await;
+    let described = |path: &str| {
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().cloned().unwrap_or_default();
+        for parameter in &parameters {
+            assert!(parameter["description"].as_str().is_some_and(|text| !text.is_empty()), "{path}: {parameter}");
+            assert!(parameter["schema"].is_object(), "{path}: {parameter}");
+        }
+        parameters.into_iter().map(|parameter| parameter["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    let antennas: Vec<String> = described(path::ANTENNAS);
+    assert_eq!(antennas, ["window", "end", "sort", "order", "limit", "offset", "q", "id", "status", "step", "format"]);
+    let antenna: Vec<String> = described(path::ANTENNA);
+    assert_eq!(antenna, ["id", "window", "end"]);
+    for (path, count) in [
+        (path::SUMMARY, 2),
+        (path::WORST, 6),
+        (path::SERIES, 5),
+        (path::HEATMAP, 7),
+        (path::INCIDENTS, 9),
+        (path::READINGS, 3),
+        (path::REJECTED, 2),
+        (path::PIPELINE_HISTORY, 0),
+    ] {
+        let names: Vec<String> = described(path);
+        assert_eq!(names.len(), count, "{path}: {names:?}");
+    }
+    let sort = &document["paths"][path::ANTENNAS]["get"]["parameters"][2]["schema"];
+    assert_eq!(sort["enum"].as_array().map(Vec::len), Some(10), "{sort}");
+    analytics.stop().await;
+}

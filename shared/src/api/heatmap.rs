@@ -1,25 +1,50 @@
-//! The course of each antenna over a window, and of all antennas at once.
+//! `heatmap`: all antennas over time.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AntennaCounts, Status, Steps, WindowBounds};
-use crate::time::UnixMillis;
+use super::request::{Count, Request, request};
+use super::{AntennaCounts, Format, History, Status, Steps, WindowBounds, WindowRequest, path};
+use crate::time::{Span, UnixMillis};
 
-/// What was measured in each step of a window: a column an entry, all of one length, oldest step first.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct History {
-    /// Readings counted; 0 where none was, and then nothing is known of the step.
-    pub readings: Vec<u64>,
-    /// Packets sent.
-    pub packets_sent: Vec<u64>,
-    /// Packets lost.
-    pub packets_lost: Vec<u64>,
-    /// Mean latency in milliseconds; `null` where no reading carries one.
-    pub latency_mean_ms: Vec<Option<f64>>,
+/// Rows of a heat map where no number is given.
+pub const DEFAULT_HEATMAP_ROWS: usize = 100;
+
+/// Rows of a heat map at most.
+pub const MAX_HEATMAP_ROWS: usize = 1_000;
+
+/// Steps of a heat map or of a history at most.
+pub const MAX_STEPS: i64 = 500;
+
+/// The steps that the histories of an answer have together at most: as many as the largest heat map.
+pub const MAX_STEPS_TOGETHER: i64 = MAX_STEPS * MAX_HEATMAP_ROWS as i64;
+
+request! {
+    /// `GET /api/v1/heatmap`.
+    pub struct HeatmapRequest {
+        /// The window.
+        pub window: WindowRequest,
+        /// Length of a step, rounded up to whole panes; by default a sixtieth of the window, in whole tiles (12 panes)
+        /// where it is as long as one.
+        pub step: Option<Span>,
+        /// Rows at most.
+        pub rows: Count<DEFAULT_HEATMAP_ROWS, MAX_HEATMAP_ROWS>,
+        /// Only antennas whose id contains this text, in upper or lower case.
+        pub q: Option<String>,
+        /// Only antennas with this status, or with one of several, separated by commas.
+        pub statuses as "status": BTreeSet<Status>,
+        /// The format of the answer; wins over the header `Accept`.
+        pub format: Option<Format>,
+    }
+}
+
+impl Request for HeatmapRequest {
+    const PATH: &'static str = path::HEATMAP;
+    type Answer = Heatmap;
 }
 
 /// `GET /api/v1/heatmap`: every antenna that is known and retained over time, worst first.

@@ -1,59 +1,83 @@
-//! Incidents: when an antenna degraded, went down or fell silent, and for how long.
+//! `incidents`: when an antenna degraded, went down or fell silent, and for how long.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::request::{Count, Request, request};
+use super::{DEFAULT_ROWS, Format, MAX_ROWS, OptionalWindow, path};
+use crate::spelled::spelled;
 use crate::time::UnixMillis;
 
-/// What kind of trouble an incident is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum IncidentKind {
-    /// All packets of an interval were lost, of one at least.
-    Down,
-    /// The success rate of an interval was below, or its mean latency above, its threshold; in none were all lost.
-    Degraded,
-    /// No reading arrived for three of the antenna's usual intervals, and for 15 s at least.
-    Silent,
-}
-
-impl IncidentKind {
-    /// Every kind, worst first.
-    pub const ALL: [Self; 3] = [Self::Down, Self::Degraded, Self::Silent];
-
-    /// The kind as the API spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Down => "down",
-            Self::Degraded => "degraded",
-            Self::Silent => "silent",
-        }
+request! {
+    /// `GET /api/v1/incidents`.
+    pub struct IncidentsRequest {
+        /// Only incidents that overlap a window of this length; by default all that are kept.
+        pub window: Option<OptionalWindow>,
+        /// Only incidents of this kind.
+        pub kind: Option<IncidentKind>,
+        /// Only incidents that last, or only those that have ended.
+        pub state: Option<IncidentState>,
+        /// Only incidents of this antenna.
+        pub antenna: Option<String>,
+        /// Only incidents of antennas whose id contains this text, in upper or lower case.
+        pub q: Option<String>,
+        /// Rows at most.
+        pub limit: Count<DEFAULT_ROWS, MAX_ROWS>,
+        /// Rows to leave out first.
+        pub offset: usize,
+        /// The format of the answer; wins over the header `Accept`.
+        pub format: Option<Format>,
     }
 }
 
-/// How an incident ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum IncidentEnding {
-    /// The antenna was well again, or reported again.
-    Recovered,
-    /// Nothing of the antenna was retained any more.
-    Forgotten,
+impl Request for IncidentsRequest {
+    const PATH: &'static str = path::INCIDENTS;
+    type Answer = IncidentPage;
 }
 
-impl IncidentEnding {
-    /// Every ending.
-    pub const ALL: [Self; 2] = [Self::Recovered, Self::Forgotten];
-
-    /// The ending as the API spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Recovered => "recovered",
-            Self::Forgotten => "forgotten",
-        }
+spelled! {
+    /// What kind of trouble an incident is.
+    pub enum IncidentKind {
+        /// All packets of an interval were lost, of one at least.
+        Down = "down",
+        /// The success rate of an interval was below, or its mean latency above, its threshold; in none were all lost.
+        Degraded = "degraded",
+        /// No reading arrived for three of the antenna's usual intervals, and for 15 s at least.
+        Silent = "silent",
     }
+}
+
+spelled! {
+    /// Whether an incident lasts.
+    pub enum IncidentState {
+        /// It lasts.
+        Open = "open",
+        /// It has ended.
+        Ended = "ended",
+    }
+}
+
+spelled! {
+    /// How an incident ended.
+    pub enum IncidentEnding {
+        /// The antenna was well again, or reported again.
+        Recovered = "recovered",
+        /// Nothing of the antenna was retained any more.
+        Forgotten = "forgotten",
+    }
+}
+
+/// `GET /api/v1/incidents`: incidents, newest start first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct IncidentPage {
+    /// Incidents that match, on this page or not.
+    pub total: u64,
+    /// Those of them that last.
+    pub open: u64,
+    /// The page.
+    pub incidents: Vec<Incident>,
+    /// When the newest readings were merged; `null` before the first.
+    pub as_of: Option<UnixMillis>,
 }
 
 /// One incident of one antenna.
@@ -80,17 +104,4 @@ pub struct Incident {
     pub worst_success_rate: Option<f64>,
     /// The highest mean latency of an interval during it, in milliseconds; `null` for `silent` and where none is known.
     pub worst_latency_ms: Option<f64>,
-}
-
-/// `GET /api/v1/incidents`: incidents, newest start first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct IncidentPage {
-    /// Incidents that match, on this page or not.
-    pub total: u64,
-    /// Those of them that last.
-    pub open: u64,
-    /// The page.
-    pub incidents: Vec<Incident>,
-    /// When the newest readings were merged; `null` before the first.
-    pub as_of: Option<UnixMillis>,
 }

@@ -1,0 +1,134 @@
+//! `antennas`: antennas sorted, searched and paged, and one antenna.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::request::{Count, Request, request};
+use super::{Format, History, Measures, Status, Steps, WindowBounds, WindowRequest, path};
+use crate::spelled::spelled;
+use crate::time::{Span, UnixMillis};
+
+/// Rows of a list where no limit is given.
+pub const DEFAULT_ROWS: usize = 100;
+
+/// Rows of a list at most.
+pub const MAX_ROWS: usize = 10_000;
+
+request! {
+    /// `GET /api/v1/antennas`.
+    pub struct AntennasRequest {
+        /// The window.
+        pub window: WindowRequest,
+        /// By what antennas are sorted; `status` is worst first.
+        pub sort: Sort,
+        /// Whether the smallest or the largest comes first. Unknown values come last in either order.
+        pub order: Order,
+        /// Rows at most.
+        pub limit: Count<DEFAULT_ROWS, MAX_ROWS>,
+        /// Rows to leave out first.
+        pub offset: usize,
+        /// Only antennas whose id contains this text, in upper or lower case.
+        pub q: Option<String>,
+        /// Only the antenna with exactly this id, which may be one that no path can hold.
+        pub id: Option<String>,
+        /// Only antennas with this status, or with one of several, separated by commas.
+        pub statuses as "status": BTreeSet<Status>,
+        /// Adds the course of each antenna in steps of this length, rounded up to whole panes; not in CSV.
+        pub step: Option<Span>,
+        /// The format of the answer; wins over the header `Accept`.
+        pub format: Option<Format>,
+    }
+}
+
+impl Request for AntennasRequest {
+    const PATH: &'static str = path::ANTENNAS;
+    type Answer = AntennaPage;
+}
+
+spelled! {
+    /// By what antennas are sorted.
+    #[derive(Default)]
+    pub enum Sort {
+        /// Id.
+        #[default]
+        AntennaId = "antenna_id",
+        /// Status, worst first.
+        Status = "status",
+        /// Readings.
+        Readings = "readings",
+        /// Packets sent.
+        PacketsSent = "packets_sent",
+        /// Packets delivered.
+        PacketsDelivered = "packets_delivered",
+        /// Packets lost.
+        PacketsLost = "packets_lost",
+        /// Success rate.
+        SuccessRate = "success_rate",
+        /// Mean latency.
+        Latency = "latency",
+        /// 95th percentile of latency.
+        P95 = "p95",
+        /// Arrival of the newest reading.
+        LastSeen = "last_seen",
+    }
+}
+
+spelled! {
+    /// In which direction rows are sorted.
+    #[derive(Default)]
+    pub enum Order {
+        /// The smallest first.
+        #[default]
+        Ascending = "asc",
+        /// The largest first.
+        Descending = "desc",
+    }
+}
+
+request! {
+    /// `GET /api/v1/antennas/{id}`; the id stands in the path.
+    pub struct AntennaRequest {
+        /// The window.
+        pub window: WindowRequest,
+    }
+}
+
+impl Request for AntennaRequest {
+    const PATH: &'static str = path::ANTENNA;
+    type Answer = AntennaRow;
+}
+
+/// `GET /api/v1/antennas` and `GET /api/v1/worst`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AntennaPage {
+    /// The panes covered.
+    pub window: WindowBounds,
+    /// Antennas that match, on this page or not.
+    pub total: u64,
+    /// The page.
+    pub antennas: Vec<AntennaRow>,
+    /// The steps of the rows' histories, on the grid of [`Heatmap`]; absent where no `step` was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Steps>,
+    /// When the newest readings were merged; `null` before the first.
+    pub as_of: Option<UnixMillis>,
+}
+
+/// One antenna in a window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AntennaRow {
+    /// The antenna's id.
+    pub antenna_id: String,
+    /// How it fares.
+    pub status: Status,
+    /// Its sums.
+    #[serde(flatten)]
+    pub measures: Measures,
+    /// When its newest reading arrived at the broker.
+    pub last_seen: UnixMillis,
+    /// Its course over the window, where a `step` was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
+}

@@ -1,0 +1,59 @@
+//! `cells`: the table from which the other answers follow, a row for each step and antenna.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::request::{Request, request};
+use super::{Format, Measures, Status, WindowBounds, WindowRequest, path};
+use crate::time::{Span, UnixMillis};
+
+request! {
+    /// `GET /api/v1/cells`.
+    pub struct CellsRequest {
+        /// The window.
+        pub window: WindowRequest,
+        /// Length of a step, rounded up to whole panes; a sixtieth of the window by default.
+        pub step: Option<Span>,
+        /// Only this antenna.
+        pub antenna: Option<String>,
+        /// Only antennas whose id contains this text, in upper or lower case.
+        pub q: Option<String>,
+        /// Only antennas with this status in the window, or with one of several, separated by commas.
+        pub statuses as "status": BTreeSet<Status>,
+        /// The format of the answer; wins over the header `Accept`.
+        pub format: Option<Format>,
+    }
+}
+
+impl Request for CellsRequest {
+    const PATH: &'static str = path::CELLS;
+    type Answer = Cells;
+}
+
+/// `GET /api/v1/cells`: what was measured in each step at each antenna, oldest step first, then by id. A step in which an
+/// antenna has no reading has no cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Cells {
+    /// The panes covered.
+    pub window: WindowBounds,
+    /// Length of a step in seconds.
+    pub step_seconds: f64,
+    /// The cells.
+    pub cells: Vec<Cell>,
+    /// When the newest readings were merged; `null` before the first.
+    pub as_of: Option<UnixMillis>,
+}
+
+/// One antenna in one step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Cell {
+    /// Start of the step.
+    pub start: UnixMillis,
+    /// The antenna's id.
+    pub antenna_id: String,
+    /// Its sums over the step.
+    #[serde(flatten)]
+    pub measures: Measures,
+}

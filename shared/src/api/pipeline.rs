@@ -1,0 +1,151 @@
+//! `pipeline`: progress and the ledger.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::path;
+use super::request::{Request, request};
+use crate::reading::Rejection;
+use crate::spelled::spelled;
+use crate::time::UnixMillis;
+
+request! {
+    /// `GET /api/v1/pipeline`.
+    pub struct PipelineRequest {}
+}
+
+impl Request for PipelineRequest {
+    const PATH: &'static str = path::PIPELINE;
+    type Answer = Pipeline;
+}
+
+/// `GET /api/v1/pipeline`: progress and the ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Pipeline {
+    /// What analytics is doing; see [`Phase`].
+    pub phase: Phase,
+    /// The partitions that this process owns.
+    pub partitions: Vec<Partition>,
+    /// The sums over the partitions.
+    pub totals: Ledger,
+    /// Micro-batches.
+    pub batches: Batches,
+    /// Commits.
+    pub commits: Commits,
+    /// Age of the readings at the moment they become visible.
+    pub freshness_ms: Freshness,
+    /// Event time up to which panes have closed, bounded by the broker's clock; `null` before the first reading.
+    pub watermark: Option<UnixMillis>,
+    /// Panes in memory.
+    pub panes: u64,
+    /// Antennas known and retained.
+    pub antennas: u64,
+    /// When this process started.
+    pub started_at: UnixMillis,
+}
+
+spelled! {
+    /// What analytics is doing. Only [`Phase::Running`] is ready.
+    pub enum Phase {
+        /// Not connected to the broker yet.
+        Starting = "starting",
+        /// Another process owns the stream; this one takes over when it ends.
+        Standby = "standby",
+        /// Reads, counts and commits.
+        Running = "running",
+        /// The broker is away or refuses; the last snapshot is served.
+        BrokerAway = "broker_away",
+        /// Commits for the last time.
+        Stopping = "stopping",
+    }
+}
+
+/// One partition of the stream with its ledger, as of its last commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Partition {
+    /// The stream's name.
+    pub stream: String,
+    /// Id of the last entry merged.
+    pub cursor: String,
+    /// Id of the last entry committed.
+    pub committed: String,
+    /// The fencing epoch of this owner.
+    pub epoch: u64,
+    /// The process that owns the stream: its host, process number and start; `null` where nobody is known to.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// Where every entry went.
+    #[serde(flatten)]
+    pub ledger: Ledger,
+}
+
+/// The ledger: where every entry that the broker ever added went.
+///
+/// `entries_added = counted + duplicates + sum(rejected) + too_late + lag + trimmed_unread + imbalance`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Ledger {
+    /// Entries ever added to the stream; `null` where the broker has not told yet.
+    pub entries_added: Option<u64>,
+    /// Entries counted in a window.
+    pub counted: u64,
+    /// Entries whose `seq` had been counted before.
+    pub duplicates: u64,
+    /// Entries that broke a rule, by reason; every reason is listed.
+    pub rejected: BTreeMap<Rejection, u64>,
+    /// Entries older than everything retained.
+    pub too_late: u64,
+    /// Entries still to read; `null` where the broker cannot tell.
+    pub lag: Option<u64>,
+    /// Entries that somebody removed from the stream before they were read.
+    pub trimmed_unread: u64,
+    /// What is left of the equation: 0; `null` where `entries_added` or `lag` is.
+    pub imbalance: Option<i64>,
+}
+
+/// Progress of the micro-batches since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Batches {
+    /// Batches merged.
+    pub count: u64,
+    /// Entries merged a second, over the last 10 s.
+    pub rows_per_second: f64,
+    /// The last batch; `null` before the first.
+    pub last: Option<BatchTimes>,
+}
+
+/// The stages of one micro-batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BatchTimes {
+    /// Entries in the batch.
+    pub rows: u64,
+    /// From the request until the reply's last byte, decoding left out.
+    pub read_ms: f64,
+    /// Reply bytes to columns.
+    pub decode_ms: f64,
+    /// Columns to partials.
+    pub aggregate_ms: f64,
+    /// Partials into panes, and the snapshot.
+    pub merge_ms: f64,
+}
+
+/// Progress of the commits since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Commits {
+    /// Commits done.
+    pub count: u64,
+    /// How long the last one took, in milliseconds; `null` before the first.
+    pub last_ms: Option<f64>,
+    /// When the last one was done; `null` before the first.
+    pub last_at: Option<UnixMillis>,
+}
+
+/// From the broker's entry time until the reading is in the snapshot that queries read, over the last 1,024 batches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Freshness {
+    /// Median in milliseconds; `null` before the first batch.
+    pub p50: Option<f64>,
+    /// 99th percentile in milliseconds; `null` before the first batch.
+    pub p99: Option<f64>,
+}

@@ -1,0 +1,62 @@
+//! `readings`: the readings of an antenna that were counted last.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::request::{Count, Request, request};
+use super::{Format, path};
+use crate::time::UnixMillis;
+
+/// Readings of an antenna where no limit is given.
+pub const DEFAULT_READINGS: usize = 50;
+
+/// Readings of an antenna at most.
+pub const MAX_READINGS: usize = 1_000;
+
+request! {
+    /// `GET /api/v1/readings`.
+    pub struct ReadingsRequest {
+        /// The antenna's id.
+        pub antenna: String,
+        /// Readings at most.
+        pub limit: Count<DEFAULT_READINGS, MAX_READINGS>,
+        /// The format of the answer; wins over the header `Accept`.
+        pub format: Option<Format>,
+    }
+}
+
+impl Request for ReadingsRequest {
+    const PATH: &'static str = path::READINGS;
+    type Answer = RecentReadings;
+}
+
+/// `GET /api/v1/readings`: the readings of an antenna that were counted last, newest arrival first. They are kept in memory,
+/// those of the whole network together up to a fixed number, and not across a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RecentReadings {
+    /// The antenna's id.
+    pub antenna_id: String,
+    /// The readings.
+    pub readings: Vec<RecentReading>,
+    /// When the newest readings were merged; `null` before the first.
+    pub as_of: Option<UnixMillis>,
+}
+
+/// One reading as it was counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RecentReading {
+    /// Event time.
+    pub timestamp: UnixMillis,
+    /// Arrival at the broker.
+    pub arrived_at: UnixMillis,
+    /// Packets sent.
+    pub packets_sent: u64,
+    /// Packets lost of those.
+    pub packets_lost: u64,
+    /// Mean latency in milliseconds; `null` where the reading carries none.
+    pub latency_ms: Option<f64>,
+    /// Sequence number; `null` where the reading carries none.
+    pub seq: Option<u64>,
+    /// Whether its pane had closed before it arrived: it revised the pane.
+    pub late: bool,
+}

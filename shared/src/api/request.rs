@@ -1,0 +1,224 @@
+//! How a question is read from the parameters of a query string, and written as such.
+//!
+//! A request declares its parameters once, with the macro [`request!`]: their names, their types, and what they mean. From
+//! that follow reading, writing and the description in the OpenAPI document, so that the three cannot disagree. Reading what
+//! was written gives the same request.
+
+mod values;
+
+use serde::de::DeserializeOwned;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{RefOr, Required, Schema};
+
+pub use self::values::Count;
+
+/// What is asked of a route, with the path to ask at and the answer that comes back.
+pub trait Request: Part {
+    /// The route's path, one of [`super::path`].
+    const PATH: &'static str;
+
+    /// What the route answers as JSON.
+    type Answer: DeserializeOwned;
+
+    /// Reads a request from the decoded pairs of a query string.
+    ///
+    /// # Errors
+    /// The first parameter that cannot be understood, is given twice, is needed and absent, or that the route does not know.
+    fn read_from(pairs: Vec<(String, String)>) -> Result<Self, BadParameter> {
+        let mut query = Query { pairs, known: Vec::new() };
+        let request = Self::read("", &mut query)?;
+        query.finish()?;
+        Ok(request)
+    }
+
+    /// The request as pairs of a query string, not encoded. What is at its default is left out.
+    #[must_use]
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = Vec::new();
+        self.write("", &mut pairs);
+        pairs
+    }
+
+    /// What a client may ask, for the OpenAPI document.
+    #[must_use]
+    fn parameters() -> Vec<Parameter> {
+        let mut parameters = Vec::new();
+        Self::describe("", "", &mut parameters);
+        parameters
+    }
+}
+
+/// A part of a request: the value of one parameter, or parameters that belong together and have names of their own.
+pub trait Part: Sized {
+    /// Takes the part out of the query.
+    ///
+    /// # Errors
+    /// The parameter that cannot be understood.
+    fn read(name: &'static str, query: &mut Query) -> Result<Self, BadParameter>;
+
+    /// Appends the part's pairs.
+    fn write(&self, name: &'static str, pairs: &mut Vec<(&'static str, String)>);
+
+    /// Appends the description of the part's parameters.
+    fn describe(name: &'static str, description: &str, parameters: &mut Vec<Parameter>);
+}
+
+/// The value of one parameter.
+pub trait Value: Sized + PartialEq {
+    /// Reads the value.
+    ///
+    /// # Errors
+    /// What is needed instead, in words.
+    fn parse(text: &str) -> Result<Self, String>;
+
+    /// The text from which [`Self::parse`] reads this value.
+    fn to_text(&self) -> String;
+
+    /// The value where the parameter is absent; `None` where it must be given.
+    fn when_absent() -> Option<Self>;
+
+    /// Its JSON schema.
+    fn schema() -> RefOr<Schema>;
+}
+
+impl<T: Value> Part for T {
+    fn read(name: &'static str, query: &mut Query) -> Result<Self, BadParameter> {
+        match query.take(name)? {
+            Some(text) => T::parse(&text).map_err(|why| BadParameter::new(name, why)),
+            None => T::when_absent().ok_or_else(|| BadParameter::new(name, "it is needed")),
+        }
+    }
+
+    fn write(&self, name: &'static str, pairs: &mut Vec<(&'static str, String)>) {
+        if T::when_absent().as_ref() != Some(self) {
+            pairs.push((name, self.to_text()));
+        }
+    }
+
+    fn describe(name: &'static str, description: &str, parameters: &mut Vec<Parameter>) {
+        let required = if T::when_absent().is_some() { Required::False } else { Required::True };
+        let parameter = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Query)
+            .required(required)
+            .description(Some(description))
+            .schema(Some(T::schema()));
+        parameters.push(parameter.build());
+    }
+}
+
+/// Why a request is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("bad value for the parameter {name}: {why}")]
+pub struct BadParameter {
+    /// The parameter.
+    pub name: String,
+    /// What is wrong with it, in words.
+    pub why: String,
+}
+
+impl BadParameter {
+    /// A parameter, and what is wrong with it.
+    pub fn new(name: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { name: name.into(), why: why.into() }
+    }
+}
+
+/// The pairs of a query string, from which the parts of a request take theirs.
+#[derive(Debug)]
+pub struct Query {
+    pairs: Vec<(String, String)>,
+    known: Vec<&'static str>,
+}
+
+impl Query {
+    /// Takes a parameter out.
+    ///
+    /// # Errors
+    /// When it is given twice.
+    pub fn take(&mut self, name: &'static str) -> Result<Option<String>, BadParameter> {
+        self.known.push(name);
+        let mut values = self.pairs.extract_if(.., |(given, _)| given == name).map(|(_, value)| value);
+        let value = values.next();
+        if values.next().is_some() {
+            return Err(BadParameter::new(name, "it is given twice"));
+        }
+        Ok(value)
+    }
+
+    /// Refuses what no part has taken.
+    fn finish(self) -> Result<(), BadParameter> {
+        let Some((name, _)) = self.pairs.into_iter().next() else { return Ok(()) };
+        let why = match &*self.known {
+            [] => "it is not known here; there are no parameters".to_owned(),
+            known => format!("it is not known here; known are {}", known.join(", ")),
+        };
+        Err(BadParameter { name, why })
+    }
+}
+
+/// Declares the parameters of a request, or those that several requests share.
+///
+/// A field's comment describes its parameter to clients. The parameter has the field's name, unless `as` gives it another.
+macro_rules! request {
+    (
+        $(#[$about:meta])*
+        pub struct $request:ident {
+            $($(#[doc = $description:literal])+ pub $field:ident $(as $name:literal)?: $type:ty,)*
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+        pub struct $request {
+            $($(#[doc = $description])+ pub $field: $type,)*
+        }
+
+        impl $crate::api::request::Part for $request {
+            #[allow(unused_variables, reason = "there are requests without a parameter")]
+            fn read(
+                _: &'static str,
+                query: &mut $crate::api::request::Query,
+            ) -> Result<Self, $crate::api::request::BadParameter> {
+                Ok(Self {
+                    $($field: $crate::api::request::Part::read(
+                        $crate::api::request::name!($field $($name)?),
+                        query,
+                    )?,)*
+                })
+            }
+
+            #[allow(unused_variables, reason = "there are requests without a parameter")]
+            fn write(&self, _: &'static str, pairs: &mut Vec<(&'static str, String)>) {
+                $($crate::api::request::Part::write(
+                    &self.$field,
+                    $crate::api::request::name!($field $($name)?),
+                    pairs,
+                );)*
+            }
+
+            #[allow(unused_variables, reason = "there are requests without a parameter")]
+            fn describe(_: &'static str, _: &str, parameters: &mut Vec<utoipa::openapi::path::Parameter>) {
+                $(<$type as $crate::api::request::Part>::describe(
+                    $crate::api::request::name!($field $($name)?),
+                    concat!($($description),+).trim(),
+                    parameters,
+                );)*
+            }
+        }
+    };
+}
+
+/// The name of a field's parameter.
+macro_rules! name {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident $name:literal) => {
+        $name
+    };
+}
+
+pub(crate) use {name, request};
+
+#[cfg(test)]
+mod tests;

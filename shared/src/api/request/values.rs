@@ -1,0 +1,178 @@
+//! The types that parameters have.
+
+use std::collections::BTreeSet;
+
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+
+use super::Value;
+use crate::spelled::Spelled;
+use crate::time::Span;
+
+/// A number from 1 to `MAX`; `DEFAULT` where none is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Count<const DEFAULT: usize, const MAX: usize>(usize);
+
+impl<const DEFAULT: usize, const MAX: usize> Count<DEFAULT, MAX> {
+    /// The number, where it is within the bounds.
+    #[must_use]
+    pub fn new(number: usize) -> Option<Self> {
+        (1..=MAX).contains(&number).then_some(Self(number))
+    }
+
+    /// The largest number.
+    pub const MOST: Self = Self(MAX);
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl<const DEFAULT: usize, const MAX: usize> Default for Count<DEFAULT, MAX> {
+    fn default() -> Self {
+        const { assert!(1 <= DEFAULT && DEFAULT <= MAX, "the default is within the bounds") };
+        Self(DEFAULT)
+    }
+}
+
+impl<const DEFAULT: usize, const MAX: usize> Value for Count<DEFAULT, MAX> {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().ok().and_then(Self::new).ok_or_else(|| format!("a number from 1 to {MAX} is needed"))
+    }
+
+    fn to_text(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn when_absent() -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(MAX));
+        number.default(Some(DEFAULT.into())).into()
+    }
+}
+
+/// How many of something to leave out.
+impl Value for usize {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "a number from 0 is needed".to_owned())
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn when_absent() -> Option<Self> {
+        Some(0)
+    }
+
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).default(Some(0.into())).into()
+    }
+}
+
+/// A text that must be given; see `Option<String>` for one that may be.
+impl Value for String {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(text.to_owned())
+    }
+
+    fn to_text(&self) -> String {
+        self.clone()
+    }
+
+    fn when_absent() -> Option<Self> {
+        None
+    }
+
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).into()
+    }
+}
+
+impl<T: Value> Value for Option<T> {
+    fn parse(text: &str) -> Result<Self, String> {
+        T::parse(text).map(Some)
+    }
+
+    fn to_text(&self) -> String {
+        self.as_ref().map(T::to_text).unwrap_or_default()
+    }
+
+    fn when_absent() -> Option<Self> {
+        Some(None)
+    }
+
+    fn schema() -> RefOr<Schema> {
+        match T::schema() {
+            // Without the parameter there is no value, so the type's own default does not hold.
+            RefOr::T(Schema::Object(object)) => ObjectBuilder::from(object).default(None).into(),
+            schema => schema,
+        }
+    }
+}
+
+impl<T: Spelled> Value for T {
+    fn parse(text: &str) -> Result<Self, String> {
+        let spellings = || T::EVERY.iter().map(|value| value.spelling()).collect::<Vec<_>>().join(", ");
+        T::from_spelling(text).ok_or_else(|| format!("one of {} is needed", spellings()))
+    }
+
+    fn to_text(&self) -> String {
+        self.spelling().to_owned()
+    }
+
+    fn when_absent() -> Option<Self> {
+        T::EVERY.first().copied()
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let spellings = || T::EVERY.iter().map(|value| value.spelling());
+        let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(spellings()));
+        text.default(spellings().next().map(Into::into)).into()
+    }
+}
+
+/// Several values, separated by commas. Where there are none, none is asked for in particular.
+impl<T: Spelled + Ord> Value for BTreeSet<T> {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.split(',').map(T::parse).collect()
+    }
+
+    fn to_text(&self) -> String {
+        self.iter().map(|value| value.spelling()).collect::<Vec<_>>().join(",")
+    }
+
+    fn when_absent() -> Option<Self> {
+        Some(Self::new())
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let spellings: Vec<&str> = T::EVERY.iter().map(|value| value.spelling()).collect();
+        let either = spellings.join("|");
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        text.pattern(Some(format!("^({either})(,({either}))*$"))).examples([spellings.join(",")]).into()
+    }
+}
+
+impl Value for Span {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn when_absent() -> Option<Self> {
+        None
+    }
+
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).examples(["30s", "5m", "1h", "7d"]).into()
+    }
+}

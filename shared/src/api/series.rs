@@ -1,0 +1,55 @@
+//! `series`: a window in steps.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::request::{Request, request};
+use super::{Format, Measures, WindowBounds, WindowRequest, path};
+use crate::time::{Span, UnixMillis};
+
+/// Points of a series at most.
+pub const MAX_POINTS: i64 = 5_000;
+
+request! {
+    /// `GET /api/v1/series`.
+    pub struct SeriesRequest {
+        /// The window.
+        pub window: WindowRequest,
+        /// Length of a step, rounded up to whole panes; a sixtieth of the window by default.
+        pub step: Option<Span>,
+        /// Only this antenna.
+        pub antenna: Option<String>,
+        /// The format of the answer; wins over the header `Accept`.
+        pub format: Option<Format>,
+    }
+}
+
+impl Request for SeriesRequest {
+    const PATH: &'static str = path::SERIES;
+    type Answer = Series;
+}
+
+/// `GET /api/v1/series`: a window in steps, oldest first, without gaps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Series {
+    /// The panes covered.
+    pub window: WindowBounds,
+    /// Length of a step in seconds; the last one may be shorter.
+    pub step_seconds: f64,
+    /// The steps.
+    pub points: Vec<Point>,
+    /// When the newest readings were merged; `null` before the first.
+    pub as_of: Option<UnixMillis>,
+}
+
+/// One step of a series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Point {
+    /// Start of the step.
+    pub start: UnixMillis,
+    /// Sums over the step; zero readings and nulls where nothing was counted.
+    #[serde(flatten)]
+    pub measures: Measures,
+    /// Whether a pane of the step changed after it had closed.
+    pub revised: bool,
+}

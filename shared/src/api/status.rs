@@ -1,0 +1,36 @@
+//! How antennas fare.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::spelled::spelled;
+
+spelled! {
+    /// How an antenna fares in a window. The first that applies, from the top.
+    pub enum Status {
+        /// Packets were sent and all were lost.
+        Down = "down",
+        /// The success rate is below, or the mean latency above, its threshold.
+        Degraded = "degraded",
+        /// No reading arrived for three of the antenna's usual intervals, and for 15 s at least; or, in a window that
+        /// ends at a given time, there is no reading in it.
+        Silent = "silent",
+        /// None of these.
+        Healthy = "healthy",
+    }
+}
+
+/// How many antennas there are, by status. The four statuses add up to the antennas that are known and retained.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AntennaCounts {
+    /// Antennas with a reading in the window.
+    pub active: u64,
+    /// See [`Status::Healthy`].
+    pub healthy: u64,
+    /// See [`Status::Degraded`].
+    pub degraded: u64,
+    /// See [`Status::Down`].
+    pub down: u64,
+    /// See [`Status::Silent`].
+    pub silent: u64,
+}

@@ -1,0 +1,28 @@
+//! A window in steps, and what was measured in each.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::time::UnixMillis;
+
+/// The steps of a history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Steps {
+    /// Length of a step in seconds.
+    pub step_seconds: f64,
+    /// Start of each step, oldest first.
+    pub starts: Vec<UnixMillis>,
+}
+
+/// What was measured in each step of a window: a column an entry, all of one length, oldest step first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct History {
+    /// Readings counted; 0 where none was, and then nothing is known of the step.
+    pub readings: Vec<u64>,
+    /// Packets sent.
+    pub packets_sent: Vec<u64>,
+    /// Packets lost.
+    pub packets_lost: Vec<u64>,
+    /// Mean latency in milliseconds; `null` where no reading carries one.
+    pub latency_mean_ms: Vec<Option<f64>>,
+}

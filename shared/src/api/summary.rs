@@ -1,0 +1,58 @@
+//! `summary`: one window over the whole network.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::request::{Request, request};
+use super::{AntennaCounts, Measures, WindowBounds, WindowRequest, path};
+use crate::time::UnixMillis;
+
+/// Name of the Server-Sent Event that carries a [`Summary`].
+pub const SNAPSHOT_EVENT: &str = "snapshot";
+
+request! {
+    /// `GET /api/v1/summary`.
+    pub struct SummaryRequest {
+        /// The window.
+        pub window: WindowRequest,
+    }
+}
+
+impl Request for SummaryRequest {
+    const PATH: &'static str = path::SUMMARY;
+    type Answer = Summary;
+}
+
+/// `GET /api/v1/summary`: one window over the whole network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Summary {
+    /// The panes covered.
+    pub window: WindowBounds,
+    /// Sums over all antennas.
+    #[serde(flatten)]
+    pub measures: Measures,
+    /// Antennas by status.
+    pub antennas: AntennaCounts,
+    /// When the newest readings were merged; `null` before the first.
+    pub as_of: Option<UnixMillis>,
+    /// Whether a pane of the window changed after it had closed.
+    pub revised: bool,
+    /// What can be asked for, and what is judged by; absent in answers of an analytics that does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+}
+
+/// What can be asked for, and what an antenna's status is judged by: the settings of analytics.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Limits {
+    /// Width of a pane in seconds.
+    pub pane_seconds: f64,
+    /// The longest window in seconds.
+    pub retention_seconds: f64,
+    /// Start of the oldest pane that is retained; `null` before the first reading.
+    pub oldest: Option<UnixMillis>,
+    /// An antenna is degraded below this success rate.
+    pub degraded_success_rate: f64,
+    /// An antenna is degraded above this mean latency in milliseconds.
+    pub degraded_latency_ms: f64,
+}
