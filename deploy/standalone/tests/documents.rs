@@ -1,4 +1,4 @@
-//! The tables of the documents say what the programs say of themselves.
+//! The tables in the documents agree with what the programs say about themselves.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ fn rows(document: &str) -> impl Iterator<Item = Vec<&str>> {
     rows.map(|row| row.split(" | ").map(|cell| cell.trim().trim_matches('`')).collect())
 }
 
-/// The settings of a program with their defaults, as its help tells them.
+/// The settings of a program with their defaults, as its help lists them.
 fn settings(program: &str) -> Vec<(String, Option<String>)> {
     let path = Path::new(env!("CARGO_BIN_EXE_vigia")).with_file_name(program);
     assert!(path.exists(), "{} is missing; run deploy/test.sh, which builds the workspace", path.display());
     let output = Command::new(path).arg("--help").env_clear().output().expect("a program that starts");
     let help = String::from_utf8(output.stdout).expect("text");
-    // Each option begins like "      --bind <ADDRESS>"; what follows has notes like "[env: BIND=]" in any order.
+    // Each option begins like "      --bind <ADDRESS>"; notes like "[env: BIND=]" follow in any order.
     let options = help.split("\n      --").skip(1);
     let settings: Vec<(String, Option<String>)> = options
         .filter_map(|option| {
@@ -46,7 +46,7 @@ fn the_settings_of_the_readme_are_those_of_the_programs() {
         for (variable, default) in settings(program) {
             let is_for_it = |row: &&Vec<&str>| row[0] == variable && (row[1] == "all" || row[1].contains(program));
             let row = rows.iter().find(is_for_it).unwrap_or_else(|| panic!("{variable} of {program} is not listed"));
-            // A default that depends on the machine is told in words.
+            // A default that depends on the machine is described in words.
             if let Some(default) = default.filter(|_| variable != "ANTENNA_ID") {
                 assert_eq!(row[2], default, "the default of {variable} of {program}");
             }
@@ -66,7 +66,7 @@ fn the_metrics_of_the_contract_are_those_that_are_exposed() {
     assert_eq!(listed, BTreeSet::from(analytics::http::exposition::METRICS));
 }
 
-/// Whoever is woken by an alert finds what to do under its name, and whoever sees a metric what it should be.
+/// Whoever is woken by an alert finds what to do under its name, and whoever looks at a metric finds what is normal.
 #[test]
 fn operations_has_a_runbook_for_every_alert_and_a_line_for_every_metric() {
     let (operations, rules) =
@@ -103,7 +103,7 @@ fn the_settings_of_the_contract_are_those_of_the_programs() {
     }
 }
 
-/// Files of a folder's sources that contain a text, by their path within it.
+/// Files of a folder's sources that contain a text, by their path relative to the folder.
 fn files_with(folder: &str, text: &str) -> BTreeSet<String> {
     fn visit(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).expect("a folder of the workspace") {
@@ -119,7 +119,7 @@ fn files_with(folder: &str, text: &str) -> BTreeSet<String> {
     files.into_iter().filter(has_text).map(within).collect()
 }
 
-/// The README's comparison is the one that was measured last.
+/// The comparison in the README is the latest one measured.
 #[test]
 fn the_comparison_in_the_readme_is_the_measured_one() {
     let (readme, results) = (document("README.md"), document("benches/peers/results.md"));
@@ -155,7 +155,7 @@ fn the_boundaries_of_the_architecture_hold() {
     assert!(files_with("dashboard-ui/src", "analytics::").is_empty());
 }
 
-/// Links between the documents lead to a file, and to a heading of it.
+/// Links between the documents lead to an existing file, and to a heading in it.
 #[test]
 fn links_between_documents_lead_somewhere() {
     let guides =
@@ -181,7 +181,7 @@ fn links_between_documents_lead_somewhere() {
     }
 }
 
-/// What a heading is called in links: its letters, digits, hyphens and underscores in lower case, hyphens for spaces.
+/// The anchor of a heading: its letters, digits, hyphens and underscores in lower case, with hyphens for spaces.
 fn anchor(line: &str) -> Option<String> {
     let heading = line.strip_prefix('#')?.trim_start_matches('#').trim();
     let kept = heading.chars().filter(|&c| c.is_alphanumeric() || " -_".contains(c));

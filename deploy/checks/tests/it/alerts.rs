@@ -1,4 +1,4 @@
-//! Alerts, the dashboard of Grafana and the scaling by lag: what they name exists, and the alerts fire when they should.
+//! Alerts, the Grafana dashboard and scaling by lag: what they name exists, and the alerts fire when they should.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use shared::keys::{GROUP, StreamKeys};
 use crate::manifests::{PRODUCTION, output, root};
 use crate::workloads::{selects, workloads};
 
-/// What others expose, with who does.
+/// Metrics that other programs expose, with the program.
 const OTHERS: [(&str, &str); 3] = [
     ("container_memory_rss", "the kubelet's cAdvisor"),
     ("kube_deployment_status_replicas_available", "kube-state-metrics"),
@@ -67,7 +67,7 @@ fn rules() -> Rules {
     PRODUCTION.custom::<PrometheusRule>("PrometheusRule").spec
 }
 
-/// The names of metrics in an expression: what is left of its names without labels, functions and operators.
+/// The names of the metrics in an expression: its names without labels, functions and operators.
 fn metrics(expression: &str) -> BTreeSet<String> {
     let mut bare = String::new();
     let (mut depth, mut is_quoted) = (0, false);
@@ -141,20 +141,20 @@ fn every_metric_that_is_named_exists() {
     }
 }
 
-/// The dashboard shows what there is to show.
+/// The dashboard shows everything there is to show.
 #[test]
 fn every_metric_of_ours_is_on_the_dashboard_or_in_an_alert() {
     let rules = rules();
     let alerts = rules.groups.iter().flat_map(|group| &group.rules).map(|rule| rule.expr.clone());
     let named: BTreeSet<String> = alerts.chain(panels()).flat_map(|expression| metrics(&expression)).collect();
-    // Of a window's readings the packets are shown; panes close where the newest readings are.
+    // Of a window's readings, only the packets are shown; panes close where the newest readings are.
     let left_out = ["vigia_window_readings", "vigia_watermark_timestamp_seconds"];
     for (metric, _) in METRICS {
         assert_eq!(!named.contains(metric), left_out.contains(&metric), "{metric}");
     }
 }
 
-/// `promtool` reads the expressions and plays figures through the rules.
+/// `promtool` parses the expressions and plays figures through the rules.
 #[test]
 fn alerts_fire_when_they_should_and_not_else() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -187,7 +187,7 @@ fn the_expressions_of_the_dashboard_are_understood() {
     output(Command::new("promtool").args(["check", "rules"]).arg(&file));
 }
 
-/// Memory is high before `maxmemory` is reached, of which the alert knows only the number.
+/// The alert on memory fires before `maxmemory` is reached, and knows it only as a number.
 #[test]
 fn the_alert_about_memory_knows_how_much_there_is() {
     let redis = workloads(&PRODUCTION).into_iter().find(|workload| workload.name == "redis").expect("redis");
@@ -312,7 +312,7 @@ struct Parameter {
     key: String,
 }
 
-/// KEDA asks the broker for the lag that analytics writes, and starts one standby at most.
+/// KEDA asks the broker for the lag that analytics writes, and starts at most one standby.
 #[test]
 fn scaling_follows_the_lag_of_the_stream() {
     let scaling = PRODUCTION.custom::<ScaledObject>("ScaledObject").spec;

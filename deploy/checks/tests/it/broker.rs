@@ -1,5 +1,5 @@
-//! The broker as it is deployed: a real `redis-server` with the configuration and the users of the manifests, worked by the real
-//! programs, in development and over TLS as in production.
+//! The broker as it is deployed: a real `redis-server` with the configuration and the users of the manifests, used by
+//! the real programs, both in development and over TLS as in production.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,13 +22,13 @@ use crate::workloads::workloads;
 
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
-/// A server of one overlay.
+/// The server of one overlay.
 struct Broker {
     _server: RedisServer,
-    /// Options of `redis-cli` that connect.
+    /// Options with which `redis-cli` connects.
     cli: Vec<String>,
     urls: BTreeMap<&'static str, String>,
-    /// The certificates to trust; `None` where the connection is plain.
+    /// The certificates to trust; `None` if the connection is not encrypted.
     trusted: Option<PathBuf>,
     _folder: TempDir,
 }
@@ -68,12 +68,12 @@ impl Broker {
         Self { _server: server, cli, urls: urls.into(), trusted, _folder: folder }
     }
 
-    /// What `redis-cli` prints, as whoever operates the broker, whose password the container has.
+    /// What `redis-cli` prints for an operator of the broker, whose password is in the container.
     fn ask(&self, password: &str, words: &[&str]) -> String {
         output(Command::new("redis-cli").args(&self.cli).args(words).env("REDISCLI_AUTH", password))
     }
 
-    /// Starts one of our programs on it.
+    /// Starts one of our programs and connects it to the broker.
     fn run(&self, program: &str, variables: &[(&str, &str)]) -> Program {
         let mut variables: Vec<(&str, &str)> = variables.to_vec();
         variables.push(("REDIS_URL", &self.urls[program]));
@@ -94,7 +94,7 @@ fn secrets(manifests: &Manifests) -> BTreeMap<String, String> {
     all.into_iter().flat_map(values).collect()
 }
 
-/// The configuration as arguments, without where the server of a test is.
+/// The configuration as arguments, except for the paths and ports that a test's server has of its own.
 fn configuration(manifests: &Manifests) -> Vec<String> {
     let maps: Vec<ConfigMap> = manifests.all();
     let map = maps.into_iter().find(|map| map.metadata.name.as_deref() == Some("redis-config")).expect("it");
@@ -130,8 +130,8 @@ fn wait_for(address: SocketAddr, what: &str, is_there: impl Fn(&Value) -> bool) 
     }
 }
 
-/// Two analytics and an antenna, each as its own user, through everything that they do with the broker: an old reading whose
-/// pane is dropped later, a rejected one, trimming, a standby, a handover. Redis notes what it refuses.
+/// Two analytics and an antenna, each as its own user, go through everything that they do with the broker: an old
+/// reading whose pane is dropped later, a rejected one, trimming, a standby, a handover. Redis records what it refuses.
 fn the_rights_suffice(manifests: &Manifests) {
     let broker = Broker::start(manifests);
     let password = &secrets(manifests)["redis-users default-password"];
@@ -235,7 +235,7 @@ fn users_may_do_nothing_else() {
     }
 }
 
-/// The passwords of the cluster are made anew each time, and the broker's file holds none of them.
+/// The passwords of the cluster are newly generated each time, and the broker's file contains none of them.
 #[test]
 fn made_secrets_are_nobody_elses() {
     let secrets = secrets(&PRODUCTION);

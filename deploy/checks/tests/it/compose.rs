@@ -9,7 +9,7 @@ use crate::manifests::{MINIKUBE, PARTS, root};
 use crate::programs::check_settings;
 use crate::workloads::workloads;
 
-/// User and group `redis` of the image, to whom it gives its folder `/data`.
+/// The user and group `redis` of the image, which own its folder `/data`.
 const REDIS: &str = "999:999";
 
 fn text() -> String {
@@ -55,7 +55,7 @@ fn its_variables_are_settings_of_the_programs() {
     }
 }
 
-/// The way of a reading is the only way, as with the network policies.
+/// Readings can flow only the intended way, as with the network policies.
 #[test]
 fn only_neighbours_share_a_network() {
     let services = services();
@@ -73,13 +73,13 @@ fn only_neighbours_share_a_network() {
             "only the page is open, and on this machine only"
         );
     }
-    // Redis' clients are in one network; neither of the others listens to the other there.
+    // The clients of Redis share a network, where analytics and the simulator have nothing to say to each other.
     let expected = ["analytics dashboard", "analytics redis", "analytics simulator", "redis simulator"];
     assert_eq!(pairs, expected.map(str::to_owned).into());
     assert!(services["dashboard"]["ports"][0].as_str().is_some_and(|port| port.starts_with("127.0.0.1:")));
 }
 
-/// A new volume belongs to whom the folder in the image belongs to, and without capabilities nobody else may write there.
+/// A new volume belongs to the owner of the folder in the image, and without capabilities nobody else may write there.
 #[test]
 fn who_has_a_volume_may_write_it() {
     for (name, service) in services() {
@@ -93,7 +93,7 @@ fn who_has_a_volume_may_write_it() {
     }
 }
 
-/// Whoever scales learns from the head of the file how many antennas there will be.
+/// The head of the file tells anyone who scales how many antennas that makes.
 #[test]
 fn the_head_says_how_many_antennas_a_container_is() {
     let antennas = services()["simulator"]["environment"]["ANTENNAS"].clone();

@@ -1,4 +1,5 @@
-//! The Dockerfiles: one builder for all, images that run as the manifests say, and a context that holds what is copied.
+//! The Dockerfiles: the same builder for all, images that run as the manifests say, and a build context with all that
+//! is copied.
 
 use std::fs;
 
@@ -22,7 +23,7 @@ fn stages(program: &str) -> (String, String) {
     (builder.to_owned(), own.to_owned())
 }
 
-/// Layers are found in the cache by the text of their instructions.
+/// Cached layers are found by the text of their instructions.
 #[test]
 fn the_builder_is_the_same_text_in_every_image() {
     let [first, rest @ ..] = PROGRAMS.map(|program| stages(program).0);
@@ -34,7 +35,7 @@ fn the_builder_is_the_same_text_in_every_image() {
     }
 }
 
-/// Not every builder knows these: that of a minikube may be an old one, and so may buildah.
+/// Not every builder supports these: the one in a minikube may be old, and so may buildah.
 #[test]
 fn nothing_is_used_that_a_builder_may_not_know() {
     for program in PROGRAMS {
@@ -73,7 +74,7 @@ fn an_image_runs_its_program_as_the_user_of_the_manifests() {
     }
 }
 
-/// An image has no shell and no curl: the program itself asks whether it is well.
+/// An image has no shell and no curl: the program itself checks whether it is healthy.
 #[test]
 fn a_health_check_is_a_command_of_the_program() {
     assert!(Analytics::command().find_subcommand("health").is_some());
@@ -83,7 +84,7 @@ fn a_health_check_is_a_command_of_the_program() {
     assert!(stages("simulator").1.contains("\nHEALTHCHECK NONE\n"));
 }
 
-/// Whatever is copied from the context is let in, and the Dockerfiles are.
+/// Everything that is copied from the context is let in, and so are the Dockerfiles.
 #[test]
 fn the_context_holds_what_is_copied() {
     let ignore = text(".dockerignore");
@@ -101,7 +102,7 @@ fn the_context_holds_what_is_copied() {
     }
     assert!(count > 10);
     assert!(let_in.contains(&"deploy/*.Dockerfile"));
-    // Cargo reads every member's manifest before it builds any.
+    // Cargo reads the manifest of every member before it builds any.
     let workspace = text("Cargo.toml");
     let (_, members) = workspace.split_once("members = [").expect("members");
     for member in members.split(']').next().unwrap_or_default().split('"').skip(1).step_by(2) {

@@ -1,5 +1,5 @@
-//! What is deployed, checked without a cluster: the manifests agree with each other and with the programs, the broker's users may
-//! do what the programs do, and the images are built from one text.
+//! What is deployed, checked without a cluster: the manifests agree with each other and with the programs, the users of
+//! the broker may do what the programs do, and the images are built from the same text.
 
 mod alerts;
 mod broker;

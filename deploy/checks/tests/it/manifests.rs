@@ -1,4 +1,4 @@
-//! Manifests as typed objects: what Kubernetes would not understand is an error, a field that it does not know too.
+//! Manifests as typed objects: anything that Kubernetes would not understand is an error, including an unknown field.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,24 +14,24 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// The parts, as their files, Deployments and labels are called.
+/// The parts, as their files, Deployments and labels are named.
 pub(crate) const PARTS: [&str; 4] = ["redis", "analytics", "dashboard", "simulator"];
 
 /// The minikube overlay.
 pub(crate) static MINIKUBE: LazyLock<Manifests> = LazyLock::new(|| Manifests::overlay("minikube"));
 
-/// The production overlay, with the Secrets that are made for it.
+/// The production overlay, with the Secrets generated for it.
 pub(crate) static PRODUCTION: LazyLock<Manifests> =
     LazyLock::new(|| Manifests::overlay("production").with(Manifests::made_secrets()));
 
-/// Objects of one source.
+/// The objects of one source.
 pub(crate) struct Manifests {
     pub(crate) source: String,
     objects: Vec<Value>,
 }
 
 impl Manifests {
-    /// A file of the base as it is.
+    /// A file of the base, unchanged.
     pub(crate) fn file(part: &str) -> Self {
         let source = format!("deploy/k8s/base/{part}.yaml");
         let text = fs::read_to_string(root().join(&source)).expect("a file of the base");
@@ -66,14 +66,14 @@ impl Manifests {
         self.objects.iter().filter(is_one).map(|object| self.strict(object)).collect()
     }
 
-    /// The only object of a kind that Kubernetes itself does not know.
+    /// The only object of a kind that Kubernetes itself does not define.
     pub(crate) fn custom<T: DeserializeOwned>(&self, kind: &str) -> T {
         let mut found = self.objects.iter().filter(|object| object["kind"] == kind);
         let (Some(object), None) = (found.next(), found.next()) else { panic!("{}: not one {kind}", self.source) };
         self.strict(object)
     }
 
-    /// Kinds with names, like `Deployment/redis`.
+    /// Kinds and names, like `Deployment/redis`.
     pub(crate) fn names(&self) -> Vec<String> {
         let name = |object: &Value| {
             format!("{}/{}", object["kind"].as_str().unwrap_or("?"), object["metadata"]["name"].as_str().unwrap_or("?"))
@@ -95,7 +95,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// What a command prints; its failure is the test's.
+/// What a command prints; if it fails, so does the test.
 pub(crate) fn output(command: &mut Command) -> String {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
@@ -105,7 +105,7 @@ pub(crate) fn output(command: &mut Command) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Every object is of a kind that is known here, and strictly so.
+/// Every object is of a kind that is known here, and is parsed strictly.
 #[test]
 fn every_field_of_every_object_is_known() {
     const CUSTOM: [&str; 4] = ["ScaledObject", "TriggerAuthentication", "ServiceMonitor", "PrometheusRule"];
@@ -145,7 +145,7 @@ fn the_overlays_have_all_that_the_files_have() {
     }
 }
 
-/// Whoever applies a file alone has a namespace of their own choice.
+/// Anyone who applies a single file chooses the namespace.
 #[test]
 fn a_file_names_no_namespace() {
     for part in PARTS {
@@ -155,7 +155,7 @@ fn a_file_names_no_namespace() {
     }
 }
 
-/// What is applied together lands together; what no namespace holds is the namespace itself.
+/// What is applied together ends up in the same namespace; only the namespace itself is in none.
 #[test]
 fn an_overlay_is_one_namespace_that_refuses_pods_with_privileges() {
     for manifests in [&*MINIKUBE, &*PRODUCTION] {

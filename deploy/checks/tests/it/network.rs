@@ -22,7 +22,7 @@ impl End {
     }
 }
 
-/// Whether a peer of a policy in the namespace `vigia` means this end.
+/// Whether a peer of a policy in the namespace `vigia` matches this end.
 fn means(peer: &NetworkPolicyPeer, end: &End) -> bool {
     if peer.ip_block.is_some() {
         return false;
@@ -39,7 +39,7 @@ fn has_port(ports: Option<&[NetworkPolicyPort]>, port: i32) -> bool {
     ports.is_none_or(|ports| ports.iter().any(|known| known.port == Some(IntOrString::Int(port))))
 }
 
-/// Whether the policies let `from` reach `to`: what they say of a pod of ours binds, others may do as they like.
+/// Whether the policies let `from` reach `to`. They bind only our own pods; others may do as they like.
 fn lets_through(policies: &[NetworkPolicySpec], from: &End, to: &End, port: i32) -> bool {
     let of = |end: &End, direction: &str| -> Vec<&NetworkPolicySpec> {
         let applies = |policy: &&NetworkPolicySpec| {
@@ -63,7 +63,7 @@ fn lets_through(policies: &[NetworkPolicySpec], from: &End, to: &End, port: i32)
     may_leave && may_enter
 }
 
-/// Who reaches whom at which port, of everybody that there is.
+/// Who reaches whom at which port, for everyone there is.
 fn ways(manifests: &Manifests) -> Vec<String> {
     let policies: Vec<NetworkPolicy> = manifests.all();
     let policies: Vec<_> = policies.into_iter().map(|policy| policy.spec.expect("a spec")).collect();
@@ -75,10 +75,10 @@ fn ways(manifests: &Manifests) -> Vec<String> {
     for (name, namespace) in
         [("ingress", "ingress-nginx"), ("prometheus", "monitoring"), ("keda", "keda"), ("else", "x")]
     {
-        // Somebody else's pod may bear any label.
+        // Somebody else's pod may have any label.
         ends.insert(name.to_owned(), End::of(namespace, &[("app", "dashboard")]));
     }
-    // What cert-manager starts beside the Ingress while somebody checks that the host is ours.
+    // The pods that cert-manager starts next to the Ingress while an issuer checks that the host is ours.
     ends.insert("solver".to_owned(), End::of("vigia", &[("acme.cert-manager.io/http01-solver", "true")]));
     ends.insert("dns".to_owned(), End::of("kube-system", &[("k8s-app", "kube-dns")]));
     let mut ways = Vec::new();
@@ -109,7 +109,7 @@ const INSIDE: [&str; 6] = [
 #[test]
 fn on_minikube_browsers_reach_the_page_and_nobody_the_rest() {
     let mut expected: Vec<String> = INSIDE.map(str::to_owned).to_vec();
-    // A browser comes from anywhere; none of our own pods is one.
+    // A browser comes from anywhere; it is never one of our own pods.
     expected.extend(["else", "ingress", "keda", "prometheus"].map(|from| format!("{from} > dashboard:8000")));
     expected.sort();
     assert_eq!(ways(&MINIKUBE), expected);

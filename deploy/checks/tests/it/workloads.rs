@@ -1,4 +1,4 @@
-//! The Deployments, and what refers to them or they refer to.
+//! The Deployments, what they refer to, and what refers to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::manifests::{MINIKUBE, Manifests, PARTS, PRODUCTION};
 
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// A Deployment with what is asked of it most.
+/// A Deployment, with the parts that the tests use most.
 pub(crate) struct Workload {
     pub(crate) name: String,
     pub(crate) labels: Labels,
@@ -43,7 +43,7 @@ pub(crate) fn workloads(manifests: &Manifests) -> Vec<Workload> {
     manifests.all().into_iter().map(workload).collect()
 }
 
-/// Everything with Deployments in it.
+/// Every source that has Deployments.
 fn sources() -> Vec<Manifests> {
     PARTS.iter().map(|part| Manifests::file(part)).collect()
 }
@@ -193,7 +193,7 @@ fn what_scales_and_what_leads_in_name_what_is_there() {
             count += 1;
         }
         assert!(count > 0);
-        // The page answers for the hosts that lead to it.
+        // The page answers to the hosts that lead to it.
         let dashboard = workloads(&PRODUCTION).into_iter().find(|workload| workload.name == "dashboard").expect("it");
         let allowed = dashboard.container.env.into_iter().flatten().find(|variable| variable.name == "ALLOWED_HOSTS");
         let allowed = allowed.and_then(|variable| variable.value).expect("hosts");
@@ -201,7 +201,7 @@ fn what_scales_and_what_leads_in_name_what_is_there() {
     }
 }
 
-/// Replicas that something else decides on would be reset by the next `kubectl apply`.
+/// If an autoscaler sets the replicas, a number in the manifest would reset them at the next `kubectl apply`.
 #[test]
 fn what_is_scaled_has_no_replicas_of_its_own() {
     for workload in workloads(&PRODUCTION) {
@@ -274,7 +274,7 @@ fn probes_ask_for_what_is_served() {
                     let command = probe.and_then(|probe| probe.exec.clone()?.command).expect("a command");
                     assert_eq!(command[..2], ["redis-cli", "-e"], "{place}: an error has to be one");
                     assert!(command.join(" ").ends_with("--user probe ping"), "{place}: {command:?}");
-                    // Over TLS where the server listens with it only.
+                    // Over TLS if the server listens for nothing else.
                     let args = workload.container.args.as_deref().unwrap_or_default();
                     let is_tls = args.iter().any(|argument| argument == "--tls-port");
                     assert_eq!(command.iter().any(|word| word == "--tls"), is_tls, "{place}");
@@ -291,7 +291,8 @@ fn probes_ask_for_what_is_served() {
                     );
                     request.path.expect("a path")
                 };
-                // A probe of life that depends on the broker would end the owner of the stream whenever it is away.
+                // A liveness probe that depends on the broker would kill the owner of the stream whenever the broker is
+                // away.
                 assert_eq!(probes.map(path), [path::LIVEZ, path::LIVEZ, path::READYZ], "{place}");
             }
         }
@@ -322,7 +323,7 @@ fn pods_are_as_restricted_as_can_be() {
     });
 }
 
-/// The programs end within 5 s; Kubernetes kills after the grace period, of which the hook before takes its part.
+/// The programs stop within 5 s. Kubernetes kills them after the grace period, which includes the time of the hook.
 #[test]
 fn nobody_is_killed_while_it_ends_in_order() {
     const STOP_SECONDS: i64 = 5;
@@ -334,7 +335,7 @@ fn nobody_is_killed_while_it_ends_in_order() {
     });
 }
 
-/// How many of so many pods a bound is: a number, or a percentage, which counts for no fewer.
+/// The number of pods that a bound allows, out of `pods`: a number, or a percentage, which is rounded up.
 fn bound(bound: &IntOrString, pods: i32) -> i32 {
     match bound {
         IntOrString::Int(number) => *number,
@@ -348,7 +349,7 @@ fn bound(bound: &IntOrString, pods: i32) -> i32 {
 /// The owner of the stream alone, or with a standby, which is never ready.
 const ANALYTICS_PODS: [i32; 2] = [1, 2];
 
-/// A standby is never ready, so a rollout that waits for a ready one before it ends the old one would wait for ever.
+/// A standby is never ready, so a rollout that waits for a ready one before it stops the old one would wait for ever.
 #[test]
 fn a_rollout_of_analytics_does_not_wait_for_a_second_owner() {
     for manifests in [&*MINIKUBE, &*PRODUCTION] {
@@ -369,7 +370,7 @@ fn a_rollout_of_analytics_does_not_wait_for_a_second_owner() {
     }
 }
 
-/// A node is drained by evicting its pods, which a budget refuses where too few others are ready.
+/// A node is drained by evicting its pods, which a budget refuses if too few others are ready.
 #[test]
 fn a_standby_does_not_keep_the_owners_node_from_being_drained() {
     for manifests in [&*MINIKUBE, &*PRODUCTION] {

@@ -1,5 +1,5 @@
-//! Judges commands for a cluster where there is none: whether the programs take them as they are, up to the point where a server would have to
-//! answer, and whether `deploy/` has what they name.
+//! Checks commands for a cluster where there is none: whether the programs accept them, up to the point where a server
+//! would have to answer, and whether `deploy/` has what they name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::document::{Guide, Step};
 
-/// What a resource is called in commands, and its kind in manifests; `None` for those that no manifest makes by name.
+/// What a resource is called in commands, and its kind in manifests; `None` for those that no manifest creates by name.
 const RESOURCES: [(&str, Option<&str>); 14] = [
     ("deployment", Some("Deployment")),
     ("deployments", Some("Deployment")),
@@ -30,7 +30,7 @@ const RESOURCES: [(&str, Option<&str>); 14] = [
     ("events", None),
 ];
 
-/// What the guides ask of minikube: the command, and the flags that it knows.
+/// The minikube commands that the guides use, and the flags that each accepts.
 /// From <https://minikube.sigs.k8s.io/docs/commands/>.
 const MINIKUBE: [(&str, &[&str]); 5] = [
     ("start", &["--cpus", "--memory", "--cni"]),
@@ -40,12 +40,12 @@ const MINIKUBE: [(&str, &[&str]); 5] = [
     ("stop", &[]),
 ];
 
-/// Vigía's, and the one that the Python stack is in.
+/// Vigía's own, and the one that the Python stack is in.
 const NAMESPACES: [&str; 2] = ["vigia", "default"];
 
 type Judgement = Result<(), String>;
 
-/// A cluster as `deploy/k8s/base` makes it, with KEDA, and what happened to it so far.
+/// A cluster as `deploy/k8s/base` sets it up, with KEDA, and what has happened to it so far.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     workspace: PathBuf,
@@ -56,17 +56,17 @@ pub(crate) struct Cluster {
     /// The images of each file.
     images: BTreeMap<PathBuf, Vec<String>>,
     labels: BTreeSet<String>,
-    /// The programs' settings, by the README.
+    /// The programs' settings, according to the README.
     settings: BTreeSet<String>,
-    /// What may be asked of Redis: what is tried on a machine. `None` for anything.
+    /// What Redis may be asked: the commands that have been tried on a machine. `None` allows anything.
     redis_commands: Option<BTreeSet<String>>,
     built: BTreeSet<String>,
-    /// Where a configuration for kubectl is whose server does not answer.
+    /// Holds a configuration for kubectl whose server does not answer.
     folder: TempDir,
 }
 
 impl Cluster {
-    /// The cluster of a guide, which asks of Redis what it tries without a cluster as well.
+    /// The cluster of a guide, where Redis is asked only what the guide also tries without a cluster.
     pub(crate) fn of_guide(workspace: &Path, guide: &Guide) -> Self {
         let tried = guide.blocks.iter().flat_map(|block| redis_commands(&block.step)).collect();
         Self { redis_commands: Some(tried), ..Self::read(workspace) }
@@ -94,12 +94,12 @@ impl Cluster {
         }
         let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
         fs::write(cluster.folder.path().join("config"), kubeconfig(&format!("http://{nobody}"))).expect("a file");
-        // What a command writes goes here too, and not into the repository.
+        // A command writes its files here too, and not into the repository.
         symlink(workspace.join("deploy"), cluster.folder.path().join("deploy")).expect("a link");
         cluster
     }
 
-    /// The manifests are written by hand, two spaces a level: enough is known of them line by line.
+    /// The manifests are written by hand with two spaces per level, so it is enough to go line by line.
     fn read_manifests(&mut self, path: &Path, text: &str) {
         for manifest in text.split("---\n") {
             let at_the_margin = |key| manifest.lines().find_map(|line| line.strip_prefix(key));
@@ -121,14 +121,14 @@ impl Cluster {
         }
     }
 
-    /// Whether a command would get as far as the cluster, and the cluster would have what it names.
+    /// Whether a command would get as far as the cluster, and the cluster would have everything that it names.
     pub(crate) fn judge(&mut self, command: &str) -> Judgement {
         let words: Vec<&str> = command.split_whitespace().collect();
         self.judge_names(&words)?;
         match words[..] {
             ["minikube", ref rest @ ..] => self.judge_minikube(rest),
             ["kubectl", ref rest @ ..] => self.judge_kubectl(rest).and_then(|()| self.ask_kubectl(command)),
-            // Something that prints manifests.
+            // A program that prints manifests.
             [.., "|", "kubectl", "apply", "-f", "-"] | [.., "|", "kubectl", "-n", "vigia", "apply", "-f", "-"] => {
                 self.ask_kubectl(command)
             }
@@ -136,7 +136,7 @@ impl Cluster {
         }
     }
 
-    /// Whether what a command is said to print names nothing that is not there.
+    /// Whether the output that the guide shows names only what exists.
     pub(crate) fn judge_output(&self, shown: &str) -> Judgement {
         shown.split_whitespace().filter(|word| !word.contains("...")).try_for_each(|word| self.judge_name(word))
     }
@@ -158,7 +158,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Judges `deployment/NAME`, and paths.
+    /// Checks `deployment/NAME`, and paths.
     fn judge_name(&self, word: &str) -> Judgement {
         if let Some((resource, name)) = word.split_once('/') {
             self.judge_object(resource, name)?;
@@ -238,14 +238,14 @@ impl Cluster {
         self.images.get(file).into_iter().flatten().try_for_each(|image| self.judge_image(image))
     }
 
-    /// An image that this repository makes has to be built before it is used.
+    /// An image that this repository builds has to be built before it is used.
     fn judge_image(&self, image: &str) -> Judgement {
         let repository = image.split(':').next().unwrap_or_default();
         let is_ours = self.workspace.join(format!("deploy/{repository}.Dockerfile")).exists();
         if is_ours && !self.built.contains(image) { Err(format!("{image} has not been built")) } else { Ok(()) }
     }
 
-    /// Has kubectl itself read a command: it finds fault with flags, arguments and files before it asks the server,
+    /// Lets kubectl itself check a command: it complains about flags, arguments and files before it asks the server,
     /// which refuses the connection.
     fn ask_kubectl(&self, command: &str) -> Judgement {
         let mut shell = Command::new("bash");

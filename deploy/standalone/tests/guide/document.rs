@@ -1,4 +1,4 @@
-//! A guide's blocks. What a block is for stands behind the three ticks that open it:
+//! The blocks of a guide. The words behind the three backticks that open a block say what it is for:
 //!
 //! | mark | meaning |
 //! | --- | --- |
@@ -8,15 +8,15 @@
 //! | `text` | what the commands before it print, see [`crate::output`] |
 //! | `text page=PATH` | lines that the page at this path says, perhaps after a while |
 //!
-//! Two comments, which a reader does not see, go with what the text asks for: `<!-- Ctrl-C: NAME -->` is done in a terminal,
-//! and with `<!-- ended: NAME -->` the program in it ends by itself.
+//! Two comments, which a reader does not see, accompany what the text tells the reader to do: `<!-- Ctrl-C: NAME -->`
+//! presses Ctrl-C in a terminal, and `<!-- ended: NAME -->` means that the program in it has ended by itself.
 
-/// What a reader does, or sees.
+/// What a reader does or sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Runs commands, which print something.
+    /// Runs commands, which may print something.
     Run { command: String, prints: Option<String> },
-    /// Starts a program that stays.
+    /// Starts a program that keeps running.
     Keep { terminal: String, command: String },
     /// Presses Ctrl-C.
     Interrupt { terminal: String },
@@ -24,29 +24,29 @@ pub(crate) enum Step {
     Ended { terminal: String },
     /// Looks at a page.
     Page { path: String, says: Vec<String> },
-    /// Runs commands that need a cluster, one a line.
+    /// Runs commands that need a cluster, one per line.
     Cluster { commands: Vec<String>, prints: Option<String>, terminal: Option<String> },
 }
 
-/// A step and where it begins.
+/// A step, and the line on which it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
     pub(crate) line: usize,
     pub(crate) step: Step,
 }
 
-/// What a guide has a reader do, in order.
+/// What a guide tells a reader to do, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Guide {
     pub(crate) blocks: Vec<Block>,
-    /// How deep each heading is.
+    /// The level of each heading.
     pub(crate) headings: Vec<usize>,
 }
 
 const FENCE: &str = "```";
 
 impl Guide {
-    /// Reads a guide's Markdown. A block whose mark is not known is an error, as it would not be tested.
+    /// Parses a guide's Markdown. A block with an unknown mark is an error, as it would not be tested.
     pub(crate) fn parse(markdown: &str) -> Result<Self, String> {
         let mut guide = Self::default();
         let mut lines = markdown.lines().enumerate();

@@ -1,11 +1,11 @@
 //! The guides' commands do what the guides say.
 //!
 //! - [`document`]: a guide's blocks, and what their marks mean.
-//! - [`output`]: whether what a command printed is what the guide shows.
+//! - [`output`]: whether a command printed what the guide shows.
 //! - [`machine`]: runs the programs of a guide, each in a terminal of its own.
-//! - [`cluster`]: judges the commands that need a cluster, without one.
+//! - [`cluster`]: checks the commands that need a cluster, without one.
 //!
-//! The programs lie beside `vigia` once the workspace has been built, as the test command does.
+//! The programs are next to `vigia` once the workspace has been built, as the test command does.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,10 +19,10 @@ mod document;
 mod machine;
 mod output;
 
-/// A guide and the language that its pages are in, as a browser asks for it.
+/// A guide, and the language in which a browser asks for its pages.
 const ENGLISH: (&str, &str) = ("docs/guide.md", "en");
 const SPANISH: (&str, &str) = ("docs/guide.es.md", "es");
-/// Others with commands for a cluster.
+/// Other documents with commands for a cluster.
 const OPERATIONS: (&str, &str) = ("docs/operations.md", "en");
 const MIGRATING: (&str, &str) = ("docs/migrating.md", "en");
 
@@ -62,7 +62,7 @@ fn the_programs_do_what_is_said_of_migrating() {
     follow(MIGRATING, MIGRATING);
 }
 
-/// Does what a guide says, and looks at its pages in the language of a translation too.
+/// Does what a guide says, and checks its pages in the language of a translation too.
 fn follow(original: (&str, &str), translation: (&str, &str)) {
     let (guides, mut machine) = ([guide(original), guide(translation)], Machine::start(&workspace()));
     for (block, translated) in guides[0].blocks.iter().zip(&guides[1].blocks) {
@@ -103,7 +103,8 @@ fn judge(document: (&str, &str), mut cluster: Cluster) {
     }
 }
 
-/// A pod that is told to end still commits, so what it commits to is changed after it has gone; KEDA would start another.
+/// A pod that is told to stop still commits, so its state may be changed only once it is gone; KEDA would start
+/// another.
 #[test]
 fn who_stops_analytics_pauses_keda_and_waits_until_it_has_stopped() {
     let blocks = guide(OPERATIONS).blocks;
@@ -128,7 +129,7 @@ fn who_stops_analytics_pauses_keda_and_waits_until_it_has_stopped() {
     assert_eq!(count, 2, "going back, and restoring");
 }
 
-/// The checks above find what would go wrong on a cluster.
+/// The checks above find what would fail on a cluster.
 #[test]
 fn what_a_cluster_does_not_have_is_found() {
     for (command, why) in [
@@ -160,7 +161,7 @@ fn what_a_cluster_does_not_have_is_found() {
     }
 }
 
-/// On a machine with minikube: everything that the guide says of a cluster, in order.
+/// On a machine with minikube: everything that the guide does with a cluster, in order.
 #[test]
 #[ignore = "needs minikube, and takes an hour where images are built for the first time"]
 fn a_cluster_does_what_the_guides_say() {

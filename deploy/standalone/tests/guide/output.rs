@@ -1,9 +1,10 @@
-//! What a command is to print: the lines of the guide. `...` in a line stands for anything in that line, a line that is
-//! `...` for any number of lines. White space counts as one space: the columns of a table are as wide as what is in them.
+//! What a command prints, compared with what the guide shows. `...` within a line stands for anything in that line; a
+//! line that is `...` stands for any number of lines. White space counts as one space, since a table's columns are as
+//! wide as their contents.
 
 const ANYTHING: &str = "...";
 
-/// Whether the whole output is as the guide shows it.
+/// Whether the whole output matches what the guide shows.
 pub(crate) fn is_as_shown(shown: &str, printed: &str) -> bool {
     lines_match(&spaced(shown), &spaced(printed))
 }
