@@ -9,8 +9,9 @@ use futures::stream::BoxStream;
 use shared::UnixMillis;
 
 use crate::client::ClientError;
+use crate::figures::{Figures, Loaded, Outcome};
 use crate::query::Query;
-use crate::source::{Figures, Source};
+use crate::source::{Extent, Source};
 use crate::state::Clock;
 
 /// How long figures stay valid when no change is announced: it may be the event connection that is broken.
@@ -36,30 +37,6 @@ struct Entry {
     last: tokio::sync::Mutex<Option<(Loaded, UnixMillis)>>,
     /// How many loads have ended.
     ended: AtomicU64,
-}
-
-/// The result of a load.
-#[derive(Debug, Clone)]
-pub(crate) struct Loaded {
-    /// The newest figures available: unless the outcome is [`Outcome::Answered`], those of an earlier load.
-    pub(crate) figures: Option<Arc<Figures>>,
-    /// How analytics responded.
-    pub(crate) outcome: Outcome,
-    /// The version that was current when the load began.
-    pub(crate) version: u64,
-}
-
-/// How analytics responded to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// With figures.
-    Answered,
-    /// It refused this range, most likely because the range is longer than what it keeps.
-    Refused,
-    /// It does not know the antenna.
-    Unknown,
-    /// Not at all, or with something unusable.
-    Away,
 }
 
 impl Cache {
@@ -92,7 +69,7 @@ impl Cache {
 
     async fn load_anew(&self, query: &Query, version: u64, before: Option<Loaded>, now: UnixMillis) -> Loaded {
         let (before, outcome_before) = before.map_or((None, None), |loaded| (loaded.figures, Some(loaded.outcome)));
-        let error = match self.0.source.figures(query, now).await {
+        let error = match self.0.source.figures(query, Extent::Page, now).await {
             Ok(figures) => return Loaded { figures: Some(Arc::new(figures)), outcome: Outcome::Answered, version },
             Err(error) => error,
         };
@@ -119,7 +96,7 @@ impl Cache {
 
     /// The figures for a query with all rows of its list. They are rarely asked for, so they are not kept.
     pub(crate) async fn load_all(&self, query: &Query) -> Result<Figures, ClientError> {
-        self.0.source.all_figures(query, self.0.clock.now()).await
+        self.0.source.figures(query, Extent::All, self.0.clock.now()).await
     }
 
     pub(crate) fn is_mock(&self) -> bool {

@@ -7,7 +7,7 @@ use csv::Writer;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::source::Figures;
+use crate::figures::Figures;
 
 const ANTENNAS: [&[&str]; 3] = [&["antenna_id", "status"], MEASURES, &["last_seen"]];
 const SERIES: [&[&str]; 3] = [&["start"], MEASURES, &["revised"]];
@@ -119,8 +119,8 @@ mod tests {
     use shared::api::{IncidentEnding, Measures};
 
     use super::*;
+    use crate::figures::{AntennasFigures, IncidentsFigures};
     use crate::model::tests::{PAGES, address, antenna, figures, fleet, incidents, overview, pipeline};
-    use crate::source::{AntennasFigures, IncidentsFigures};
 
     type Record = HashMap<String, String>;
 

@@ -19,9 +19,9 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::cache::Outcome;
 use crate::client::ClientError;
 use crate::events::{self, Event};
+use crate::figures::Outcome;
 use crate::language::Language;
 use crate::query::{Address, Incidents, Kind, Manner, Page, Parameters, Query, Range, Reason};
 use crate::state::State;

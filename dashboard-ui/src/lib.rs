@@ -7,7 +7,8 @@
 //! - [`http`]: the routes, the headers of every response, and the allowed hosts.
 //! - [`query`]: what an address asks for; [`language`]: the language of the page.
 //! - [`state`]: what the handlers share: the source, its cache, and the live rooms.
-//! - [`source`]: where figures come from: [`client`] asks analytics, [`mock`] generates them.
+//! - [`source`]: where figures come from, and what is asked for each page: [`client`] asks analytics, [`mock`] generates them.
+//! - [`figures`]: the figures of each page, and how loading them went.
 //! - `cache`: one load for everybody who wants the same figures at the same moment.
 //! - `live`: one subscription to analytics, one rendering per change, any number of viewers; `events`: one compression for all.
 //! - `model`: from figures to the content of a page: verdicts, tiles, charts, tables. Pure.
@@ -18,6 +19,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "in a test, a panic is the report"))]
 
 pub mod client;
+pub mod figures;
 pub mod http;
 pub mod language;
 pub mod mock;

@@ -3,20 +3,21 @@
 //! The roles are explicit because a table loses them when its parts are laid out as blocks.
 
 use leptos::prelude::*;
+use shared::api::{Badness, Order, Sort};
 
 use super::parts::{Ago, AntennaLink, Pill, StripView, Time};
 use crate::language::Language;
 use crate::model::{AntennaLine, Column, IncidentRow, ReadingRow, column_label};
-use crate::query::{By, Sort};
+use crate::query::COLUMNS;
 
 /// The worst antennas, with the available orders.
 #[component]
-pub(crate) fn WorstCard(rows: Vec<AntennaLine>, orders: Vec<(By, String, bool)>, language: Language) -> AnyView {
-    let shown = orders.iter().find(|(_, _, is_shown)| *is_shown).map_or(By::default(), |(by, _, _)| *by);
+pub(crate) fn WorstCard(rows: Vec<AntennaLine>, orders: Vec<(Badness, String, bool)>, language: Language) -> AnyView {
+    let shown = orders.iter().find(|(_, _, is_shown)| *is_shown).map_or(Badness::default(), |(by, _, _)| *by);
     let body = if rows.is_empty() {
         view! { <p class="empty">{nothing_to_list(shown, language)}</p> }.into_any()
     } else {
-        let heads = Sort::ALL.map(|sort| head(column_label(sort, language), sort)).collect_view().into_any();
+        let heads = COLUMNS.map(|sort| head(column_label(sort, language), sort)).collect_view().into_any();
         view! { <AntennaTable heads rows language/> }.into_any()
     };
     let links = orders
@@ -44,8 +45,11 @@ pub(crate) fn FleetTable(rows: Vec<AntennaLine>, columns: Vec<Column>, language:
     let heads = columns
         .into_iter()
         .map(|column| {
-            let sorted = column.order.map(|descends| if descends { "descending" } else { "ascending" });
-            let arrow = column.order.map(|descends| if descends { " ↓" } else { " ↑" });
+            let (sorted, arrow) = match column.order {
+                Some(Order::Ascending) => (Some("ascending"), " ↑"),
+                Some(Order::Descending) => (Some("descending"), " ↓"),
+                None => (None, ""),
+            };
             view! {
                 <th scope="col" role="columnheader" aria-sort=sorted class=column_class(column.sort)>
                     <a href=column.href>{column.label}<span aria-hidden="true">{arrow}</span></a>
@@ -57,7 +61,7 @@ pub(crate) fn FleetTable(rows: Vec<AntennaLine>, columns: Vec<Column>, language:
     view! { <AntennaTable heads rows language/> }.into_any()
 }
 
-/// Rows of antennas under the given headings: one for each of [`Sort::ALL`], and a last one for the strip.
+/// Rows of antennas under the given headings: one for each of [`COLUMNS`], and a last one for the strip.
 #[component]
 fn AntennaTable(heads: AnyView, rows: Vec<AntennaLine>, language: Language) -> AnyView {
     let rows = rows.into_iter().map(|row| view! { <AntennaTableRow row language/> }).collect_view();
@@ -107,30 +111,30 @@ const fn column_class(sort: Sort) -> Option<&'static str> {
     }
 }
 
-const fn order_label(by: By, language: Language) -> &'static str {
+const fn order_label(by: Badness, language: Language) -> &'static str {
     match by {
-        By::Failures => language.text("Failures", "Fallos"),
-        By::SuccessRate => language.text("Success rate", "Tasa de éxito"),
-        By::Latency => language.text("Latency", "Latencia"),
+        Badness::Failures => language.text("Failures", "Fallos"),
+        Badness::SuccessRate => language.text("Success rate", "Tasa de éxito"),
+        Badness::Latency => language.text("Latency", "Latencia"),
     }
 }
 
-const fn order(by: By, language: Language) -> &'static str {
+const fn order(by: Badness, language: Language) -> &'static str {
     match by {
-        By::Failures => language.text("most packets lost first", "más paquetes perdidos primero"),
-        By::SuccessRate => language.text("lowest success rate first", "menor tasa de éxito primero"),
-        By::Latency => language.text("highest mean latency first", "mayor latencia media primero"),
+        Badness::Failures => language.text("most packets lost first", "más paquetes perdidos primero"),
+        Badness::SuccessRate => language.text("lowest success rate first", "menor tasa de éxito primero"),
+        Badness::Latency => language.text("highest mean latency first", "mayor latencia media primero"),
     }
 }
 
-const fn nothing_to_list(by: By, language: Language) -> &'static str {
+const fn nothing_to_list(by: Badness, language: Language) -> &'static str {
     match by {
-        By::Failures => language
+        Badness::Failures => language
             .text("No antenna lost a packet in this range.", "Ninguna antena perdió paquetes en este intervalo."),
-        By::SuccessRate => {
+        Badness::SuccessRate => {
             language.text("No antenna sent a packet in this range.", "Ninguna antena envió paquetes en este intervalo.")
         }
-        By::Latency => language.text(
+        Badness::Latency => language.text(
             "No antenna reported a latency in this range.",
             "Ninguna antena informó de su latencia en este intervalo.",
         ),

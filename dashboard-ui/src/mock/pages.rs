@@ -1,11 +1,13 @@
 //! The figures of each page, as a client would put them together from several answers.
 
 use shared::UnixMillis;
+use shared::api::Order;
 
 use super::{AntennaSearch, IncidentSearch, Mock, Sort};
-use crate::client::{ALL_ROWS, ClientError, NEWEST_INCIDENTS, NEWEST_READINGS, WORST_ROWS};
+use crate::client::ClientError;
+use crate::figures::{AntennaFigures, AntennasFigures, Figures, IncidentsFigures, OverviewFigures, PipelineFigures};
 use crate::query::{FLEET_ROWS, Fleet, INCIDENT_ROWS, Incidents, Page, Query, Range};
-use crate::source::{AntennaFigures, AntennasFigures, Figures, IncidentsFigures, OverviewFigures, PipelineFigures};
+use crate::source::{ALL_ROWS, NEWEST_INCIDENTS, NEWEST_READINGS, WORST_ROWS};
 
 impl Mock {
     /// The figures for a query at a moment.
@@ -101,7 +103,7 @@ fn fleet_search(fleet: &Fleet, range: Range, all: Option<usize>) -> AntennaSearc
         status: fleet.status,
         id: None,
         sort: Sort::named(fleet.sort.as_str()).unwrap_or(Sort::AntennaId),
-        descending: fleet.descending,
+        descending: fleet.order == Order::Descending,
         limit,
         offset,
         step_s: all.is_none().then(|| range.strip_step()),

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use shared::UnixMillis;
-use shared::api::{AntennaCounts, AntennaPage, AntennaRow, History, Measures, Status};
+use shared::api::{AntennaCounts, AntennaPage, AntennaRow, Badness, History, Measures, Status};
 
 use super::*;
-use crate::query::{By, Query};
+use crate::query::Query;
 
 pub(super) const NOON: UnixMillis = UnixMillis(1_763_985_607_000);
 
@@ -205,12 +205,12 @@ fn filters_find_what_they_say() {
 
 #[test]
 fn each_order_of_badness_has_its_worst_first() {
-    let worst = |by: By| Mock::default().worst(300, None, by.as_str(), 10, None, NOON).antennas;
-    assert_eq!(worst(By::SuccessRate)[0].status, Status::Down);
-    assert!(worst(By::Latency)[0].measures.latency_ms.mean.unwrap() > DEGRADED_LATENCY_MS);
-    assert!(worst(By::Latency).is_sorted_by(|a, b| a.measures.latency_ms.mean >= b.measures.latency_ms.mean));
-    assert!(worst(By::Failures).is_sorted_by(|a, b| a.measures.packets_lost >= b.measures.packets_lost));
-    assert_eq!(worst(By::Failures)[0].status, Status::Degraded);
+    let worst = |by: Badness| Mock::default().worst(300, None, by.as_str(), 10, None, NOON).antennas;
+    assert_eq!(worst(Badness::SuccessRate)[0].status, Status::Down);
+    assert!(worst(Badness::Latency)[0].measures.latency_ms.mean.unwrap() > DEGRADED_LATENCY_MS);
+    assert!(worst(Badness::Latency).is_sorted_by(|a, b| a.measures.latency_ms.mean >= b.measures.latency_ms.mean));
+    assert!(worst(Badness::Failures).is_sorted_by(|a, b| a.measures.packets_lost >= b.measures.packets_lost));
+    assert_eq!(worst(Badness::Failures)[0].status, Status::Degraded);
     assert_eq!(Mock::default().worst(300, None, "name", 10, None, NOON).total, 0);
 }
 

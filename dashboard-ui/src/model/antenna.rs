@@ -8,8 +8,8 @@ use super::incidents::incident_row;
 use super::rows::reading_row;
 use super::tiles::{Tile, antenna_tiles};
 use super::{Condition, Frame, IncidentRow, Level, Moment, ReadingRow, Scene, Strip, status_label};
+use crate::figures::AntennaFigures;
 use crate::query::{Incidents, Page};
-use crate::source::AntennaFigures;
 
 /// One antenna.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,13 +1,13 @@
 //! The fleet: every antenna, searched, filtered, sorted and paged by analytics.
 
-use shared::api::Status;
+use shared::api::{Order, Sort, Status};
 
 use super::rows::{antenna_line, pages};
 use super::{AntennaLine, Frame, Pages, Scene, hidden, status_label};
+use crate::figures::AntennasFigures;
 use crate::format;
 use crate::language::Language;
-use crate::query::{FLEET_ROWS, Fleet, Page, STATUSES, Sort};
-use crate::source::AntennasFigures;
+use crate::query::{COLUMNS, FLEET_ROWS, Fleet, Page};
 
 /// The fleet.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,8 +50,8 @@ pub(crate) struct Column {
     pub(crate) sort: Sort,
     pub(crate) label: &'static str,
     pub(crate) href: String,
-    /// `None` if the list is not sorted by it; otherwise whether the largest comes first.
-    pub(crate) order: Option<bool>,
+    /// The direction in which the list is sorted by it; `None` if it is not.
+    pub(crate) order: Option<Order>,
 }
 
 pub(super) fn fleet_screen(figures: &AntennasFigures, frame: Frame, scene: &Scene<'_>) -> FleetScreen {
@@ -68,7 +68,7 @@ pub(super) fn fleet_screen(figures: &AntennasFigures, frame: Frame, scene: &Scen
         search: fleet.search.clone(),
         hidden: hidden(scene.address, &["q", "page"]),
         filters: filters(figures, fleet, scene),
-        columns: Sort::ALL.map(|sort| column(sort, fleet, scene)).to_vec(),
+        columns: COLUMNS.map(|sort| column(sort, fleet, scene)).to_vec(),
         rows: page.antennas.iter().map(|row| antenna_line(row, scene)).collect(),
         pages: pages(page.total, page.antennas.len() as u64, fleet.page, FLEET_ROWS, language, |page| {
             href(Fleet { page, ..fleet.clone() })
@@ -102,7 +102,7 @@ fn filters(figures: &AntennasFigures, fleet: &Fleet, scene: &Scene<'_>) -> Vec<S
         href: href(Some(status)),
         is_shown: fleet.status == Some(status),
     };
-    std::iter::once(all).chain(STATUSES.map(filter)).collect()
+    std::iter::once(all).chain(Status::ALL.map(filter)).collect()
 }
 
 fn column(sort: Sort, fleet: &Fleet, scene: &Scene<'_>) -> Column {
@@ -110,13 +110,15 @@ fn column(sort: Sort, fleet: &Fleet, scene: &Scene<'_>) -> Column {
         sort,
         label: column_label(sort, scene.language()),
         href: scene.address.with_page(Page::Antennas(fleet.sorted_by(sort))).href(),
-        order: (sort == fleet.sort).then_some(fleet.descending),
+        order: (sort == fleet.sort).then_some(fleet.order),
     }
 }
 
 /// The head of a column.
 pub(crate) const fn column_label(sort: Sort, language: Language) -> &'static str {
     match sort {
+        Sort::Readings => language.text("Readings", "Lecturas"),
+        Sort::PacketsSent => language.text("Sent", "Enviados"),
         Sort::Status => language.text("Status", "Estado"),
         Sort::AntennaId => language.text("Antenna", "Antena"),
         Sort::SuccessRate => language.text("Success", "Éxito"),
@@ -131,11 +133,11 @@ pub(crate) const fn column_label(sort: Sort, language: Language) -> &'static str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::Figures;
     use crate::mock::Mock;
     use crate::model::tests::{NOW, address, fleet, scene};
     use crate::query::tests::read;
-    use crate::query::{Address, Range};
-    use crate::source::Figures;
+    use crate::query::{Address, Range, reversed, usual_order};
 
     fn shown(address: &Address) -> FleetScreen {
         let (figures, scene) = (fleet(address), scene(address));
@@ -176,8 +178,8 @@ mod tests {
     #[test]
     fn a_filter_keeps_search_order_and_range_and_begins_at_the_first_page() {
         let address = address("/antennas?q=a%26b&sort=p95&order=asc&page=7&window=15m&lang=es&wall=1");
-        let fleet = Fleet { search: "a&b".to_owned(), sort: Sort::P95, descending: false, ..Fleet::default() };
-        for (filter, status) in shown(&address).filters.iter().zip(std::iter::once(None).chain(STATUSES.map(Some))) {
+        let fleet = Fleet { search: "a&b".to_owned(), sort: Sort::P95, order: Order::Ascending, ..Fleet::default() };
+        for (filter, status) in shown(&address).filters.iter().zip(std::iter::once(None).chain(Status::ALL.map(Some))) {
             let there = address.with_page(Page::Antennas(Fleet { status, ..fleet.clone() }));
             assert_eq!(read(&filter.href), Ok(there));
         }
@@ -185,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_column_sorts_by_itself_and_turns_around_when_it_is_chosen_again() {
-        for sort in Sort::ALL {
+        for sort in COLUMNS {
             let start = address("/antennas?q=harbour&status=down&page=2&window=15m");
             let column =
                 |address: &Address| shown(address).columns.into_iter().find(|column| column.sort == sort).unwrap();
@@ -194,15 +196,15 @@ mod tests {
             let thrice = read(&column(&twice).href).unwrap();
             let (first, second) = (asked(&once.href()), asked(&twice.href()));
             // The start is sorted by status already.
-            let first_order = if sort == Sort::Status { !sort.descends() } else { sort.descends() };
-            assert_eq!((first.sort, first.descending, first.page), (sort, first_order, 1));
-            assert_eq!(second, Fleet { descending: !first.descending, ..first.clone() });
+            let first_order = if sort == Sort::Status { reversed(usual_order(sort)) } else { usual_order(sort) };
+            assert_eq!((first.sort, first.order, first.page), (sort, first_order, 1));
+            assert_eq!(second, Fleet { order: reversed(first.order), ..first.clone() });
             assert_eq!(thrice, once);
             assert_eq!(
                 (&*first.search, first.status, once.query.range),
                 ("harbour", Some(Status::Down), Range::latest(900))
             );
-            assert_eq!(column(&once).order, Some(first.descending));
+            assert_eq!(column(&once).order, Some(first.order));
             assert!(shown(&once).columns.iter().all(|other| (other.order.is_some()) == (other.sort == sort)));
         }
     }
@@ -261,6 +263,6 @@ mod tests {
         let there = read(&format!("/antennas?{sent}")).unwrap();
         let fleet =
             Fleet { search: "quarry".to_owned(), status: Some(Status::Down), sort: Sort::P95, ..Fleet::default() };
-        assert_eq!(there, address.with_page(Page::Antennas(Fleet { descending: true, ..fleet })));
+        assert_eq!(there, address.with_page(Page::Antennas(Fleet { order: Order::Descending, ..fleet })));
     }
 }

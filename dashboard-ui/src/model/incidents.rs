@@ -5,10 +5,10 @@ use shared::api::{Incident, IncidentEnding, IncidentKind};
 use super::heat::antenna_href;
 use super::rows::pages;
 use super::{Frame, Moment, Pages, Scene, hidden};
+use crate::figures::IncidentsFigures;
 use crate::format;
 use crate::language::Language;
 use crate::query::{INCIDENT_ROWS, Incidents, Page};
-use crate::source::IncidentsFigures;
 
 /// The incidents.
 #[derive(Debug, Clone, PartialEq)]

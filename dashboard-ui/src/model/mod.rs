@@ -31,10 +31,10 @@ pub(crate) use rows::{AntennaLine, Pages, ReadingRow, status_label};
 pub(crate) use tiles::{Change, Judgement, Picture, Tile};
 pub(crate) use verdict::{Level, Verdict, away};
 
-use crate::cache::{Loaded, Outcome};
+use crate::figures::Figures;
+use crate::figures::{Loaded, Outcome};
 use crate::language::Language;
 use crate::query::Address;
-use crate::source::Figures;
 
 /// The contract's defaults, for an analytics that does not report its limits.
 const CONTRACT_LIMITS: Limits = Limits {
@@ -147,10 +147,10 @@ pub(crate) mod tests {
     use shared::api::Summary;
 
     use super::*;
+    use crate::figures::{AntennaFigures, AntennasFigures, IncidentsFigures, OverviewFigures, PipelineFigures};
     use crate::mock::Mock;
     use crate::query::Manner;
     use crate::query::tests::read;
-    use crate::source::{AntennaFigures, AntennasFigures, IncidentsFigures, OverviewFigures, PipelineFigures};
 
     pub(crate) const NOW: UnixMillis = UnixMillis(1_763_995_625_000); // 24 November 2025, 14:47:05 UTC
 

@@ -1,5 +1,7 @@
 //! The overview: verdict, tiles, charts, the heat map, incidents, the worst antennas.
 
+use shared::api::Badness;
+
 use super::charts::{Charts, charts};
 use super::heat::heat_map;
 use super::incidents::incident_row;
@@ -7,8 +9,8 @@ use super::rows::antenna_line;
 use super::tiles::{Tile, tiles};
 use super::verdict::{Verdict, verdict};
 use super::{AntennaLine, Frame, HeatMap, IncidentRow, Scene};
-use crate::query::{By, Incidents, Page};
-use crate::source::OverviewFigures;
+use crate::figures::OverviewFigures;
+use crate::query::{Incidents, Page};
 
 /// The overview.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +29,7 @@ pub(crate) struct OverviewScreen {
     /// The worst antennas, worst first.
     pub(crate) worst: Vec<AntennaLine>,
     /// The orders of the worst antennas, each with its address and whether it is selected.
-    pub(crate) orders: Vec<(By, String, bool)>,
+    pub(crate) orders: Vec<(Badness, String, bool)>,
     /// The period that changes refer to, in words.
     pub(crate) against: String,
 }
@@ -35,9 +37,9 @@ pub(crate) struct OverviewScreen {
 pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &Scene<'_>) -> OverviewScreen {
     let (shown, tall) = match &scene.address.query.page {
         Page::Overview { by, tall } => (*by, *tall),
-        _ => (By::default(), false),
+        _ => (Badness::default(), false),
     };
-    let order = |by: By| (by, scene.address.with_page(Page::Overview { by, tall }).href(), by == shown);
+    let order = |by: Badness| (by, scene.address.with_page(Page::Overview { by, tall }).href(), by == shown);
     let all = scene.address.with_page(Page::Incidents(Incidents::default())).href();
     OverviewScreen {
         verdict: verdict(&figures.summary, &frame, scene),
@@ -49,7 +51,7 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
             .as_ref()
             .map(|page| (page.incidents.iter().map(|incident| incident_row(incident, scene)).collect(), all)),
         worst: figures.worst.antennas.iter().map(|row| antenna_line(row, scene)).collect(),
-        orders: By::ALL.map(order).to_vec(),
+        orders: Badness::ALL.map(order).to_vec(),
         against: scene.language().against(scene.address.query.range.window),
         frame,
     }

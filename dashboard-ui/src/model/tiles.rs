@@ -4,11 +4,11 @@ use shared::api::{AntennaCounts, Latency, Measures, Point, Status};
 
 use super::Scene;
 use super::rows::status_word;
+use crate::figures::{AntennaFigures, OverviewFigures};
 use crate::format;
 use crate::language::Language;
 use crate::plot::{self, Scale};
-use crate::query::{Fleet, Page, STATUSES};
-use crate::source::{AntennaFigures, OverviewFigures};
+use crate::query::{Fleet, Page};
 
 /// A change in volume smaller than this share is neither good nor bad: the last pane of a live window is still filling up,
 /// which alone accounts for nearly as much.
@@ -164,7 +164,7 @@ fn antennas_tile(counts: &AntennaCounts, before: Option<&AntennaCounts>, scene: 
         Status::Down => counts.down,
         Status::Silent => counts.silent,
     };
-    let total: u64 = STATUSES.into_iter().map(count).sum();
+    let total: u64 = Status::ALL.into_iter().map(count).sum();
     let mut start = 0.0;
     // Most are healthy, so these come first and the worse ones at the end.
     let shares = [Status::Healthy, Status::Degraded, Status::Down, Status::Silent].into_iter();

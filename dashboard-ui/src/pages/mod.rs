@@ -14,8 +14,8 @@ use std::ops::RangeInclusive;
 use leptos::prelude::*;
 use shared::UnixMillis;
 
-use crate::cache::{Loaded, Outcome};
 use crate::components::{App, Document, Layout};
+use crate::figures::{Loaded, Outcome};
 use crate::language::Language;
 use crate::model::{self, Condition, Frame, Screen};
 use crate::query::{Address, Kind, Manner, Reason};
@@ -154,8 +154,8 @@ fn render<V: IntoView>(view: impl FnOnce() -> V) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::{Figures, OverviewFigures};
     use crate::model::tests::{NOW, PAGES, address, antenna, figures, loaded, overview};
-    use crate::source::{Figures, OverviewFigures};
 
     fn shown(href: &str, figures: Figures) -> String {
         page(&loaded(Some(figures), Outcome::Answered), &address(href), true, NOW)

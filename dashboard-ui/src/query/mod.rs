@@ -13,7 +13,9 @@ mod range;
 mod reason;
 
 pub use address::{Address, Manner, Parameters};
-pub use lists::{By, FLEET_ROWS, Fleet, INCIDENT_ROWS, Incidents, STATUSES, Sort};
+pub use lists::{COLUMNS, FLEET_ROWS, Fleet, INCIDENT_ROWS, Incidents};
+#[cfg(test)]
+pub(crate) use lists::{reversed, usual_order};
 pub use page::{Kind, Page};
 pub use range::{PRESETS, Range, duration_label};
 pub use reason::Reason;
@@ -31,7 +33,7 @@ pub struct Query {
 pub(crate) mod tests {
     use proptest::prelude::*;
     use shared::UnixMillis;
-    use shared::api::{IncidentKind, Status};
+    use shared::api::{Badness, IncidentKind, Order, Sort, Status};
 
     use super::*;
     use crate::language::Language;
@@ -49,10 +51,10 @@ pub(crate) mod tests {
 
     fn addresses() -> impl Strategy<Value = Address> {
         let text = "\\PC{0,20}";
-        let fleet = (text, prop::option::of(0..4_usize), 0..8_usize, any::<bool>(), 1..1000_u32).prop_map(
-            |(search, status, sort, descending, page)| {
-                let status = status.map(|at| STATUSES[at]);
-                Page::Antennas(Fleet { search, status, sort: Sort::ALL[sort], descending, page })
+        let fleet = (text, prop::option::of(0..4_usize), 0..8_usize, 0..2_usize, 1..1000_u32).prop_map(
+            |(search, status, sort, order, page)| {
+                let status = status.map(|at| Status::ALL[at]);
+                Page::Antennas(Fleet { search, status, sort: COLUMNS[sort], order: Order::ALL[order], page })
             },
         );
         let incidents =
@@ -61,7 +63,7 @@ pub(crate) mod tests {
                 Page::Incidents(Incidents { search, kind, open, page })
             });
         let page = prop_oneof![
-            (0..3_usize, any::<bool>()).prop_map(|(by, tall)| Page::Overview { by: By::ALL[by], tall }),
+            (0..3_usize, any::<bool>()).prop_map(|(by, tall)| Page::Overview { by: Badness::ALL[by], tall }),
             fleet,
             "\\PC{1,40}".prop_map(|id| Page::Antenna { id }),
             incidents,
@@ -132,8 +134,8 @@ pub(crate) mod tests {
     fn sorting_again_turns_the_order_around() {
         let fleet = Fleet { page: 7, status: Some(Status::Down), ..Fleet::default() };
         let slowest = fleet.sorted_by(Sort::Latency);
-        assert_eq!((slowest.sort, slowest.descending, slowest.page), (Sort::Latency, true, 1));
-        assert!(!slowest.sorted_by(Sort::Latency).descending);
+        assert_eq!((slowest.sort, slowest.order, slowest.page), (Sort::Latency, Order::Descending, 1));
+        assert_eq!(slowest.sorted_by(Sort::Latency).order, Order::Ascending);
         assert_eq!(slowest.status, Some(Status::Down));
     }
 }

@@ -1,6 +1,9 @@
 //! The pages of the dashboard, each with its search and sort order.
 
-use super::{By, Fleet, Incidents, Parameters, Reason};
+use shared::api::Badness;
+
+use super::lists::choose;
+use super::{Fleet, Incidents, Parameters, Reason};
 
 /// An id is at most this long, in bytes.
 const ID_MAX: usize = 253;
@@ -14,7 +17,7 @@ pub enum Page {
     /// The whole network.
     Overview {
         /// The order of the worst antennas.
-        by: By,
+        by: Badness,
         /// Whether the heat map has more rows.
         tall: bool,
     },
@@ -48,7 +51,7 @@ pub enum Kind {
 
 impl Default for Page {
     fn default() -> Self {
-        Self::Overview { by: By::default(), tall: false }
+        Self::Overview { by: Badness::default(), tall: false }
     }
 }
 
@@ -68,7 +71,7 @@ impl Page {
     pub(super) fn parse(kind: Kind, given: &Parameters) -> Result<Self, Reason> {
         Ok(match kind {
             Kind::Overview => Self::Overview {
-                by: given.by.as_deref().map_or(Ok(By::default()), By::parse)?,
+                by: choose(&Badness::ALL, &given.by, Reason::By)?.unwrap_or_default(),
                 tall: given.heatmap.as_deref() == Some("tall"),
             },
             Kind::Antennas => Self::Antennas(Fleet::parse(given)?),
@@ -84,7 +87,7 @@ impl Page {
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Overview { by, tall } => {
-                let by = (*by != By::default()).then(|| ("by", by.as_str().to_owned()));
+                let by = (*by != Badness::default()).then(|| ("by", by.to_string()));
                 let tall = tall.then(|| ("heatmap", "tall".to_owned()));
                 by.into_iter().chain(tall).collect()
             }

@@ -5,20 +5,22 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
-use axum::extract::{Query, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use dashboard_ui::mock::{AntennaSearch, IncidentSearch, Mock, Sort};
+use dashboard_ui::mock::{AntennaSearch, IncidentSearch, Mock};
 use dashboard_ui::source::Source;
 use futures::stream;
 use reqwest::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use shared::api::{
-    AntennaPage, AntennaRow, Heatmap, IncidentPage, Pipeline, PipelineHistory, RecentReadings, RejectedPage,
-    SNAPSHOT_EVENT, Series, Summary, path,
+    AntennaPage, AntennaRow, AntennasRequest, End, Heatmap, HeatmapRequest, IncidentPage, IncidentState,
+    IncidentsRequest, Order, Pipeline, PipelineHistory, ReadingsRequest, RecentReadings, RejectedPage, RejectedRequest,
+    Request as ApiRequest, SNAPSHOT_EVENT, Series, SeriesRequest, Summary, SummaryRequest, WorstRequest, path,
 };
 use shared::time::parse_duration;
 use tokio::net::TcpListener;
@@ -96,7 +98,7 @@ struct Shared {
     changes: broadcast::Sender<()>,
     subscriptions: AtomicUsize,
     loads: AtomicUsize,
-    incident_ends: Mutex<Vec<Option<String>>>,
+    incident_ends: Mutex<Vec<Option<End>>>,
 }
 
 impl Analytics {
@@ -160,8 +162,8 @@ impl Analytics {
         self.shared.loads.load(SeqCst)
     }
 
-    /// The ends of the windows that incidents were asked for, in order; `None` for whenever they were.
-    pub fn asked_for_incidents(&self) -> Vec<Option<String>> {
+    /// The ends of the windows that incidents were asked for, in order; `None` for all incidents.
+    pub fn asked_for_incidents(&self) -> Vec<Option<End>> {
         self.shared.incident_ends.lock().unwrap().clone()
     }
 
@@ -226,8 +228,8 @@ impl Shared {
     }
 
     /// Whether an end is that of the window before the one that is answered.
-    fn is_before(&self, end: &str) -> bool {
-        end == self.answers().summary.window.start.to_string()
+    fn is_before(&self, end: End) -> bool {
+        end == End::At(self.answers().summary.window.start)
     }
 }
 
@@ -242,108 +244,24 @@ async fn only_what_is_kept(State(shared): State<Arc<Shared>>, request: Request, 
     next.run(request).await
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WindowAsked {
-    #[serde(rename = "window")]
-    _window: Option<String>,
-    end: Option<String>,
-}
+/// A request of the API, read as analytics reads it: what it does not know is refused.
+struct Asked<R>(R);
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SeriesAsked {
-    #[serde(rename = "window")]
-    _window: String,
-    end: String,
-    #[serde(rename = "step")]
-    _step: String,
-    antenna: Option<String>,
-}
+impl<R: ApiRequest, S: Sync> FromRequestParts<S> for Asked<R> {
+    type Rejection = StatusCode;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WorstAsked {
-    #[serde(rename = "window")]
-    _window: String,
-    #[serde(rename = "end")]
-    _end: String,
-    by: String,
-    limit: usize,
-    #[serde(rename = "step")]
-    _step: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AntennasAsked {
-    #[serde(rename = "window")]
-    _window: String,
-    end: String,
-    #[serde(default)]
-    q: String,
-    status: Option<String>,
-    id: Option<String>,
-    sort: Option<String>,
-    order: Option<String>,
-    #[serde(default = "hundred")]
-    limit: usize,
-    #[serde(default)]
-    offset: usize,
-    step: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HeatmapAsked {
-    #[serde(rename = "window")]
-    _window: String,
-    #[serde(rename = "end")]
-    _end: String,
-    #[serde(rename = "step")]
-    _step: String,
-    rows: usize,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct IncidentsAsked {
-    #[serde(rename = "window")]
-    _window: Option<String>,
-    end: Option<String>,
-    #[serde(default)]
-    q: String,
-    antenna: Option<String>,
-    kind: Option<String>,
-    state: Option<String>,
-    #[serde(default = "hundred")]
-    limit: usize,
-    #[serde(default)]
-    offset: usize,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReadingsAsked {
-    antenna: String,
-    limit: usize,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LimitAsked {
-    limit: usize,
-}
-
-fn hundred() -> usize {
-    100
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        R::read_from(pairs).map(Self).map_err(|_| StatusCode::BAD_REQUEST)
+    }
 }
 
 type Told = State<Arc<Shared>>;
 
-async fn summary(State(analytics): Told, Query(asked): Query<WindowAsked>) -> Response {
+async fn summary(State(analytics): Told, Asked(asked): Asked<SummaryRequest>) -> Response {
     let answers = analytics.answers();
-    if !asked.end.is_some_and(|end| analytics.is_before(&end)) {
+    if !analytics.is_before(asked.window.end) {
         analytics.loads.fetch_add(1, SeqCst);
         return Json(answers.summary).into_response();
     }
@@ -353,9 +271,9 @@ async fn summary(State(analytics): Told, Query(asked): Query<WindowAsked>) -> Re
     Json(answers.previous).into_response()
 }
 
-async fn series(State(analytics): Told, Query(asked): Query<SeriesAsked>) -> Response {
+async fn series(State(analytics): Told, Asked(asked): Asked<SeriesRequest>) -> Response {
     let Answers { summary, series, antennas, .. } = analytics.answers();
-    assert_eq!(asked.end, summary.window.end.to_string(), "all of a page is about one window");
+    assert_eq!(asked.window.end, End::At(summary.window.end), "all of a page is about one window");
     let is_known = |id: &String| antennas.antennas.iter().any(|row| row.antenna_id == *id);
     match asked.antenna {
         Some(id) if !is_known(&id) => StatusCode::NOT_FOUND.into_response(),
@@ -363,31 +281,29 @@ async fn series(State(analytics): Told, Query(asked): Query<SeriesAsked>) -> Res
     }
 }
 
-async fn worst(State(analytics): Told, Query(asked): Query<WorstAsked>) -> Response {
+async fn worst(State(analytics): Told, Asked(asked): Asked<WorstRequest>) -> Response {
     let mut worst = analytics.answers().worst;
-    assert!(["failures", "success_rate", "latency"].contains(&&*asked.by), "{}", asked.by);
-    worst.antennas.truncate(asked.limit);
+    worst.antennas.truncate(asked.limit.get());
     Json(worst).into_response()
 }
 
-async fn antennas(State(analytics): Told, Query(asked): Query<AntennasAsked>) -> Response {
+async fn antennas(State(analytics): Told, Asked(asked): Asked<AntennasRequest>) -> Response {
     let mut page = analytics.answers().antennas;
-    if analytics.is_before(&asked.end) && !analytics.has_previous.load(SeqCst) {
+    if analytics.is_before(asked.window.end) && !analytics.has_previous.load(SeqCst) {
         return StatusCode::BAD_REQUEST.into_response();
     }
     if !analytics.is_original.load(SeqCst) {
         page.antennas.retain(|row| {
             asked.id.as_ref().is_none_or(|id| *id == row.antenna_id)
-                && asked.status.as_ref().is_none_or(|status| *status == row.status.as_str())
+                && (asked.statuses.is_empty() || asked.statuses.contains(&row.status))
         });
     }
-    page.antennas.retain(|row| row.antenna_id.contains(&asked.q));
-    if asked.order.as_deref() == Some("desc") {
+    page.antennas.retain(|row| row.antenna_id.contains(asked.q.as_deref().unwrap_or_default()));
+    if asked.order == Order::Descending {
         page.antennas.reverse();
     }
-    assert!(asked.sort.is_none_or(|sort| Sort::named(&sort).is_some()));
     page.total = page.antennas.len() as u64;
-    page.antennas = page.antennas.into_iter().skip(asked.offset).take(asked.limit).collect();
+    page.antennas = page.antennas.into_iter().skip(asked.offset).take(asked.limit.get()).collect();
     if asked.step.is_none() {
         page.steps = None;
         page.antennas.iter_mut().for_each(|row: &mut AntennaRow| row.history = None);
@@ -395,39 +311,39 @@ async fn antennas(State(analytics): Told, Query(asked): Query<AntennasAsked>) ->
     Json(page).into_response()
 }
 
-async fn heatmap(State(analytics): Told, Query(asked): Query<HeatmapAsked>) -> Response {
+async fn heatmap(State(analytics): Told, Asked(asked): Asked<HeatmapRequest>) -> Response {
     analytics.added(|mut answers| {
-        answers.heatmap.rows.truncate(asked.rows);
+        answers.heatmap.rows.truncate(asked.rows.get());
         answers.heatmap
     })
 }
 
-async fn incidents(State(analytics): Told, Query(asked): Query<IncidentsAsked>) -> Response {
-    analytics.incident_ends.lock().unwrap().push(asked.end.clone());
+async fn incidents(State(analytics): Told, Asked(asked): Asked<IncidentsRequest>) -> Response {
+    analytics.incident_ends.lock().unwrap().push(asked.window.map(|window| window.end));
     analytics.added(|Answers { incidents: mut page, .. }| {
         page.incidents.retain(|incident| {
-            incident.antenna_id.contains(&asked.q)
+            incident.antenna_id.contains(asked.q.as_deref().unwrap_or_default())
                 && asked.antenna.as_ref().is_none_or(|id| *id == incident.antenna_id)
-                && asked.kind.as_ref().is_none_or(|kind| *kind == incident.kind.as_str())
-                && asked.state.as_ref().is_none_or(|state| (state == "open") == incident.end.is_none())
+                && asked.kind.is_none_or(|kind| kind == incident.kind)
+                && asked.state.is_none_or(|state| (state == IncidentState::Open) == incident.end.is_none())
         });
         page.total = page.incidents.len() as u64;
         page.open = page.incidents.iter().filter(|incident| incident.end.is_none()).count() as u64;
-        page.incidents = page.incidents.into_iter().skip(asked.offset).take(asked.limit).collect();
+        page.incidents = page.incidents.into_iter().skip(asked.offset).take(asked.limit.get()).collect();
         page
     })
 }
 
-async fn readings(State(analytics): Told, Query(asked): Query<ReadingsAsked>) -> Response {
+async fn readings(State(analytics): Told, Asked(asked): Asked<ReadingsRequest>) -> Response {
     analytics.added(|Answers { mut readings, .. }| {
-        readings.readings.truncate(if asked.antenna == readings.antenna_id { asked.limit } else { 0 });
+        readings.readings.truncate(if asked.antenna == readings.antenna_id { asked.limit.get() } else { 0 });
         RecentReadings { antenna_id: asked.antenna, ..readings }
     })
 }
 
-async fn rejected(State(analytics): Told, Query(asked): Query<LimitAsked>) -> Response {
+async fn rejected(State(analytics): Told, Asked(asked): Asked<RejectedRequest>) -> Response {
     analytics.added(|Answers { mut rejected, .. }| {
-        rejected.newest.truncate(asked.limit);
+        rejected.newest.truncate(asked.limit.get());
         rejected
     })
 }

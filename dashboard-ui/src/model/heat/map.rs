@@ -1,14 +1,14 @@
 //! All antennas over time: a map with a row for each antenna, or for each group of them.
 
 use shared::UnixMillis;
-use shared::api::{Heatmap, HeatmapRow, Limits, Status, Steps};
+use shared::api::{Badness, Heatmap, HeatmapRow, Limits, Status, Steps};
 
 use super::{Heat, push};
 use crate::format;
 use crate::language::Language;
 use crate::model::rows::status_word;
 use crate::model::{Moment, Scene, status_label};
-use crate::query::{By, Page};
+use crate::query::Page;
 
 /// The share of a row that its cells take; the rest keeps rows apart.
 const ROW: f64 = 0.86;
@@ -91,7 +91,7 @@ pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_
 fn overview_with(scene: &Scene<'_>, tall: bool) -> Page {
     match &scene.address.query.page {
         Page::Overview { by, .. } => Page::Overview { by: *by, tall },
-        _ => Page::Overview { by: By::default(), tall },
+        _ => Page::Overview { by: Badness::default(), tall },
     }
 }
 

@@ -14,9 +14,9 @@ pub(crate) use rejected::{RejectedReason, RejectedRow};
 pub(crate) use stages::Stage;
 
 use super::{Frame, Level, Moment, Scene, Verdict};
+use crate::figures::PipelineFigures;
 use crate::format;
 use crate::language::Language;
-use crate::source::PipelineFigures;
 
 /// The pipeline.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,25 +1,11 @@
-//! Where the figures of a page come from: analytics, or the built-in generator.
+//! The figures of each page, and how loading them went.
 
-use futures::StreamExt;
-use futures::stream::BoxStream;
-use shared::UnixMillis;
+use std::sync::Arc;
+
 use shared::api::{
     AntennaPage, AntennaRow, Heatmap, IncidentPage, Pipeline, PipelineHistory, RecentReadings, RejectedPage, Series,
     Summary,
 };
-
-use crate::client::{Client, ClientError};
-use crate::mock::Mock;
-use crate::query::Query;
-
-/// Where figures come from.
-#[derive(Debug, Clone)]
-pub enum Source {
-    /// Analytics, over HTTP.
-    Http(Client),
-    /// Generated, so that the page runs without anything else.
-    Mock(Mock),
-}
 
 /// Everything needed to render a page once.
 ///
@@ -117,43 +103,26 @@ impl Figures {
     }
 }
 
-impl Source {
-    /// The figures for a query.
-    ///
-    /// # Errors
-    /// When analytics does not answer, or not as the contract says.
-    pub async fn figures(&self, query: &Query, now: UnixMillis) -> Result<Figures, ClientError> {
-        match self {
-            Self::Http(client) => client.figures(query).await,
-            Self::Mock(mock) => mock.figures(query, now),
-        }
-    }
+/// The result of a load.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The newest figures available: unless the outcome is [`Outcome::Answered`], those of an earlier load.
+    pub figures: Option<Arc<Figures>>,
+    /// How analytics responded.
+    pub outcome: Outcome,
+    /// The version that was current when the load began.
+    pub version: u64,
+}
 
-    /// The figures for a query with all rows of its list, up to the length of a file, whatever the page.
-    ///
-    /// # Errors
-    /// When analytics does not answer, or not as the contract says.
-    pub async fn all_figures(&self, query: &Query, now: UnixMillis) -> Result<Figures, ClientError> {
-        match self {
-            Self::Http(client) => client.all_figures(query).await,
-            Self::Mock(mock) => mock.all_figures(query, now),
-        }
-    }
-
-    /// Yields whenever the figures have changed. The stream ends after an error.
-    ///
-    /// # Errors
-    /// When analytics does not answer, or not as the contract says.
-    pub async fn changes(&self) -> Result<BoxStream<'static, Result<(), ClientError>>, ClientError> {
-        match self {
-            Self::Http(client) => Ok(client.changes().await?.boxed()),
-            Self::Mock(mock) => Ok(mock.changes().map(Ok).boxed()),
-        }
-    }
-
-    /// Whether the figures are generated, which the page must state.
-    #[must_use]
-    pub const fn is_mock(&self) -> bool {
-        matches!(self, Self::Mock(_))
-    }
+/// How analytics responded to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// With figures.
+    Answered,
+    /// It refused this range, most likely because the range is longer than what it keeps.
+    Refused,
+    /// It does not know the antenna.
+    Unknown,
+    /// Not at all, or with something unusable.
+    Away,
 }

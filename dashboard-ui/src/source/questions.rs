@@ -1,0 +1,202 @@
+//! What analytics is asked for each page, as requests of its API.
+
+use shared::UnixMillis;
+use shared::api::{
+    AntennaRow, AntennasRequest, Badness, Count, End, HeatmapRequest, IncidentState, IncidentsRequest, OptionalWindow,
+    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RecentReadings, RejectedRequest, SeriesRequest, Summary,
+    SummaryRequest, WindowRequest, WorstRequest,
+};
+use shared::time::Span;
+
+use super::Extent;
+use crate::client::{Client, ClientError};
+use crate::figures::{AntennaFigures, AntennasFigures, Figures, IncidentsFigures, OverviewFigures, PipelineFigures};
+use crate::query::{FLEET_ROWS, Fleet, INCIDENT_ROWS, Incidents, Page, Query, Range};
+
+/// The worst antennas on the overview.
+pub(crate) const WORST_ROWS: u32 = 10;
+
+/// The newest incidents on the overview, and on an antenna's page.
+pub(crate) const NEWEST_INCIDENTS: u32 = 6;
+
+/// The newest readings on an antenna's page.
+pub(crate) const NEWEST_READINGS: u32 = 30;
+
+/// The newest rejected entries on the pipeline's page.
+const NEWEST_REJECTED: u32 = 20;
+
+/// Rows of a file: as many as analytics returns at once.
+pub(crate) const ALL_ROWS: u32 = 10_000;
+
+/// The figures for a query: the answers to several requests, made concurrently.
+pub(super) async fn figures(client: &Client, query: &Query, extent: Extent) -> Result<Figures, ClientError> {
+    let range = query.range;
+    Ok(match &query.page {
+        Page::Overview { by, tall } => Figures::Overview(Box::new(overview(client, range, *by, *tall).await?)),
+        Page::Antennas(fleet) => {
+            let (summary, fleet) = (SummaryRequest { window: window(range) }, fleet_request(fleet, range, extent));
+            let (summary, antennas) = tokio::try_join!(client.ask(summary), client.ask(fleet))?;
+            Figures::Antennas(Box::new(AntennasFigures { summary, antennas }))
+        }
+        Page::Antenna { id } => Figures::Antenna(Box::new(antenna(client, range, id).await?)),
+        Page::Incidents(incidents) => {
+            let (summary, incidents) = (SummaryRequest::default(), incidents_request(incidents, extent));
+            let (summary, incidents) = tokio::try_join!(client.ask(summary), client.ask_if_known(incidents))?;
+            Figures::Incidents(Box::new(IncidentsFigures { summary, incidents }))
+        }
+        Page::Pipeline => Figures::Pipeline(Box::new(pipeline(client).await?)),
+    })
+}
+
+/// Two rounds of requests: the first determines the window and the present statuses, the second asks for that exact
+/// window.
+async fn overview(client: &Client, range: Range, by: Badness, tall: bool) -> Result<OverviewFigures, ClientError> {
+    // Silence is only known for the present, so all three requests name the same end.
+    let window = window(range);
+    let (step, strip_step) = (Some(seconds(range.step())), Some(seconds(range.strip_step())));
+    let summary = SummaryRequest { window };
+    let worst = WorstRequest { window, by, limit: rows(WORST_ROWS), step: strip_step, format: None };
+    let heatmap = HeatmapRequest { window, step, rows: rows(Page::heatmap_rows(tall)), ..HeatmapRequest::default() };
+    let (summary, worst, heatmap) =
+        tokio::try_join!(client.ask(summary), client.ask(worst), client.ask_if_known(heatmap))?;
+    let (start, end) = (summary.window.start, summary.window.end);
+    let series = SeriesRequest { window: until(range, end), step, ..SeriesRequest::default() };
+    let incidents = newest_incidents(Some(Range { end: range.end.map(|_| end), ..range }), None);
+    let (previous, series, incidents) =
+        tokio::join!(previous_summary(client, until(range, start)), client.ask(series), client.ask_if_known(incidents));
+    Ok(OverviewFigures { previous: previous?, series: series?, incidents: incidents?, summary, worst, heatmap })
+}
+
+async fn antenna(client: &Client, range: Range, id: &str) -> Result<AntennaFigures, ClientError> {
+    let summary = SummaryRequest { window: window(range) };
+    let incidents = newest_incidents(range.end.map(|_| range), Some(id));
+    let (summary, antenna, readings, incidents) = tokio::try_join!(
+        client.ask(summary),
+        row(client, window(range), id),
+        newest_readings(client, range, id),
+        client.ask_if_known(incidents),
+    )?;
+    let antenna = antenna.ok_or(ClientError::UnknownAntenna)?;
+    let (before, now) = (until(range, summary.window.start), until(range, summary.window.end));
+    let series = SeriesRequest {
+        window: now,
+        step: Some(seconds(range.step())),
+        antenna: Some(id.to_owned()),
+        ..SeriesRequest::default()
+    };
+    let (previous, series) = tokio::join!(row(client, before, id), client.ask(series));
+    let previous = if_kept(previous)?.flatten();
+    Ok(AntennaFigures { previous, series: series?, summary, antenna, readings, incidents })
+}
+
+async fn pipeline(client: &Client) -> Result<PipelineFigures, ClientError> {
+    let rejected = RejectedRequest { limit: rows(NEWEST_REJECTED), ..RejectedRequest::default() };
+    let (summary, pipeline, history, rejected) = tokio::try_join!(
+        // Over analytics' default window: five minutes, or everything it keeps if that is less.
+        client.ask(SummaryRequest::default()),
+        client.ask(PipelineRequest::default()),
+        client.ask_if_known(PipelineHistoryRequest::default()),
+        client.ask_if_known(rejected),
+    )?;
+    Ok(PipelineFigures { summary, pipeline, history, rejected })
+}
+
+/// The window before; `None` if analytics no longer keeps it. The page then says that there is nothing to compare with.
+async fn previous_summary(client: &Client, window: WindowRequest) -> Result<Option<Summary>, ClientError> {
+    if_kept(client.ask(SummaryRequest { window }).await)
+}
+
+/// One antenna, requested by parameter because an id like `..` would change a path. An analytics that ignores `id`
+/// searches for it instead and may return others as well.
+async fn row(client: &Client, window: WindowRequest, id: &str) -> Result<Option<AntennaRow>, ClientError> {
+    let text = Some(id.to_owned());
+    let request = AntennasRequest { window, id: text.clone(), q: text, ..AntennasRequest::default() };
+    let page = client.ask(request).await?;
+    Ok(page.antennas.into_iter().find(|row| row.antenna_id == id))
+}
+
+/// `None` for a range that has ended: analytics only keeps the most recent readings.
+async fn newest_readings(client: &Client, range: Range, id: &str) -> Result<Option<RecentReadings>, ClientError> {
+    if range.end.is_some() {
+        return Ok(None);
+    }
+    let request = ReadingsRequest { antenna: id.to_owned(), limit: rows(NEWEST_READINGS), format: None };
+    client.ask_if_known(request).await
+}
+
+fn newest_incidents(within: Option<Range>, antenna: Option<&str>) -> IncidentsRequest {
+    IncidentsRequest {
+        window: within.map(|range| OptionalWindow { length: seconds(range.window), end: end(range) }),
+        antenna: antenna.map(str::to_owned),
+        limit: rows(NEWEST_INCIDENTS),
+        ..IncidentsRequest::default()
+    }
+}
+
+fn fleet_request(fleet: &Fleet, range: Range, extent: Extent) -> AntennasRequest {
+    let (limit, offset) = paging(extent, fleet.page, FLEET_ROWS);
+    AntennasRequest {
+        window: window(range),
+        sort: fleet.sort,
+        order: fleet.order,
+        limit: rows(limit),
+        offset,
+        q: given(&fleet.search),
+        statuses: fleet.status.into_iter().collect(),
+        step: (extent == Extent::Page).then(|| seconds(range.strip_step())),
+        ..AntennasRequest::default()
+    }
+}
+
+fn incidents_request(incidents: &Incidents, extent: Extent) -> IncidentsRequest {
+    let (limit, offset) = paging(extent, incidents.page, INCIDENT_ROWS);
+    IncidentsRequest {
+        kind: incidents.kind,
+        state: incidents.open.then_some(IncidentState::Open),
+        q: given(&incidents.search),
+        limit: rows(limit),
+        offset,
+        ..IncidentsRequest::default()
+    }
+}
+
+/// Limit and offset.
+fn paging(extent: Extent, page: u32, rows: u32) -> (u32, usize) {
+    match extent {
+        Extent::Page => (rows, (page.saturating_sub(1) as usize).saturating_mul(rows as usize)),
+        Extent::All => (ALL_ROWS, 0),
+    }
+}
+
+fn given(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn window(range: Range) -> WindowRequest {
+    WindowRequest { length: Some(seconds(range.window)), end: end(range) }
+}
+
+fn end(range: Range) -> End {
+    range.end.map_or(End::Latest, End::At)
+}
+
+/// A window of the range's length that ends at a given time.
+fn until(range: Range, end: UnixMillis) -> WindowRequest {
+    window(Range { end: Some(end), ..range })
+}
+
+fn seconds(seconds: u32) -> Span {
+    Span::from_ms(i64::from(seconds) * 1000)
+}
+
+fn rows<const DEFAULT: usize, const MAX: usize>(rows: u32) -> Count<DEFAULT, MAX> {
+    Count::new(rows as usize).expect("the dashboard never wants more rows than analytics returns")
+}
+
+/// `None` if analytics refuses the window because it does not keep it.
+fn if_kept<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
+    match answer {
+        Err(error) if error.is_refusal() => Ok(None),
+        answer => answer.map(Some),
+    }
+}
