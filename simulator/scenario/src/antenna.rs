@@ -17,6 +17,12 @@ use crate::role::{Role, Scenario};
 const STORED_MAX: usize = 2_000;
 /// An antenna that forwards does not know which of its last readings arrived, and repeats this many.
 const REPEATED: usize = 3;
+/// What an antenna sends that delivers nothing.
+const PACKETS_WHEN_DOWN: u32 = 5;
+/// By how much latency is longer at an antenna that is slow, in milliseconds.
+const SLOWER_MS: f64 = 330.0;
+/// How many times as long latency is in a storm.
+const STORM_LATENCY: f64 = 1.7;
 /// The longest mean latency that the model gives, in milliseconds.
 const LATENCY_MAX_MS: f64 = 5_000.0;
 
@@ -31,7 +37,8 @@ pub struct Antenna {
     jitter_ms: LogNormal<f64>,
     spike_ms: Pareto<f64>,
     usual: GilbertElliott,
-    degraded: GilbertElliott,
+    /// While the role has it in trouble.
+    troubled: GilbertElliott,
     stored: VecDeque<Reading>,
 }
 
@@ -56,12 +63,24 @@ impl Antenna {
         let mut rng = ChaCha8Rng::from_seed(seed_of(seed, &id));
         let position = if fleet_size == 1 { rng.random_range(0..10) } else { index };
         let role = Role::new(scenario, position, &mut rng);
+        Self::of(id, role, rng)
+    }
+
+    /// An antenna in a role. Randomness depends on `seed` and `id`.
+    #[must_use]
+    pub fn with_role(id: String, role: Role, seed: u64) -> Self {
+        let rng = ChaCha8Rng::from_seed(seed_of(seed, &id));
+        Self::of(id, role, rng)
+    }
+
+    fn of(id: String, role: Role, mut rng: ChaCha8Rng) -> Self {
         // Log-uniform from 8 to 120 ms: most antennas are near, some are far.
         let base_ms = 8.0 * 15.0_f64.powf(rng.random());
         let jitter_ms: f64 = base_ms * rng.random_range(0.03..0.15);
         Self {
             role,
-            packets_per_reading: rng.random_range(80..=120),
+            // One that delivers nothing carries little traffic: with its share, its losses would outweigh all others.
+            packets_per_reading: if role == Role::Down { PACKETS_WHEN_DOWN } else { rng.random_range(80..=120) },
             base_ms,
             jitter_ms: LogNormal::new(jitter_ms.ln(), 0.7).expect("a finite mean and spread"),
             spike_ms: Pareto::new(base_ms * 2.0, 2.2).expect("a positive scale and shape"),
@@ -71,16 +90,29 @@ impl Antenna {
                 loss_good: rng.random_range(0.0001..0.001),
                 loss_bad: rng.random_range(0.3..0.6),
             }),
-            degraded: GilbertElliott::new(&Channel {
-                to_bad: 1.0 / 45.0,
-                to_good: 1.0 / 30.0,
-                loss_good: 0.01,
-                loss_bad: rng.random_range(0.5..0.7),
+            troubled: GilbertElliott::new(&match role {
+                Role::Lossy => Channel { to_bad: 1.0 / 60.0, to_good: 1.0 / 12.0, loss_good: 0.001, loss_bad: 0.55 },
+                Role::Stormy(_) => Channel { to_bad: 1.0 / 40.0, to_good: 1.0 / 12.0, loss_good: 0.005, loss_bad: 0.6 },
+                _ => Channel {
+                    to_bad: 1.0 / 45.0,
+                    to_good: 1.0 / 30.0,
+                    loss_good: 0.01,
+                    loss_bad: rng.random_range(0.5..0.7),
+                },
             }),
             stored: VecDeque::new(),
             rng,
             id,
         }
+    }
+
+    /// Begins anew with another seed: what it measures from here on depends on the seed and the times alone. What it is like
+    /// stays as it is.
+    pub fn reseed(&mut self, seed: u64) {
+        self.rng = ChaCha8Rng::from_seed(seed_of(seed, &self.id));
+        self.usual.restart();
+        self.troubled.restart();
+        self.stored.clear();
     }
 
     /// Takes a reading and appends to `published` what the antenna publishes now: nothing while it is dark or without
@@ -124,8 +156,18 @@ impl Antenna {
             Role::Degrading(stretch) if stretch.covers(moment.elapsed_ms) => {
                 // Where packets are lost, queues fill: latency rises, and more so for distant antennas.
                 latency_ms = latency_ms * 3.0 + 250.0;
-                self.degraded.losses(packets, &mut self.rng)
+                self.troubled.losses(packets, &mut self.rng)
             }
+            Role::Stormy(stretch) if stretch.covers(moment.elapsed_ms) => {
+                latency_ms *= STORM_LATENCY;
+                self.troubled.losses(packets, &mut self.rng)
+            }
+            Role::Lossy => self.troubled.losses(packets, &mut self.rng),
+            Role::Slow => {
+                latency_ms += SLOWER_MS;
+                self.usual.losses(packets, &mut self.rng)
+            }
+            Role::Down => packets,
             _ => self.usual.losses(packets, &mut self.rng),
         };
         Reading {

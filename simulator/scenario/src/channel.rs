@@ -54,6 +54,11 @@ impl GilbertElliott {
         }
     }
 
+    /// Goes to the end of a bad stretch.
+    pub const fn restart(&mut self) {
+        (self.in_bad, self.packets_left_in_state) = (true, 0);
+    }
+
     /// Sends `packets` and returns how many of them are lost.
     pub fn losses(&mut self, packets: u32, rng: &mut ChaCha8Rng) -> u32 {
         let mut to_send = u64::from(packets);

@@ -4,10 +4,13 @@
 //! - [`antenna`]: one antenna, reading by reading.
 //! - [`channel`]: packet losses in bursts.
 //! - [`role`]: what happens to an antenna, and when.
+//! - [`network`]: a network that has some of every trouble, for the dashboard to show.
 
 pub mod antenna;
 pub mod channel;
+pub mod network;
 pub mod role;
 
 pub use antenna::{Antenna, Moment};
-pub use role::Scenario;
+pub use network::Network;
+pub use role::{Role, Scenario};

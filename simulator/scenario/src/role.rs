@@ -15,7 +15,7 @@ pub enum Scenario {
     Late,
 }
 
-/// What a scenario makes of an antenna.
+/// What an antenna is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Is healthy.
@@ -28,6 +28,14 @@ pub enum Role {
     Flapping(Stretch),
     /// Loses its uplink at times, and catches up afterwards.
     StoresAndForwards(Stretch),
+    /// Is healthy but for storms, in which it loses more and latency rises.
+    Stormy(Stretch),
+    /// Always loses some packets.
+    Lossy,
+    /// Is always slow.
+    Slow,
+    /// Sends a few packets, of which none is delivered.
+    Down,
 }
 
 impl Role {
@@ -35,13 +43,13 @@ impl Role {
     pub(crate) fn new(scenario: Scenario, position: usize, rng: &mut ChaCha8Rng) -> Self {
         let mut seconds = |range: std::ops::Range<u64>| rng.random_range(range) * 1_000;
         match (scenario, position) {
-            (Scenario::Mixed, 1) => Self::Dark(Stretch { calm_ms: 30_000, lasts_ms: 45_000 }),
-            (Scenario::Mixed, 2) => Self::Flapping(Stretch { calm_ms: 15_000, lasts_ms: 15_000 }),
+            (Scenario::Mixed, 1) => Self::Dark(Stretch::new(30_000, 45_000)),
+            (Scenario::Mixed, 2) => Self::Flapping(Stretch::new(15_000, 15_000)),
             (Scenario::Mixed, position) if position.is_multiple_of(5) => {
-                Self::Degrading(Stretch { calm_ms: seconds(15..35), lasts_ms: seconds(30..60) })
+                Self::Degrading(Stretch::new(seconds(15..35), seconds(30..60)))
             }
             (Scenario::Late, position) if position.is_multiple_of(4) => {
-                Self::StoresAndForwards(Stretch { calm_ms: seconds(10..30), lasts_ms: seconds(5..120) })
+                Self::StoresAndForwards(Stretch::new(seconds(10..30), seconds(5..120)))
             }
             _ => Self::Steady,
         }
@@ -51,16 +59,28 @@ impl Role {
 /// A cycle: a calm stretch first, then trouble, and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
-    /// Milliseconds without trouble.
-    pub calm_ms: u64,
-    /// Milliseconds with it.
-    pub lasts_ms: u64,
+    calm_ms: u64,
+    lasts_ms: u64,
+    /// How far the cycle is at the start.
+    ahead_ms: u64,
 }
 
 impl Stretch {
+    /// The cycle begins at the start.
+    #[must_use]
+    pub const fn new(calm_ms: u64, lasts_ms: u64) -> Self {
+        Self { calm_ms, lasts_ms, ahead_ms: 0 }
+    }
+
+    /// A cycle of a length with trouble in a part of it, `[from, to)` since the start; all in milliseconds.
+    #[must_use]
+    pub const fn within(cycle_ms: u64, from_ms: u64, to_ms: u64) -> Self {
+        Self { calm_ms: cycle_ms - (to_ms - from_ms), lasts_ms: to_ms - from_ms, ahead_ms: 2 * cycle_ms - to_ms }
+    }
+
     /// Whether a time since the start lies in the trouble.
     #[must_use]
     pub const fn covers(self, elapsed_ms: u64) -> bool {
-        elapsed_ms % (self.calm_ms + self.lasts_ms) >= self.calm_ms
+        (elapsed_ms + self.ahead_ms) % (self.calm_ms + self.lasts_ms) >= self.calm_ms
     }
 }

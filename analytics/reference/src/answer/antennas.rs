@@ -1,0 +1,61 @@
+//! `antennas`: antennas sorted, searched and paged, and one antenna.
+
+use std::cmp::Ordering;
+
+use shared::UnixMillis;
+use shared::api::{AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, Order, Sort};
+
+use super::rows::Row;
+use super::{Question, Refusal};
+use crate::Reference;
+
+impl Question for AntennasRequest {
+    fn answer(&self, reference: &Reference, now: UnixMillis) -> Result<AntennaPage, Refusal> {
+        let window = reference.window(&self.window, now)?;
+        let mut rows = reference.rows(window);
+        rows.retain(|row| self.id.as_deref().is_none_or(|id| id == row.id));
+        rows.retain(|row| row.is_wanted(self.q.as_deref(), &self.statuses));
+        // The rows are in the order of ids, and equal ones stay in it.
+        rows.sort_by(|a, b| compare(a, b, self.sort, self.order));
+        Ok(reference.page(&rows, (self.limit.get(), self.offset), self.step, window)?)
+    }
+}
+
+impl Reference {
+    /// One antenna.
+    ///
+    /// # Errors
+    /// Where it is not known, or the window is not retained.
+    pub fn antenna_row(&self, id: &str, asked: &AntennaRequest, now: UnixMillis) -> Result<AntennaRow, Refusal> {
+        let window = self.window(&asked.window, now)?;
+        let (position, antenna) = self.find(id)?;
+        let own = self.readings(window.start_ms, window.end_ms).filter(|reading| reading.antenna == position).collect();
+        let Row { status, measures, last_seen, .. } = self.row(antenna, own, window);
+        Ok(AntennaRow { antenna_id: id.to_owned(), status, measures, last_seen, history: None })
+    }
+}
+
+fn compare(a: &Row<'_>, b: &Row<'_>, sort: Sort, order: Order) -> Ordering {
+    let directed = |compared: Ordering| match order {
+        Order::Ascending => compared,
+        Order::Descending => compared.reverse(),
+    };
+    // Unknown values come last in either order.
+    let known = |a: Option<f64>, b: Option<f64>| match (a, b) {
+        (Some(a), Some(b)) => directed(a.total_cmp(&b)),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    };
+    let (one, other) = (&a.measures, &b.measures);
+    match sort {
+        Sort::AntennaId => directed(a.id.cmp(b.id)),
+        Sort::Status => directed(a.status.cmp(&b.status)),
+        Sort::Readings => directed(one.readings.cmp(&other.readings)),
+        Sort::PacketsSent => directed(one.packets_sent.cmp(&other.packets_sent)),
+        Sort::PacketsDelivered => directed(one.packets_delivered.cmp(&other.packets_delivered)),
+        Sort::PacketsLost => directed(one.packets_lost.cmp(&other.packets_lost)),
+        Sort::SuccessRate => known(one.success_rate, other.success_rate),
+        Sort::Latency => known(one.latency_ms.mean, other.latency_ms.mean),
+        Sort::P95 => known(one.latency_ms.p95, other.latency_ms.p95),
+        Sort::LastSeen => directed(a.last_seen.cmp(&b.last_seen)),
+    }
+}

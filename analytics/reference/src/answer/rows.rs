@@ -1,0 +1,122 @@
+//! The antennas of a window, which several answers are made of.
+
+use std::collections::BTreeSet;
+
+use shared::UnixMillis;
+use shared::api::{
+    AntennaCounts, AntennaPage, AntennaRow, BadParameter, History, MAX_STEPS_TOGETHER, Measures, Status,
+};
+use shared::time::Span;
+
+use super::is_found;
+use crate::antenna::Antenna;
+use crate::measures::{count, mean, measures, status};
+use crate::window::Window;
+use crate::{Counted, Reference};
+
+/// An antenna in a window.
+pub(super) struct Row<'a> {
+    pub(super) id: &'a str,
+    pub(super) status: Status,
+    pub(super) measures: Measures,
+    pub(super) last_seen: UnixMillis,
+    /// What was counted of it in the window.
+    pub(super) readings: Vec<&'a Counted>,
+}
+
+impl Reference {
+    /// Every antenna that is known and retained, in the order of ids.
+    pub(super) fn rows(&self, window: Window) -> Vec<Row<'_>> {
+        let mut readings: Vec<Vec<&Counted>> = vec![Vec::new(); self.antennas.len()];
+        for reading in self.readings(window.start_ms, window.end_ms) {
+            readings[reading.antenna as usize].push(reading);
+        }
+        let mut rows: Vec<Row<'_>> = self
+            .retained()
+            .map(|(position, antenna)| self.row(antenna, std::mem::take(&mut readings[position as usize]), window))
+            .collect();
+        rows.sort_by_key(|row| row.id);
+        rows
+    }
+
+    pub(super) fn row<'a>(&self, antenna: &'a Antenna, readings: Vec<&'a Counted>, window: Window) -> Row<'a> {
+        let measures = measures(readings.iter().copied());
+        // Of a window with a given end, nothing depends on the clock.
+        let is_silent = window.now_ms.map_or(readings.is_empty(), |now_ms| antenna.is_silent(now_ms));
+        Row {
+            id: &antenna.id,
+            status: status(&measures, is_silent, &self.settings),
+            measures,
+            last_seen: UnixMillis(antenna.last_arrival_ms),
+            readings,
+        }
+    }
+
+    /// Rows in order as a page, with histories where a step is asked for. `limit` is the number of rows asked for.
+    pub(super) fn page(
+        &self,
+        rows: &[Row<'_>],
+        (limit, offset): (usize, usize),
+        step: Option<Span>,
+        window: Window,
+    ) -> Result<AntennaPage, BadParameter> {
+        let step_ms = step.map(|step| window.step_ms(step, &self.settings)).transpose()?;
+        let steps = step_ms.map(|step_ms| window.steps(step_ms));
+        if steps.as_ref().is_some_and(|steps| steps.starts.len().saturating_mul(limit) as i64 > MAX_STEPS_TOGETHER) {
+            let why = "more than 500000 steps of all rows; ask for longer steps or fewer rows";
+            return Err(BadParameter::new("step", why));
+        }
+        let shown = rows.iter().skip(offset).take(limit).map(|row| AntennaRow {
+            antenna_id: row.id.to_owned(),
+            status: row.status,
+            measures: row.measures,
+            last_seen: row.last_seen,
+            history: step_ms.map(|step_ms| history(&row.readings, window, step_ms)),
+        });
+        let antennas = shown.collect();
+        Ok(AntennaPage { window: window.bounds(), total: rows.len() as u64, antennas, steps, as_of: self.as_of })
+    }
+}
+
+impl Row<'_> {
+    /// Whether a row is one of those asked for by a part of the id, and by status if by any.
+    pub(super) fn is_wanted(&self, text: Option<&str>, statuses: &BTreeSet<Status>) -> bool {
+        is_found(self.id, text) && (statuses.is_empty() || statuses.contains(&self.status))
+    }
+}
+
+/// Antennas by status.
+pub(super) fn counts(rows: &[Row<'_>]) -> AntennaCounts {
+    let mut counts = AntennaCounts::default();
+    rows.iter().for_each(|row| count(&mut counts, row.status, row.measures.readings > 0));
+    counts
+}
+
+/// What readings of a window come to in each of its steps.
+pub(super) fn history(readings: &[&Counted], window: Window, step_ms: i64) -> History {
+    let steps = window.parts(step_ms).count();
+    let mut history = History {
+        readings: vec![0; steps],
+        packets_sent: vec![0; steps],
+        packets_lost: vec![0; steps],
+        ..History::default()
+    };
+    let mut latencies = vec![(0.0, 0); steps];
+    for reading in readings {
+        let step = window.step_of(reading.event_ms, step_ms);
+        history.readings[step] += 1;
+        history.packets_sent[step] += u64::from(reading.packets);
+        history.packets_lost[step] += u64::from(reading.lost);
+        if let Some(latency_ms) = reading.latency_ms {
+            latencies[step].0 += latency_ms;
+            latencies[step].1 += 1;
+        }
+    }
+    history.latency_mean_ms = latencies.into_iter().map(|(sum, count)| mean(sum, count).map(to_microseconds)).collect();
+    history
+}
+
+/// Histories tell latencies to the microsecond.
+fn to_microseconds(latency_ms: f64) -> f64 {
+    (latency_ms * 1000.0).round() / 1000.0
+}

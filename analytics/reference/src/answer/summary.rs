@@ -1,0 +1,30 @@
+//! `summary`: one window over the whole network.
+
+use shared::UnixMillis;
+use shared::api::{Limits, Summary, SummaryRequest};
+
+use super::rows::counts;
+use super::{Question, Refusal};
+use crate::Reference;
+use crate::measures::measures;
+
+impl Question for SummaryRequest {
+    fn answer(&self, reference: &Reference, now: UnixMillis) -> Result<Summary, Refusal> {
+        let window = reference.window(&self.window, now)?;
+        let settings = &reference.settings;
+        Ok(Summary {
+            window: window.bounds(),
+            measures: measures(reference.readings(window.start_ms, window.end_ms)),
+            antennas: counts(&reference.rows(window)),
+            as_of: reference.as_of,
+            revised: reference.is_revised(window.start_ms, window.end_ms),
+            limits: Some(Limits {
+                pane_seconds: UnixMillis(settings.pane_ms).seconds(),
+                retention_seconds: UnixMillis(settings.retention_ms).seconds(),
+                oldest: reference.panes.keys().next().copied().map(UnixMillis),
+                degraded_success_rate: settings.degraded_success_rate,
+                degraded_latency_ms: settings.degraded_latency_ms,
+            }),
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! What is known of an antenna beyond its readings: how often it reports, and when it was in trouble.
+
+use shared::UnixMillis;
+use shared::api::{Incident, IncidentEnding, IncidentKind};
+
+use crate::Counted;
+use crate::measures::{is_degraded, is_down, success_rate};
+use crate::settings::{Settings, floor};
+
+/// An antenna is silent after this many of its usual intervals.
+const SILENT_INTERVALS: f64 = 3.0;
+
+/// An antenna is never silent before this time.
+const SILENT_MIN_MS: i64 = 15_000;
+
+/// Readings are judged over intervals of this length.
+const INTERVAL_MS: i64 = 30_000;
+
+/// An incident that has ended.
+pub(crate) type Ended = Incident;
+
+/// One antenna.
+#[derive(Debug, Clone)]
+pub(crate) struct Antenna {
+    pub(crate) id: String,
+    /// Arrival of its newest reading; `i64::MIN` where none was counted since it was new or forgotten.
+    pub(crate) last_arrival_ms: i64,
+    pub(crate) newest_event_ms: i64,
+    pub(crate) highest_seq: Option<u64>,
+    /// Moving average of the gaps between arrivals; a new gap weighs an eighth.
+    usual_gap_ms: Option<f64>,
+    /// The interval of event time that is not over yet.
+    open: Option<Interval>,
+    /// The intervals from the first bad one of an incident that lasts; empty where all is well.
+    course: Vec<Interval>,
+}
+
+/// What was measured over an interval.
+#[derive(Debug, Clone)]
+struct Interval {
+    start_ms: i64,
+    /// Event time of its first reading.
+    first_ms: i64,
+    sent: u64,
+    lost: u64,
+    /// Readings that carry a latency, and the sum of these.
+    timed: u32,
+    latency_ms: f64,
+}
+
+impl Antenna {
+    pub(crate) const fn new(id: String) -> Self {
+        Self {
+            id,
+            last_arrival_ms: i64::MIN,
+            newest_event_ms: i64::MIN,
+            highest_seq: None,
+            usual_gap_ms: None,
+            open: None,
+            course: Vec::new(),
+        }
+    }
+
+    /// Whether a reading was counted since it was new or forgotten.
+    pub(crate) const fn has_started(&self) -> bool {
+        self.newest_event_ms != i64::MIN
+    }
+
+    /// Takes note of a reading that counts, and returns the incidents that it ends.
+    pub(crate) fn count(&mut self, reading: &Counted, settings: &Settings) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        if self.has_started() {
+            ended.extend(self.silence(reading.arrival_ms, Some((reading.arrival_ms, IncidentEnding::Recovered))));
+            let gap_ms = (reading.arrival_ms - self.last_arrival_ms) as f64;
+            self.usual_gap_ms = Some(self.usual_gap_ms.map_or(gap_ms, |usual_ms| usual_ms + (gap_ms - usual_ms) / 8.0));
+        }
+        self.last_arrival_ms = reading.arrival_ms;
+        self.newest_event_ms = self.newest_event_ms.max(reading.event_ms);
+        self.highest_seq = reading.seq.or(self.highest_seq);
+        ended.extend(self.add(reading, settings));
+        ended
+    }
+
+    /// Adds a reading to its interval. The first one of a later interval closes the one before; one of an earlier interval
+    /// changes nothing. Returns the incident that this ends.
+    fn add(&mut self, reading: &Counted, settings: &Settings) -> Option<Ended> {
+        let start_ms = floor(reading.event_ms, INTERVAL_MS);
+        let closed = match &mut self.open {
+            Some(open) if start_ms < open.start_ms => return None,
+            Some(open) if start_ms == open.start_ms => {
+                open.add(reading);
+                None
+            }
+            open => {
+                let mut next = Interval::new(start_ms, reading.event_ms);
+                next.add(reading);
+                open.replace(next)
+            }
+        };
+        closed.and_then(|interval| self.close(interval, settings))
+    }
+
+    /// Goes on with an incident or begins one. Two well intervals behind each other end it.
+    fn close(&mut self, interval: Interval, settings: &Settings) -> Option<Ended> {
+        if self.course.is_empty() && interval.kind(settings).is_none() {
+            return None;
+        }
+        self.course.push(interval);
+        let [.., first_well, second_well] = &self.course[..] else { return None };
+        if first_well.kind(settings).is_some() || second_well.kind(settings).is_some() {
+            return None;
+        }
+        let end_ms = first_well.first_ms;
+        let ended = self.trouble(settings, Some((end_ms, IncidentEnding::Recovered)));
+        self.course.clear();
+        ended
+    }
+
+    /// Ends what it is in the middle of, as of an arrival, and knows nothing but its id any more.
+    pub(crate) fn forget(&mut self, arrival_ms: i64, settings: &Settings) -> Vec<Ended> {
+        let silence = self.silence(arrival_ms, Some((arrival_ms, IncidentEnding::Forgotten)));
+        let trouble = self.trouble(settings, Some((self.newest_event_ms, IncidentEnding::Forgotten)));
+        *self = Self::new(std::mem::take(&mut self.id));
+        silence.into_iter().chain(trouble).collect()
+    }
+
+    /// Whether nothing has arrived for three usual intervals, and for 15 s at least.
+    pub(crate) fn is_silent(&self, now_ms: i64) -> bool {
+        let gap_ms = now_ms.saturating_sub(self.last_arrival_ms);
+        gap_ms >= SILENT_MIN_MS && gap_ms as f64 >= SILENT_INTERVALS * self.usual_gap_ms.unwrap_or(0.0)
+    }
+
+    /// What lasts at a time.
+    pub(crate) fn lasting(&self, settings: &Settings, now_ms: i64) -> impl Iterator<Item = Incident> {
+        self.silence(now_ms, None).into_iter().chain(self.trouble(settings, None))
+    }
+
+    /// The silence since its newest reading, if it is one at a time. How often it reports is not known after its first reading.
+    fn silence(&self, now_ms: i64, end: Option<(i64, IncidentEnding)>) -> Option<Incident> {
+        let is_silence = self.usual_gap_ms.is_some() && self.is_silent(now_ms);
+        is_silence.then(|| self.incident(IncidentKind::Silent, self.last_arrival_ms, end, &[]))
+    }
+
+    /// The incident of its course, if there is one: from its first interval, which is bad, to the last bad one.
+    fn trouble(&self, settings: &Settings, end: Option<(i64, IncidentEnding)>) -> Option<Incident> {
+        let last_bad = self.course.iter().rposition(|interval| interval.kind(settings).is_some())?;
+        let during = &self.course[..=last_bad];
+        // The kinds are in the order of the contract, worst first.
+        let kind = during.iter().filter_map(|interval| interval.kind(settings)).min()?;
+        Some(self.incident(kind, during[0].first_ms, end, during))
+    }
+
+    /// Its duration is worked out where it is asked for, if it lasts.
+    fn incident(
+        &self,
+        kind: IncidentKind,
+        start_ms: i64,
+        end: Option<(i64, IncidentEnding)>,
+        during: &[Interval],
+    ) -> Incident {
+        let end_ms = end.map(|(end_ms, _)| UnixMillis(end_ms));
+        Incident {
+            antenna_id: self.id.clone(),
+            kind,
+            start: UnixMillis(start_ms),
+            end: end_ms,
+            ended_by: end.map(|(_, ended_by)| ended_by),
+            duration_seconds: end_ms.map_or(0.0, |end| duration_seconds(UnixMillis(start_ms), end)),
+            packets_sent: during.iter().map(|interval| interval.sent).sum(),
+            packets_lost: during.iter().map(|interval| interval.lost).sum(),
+            worst_success_rate: during.iter().filter_map(Interval::success_rate).min_by(f64::total_cmp),
+            worst_latency_ms: during.iter().filter_map(Interval::mean_latency_ms).max_by(f64::total_cmp),
+        }
+    }
+}
+
+/// Seconds from a start to an end; none where the end is before it.
+pub(crate) fn duration_seconds(start: UnixMillis, end: UnixMillis) -> f64 {
+    UnixMillis((end.0 - start.0).max(0)).seconds()
+}
+
+impl Interval {
+    const fn new(start_ms: i64, first_ms: i64) -> Self {
+        Self { start_ms, first_ms, sent: 0, lost: 0, timed: 0, latency_ms: 0.0 }
+    }
+
+    fn add(&mut self, reading: &Counted) {
+        self.sent += u64::from(reading.packets);
+        self.lost += u64::from(reading.lost);
+        if let Some(latency_ms) = reading.latency_ms {
+            self.timed += 1;
+            self.latency_ms += latency_ms;
+        }
+    }
+
+    fn success_rate(&self) -> Option<f64> {
+        success_rate(self.sent, self.lost)
+    }
+
+    fn mean_latency_ms(&self) -> Option<f64> {
+        (self.timed > 0).then(|| self.latency_ms / f64::from(self.timed))
+    }
+
+    /// What is wrong in it; `None` where all is well.
+    fn kind(&self, settings: &Settings) -> Option<IncidentKind> {
+        if is_down(self.sent, self.lost) {
+            Some(IncidentKind::Down)
+        } else if is_degraded(self.success_rate(), self.mean_latency_ms(), settings) {
+            Some(IncidentKind::Degraded)
+        } else {
+            None
+        }
+    }
+}
