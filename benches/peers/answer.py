@@ -15,13 +15,13 @@ PANE_MS = 5_000
 """Width of a pane, the finest window."""
 
 WINDOW_MS = 300_000
-"""Length of the window that is answered: the API's default of 5 minutes."""
+"""Length of the window that is asked for: the API's default of 5 minutes."""
 
 WORST = 10
 """Antennas in the list of the worst."""
 
 TOLERANCE = 1e-9
-"""Relative difference that is allowed between floats: sums in another order round differently."""
+"""Relative difference allowed between floats: sums in another order round differently."""
 
 Answer = dict[str, Any]
 """`summary` and `worst`, named as in `/api/v1/summary` and `/api/v1/worst`."""
@@ -43,7 +43,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Sums:
-    """What is kept of the readings of one cell or of many; adds up without the readings."""
+    """What is kept of the readings of one cell or of many; can be added up without the readings."""
 
     readings: int
     packets: int
@@ -55,7 +55,7 @@ class Sums:
 
     @classmethod
     def of(cls, row: Iterable[Any]) -> Sums:
-        """Read a row of any engine: its own number types, and null or NaN where there is no latency."""
+        """Read a row from any engine: with its own number types, and null or NaN if there is no latency."""
         readings, packets, lost, count, total, smallest, largest = row
         if not count:
             return cls(int(readings or 0), int(packets or 0), int(lost or 0), 0, 0.0, None, None)
@@ -99,7 +99,7 @@ def answer_of(network: Sums, worst: Iterable[tuple[str, Sums]]) -> Answer:
 
 
 def differences(expected: object, got: object, path: str = "answer") -> Iterator[str]:
-    """Name every field of the expected answer that the other one lacks or has otherwise; more fields are allowed."""
+    """Name every field of the expected answer that the other lacks or has a different value for; more are allowed."""
     match expected, got:
         case dict(), dict():
             for name, value in expected.items():

@@ -50,7 +50,7 @@ class Broker:
 
     @contextlib.contextmanager
     def copy(self, name: str) -> Iterator[None]:
-        """Keep a copy of the stream for a program that writes, which is gone afterwards with all that it wrote."""
+        """Keep a copy of the stream for a program that writes; it is deleted afterwards with all that was written."""
         try:
             if not self.client.copy(STREAM, name):
                 raise ComparisonError(f"redis-server did not copy the stream to {name}")

@@ -1,4 +1,4 @@
-"""Vigía and its peers drain the same stream; their answers are checked and their figures written down.
+"""Let Vigía and its peers drain the same stream, check their answers and write down their figures.
 
 `run.sh` prepares the machine and calls this.
 """
@@ -24,7 +24,7 @@ from report import Results, machine, peer_results, read, table, versions, write
 from runs import HERE, Contestant, Peer, Run, Vigia, build_analytics
 
 LEAST_ENTRIES = 1_000
-"""Fewer would be drained in the first micro-batch of most."""
+"""With fewer, most would drain everything in their first micro-batch."""
 
 PEERS = (
     Peer("polars", "Polars for Python", "on_polars", batch=20_000),
@@ -34,12 +34,12 @@ PEERS = (
     Peer("pyspark", "PySpark, {batch:,} rows a batch", "on_pyspark", batch=10_000, most=200_000),
     Peer("pyspark-small", "PySpark, {batch:,} rows a batch", "on_pyspark", batch=100, most=5_000),
 )
-"""Batches of tens of thousands of rows, so that what a batch costs by itself weighs little. PySpark has two sizes: what
-it does with many rows, and with the few that a stack reads whose metrics are to be fresh. `--batch` tries others."""
+"""Batches of tens of thousands of rows, so that the fixed cost of a batch weighs little. PySpark has two sizes: many
+rows, and as few as a stack would read that needs fresh metrics. `--batch` tries others."""
 
 
 def main() -> int:
-    """Run the comparison; the exit status tells whether all went well and all answers are equal."""
+    """Run the comparison; the exit status says whether all went well and all answers are equal."""
     options = _options()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
@@ -61,13 +61,13 @@ def _options() -> argparse.Namespace:
     names = ["vigia", *(peer.name for peer in PEERS)]
     parser = argparse.ArgumentParser(prog="run.sh", description=__doc__, allow_abbrev=False)
     parser.add_argument("--entries", type=int, default=2_000_000, help="entries in the stream (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each; medians count (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each, for the medians (default: %(default)s)")
     parser.add_argument("--analytics", type=Path, help="the compiled program (default: cargo builds it)")
     parser.add_argument("--only", help=f"names separated by commas: {', '.join(names)}; writes no files without --out")
-    parser.add_argument("--batch", action="append", default=[], metavar="NAME=ROWS", help="micro-batch of a peer")
-    parser.add_argument("--limit", type=float, default=120, help="most seconds of one run (default: %(default)s)")
+    parser.add_argument("--batch", action="append", default=[], metavar="NAME=ROWS", help="a peer's micro-batch size")
+    parser.add_argument("--limit", type=float, default=120, help="seconds allowed for a run (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="folder for the results (default: this one)")
-    parser.add_argument("--render", action="store_true", help="only write table and plot anew from results.json")
+    parser.add_argument("--render", action="store_true", help="only redraw table and plot from results.json")
     options = parser.parse_args()
     options.only = options.only.split(",") if options.only else names
     if unknown := set(options.only) - set(names):
@@ -141,7 +141,7 @@ def _rounds(
     folder: Path,
     options: argparse.Namespace,
 ) -> dict[str, list[Run]]:
-    """Run all in turn, round after round, so that what slows the machine down for a while hits all alike."""
+    """Run all in turn, round after round, so that a slow spell of the machine affects all alike."""
     runs: dict[str, list[Run]] = {contestant.name: [] for contestant in contestants}
     for round_number in range(1, options.rounds + 1):
         for contestant in contestants:
@@ -168,7 +168,7 @@ def _say(what: str) -> None:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """End as by Ctrl-C, which ends every process that was started."""
+    """Stop as if by Ctrl-C, which ends every process that was started."""
     raise KeyboardInterrupt
 
 

@@ -1,4 +1,4 @@
-"""Processes that end with the comparison, however it ends, and the memory that they take."""
+"""Processes that end with the comparison, however it ends, and the memory they use."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from types import TracebackType
 from typing import IO, Self
 
 PAUSE_SECONDS = 0.02
-"""Between two looks at a process."""
+"""Time between two checks of a process."""
 
 GRACE_SECONDS = 5.0
-"""A process that was asked to end has so long before it is made to."""
+"""How long a process that was asked to end has before it is killed."""
 
 RESCAN_SECONDS = 0.25
 """How often new children are looked for."""
 
 KEPT_SETTINGS = ("PATH", "HOME", "LANG", "JAVA_HOME")
-"""What a process gets of the shell's settings. No more, as those of Vigía and Spark change what is measured."""
+"""The only environment variables passed to a process, as Vigía's and Spark's change what is measured."""
 
 
 class ComparisonError(Exception):
-    """What is wrong, said to the person who ran the comparison."""
+    """What went wrong, for the person who runs the comparison."""
 
 
 class Program:
-    """A process in a session of its own; leaving the context ends all of the session, and nothing else."""
+    """A process in its own session; leaving the context ends the whole session, and nothing else."""
 
     def __init__(self, name: str, command: Sequence[str | Path], folder: Path, settings: Mapping[str, str]) -> None:
         self.name = name
@@ -64,7 +64,7 @@ class Program:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The process is not reaped before the end, so its id, which is its session's too, belongs to no other.
+        # The process is not reaped until then, so its id, which is also its session's, cannot belong to another.
         try:
             self._memory.stop()
             _signal_all(self.pid, signal.SIGTERM)
@@ -83,15 +83,15 @@ class Program:
 
     @property
     def peak_bytes(self) -> int:
-        """Most resident memory so far, of the process and those that it started."""
+        """Peak resident memory so far, of the process and those it started."""
         return self._memory.peak_bytes
 
     def has_ended(self) -> bool:
-        """Tell whether the process has ended; it is not reaped."""
+        """Say whether the process has ended, without reaping it."""
         return self._ended() is not None
 
     def wait(self, seconds: float) -> None:
-        """Wait until the process has ended well, so long after its start at most."""
+        """Wait until the process has ended well, up to a time after its start."""
         while (ended := self._ended()) is None:
             if time.monotonic() > self.started + seconds:
                 raise self.failure(f"did not end within {seconds:.0f} s")
@@ -103,7 +103,7 @@ class Program:
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
 
     def failure(self, what: str) -> ComparisonError:
-        """Say what is wrong with the process, and the last that it said itself."""
+        """Say what is wrong with the process, with the last lines of its own output."""
         self._errors.seek(0)
         last = self._errors.read().decode(errors="replace").strip().splitlines()[-15:]
         return ComparisonError("\n    ".join([f"{self.name} {what}", *last]))
@@ -153,7 +153,7 @@ def _members(session: int) -> list[int]:
         if not entry.name.isdigit():
             continue
         try:
-            # After the name in parentheses, which may hold anything: state, parent, group, session.
+            # After the name in parentheses, which may contain anything: state, parent, group, session.
             state, _, _, of_session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
         except OSError:
             continue
@@ -170,12 +170,12 @@ def _signal_all(session: int, number: signal.Signals) -> None:
 
 
 def _resident_bytes(pid: int) -> tuple[int, int]:
-    """Give the resident memory of a process, now and at its peak; nothing where it has ended."""
+    """Give the resident memory of a process, now and at its peak; nothing if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0, 0
     fields = dict(line.split(":", 1) for line in lines)
-    # A process that is about to end has neither; the unit is always kB.
+    # A process that is about to end has neither. The unit is always kB.
     now, peak = (int(fields.get(name, "0 kB").split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
     return now, peak

@@ -1,4 +1,4 @@
-"""The readings of the comparison: seeded, so that every run drains the same, and the answer that they have.
+"""The readings of the comparison, seeded so that every run drains the same ones, and the answer for them.
 
 The expected answer is added up from these columns with NumPy. It never passes through Redis, so a peer that loses,
 doubles or misreads an entry differs from it.
@@ -20,7 +20,7 @@ SPAN_MS = 360_000
 
 SEED = 20_240_117
 DELAY_MS = 800
-"""A reading arrives up to so long after its event, so that panes overlap in the stream."""
+"""How late a reading may arrive after its event, so that panes overlap in the stream."""
 
 NO_LATENCY = -1
 """Stands for an absent latency in the column of microseconds."""
@@ -90,13 +90,13 @@ class Readings:
 
 
 def generate(entries: int, ended_ms: int) -> Readings:
-    """Make readings whose last pane ended just before a time; the same but for that time in every run."""
+    """Make readings whose last pane ended just before a time; apart from that time, every run has the same."""
     chance = np.random.default_rng(SEED)
     started_ms = ended_ms // PANE_MS * PANE_MS - SPAN_MS
     arrival_ms = started_ms + np.arange(entries, dtype=np.int64) * SPAN_MS // entries
     antenna = chance.integers(0, ANTENNAS, entries)
     packets = chance.integers(50, 151, entries)
-    # Most antennas lose one packet in a thousand, some a lot.
+    # Most antennas lose one packet in a thousand, some many more.
     loss_rate = 0.001 + 0.3 * chance.beta(0.2, 8.0, ANTENNAS)
     usual_latency_us = chance.gamma(6.0, 5_000.0, ANTENNAS)
     latency_us = (usual_latency_us[antenna] * chance.lognormal(0.0, 0.3, entries)).astype(np.int64)
@@ -140,5 +140,5 @@ def _xadd(
     ]
     if latency_us != NO_LATENCY:
         words += ["latency", f"{latency_us // 1_000}.{latency_us % 1_000:03}"]
-    # All is ASCII, so characters are bytes.
+    # Everything is ASCII, so characters are bytes.
     return f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)

@@ -1,4 +1,4 @@
-"""The results as JSON, as a table in Markdown and as a plot. Nothing in them tells the time of the run."""
+"""The results as JSON, as a table in Markdown and as a plot. None of them contains the time of the run."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Measure:
     name: str
     title: str
     better: str | None
-    """Which is better; only what is plotted needs to say so."""
+    """Which is better, less or more; only needed for what is plotted."""
     text: Callable[[float], str]
 
 
@@ -65,7 +65,7 @@ MEASURES = (
 
 
 def peer_results(contestant: Contestant, runs: Sequence[Run]) -> Results:
-    """Give the medians of the runs, each figure by itself."""
+    """Give the median of each figure over the runs."""
 
     def median(figure: Callable[[Run], float]) -> float:
         return float(f"{statistics.median(map(figure, runs)):.4g}")
@@ -103,7 +103,7 @@ def machine() -> dict[str, str]:
 
 
 def versions(contestants: Sequence[Contestant], broker_version: str) -> dict[str, str]:
-    """Give the versions of all that takes part."""
+    """Give the versions of everything that takes part."""
     found = {"Redis": broker_version, "Python": platform.python_version()}
     found |= {package: version(package) for package in PACKAGES}
     for contestant in contestants:
@@ -174,7 +174,7 @@ def _notes(results: Results) -> str:
 def _plot(results: Results, file: Path) -> None:
     """Draw a panel for each measure, on a logarithmic scale: the peers are orders of magnitude apart."""
     measures = [measure for measure in MEASURES if measure.better]
-    # The axis points upwards, so what is to be on top comes last.
+    # The axis points upwards, so the first of the table comes last.
     peers = _fastest_first(results)[::-1]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(11, 0.9 + 0.42 * len(peers)), layout="constrained", facecolor="white")
@@ -189,7 +189,7 @@ def _draw(axes: Axes, measure: Measure, peers: Sequence[Results]) -> None:
     bars = axes.barh([peer["title"] for peer in peers], values, color=colours, height=0.62)
     axes.bar_label(bars, [measure.text(value) for value in values], padding=4, color=TEXT)
     axes.set_xscale("log")
-    # A bar of the smallest value is still seen, and the label of the largest has room.
+    # The bar of the smallest value stays visible, and there is room for the label of the largest.
     decades = max(values) / min(values)
     axes.set_xlim(min(values) / 3, max(values) * 4 * decades**0.45)
     axes.set_title(f"{measure.title}\n{measure.better} is better, log scale", loc="left", fontsize=10, color=TEXT)

@@ -31,7 +31,7 @@ if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
   exit 1
 fi
 
-# Made anew when a version changes, or when making it was interrupted.
+# Reinstalled if a version changes, or if installing was interrupted.
 venv=$here/.venv
 if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
   python3 -m venv --clear "$venv"

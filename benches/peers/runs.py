@@ -1,4 +1,4 @@
-"""One run of one program over the stream: what is measured is the same for all."""
+"""One run of one program over the stream; the same is measured for all of them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Run:
-    """What was seen. Seconds are since the start of the process."""
+    """What was measured. Seconds are since the start of the process."""
 
     entries: int
     first_batch_seconds: float
-    """Until the first micro-batch was asked for: the start-up."""
+    """Until the first micro-batch was requested: the start-up."""
     first_result_seconds: float
     """Until a window with readings in it was answered for the first time."""
     drained_seconds: float
@@ -34,7 +34,7 @@ class Run:
     merged_seconds: float
     """Until all entries were in the answers."""
     read_seconds: float | None
-    """Time spent in XREAD; unknown where reading overlaps with the rest."""
+    """Time spent in XREAD; unknown if reading overlaps with the rest."""
     peak_bytes: int
     answer: Answer
 
@@ -67,7 +67,7 @@ class Peer:
     batch: int
     """Most entries of a micro-batch."""
     most: int | None = None
-    """A slow peer drains only so many entries, the first ones."""
+    """A slow peer drains only this many entries, from the beginning."""
 
     def entries(self, available: int) -> int:
         """Tell how many entries it drains."""
@@ -107,7 +107,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Vigia:
-    """The program `analytics`, as it is deployed: settings by default, state committed to Redis, asked over HTTP."""
+    """The program `analytics` as it is deployed: default settings, state committed to Redis, questions over HTTP."""
 
     binary: Path
     name: str = "vigia"
@@ -141,7 +141,7 @@ class _Drain:
         self._deadline = program.started + limit_seconds
 
     def run(self) -> Run:
-        # Reading begins when the API does, or a little later: what lies between counts as drain.
+        # Reading begins with the API or a little later; the time between counts as part of the drain.
         first_batch = self._until(self._api.answers)
         first_result = self._until(lambda: self._api.get("/api/v1/summary?window=5m")["readings"] > 0)
         merged = self._until(self._is_merged)
@@ -196,7 +196,7 @@ class _Api:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
 
     def answers(self) -> bool:
-        """Tell whether it answers yet."""
+        """Say whether it answers yet."""
         try:
             self._connection.connect()
         except ConnectionRefusedError:
@@ -210,7 +210,7 @@ class _Api:
         return totals
 
     def get(self, path: str) -> dict[str, Any]:
-        """Ask."""
+        """Send a request."""
         try:
             self._connection.request("GET", path)
             response = self._connection.getresponse()
@@ -224,11 +224,11 @@ class _Api:
 
 
 def build_analytics() -> Path:
-    """Compile `analytics` as it is released, and give the program's path."""
+    """Compile `analytics` in the release profile, and give the path of the program."""
     cargo = ["cargo", "build", "--release", "-p", "analytics", "--locked"]
     metadata = ["cargo", "metadata", "--format-version", "1", "--no-deps", "--locked"]
     try:
-        # What cargo says goes to where the comparison's progress goes.
+        # Cargo's output goes where the comparison's progress goes.
         subprocess.run(cargo, cwd=HERE, check=True, stdout=sys.stderr)
         found = subprocess.run(metadata, cwd=HERE, check=True, stdout=subprocess.PIPE)
     except (OSError, subprocess.CalledProcessError) as error:

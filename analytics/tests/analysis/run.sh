@@ -16,7 +16,7 @@ if ! python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11
   exit 1
 fi
 
-# Made anew when a version changes, or when making it was interrupted.
+# Reinstalled if a version changes, or if installing was interrupted.
 target=$(realpath -m "${CARGO_TARGET_DIR:-$here/../../../target}")
 venv=$target/tools/analysis
 if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then

@@ -1,1 +1,1 @@
-"""The peers: one program each, alike but for how they add readings up. `stream` is what they share."""
+"""The peers: one program each, which differ only in how they add readings up. `stream` is what they share."""

@@ -73,7 +73,7 @@ class Kept(Generic[Cells]):
 
 
 def columns(entries: Sequence[Entry]) -> dict[str, list[str | None]]:
-    """Turn entries into columns of text, as they came; engines cast whole columns."""
+    """Turn entries into columns of unparsed text; engines cast whole columns."""
     rows = [fields for _, fields in entries]
     names = ("antenna_id", "timestamp", "packets", "loss", "latency")
     return {name: [fields.get(name) for fields in rows] for name in names}
