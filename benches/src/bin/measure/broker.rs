@@ -13,7 +13,7 @@ use shared::testing::RedisServer;
 /// The stream that everything is measured on.
 pub(crate) const STREAM: &str = "antenna_stream";
 
-/// Commands that are on their way together.
+/// How many commands are in flight at once.
 const PIPELINED: usize = 5_000;
 
 /// Now, in milliseconds since the epoch.
@@ -23,7 +23,7 @@ pub(crate) fn now_ms() -> i64 {
 
 /// What an antenna measures, by chance: a thousandth of the readings carry no latency.
 pub(crate) fn reading(antenna: u32, timestamp_ms: i64, seq: u64) -> Reading {
-    // The finaliser of SplitMix64: each number gives another that looks drawn.
+    // The finaliser of SplitMix64: it turns each number into one that looks random.
     let mut chance = seq.wrapping_add(u64::from(antenna) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     chance = (chance ^ (chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     chance ^= chance >> 27;
@@ -48,7 +48,7 @@ pub(crate) fn packed(arguments: &[&str]) -> Vec<u8> {
     command.get_packed_command()
 }
 
-/// An XADD of a reading under an id.
+/// An XADD of a reading with a given id.
 pub(crate) fn xadd(id: &str, reading: &Reading) -> Vec<u8> {
     let pairs = encode(reading);
     let mut arguments = vec!["XADD", STREAM, id];
@@ -71,7 +71,7 @@ impl Pipe {
         Ok(Self { stream })
     }
 
-    /// Sends commands that are answered with an id each (`$15`, then the id), and waits for all of the answers.
+    /// Sends commands that are each answered with an id (`$15`, then the id), and waits for all answers.
     pub(crate) fn add(&mut self, commands: &[u8], count: usize) -> Result<()> {
         self.stream.write_all(commands)?;
         let mut lines = 0;
@@ -88,10 +88,10 @@ impl Pipe {
         Ok(())
     }
 
-    /// Adds readings under the ids of their times, with as many commands on their way as the broker likes.
+    /// Adds readings with ids made from their times, with as many commands in flight as the broker likes.
     pub(crate) fn fill(port: u16, readings: impl Iterator<Item = Reading> + Send + 'static) -> Result<()> {
         let (sender, batches) = mpsc::sync_channel::<(Vec<u8>, usize)>(4);
-        // Encoding takes as long as adding: each has a core.
+        // Encoding takes as long as adding, so each has a core of its own.
         let encoder = thread::spawn(move || {
             let (mut commands, mut count, mut last) = (Vec::new(), 0, (0, 0));
             for reading in readings {
@@ -104,7 +104,7 @@ impl Pipe {
                     return;
                 }
             }
-            // Where nobody receives any more, filling has failed and says so itself.
+            // If nobody receives any more, filling has failed, and reports that itself.
             let _gone = sender.send((commands, count));
         });
         let mut pipe = Self::connect(port)?;
@@ -119,7 +119,7 @@ impl Pipe {
         Ok(self.stream.write_all(command)?)
     }
 
-    /// Takes what the socket has.
+    /// Reads what the socket has.
     pub(crate) fn take(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let read = self.stream.read(buffer)?;
         ensure!(read > 0, "redis-server closed the connection");
@@ -138,7 +138,7 @@ pub(crate) async fn processor_time(redis: &RedisServer) -> Result<f64> {
     Ok(of("used_cpu_sys:")? + of("used_cpu_user:")?)
 }
 
-/// What the committed state takes of the broker's memory, in bytes.
+/// How much of the broker's memory the committed state takes, in bytes.
 pub(crate) async fn state_bytes(redis: &RedisServer) -> Result<u64> {
     let mut connection = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
     let key = format!("{{{STREAM}}}:state");
@@ -146,7 +146,7 @@ pub(crate) async fn state_bytes(redis: &RedisServer) -> Result<u64> {
     Ok(usage.arg("USAGE").arg(key).arg("SAMPLES").arg(0).query_async(&mut connection).await?)
 }
 
-/// Deletes what analytics has committed, so that it begins anew.
+/// Deletes what analytics has committed, so that it starts afresh.
 pub(crate) async fn forget(redis: &RedisServer) -> Result<()> {
     let mut connection = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
     let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{{{STREAM}}}*")).query_async(&mut connection).await?;

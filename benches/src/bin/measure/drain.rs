@@ -1,4 +1,4 @@
-//! A backlog, drained; beside a reader that only takes the bytes of the same XREADs off the socket.
+//! Drains a backlog, compared with a reader that only takes the bytes of the same XREADs off the socket.
 
 use std::time::Instant;
 
@@ -27,12 +27,12 @@ pub(crate) struct Drain {
     /// Entries that one XREAD asks for
     #[arg(long, default_value_t = 65_536)]
     count: u32,
-    /// Rounds; medians are told
+    /// Rounds; the medians are reported
     #[arg(long, default_value_t = 5)]
     rounds: usize,
 }
 
-/// One XREAD: after which id, and how many bytes its reply has.
+/// One XREAD: the id to read after, and the size of its reply in bytes.
 #[derive(Debug)]
 struct Step {
     command: Vec<u8>,
@@ -62,7 +62,7 @@ impl Drain {
             let environment = [
                 ("REDIS_URL", redis.url()),
                 ("BATCH_MAX", self.count.to_string()),
-                // The stream stays whole for the next round.
+                // The stream is left whole for the next round.
                 ("KEEP_ENTRIES", u32::MAX.to_string()),
             ];
             let mut analytics = Program::start("analytics", &environment)?;
@@ -109,7 +109,7 @@ impl Drain {
         Pipe::fill(port, readings)
     }
 
-    /// What to ask for, found by reading the stream once.
+    /// The XREADs to send, found by reading the stream once.
     fn steps(&self, port: u16) -> Result<Vec<Step>> {
         let mut pipe = Pipe::connect(port)?;
         let mut buffer = vec![0; 1 << 20];

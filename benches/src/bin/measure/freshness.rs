@@ -1,4 +1,4 @@
-//! From publication to the summary, and what a quiet network costs.
+//! Measures the time from publication to the summary, and what a quiet network costs.
 
 use std::time::{Duration, Instant};
 
@@ -14,12 +14,12 @@ use crate::statistics::quantile;
 /// How often readings are published.
 const EVERY: Duration = Duration::from_millis(10);
 
-/// What is not shown this long after the last was published is lost.
+/// A reading that is not shown this long after the last was published is lost.
 const GRACE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub(crate) struct Freshness {
-    /// Readings a second
+    /// Readings per second
     #[arg(long, default_value_t = 10_000)]
     rate: u32,
     /// Antennas
@@ -39,7 +39,7 @@ impl Freshness {
 
         let (port, rate, antennas, seconds) = (redis.port(), self.rate, self.antennas, self.seconds);
         let publisher = std::thread::spawn(move || publish(port, rate, antennas, seconds));
-        // When the summary first showed so many readings.
+        // When the summary first showed this many readings.
         let mut seen: Vec<(u64, Instant)> = Vec::new();
         let wanted = u64::from(rate) * seconds;
         let give_up = Instant::now() + Duration::from_secs(seconds) + GRACE;
@@ -83,7 +83,7 @@ async fn idle(analytics: &Program, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Publishes, and tells when how many readings had been handed to the broker.
+/// Publishes, and records when how many readings had been handed to the broker.
 fn publish(port: u16, rate: u32, antennas: u32, seconds: u64) -> Result<Vec<(u64, Instant)>> {
     let mut pipe = Pipe::connect(port)?;
     let each = u64::from(rate) * EVERY.as_millis() as u64 / 1000;

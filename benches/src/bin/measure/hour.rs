@@ -1,4 +1,4 @@
-//! An hour of panes of many antennas: memory, the start with such a state, and queries beside a drain.
+//! An hour of panes of many antennas: memory, the start with such a state, and queries during a drain.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,24 +15,24 @@ use crate::program::Program;
 use crate::statistics::{median, quantile};
 use crate::throttle::throttle;
 
-/// What an entry takes on the wire, about.
+/// Roughly what an entry takes on the wire.
 const ENTRY_BYTES: f64 = 190.0;
 
 #[derive(Debug, Args)]
 pub(crate) struct Hour {
-    /// Antennas that report once in five seconds
+    /// Antennas that report once every five seconds
     #[arg(long, default_value_t = 10_000)]
     antennas: u32,
     /// Panes of five seconds
     #[arg(long, default_value_t = 720)]
     panes: u32,
-    /// Requests a second
+    /// Requests per second
     #[arg(long, default_value_t = 200)]
     requests: u32,
-    /// Seconds of requests, with the network at rest and beside a load
+    /// Seconds of requests, with the network idle and under load
     #[arg(long, default_value_t = 20)]
     seconds: u64,
-    /// Readings a second that are drained from a backlog beside the requests: half of what `drain` measures
+    /// Readings per second that are drained from a backlog during the requests: half of what `drain` measures
     #[arg(long, default_value_t = 500_000)]
     drain: u32,
 }
@@ -59,7 +59,7 @@ impl Hour {
         let memory = |analytics: &Program| -> Result<String> {
             Ok(format!("{:.0} MB, peak {:.0} MB", analytics.memory_mb("VmRSS")?, analytics.memory_mb("VmHWM")?))
         };
-        println!("{antennas} antennas x {} panes, drained as they came: {}", self.panes, memory(&analytics)?);
+        println!("{antennas} antennas x {} panes, drained as they were published: {}", self.panes, memory(&analytics)?);
         for route in self.routes() {
             let started = Instant::now();
             let bytes = analytics.get(&route).await?.len();
@@ -86,9 +86,9 @@ impl Hour {
         self.ask_beside_a_drain(&redis).await
     }
 
-    /// Asks while a backlog comes in through a throttle.
+    /// Sends requests while a backlog comes in through a throttle.
     async fn ask_beside_a_drain(&self, redis: &RedisServer) -> Result<()> {
-        // What comes before the requests begin, and a reserve. The committed state comes through the throttle too.
+        // What comes before the requests begin, plus a reserve. The committed state comes through the throttle too.
         let backlog = u64::from(self.drain) * (self.seconds + 5);
         let (antennas, seconds) = (u64::from(self.antennas), self.seconds + 5);
         let start_ms = now_ms();
@@ -128,7 +128,7 @@ impl Hour {
         ]
     }
 
-    /// Asks at a fixed rate, whether answers come or not: what waits counts.
+    /// Sends requests at a fixed rate, whether or not answers come: time spent waiting to be sent counts.
     async fn ask(&self, analytics: &Arc<Program>, name: &str) -> Result<()> {
         let routes = self.routes();
         let times: [Arc<Mutex<Vec<f64>>>; 4] = Default::default();
@@ -157,7 +157,7 @@ impl Hour {
     }
 }
 
-/// Readings that are published at a steady rate, from a thread of its own, until stopped.
+/// Readings that a thread of its own publishes at a steady rate until stopped.
 #[derive(Debug)]
 pub(crate) struct Load {
     stop: Arc<std::sync::atomic::AtomicBool>,
@@ -177,7 +177,7 @@ impl Load {
                 let mut commands = Vec::new();
                 let now_ms = now_ms();
                 for _ in 0..count {
-                    // `seq` goes on from the clock, as a producer's does.
+                    // `seq` counts up from the clock, as a producer's does.
                     let antenna = (number % u64::from(antennas)) as u32;
                     let seq = now_ms as u64 * 1_000 + number / u64::from(antennas);
                     commands.extend(crate::broker::xadd("*", &reading(antenna, now_ms, seq)));

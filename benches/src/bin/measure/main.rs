@@ -1,7 +1,7 @@
 //! End-to-end measurements of the real programs on a private Redis: `cargo run --release -p benches --bin measure -- NAME`.
 //!
-//! Each starts what it needs on free ports of the loopback interface, ends it, and prints what it saw. docs/performance.md
-//! explains the figures. Build the programs first: `cargo build --release --workspace`.
+//! Each measurement starts what it needs on free ports of the loopback interface, stops it, and prints what it saw.
+//! docs/performance.md explains the figures. Build the programs first: `cargo build --release --workspace`.
 #![expect(clippy::print_stdout, reason = "what was measured goes to standard output")]
 
 mod broker;
@@ -26,9 +26,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// How fast a backlog is drained, beside a reader that only takes the bytes off the socket
+    /// How fast a backlog is drained, compared with a reader that only takes the bytes off the socket
     Drain(drain::Drain),
-    /// An hour of panes: memory, how long it takes to be ready again, and queries beside a drain at half its rate
+    /// An hour of panes: memory, how long a restart takes, and queries during a drain at half its rate
     Hour(hour::Hour),
     /// How long a reading takes from its publication to the summary, and what an idle network costs
     Freshness(freshness::Freshness),

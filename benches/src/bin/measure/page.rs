@@ -1,5 +1,5 @@
-//! From publication to an open page: a reading of a new antenna, so bad that it tops the page's list of the worst, is
-//! looked for in what the dashboard sends to its open pages.
+//! From publication to an open page: looks for a reading of a new antenna, bad enough to top the page's list of the
+//! worst, in what the dashboard sends to its open pages.
 
 use std::time::{Duration, Instant};
 
@@ -18,10 +18,10 @@ const LOST_AFTER: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub(crate) struct Page {
-    /// Readings that are looked for
+    /// Readings to look for
     #[arg(long, default_value_t = 200)]
     readings: u32,
-    /// Readings a second beside them
+    /// Readings per second besides these
     #[arg(long, default_value_t = 1_000)]
     load: u32,
 }
@@ -38,7 +38,7 @@ impl Page {
         let mut page = dashboard.stream("/live/").await?;
         let mut ages = Vec::new();
         for number in 0..self.readings {
-            // Not in step with the second that the page is refreshed in.
+            // Not in step with the second in which the page is refreshed.
             tokio::time::sleep(Duration::from_millis(u64::from(number * 37 % 101) * 7)).await;
             let marker = format!("marker-{number:05}");
             let reading = Reading {

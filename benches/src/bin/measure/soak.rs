@@ -11,15 +11,15 @@ use crate::hour::Load;
 use crate::program::Program;
 use crate::statistics::{median, slope};
 
-/// How often memory is looked at.
+/// How often memory is sampled.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Left out of the slope: panes and caches fill.
+/// Left out of the slope, as panes and caches fill up.
 const WARM_UP: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
-    /// Readings a second
+    /// Readings per second
     #[arg(long, default_value_t = 200_000)]
     rate: u32,
     /// Antennas
@@ -28,7 +28,7 @@ pub(crate) struct Soak {
     /// Seconds
     #[arg(long, default_value_t = 600)]
     seconds: u64,
-    /// How long panes are kept; shorter than the warm-up, so that as much goes as comes
+    /// How long panes are kept; shorter than the warm-up, so that as much is dropped as arrives
     #[arg(long, default_value = "1m")]
     retention: String,
 }

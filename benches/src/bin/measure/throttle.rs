@@ -1,4 +1,5 @@
-//! A way to the broker that lets only so many bytes a second through, so that a backlog is drained at a given rate.
+//! A connection to the broker that lets only so many bytes a second through, so that a backlog is drained at a given
+//! rate.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// Bytes that are passed on at once.
+/// How many bytes are passed on at once.
 const PIECE: usize = 64 * 1024;
 
-/// So much of a delay is made up for.
+/// How much of a delay is made up for.
 const SLACK: Duration = Duration::from_millis(100);
 
-/// Listens on a free port of the loopback interface and passes connections on to another, answers at `bytes_per_second`
-/// each. Ends with the process.
+/// Listens on a free port of the loopback interface and forwards connections to another, passing answers on at
+/// `bytes_per_second` each. Ends with the process.
 pub(crate) fn throttle(port: u16, bytes_per_second: f64) -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = listener.local_addr()?;
@@ -29,7 +30,7 @@ pub(crate) fn throttle(port: u16, bytes_per_second: f64) -> Result<u16> {
     Ok(address.port())
 }
 
-/// Passes bytes on until either side closes.
+/// Forwards bytes until either side closes.
 fn pass(mut from: TcpStream, mut to: TcpStream, bytes_per_second: f64) {
     let mut piece = vec![0; PIECE];
     let mut due = Instant::now();
@@ -37,10 +38,10 @@ fn pass(mut from: TcpStream, mut to: TcpStream, bytes_per_second: f64) {
         if to.write_all(&piece[..read]).is_err() {
             break;
         }
-        // A sleep that was too long is made up for, a time in which nothing was to be passed on is not.
+        // A sleep that was too long is made up for; a time in which there was nothing to pass on is not.
         due = due.max(Instant::now() - SLACK) + Duration::from_secs_f64(read as f64 / bytes_per_second);
         thread::sleep(due.saturating_duration_since(Instant::now()));
     }
-    // The other direction ends with this one; an error means that it has ended already.
+    // The other direction ends with this one; an error means that it has already ended.
     let _ended = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
