@@ -66,22 +66,11 @@ impl Client {
     ///
     /// # Errors
     /// When analytics does not answer, or not as the contract says.
-    pub async fn ask<R: Request>(&self, request: R) -> Result<R::Answer, ClientError> {
+    pub async fn ask<R: Request>(&self, request: &R) -> Result<R::Answer, ClientError> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(request.pairs()).finish();
         let url = format!("{}?{query}", self.url(R::PATH));
         let response = self.http.get(url).timeout(ANSWER_TIMEOUT).send().await?;
         Ok(succeeded(response)?.json().await?)
-    }
-
-    /// `None` if analytics does not have the route, like one that only implements the original contract, or has nothing there.
-    ///
-    /// # Errors
-    /// When analytics does not answer, or not as the contract says.
-    pub async fn ask_if_known<R: Request>(&self, request: R) -> Result<Option<R::Answer>, ClientError> {
-        match self.ask(request).await {
-            Err(ClientError::Status(StatusCode::NOT_FOUND)) => Ok(None),
-            answer => answer.map(Some),
-        }
     }
 
     /// Yields whenever analytics has a new snapshot.

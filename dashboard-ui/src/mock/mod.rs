@@ -6,9 +6,10 @@
 //! - `network`: the antennas, what is wrong with some of them, and what they counted.
 //! - `attendance`: when they report, and when what they reported arrives.
 //! - `measure`: differences of counters to the API's measures, with percentiles and the status.
-//! - `overview`, `antennas`, `heatmap`, `incidents`, `readings`, `rejected`, `pipeline`: the answers; `pages`: those that a page
-//!   needs.
+//! - `overview`, `antennas`, `heatmap`, `incidents`, `readings`, `rejected`, `pipeline`: the figures; `answers`: to the requests of the
+//!   API.
 
+mod answers;
 mod antennas;
 mod attendance;
 mod counters;
@@ -17,7 +18,6 @@ mod incidents;
 mod measure;
 mod network;
 mod overview;
-mod pages;
 mod pipeline;
 mod readings;
 mod rejected;

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
+use futures::FutureExt;
 use shared::UnixMillis;
 use shared::api::{AntennaCounts, AntennaPage, AntennaRow, Badness, History, Measures, Status};
 
 use super::*;
 use crate::query::Query;
+use crate::source::{Extent, Source};
 
 pub(super) const NOON: UnixMillis = UnixMillis(1_763_985_607_000);
 
@@ -51,7 +53,8 @@ fn by_status(rows: &[AntennaRow]) -> AntennaCounts {
 #[test]
 fn the_same_moment_gives_the_same_answers_and_the_next_gives_others() {
     let (mock, next) = (Mock::default(), seconds_later(NOON, 1));
-    let figures = |now| mock.figures(&Query::default(), now).unwrap();
+    let figures =
+        |now| Source::Mock(mock).figures(&Query::default(), Extent::Page, now).now_or_never().unwrap().unwrap();
     assert_eq!(figures(NOON), figures(NOON));
     assert_ne!(figures(NOON).summary().measures, figures(next).summary().measures);
     assert_eq!(mock.heatmap(300, None, 10, 60, NOON), mock.heatmap(300, None, 10, 60, NOON));

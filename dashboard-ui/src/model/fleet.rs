@@ -86,19 +86,14 @@ fn filters(figures: &AntennasFigures, fleet: &Fleet, scene: &Scene<'_>) -> Vec<S
     let all = StatusFilter {
         status: None,
         label: scene.text("All", "Todas"),
-        count: format::count(counts.down + counts.degraded + counts.silent + counts.healthy),
+        count: format::count(counts.total()),
         href: href(None),
         is_shown: fleet.status.is_none(),
     };
     let filter = |status: Status| StatusFilter {
         status: Some(status.as_str()),
         label: status_label(status, scene.language()),
-        count: format::count(match status {
-            Status::Down => counts.down,
-            Status::Degraded => counts.degraded,
-            Status::Silent => counts.silent,
-            Status::Healthy => counts.healthy,
-        }),
+        count: format::count(counts.of(status)),
         href: href(Some(status)),
         is_shown: fleet.status == Some(status),
     };
@@ -135,7 +130,7 @@ mod tests {
     use super::*;
     use crate::figures::Figures;
     use crate::mock::Mock;
-    use crate::model::tests::{NOW, address, fleet, scene};
+    use crate::model::tests::{NOW, address, figures_of, fleet, scene};
     use crate::query::tests::read;
     use crate::query::{Address, Range, reversed, usual_order};
 
@@ -146,7 +141,7 @@ mod tests {
 
     /// The fleet of 120 antennas.
     fn large(address: &Address) -> FleetScreen {
-        let Ok(Figures::Antennas(figures)) = Mock::with_antennas(120).figures(&address.query, NOW) else {
+        let Figures::Antennas(figures) = figures_of(Mock::with_antennas(120), address) else {
             panic!("it is the fleet");
         };
         let scene = scene(address);

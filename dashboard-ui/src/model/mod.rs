@@ -144,6 +144,8 @@ fn shown(figures: &Figures, is_away: bool, address: &Address, now: UnixMillis) -
 pub(crate) mod tests {
     use std::sync::Arc;
 
+    use futures::FutureExt;
+
     use shared::api::Summary;
 
     use super::*;
@@ -151,6 +153,7 @@ pub(crate) mod tests {
     use crate::mock::Mock;
     use crate::query::Manner;
     use crate::query::tests::read;
+    use crate::source::{Extent, Source};
 
     pub(crate) const NOW: UnixMillis = UnixMillis(1_763_995_625_000); // 24 November 2025, 14:47:05 UTC
 
@@ -175,7 +178,12 @@ pub(crate) mod tests {
 
     /// What the built-in network answers.
     pub(crate) fn figures(address: &Address) -> Figures {
-        Mock::default().figures(&address.query, NOW).unwrap()
+        figures_of(Mock::default(), address)
+    }
+
+    /// What a built-in network answers.
+    pub(crate) fn figures_of(mock: Mock, address: &Address) -> Figures {
+        Source::Mock(mock).figures(&address.query, Extent::Page, NOW).now_or_never().unwrap().unwrap()
     }
 
     pub(crate) fn overview() -> OverviewFigures {

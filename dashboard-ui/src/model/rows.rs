@@ -1,6 +1,6 @@
 //! Rows of tables: antennas, readings, and the paging of long tables.
 
-use shared::api::{AntennaRow, RecentReading, Status};
+use shared::api::{AntennaCounts, AntennaRow, RecentReading, Status};
 
 use super::heat::{antenna_href, strip};
 use super::{Moment, Scene, Strip};
@@ -116,6 +116,12 @@ pub(super) fn pages(
         previous: (page > 1).then(|| href(last_page.min(page - 1))),
         next: (shown > 0 && last < total).then(|| href(page + 1)),
     }
+}
+
+/// How many antennas there are of each of these statuses, without those of which there are none: `1 down`, `2 degraded`.
+pub(super) fn counts_in_words(counts: &AntennaCounts, statuses: &[Status], language: Language) -> Vec<String> {
+    let of = statuses.iter().map(|status| (*status, counts.of(*status))).filter(|(_, number)| *number > 0);
+    of.map(|(status, number)| format!("{} {}", format::count(number), status_word(status, number, language))).collect()
 }
 
 /// The word for a number of antennas of a status: `down`, `caída`, `caídas`.

@@ -158,30 +158,25 @@ fn success_tile(rate: Option<f64>, before: Option<&Measures>, points: &[Point], 
 
 fn antennas_tile(counts: &AntennaCounts, before: Option<&AntennaCounts>, scene: &Scene<'_>) -> Tile {
     let language = scene.language();
-    let count = |status| match status {
-        Status::Healthy => counts.healthy,
-        Status::Degraded => counts.degraded,
-        Status::Down => counts.down,
-        Status::Silent => counts.silent,
-    };
-    let total: u64 = Status::ALL.into_iter().map(count).sum();
+    let total = counts.total();
     let mut start = 0.0;
     // Most are healthy, so these come first and the worse ones at the end.
     let shares = [Status::Healthy, Status::Degraded, Status::Down, Status::Silent].into_iter();
-    let shares = shares.map(|status| (status, count(status))).filter(|(_, count)| *count > 0).map(|(status, count)| {
-        let share = count as f64 / total as f64;
-        start += share;
-        let words = status_word(status, count, language);
-        let fleet = Fleet { status: Some(status), ..Fleet::default() };
-        StatusShare {
-            status: status.as_str(),
-            words: format!("{} {words}", format::count(count)),
-            href: scene.address.with_page(Page::Antennas(fleet)).href(),
-            count,
-            start: start - share,
-            share,
-        }
-    });
+    let shares =
+        shares.map(|status| (status, counts.of(status))).filter(|(_, count)| *count > 0).map(|(status, count)| {
+            let share = count as f64 / total as f64;
+            start += share;
+            let words = status_word(status, count, language);
+            let fleet = Fleet { status: Some(status), ..Fleet::default() };
+            StatusShare {
+                status: status.as_str(),
+                words: format!("{} {words}", format::count(count)),
+                href: scene.address.with_page(Page::Antennas(fleet)).href(),
+                count,
+                start: start - share,
+                share,
+            }
+        });
     Tile {
         label: language.text("Active antennas", "Antenas activas"),
         value: format::count(counts.active),

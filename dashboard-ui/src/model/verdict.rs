@@ -2,9 +2,8 @@
 
 use shared::api::{AntennaCounts, Status, Summary};
 
-use super::rows::status_word;
+use super::rows::{counts_in_words, status_word};
 use super::{Condition, Frame, Part, Scene};
-use crate::format;
 use crate::language::Language;
 
 /// How good or bad something is. The page shows it as colour, as an icon and in words.
@@ -107,21 +106,18 @@ fn basis(summary: &Summary, frame: &Frame, scene: &Scene<'_>) -> Vec<Part> {
 }
 
 fn judge(antennas: &AntennaCounts, language: Language) -> (Level, String) {
-    let AntennaCounts { healthy, degraded, down, silent, .. } = *antennas;
-    let total = healthy + degraded + down + silent;
+    let total = antennas.total();
     let level = match () {
         () if total == 0 => {
             let words =
                 language.text("No antenna is known in this range", "No se conoce ninguna antena en este intervalo");
             return (Level::Unknown, words.to_owned());
         }
-        () if down > 0 => Level::Bad,
-        () if degraded > 0 || silent > 0 => Level::Warning,
+        () if antennas.down > 0 => Level::Bad,
+        () if antennas.degraded > 0 || antennas.silent > 0 => Level::Warning,
         () => Level::Good,
     };
-    let all =
-        [(down, Status::Down), (degraded, Status::Degraded), (silent, Status::Silent), (healthy, Status::Healthy)];
-    if let Some((_, status)) = all.into_iter().find(|(number, _)| *number == total) {
+    if let Some(status) = Status::ALL.into_iter().find(|status| antennas.of(*status) == total) {
         let word = status_word(status, total, language);
         let sentence = match (total, language) {
             (1, Language::English) => format!("The only antenna is {word}"),
@@ -131,10 +127,7 @@ fn judge(antennas: &AntennaCounts, language: Language) -> (Level, String) {
         };
         return (level, sentence);
     }
-    let part = |(number, status): &(u64, Status)| {
-        format!("{} {}", format::count(*number), status_word(*status, *number, language))
-    };
-    let parts: Vec<String> = all[..3].iter().filter(|(number, _)| *number > 0).map(part).collect();
+    let parts = counts_in_words(antennas, &[Status::Down, Status::Degraded, Status::Silent], language);
     // Only the first number names the total: "2 of 12 antennas down, 1 degraded".
     let of = format!(" {} {} ", language.text("of", "de"), language.antennas(total));
     (level, parts.join(", ").replacen(' ', &of, 1))

@@ -4,9 +4,9 @@ mod questions;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use reqwest::StatusCode;
 use shared::UnixMillis;
-
-pub(crate) use questions::{ALL_ROWS, NEWEST_INCIDENTS, NEWEST_READINGS, WORST_ROWS};
+use shared::api::Request;
 
 use crate::client::{Client, ClientError};
 use crate::figures::Figures;
@@ -37,11 +37,7 @@ impl Source {
     /// # Errors
     /// When analytics does not answer, or not as the contract says.
     pub async fn figures(&self, query: &Query, extent: Extent, now: UnixMillis) -> Result<Figures, ClientError> {
-        match (self, extent) {
-            (Self::Http(client), _) => questions::figures(client, query, extent).await,
-            (Self::Mock(mock), Extent::Page) => mock.figures(query, now),
-            (Self::Mock(mock), Extent::All) => mock.all_figures(query, now),
-        }
+        questions::figures(Asker { source: self, now }, query, extent).await
     }
 
     /// Yields whenever the figures have changed. The stream ends after an error.
@@ -59,5 +55,44 @@ impl Source {
     #[must_use]
     pub const fn is_mock(&self) -> bool {
         matches!(self, Self::Mock(_))
+    }
+}
+
+/// Answers a request of analytics' API at a moment, without analytics.
+pub(crate) trait Answers<R: Request> {
+    /// The answer.
+    ///
+    /// # Errors
+    /// As analytics would refuse the request.
+    fn answer(&self, request: &R, now: UnixMillis) -> Result<R::Answer, ClientError>;
+}
+
+/// A source at a moment, which can be asked with requests of analytics' API.
+#[derive(Clone, Copy)]
+struct Asker<'a> {
+    source: &'a Source,
+    now: UnixMillis,
+}
+
+impl Asker<'_> {
+    async fn ask<R: Request>(self, request: R) -> Result<R::Answer, ClientError>
+    where
+        Mock: Answers<R>,
+    {
+        match self.source {
+            Source::Http(client) => client.ask(&request).await,
+            Source::Mock(mock) => mock.answer(&request, self.now),
+        }
+    }
+
+    /// `None` if analytics does not have the route, like one that only implements the original contract, or has nothing there.
+    async fn ask_if_known<R: Request>(self, request: R) -> Result<Option<R::Answer>, ClientError>
+    where
+        Mock: Answers<R>,
+    {
+        match self.ask(request).await {
+            Err(ClientError::Status(StatusCode::NOT_FOUND)) => Ok(None),
+            answer => answer.map(Some),
+        }
     }
 }

@@ -8,49 +8,49 @@ use shared::api::{
 };
 use shared::time::Span;
 
-use super::Extent;
-use crate::client::{Client, ClientError};
+use super::{Asker, Extent};
+use crate::client::ClientError;
 use crate::figures::{AntennaFigures, AntennasFigures, Figures, IncidentsFigures, OverviewFigures, PipelineFigures};
 use crate::query::{FLEET_ROWS, Fleet, INCIDENT_ROWS, Incidents, Page, Query, Range};
 
 /// The worst antennas on the overview.
-pub(crate) const WORST_ROWS: u32 = 10;
+const WORST_ROWS: u32 = 10;
 
 /// The newest incidents on the overview, and on an antenna's page.
-pub(crate) const NEWEST_INCIDENTS: u32 = 6;
+const NEWEST_INCIDENTS: u32 = 6;
 
 /// The newest readings on an antenna's page.
-pub(crate) const NEWEST_READINGS: u32 = 30;
+const NEWEST_READINGS: u32 = 30;
 
 /// The newest rejected entries on the pipeline's page.
 const NEWEST_REJECTED: u32 = 20;
 
 /// Rows of a file: as many as analytics returns at once.
-pub(crate) const ALL_ROWS: u32 = 10_000;
+const ALL_ROWS: u32 = 10_000;
 
 /// The figures for a query: the answers to several requests, made concurrently.
-pub(super) async fn figures(client: &Client, query: &Query, extent: Extent) -> Result<Figures, ClientError> {
+pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> Result<Figures, ClientError> {
     let range = query.range;
     Ok(match &query.page {
-        Page::Overview { by, tall } => Figures::Overview(Box::new(overview(client, range, *by, *tall).await?)),
+        Page::Overview { by, tall } => Figures::Overview(Box::new(overview(asker, range, *by, *tall).await?)),
         Page::Antennas(fleet) => {
             let (summary, fleet) = (SummaryRequest { window: window(range) }, fleet_request(fleet, range, extent));
-            let (summary, antennas) = tokio::try_join!(client.ask(summary), client.ask(fleet))?;
+            let (summary, antennas) = tokio::try_join!(asker.ask(summary), asker.ask(fleet))?;
             Figures::Antennas(Box::new(AntennasFigures { summary, antennas }))
         }
-        Page::Antenna { id } => Figures::Antenna(Box::new(antenna(client, range, id).await?)),
+        Page::Antenna { id } => Figures::Antenna(Box::new(antenna(asker, range, id).await?)),
         Page::Incidents(incidents) => {
             let (summary, incidents) = (SummaryRequest::default(), incidents_request(incidents, extent));
-            let (summary, incidents) = tokio::try_join!(client.ask(summary), client.ask_if_known(incidents))?;
+            let (summary, incidents) = tokio::try_join!(asker.ask(summary), asker.ask_if_known(incidents))?;
             Figures::Incidents(Box::new(IncidentsFigures { summary, incidents }))
         }
-        Page::Pipeline => Figures::Pipeline(Box::new(pipeline(client).await?)),
+        Page::Pipeline => Figures::Pipeline(Box::new(pipeline(asker).await?)),
     })
 }
 
 /// Two rounds of requests: the first determines the window and the present statuses, the second asks for that exact
 /// window.
-async fn overview(client: &Client, range: Range, by: Badness, tall: bool) -> Result<OverviewFigures, ClientError> {
+async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Result<OverviewFigures, ClientError> {
     // Silence is only known for the present, so all three requests name the same end.
     let window = window(range);
     let (step, strip_step) = (Some(seconds(range.step())), Some(seconds(range.strip_step())));
@@ -58,23 +58,23 @@ async fn overview(client: &Client, range: Range, by: Badness, tall: bool) -> Res
     let worst = WorstRequest { window, by, limit: rows(WORST_ROWS), step: strip_step, format: None };
     let heatmap = HeatmapRequest { window, step, rows: rows(Page::heatmap_rows(tall)), ..HeatmapRequest::default() };
     let (summary, worst, heatmap) =
-        tokio::try_join!(client.ask(summary), client.ask(worst), client.ask_if_known(heatmap))?;
+        tokio::try_join!(asker.ask(summary), asker.ask(worst), asker.ask_if_known(heatmap))?;
     let (start, end) = (summary.window.start, summary.window.end);
     let series = SeriesRequest { window: until(range, end), step, ..SeriesRequest::default() };
     let incidents = newest_incidents(Some(Range { end: range.end.map(|_| end), ..range }), None);
     let (previous, series, incidents) =
-        tokio::join!(previous_summary(client, until(range, start)), client.ask(series), client.ask_if_known(incidents));
+        tokio::join!(previous_summary(asker, until(range, start)), asker.ask(series), asker.ask_if_known(incidents));
     Ok(OverviewFigures { previous: previous?, series: series?, incidents: incidents?, summary, worst, heatmap })
 }
 
-async fn antenna(client: &Client, range: Range, id: &str) -> Result<AntennaFigures, ClientError> {
+async fn antenna(asker: Asker<'_>, range: Range, id: &str) -> Result<AntennaFigures, ClientError> {
     let summary = SummaryRequest { window: window(range) };
     let incidents = newest_incidents(range.end.map(|_| range), Some(id));
     let (summary, antenna, readings, incidents) = tokio::try_join!(
-        client.ask(summary),
-        row(client, window(range), id),
-        newest_readings(client, range, id),
-        client.ask_if_known(incidents),
+        asker.ask(summary),
+        row(asker, window(range), id),
+        newest_readings(asker, range, id),
+        asker.ask_if_known(incidents),
     )?;
     let antenna = antenna.ok_or(ClientError::UnknownAntenna)?;
     let (before, now) = (until(range, summary.window.start), until(range, summary.window.end));
@@ -84,44 +84,44 @@ async fn antenna(client: &Client, range: Range, id: &str) -> Result<AntennaFigur
         antenna: Some(id.to_owned()),
         ..SeriesRequest::default()
     };
-    let (previous, series) = tokio::join!(row(client, before, id), client.ask(series));
+    let (previous, series) = tokio::join!(row(asker, before, id), asker.ask(series));
     let previous = if_kept(previous)?.flatten();
     Ok(AntennaFigures { previous, series: series?, summary, antenna, readings, incidents })
 }
 
-async fn pipeline(client: &Client) -> Result<PipelineFigures, ClientError> {
+async fn pipeline(asker: Asker<'_>) -> Result<PipelineFigures, ClientError> {
     let rejected = RejectedRequest { limit: rows(NEWEST_REJECTED), ..RejectedRequest::default() };
     let (summary, pipeline, history, rejected) = tokio::try_join!(
         // Over analytics' default window: five minutes, or everything it keeps if that is less.
-        client.ask(SummaryRequest::default()),
-        client.ask(PipelineRequest::default()),
-        client.ask_if_known(PipelineHistoryRequest::default()),
-        client.ask_if_known(rejected),
+        asker.ask(SummaryRequest::default()),
+        asker.ask(PipelineRequest::default()),
+        asker.ask_if_known(PipelineHistoryRequest::default()),
+        asker.ask_if_known(rejected),
     )?;
     Ok(PipelineFigures { summary, pipeline, history, rejected })
 }
 
 /// The window before; `None` if analytics no longer keeps it. The page then says that there is nothing to compare with.
-async fn previous_summary(client: &Client, window: WindowRequest) -> Result<Option<Summary>, ClientError> {
-    if_kept(client.ask(SummaryRequest { window }).await)
+async fn previous_summary(asker: Asker<'_>, window: WindowRequest) -> Result<Option<Summary>, ClientError> {
+    if_kept(asker.ask(SummaryRequest { window }).await)
 }
 
 /// One antenna, requested by parameter because an id like `..` would change a path. An analytics that ignores `id`
 /// searches for it instead and may return others as well.
-async fn row(client: &Client, window: WindowRequest, id: &str) -> Result<Option<AntennaRow>, ClientError> {
+async fn row(asker: Asker<'_>, window: WindowRequest, id: &str) -> Result<Option<AntennaRow>, ClientError> {
     let text = Some(id.to_owned());
     let request = AntennasRequest { window, id: text.clone(), q: text, ..AntennasRequest::default() };
-    let page = client.ask(request).await?;
+    let page = asker.ask(request).await?;
     Ok(page.antennas.into_iter().find(|row| row.antenna_id == id))
 }
 
 /// `None` for a range that has ended: analytics only keeps the most recent readings.
-async fn newest_readings(client: &Client, range: Range, id: &str) -> Result<Option<RecentReadings>, ClientError> {
+async fn newest_readings(asker: Asker<'_>, range: Range, id: &str) -> Result<Option<RecentReadings>, ClientError> {
     if range.end.is_some() {
         return Ok(None);
     }
     let request = ReadingsRequest { antenna: id.to_owned(), limit: rows(NEWEST_READINGS), format: None };
-    client.ask_if_known(request).await
+    asker.ask_if_known(request).await
 }
 
 fn newest_incidents(within: Option<Range>, antenna: Option<&str>) -> IncidentsRequest {

@@ -34,3 +34,22 @@ pub struct AntennaCounts {
     /// See [`Status::Silent`].
     pub silent: u64,
 }
+
+impl AntennaCounts {
+    /// Antennas of a status.
+    #[must_use]
+    pub const fn of(&self, status: Status) -> u64 {
+        match status {
+            Status::Down => self.down,
+            Status::Degraded => self.degraded,
+            Status::Silent => self.silent,
+            Status::Healthy => self.healthy,
+        }
+    }
+
+    /// All antennas that are known and retained.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.down + self.degraded + self.silent + self.healthy
+    }
+}

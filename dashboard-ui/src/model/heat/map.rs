@@ -4,9 +4,8 @@ use shared::UnixMillis;
 use shared::api::{Badness, Heatmap, HeatmapRow, Limits, Status, Steps};
 
 use super::{Heat, push};
-use crate::format;
 use crate::language::Language;
-use crate::model::rows::status_word;
+use crate::model::rows::counts_in_words;
 use crate::model::{Moment, Scene, status_label};
 use crate::query::Page;
 
@@ -113,20 +112,10 @@ fn cells(heatmap: &Heatmap, columns: usize, limits: &Limits) -> Vec<(&'static st
 
 fn label(row: &HeatmapRow, scene: &Scene<'_>) -> HeatLabel {
     let language = scene.language();
-    let counts = &row.antennas;
-    let parts = [
-        (counts.down, Status::Down),
-        (counts.degraded, Status::Degraded),
-        (counts.silent, Status::Silent),
-        (counts.healthy, Status::Healthy),
-    ];
     // A group usually has one status, sometimes a few.
-    let part = |(count, status): &(u64, Status)| {
-        format!("{} {}", format::count(*count), status_word(*status, *count, language))
-    };
-    let group: Vec<String> = parts.iter().filter(|(count, _)| *count > 0).map(part).collect();
+    let group = || counts_in_words(&row.antennas, &Status::ALL, language).join(", ");
     HeatLabel {
-        text: row.antenna_id.clone().unwrap_or_else(|| group.join(", ")),
+        text: row.antenna_id.clone().unwrap_or_else(group),
         href: row.antenna_id.as_ref().map(|id| antenna_href(id, scene)),
         status: row.status.as_str(),
         status_label: status_label(row.status, language),
