@@ -17,11 +17,11 @@ use crate::role::{Role, Scenario};
 const STORED_MAX: usize = 2_000;
 /// An antenna that forwards does not know which of its last readings arrived, and repeats this many.
 const REPEATED: usize = 3;
-/// What an antenna sends that delivers nothing.
+/// How many packets an antenna sends that delivers none.
 const PACKETS_WHEN_DOWN: u32 = 5;
-/// By how much latency is longer at an antenna that is slow, in milliseconds.
+/// How much a slow antenna adds to latency, in milliseconds.
 const SLOWER_MS: f64 = 330.0;
-/// How many times as long latency is in a storm.
+/// The factor by which a storm raises latency.
 const STORM_LATENCY: f64 = 1.7;
 /// The longest mean latency that the model gives, in milliseconds.
 const LATENCY_MAX_MS: f64 = 5_000.0;
@@ -37,7 +37,7 @@ pub struct Antenna {
     jitter_ms: LogNormal<f64>,
     spike_ms: Pareto<f64>,
     usual: GilbertElliott,
-    /// While the role has it in trouble.
+    /// The channel while its role puts it in trouble.
     troubled: GilbertElliott,
     stored: VecDeque<Reading>,
 }
@@ -106,8 +106,8 @@ impl Antenna {
         }
     }
 
-    /// Begins anew with another seed: what it measures from here on depends on the seed and the times alone. What it is like
-    /// stays as it is.
+    /// Starts afresh with another seed: what it measures from now on depends on the seed and the times alone. Its
+    /// character stays the same.
     pub fn reseed(&mut self, seed: u64) {
         self.rng = ChaCha8Rng::from_seed(seed_of(seed, &self.id));
         self.usual.restart();

@@ -1,22 +1,22 @@
-//! A network that has some of every trouble, for the dashboard to show where there is no other. What its antennas publish
-//! follows from the time alone: whoever begins to look at it later sees the same readings.
+//! A network with some of every kind of trouble, for the dashboard to show when there is no real one. What its antennas
+//! publish depends on the time alone: whoever starts watching later sees the same readings.
 
 use shared::Reading;
 
 use crate::antenna::{Antenna, Moment};
 use crate::role::{Role, Stretch};
 
-/// Every antenna begins anew at each multiple of this time, so that nothing depends on when it was begun. No antenna stores
-/// readings across it.
+/// Every antenna starts afresh at each multiple of this time, so that nothing depends on when the network was started. No
+/// antenna stores readings across such a moment.
 const BLOCK_MS: i64 = 600_000;
 
-/// Antennas report less often where this many readings an hour would not do.
+/// Antennas of a large network report less often, so that the whole network takes about this many readings an hour.
 const READINGS_AN_HOUR: i64 = 400_000;
 
 /// Antennas report at least this often.
 const INTERVAL_MAX_MS: i64 = 300_000;
 
-/// Storms come once in so many milliseconds, and reach antennas that report often enough to notice.
+/// Storms come once in this many milliseconds, and affect antennas that report often enough to notice.
 const STORM_CYCLE_MS: u64 = 780_000;
 
 /// See [`STORM_CYCLE_MS`].
@@ -50,13 +50,13 @@ const NAMES: [&str; 24] = [
     "water-tower",
 ];
 
-/// The antennas and their schedule. Each reports once an interval, and all of them spread evenly over it.
+/// The antennas and their schedule. Each reports once per interval, and they are spread evenly over it.
 #[derive(Debug)]
 pub struct Network {
     antennas: Vec<Antenna>,
     interval_ms: i64,
-    /// Number of the next reading since the epoch. The antenna at a position takes those whose rest by the number of
-    /// antennas is the position.
+    /// Number of the next reading since the epoch. A reading belongs to the antenna whose position is the number modulo
+    /// the number of antennas.
     next: i64,
     block: i64,
 }
@@ -64,15 +64,15 @@ pub struct Network {
 /// A reading as it arrives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
-    /// When it does, in milliseconds since the epoch.
+    /// When it arrives, in milliseconds since the epoch.
     pub arrival_ms: i64,
     /// What was measured.
     pub reading: Reading,
 }
 
 impl Network {
-    /// A network of a size, from some minutes before a time on: two antennas of 24 are degraded, one is down and one silent;
-    /// of thousands, 2 % are degraded, 0.5 % silent and 0.3 % down. A single antenna is healthy.
+    /// A network of this many antennas, from a few minutes before `start_ms` on. Of 24 antennas, two are degraded, one is
+    /// down and one silent; of thousands, 2 % are degraded, 0.5 % silent and 0.3 % down. A single antenna is healthy.
     #[must_use]
     pub fn new(antennas: u32, start_ms: i64) -> Self {
         let size = i64::from(antennas.max(1));
@@ -92,7 +92,7 @@ impl Network {
         self.interval_ms
     }
 
-    /// Appends what arrives up to a time, in order of arrival.
+    /// Appends what arrives until `until_ms`, in order of arrival.
     pub fn publish(&mut self, until_ms: i64, arrivals: &mut Vec<Arrival>) {
         let mut published = Vec::new();
         while self.due_ms(self.next) <= until_ms {
@@ -111,7 +111,7 @@ impl Network {
         }
         let size = self.size();
         let (round, position) = (number.div_euclid(size), number.rem_euclid(size));
-        // Readings are on their way for 15 to 74 ms.
+        // Readings take 15 to 74 ms to arrive.
         let moment = Moment {
             elapsed_ms: arrival_ms.unsigned_abs(),
             timestamp_ms: arrival_ms - 15 - (round * 7 + position * 13).rem_euclid(60),
@@ -152,18 +152,18 @@ fn role(index: u32, interval_ms: i64) -> Role {
     }
 }
 
-/// The two antennas of a pair take turns: each reports in one half of the cycle, and stops before the other resumes by the
-/// time after which it counts as silent. So one of them is silent at any time.
+/// The two antennas of a pair take turns: each reports in one half of the cycle, and stops so long before the other resumes
+/// that it counts as silent by then. So one of them is silent at any time.
 fn resting(pair: u32, is_first: bool, interval_ms: i64) -> Role {
     let interval_ms = interval_ms.unsigned_abs();
-    // Silent for less than an hour: nobody forgets it.
+    // Silent for less than an hour, so that it is not forgotten.
     let half_ms = (20 * interval_ms).clamp(STORM_CYCLE_MS, 2_400_000);
     let silent_after_ms = (3 * interval_ms).max(15_000);
     let resumes_ms = 100_000 + u64::from(pair * 37 % 400) * 1_000 + if is_first { 0 } else { half_ms };
     Role::Dark(Stretch::within(2 * half_ms, resumes_ms + half_ms - silent_after_ms, resumes_ms + 2 * half_ms))
 }
 
-/// A storm spreads within 15 s, and clears up to 10 s sooner here than there.
+/// A storm reaches all antennas within 15 s, and clears up to 10 s sooner at some than at others.
 fn stormy(index: u32, interval_ms: i64) -> Role {
     if interval_ms > STORM_INTERVAL_MAX_MS {
         return Role::Steady;

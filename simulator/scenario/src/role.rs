@@ -15,7 +15,7 @@ pub enum Scenario {
     Late,
 }
 
-/// What an antenna is like.
+/// How an antenna behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Is healthy.
@@ -28,7 +28,7 @@ pub enum Role {
     Flapping(Stretch),
     /// Loses its uplink at times, and catches up afterwards.
     StoresAndForwards(Stretch),
-    /// Is healthy but for storms, in which it loses more and latency rises.
+    /// Is healthy except in storms, in which it loses more and latency rises.
     Stormy(Stretch),
     /// Always loses some packets.
     Lossy,
@@ -61,7 +61,7 @@ impl Role {
 pub struct Stretch {
     calm_ms: u64,
     lasts_ms: u64,
-    /// How far the cycle is at the start.
+    /// How far into the cycle the start is.
     ahead_ms: u64,
 }
 
@@ -72,13 +72,13 @@ impl Stretch {
         Self { calm_ms, lasts_ms, ahead_ms: 0 }
     }
 
-    /// A cycle of a length with trouble in a part of it, `[from, to)` since the start; all in milliseconds.
+    /// A cycle with trouble in a part of it, `[from_ms, to_ms)` since the start.
     #[must_use]
     pub const fn within(cycle_ms: u64, from_ms: u64, to_ms: u64) -> Self {
         Self { calm_ms: cycle_ms - (to_ms - from_ms), lasts_ms: to_ms - from_ms, ahead_ms: 2 * cycle_ms - to_ms }
     }
 
-    /// Whether a time since the start lies in the trouble.
+    /// Whether there is trouble at a time since the start.
     #[must_use]
     pub const fn covers(self, elapsed_ms: u64) -> bool {
         (elapsed_ms + self.ahead_ms) % (self.calm_ms + self.lasts_ms) >= self.calm_ms
