@@ -107,12 +107,12 @@ fn a_reading_goes_from_the_simulator_to_the_page() {
     let (api, page) = (free_address(), free_address());
     let url = format!("http://{api}");
     let dashboard = Program::start("dashboard", &[("BIND", &page.to_string()), ("ANALYTICS_URL", &url)]);
-    // Analytics is away, which is told and is not the fault of the page.
+    // Analytics is away; the page says so and works all the same.
     wait_for(page, "/", |answer| answer.starts_with("HTTP/1.1 503"), &dashboard);
     let analytics = Program::start("analytics", &[("BIND", &api.to_string()), ("REDIS_URL", &redis.url())]);
     wait_for(page, "/", |answer| answer.starts_with("HTTP/1.1 200"), &dashboard);
 
-    // A page that is open from before the first reading on is told of it.
+    // A page that was opened before the first reading learns of it.
     let mut live = TcpStream::connect(page).expect("the dashboard");
     live.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     write!(live, "GET /live HTTP/1.1\r\nHost: {page}\r\nAccept: text/event-stream\r\n\r\n").expect("a request");

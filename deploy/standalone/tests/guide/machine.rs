@@ -181,7 +181,7 @@ impl Machine {
         self.folder.path().join(format!("{terminal}.log"))
     }
 
-    /// The last lines of each terminal, for who has to find out why a test failed.
+    /// The last lines of each terminal, for whoever has to find out why a test failed.
     fn logs(&self) -> String {
         let mut logs = String::new();
         for entry in fs::read_dir(self.folder.path()).expect("the folder").map_while(Result::ok) {
