@@ -7,24 +7,21 @@
 //! - [`aggregate`], [`sketch`]: the one algebra, columns to partials.
 //! - [`store`], [`antennas`], [`recent`]: panes, windows, what is known of each antenna, and its last readings.
 //! - [`trouble`], [`incidents`]: when an antenna fared badly, and for how long.
-//! - [`state`], [`ledger`]: what is committed, and where every entry went.
-//! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log.
-//! - [`published`]: what the pipeline shows to the outside; [`examples`] of rejected entries are part of it.
+//! - [`state`]: what is committed.
+//! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log, with the ledger of every entry.
+//! - [`published`]: what the pipeline shows to the outside; `figures` and `histogram` are what it is told in.
 //! - [`query`], [`workers`], [`http`]: questions to a snapshot, and their answers over HTTP.
 //! - [`settings`], [`clock`]: what comes in from the edges.
 
 pub mod aggregate;
-mod aggregator;
 pub mod antennas;
 pub mod clock;
-mod complaint;
 pub mod decode;
-pub mod examples;
+mod figures;
+mod histogram;
 pub mod http;
 pub mod incidents;
-pub mod ledger;
 pub mod log;
-mod pace;
 pub mod pipeline;
 pub mod published;
 pub mod query;

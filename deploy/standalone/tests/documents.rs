@@ -141,8 +141,8 @@ fn the_boundaries_of_the_architecture_hold() {
     assert_eq!(files_with("simulator/src", "use redis::"), BTreeSet::from(["redis_sink.rs".to_owned()]));
     let polars = [
         "aggregate.rs",
-        "aggregator.rs",
         "http/answer.rs",
+        "pipeline/aggregator.rs",
         "query.rs",
         "query/heatmap.rs",
         "state.rs",

@@ -1,4 +1,4 @@
-//! Says what is wrong, once when it begins and then at most once a minute, however often it is met.
+//! Logs what is wrong when it begins, and then at most once a minute, however often it happens.
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +8,9 @@ use crate::log::LogError;
 
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The state of one thing that can go wrong again and again.
+/// Something that can go wrong repeatedly.
 #[derive(Debug)]
-pub(crate) struct Complaint {
+pub(super) struct Complaint {
     doing: &'static str,
     since: Option<Instant>,
     said: Option<(Instant, LogError)>,
@@ -18,12 +18,12 @@ pub(crate) struct Complaint {
 
 impl Complaint {
     /// What is being done, for the log: `reading the stream`.
-    pub(crate) const fn new(doing: &'static str) -> Self {
+    pub(super) const fn new(doing: &'static str) -> Self {
         Self { doing, since: None, said: None }
     }
 
     /// It went wrong.
-    pub(crate) fn failed(&mut self, error: &LogError, now: Instant) {
+    pub(super) fn failed(&mut self, error: &LogError, now: Instant) {
         self.since.get_or_insert(now);
         let is_due = match &self.said {
             None => true,
@@ -40,7 +40,7 @@ impl Complaint {
     }
 
     /// It went well.
-    pub(crate) fn succeeded(&mut self, now: Instant) {
+    pub(super) fn succeeded(&mut self, now: Instant) {
         if let Some(since) = self.since.take() {
             info!(away_ms = now.duration_since(since).as_millis(), "{}: works again", self.doing);
             self.said = None;

@@ -1,52 +1,50 @@
 //! The pace of the pipeline over the last minutes: what it did in each step of the wall clock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use shared::UnixMillis;
 use shared::api::{BatchTimes, Freshness, PipelineHistory, PipelineSample};
 
 use crate::aggregate::Grid;
-use crate::published::freshness;
+use crate::histogram::Histogram;
 
 /// Length of a step in milliseconds.
 const STEP_MS: i64 = 2_000;
 
-/// Steps that are over and told of: five minutes.
+/// Steps before the present one that a history covers: five minutes.
 const STEPS: i64 = 150;
 
 const GRID: Grid = Grid::of_width(STEP_MS);
 
-/// What the pipeline did of late, step by step. Steps without work take no room.
+/// What the pipeline did recently, step by step. Steps without work are not stored.
 #[derive(Debug)]
-pub(crate) struct Pace {
-    /// The first step: nothing is known of the time before.
+pub(super) struct Pace {
+    /// Start of the first step; nothing is known of the time before.
     begin_ms: i64,
     /// Steps in which something was done, oldest first.
     steps: VecDeque<Step>,
-    /// The lag told last before the oldest of them.
+    /// The last lag reported before the oldest of them.
     lag_before: Option<u64>,
 }
 
 #[derive(Debug)]
 struct Step {
     sample: PipelineSample,
-    /// Whether the lag was told in this step.
+    /// Whether the lag was reported in this step.
     is_lag_told: bool,
-    /// Ages of the readings by bucket.
-    ages: BTreeMap<i32, u64>,
+    /// Ages of the readings in milliseconds.
+    ages: Histogram,
 }
 
 impl Pace {
-    pub(crate) fn new(started_at: UnixMillis) -> Self {
+    pub(super) fn new(started_at: UnixMillis) -> Self {
         Self { begin_ms: GRID.floor(started_at.0), steps: VecDeque::new(), lag_before: None }
     }
 
     /// A batch was merged.
-    pub(crate) fn merged(&mut self, at: UnixMillis, times: &BatchTimes, ages: &BTreeMap<i32, u64>) {
+    pub(super) fn merged(&mut self, at: UnixMillis, times: &BatchTimes, ages: &Histogram) {
         let step = self.step(at);
-        for (&bucket, &count) in ages {
-            *step.ages.entry(bucket).or_default() += count;
-        }
+        step.ages.merge(ages);
         let sample = &mut step.sample;
         sample.rows += times.rows;
         sample.batches += 1;
@@ -57,21 +55,21 @@ impl Pace {
     }
 
     /// A commit was done.
-    pub(crate) fn committed(&mut self, at: UnixMillis, took_ms: f64) {
+    pub(super) fn committed(&mut self, at: UnixMillis, took_ms: f64) {
         let sample = &mut self.step(at).sample;
         sample.commits += 1;
         sample.commit_ms += took_ms;
     }
 
-    /// The broker told how many entries are still to read, or that it cannot tell.
-    pub(crate) fn lag_told(&mut self, at: UnixMillis, lag: Option<u64>) {
+    /// The broker reported how many entries are still to be read, or that it cannot tell.
+    pub(super) fn lag_told(&mut self, at: UnixMillis, lag: Option<u64>) {
         let step = self.step(at);
         step.sample.lag = lag;
         step.is_lag_told = true;
     }
 
     /// The steps up to now.
-    pub(crate) fn history(&self, now: UnixMillis) -> PipelineHistory {
+    pub(super) fn history(&self, now: UnixMillis) -> PipelineHistory {
         let end_ms = self.steps.back().map_or(self.begin_ms, |step| step.sample.start.0).max(GRID.floor(now.0));
         let first_ms = self.begin_ms.max(end_ms - STEPS * STEP_MS);
         let mut lag = self.lag_before;
@@ -89,7 +87,7 @@ impl Pace {
         PipelineHistory { step_seconds: UnixMillis(STEP_MS).seconds(), samples }
     }
 
-    /// The step of a time; the newest one where the clock was set back.
+    /// The step that holds a time; the newest one if the clock was set back.
     fn step(&mut self, at: UnixMillis) -> &mut Step {
         let newest_ms = self.steps.back().map_or(self.begin_ms, |step| step.sample.start.0);
         let start_ms = GRID.floor(at.0).max(newest_ms);
@@ -97,7 +95,7 @@ impl Pace {
             self.lag_before = oldest.lag_after(self.lag_before);
         }
         if self.steps.back().is_none_or(|step| step.sample.start.0 < start_ms) {
-            self.steps.push_back(Step { sample: idle(start_ms), is_lag_told: false, ages: BTreeMap::new() });
+            self.steps.push_back(Step { sample: idle(start_ms), is_lag_told: false, ages: Histogram::default() });
         }
         let newest = self.steps.len() - 1;
         &mut self.steps[newest]
@@ -110,8 +108,13 @@ impl Step {
     }
 
     fn sample(&self) -> PipelineSample {
-        PipelineSample { freshness_ms: freshness([&self.ages]), ..self.sample }
+        PipelineSample { freshness_ms: freshness(&self.ages), ..self.sample }
     }
+}
+
+/// How old readings were when they became visible, in milliseconds.
+pub(super) fn freshness(ages: &Histogram) -> Freshness {
+    Freshness { p50: ages.quantile(0.50), p99: ages.quantile(0.99) }
 }
 
 /// A step in which nothing was done.
@@ -136,7 +139,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sketch;
 
     const START: UnixMillis = UnixMillis(1_700_000_000_999);
 
@@ -175,7 +177,9 @@ mod tests {
                     Event::Merged { rows, age_ms } => {
                         let times =
                             BatchTimes { rows: *rows, read_ms: 1.0, decode_ms: 2.0, aggregate_ms: 3.0, merge_ms: 4.0 };
-                        pace.merged(at, &times, &BTreeMap::from([(sketch::bucket(*age_ms), *rows)]));
+                        let mut ages = Histogram::default();
+                        ages.add(*age_ms, *rows);
+                        pace.merged(at, &times, &ages);
                     }
                     Event::Committed => pace.committed(at, 5.0),
                     Event::Lag(lag) => pace.lag_told(at, *lag),
@@ -225,8 +229,8 @@ mod tests {
     fn a_clock_that_is_set_back_loses_nothing() {
         let mut pace = Pace::new(START);
         let times = BatchTimes { rows: 7, ..BatchTimes::default() };
-        pace.merged(UnixMillis(START.0 + 10_000), &times, &BTreeMap::new());
-        pace.merged(UnixMillis(START.0 - 50_000), &times, &BTreeMap::new());
+        pace.merged(UnixMillis(START.0 + 10_000), &times, &Histogram::default());
+        pace.merged(UnixMillis(START.0 - 50_000), &times, &Histogram::default());
         let samples = pace.history(UnixMillis(START.0 - 50_000)).samples;
         assert_eq!(samples.len(), 6);
         assert_eq!(samples.last().map(|sample| (sample.rows, sample.batches)), Some((14, 2)));

@@ -1,48 +1,54 @@
-//! Where every entry went: the equation of the contract's section 4, checked against what the broker tells.
+//! Where every entry went: the equation of the contract's section 4, checked against what the broker reports.
 
 use shared::api::Ledger;
 
 use crate::log::StreamInfo;
+use crate::state::Meta;
 use crate::stream_id::StreamId;
 
 /// What the broker's count has to be corrected by.
 ///
 /// The broker counts the entries ever added to a stream, but not which of those that are gone had been read, and it
-/// begins anew when a stream is deleted and made again.
+/// starts from 0 when a stream is deleted and created again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Accounts {
+pub(super) struct Accounts {
     /// Entries that were gone before they were read; settled whenever everything present has been read.
-    pub trimmed_unread: u64,
+    pub(super) trimmed_unread: u64,
     /// Entries of deleted streams under the same name.
-    pub entries_before: u64,
-    /// The broker's count at the last look.
-    pub entries_seen: u64,
+    pub(super) entries_before: u64,
+    /// The broker's count when it last reported one.
+    pub(super) entries_seen: u64,
     /// The cursor when everything present had been read the last time.
     caught_up_at: StreamId,
     /// Entries that are missing in front of those present, not settled yet.
     missing: u64,
-    /// The stream was made anew since everything present had been read the last time.
-    made_anew: bool,
+    /// The stream was deleted and created again since everything present had been read the last time.
+    is_recreated: bool,
 }
 
 impl Accounts {
     /// The accounts as they were committed, with the cursor at that time.
-    #[must_use]
-    pub const fn new(trimmed_unread: u64, entries_before: u64, entries_seen: u64, cursor: StreamId) -> Self {
-        Self { trimmed_unread, entries_before, entries_seen, caught_up_at: cursor, missing: 0, made_anew: false }
+    pub(super) fn new(meta: &Meta, cursor: StreamId) -> Self {
+        Self {
+            trimmed_unread: meta.ledger.trimmed_unread,
+            entries_before: meta.entries_before,
+            entries_seen: meta.entries_seen,
+            caught_up_at: cursor,
+            missing: 0,
+            is_recreated: false,
+        }
     }
 
     /// Position of the cursor in the present stream, as the broker counts: what ENTRIESREAD wants.
-    #[must_use]
-    pub const fn entries_read(&self, processed: u64) -> u64 {
+    pub(super) const fn entries_read(&self, processed: u64) -> u64 {
         (processed + self.trimmed_unread + self.missing).saturating_sub(self.entries_before)
     }
 
-    /// Completes a ledger, whose entries up to `cursor` are all in one of its columns, by what the broker tells of the
-    /// stream at the same moment.
-    pub fn balance(&mut self, ledger: &mut Ledger, cursor: StreamId, info: StreamInfo) {
+    /// Completes a ledger, which has every entry up to `cursor` in one of its columns, with what the broker reports of
+    /// the stream.
+    pub(super) fn balance(&mut self, ledger: &mut Ledger, cursor: StreamId, info: StreamInfo) {
         if info.entries_added < self.entries_seen {
-            self.made_anew = true;
+            self.is_recreated = true;
             self.entries_before += self.entries_seen;
         }
         self.entries_seen = info.entries_added;
@@ -53,7 +59,7 @@ impl Accounts {
         let mut imbalance = 0;
         let lag = if cursor >= info.last_id {
             imbalance = self.settle(rest, info);
-            self.made_anew = false;
+            self.is_recreated = false;
             self.caught_up_at = cursor;
             Some(0)
         } else if info.first_id > cursor {
@@ -63,7 +69,7 @@ impl Accounts {
             imbalance = missing.min(0);
             Some(info.length)
         } else if info.max_deleted_id > cursor {
-            // Entries ahead were deleted one by one; the broker does not tell how many.
+            // Entries ahead were deleted one by one; the broker does not report how many.
             None
         } else {
             imbalance = rest.min(0);
@@ -75,15 +81,15 @@ impl Accounts {
         ledger.lag = lag;
     }
 
-    /// Everything present has been read: what is still missing from the equation was removed unread, if there are signs
-    /// that anything was removed, or is an error of ours, which must show.
+    /// Everything present has been read: what is still missing from the equation was removed unread, if anything suggests
+    /// that entries were removed; otherwise it is an error of ours, which must show.
     fn settle(&mut self, rest: i64, info: StreamInfo) -> i64 {
         let mark = self.caught_up_at;
-        let was_removed = info.length == 0 || info.first_id > mark || info.max_deleted_id > mark || self.made_anew;
+        let was_removed = info.length == 0 || info.first_id > mark || info.max_deleted_id > mark || self.is_recreated;
         if rest > 0 && was_removed {
             self.trimmed_unread += rest.unsigned_abs();
             0
-        } else if rest < 0 && self.made_anew {
+        } else if rest < 0 && self.is_recreated {
             // Entries that were added and read between the last look at the deleted stream and its end.
             self.entries_before += rest.unsigned_abs();
             0
@@ -94,8 +100,7 @@ impl Accounts {
 }
 
 /// Entries that are in a column of the ledger because analytics put them there.
-#[must_use]
-pub fn processed(ledger: &Ledger) -> u64 {
+pub(super) fn processed(ledger: &Ledger) -> u64 {
     ledger.counted + ledger.duplicates + ledger.too_late + ledger.rejected.values().sum::<u64>()
 }
 

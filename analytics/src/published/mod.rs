@@ -1,20 +1,24 @@
 //! What the pipeline shows to the HTTP side: the snapshot and the progress, behind one cheap handle.
 
-use std::collections::{BTreeMap, VecDeque};
+mod examples;
+mod pace;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use shared::api::{
-    BatchTimes, Batches, Commits, Freshness, Ledger, Partition, Phase, Pipeline, PipelineHistory, RejectedPage,
-};
+use shared::api::{BatchTimes, Batches, Commits, Ledger, Partition, Phase, Pipeline, PipelineHistory, RejectedPage};
 use shared::{Rejection, UnixMillis};
 use tokio::sync::watch;
 
+use self::examples::Examples;
+use self::pace::{Pace, freshness};
 use crate::decode::RejectedEntry;
-use crate::examples::Examples;
-use crate::pace::Pace;
-use crate::sketch;
+use crate::figures::{CommitFigures, Loaded, Outcome};
+use crate::histogram::Histogram;
+use crate::log::Epoch;
+use crate::state::Meta;
 use crate::store::{Snapshot, Store};
 use crate::stream_id::StreamId;
 
@@ -39,18 +43,25 @@ struct Progress {
     stream: String,
     cursor: StreamId,
     committed: StreamId,
-    epoch: u64,
+    epoch: Epoch,
     owner: Option<String>,
     ledger: Ledger,
-    /// A term has loaded the ledger and lasts, so nobody else changes it.
+    /// Whether a term that has loaded the ledger is going on, so that nobody else changes it.
     owns_ledger: bool,
     batches: u64,
     last: Option<BatchTimes>,
-    recent: VecDeque<(Instant, u64)>,
-    ages: VecDeque<BTreeMap<i32, u64>>,
+    recent: VecDeque<Merged>,
+    ages: VecDeque<Histogram>,
     commits: Commits,
     pace: Pace,
     incidents_ended: Option<u64>,
+}
+
+/// A batch that counts towards the rate.
+#[derive(Debug, Clone, Copy)]
+struct Merged {
+    at: Instant,
+    rows: u64,
 }
 
 impl Published {
@@ -65,7 +76,7 @@ impl Published {
             committed: StreamId::ZERO,
             epoch: 0,
             owner: None,
-            ledger: crate::state::Meta::new(store.pane_ms()).ledger,
+            ledger: Meta::new(store.pane_ms()).ledger,
             owns_ledger: false,
             batches: 0,
             last: None,
@@ -119,11 +130,11 @@ impl Published {
             partitions: vec![partition],
             batches: Batches {
                 count: progress.batches,
-                rows_per_second: rows_per_second(&progress.recent, now),
+                rows_per_second: progress.rows_per_second(now),
                 last: progress.last,
             },
             commits: progress.commits,
-            freshness_ms: freshness(&progress.ages),
+            freshness_ms: freshness(&progress.all_ages()),
             watermark: snapshot.clock.has_started().then_some(UnixMillis(snapshot.clock.watermark_ms)),
             panes: snapshot.panes() as u64,
             antennas: snapshot.retained().count() as u64,
@@ -131,8 +142,8 @@ impl Published {
         }
     }
 
-    /// The ledger, where this process owns the stream and has loaded it. [`Self::pipeline`] has the last one known, or one of
-    /// zeros.
+    /// The ledger, if this process owns the stream and has loaded it. [`Self::pipeline`] has the last one known, or one
+    /// of zeros.
     #[must_use]
     pub fn owned_ledger(&self) -> Option<Ledger> {
         let progress = self.progress.lock();
@@ -152,13 +163,13 @@ impl Published {
         RejectedPage { rejected, newest: self.examples.lock().newest(reason, limit) }
     }
 
-    /// Incidents that have ended since the stream's beginning, as of the last commit; `None` where nothing is known of it.
+    /// Incidents that have ended since the stream's beginning, as of the last commit; `None` before the first is known.
     #[must_use]
     pub fn incidents_ended(&self) -> Option<u64> {
         self.progress.lock().incidents_ended
     }
 
-    /// Who owns the stream, where that is known.
+    /// Sets who owns the stream, if that is known.
     pub(crate) fn set_owner(&self, owner: Option<String>) {
         self.progress.lock().owner = owner;
     }
@@ -167,31 +178,25 @@ impl Published {
         self.progress.lock().phase = phase;
     }
 
-    /// A term of ownership begins with what was committed; `rejected` are the newest rejected entries, oldest first.
-    pub(crate) fn begin(
-        &self,
-        epoch: u64,
-        cursor: StreamId,
-        ledger: Ledger,
-        snapshot: Snapshot,
-        rejected: &[RejectedEntry],
-    ) {
+    /// A term of ownership begins with what was committed.
+    pub(crate) fn begin(&self, epoch: Epoch, loaded: &Loaded) {
+        let snapshot = loaded.store.snapshot(self.snapshot().version + 1, loaded.meta.as_of);
         let mut examples = Examples::default();
-        examples.extend(rejected);
+        examples.extend(&loaded.rejected);
         *self.examples.lock() = examples;
         {
             let mut progress = self.progress.lock();
             progress.epoch = epoch;
-            progress.cursor = cursor;
-            progress.committed = cursor;
-            progress.ledger = ledger;
+            progress.cursor = loaded.cursor;
+            progress.committed = loaded.cursor;
+            progress.ledger = loaded.meta.ledger.clone();
             progress.owns_ledger = true;
             progress.incidents_ended = Some(snapshot.incidents.ended());
         }
         self.snapshot.send_replace(Arc::new(snapshot));
     }
 
-    /// The stream was lost: somebody else may own it and keep the ledger.
+    /// The stream was lost: another process may own it and keep the ledger.
     pub(crate) fn lose(&self) {
         let mut progress = self.progress.lock();
         progress.phase = Phase::Standby;
@@ -206,32 +211,23 @@ impl Published {
         }
     }
 
-    /// A batch was merged; `ages` are those of its readings by bucket, in milliseconds.
-    pub(crate) fn merged(
-        &self,
-        snapshot: Snapshot,
-        cursor: StreamId,
-        times: BatchTimes,
-        ages: BTreeMap<i32, u64>,
-        (now, at): (Instant, UnixMillis),
-    ) {
-        self.snapshot.send_replace(Arc::new(snapshot));
+    /// A batch was merged.
+    pub(crate) fn merged(&self, batch: Outcome) {
+        self.snapshot.send_replace(Arc::new(batch.snapshot));
         let mut progress = self.progress.lock();
-        progress.cursor = cursor;
+        progress.cursor = batch.cursor;
         progress.batches += 1;
-        progress.pace.merged(at, &times, &ages);
-        progress.last = Some(times);
-        progress.recent.push_back((now, times.rows));
-        while progress.recent.front().is_some_and(|(at, _)| now.duration_since(*at) > RATE_WINDOW) {
-            progress.recent.pop_front();
-        }
-        progress.ages.push_back(ages);
+        progress.pace.merged(batch.merged_at, &batch.times, &batch.ages);
+        progress.last = Some(batch.times);
+        progress.recent.push_back(Merged { at: batch.merged, rows: batch.times.rows });
+        while progress.recent.pop_front_if(|it| batch.merged.duration_since(it.at) > RATE_WINDOW).is_some() {}
+        progress.ages.push_back(batch.ages);
         if progress.ages.len() > FRESHNESS_BATCHES {
             progress.ages.pop_front();
         }
     }
 
-    /// The broker told how the stream stands.
+    /// The ledger was completed by what the broker reports.
     pub(crate) fn balanced(&self, ledger: Ledger, committed: StreamId, at: UnixMillis) {
         let mut progress = self.progress.lock();
         progress.pace.lag_told(at, ledger.lag);
@@ -239,31 +235,28 @@ impl Published {
         progress.committed = committed;
     }
 
-    /// A commit was done, as of which so many incidents have ended.
-    pub(crate) fn committed(&self, took: Duration, at: UnixMillis, incidents_ended: u64) {
+    /// A commit was done.
+    pub(crate) fn committed(&self, commit: &CommitFigures, took: Duration, at: UnixMillis) {
         let mut progress = self.progress.lock();
         let took_ms = took.as_secs_f64() * 1000.0;
         progress.pace.committed(at, took_ms);
         progress.commits.count += 1;
         progress.commits.last_ms = Some(took_ms);
         progress.commits.last_at = Some(at);
-        progress.incidents_ended = Some(incidents_ended);
+        progress.incidents_ended = Some(commit.incidents_ended);
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "rows of ten seconds are far below 2^53")]
-fn rows_per_second(recent: &VecDeque<(Instant, u64)>, now: Instant) -> f64 {
-    let rows: u64 = recent.iter().filter(|(at, _)| now.duration_since(*at) <= RATE_WINDOW).map(|(_, rows)| rows).sum();
-    rows as f64 / RATE_WINDOW.as_secs_f64()
-}
-
-/// The age of readings from counts by bucket.
-pub(crate) fn freshness<'a>(ages: impl IntoIterator<Item = &'a BTreeMap<i32, u64>>) -> Freshness {
-    let mut all: BTreeMap<i32, u64> = BTreeMap::new();
-    for (&bucket, &count) in ages.into_iter().flatten() {
-        *all.entry(bucket).or_default() += count;
+impl Progress {
+    #[expect(clippy::cast_precision_loss, reason = "rows of ten seconds are far below 2^53")]
+    fn rows_per_second(&self, now: Instant) -> f64 {
+        let recent = self.recent.iter().filter(|batch| now.duration_since(batch.at) <= RATE_WINDOW);
+        recent.map(|batch| batch.rows).sum::<u64>() as f64 / RATE_WINDOW.as_secs_f64()
     }
-    let total = all.values().sum();
-    let at = |q| sketch::quantile(all.iter().map(|(&bucket, &count)| (bucket, count)), total, q);
-    Freshness { p50: at(0.50), p99: at(0.99) }
+
+    fn all_ages(&self) -> Histogram {
+        let mut all = Histogram::default();
+        self.ages.iter().for_each(|ages| all.merge(ages));
+        all
+    }
 }

@@ -1,4 +1,4 @@
-//! The newest rejected entries of each reason: what a person looks at to see what is wrong.
+//! The newest rejected entries of each reason, which show what is wrong.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,7 +9,7 @@ use crate::decode::RejectedEntry;
 use crate::stream_id::StreamId;
 
 /// Entries kept of each reason.
-pub const KEPT: usize = 20;
+const KEPT: usize = 20;
 
 /// Fields shown of an entry.
 const FIELDS: usize = 32;
@@ -19,16 +19,16 @@ const CHARACTERS: usize = 256;
 
 /// Rejected entries, the newest of each reason.
 #[derive(Debug, Default)]
-pub struct Examples {
+pub(super) struct Examples {
     /// Newest first.
     by_reason: BTreeMap<Rejection, VecDeque<(StreamId, RejectedExample)>>,
 }
 
 impl Examples {
-    /// Takes note of entries, oldest first, that are newer than all before.
-    pub fn extend(&mut self, entries: &[RejectedEntry]) {
+    /// Adds entries, oldest first, that are newer than all before.
+    pub(super) fn extend(&mut self, entries: &[RejectedEntry]) {
         let mut counts = [0; Rejection::ALL.len()];
-        // A flood of bad entries is looked at, not copied.
+        // Of a flood of bad entries, only those that stay are copied.
         let is_kept = |entry: &&RejectedEntry| {
             counts[entry.reason as usize] += 1;
             counts[entry.reason as usize] <= KEPT
@@ -42,8 +42,7 @@ impl Examples {
     }
 
     /// At most `limit` entries of a reason, or of all, newest first.
-    #[must_use]
-    pub fn newest(&self, reason: Option<Rejection>, limit: usize) -> Vec<RejectedExample> {
+    pub(super) fn newest(&self, reason: Option<Rejection>, limit: usize) -> Vec<RejectedExample> {
         let is_wanted = |of: &Rejection| reason.is_none_or(|wanted| wanted == *of);
         let wanted = self.by_reason.iter().filter(|(of, _)| is_wanted(of));
         let mut examples: Vec<_> = wanted.flat_map(|(_, examples)| examples).collect();
@@ -63,7 +62,7 @@ fn example(entry: &RejectedEntry) -> RejectedExample {
 
 /// The first characters of what is UTF-8, or should be.
 fn text(bytes: &[u8]) -> String {
-    // So many characters lie within four times as many bytes.
+    // A character takes at most four bytes.
     let bytes = &bytes[..bytes.len().min(4 * CHARACTERS)];
     String::from_utf8_lossy(bytes).chars().take(CHARACTERS).collect()
 }

@@ -2,53 +2,57 @@
 //!
 //! Work on frames blocks the thread that does it, which must not be one of the async runtime.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use polars::prelude::PolarsResult;
-use shared::api::{BatchTimes, Ledger};
+use shared::api::BatchTimes;
 use shared::keys::REJECTED_MAX_ENTRIES;
 use shared::time::millis;
 use shared::{Rejection, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Pipeline;
+use super::ledger::{Accounts, processed};
 use crate::aggregate::{Grid, Keys, Partials};
 use crate::clock::Clock;
 use crate::decode::{Batch, Decoder, RejectedEntry};
-use crate::ledger::{Accounts, processed};
+use crate::figures::{CommitFigures, Loaded, Outcome};
+use crate::histogram::Histogram;
 use crate::log::{Commit, Epoch, Reply};
 use crate::published::Published;
-use crate::settings::PipelineSettings;
-use crate::sketch;
 use crate::state::{Meta, encode_changes};
 use crate::store::{Accepted, Store};
 use crate::stream_id::StreamId;
 
 /// Work for the thread, done in order.
 #[derive(Debug)]
-pub(crate) enum Work {
+pub(super) enum Work {
     /// Decode and merge a batch.
     Merge(Reply),
     /// Prepare a commit of everything merged so far.
     Prepare(Accounts, oneshot::Sender<Prepared>),
 }
 
-/// A commit with what the commit loop has to know of it.
+/// A commit that has been prepared.
 #[derive(Debug)]
-pub(crate) struct Prepared {
-    /// The commit; `None` where nothing has changed since the last one.
-    pub(crate) commit: Option<Commit>,
-    /// The ledger as of the commit.
-    pub(crate) ledger: Ledger,
-    /// The cursor as of the commit.
-    pub(crate) cursor: StreamId,
-    /// Incidents that have ended as of the commit, since the stream's beginning.
-    pub(crate) incidents_ended: u64,
+pub(super) struct Prepared {
+    /// `None` if nothing has changed since the last one.
+    pub(super) commit: Option<Commit>,
+    pub(super) figures: CommitFigures,
 }
 
-/// See the module.
+/// A place between two batches, where the stream may be cut.
 #[derive(Debug)]
-pub(crate) struct Aggregator {
+struct Place {
+    /// Entries processed up to here.
+    processed: u64,
+    id: StreamId,
+}
+
+/// The owner of the store during a term.
+#[derive(Debug)]
+pub(super) struct Aggregator {
     store: Store,
     decoder: Decoder,
     meta: Meta,
@@ -58,8 +62,8 @@ pub(crate) struct Aggregator {
     version: u64,
     keep_entries: u64,
     rejected: Vec<RejectedEntry>,
-    /// Places between batches, as (entries processed, id), oldest first: where the stream may be cut.
-    places: VecDeque<(u64, StreamId)>,
+    /// Oldest first.
+    places: VecDeque<Place>,
     is_changed: bool,
     accounts: Accounts,
     published: Published,
@@ -67,43 +71,36 @@ pub(crate) struct Aggregator {
 }
 
 impl Aggregator {
-    pub(crate) fn new(
-        (store, meta, cursor): (Store, Meta, StreamId),
-        epoch: Epoch,
-        settings: &PipelineSettings,
-        accounts: Accounts,
-        published: Published,
-        clock: Clock,
-    ) -> Self {
-        let version = published.snapshot().version;
-        let places = VecDeque::from([(processed(&meta.ledger), cursor)]);
-        let decoder = Decoder::new(store.antennas().interner(), millis(settings.max_clock_skew));
+    /// An aggregator that goes on from what was loaded.
+    pub(super) fn new<L>(pipeline: &Pipeline<L>, epoch: Epoch, loaded: Loaded, accounts: Accounts) -> Self {
+        let Loaded { store, meta, cursor, .. } = loaded;
+        let Pipeline { settings, published, clock, .. } = pipeline;
         Self {
+            decoder: Decoder::new(store.antennas().interner(), millis(settings.max_clock_skew)),
+            places: VecDeque::from([Place { processed: processed(&meta.ledger), id: cursor }]),
+            version: published.snapshot().version,
+            keep_entries: settings.keep_entries,
+            commits: 0,
+            rejected: Vec::new(),
+            is_changed: false,
             store,
-            decoder,
             meta,
             cursor,
             epoch,
-            commits: 0,
-            version,
-            keep_entries: settings.keep_entries,
-            rejected: Vec::new(),
-            places,
-            is_changed: false,
             accounts,
-            published,
-            clock,
+            published: published.clone(),
+            clock: clock.clone(),
         }
     }
 
-    /// Works until nobody can send work any more.
-    pub(crate) fn run(mut self, mut work: mpsc::Receiver<Work>) -> anyhow::Result<()> {
+    /// Works until the queue is closed.
+    pub(super) fn run(mut self, mut work: mpsc::Receiver<Work>) -> anyhow::Result<()> {
         while let Some(work) = work.blocking_recv() {
             match work {
                 Work::Merge(reply) => self.merge(&reply)?,
                 Work::Prepare(accounts, reply) => {
                     let prepared = self.prepare(accounts)?;
-                    // Whoever asked may be gone: then the term has ended and so does this thread.
+                    // If nobody waits for it any more, the term has ended, and so will this thread.
                     let _gone = reply.send(prepared);
                 }
             }
@@ -113,7 +110,7 @@ impl Aggregator {
 
     fn merge(&mut self, reply: &Reply) -> anyhow::Result<()> {
         let started = Instant::now();
-        // The socket's side has walked over it already, so what fails here is a fault of ours.
+        // The socket's side has found the reply's end already, so an error here is a fault of ours.
         let batch = self.decoder.decode(&reply.bytes)?;
         let decoded = Instant::now();
         let (accepted, readings, revised) = self.store.accept(&batch);
@@ -125,14 +122,12 @@ impl Aggregator {
         }
         let now = self.clock.now();
         self.account(accepted, &batch, now);
-        let ages = ages(&batch.arrival_ms, now);
-        let rows = batch.entries;
+        let (rows, ages) = (batch.entries, ages(&batch.arrival_ms, now));
         self.published.add_rejected(&batch.rejected);
         self.reject(batch.rejected);
         self.version += 1;
         let snapshot = self.store.snapshot(self.version, self.meta.as_of);
         let merged = Instant::now();
-        let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1000.0;
         let times = BatchTimes {
             rows,
             read_ms: ms(reply.read),
@@ -140,7 +135,7 @@ impl Aggregator {
             aggregate_ms: ms(aggregated.duration_since(decoded)),
             merge_ms: ms(merged.duration_since(aggregated)),
         };
-        self.published.merged(snapshot, self.cursor, times, ages, (merged, now));
+        self.published.merged(Outcome { snapshot, cursor: self.cursor, times, ages, merged, merged_at: now });
         Ok(())
     }
 
@@ -157,7 +152,7 @@ impl Aggregator {
         }
         self.cursor = batch.last_id;
         self.is_changed = true;
-        self.places.push_back((processed(ledger), self.cursor));
+        self.places.push_back(Place { processed: processed(ledger), id: self.cursor });
     }
 
     fn reject(&mut self, entries: Vec<RejectedEntry>) {
@@ -176,7 +171,7 @@ impl Aggregator {
             None
         };
         let (ledger, incidents_ended) = (self.meta.ledger.clone(), self.store.incidents().ended());
-        Ok(Prepared { commit, ledger, cursor: self.cursor, incidents_ended })
+        Ok(Prepared { commit, figures: CommitFigures { ledger, cursor: self.cursor, incidents_ended } })
     }
 
     fn commit(&mut self) -> PolarsResult<Commit> {
@@ -203,26 +198,28 @@ impl Aggregator {
         })
     }
 
-    /// The newest place that leaves the entries to keep behind the cursor.
+    /// The newest place that leaves the entries to keep between itself and the cursor.
     fn trim_before(&mut self) -> Option<StreamId> {
         let limit = processed(&self.meta.ledger).checked_sub(self.keep_entries)?;
-        let mut place = None;
-        while self.places.front().is_some_and(|(count, _)| *count <= limit) {
-            place = self.places.pop_front();
+        let mut newest = None;
+        while let Some(place) = self.places.pop_front_if(|place| place.processed <= limit) {
+            newest = Some(place.id);
         }
-        let (_, id) = place?;
-        (id != StreamId::ZERO).then_some(id)
+        newest.filter(|id| *id != StreamId::ZERO)
     }
 }
 
-/// How long ago the readings arrived, as counts by bucket of milliseconds.
+/// How long ago the readings arrived, in milliseconds.
 #[expect(clippy::cast_precision_loss, reason = "an age in milliseconds is far below 2^53")]
-fn ages(arrival_ms: &[i64], now: UnixMillis) -> BTreeMap<i32, u64> {
-    let mut ages = BTreeMap::new();
+fn ages(arrival_ms: &[i64], now: UnixMillis) -> Histogram {
+    let mut ages = Histogram::default();
     // Readings arrive in order, so equal ages lie side by side and are looked up once.
     for run in arrival_ms.chunk_by(|a, b| a == b) {
-        let age_ms = now.0.saturating_sub(run[0]).max(0) as f64;
-        *ages.entry(sketch::bucket(age_ms)).or_default() += run.len() as u64;
+        ages.add(now.0.saturating_sub(run[0]).max(0) as f64, run.len() as u64);
     }
     ages
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
 }

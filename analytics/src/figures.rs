@@ -1,0 +1,49 @@
+//! What the parts of the pipeline hand to each other and to the outside.
+
+use std::time::Instant;
+
+use shared::UnixMillis;
+use shared::api::{BatchTimes, Ledger};
+
+use crate::decode::RejectedEntry;
+use crate::histogram::Histogram;
+use crate::state::Meta;
+use crate::store::{Snapshot, Store};
+use crate::stream_id::StreamId;
+
+/// What was loaded at the beginning of a term.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) store: Store,
+    /// The ledger, and what else is committed beside the store.
+    pub(crate) meta: Meta,
+    pub(crate) cursor: StreamId,
+    /// The newest rejected entries, oldest first.
+    pub(crate) rejected: Vec<RejectedEntry>,
+}
+
+/// What a batch came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// The store with the batch in it.
+    pub(crate) snapshot: Snapshot,
+    /// Id of the batch's last entry.
+    pub(crate) cursor: StreamId,
+    pub(crate) times: BatchTimes,
+    /// Milliseconds since the arrival of each reading that is in the snapshot for the first time.
+    pub(crate) ages: Histogram,
+    /// When the snapshot was made.
+    pub(crate) merged: Instant,
+    /// The same moment by the wall clock.
+    pub(crate) merged_at: UnixMillis,
+}
+
+/// What a commit holds, and what is shown once it is done.
+#[derive(Debug)]
+pub(crate) struct CommitFigures {
+    /// The ledger, before it is balanced against the broker's count.
+    pub(crate) ledger: Ledger,
+    pub(crate) cursor: StreamId,
+    /// Incidents that have ended, since the stream's beginning.
+    pub(crate) incidents_ended: u64,
+}

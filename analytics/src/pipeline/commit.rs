@@ -1,0 +1,196 @@
+//! Commits at an interval, renews the lease and balances the ledger.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::aggregator::{Prepared, Work};
+use super::complaint::Complaint;
+use super::health::Health;
+use super::ledger::Accounts;
+use super::{Ended, LEASE, Pipeline, PipelineError, RENEW_INTERVAL};
+use crate::figures::CommitFigures;
+use crate::log::{Commit, Epoch, Log, LogError, StreamInfo};
+
+/// The last commit may take this long before the process ends without it.
+const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The commit loop of a term.
+#[derive(Debug)]
+pub(super) struct CommitLoop<'a, L> {
+    pipeline: &'a Pipeline<L>,
+    epoch: Epoch,
+    work: mpsc::Sender<Work>,
+    health: Arc<Health>,
+    /// The end of a backlog is committed at once, so that lag 0 is reported without waiting for the interval.
+    caught_up: Arc<Notify>,
+    accounts: Accounts,
+    /// A commit whose outcome is not known yet. It is tried again unchanged until the log takes it, so that nothing in
+    /// it happens twice; what has been merged since waits for the next one.
+    in_flight: Option<Prepared>,
+    /// The figures as of the last commit.
+    committed: Option<CommitFigures>,
+}
+
+impl<'a, L: Log> CommitLoop<'a, L> {
+    /// A loop that has yet to commit for the first time in its term.
+    pub(super) fn new(
+        pipeline: &'a Pipeline<L>,
+        epoch: Epoch,
+        accounts: Accounts,
+        work: mpsc::Sender<Work>,
+        health: Arc<Health>,
+        caught_up: Arc<Notify>,
+    ) -> Self {
+        Self { pipeline, epoch, work, health, caught_up, accounts, in_flight: None, committed: None }
+    }
+
+    /// Commits, renews and balances at an interval, until the process is to end or the stream is lost.
+    pub(super) async fn run(&mut self, shutdown: &CancellationToken) -> Result<Ended, PipelineError> {
+        let mut complaint = Complaint::new("committing");
+        let rhythm = Rhythm::of(self.pipeline.settings.commit_interval);
+        let mut ticks = interval(rhythm.tick);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tick = 0;
+        loop {
+            let is_due = tokio::select! {
+                () = shutdown.cancelled() => return Ok(Ended::Shutdown),
+                () = self.caught_up.notified() => true,
+                _ = ticks.tick() => {
+                    tick += 1;
+                    (tick - 1) % rhythm.ticks_per_commit == 0
+                }
+            };
+            if is_due {
+                self.prepare().await?;
+            }
+            match self.step().await {
+                Ok(()) => {
+                    self.health.set_committing(true);
+                    complaint.succeeded(Instant::now());
+                }
+                Err(LogError::Fenced) => {
+                    warn!(epoch = self.epoch, "another process has taken the stream over; dropping what is in memory");
+                    return Ok(Ended::Again);
+                }
+                Err(error @ LogError::Unsupported(_)) => return Err(error.into()),
+                Err(error) => {
+                    self.health.set_committing(false);
+                    complaint.failed(&error, Instant::now());
+                }
+            }
+        }
+    }
+
+    /// Commits everything merged, or gives up after a while.
+    pub(super) async fn last(&mut self) {
+        let last = async {
+            self.step_in_flight().await?;
+            if self.prepare().await.is_err() {
+                return Ok(());
+            }
+            self.step().await
+        };
+        match timeout(LAST_COMMIT_TIMEOUT, last).await {
+            Ok(Ok(())) => info!("committed for the last time"),
+            Ok(Err(error)) => error!("the last commit failed, its entries will be read again: {error}"),
+            Err(_) => error!("the last commit took too long, its entries will be read again"),
+        }
+    }
+
+    /// Has the aggregator prepare a commit, unless one is still in flight.
+    async fn prepare(&mut self) -> Result<(), PipelineError> {
+        if self.in_flight.is_some() {
+            return Ok(());
+        }
+        let gone = || PipelineError::Aggregator("it is gone".to_owned());
+        let (reply, prepared) = oneshot::channel();
+        self.work.send(Work::Prepare(self.accounts, reply)).await.map_err(|_| gone())?;
+        let prepared = prepared.await.map_err(|_| gone())?;
+        if prepared.commit.is_some() {
+            self.in_flight = Some(prepared);
+        } else {
+            self.committed = Some(prepared.figures);
+        }
+        Ok(())
+    }
+
+    /// Commits what is in flight, or renews the lease if nothing is; then balances the ledger.
+    async fn step(&mut self) -> Result<(), LogError> {
+        if self.in_flight.is_some() {
+            return self.step_in_flight().await;
+        }
+        let info = self.pipeline.log.renew(self.epoch, LEASE).await?;
+        self.balance(info);
+        Ok(())
+    }
+
+    async fn step_in_flight(&mut self) -> Result<(), LogError> {
+        let Some(Prepared { commit: Some(commit), .. }) = &self.in_flight else { return Ok(()) };
+        let started = Instant::now();
+        let info = self.pipeline.log.commit(commit, LEASE).await?;
+        let took = started.elapsed();
+        log_commit(commit, took);
+        self.committed = self.in_flight.take().map(|prepared| prepared.figures);
+        if let Some(figures) = &self.committed {
+            self.pipeline.published.committed(figures, took, self.pipeline.clock.now());
+        }
+        self.balance(info);
+        Ok(())
+    }
+
+    fn balance(&mut self, info: StreamInfo) {
+        let Some(CommitFigures { ledger, cursor, .. }) = &self.committed else { return };
+        let mut ledger = ledger.clone();
+        self.accounts.balance(&mut ledger, *cursor, info);
+        self.pipeline.published.balanced(ledger, *cursor, self.pipeline.clock.now());
+    }
+}
+
+/// When the commit loop acts: it renews the lease at each tick, and every so many ticks it commits instead.
+#[derive(Debug, Clone, Copy)]
+struct Rhythm {
+    tick: Duration,
+    ticks_per_commit: u32,
+}
+
+impl Rhythm {
+    fn of(commit_interval: Duration) -> Self {
+        let ticks = commit_interval.as_nanos().div_ceil(RENEW_INTERVAL.as_nanos()).max(1);
+        let ticks_per_commit = u32::try_from(ticks).unwrap_or(u32::MAX);
+        Self { tick: commit_interval / ticks_per_commit, ticks_per_commit }
+    }
+}
+
+fn log_commit(commit: &Commit, took: Duration) {
+    debug!(
+        number = commit.number,
+        cursor = %commit.cursor,
+        fields = commit.fields.len(),
+        bytes = commit.fields.iter().map(|(_, value)| value.len()).sum::<usize>(),
+        rejected = commit.rejected.len(),
+        duration_ms = took.as_millis(),
+        "committed"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every commit interval ends at a tick, and the lease is renewed in time between them.
+    #[test]
+    fn commits_are_as_far_apart_as_they_are_set() {
+        for millis in [1, 100, 999, 1_000, 1_001, 1_500, 2_000, 10_000, 86_400_000] {
+            let commit_interval = Duration::from_millis(millis);
+            let Rhythm { tick: period, ticks_per_commit } = Rhythm::of(commit_interval);
+            let error = commit_interval.saturating_sub(period * ticks_per_commit);
+            assert!(error < Duration::from_millis(1), "{commit_interval:?} is {ticks_per_commit} times {period:?}");
+            assert!(period <= RENEW_INTERVAL && period > Duration::ZERO);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The whole path: source > decode > aggregate > merge > commit > publish.
+//!
+//! A *term* is the time during which this process owns the stream. It begins with the lease and the committed state, and
+//! ends with a last commit, or when another process takes over. Within a term three parts run side by side:
+//!
+//! - [`ReadLoop`] reads the next batch while the last one is decoded and merged;
+//! - [`Aggregator`] decodes batches, merges them into the store, publishes snapshots and prepares commits, on a thread of
+//!   its own;
+//! - [`CommitLoop`] commits at an interval, renews the lease and balances the ledger.
+//!
+//! A bounded channel between them is the back-pressure: while the broker or the aggregator is slow, nothing piles up.
+
+mod aggregator;
+mod commit;
+mod complaint;
+mod health;
+mod ledger;
+mod load;
+mod read;
+mod retry;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use shared::api::Phase;
+use shared::time::millis;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use self::aggregator::Aggregator;
+use self::commit::CommitLoop;
+use self::health::Health;
+use self::ledger::Accounts;
+use self::read::ReadLoop;
+use self::retry::Retry;
+use crate::clock::Clock;
+use crate::log::{Epoch, Lease, Log, LogError};
+use crate::published::Published;
+use crate::settings::{PipelineSettings, Thresholds};
+use crate::state::StateError;
+use crate::store::Store;
+
+/// An owner that does not renew its lease for this long has lost the stream to any process that waits.
+const LEASE: Duration = Duration::from_secs(3);
+
+/// The lease is renewed and the ledger balanced this often, if commits are rarer.
+const RENEW_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Giving up the lease may take this long.
+const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why the pipeline gave up.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The broker cannot be used.
+    #[error(transparent)]
+    Broker(#[from] LogError),
+    /// The committed state cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The aggregator ended before it was told to.
+    #[error("the aggregator failed: {0}")]
+    Aggregator(String),
+}
+
+/// Why a term ended without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// The process is to stop.
+    Shutdown,
+    /// Another process has taken over.
+    Again,
+}
+
+/// What a term needs.
+#[derive(Debug, Clone)]
+pub struct Pipeline<L> {
+    /// The log.
+    pub log: L,
+    /// The settings.
+    pub settings: PipelineSettings,
+    /// What counts as trouble.
+    pub thresholds: Thresholds,
+    /// The name of this process in the lease; no other process has it.
+    pub owner: String,
+    /// Where snapshots and progress go.
+    pub published: Published,
+    /// The wall clock.
+    pub clock: Clock,
+}
+
+/// An empty store with the settings' panes and retention, that judges by the thresholds.
+#[must_use]
+pub fn empty_store(settings: &PipelineSettings, thresholds: Thresholds) -> Store {
+    Store::new(millis(settings.pane), millis(settings.retention), thresholds)
+}
+
+impl<L: Log> Pipeline<L> {
+    /// Owns the stream, term after term, until `shutdown`; everything merged is committed then.
+    ///
+    /// # Errors
+    /// [`PipelineError`], if trying again would not help.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), PipelineError> {
+        loop {
+            let Some(epoch) = self.take_over(&shutdown).await? else { return Ok(()) };
+            match self.term(epoch, &shutdown).await? {
+                Ended::Shutdown => {
+                    self.give_up(epoch).await;
+                    return Ok(());
+                }
+                Ended::Again => self.published.lose(),
+            }
+        }
+    }
+
+    /// Waits for the lease; `None` if the process is to stop first.
+    async fn take_over(&self, shutdown: &CancellationToken) -> Result<Option<Epoch>, PipelineError> {
+        let mut retry = Retry::new("taking the stream");
+        let mut is_standby = false;
+        loop {
+            let mut pause = LEASE / 6;
+            match self.log.acquire(&self.owner, LEASE).await {
+                Ok(Lease::Held(epoch)) => {
+                    retry.succeeded();
+                    info!(epoch, owner = self.owner, "owns the stream");
+                    self.published.set_owner(Some(self.owner.clone()));
+                    return Ok(Some(epoch));
+                }
+                Ok(Lease::Taken(owner)) => {
+                    retry.succeeded();
+                    self.published.set_phase(Phase::Standby);
+                    self.published.set_owner(owner.clone());
+                    if !is_standby {
+                        info!(owner, "another process owns the stream; waiting for its lease to end");
+                        is_standby = true;
+                    }
+                }
+                Err(error @ LogError::Unsupported(_)) => return Err(error.into()),
+                Err(error) => {
+                    self.published.set_phase(Phase::BrokerAway);
+                    let backoff = retry.failed(&error);
+                    // A standby keeps its rhythm, so that it takes over as soon as the broker is back.
+                    pause = if is_standby { pause } else { backoff };
+                }
+            }
+            if timeout(pause, shutdown.cancelled()).await.is_ok() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// One term, from the committed state to the last commit.
+    async fn term(&self, epoch: Epoch, shutdown: &CancellationToken) -> Result<Ended, PipelineError> {
+        let loaded = match self.load(epoch, shutdown).await? {
+            ControlFlow::Continue(loaded) => loaded,
+            ControlFlow::Break(ended) => return Ok(ended),
+        };
+        let (cursor, meta) = (loaded.cursor, &loaded.meta);
+        info!(%cursor, counted = meta.ledger.counted, "begins after the committed cursor");
+        self.published.begin(epoch, &loaded);
+        let accounts = Accounts::new(meta, cursor);
+
+        let (work, queue) = mpsc::channel(1);
+        let aggregator = Aggregator::new(self, epoch, loaded, accounts);
+        let (failed, mut failure) = oneshot::channel();
+        let thread = thread::Builder::new().name("aggregator".to_owned()).spawn(move || {
+            if let Err(error) = aggregator.run(queue) {
+                // Nobody listens once the term has ended.
+                let _ended = failed.send(error.to_string());
+            }
+        });
+        let thread = thread.map_err(|error| PipelineError::Aggregator(error.to_string()))?;
+
+        let health = Arc::new(Health::new(self.published.clone()));
+        let caught_up = Arc::new(Notify::new());
+        let read_loop = ReadLoop {
+            log: self.log.clone(),
+            settings: self.settings.clone(),
+            cursor,
+            work: work.clone(),
+            health: Arc::clone(&health),
+            caught_up: Arc::clone(&caught_up),
+        };
+        let reading = CancellationToken::new();
+        let reader = tokio::spawn(read_loop.run(reading.clone()));
+        let mut commits = CommitLoop::new(self, epoch, accounts, work, health, caught_up);
+        let ended = tokio::select! {
+            ended = commits.run(shutdown) => ended,
+            why = &mut failure => Err(PipelineError::Aggregator(why.unwrap_or_else(|_| "it panicked".to_owned()))),
+        };
+
+        reading.cancel();
+        // The reader stops at once; whether it ended well does not matter any more.
+        let _ended = reader.await;
+        if matches!(ended, Ok(Ended::Shutdown)) {
+            self.published.set_phase(Phase::Stopping);
+            commits.last().await;
+        }
+        drop(commits);
+        // The queue is closed, so the thread ends after what it is doing.
+        let _joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        ended
+    }
+
+    /// Ends the lease, so that a process that waits need not wait for it to run out.
+    async fn give_up(&self, epoch: Epoch) {
+        match timeout(GIVE_UP_TIMEOUT, self.log.release(epoch)).await {
+            Ok(Ok(())) => {
+                self.published.set_owner(None);
+                info!(epoch, "gave the stream up");
+            }
+            Ok(Err(error)) => warn!("the lease runs out by itself: {error}"),
+            Err(_) => warn!("the lease runs out by itself: the broker does not answer"),
+        }
+    }
+}
