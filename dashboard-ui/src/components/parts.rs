@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::language::Language;
-use crate::model::{Moment, Pages, Part, Strip};
+use crate::model::{Choice, Moment, Pages, Part, Strip};
 
 /// A time. Its text is UTC; the script can rewrite it in the viewer's time zone.
 #[component]
@@ -71,6 +71,28 @@ pub(crate) fn Pager(pages: Pages, language: Language) -> AnyView {
         </nav>
     }
     .into_any()
+}
+
+/// Links to choose from, the selected one marked as such. Filters by status or kind carry its symbol.
+#[component]
+pub(crate) fn Choices(label: &'static str, choices: Vec<Choice>) -> AnyView {
+    let class = if choices.iter().any(|choice| choice.status.is_some()) { "segments wraps" } else { "segments" };
+    let link = |choice: Choice| {
+        let current = choice.is_shown.then_some("true");
+        let dot =
+            choice.status.map(|status| view! { <span class=format!("key status-{status}") aria-hidden="true"></span> });
+        let count = choice.count.map(|count| view! { <small>" "{count}</small> });
+        view! { <a href=choice.href aria-current=current>{dot}{choice.label}{count}</a> }
+    };
+    let links = choices.into_iter().map(link).collect_view();
+    view! { <nav class=class aria-label=label>{links}</nav> }.into_any()
+}
+
+/// The link to the same as a file.
+#[component]
+pub(crate) fn FileLink(href: String, language: Language) -> AnyView {
+    view! { <a class="file" href=href download="">{language.text("Download as CSV", "Descargar como CSV")}</a> }
+        .into_any()
 }
 
 /// The hidden fields of a form.

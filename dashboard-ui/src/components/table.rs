@@ -5,33 +5,26 @@
 use leptos::prelude::*;
 use shared::api::{Badness, Order, Sort};
 
-use super::parts::{Ago, AntennaLink, Pill, StripView, Time};
+use super::parts::{Ago, AntennaLink, Choices, Pill, StripView, Time};
 use crate::language::Language;
-use crate::model::{AntennaLine, Column, IncidentRow, ReadingRow, column_label};
+use crate::model::{AntennaLine, Choice, Column, IncidentRow, ReadingRow, column_label};
 use crate::query::COLUMNS;
 
 /// The worst antennas, with the available orders.
 #[component]
-pub(crate) fn WorstCard(rows: Vec<AntennaLine>, orders: Vec<(Badness, String, bool)>, language: Language) -> AnyView {
-    let shown = orders.iter().find(|(_, _, is_shown)| *is_shown).map_or(Badness::default(), |(by, _, _)| *by);
+pub(crate) fn WorstCard(rows: Vec<AntennaLine>, by: Badness, orders: Vec<Choice>, language: Language) -> AnyView {
     let body = if rows.is_empty() {
-        view! { <p class="empty">{nothing_to_list(shown, language)}</p> }.into_any()
+        view! { <p class="empty">{nothing_to_list(by, language)}</p> }.into_any()
     } else {
         let heads = COLUMNS.map(|sort| head(column_label(sort, language), sort)).collect_view().into_any();
         view! { <AntennaTable heads rows language/> }.into_any()
     };
-    let links = orders
-        .into_iter()
-        .map(|(by, href, is_shown)| {
-            let current = is_shown.then_some("true");
-            view! { <a href=format!("{href}#worst") aria-current=current>{order_label(by, language)}</a> }
-        })
-        .collect_view();
+    let label = language.text("Order of the worst antennas", "Orden de las peores antenas");
     view! {
         <section class="card worst" id="worst">
             <header>
-                <h2>{language.text("Worst antennas", "Peores antenas")}<small>" "{order(shown, language)}</small></h2>
-                <nav class="segments" aria-label=language.text("Order of the worst antennas", "Orden de las peores antenas")>{links}</nav>
+                <h2>{language.text("Worst antennas", "Peores antenas")}<small>" "{order(by, language)}</small></h2>
+                <Choices label choices=orders/>
             </header>
             {body}
         </section>
@@ -108,14 +101,6 @@ const fn column_class(sort: Sort) -> Option<&'static str> {
         Sort::Status => Some("col-status"),
         Sort::AntennaId => Some("col-id"),
         _ => None,
-    }
-}
-
-const fn order_label(by: Badness, language: Language) -> &'static str {
-    match by {
-        Badness::Failures => language.text("Failures", "Fallos"),
-        Badness::SuccessRate => language.text("Success rate", "Tasa de éxito"),
-        Badness::Latency => language.text("Latency", "Latencia"),
     }
 }
 

@@ -3,7 +3,7 @@
 use shared::api::{Order, Sort, Status};
 
 use super::rows::{antenna_line, pages};
-use super::{AntennaLine, Frame, Pages, Scene, hidden, status_label};
+use super::{AntennaLine, Choice, Frame, Pages, Scene, hidden, status_label};
 use crate::figures::AntennasFigures;
 use crate::format;
 use crate::language::Language;
@@ -18,7 +18,7 @@ pub(crate) struct FleetScreen {
     /// The hidden fields of the search form.
     pub(crate) hidden: Vec<(String, String)>,
     /// All, and each status.
-    pub(crate) filters: Vec<StatusFilter>,
+    pub(crate) filters: Vec<Choice>,
     /// The columns that can be sorted by.
     pub(crate) columns: Vec<Column>,
     /// The rows.
@@ -31,17 +31,6 @@ pub(crate) struct FleetScreen {
     pub(crate) clear: Option<String>,
     /// The address of the same list as a file.
     pub(crate) csv: String,
-}
-
-/// A status to filter by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StatusFilter {
-    /// As a CSS class; `None` for all.
-    pub(crate) status: Option<&'static str>,
-    pub(crate) label: &'static str,
-    pub(crate) count: String,
-    pub(crate) href: String,
-    pub(crate) is_shown: bool,
 }
 
 /// The head of a column.
@@ -80,23 +69,16 @@ pub(super) fn fleet_screen(figures: &AntennasFigures, frame: Frame, scene: &Scen
     }
 }
 
-fn filters(figures: &AntennasFigures, fleet: &Fleet, scene: &Scene<'_>) -> Vec<StatusFilter> {
+fn filters(figures: &AntennasFigures, fleet: &Fleet, scene: &Scene<'_>) -> Vec<Choice> {
     let counts = &figures.summary.antennas;
     let href = |status| scene.address.with_page(Page::Antennas(Fleet { status, page: 1, ..fleet.clone() })).href();
-    let all = StatusFilter {
-        status: None,
-        label: scene.text("All", "Todas"),
-        count: format::count(counts.total()),
-        href: href(None),
-        is_shown: fleet.status.is_none(),
+    let choice = |status: Option<Status>, label, count| Choice {
+        status: status.map(Status::as_str),
+        count: Some(format::count(count)),
+        ..Choice::new(label, href(status), fleet.status == status)
     };
-    let filter = |status: Status| StatusFilter {
-        status: Some(status.as_str()),
-        label: status_label(status, scene.language()),
-        count: format::count(counts.of(status)),
-        href: href(Some(status)),
-        is_shown: fleet.status == Some(status),
-    };
+    let all = choice(None, scene.text("All", "Todas"), counts.total());
+    let filter = |status| choice(Some(status), status_label(status, scene.language()), counts.of(status));
     std::iter::once(all).chain(Status::ALL.map(filter)).collect()
 }
 
@@ -162,7 +144,7 @@ mod tests {
             assert_eq!(filters.len(), 5);
             for filter in filters {
                 let there = read(&filter.href).unwrap();
-                assert_eq!(filter.count, format::count(fleet(&there).antennas.total), "{}", filter.href);
+                assert_eq!(filter.count.unwrap(), format::count(fleet(&there).antennas.total), "{}", filter.href);
                 let marked: Vec<bool> = shown(&there).filters.iter().map(|filter| filter.is_shown).collect();
                 assert_eq!(marked.iter().filter(|is_shown| **is_shown).count(), 1);
                 assert_eq!(asked(&filter.href).status.map(Status::as_str), filter.status);

@@ -4,7 +4,7 @@ use shared::api::{Incident, IncidentEnding, IncidentKind};
 
 use super::heat::antenna_href;
 use super::rows::pages;
-use super::{Frame, Moment, Pages, Scene, hidden};
+use super::{Choice, Frame, Moment, Pages, Scene, hidden};
 use crate::figures::IncidentsFigures;
 use crate::format;
 use crate::language::Language;
@@ -19,9 +19,9 @@ pub(crate) struct IncidentsScreen {
     /// The hidden fields of the search form.
     pub(crate) hidden: Vec<(String, String)>,
     /// All kinds, and each.
-    pub(crate) kinds: Vec<KindFilter>,
-    /// The addresses of all incidents and of the ongoing ones, and whether the second is shown.
-    pub(crate) states: [(String, bool); 2],
+    pub(crate) kinds: Vec<Choice>,
+    /// All incidents, and the ongoing ones.
+    pub(crate) states: Vec<Choice>,
     /// The rows, newest first; `None` if analytics keeps no incidents.
     pub(crate) rows: Option<Vec<IncidentRow>>,
     /// The position among all rows.
@@ -32,16 +32,6 @@ pub(crate) struct IncidentsScreen {
     pub(crate) is_narrowed: bool,
     /// The address of the same list as a file.
     pub(crate) csv: String,
-}
-
-/// A kind to filter by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KindFilter {
-    /// As a CSS class; `None` for all.
-    pub(crate) kind: Option<&'static str>,
-    pub(crate) label: &'static str,
-    pub(crate) href: String,
-    pub(crate) is_shown: bool,
 }
 
 /// One incident.
@@ -78,7 +68,11 @@ pub(super) fn incidents_screen(figures: &IncidentsFigures, frame: Frame, scene: 
         search: asked.search.clone(),
         hidden: hidden(scene.address, &["q", "page"]),
         kinds: kinds(asked, scene),
-        states: [false, true].map(|open| (href(Incidents { open, page: 1, ..asked.clone() }), asked.open == open)),
+        states: [(false, language.text("All", "Todos")), (true, language.text("Ongoing", "En curso"))]
+            .map(|(open, label)| {
+                Choice::new(label, href(Incidents { open, page: 1, ..asked.clone() }), asked.open == open)
+            })
+            .to_vec(),
         rows: page.map(|page| page.incidents.iter().map(|incident| incident_row(incident, scene)).collect()),
         pages: pages(total, shown, asked.page, INCIDENT_ROWS, language, |page| {
             href(Incidents { page, ..asked.clone() })
@@ -136,16 +130,14 @@ fn severity(incident: &Incident, language: Language) -> String {
     if parts.is_empty() { format::UNKNOWN.to_owned() } else { parts.join(", ") }
 }
 
-fn kinds(asked: &Incidents, scene: &Scene<'_>) -> Vec<KindFilter> {
+fn kinds(asked: &Incidents, scene: &Scene<'_>) -> Vec<Choice> {
     let href = |kind| scene.address.with_page(Page::Incidents(Incidents { kind, page: 1, ..asked.clone() })).href();
-    let all =
-        KindFilter { kind: None, label: scene.text("All", "Todos"), href: href(None), is_shown: asked.kind.is_none() };
-    let filter = |kind: IncidentKind| KindFilter {
-        kind: Some(kind.as_str()),
-        label: kind_label(kind, scene.language()),
-        href: href(Some(kind)),
-        is_shown: asked.kind == Some(kind),
+    let choice = |kind: Option<IncidentKind>, label| Choice {
+        status: kind.map(IncidentKind::as_str),
+        ..Choice::new(label, href(kind), asked.kind == kind)
     };
+    let all = choice(None, scene.text("All", "Todos"));
+    let filter = |kind| choice(Some(kind), kind_label(kind, scene.language()));
     std::iter::once(all).chain(IncidentKind::ALL.map(filter)).collect()
 }
 
@@ -208,12 +200,9 @@ mod tests {
         let kinds: Vec<Option<IncidentKind>> = screen.kinds.iter().map(|kind| asked(&kind.href).kind).collect();
         assert_eq!(kinds, [None, Some(IncidentKind::Down), Some(IncidentKind::Degraded), Some(IncidentKind::Silent)]);
         assert_eq!(screen.kinds.iter().map(|kind| kind.is_shown).collect::<Vec<_>>(), [false, true, false, false]);
-        assert_eq!(
-            screen.states.each_ref().map(|(href, is_shown)| (asked(href).open, *is_shown)),
-            [(false, false), (true, true)]
-        );
-        let hrefs = screen.kinds.iter().map(|kind| &kind.href).chain(screen.states.iter().map(|state| &state.0));
-        for there in hrefs.map(|href| asked(href)) {
+        let states = screen.states.iter().map(|state| (asked(&state.href).open, state.is_shown));
+        assert_eq!(states.collect::<Vec<_>>(), [(false, false), (true, true)]);
+        for there in screen.kinds.iter().chain(&screen.states).map(|choice| asked(&choice.href)) {
             assert_eq!((&*there.search, there.page), ("harbour", 1));
         }
         assert_eq!(screen.csv, "/csv/incidents?q=harbour&kind=down&state=open&lang=es");

@@ -2,10 +2,11 @@
 //!
 //! - [`screen`]: from loaded figures to the content of a page; each page has a module.
 //! - `frame`: what all pages share: how the figures relate to the present, and the ranges on offer.
-//! - `charts`, `heat`, `tiles`, `verdict`, `rows`: the parts of a page.
+//! - `charts`, `heat`, `tiles`, `verdict`, `rows`, `choice`: the parts of a page.
 
 mod antenna;
 mod charts;
+mod choice;
 mod fleet;
 mod frame;
 mod heat;
@@ -21,10 +22,11 @@ use shared::api::Limits;
 
 pub(crate) use antenna::AntennaScreen;
 pub(crate) use charts::{Axis, LatencyChart, LossChart, StepRow};
-pub(crate) use fleet::{Column, FleetScreen, StatusFilter, column_label};
+pub(crate) use choice::Choice;
+pub(crate) use fleet::{Column, FleetScreen, column_label};
 pub(crate) use frame::{Condition, Frame, Moment, Part, Ranges};
 pub(crate) use heat::{HeatLabel, HeatMap, Strip};
-pub(crate) use incidents::{IncidentRow, IncidentsScreen, KindFilter};
+pub(crate) use incidents::{IncidentRow, IncidentsScreen};
 pub(crate) use overview::OverviewScreen;
 pub(crate) use pipeline::{LedgerTerm, PaceChart, PipelineScreen, RejectedReason, RejectedRow, Stage};
 pub(crate) use rows::{AntennaLine, Pages, ReadingRow, status_label};

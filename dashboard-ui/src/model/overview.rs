@@ -8,8 +8,9 @@ use super::incidents::incident_row;
 use super::rows::antenna_line;
 use super::tiles::{Tile, tiles};
 use super::verdict::{Verdict, verdict};
-use super::{AntennaLine, Frame, HeatMap, IncidentRow, Scene};
+use super::{AntennaLine, Choice, Frame, HeatMap, IncidentRow, Scene};
 use crate::figures::OverviewFigures;
+use crate::language::Language;
 use crate::query::{Incidents, Page};
 
 /// The overview.
@@ -28,8 +29,10 @@ pub(crate) struct OverviewScreen {
     pub(crate) incidents: Option<(Vec<IncidentRow>, String)>,
     /// The worst antennas, worst first.
     pub(crate) worst: Vec<AntennaLine>,
-    /// The orders of the worst antennas, each with its address and whether it is selected.
-    pub(crate) orders: Vec<(Badness, String, bool)>,
+    /// The order of the worst antennas.
+    pub(crate) by: Badness,
+    /// The available orders.
+    pub(crate) orders: Vec<Choice>,
     /// The period that changes refer to, in words.
     pub(crate) against: String,
 }
@@ -39,7 +42,10 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
         Page::Overview { by, tall } => (*by, *tall),
         _ => (Badness::default(), false),
     };
-    let order = |by: Badness| (by, scene.address.with_page(Page::Overview { by, tall }).href(), by == shown);
+    let order = |by: Badness| {
+        let href = scene.address.with_page(Page::Overview { by, tall }).href();
+        Choice::new(order_label(by, scene.language()), format!("{href}#worst"), by == shown)
+    };
     let all = scene.address.with_page(Page::Incidents(Incidents::default())).href();
     OverviewScreen {
         verdict: verdict(&figures.summary, &frame, scene),
@@ -51,8 +57,17 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
             .as_ref()
             .map(|page| (page.incidents.iter().map(|incident| incident_row(incident, scene)).collect(), all)),
         worst: figures.worst.antennas.iter().map(|row| antenna_line(row, scene)).collect(),
+        by: shown,
         orders: Badness::ALL.map(order).to_vec(),
         against: scene.language().against(scene.address.query.range.window),
         frame,
+    }
+}
+
+const fn order_label(by: Badness, language: Language) -> &'static str {
+    match by {
+        Badness::Failures => language.text("Failures", "Fallos"),
+        Badness::SuccessRate => language.text("Success rate", "Tasa de éxito"),
+        Badness::Latency => language.text("Latency", "Latencia"),
     }
 }

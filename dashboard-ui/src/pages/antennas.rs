@@ -3,9 +3,8 @@
 use leptos::prelude::*;
 
 use super::{beyond, figures_class};
-use crate::components::{FleetTable, Heading, Pager, Search};
-use crate::language::Language;
-use crate::model::{FleetScreen, StatusFilter};
+use crate::components::{Choices, FileLink, FleetTable, Heading, Pager, Search};
+use crate::model::FleetScreen;
 use crate::query::Kind;
 
 /// The fleet.
@@ -31,12 +30,12 @@ pub(crate) fn AntennasPage(screen: FleetScreen) -> AnyView {
             <section class="card" id="fleet">
                 <header>
                     <Search action=Kind::Antennas.path() value=search hidden language/>
-                    <Filters filters language/>
+                    <Choices label=language.text("Filter by status", "Filtrar por estado") choices=filters/>
                 </header>
                 <p class="found">
                     <span role="status" aria-live="polite">{found}</span>
                     {clear}
-                    <a class="file" href=csv download="">{language.text("Download as CSV", "Descargar como CSV")}</a>
+                    <FileLink href=csv language/>
                 </p>
                 {body}
                 <Pager pages language/>
@@ -44,17 +43,4 @@ pub(crate) fn AntennasPage(screen: FleetScreen) -> AnyView {
         </div>
     }
     .into_any()
-}
-
-#[component]
-fn Filters(filters: Vec<StatusFilter>, language: Language) -> AnyView {
-    let link = |filter: StatusFilter| {
-        let current = filter.is_shown.then_some("true");
-        let dot =
-            filter.status.map(|status| view! { <span class=format!("key status-{status}") aria-hidden="true"></span> });
-        view! { <a href=filter.href aria-current=current>{dot}{filter.label}<small>" "{filter.count}</small></a> }
-    };
-    let links = filters.into_iter().map(link).collect_view();
-    view! { <nav class="segments wraps" aria-label=language.text("Filter by status", "Filtrar por estado")>{links}</nav> }
-        .into_any()
 }

@@ -3,9 +3,8 @@
 use leptos::prelude::*;
 
 use super::{beyond, figures_class};
-use crate::components::{Heading, IncidentTable, Pager, Search};
-use crate::language::Language;
-use crate::model::{IncidentsScreen, KindFilter};
+use crate::components::{Choices, FileLink, Heading, IncidentTable, Pager, Search};
+use crate::model::IncidentsScreen;
 use crate::query::Kind;
 
 /// The incidents.
@@ -31,11 +30,6 @@ pub(crate) fn IncidentsPage(screen: IncidentsScreen) -> AnyView {
         }
         Some(rows) => view! { <IncidentTable rows has_antenna=true language/> }.into_any(),
     };
-    let [all, open] = states;
-    let state = |(href, is_shown): (String, bool), label: &'static str| {
-        let current = is_shown.then_some("true");
-        view! { <a href=href aria-current=current>{label}</a> }
-    };
     view! {
         <Heading title frame has_ranges=false/>
         <div class=class>
@@ -43,16 +37,13 @@ pub(crate) fn IncidentsPage(screen: IncidentsScreen) -> AnyView {
                 <header>
                     <Search action=Kind::Incidents.path() value=search hidden language/>
                     <div class="filters">
-                        <nav class="segments" aria-label=language.text("Filter by state", "Filtrar por situación")>
-                            {state(all, language.text("All", "Todos"))}
-                            {state(open, language.text("Ongoing", "En curso"))}
-                        </nav>
-                        <Kinds kinds language/>
+                        <Choices label=language.text("Filter by state", "Filtrar por situación") choices=states/>
+                        <Choices label=language.text("Filter by kind", "Filtrar por tipo") choices=kinds/>
                     </div>
                 </header>
                 <p class="found">
                     <span role="status" aria-live="polite">{found}</span>
-                    <a class="file" href=csv download="">{language.text("Download as CSV", "Descargar como CSV")}</a>
+                    <FileLink href=csv language/>
                 </p>
                 {body}
                 <Pager pages language/>
@@ -68,16 +59,4 @@ pub(crate) fn IncidentsPage(screen: IncidentsScreen) -> AnyView {
         </div>
     }
     .into_any()
-}
-
-#[component]
-fn Kinds(kinds: Vec<KindFilter>, language: Language) -> AnyView {
-    let link = |filter: KindFilter| {
-        let current = filter.is_shown.then_some("true");
-        let dot = filter.kind.map(|kind| view! { <span class=format!("key status-{kind}") aria-hidden="true"></span> });
-        view! { <a href=filter.href aria-current=current>{dot}{filter.label}</a> }
-    };
-    let links = kinds.into_iter().map(link).collect_view();
-    view! { <nav class="segments wraps" aria-label=language.text("Filter by kind", "Filtrar por tipo")>{links}</nav> }
-        .into_any()
 }
