@@ -11,11 +11,10 @@
 //! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log, with the ledger of every entry.
 //! - [`published`]: what the pipeline shows to the outside; `figures` and `histogram` are what it is told in.
 //! - [`query`], [`workers`], [`http`]: questions to a snapshot, and their answers over HTTP.
-//! - [`settings`], [`clock`]: what comes in from the edges.
+//! - [`settings`]: what comes in from the edges.
 
 pub mod aggregate;
 pub mod antennas;
-pub mod clock;
 pub mod decode;
 mod figures;
 mod histogram;
@@ -37,12 +36,11 @@ pub mod workers;
 
 use anyhow::Context;
 use shared::UnixMillis;
-use shared::time::millis;
+use shared::time::{Clock, millis};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::clock::Clock;
 use crate::http::Api;
 use crate::log::{Log, RedisLog};
 use crate::pipeline::Pipeline;

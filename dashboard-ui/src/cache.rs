@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::stream::BoxStream;
 use shared::UnixMillis;
+use shared::time::Clock;
 
 use crate::client::ClientError;
 use crate::figures::{Figures, Loaded, Outcome};
 use crate::query::Query;
 use crate::source::{Extent, Source};
-use crate::state::Clock;
 
 /// How long figures stay valid when no change is announced: it may be the event connection that is broken.
 const MAX_AGE_MS: i64 = 1000;
@@ -132,7 +132,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         tokio::spawn(async { axum::serve(listener, Router::new().fallback(answer)).await });
-        let clock = Clock::new(|| UnixMillis(0));
+        let clock = Clock::of(|| UnixMillis(0));
         (Cache::new(Source::Http(Client::new(url).unwrap()), clock), asked)
     }
 

@@ -44,6 +44,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::serve::ListenerExt;
+use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +53,7 @@ pub use settings::Settings;
 use client::Client;
 use mock::Mock;
 use source::Source;
-use state::{Clock, State};
+use state::State;
 
 /// How long requests in progress may take to finish once shutdown has begun. Streams end at once.
 const GRACE: Duration = Duration::from_secs(4);

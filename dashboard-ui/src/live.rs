@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::{Stream, StreamExt, stream};
+use shared::time::Clock;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,6 @@ use crate::cache::Cache;
 use crate::events::Event;
 use crate::pages;
 use crate::query::Address;
-use crate::state::Clock;
 
 /// Fragments are rendered at least this often, even without a change: the age of the data changes.
 const TICK: Duration = Duration::from_secs(5);

@@ -2,37 +2,13 @@
 
 use std::sync::Arc;
 
-use shared::UnixMillis;
+use shared::time::Clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::Cache;
 use crate::live::Live;
 use crate::settings::AllowedHosts;
 use crate::source::Source;
-
-/// Tells the time: the system's, or a test's.
-#[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> UnixMillis + Send + Sync>);
-
-impl Clock {
-    /// The system's clock.
-    #[must_use]
-    pub fn system() -> Self {
-        Self::new(UnixMillis::now)
-    }
-
-    /// A clock of one's own.
-    #[must_use]
-    pub fn new(now: impl Fn() -> UnixMillis + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
-    }
-
-    /// The time.
-    #[must_use]
-    pub fn now(&self) -> UnixMillis {
-        (self.0)()
-    }
-}
 
 /// What the handlers share. A clone is the same state.
 #[derive(Clone)]

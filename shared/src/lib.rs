@@ -7,9 +7,10 @@
 //! - [`keys`]: the names of streams, hashes and groups in the broker.
 //! - [`api`]: what the dashboard asks analytics, and the JSON that analytics answers.
 //! - [`spelled`]: enumerations whose values have one spelling everywhere.
-//! - [`time`]: milliseconds since the epoch, and durations in human notation.
+//! - [`time`]: milliseconds since the epoch, durations in human notation, and the wall clock.
 //! - [`settings`]: the settings that programs share, and how a bad value is refused.
 //! - [`logging`]: the same logging for every program, as text or as JSON.
+//! - [`throttle`]: how often a log line about the same trouble may be written.
 //! - [`shutdown`]: how a program is told to stop.
 //! - [`health`]: asks a program on this machine whether it is healthy.
 //! - `testing`: a real `redis-server` for tests, behind the feature of the same name.
@@ -28,6 +29,7 @@ pub mod shutdown;
 pub mod spelled;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod throttle;
 pub mod time;
 
 pub use reading::{Reading, Rejection};

@@ -1,7 +1,8 @@
-//! Points in time and durations, as they cross a process boundary.
+//! Points in time and durations, as they cross a process boundary, and the wall clock.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -90,6 +91,36 @@ impl FromStr for Span {
     }
 }
 
+/// The wall clock as a value: a program reads the system's, a test sets its own. Clones tell the same time.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> UnixMillis + Send + Sync>);
+
+impl Clock {
+    /// The system's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::of(UnixMillis::now)
+    }
+
+    /// A clock that asks a function.
+    #[must_use]
+    pub fn of(now: impl Fn() -> UnixMillis + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The current time.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock({})", self.now())
+    }
+}
+
 /// Reads a duration in human notation: `500ms`, `30s`, `5m`, `1h`, `7d`, `1h 30m`.
 ///
 /// # Errors
@@ -115,4 +146,21 @@ pub fn parse_duration_or_zero(text: &str) -> Result<Duration, String> {
 #[must_use]
 pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn clones_of_a_clock_tell_the_same_time() {
+        let now = Arc::new(AtomicI64::new(1_000));
+        let asked = Arc::clone(&now);
+        let clock = Clock::of(move || UnixMillis(asked.load(Ordering::Relaxed)));
+        let clone = clock.clone();
+        now.store(2_000, Ordering::Relaxed);
+        assert_eq!((clock.now(), clone.now()), (UnixMillis(2_000), UnixMillis(2_000)));
+    }
 }

@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use shared::throttle::Throttle;
 use shared::{Reading, UnixMillis};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::publish::{Delivery, Pace, QUEUE_MAX, Queue, Report, Sink, Stop, WhenFull, publish};
+use crate::publish::{Delivery, QUEUE_MAX, Queue, Report, Sink, Stop, WhenFull, publish};
 use crate::settings::{BadAntennaId, FleetSettings};
 use scenario::{Antenna, Moment};
 
@@ -56,7 +57,7 @@ pub async fn run<S: Sink>(
 /// Fills the queue as readings fall due, and closes it at the end. Returns how many readings were skipped.
 async fn take_readings(mut fleet: Fleet, queue: &Queue, stop: &Stop, clock: impl Fn() -> UnixMillis) -> u64 {
     let mut start = Instant::now();
-    let (mut skipped, mut lags) = (0, Pace::default());
+    let (mut skipped, mut lags) = (0, Throttle::new());
     let mut taken = Vec::new();
     while let Some(due) = fleet.next_due() {
         let now = Instant::now();
@@ -74,7 +75,7 @@ async fn take_readings(mut fleet: Fleet, queue: &Queue, stop: &Stop, clock: impl
             } else {
                 skipped += fleet.skip_to(now.duration_since(start));
             }
-            if lags.may_say(now) {
+            if lags.is_due(now.into_std()) {
                 warn!(lag_ms = millis(lag), skipped, "the antennas cannot keep their interval");
             }
         }

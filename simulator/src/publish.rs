@@ -14,6 +14,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use indicatif::ProgressBar;
 use shared::Reading;
+use shared::throttle::Throttle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -27,8 +28,6 @@ pub const QUEUE_MAX: usize = 250_000;
 /// How long remaining readings may still be offered after a stop is requested; Kubernetes kills after 30 s.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// The least time between log lines about the same trouble.
-const SAY_AGAIN_AFTER: Duration = Duration::from_secs(60);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// With jitter, which may double the delay, the broker is tried again within 10 s.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
@@ -79,7 +78,7 @@ pub struct Report {
 /// Returns how many readings the sink took.
 pub(crate) async fn publish<S: Sink>(queue: &Queue, mut delivery: Delivery<S>, stop: &Stop) -> u64 {
     let mut published = 0;
-    let mut overflow = Pace::default();
+    let mut overflow = Throttle::new();
     let mut said = 0;
     while let Some(batch) = queue.next_batch(BATCH_MAX).await {
         if delivery.deliver(&batch, stop, || queue.dropped()).await.is_err() {
@@ -89,7 +88,7 @@ pub(crate) async fn publish<S: Sink>(queue: &Queue, mut delivery: Delivery<S>, s
         published += batch.len() as u64;
         // Lines about outages report their own losses; this one is about a sink that works, but not fast enough.
         let dropped = queue.dropped() - delivery.dropped_in_outages;
-        if dropped > said && overflow.may_say(Instant::now()) {
+        if dropped > said && overflow.is_due(Instant::now().into_std()) {
             warn!(
                 readings = dropped - said,
                 "readings dropped: the broker takes them slower than the antennas give them"
@@ -238,13 +237,13 @@ pub(crate) struct Delivery<S> {
     sink: S,
     /// The progress bar, which log lines must not break; it may be hidden.
     screen: ProgressBar,
-    outages: Pace,
+    outages: Throttle,
     dropped_in_outages: u64,
 }
 
 impl<S: Sink> Delivery<S> {
     pub(crate) fn new(sink: S, screen: ProgressBar) -> Self {
-        Self { sink, screen, outages: Pace::default(), dropped_in_outages: 0 }
+        Self { sink, screen, outages: Throttle::new(), dropped_in_outages: 0 }
     }
 
     /// Offers the batch until it is taken. `dropped` gives how many readings have been dropped elsewhere so far.
@@ -270,7 +269,7 @@ impl<S: Sink> Delivery<S> {
                 return Ok(());
             };
             let outage = outage.get_or_insert_with(|| Outage::begin(now, dropped()));
-            if self.outages.may_say(now) {
+            if self.outages.is_due(now.into_std()) {
                 outage.said = true;
                 let (outage_ms, dropped) = (outage.millis(now), dropped() - outage.dropped_before);
                 self.screen.suspend(|| warn!(%error, outage_ms, dropped, "the broker takes no readings; trying again"));
@@ -320,22 +319,6 @@ impl Outage {
 
     fn millis(&self, now: Instant) -> u64 {
         u64::try_from(now.duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-/// Lets a log line through at most once per [`SAY_AGAIN_AFTER`].
-#[derive(Debug, Default)]
-pub(crate) struct Pace {
-    last: Option<Instant>,
-}
-
-impl Pace {
-    pub(crate) fn may_say(&mut self, now: Instant) -> bool {
-        let may = self.last.is_none_or(|last| now.duration_since(last) >= SAY_AGAIN_AFTER);
-        if may {
-            self.last = Some(now);
-        }
-        may
     }
 }
 

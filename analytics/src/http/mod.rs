@@ -30,6 +30,7 @@ use shared::api::{
     AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, ErrorBody, Format, Health, OriginalMetrics, Phase,
     Series, SeriesRequest, ServiceFigures, ServiceStats, Summary, SummaryRequest, WindowRequest, WorstRequest, path,
 };
+use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +38,6 @@ use self::answer::{Answers, Question};
 pub use self::error::ApiError;
 use self::exposition::IncidentCounts;
 use self::parameters::Parameters;
-use crate::clock::Clock;
 use crate::published::Published;
 use crate::query::Window;
 use crate::settings::Thresholds;

@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 use polars::prelude::PolarsResult;
 use shared::api::BatchTimes;
 use shared::keys::REJECTED_MAX_ENTRIES;
-use shared::time::millis;
+use shared::time::{Clock, millis};
 use shared::{Rejection, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Pipeline;
 use super::ledger::{Accounts, processed};
 use crate::aggregate::{Grid, Keys, Partials};
-use crate::clock::Clock;
 use crate::decode::{Batch, Decoder, RejectedEntry};
 use crate::figures::{CommitFigures, Loaded, Outcome};
 use crate::histogram::Histogram;

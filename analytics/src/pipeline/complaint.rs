@@ -1,41 +1,35 @@
-//! Logs what is wrong when it begins, and then at most once a minute, however often it happens.
+//! Logs what is wrong when it begins, from time to time while it lasts, and once more when it is over.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use shared::throttle::Throttle;
 use tracing::{info, warn};
 
 use crate::log::LogError;
-
-const EVERY: Duration = Duration::from_secs(60);
 
 /// Something that can go wrong repeatedly.
 #[derive(Debug)]
 pub(super) struct Complaint {
     doing: &'static str,
     since: Option<Instant>,
-    said: Option<(Instant, LogError)>,
+    lines: Throttle,
 }
 
 impl Complaint {
     /// What is being done, for the log: `reading the stream`.
     pub(super) const fn new(doing: &'static str) -> Self {
-        Self { doing, since: None, said: None }
+        Self { doing, since: None, lines: Throttle::new() }
     }
 
     /// It went wrong.
     pub(super) fn failed(&mut self, error: &LogError, now: Instant) {
         self.since.get_or_insert(now);
-        let is_due = match &self.said {
-            None => true,
-            Some((at, _)) => now.duration_since(*at) >= EVERY,
-        };
-        if is_due {
+        if self.lines.is_due(now) {
             let hint = match error {
                 LogError::Refused(_) => "; trying on, an operator has to mend this",
                 _ => "; trying on",
             };
             warn!("{}: {error}{hint}", self.doing);
-            self.said = Some((now, error.clone()));
         }
     }
 
@@ -43,7 +37,7 @@ impl Complaint {
     pub(super) fn succeeded(&mut self, now: Instant) {
         if let Some(since) = self.since.take() {
             info!(away_ms = now.duration_since(since).as_millis(), "{}: works again", self.doing);
-            self.said = None;
+            self.lines.reset();
         }
     }
 }

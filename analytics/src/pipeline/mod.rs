@@ -25,7 +25,7 @@ use std::thread;
 use std::time::Duration;
 
 use shared::api::Phase;
-use shared::time::millis;
+use shared::time::{Clock, millis};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +37,6 @@ use self::health::Health;
 use self::ledger::Accounts;
 use self::read::ReadLoop;
 use self::retry::Retry;
-use crate::clock::Clock;
 use crate::log::{Epoch, Lease, Log, LogError};
 use crate::published::Published;
 use crate::settings::{PipelineSettings, Thresholds};

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use analytics::clock::Clock;
 use analytics::http::{Api, serve};
 use analytics::log::MemoryLog;
 use analytics::query::{End, IncidentFilter, Paging, View, Window, open_incidents};
@@ -13,6 +12,7 @@ use analytics::workers::Workers;
 use proptest::prelude::*;
 use shared::UnixMillis;
 use shared::api::{ErrorBody, Incident, IncidentEnding, IncidentKind, IncidentPage, path};
+use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

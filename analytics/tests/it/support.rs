@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use analytics::aggregate::{Grid, Keys, Partials};
-use analytics::clock::Clock;
 use analytics::decode::Batch;
 use analytics::log::MemoryLog;
 use analytics::pipeline::{Pipeline, PipelineError, empty_store};
@@ -18,6 +17,7 @@ use analytics::published::Published;
 use analytics::settings::{PipelineSettings, Thresholds};
 use analytics::store::{Accepted, Store};
 use shared::testing::signal;
+use shared::time::Clock;
 use shared::{Reading, UnixMillis};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

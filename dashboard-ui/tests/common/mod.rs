@@ -13,11 +13,11 @@ use dashboard_ui::client::Client;
 use dashboard_ui::http::router;
 use dashboard_ui::settings::AllowedHosts;
 use dashboard_ui::source::Source;
-use dashboard_ui::state::Clock;
 use futures::{Stream, StreamExt};
 use reqwest::redirect::Policy;
 use reqwest::{StatusCode, Url};
 use shared::UnixMillis;
+use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -47,7 +47,7 @@ impl Dashboard {
 
     pub async fn start_for(source: Source, hosts: AllowedHosts) -> Self {
         let now = Arc::new(AtomicI64::new(NOW.0));
-        let clock = Clock::new({
+        let clock = Clock::of({
             let now = now.clone();
             move || UnixMillis(now.load(SeqCst))
         });

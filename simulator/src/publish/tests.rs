@@ -205,11 +205,3 @@ async fn a_stop_during_an_outage_tries_again_at_once() {
     assert_eq!((published, queue.dropped()), (10, 0));
     assert!(stopped_at.elapsed() <= BACKOFF_MIN);
 }
-
-#[tokio::test(start_paused = true)]
-async fn lines_about_the_same_trouble_are_a_minute_apart() {
-    let mut pace = Pace::default();
-    let start = Instant::now();
-    let said = (0..180).filter(|second| pace.may_say(start + Duration::from_secs(*second))).count();
-    assert_eq!(said, 3);
-}
