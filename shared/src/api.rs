@@ -1,4 +1,4 @@
-//! Analytics' HTTP API: what is asked, and the JSON that is answered, in one file a question.
+//! Analytics' HTTP API: what is asked, and the JSON that is answered, with a file for each question.
 //!
 //! Times are RFC 3339 in UTC with milliseconds; durations and latencies carry their unit in the name; rates run from
 //! 0 to 1; unknown is `null`, never 0.
@@ -7,7 +7,7 @@
 //! - `window`, `measures`, `status`, `steps`, `format`: what several questions or answers share.
 //! - `summary`, `antennas`, `worst`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
 //! - `pipeline`, `pipeline_history`, `rejected`: questions about analytics itself.
-//! - `metrics`, `health`, `error`: answers to which nothing is asked.
+//! - `metrics`, `health`, `error`: answers that take no parameters.
 
 mod antennas;
 mod cells;
@@ -74,7 +74,7 @@ pub mod path {
     pub const SERIES: &str = "/api/v1/series";
     /// All antennas over time.
     pub const HEATMAP: &str = "/api/v1/heatmap";
-    /// What was measured in each step at each antenna.
+    /// What was measured at each antenna in each step.
     pub const CELLS: &str = "/api/v1/cells";
     /// When antennas degraded, went down or fell silent.
     pub const INCIDENTS: &str = "/api/v1/incidents";
@@ -94,10 +94,10 @@ pub mod path {
     pub const READYZ: &str = "/readyz";
     /// Readiness under its older name.
     pub const HEALTHZ: &str = "/healthz";
-    /// The description of all of this.
+    /// The description of all routes.
     pub const OPENAPI: &str = "/openapi.json";
 
-    /// Every route, as the contract, the router and the description have to agree on.
+    /// Every route, on which the contract, the router and the description have to agree.
     pub const ALL: [&str; 17] = [
         METRICS,
         SUMMARY,

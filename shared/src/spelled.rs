@@ -2,7 +2,7 @@
 
 /// An enumeration with a spelling for each of its values.
 pub trait Spelled: Copy + PartialEq + 'static {
-    /// Every value. The first is the one that holds where a parameter of this type is absent.
+    /// Every value. The first one applies if a parameter of this type is absent.
     const EVERY: &'static [Self];
 
     /// The value as the API spells it.
@@ -14,7 +14,7 @@ pub trait Spelled: Copy + PartialEq + 'static {
     }
 }
 
-/// Declares an enumeration with its spellings, which are then written down once.
+/// Declares an enumeration together with its spellings.
 macro_rules! spelled {
     ($(#[$about:meta])* pub enum $name:ident { $($(#[$meaning:meta])* $value:ident = $text:tt,)+ }) => {
         $(#[$about])*

@@ -6,8 +6,8 @@ use shared::negotiation;
 
 use super::ApiError;
 
-/// The format of an answer: the one that is asked for by parameter, else what the client prefers of those offered, else the
-/// first.
+/// The format of an answer: the one that the parameter names, or else the one that the client prefers of those offered,
+/// or else the first of those.
 pub(crate) fn format(headers: &HeaderMap, wanted: Option<Format>, offered: &[Format]) -> Result<Format, ApiError> {
     match wanted {
         Some(wanted) if offered.contains(&wanted) => Ok(wanted),
@@ -19,8 +19,8 @@ pub(crate) fn format(headers: &HeaderMap, wanted: Option<Format>, offered: &[For
     }
 }
 
-/// The position in `offers` of the type that the client wants most; the first where it has no wish. Of equal quality
-/// values the one that the client names first wins, and a wildcard means the first offer.
+/// The position in `offers` of the type that the client prefers; the first if it has no preference. Of equal quality
+/// values, the one that the client names first wins, and a wildcard means the first offer.
 pub(crate) fn preferred(headers: &HeaderMap, offers: &[&str]) -> usize {
     let lines = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let position = |media: &str| match media {

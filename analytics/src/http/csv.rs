@@ -4,7 +4,7 @@ use shared::api::{AntennaPage, IncidentEnding, IncidentPage, Measures, Series};
 
 use super::ApiError;
 
-/// Of an answer as CSV.
+/// The media type of an answer as CSV.
 pub(crate) const CONTENT_TYPE: &str = "text/csv; charset=utf-8";
 
 const MEASURES: [&str; 11] = [
@@ -88,7 +88,7 @@ fn measures(measures: &Measures) -> [String; MEASURES.len()] {
     ]
 }
 
-/// A value as text; an empty one where it is unknown.
+/// A value as text; empty if it is unknown.
 fn text(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }

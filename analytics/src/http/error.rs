@@ -15,7 +15,7 @@ pub enum ApiError {
     /// 404: there is no such antenna or path.
     #[error("{0}")]
     NotFound(String),
-    /// 405: the path knows other methods only.
+    /// 405: the path does not allow the method.
     #[error("the method is not allowed here; use GET")]
     MethodNotAllowed,
     /// 406: the route does not write the format that is asked for.
@@ -27,7 +27,7 @@ pub enum ApiError {
     /// 503: an answer that takes too long.
     #[error("the answer took too long; try again, or ask for less")]
     TooSlow,
-    /// 500: a fault of ours; the log has it.
+    /// 500: an error of analytics itself; the log has the details.
     #[error("the query failed; the log of analytics tells why")]
     Internal,
 }
@@ -49,7 +49,7 @@ impl ApiError {
         Self::NotFound(format!("no antenna {id:?} is known and retained"))
     }
 
-    /// A query that failed: told once in the log, and without its inner workings to the client.
+    /// A query that failed: the details go to the log, not to the client.
     pub(crate) fn internal(why: &dyn std::fmt::Display) -> Self {
         error!("a query failed: {why}");
         Self::Internal

@@ -1,4 +1,4 @@
-//! Server-Sent Events: the summary after each change, worked out once for all viewers.
+//! Server-Sent Events: the summary after each change, computed once for all viewers.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use super::{Api, ApiError};
 /// At most one event in this time.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Without new readings, the summary is looked at so many intervals apart: antennas fall silent by the clock alone.
+/// Without new readings, the summary is computed every so many intervals, as antennas fall silent by the clock alone.
 const LOOK_EVERY: u32 = 5;
 
-/// A comment line is sent where nothing else was for so long; the contract allows 15 s.
+/// A comment line is sent if nothing else was for this long; the contract allows 15 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// A viewer that is this many events behind misses some; the newest is all that matters to it.
@@ -48,7 +48,7 @@ impl Events {
 pub(crate) async fn events(
     State(Events { api, events }): State<Events>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    // Subscribed before the first summary is worked out, so that no change falls in between.
+    // Subscribed before the first summary is computed, so that no change is missed in between.
     let receiver = events.subscribe();
     let first = summary(&api).await?;
     let later = stream::unfold(receiver, |mut receiver| async move {
@@ -67,7 +67,7 @@ pub(crate) async fn events(
     Ok(Sse::new(all).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
-/// Works the summary out after each change, at most once a second, while somebody watches.
+/// Computes the summary after each change, at most once a second, while there are viewers.
 async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -90,7 +90,7 @@ async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
         // A query that failed has been logged; the next change asks again.
         let Ok(text) = summary(&api).await else { continue };
         if sent.as_ref().is_none_or(|(_, last)| *last != text) {
-            // Viewers that left meanwhile do not matter.
+            // It does not matter if the last viewer has just left.
             let _no_viewer = events.send(Arc::clone(&text));
         }
         sent = Some((version, text));

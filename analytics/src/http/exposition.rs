@@ -6,7 +6,7 @@ use shared::api::{IncidentKind, Ledger, Phase, Pipeline, Summary};
 
 use crate::query::OpenIncidents;
 
-/// Names of the metrics with what they mean. The window is the default one, 5 minutes.
+/// Names and meanings of the metrics. The window is the default one, 5 minutes.
 pub const METRICS: [(&str, &str); 31] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
@@ -44,14 +44,14 @@ pub const METRICS: [(&str, &str); 31] = [
 /// How many incidents there are.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IncidentCounts {
-    /// Those that last, by kind.
+    /// Those that are going on, by kind.
     pub(crate) open: OpenIncidents,
-    /// Those that have ended; `None` where nothing is known of them.
+    /// Those that have ended; `None` if their number is not known.
     pub(crate) ended: Option<u64>,
 }
 
-/// The exposition of a summary, of incidents, of the ledger and of the pipeline's progress. A ledger that is not known is absent:
-/// counters that begin at 0 and are at millions a moment later look like millions of entries at once.
+/// The exposition of a summary, of incidents, of the ledger and of the pipeline's progress. An unknown ledger is left
+/// out: counters that start at 0 and jump to millions would look like millions of entries at once.
 pub(crate) fn encode(
     summary: &Summary,
     incident_counts: IncidentCounts,

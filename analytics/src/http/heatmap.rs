@@ -9,7 +9,7 @@ use super::answer::Question;
 use super::parameters::{self, Parameters};
 use super::{Api, ApiError, JSON, accept};
 
-/// All antennas over time, worst first; where there are more than rows, the better ones share rows.
+/// All antennas over time, worst first; if there are more antennas than rows, the better ones share rows.
 #[utoipa::path(get, path = path::HEATMAP, tag = "analytics", params(Parameters<HeatmapRequest>), responses(
     (status = 200, body = Heatmap), (status = 304, description = "As the client holds it"),
     (status = 400, body = ErrorBody), (status = 406, body = ErrorBody),

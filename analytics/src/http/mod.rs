@@ -1,6 +1,6 @@
 //! HTTP: the routes of the contract's section 3. Handlers never write.
 //!
-//! A handler understands its parameters, asks the newest snapshot on a thread of [`Workers`], and answers.
+//! A handler reads its request, asks the newest snapshot on a thread of [`Workers`], and answers.
 
 mod accept;
 mod answer;
@@ -44,10 +44,10 @@ use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::workers::Workers;
 
-/// An answer that takes longer is given up.
+/// A request is given up if the answer takes longer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The formats of an answer that is no table, or not yet written as one.
+/// The formats of an answer that is not written as a table.
 const JSON: [Format; 1] = [Format::Json];
 
 /// The formats of a table.
@@ -93,20 +93,20 @@ pub fn router(api: Api) -> Router {
 /// Answers on a listener until shutdown.
 ///
 /// # Errors
-/// When the listener fails.
+/// If the listener fails.
 pub async fn serve(listener: TcpListener, api: Api) -> std::io::Result<()> {
     let shutdown = api.shutdown.clone();
     let listener = listener.tap_io(|connection| {
-        // Without it, an answer in two writes waits for the client's acknowledgement. A socket that cannot be set is
-        // about to fail anyway.
+        // Otherwise an answer in two writes would wait for the client's acknowledgement. A socket that refuses the
+        // option is about to fail anyway.
         let _failed = connection.set_nodelay(true);
     });
     axum::serve(listener, router(api)).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
 impl Api {
-    /// Asks about the newest snapshots on query threads; what counts as degraded is up to the thresholds, and a window is
-    /// at most `retention_ms` long.
+    /// Asks about the newest snapshots on query threads; the thresholds decide what counts as degraded, and a window
+    /// is at most `retention_ms` long.
     #[must_use]
     pub fn new(
         published: Published,
@@ -196,7 +196,7 @@ pub(crate) async fn antennas(
     let (snapshot, window) = api.window(request.window)?;
     let step = parameters::history_step(request.step, window, &snapshot, request.limit.get())?;
     let format = accept::format(&headers, request.format, &TABLE)?;
-    // CSV has no place for histories.
+    // A row of CSV has no room for a history.
     let step = step.filter(|_| format == Format::Json);
     let request = AntennasRequest { window: WindowRequest::default(), step, format: Some(format), ..request };
     let question = Question::Antennas(request);
@@ -273,7 +273,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Health>)
     (if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(Health { ok, phase }))
 }
 
-/// Gives an answer up that takes too long. A stream has answered once its first event is there.
+/// Gives up a request whose answer takes too long. A stream counts as answered once its first event is there.
 async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,

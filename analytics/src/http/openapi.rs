@@ -1,4 +1,4 @@
-//! The description of the API, made from the handlers and the types.
+//! The description of the API, generated from the handlers and the types.
 
 use axum::Json;
 use utoipa::OpenApi;

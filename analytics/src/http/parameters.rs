@@ -1,4 +1,4 @@
-//! Requests as they come in a query string, and the limits to them that depend on a snapshot.
+//! Reads requests from query strings, and checks the limits that depend on a snapshot.
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -13,10 +13,10 @@ use crate::aggregate::Grid;
 use crate::query::Window;
 use crate::store::Snapshot;
 
-/// A window has about so many steps where none is given.
+/// A window has about this many steps if no step is given.
 const DEFAULT_STEPS: i64 = 60;
 
-/// A request in a query string. One that cannot be understood is refused with the contract's error body.
+/// Reads a request from the query string. A bad one is refused with the contract's error body.
 #[derive(Debug, Clone)]
 pub(crate) struct Parameters<T>(pub(crate) T);
 
@@ -36,7 +36,7 @@ impl<T: Request> IntoParams for Parameters<T> {
     }
 }
 
-/// The window that is asked for, of a snapshot.
+/// The window of a snapshot that a request means.
 pub(crate) fn window(
     snapshot: &Snapshot,
     request: WindowRequest,
@@ -61,7 +61,7 @@ pub(crate) fn step_ms(step: Option<Span>, window: Window, pane_ms: i64) -> Resul
     Ok(step_ms)
 }
 
-/// The step of histories of so many antennas at most: whole panes. `None` where none is asked for.
+/// The step of the histories of up to `antennas` antennas: whole panes. `None` if none is asked for.
 pub(crate) fn history_step(
     step: Option<Span>,
     window: Window,
@@ -78,7 +78,7 @@ pub(crate) fn history_step(
     Ok(Some(Span::from_ms(step_ms)))
 }
 
-/// The step of a heat map, in milliseconds: whole panes, and by default whole tiles where it is as long as one.
+/// The step of a heat map, in milliseconds: whole panes, and by default whole tiles if it is as long as one.
 pub(crate) fn heatmap_step_ms(step: Option<Span>, window: Window, snapshot: &Snapshot) -> Result<i64, ApiError> {
     let wanted_ms = match step {
         None => {
@@ -106,7 +106,7 @@ fn aligned(wanted_ms: i64, window: Window, snapshot: &Snapshot) -> Result<(i64, 
     Ok((step_ms, steps))
 }
 
-/// A quotient of numbers above zero, rounded up.
+/// A quotient of positive numbers, rounded up.
 const fn ceiling(dividend: i64, divisor: i64) -> i64 {
     (dividend - 1) / divisor + 1
 }

@@ -1,4 +1,4 @@
-//! The routes of the pipeline: its progress and ledger, its pace, and the entries that it rejected.
+//! The routes of the pipeline: its progress and ledger, its recent pace, and the entries that it rejected.
 
 use std::time::Instant;
 

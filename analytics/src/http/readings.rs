@@ -10,8 +10,8 @@ use super::parameters::Parameters;
 use super::{Api, ApiError, JSON, accept};
 use crate::query::Window;
 
-/// The readings of an antenna that were counted last, newest arrival first. They are kept in memory and not across a
-/// restart.
+/// The readings of an antenna that were counted last, newest arrival first. They are kept in memory only and
+/// are lost at a restart.
 #[utoipa::path(get, path = path::READINGS, tag = "analytics", params(Parameters<ReadingsRequest>), responses(
     (status = 200, body = RecentReadings), (status = 304, description = "As the client holds it"),
     (status = 400, body = ErrorBody), (status = 404, body = ErrorBody), (status = 406, body = ErrorBody),

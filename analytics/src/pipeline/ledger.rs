@@ -81,8 +81,8 @@ impl Accounts {
         ledger.lag = lag;
     }
 
-    /// Everything present has been read: what is still missing from the equation was removed unread, if anything suggests
-    /// that entries were removed; otherwise it is an error of ours, which must show.
+    /// Everything present has been read: what is still missing from the equation was removed unread, if anything
+    /// suggests that entries were removed; otherwise it is an error of ours, which must show.
     fn settle(&mut self, rest: i64, info: StreamInfo) -> i64 {
         let mark = self.caught_up_at;
         let was_removed = info.length == 0 || info.first_id > mark || info.max_deleted_id > mark || self.is_recreated;

@@ -1,7 +1,7 @@
 //! The whole path: source > decode > aggregate > merge > commit > publish.
 //!
-//! A *term* is the time during which this process owns the stream. It begins with the lease and the committed state, and
-//! ends with a last commit, or when another process takes over. Within a term three parts run side by side:
+//! A *term* is the time during which this process owns the stream. It begins with the lease and the committed state,
+//! and ends with a last commit, or when another process takes over. Within a term three parts run side by side:
 //!
 //! - [`ReadLoop`] reads the next batch while the last one is decoded and merged;
 //! - [`Aggregator`] decodes batches, merges them into the store, publishes snapshots and prepares commits, on a thread of

@@ -10,10 +10,10 @@ use super::{Format, History, Measures, Status, Steps, WindowBounds, WindowReques
 use crate::spelled::spelled;
 use crate::time::{Span, UnixMillis};
 
-/// Rows of a list where no limit is given.
+/// Rows of a list if no limit is given.
 pub const DEFAULT_ROWS: usize = 100;
 
-/// Rows of a list at most.
+/// The most rows of a list.
 pub const MAX_ROWS: usize = 10_000;
 
 request! {
@@ -25,19 +25,19 @@ request! {
         pub sort: Sort,
         /// Whether the smallest or the largest comes first. Unknown values come last in either order.
         pub order: Order,
-        /// Rows at most.
+        /// The most rows to return.
         pub limit: Count<DEFAULT_ROWS, MAX_ROWS>,
-        /// Rows to leave out first.
+        /// Rows to skip first.
         pub offset: usize,
-        /// Only antennas whose id contains this text, in upper or lower case.
+        /// Only antennas whose id contains this text, ignoring case.
         pub q: Option<String>,
-        /// Only the antenna with exactly this id, which may be one that no path can hold.
+        /// Only the antenna with exactly this id, including one that no path can hold.
         pub id: Option<String>,
-        /// Only antennas with this status, or with one of several, separated by commas.
+        /// Only antennas with this status, or with one of several separated by commas.
         pub statuses as "status": BTreeSet<Status>,
-        /// Adds the course of each antenna in steps of this length, rounded up to whole panes; not in CSV.
+        /// Adds each antenna's history in steps of this length, rounded up to whole panes; not in CSV.
         pub step: Option<Span>,
-        /// The format of the answer; wins over the header `Accept`.
+        /// The format of the answer. It takes precedence over the header `Accept`.
         pub format: Option<Format>,
     }
 }
@@ -88,7 +88,7 @@ spelled! {
 }
 
 request! {
-    /// `GET /api/v1/antennas/{id}`; the id stands in the path.
+    /// `GET /api/v1/antennas/{id}`; the id is in the path.
     pub struct AntennaRequest {
         /// The window.
         pub window: WindowRequest,
@@ -109,7 +109,7 @@ pub struct AntennaPage {
     pub total: u64,
     /// The page.
     pub antennas: Vec<AntennaRow>,
-    /// The steps of the rows' histories, on the grid of [`Heatmap`]; absent where no `step` was asked for.
+    /// The steps of the rows' histories, on the grid of [`Heatmap`]; absent if no `step` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<Steps>,
     /// When the newest readings were merged; `null` before the first.
@@ -121,14 +121,14 @@ pub struct AntennaPage {
 pub struct AntennaRow {
     /// The antenna's id.
     pub antenna_id: String,
-    /// How it fares.
+    /// Its status in the window.
     pub status: Status,
     /// Its sums.
     #[serde(flatten)]
     pub measures: Measures,
     /// When its newest reading arrived at the broker.
     pub last_seen: UnixMillis,
-    /// Its course over the window, where a `step` was asked for.
+    /// Its history over the window, if a `step` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
 }

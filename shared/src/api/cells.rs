@@ -1,4 +1,4 @@
-//! `cells`: the table from which the other answers follow, a row for each step and antenna.
+//! `cells`: the table from which the other answers can be derived, with a row for each step and antenna.
 
 use std::collections::BTreeSet;
 
@@ -18,11 +18,11 @@ request! {
         pub step: Option<Span>,
         /// Only this antenna.
         pub antenna: Option<String>,
-        /// Only antennas whose id contains this text, in upper or lower case.
+        /// Only antennas whose id contains this text, ignoring case.
         pub q: Option<String>,
-        /// Only antennas with this status in the window, or with one of several, separated by commas.
+        /// Only antennas with this status in the window, or with one of several separated by commas.
         pub statuses as "status": BTreeSet<Status>,
-        /// The format of the answer; wins over the header `Accept`.
+        /// The format of the answer. It takes precedence over the header `Accept`.
         pub format: Option<Format>,
     }
 }
@@ -32,8 +32,8 @@ impl Request for CellsRequest {
     type Answer = Cells;
 }
 
-/// `GET /api/v1/cells`: what was measured in each step at each antenna, oldest step first, then by id. A step in which an
-/// antenna has no reading has no cell.
+/// `GET /api/v1/cells`: what was measured at each antenna in each step, oldest step first, then by id. A step in which
+/// an antenna has no reading has no cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Cells {
     /// The panes covered.

@@ -1,9 +1,9 @@
-//! What is answered where something went wrong.
+//! What is answered if something went wrong.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Every answer with a 4xx or 5xx status.
+/// The body of every answer with a 4xx or 5xx status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// What went wrong.
@@ -15,6 +15,6 @@ pub struct ErrorBody {
 pub struct ErrorDetail {
     /// For programs: `bad_parameter`, `not_found`, `method_not_allowed`, `not_acceptable`, `unavailable`, `internal`.
     pub code: String,
-    /// For people: what is wrong, and with which parameter.
+    /// For humans: what is wrong, and with which parameter.
     pub message: String,
 }

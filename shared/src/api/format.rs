@@ -3,13 +3,13 @@
 use crate::spelled::spelled;
 
 spelled! {
-    /// A format of an answer. The parameter `format` wins over the header `Accept`.
+    /// A format of an answer. The parameter `format` takes precedence over the header `Accept`.
     #[derive(Default)]
     pub enum Format {
         /// JSON, as the types of this module describe it.
         #[default]
         Json = "json",
-        /// Comma-separated values with a line of names, unknown as an empty cell.
+        /// Comma-separated values with a header line; unknown is an empty cell.
         Csv = "csv",
         /// A stream of Apache Arrow's IPC format.
         Arrow = "arrow",
@@ -19,7 +19,7 @@ spelled! {
 }
 
 impl Format {
-    /// The media type that stands for it in `Accept`, without parameters.
+    /// Its media type, without parameters.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Whether analytics lives and is ready.
+//! Whether analytics is alive, and whether it is ready.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

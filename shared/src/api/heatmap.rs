@@ -11,16 +11,16 @@ use super::request::{Count, Request, request};
 use super::{AntennaCounts, Format, History, Status, Steps, WindowBounds, WindowRequest, path};
 use crate::time::{Span, UnixMillis};
 
-/// Rows of a heat map where no number is given.
+/// Rows of a heat map if no number is given.
 pub const DEFAULT_HEATMAP_ROWS: usize = 100;
 
-/// Rows of a heat map at most.
+/// The most rows of a heat map.
 pub const MAX_HEATMAP_ROWS: usize = 1_000;
 
-/// Steps of a heat map or of a history at most.
+/// The most steps of a heat map or of a history.
 pub const MAX_STEPS: i64 = 500;
 
-/// The steps that the histories of an answer have together at most: as many as the largest heat map.
+/// The most steps of all histories of an answer together: as many as the largest heat map has.
 pub const MAX_STEPS_TOGETHER: i64 = MAX_STEPS * MAX_HEATMAP_ROWS as i64;
 
 request! {
@@ -28,16 +28,16 @@ request! {
     pub struct HeatmapRequest {
         /// The window.
         pub window: WindowRequest,
-        /// Length of a step, rounded up to whole panes; by default a sixtieth of the window, in whole tiles (12 panes)
-        /// where it is as long as one.
+        /// Length of a step, rounded up to whole panes; by default a sixtieth of the window, or a multiple of 12
+        /// panes if that is longer than 11.
         pub step: Option<Span>,
-        /// Rows at most.
+        /// The most rows to return.
         pub rows: Count<DEFAULT_HEATMAP_ROWS, MAX_HEATMAP_ROWS>,
-        /// Only antennas whose id contains this text, in upper or lower case.
+        /// Only antennas whose id contains this text, ignoring case.
         pub q: Option<String>,
-        /// Only antennas with this status, or with one of several, separated by commas.
+        /// Only antennas with this status, or with one of several separated by commas.
         pub statuses as "status": BTreeSet<Status>,
-        /// The format of the answer; wins over the header `Accept`.
+        /// The format of the answer. It takes precedence over the header `Accept`.
         pub format: Option<Format>,
     }
 }
@@ -49,7 +49,7 @@ impl Request for HeatmapRequest {
 
 /// `GET /api/v1/heatmap`: every antenna that is known and retained over time, worst first.
 ///
-/// Steps are whole multiples of `step_seconds` since the epoch, so that they stand still while the window moves; the first
+/// Steps are whole multiples of `step_seconds` since the epoch, so that they stay put while the window moves; the first
 /// and the last step may reach beyond the window, and hold only what is within it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Heatmap {
@@ -58,9 +58,9 @@ pub struct Heatmap {
     /// The steps.
     #[serde(flatten)]
     pub steps: Steps,
-    /// Antennas known and retained: as many as the rows stand for.
+    /// Antennas known and retained: the rows cover all of them.
     pub total: u64,
-    /// The rows, worst first: antennas, then groups of antennas where there are more than rows.
+    /// The rows, worst first: antennas, then groups of antennas if there are more antennas than rows.
     pub rows: Vec<HeatmapRow>,
     /// When the newest readings were merged; `null` before the first.
     pub as_of: Option<UnixMillis>,
@@ -71,7 +71,7 @@ pub struct Heatmap {
 pub struct HeatmapRow {
     /// The antenna's id; `null` for a group.
     pub antenna_id: Option<String>,
-    /// How the antenna fares in the window; the worst of a group.
+    /// The antenna's status in the window; the worst of a group.
     pub status: Status,
     /// The antennas of the row by status.
     pub antennas: AntennaCounts,
@@ -79,13 +79,15 @@ pub struct HeatmapRow {
     pub history: History,
 }
 
-/// The rows of a heat map: divides antennas, worst first and by their statuses, into at most `limit` groups. Where they are more, the first half of the groups has one
-/// each, and each other group is of one status, which it shares with others as equal in size as can be. Only where there
-/// are fewer groups than statuses, a group holds several.
+/// The rows of a heat map: divides antennas, given by their statuses, worst first, into at most `limit` groups.
+///
+/// If there are more antennas than groups, the first half of the groups has one antenna each. Each of the other groups
+/// has antennas of one status, and those of a status are as equal in size as possible. A group has several statuses
+/// only if there are fewer groups than statuses.
 #[must_use]
 pub fn heatmap_groups(statuses: &[Status], limit: usize) -> Vec<Range<usize>> {
     let antennas = statuses.len();
-    // A last row is needed for those that have none of their own.
+    // One row has to be left for the antennas that have none of their own.
     let alone = if antennas <= limit { antennas } else { limit.div_ceil(2).min(limit.saturating_sub(1)) };
     let mut groups: Vec<Range<usize>> = (0..alone).map(|at| at..at + 1).collect();
     let mut runs: Vec<Range<usize>> = Vec::new();
@@ -99,7 +101,7 @@ pub fn heatmap_groups(statuses: &[Status], limit: usize) -> Vec<Range<usize>> {
     }
     let mut shares = vec![1; runs.len()];
     for _ in runs.len()..limit - alone {
-        // The next group goes to where groups are largest.
+        // The status with the largest groups gets the next one.
         let size = |run: usize| runs[run].len().div_ceil(shares[run]);
         let largest = (0..runs.len()).max_by_key(|&run| (size(run), Reverse(run)));
         if let Some(run) = largest.filter(|&run| shares[run] < runs[run].len()) {
@@ -120,8 +122,8 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Every antenna is in one group; the first half has one each. Others are of one status where there are enough, and
-        /// those of a status differ by one at most.
+        /// Every antenna is in one group; the first half has one each. The others are of one status if there are
+        /// enough, and those of a status differ by at most one.
         #[test]
         fn groups_divide_all_antennas(counts in prop::array::uniform4(0..900_usize), limit in 1..1_200_usize) {
             const ORDER: [Status; 4] = [Status::Down, Status::Degraded, Status::Silent, Status::Healthy];

@@ -15,17 +15,17 @@ request! {
         pub window: Option<OptionalWindow>,
         /// Only incidents of this kind.
         pub kind: Option<IncidentKind>,
-        /// Only incidents that last, or only those that have ended.
+        /// Only incidents that are going on, or only those that have ended.
         pub state: Option<IncidentState>,
         /// Only incidents of this antenna.
         pub antenna: Option<String>,
-        /// Only incidents of antennas whose id contains this text, in upper or lower case.
+        /// Only incidents of antennas whose id contains this text, ignoring case.
         pub q: Option<String>,
-        /// Rows at most.
+        /// The most rows to return.
         pub limit: Count<DEFAULT_ROWS, MAX_ROWS>,
-        /// Rows to leave out first.
+        /// Rows to skip first.
         pub offset: usize,
-        /// The format of the answer; wins over the header `Accept`.
+        /// The format of the answer. It takes precedence over the header `Accept`.
         pub format: Option<Format>,
     }
 }
@@ -36,21 +36,22 @@ impl Request for IncidentsRequest {
 }
 
 spelled! {
-    /// What kind of trouble an incident is.
+    /// The kind of an incident.
     pub enum IncidentKind {
-        /// All packets of an interval were lost, of one at least.
+        /// All packets of an interval were lost, in at least one interval.
         Down = "down",
-        /// The success rate of an interval was below, or its mean latency above, its threshold; in none were all lost.
+        /// The success rate of an interval was below, or its mean latency above, the threshold; no interval lost all
+        /// packets.
         Degraded = "degraded",
-        /// No reading arrived for three of the antenna's usual intervals, and for 15 s at least.
+        /// No reading arrived for three of the antenna's usual intervals, and at least 15 s.
         Silent = "silent",
     }
 }
 
 spelled! {
-    /// Whether an incident lasts.
+    /// Whether an incident is going on.
     pub enum IncidentState {
-        /// It lasts.
+        /// It is going on.
         Open = "open",
         /// It has ended.
         Ended = "ended",
@@ -60,9 +61,9 @@ spelled! {
 spelled! {
     /// How an incident ended.
     pub enum IncidentEnding {
-        /// The antenna was well again, or reported again.
+        /// The antenna was healthy again, or reported again.
         Recovered = "recovered",
-        /// Nothing of the antenna was retained any more.
+        /// The antenna had no readings left in retention.
         Forgotten = "forgotten",
     }
 }
@@ -72,7 +73,7 @@ spelled! {
 pub struct IncidentPage {
     /// Incidents that match, on this page or not.
     pub total: u64,
-    /// Those of them that last.
+    /// How many of those are going on.
     pub open: u64,
     /// The page.
     pub incidents: Vec<Incident>,
@@ -85,23 +86,24 @@ pub struct IncidentPage {
 pub struct Incident {
     /// The antenna's id.
     pub antenna_id: String,
-    /// The worst that it came to.
+    /// The worst kind that it reached.
     pub kind: IncidentKind,
-    /// When it began: for `silent` the arrival of the last reading before it, else the event time of the first bad one.
+    /// When it began: for `silent`, the arrival of the last reading before it; otherwise, the event time of the first
+    /// bad reading.
     pub start: UnixMillis,
-    /// When it ended: for `silent` the arrival of the next reading, else the event time of the first reading that was well
-    /// again, or of the newest reading of an antenna that was forgotten; `null` while it lasts.
+    /// When it ended: for `silent`, the arrival of the next reading; otherwise, the event time of the first reading
+    /// that was healthy again, or of the newest reading of an antenna that was forgotten; `null` while it is going on.
     pub end: Option<UnixMillis>,
-    /// How it ended; `null` while it lasts.
+    /// How it ended; `null` while it is going on.
     pub ended_by: Option<IncidentEnding>,
-    /// From its start to its end, or to now.
+    /// From its start to its end, or until now.
     pub duration_seconds: f64,
-    /// Packets sent during it, as far as it has been judged; 0 for `silent`.
+    /// Packets sent during it, up to the last interval that was judged; 0 for `silent`.
     pub packets_sent: u64,
-    /// Packets lost of those.
+    /// How many of those were lost.
     pub packets_lost: u64,
-    /// The lowest success rate of an interval during it; `null` for `silent` and where no packet was sent.
+    /// The lowest success rate of an interval during it; `null` for `silent`, or if no packet was sent.
     pub worst_success_rate: Option<f64>,
-    /// The highest mean latency of an interval during it, in milliseconds; `null` for `silent` and where none is known.
+    /// The highest mean latency of an interval during it, in milliseconds; `null` for `silent`, or if none is known.
     pub worst_latency_ms: Option<f64>,
 }

@@ -1,9 +1,9 @@
-//! What is summed over readings, and what follows from it.
+//! What is summed over readings, and what is derived from the sums.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Latencies in milliseconds, over the readings that carry one; all `null` where none does.
+/// Latencies in milliseconds, over the readings that carry one; all `null` if none does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Latency {
     /// Arithmetic mean.
@@ -20,7 +20,7 @@ pub struct Latency {
     pub p99: Option<f64>,
 }
 
-/// Counts of readings and packets with what follows from them: the part that every answer shares.
+/// Counts of readings and packets with what is derived from them: the part that the answers share.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Measures {
     /// Readings counted.
@@ -31,7 +31,7 @@ pub struct Measures {
     pub packets_delivered: u64,
     /// Packets lost.
     pub packets_lost: u64,
-    /// Delivered of sent, from 0 to 1; `null` where no packet was sent.
+    /// Delivered of sent, from 0 to 1; `null` if no packet was sent.
     pub success_rate: Option<f64>,
     /// Latencies in milliseconds.
     pub latency_ms: Latency,

@@ -18,7 +18,7 @@ pub struct OriginalMetrics {
 pub enum ServiceStats {
     /// There are readings.
     Some(ServiceFigures),
-    /// There were none yet: `{}`.
+    /// There are none yet: `{}`.
     None {},
 }
 
@@ -29,14 +29,14 @@ pub struct ServiceFigures {
     pub total_packets: u64,
     /// Packets lost.
     pub total_loss: u64,
-    /// Lost of sent, from 0 to 1; `null` where no packet was sent.
+    /// Lost of sent, from 0 to 1; `null` if no packet was sent.
     pub loss_rate: Option<f64>,
-    /// Mean latency in milliseconds; `null` where no reading carries one.
+    /// Mean latency in milliseconds; `null` if no reading carries one.
     pub avg_latency: Option<f64>,
     /// Antennas with a reading in the window.
     pub active_antennas: u64,
     /// Packets delivered.
     pub delivered_packets: u64,
-    /// Delivered of sent, from 0 to 1; `null` where no packet was sent.
+    /// Delivered of sent, from 0 to 1; `null` if no packet was sent.
     pub success_rate: Option<f64>,
 }

@@ -73,20 +73,20 @@ pub struct Partition {
     pub committed: String,
     /// The fencing epoch of this owner.
     pub epoch: u64,
-    /// The process that owns the stream: its host, process number and start; `null` where nobody is known to.
+    /// The process that owns the stream: its host, process number and start; `null` if unknown.
     #[serde(default)]
     pub owner: Option<String>,
-    /// Where every entry went.
+    /// What became of every entry.
     #[serde(flatten)]
     pub ledger: Ledger,
 }
 
-/// The ledger: where every entry that the broker ever added went.
+/// The ledger: what became of every entry that the broker ever added.
 ///
 /// `entries_added = counted + duplicates + sum(rejected) + too_late + lag + trimmed_unread + imbalance`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ledger {
-    /// Entries ever added to the stream; `null` where the broker has not told yet.
+    /// Entries ever added to the stream; `null` if the broker has not reported it yet.
     pub entries_added: Option<u64>,
     /// Entries counted in a window.
     pub counted: u64,
@@ -96,11 +96,11 @@ pub struct Ledger {
     pub rejected: BTreeMap<Rejection, u64>,
     /// Entries older than everything retained.
     pub too_late: u64,
-    /// Entries still to read; `null` where the broker cannot tell.
+    /// Entries still to be read; `null` if the broker cannot tell.
     pub lag: Option<u64>,
-    /// Entries that somebody removed from the stream before they were read.
+    /// Entries that were removed from the stream before they were read.
     pub trimmed_unread: u64,
-    /// What is left of the equation: 0; `null` where `entries_added` or `lag` is.
+    /// What is left of the equation, which should be 0; `null` if `entries_added` or `lag` is.
     pub imbalance: Option<i64>,
 }
 
@@ -109,7 +109,7 @@ pub struct Ledger {
 pub struct Batches {
     /// Batches merged.
     pub count: u64,
-    /// Entries merged a second, over the last 10 s.
+    /// Entries merged per second, over the last 10 s.
     pub rows_per_second: f64,
     /// The last batch; `null` before the first.
     pub last: Option<BatchTimes>,
@@ -120,7 +120,7 @@ pub struct Batches {
 pub struct BatchTimes {
     /// Entries in the batch.
     pub rows: u64,
-    /// From the request until the reply's last byte, decoding left out.
+    /// From the request until the reply's last byte, without decoding.
     pub read_ms: f64,
     /// Reply bytes to columns.
     pub decode_ms: f64,
@@ -141,7 +141,7 @@ pub struct Commits {
     pub last_at: Option<UnixMillis>,
 }
 
-/// From the broker's entry time until the reading is in the snapshot that queries read, over the last 1,024 batches.
+/// From the broker's entry time until the reading is in the snapshot that queries use, over the last 1,024 batches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Freshness {
     /// Median in milliseconds; `null` before the first batch.

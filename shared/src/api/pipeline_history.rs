@@ -47,7 +47,7 @@ pub struct PipelineSample {
     pub commits: u64,
     /// Committing, summed over the commits.
     pub commit_ms: f64,
-    /// Entries still to read at the step's end; `null` where the broker has not told.
+    /// Entries still to read at the step's end; `null` if the broker has not reported it.
     pub lag: Option<u64>,
     /// Age of the step's readings when they became visible.
     pub freshness_ms: Freshness,

@@ -7,10 +7,10 @@ use super::request::{Count, Request, request};
 use super::{Format, path};
 use crate::time::UnixMillis;
 
-/// Readings of an antenna where no limit is given.
+/// Readings of an antenna if no limit is given.
 pub const DEFAULT_READINGS: usize = 50;
 
-/// Readings of an antenna at most.
+/// The most readings of an antenna.
 pub const MAX_READINGS: usize = 1_000;
 
 request! {
@@ -18,9 +18,9 @@ request! {
     pub struct ReadingsRequest {
         /// The antenna's id.
         pub antenna: String,
-        /// Readings at most.
+        /// The most readings to return.
         pub limit: Count<DEFAULT_READINGS, MAX_READINGS>,
-        /// The format of the answer; wins over the header `Accept`.
+        /// The format of the answer. It takes precedence over the header `Accept`.
         pub format: Option<Format>,
     }
 }
@@ -30,8 +30,8 @@ impl Request for ReadingsRequest {
     type Answer = RecentReadings;
 }
 
-/// `GET /api/v1/readings`: the readings of an antenna that were counted last, newest arrival first. They are kept in memory,
-/// those of the whole network together up to a fixed number, and not across a restart.
+/// `GET /api/v1/readings`: the readings of an antenna that were counted last, newest arrival first. They are kept
+/// in memory only, up to a fixed number for the whole network, and are lost at a restart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RecentReadings {
     /// The antenna's id.
@@ -51,12 +51,12 @@ pub struct RecentReading {
     pub arrived_at: UnixMillis,
     /// Packets sent.
     pub packets_sent: u64,
-    /// Packets lost of those.
+    /// How many of those were lost.
     pub packets_lost: u64,
-    /// Mean latency in milliseconds; `null` where the reading carries none.
+    /// Mean latency in milliseconds; `null` if the reading carries none.
     pub latency_ms: Option<f64>,
-    /// Sequence number; `null` where the reading carries none.
+    /// Sequence number; `null` if the reading carries none.
     pub seq: Option<u64>,
-    /// Whether its pane had closed before it arrived: it revised the pane.
+    /// Whether its pane had closed before it arrived, so that it revised the pane.
     pub late: bool,
 }

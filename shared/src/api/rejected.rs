@@ -1,4 +1,4 @@
-//! `rejected`: the entries that broke a rule, and which.
+//! `rejected`: the entries that broke a rule.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use super::request::{Count, Request, request};
 use crate::reading::Rejection;
 use crate::time::UnixMillis;
 
-/// Rejected entries where no limit is given.
+/// Examples of rejected entries if no limit is given.
 pub const DEFAULT_REJECTED: usize = 20;
 
-/// Rejected entries at most.
+/// The most examples of rejected entries.
 pub const MAX_REJECTED: usize = 100;
 
 request! {
@@ -21,7 +21,7 @@ request! {
     pub struct RejectedRequest {
         /// Only examples of this reason.
         pub reason: Option<Rejection>,
-        /// Examples at most.
+        /// The most examples to return.
         pub limit: Count<DEFAULT_REJECTED, MAX_REJECTED>,
     }
 }
@@ -40,7 +40,7 @@ pub struct RejectedPage {
     pub newest: Vec<RejectedExample>,
 }
 
-/// A rejected entry as it stood in the stream.
+/// A rejected entry as it was in the stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RejectedExample {
     /// Its id in the stream.
@@ -49,6 +49,6 @@ pub struct RejectedExample {
     pub arrived_at: UnixMillis,
     /// The rule that it broke.
     pub reason: Rejection,
-    /// Its fields in order, as name and value. Bytes that are not UTF-8 are replaced, long texts are cut.
+    /// Its fields in order, as name and value. Bytes that are not UTF-8 are replaced, long texts are truncated.
     pub fields: Vec<(String, String)>,
 }

@@ -1,18 +1,18 @@
-//! How a question is read from the parameters of a query string, and written as such.
+//! How a question is read from a query string, and written as one.
 //!
-//! A request declares its parameters once, with the macro [`request!`]: their names, their types, and what they mean. From
-//! that follow reading, writing and the description in the OpenAPI document, so that the three cannot disagree. Reading what
-//! was written gives the same request.
+//! A request declares its parameters once, with the macro [`request!`]: their names, their types and their meaning.
+//! Reading, writing and the description in the OpenAPI document are derived from that, so they cannot disagree. Reading
+//! what was written gives the same request.
 
 mod values;
 
 use serde::de::DeserializeOwned;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
 use utoipa::openapi::{RefOr, Required, Schema};
 
 pub use self::values::Count;
 
-/// What is asked of a route, with the path to ask at and the answer that comes back.
+/// What a route is asked, with its path and the type of its answer.
 pub trait Request: Part {
     /// The route's path, one of [`super::path`].
     const PATH: &'static str;
@@ -23,7 +23,7 @@ pub trait Request: Part {
     /// Reads a request from the decoded pairs of a query string.
     ///
     /// # Errors
-    /// The first parameter that cannot be understood, is given twice, is needed and absent, or that the route does not know.
+    /// The first parameter that is unknown, missing, given twice or has a bad value.
     fn read_from(pairs: Vec<(String, String)>) -> Result<Self, BadParameter> {
         let mut query = Query { pairs, known: Vec::new() };
         let request = Self::read("", &mut query)?;
@@ -31,7 +31,7 @@ pub trait Request: Part {
         Ok(request)
     }
 
-    /// The request as pairs of a query string, not encoded. What is at its default is left out.
+    /// The request as pairs of a query string, not encoded. Defaults are left out.
     #[must_use]
     fn pairs(&self) -> Vec<(&'static str, String)> {
         let mut pairs = Vec::new();
@@ -39,7 +39,7 @@ pub trait Request: Part {
         pairs
     }
 
-    /// What a client may ask, for the OpenAPI document.
+    /// The parameters, for the OpenAPI document.
     #[must_use]
     fn parameters() -> Vec<Parameter> {
         let mut parameters = Vec::new();
@@ -68,13 +68,13 @@ pub trait Value: Sized + PartialEq {
     /// Reads the value.
     ///
     /// # Errors
-    /// What is needed instead, in words.
+    /// What is needed instead.
     fn parse(text: &str) -> Result<Self, String>;
 
     /// The text from which [`Self::parse`] reads this value.
     fn to_text(&self) -> String;
 
-    /// The value where the parameter is absent; `None` where it must be given.
+    /// The value if the parameter is absent; `None` if it is required.
     fn when_absent() -> Option<Self>;
 
     /// Its JSON schema.
@@ -96,13 +96,17 @@ impl<T: Value> Part for T {
     }
 
     fn describe(name: &'static str, description: &str, parameters: &mut Vec<Parameter>) {
-        let required = if T::when_absent().is_some() { Required::False } else { Required::True };
+        let schema = T::schema();
+        // Several values are separated by commas, instead of repeating the parameter.
+        let is_list = matches!(schema, RefOr::T(Schema::Array(_)));
         let parameter = ParameterBuilder::new()
             .name(name)
             .parameter_in(ParameterIn::Query)
-            .required(required)
+            .required(if T::when_absent().is_some() { Required::False } else { Required::True })
             .description(Some(description))
-            .schema(Some(T::schema()));
+            .style(is_list.then_some(ParameterStyle::Form))
+            .explode(is_list.then_some(false))
+            .schema(Some(schema));
         parameters.push(parameter.build());
     }
 }
@@ -113,7 +117,7 @@ impl<T: Value> Part for T {
 pub struct BadParameter {
     /// The parameter.
     pub name: String,
-    /// What is wrong with it, in words.
+    /// What is wrong with it.
     pub why: String,
 }
 
@@ -124,7 +128,7 @@ impl BadParameter {
     }
 }
 
-/// The pairs of a query string, from which the parts of a request take theirs.
+/// The pairs of a query string that no part of the request has taken yet.
 #[derive(Debug)]
 pub struct Query {
     pairs: Vec<(String, String)>,
@@ -135,7 +139,7 @@ impl Query {
     /// Takes a parameter out.
     ///
     /// # Errors
-    /// When it is given twice.
+    /// If it is given twice.
     pub fn take(&mut self, name: &'static str) -> Result<Option<String>, BadParameter> {
         self.known.push(name);
         let mut values = self.pairs.extract_if(.., |(given, _)| given == name).map(|(_, value)| value);
@@ -146,7 +150,7 @@ impl Query {
         Ok(value)
     }
 
-    /// Refuses what no part has taken.
+    /// Refuses parameters that no part has taken.
     fn finish(self) -> Result<(), BadParameter> {
         let Some((name, _)) = self.pairs.into_iter().next() else { return Ok(()) };
         let why = match &*self.known {
@@ -159,7 +163,8 @@ impl Query {
 
 /// Declares the parameters of a request, or those that several requests share.
 ///
-/// A field's comment describes its parameter to clients. The parameter has the field's name, unless `as` gives it another.
+/// A field's comment describes its parameter to clients. The parameter has the field's name, unless `as` gives it
+/// another.
 macro_rules! request {
     (
         $(#[$about:meta])*

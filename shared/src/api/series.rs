@@ -7,7 +7,7 @@ use super::request::{Request, request};
 use super::{Format, Measures, WindowBounds, WindowRequest, path};
 use crate::time::{Span, UnixMillis};
 
-/// Points of a series at most.
+/// The most points of a series.
 pub const MAX_POINTS: i64 = 5_000;
 
 request! {
@@ -19,7 +19,7 @@ request! {
         pub step: Option<Span>,
         /// Only this antenna.
         pub antenna: Option<String>,
-        /// The format of the answer; wins over the header `Accept`.
+        /// The format of the answer. It takes precedence over the header `Accept`.
         pub format: Option<Format>,
     }
 }
@@ -47,7 +47,7 @@ pub struct Series {
 pub struct Point {
     /// Start of the step.
     pub start: UnixMillis,
-    /// Sums over the step; zero readings and nulls where nothing was counted.
+    /// Sums over the step; zero readings and nulls if nothing was counted.
     #[serde(flatten)]
     pub measures: Measures,
     /// Whether a pane of the step changed after it had closed.

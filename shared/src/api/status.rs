@@ -1,4 +1,4 @@
-//! How antennas fare.
+//! The status of antennas.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 use crate::spelled::spelled;
 
 spelled! {
-    /// How an antenna fares in a window. The first that applies, from the top.
+    /// The status of an antenna in a window: the first of these that applies.
     pub enum Status {
         /// Packets were sent and all were lost.
         Down = "down",
-        /// The success rate is below, or the mean latency above, its threshold.
+        /// The success rate is below, or the mean latency above, the threshold.
         Degraded = "degraded",
-        /// No reading arrived for three of the antenna's usual intervals, and for 15 s at least; or, in a window that
+        /// No reading arrived for three of the antenna's usual intervals, and at least 15 s; or, in a window that
         /// ends at a given time, there is no reading in it.
         Silent = "silent",
         /// None of these.

@@ -14,15 +14,15 @@ pub struct Steps {
     pub starts: Vec<UnixMillis>,
 }
 
-/// What was measured in each step of a window: a column an entry, all of one length, oldest step first.
+/// What was measured in each step of a window: columns of the same length, oldest step first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct History {
-    /// Readings counted; 0 where none was, and then nothing is known of the step.
+    /// Readings counted; if 0, nothing is known about the step.
     pub readings: Vec<u64>,
     /// Packets sent.
     pub packets_sent: Vec<u64>,
     /// Packets lost.
     pub packets_lost: Vec<u64>,
-    /// Mean latency in milliseconds; `null` where no reading carries one.
+    /// Mean latency in milliseconds; `null` if no reading carries one.
     pub latency_mean_ms: Vec<Option<f64>>,
 }

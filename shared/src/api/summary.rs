@@ -37,12 +37,12 @@ pub struct Summary {
     pub as_of: Option<UnixMillis>,
     /// Whether a pane of the window changed after it had closed.
     pub revised: bool,
-    /// What can be asked for, and what is judged by; absent in answers of an analytics that does not tell.
+    /// What can be asked for, and what decides a status; an older analytics does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
 }
 
-/// What can be asked for, and what an antenna's status is judged by: the settings of analytics.
+/// What can be asked for, and what decides an antenna's status: the settings of analytics.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Limits {
     /// Width of a pane in seconds.

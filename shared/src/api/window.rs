@@ -1,4 +1,4 @@
-//! Which part of time a question is about.
+//! The time range of a question.
 
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use super::request::{BadParameter, Part, Query, Value, request};
 use crate::codec::{TIMESTAMP_MAX_MS, timestamp_ms_from};
 use crate::time::{Span, UnixMillis};
 
-/// The length of the window of a question that gives none, in milliseconds; less where less is retained.
+/// The length of the window of a question that gives none, in milliseconds; less if less is retained.
 pub const DEFAULT_WINDOW_MS: i64 = 5 * 60 * 1000;
 
 request! {
@@ -20,8 +20,8 @@ request! {
     pub struct WindowRequest {
         /// Length of the window, as `30s`, `5m` or `1h`; 5 minutes by default, and at most what is retained.
         pub length as "window": Option<Span>,
-        /// Where the window ends: `latest` (default) is the newest event time counted, `now` the current time; else a time
-        /// in RFC 3339 or in Unix seconds.
+        /// Where the window ends: `latest` (default) is the newest event time counted, `now` the current time;
+        /// otherwise a time in RFC 3339 or in Unix seconds.
         pub end: End,
     }
 }
@@ -29,7 +29,7 @@ request! {
 /// Where a window ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum End {
-    /// At the newest event time counted; the pane that holds it is in.
+    /// At the newest event time counted; the pane that holds it is included.
     #[default]
     Latest,
     /// At the current time.
@@ -72,7 +72,7 @@ impl Value for End {
     }
 }
 
-/// A window that a question may do without: it is then about all that is kept.
+/// A window that may be left out; the question is then about everything that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OptionalWindow {
     /// Its length.
@@ -119,6 +119,6 @@ pub struct WindowBounds {
     pub start: UnixMillis,
     /// End of the last pane.
     pub end: UnixMillis,
-    /// Length in whole seconds; rounded down where panes are shorter than a second.
+    /// Length in whole seconds; rounded down if panes are shorter than a second.
     pub seconds: u64,
 }

@@ -5,7 +5,7 @@ use super::{AntennaPage, Format, MAX_ROWS, WindowRequest, path};
 use crate::spelled::spelled;
 use crate::time::Span;
 
-/// The worst antennas where no limit is given.
+/// Rows of the worst antennas if no limit is given.
 pub const DEFAULT_WORST: usize = 10;
 
 request! {
@@ -13,13 +13,13 @@ request! {
     pub struct WorstRequest {
         /// The window.
         pub window: WindowRequest,
-        /// What antennas are worst by.
+        /// What antennas are ranked by.
         pub by: Badness,
-        /// Rows at most.
+        /// The most rows to return.
         pub limit: Count<DEFAULT_WORST, MAX_ROWS>,
-        /// Adds the course of each antenna in steps of this length, rounded up to whole panes.
+        /// Adds each antenna's history in steps of this length, rounded up to whole panes.
         pub step: Option<Span>,
-        /// The format of the answer; wins over the header `Accept`.
+        /// The format of the answer. It takes precedence over the header `Accept`.
         pub format: Option<Format>,
     }
 }
@@ -30,7 +30,7 @@ impl Request for WorstRequest {
 }
 
 spelled! {
-    /// What makes an antenna bad.
+    /// What the worst antennas are ranked by.
     #[derive(Default)]
     pub enum Badness {
         /// Packets lost, most first.

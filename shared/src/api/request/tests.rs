@@ -209,7 +209,10 @@ fn the_description_has_names_meanings_and_values() {
     assert_eq!(find("limit")["schema"]["maximum"], 10_000);
     assert_eq!(find("limit")["schema"]["default"], 100);
     assert_eq!(find("format")["schema"]["default"], serde_json::Value::Null);
-    assert_eq!(find("offset")["description"], "Rows to leave out first.");
+    assert_eq!(find("offset")["description"], "Rows to skip first.");
+    let status = find("status");
+    assert_eq!(status["schema"]["items"]["enum"].as_array().map(Vec::len), Some(Status::ALL.len()));
+    assert_eq!((&status["style"], &status["explode"]), (&"form".into(), &false.into()), "separated by commas");
     assert!(find("window")["description"].as_str().is_some_and(|text| text.contains("5 minutes by default")));
     assert_eq!(serde_json::to_value(ReadingsRequest::parameters()).expect("JSON")[0]["required"], true);
 }

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 use super::Value;
 use crate::spelled::Spelled;
 use crate::time::Span;
 
-/// A number from 1 to `MAX`; `DEFAULT` where none is given.
+/// A number from 1 to `MAX`; `DEFAULT` if none is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Count<const DEFAULT: usize, const MAX: usize>(usize);
 
 impl<const DEFAULT: usize, const MAX: usize> Count<DEFAULT, MAX> {
-    /// The number, where it is within the bounds.
+    /// The number, if it is within the bounds.
     #[must_use]
     pub fn new(number: usize) -> Option<Self> {
         (1..=MAX).contains(&number).then_some(Self(number))
@@ -56,7 +56,7 @@ impl<const DEFAULT: usize, const MAX: usize> Value for Count<DEFAULT, MAX> {
     }
 }
 
-/// How many of something to leave out.
+/// How many rows to skip.
 impl Value for usize {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| "a number from 0 is needed".to_owned())
@@ -75,7 +75,7 @@ impl Value for usize {
     }
 }
 
-/// A text that must be given; see `Option<String>` for one that may be.
+/// A required text; `Option<String>` is one that may be left out.
 impl Value for String {
     fn parse(text: &str) -> Result<Self, String> {
         Ok(text.to_owned())
@@ -109,7 +109,7 @@ impl<T: Value> Value for Option<T> {
 
     fn schema() -> RefOr<Schema> {
         match T::schema() {
-            // Without the parameter there is no value, so the type's own default does not hold.
+            // If the parameter is absent there is no value, so the type's own default does not apply.
             RefOr::T(Schema::Object(object)) => ObjectBuilder::from(object).default(None).into(),
             schema => schema,
         }
@@ -137,7 +137,7 @@ impl<T: Spelled> Value for T {
     }
 }
 
-/// Several values, separated by commas. Where there are none, none is asked for in particular.
+/// Several values, separated by commas. The empty set means that any value will do.
 impl<T: Spelled + Ord> Value for BTreeSet<T> {
     fn parse(text: &str) -> Result<Self, String> {
         text.split(',').map(T::parse).collect()
@@ -152,10 +152,7 @@ impl<T: Spelled + Ord> Value for BTreeSet<T> {
     }
 
     fn schema() -> RefOr<Schema> {
-        let spellings: Vec<&str> = T::EVERY.iter().map(|value| value.spelling()).collect();
-        let either = spellings.join("|");
-        let text = ObjectBuilder::new().schema_type(Type::String);
-        text.pattern(Some(format!("^({either})(,({either}))*$"))).examples([spellings.join(",")]).into()
+        ArrayBuilder::new().items(Option::<T>::schema()).build().into()
     }
 }
 
