@@ -11,7 +11,7 @@ mod parts;
 mod table;
 mod tile;
 
-pub(crate) use chart::{LatencyCard, LossCard, NumbersCard, PaceCard, StepsCard};
+pub(crate) use chart::{ChartCard, NumbersCard};
 pub(crate) use frame::{Heading, Remark, VerdictCard};
 pub(crate) use heat::HeatMapCard;
 pub(crate) use icon::LevelBadge;

@@ -21,14 +21,14 @@ use shared::UnixMillis;
 use shared::api::Limits;
 
 pub(crate) use antenna::AntennaScreen;
-pub(crate) use charts::{Axis, LatencyChart, LossChart, StepRow};
+pub(crate) use charts::{Chart, StepRow};
 pub(crate) use choice::Choice;
 pub(crate) use fleet::{Column, FleetScreen, column_label};
 pub(crate) use frame::{Condition, Frame, Moment, Part, Ranges};
 pub(crate) use heat::{HeatLabel, HeatMap, Strip};
 pub(crate) use incidents::{IncidentRow, IncidentsScreen};
 pub(crate) use overview::OverviewScreen;
-pub(crate) use pipeline::{LedgerTerm, PaceChart, PipelineScreen, RejectedReason, RejectedRow, Stage};
+pub(crate) use pipeline::{LedgerTerm, PipelineScreen, RejectedReason, RejectedRow, Stage};
 pub(crate) use rows::{AntennaLine, Pages, ReadingRow, status_label};
 pub(crate) use tiles::{Change, Judgement, Picture, Tile};
 pub(crate) use verdict::{Level, Verdict, away};

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::figures_class;
 use crate::components::{
-    Ago, Heading, IncidentTable, LatencyCard, LevelBadge, LossCard, Pill, ReadingTable, StepsCard, StripView, TileCard,
+    Ago, ChartCard, Heading, IncidentTable, LevelBadge, NumbersCard, Pill, ReadingTable, StripView, TileCard,
 };
 use crate::language::Language;
 use crate::model::{AntennaScreen, IncidentRow, ReadingRow};
@@ -60,10 +60,10 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
         <div class=class>
             <div class="tiles of-three">{tiles}</div>
             <div class="charts">
-                <LatencyCard chart=charts.latency axis=charts.axis.clone() language/>
-                <LossCard chart=charts.loss axis=charts.axis language/>
+                <ChartCard chart=charts.latency/>
+                <ChartCard chart=charts.loss/>
             </div>
-            <StepsCard columns=charts.columns rows=charts.rows csv=charts.csv language/>
+            <NumbersCard columns=charts.columns rows=charts.rows csv=charts.csv language/>
             <div class="halves">
                 {readings.map(|rows| view! { <Readings rows language/> })}
                 {incidents.map(|(rows, all)| view! { <Incidents rows all language/> })}

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::figures_class;
 use crate::components::{
-    Heading, HeatMapCard, IncidentTable, LatencyCard, LossCard, StepsCard, TileCard, VerdictCard, WorstCard,
+    ChartCard, Heading, HeatMapCard, IncidentTable, NumbersCard, TileCard, VerdictCard, WorstCard,
 };
 use crate::language::Language;
 use crate::model::{IncidentRow, OverviewScreen};
@@ -23,10 +23,10 @@ pub(crate) fn OverviewPage(screen: OverviewScreen) -> AnyView {
         <div class=class>
             <div class="tiles">{tiles}</div>
             <div class="charts">
-                <LatencyCard chart=charts.latency axis=charts.axis.clone() language/>
-                <LossCard chart=charts.loss axis=charts.axis language/>
+                <ChartCard chart=charts.latency/>
+                <ChartCard chart=charts.loss/>
             </div>
-            <StepsCard columns=charts.columns rows=charts.rows csv=charts.csv language/>
+            <NumbersCard columns=charts.columns rows=charts.rows csv=charts.csv language/>
             {heat_map.map(|map| view! { <HeatMapCard map language/> })}
             <WorstCard rows=worst by orders language/>
             {incidents.map(|(rows, all)| view! { <NewestIncidents rows all language/> })}

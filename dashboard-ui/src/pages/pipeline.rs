@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::figures_class;
-use crate::components::{Heading, NumbersCard, PaceCard, Remark, Time, VerdictCard};
+use crate::components::{ChartCard, Heading, NumbersCard, Remark, Time, VerdictCard};
 use crate::language::Language;
 use crate::model::{LedgerTerm, Level, PipelineScreen, RejectedReason, RejectedRow, Stage};
 
@@ -36,9 +36,8 @@ pub(crate) fn PipelinePage(screen: PipelineScreen) -> AnyView {
     });
     let tiles = tiles.collect_view();
     let has_charts = !charts.is_empty();
-    let charts = charts.into_iter().map(|chart| view! { <PaceCard chart/> }).collect_view();
-    let rows = steps.into_iter().map(|(moment, cells)| (moment, cells, None)).collect::<Vec<_>>();
-    let csv = Some("/csv/pipeline".to_owned());
+    let charts = charts.into_iter().map(|chart| view! { <ChartCard chart/> }).collect_view();
+    let csv = "/csv/pipeline".to_owned();
     view! {
         <Heading title frame has_ranges=false/>
         <VerdictCard verdict language/>
@@ -47,7 +46,7 @@ pub(crate) fn PipelinePage(screen: PipelineScreen) -> AnyView {
             <div class="tiles">{tiles}</div>
             {has_charts.then(|| view! {
                 <div class="charts of-three">{charts}</div>
-                <NumbersCard columns rows csv language/>
+                <NumbersCard columns rows=steps csv language/>
             })}
             <div class="halves">
                 <StagesCard stages language/>

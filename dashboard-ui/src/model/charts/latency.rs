@@ -2,54 +2,35 @@
 
 use shared::api::{Limits, Measures, Point, Series};
 
-use super::scale::{Threshold, gap_sentence, highest, labels, lowest, missing, period, scale, threshold};
+use super::scale::{gap_sentence, highest, labels, lowest, missing, period, scale, threshold};
+use super::{Axis, Chart};
 use crate::format;
 use crate::language::Language;
 use crate::model::Scene;
 use crate::model::heat::Heat;
 use crate::plot::{self, Scale};
 
-/// Latency as bands and lines.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct LatencyChart {
-    /// Labels of the axis, from the top down.
-    pub(crate) labels: Vec<String>,
-    /// Bands, lines and marks from back to front: a class and a path.
-    pub(crate) paths: Vec<(&'static str, String)>,
-    /// The entries of the legend: a class and its words.
-    pub(crate) legend: Vec<(&'static str, &'static str)>,
-    pub(crate) gaps: String,
-    /// Dots at the steps that late readings have revised.
-    pub(crate) revised: String,
-    /// The threshold.
-    pub(crate) threshold: Threshold,
-    /// Why nothing is drawn; `None` if something is.
-    pub(crate) nothing: Option<&'static str>,
-    /// The chart in words.
-    pub(crate) description: String,
-}
-
 /// The chart of the network.
-pub(super) fn network(series: &Series, scene: &Scene<'_>) -> LatencyChart {
+pub(super) fn network(series: &Series, scene: &Scene<'_>) -> Chart {
     chart(series, scene, lines)
 }
 
 /// The chart of one antenna, in the style of SmokePing (Oetiker and Rand, 2001): the darker the smoke, the more readings; the
 /// marks are medians, coloured by loss.
-pub(super) fn antenna(series: &Series, scene: &Scene<'_>) -> LatencyChart {
+pub(super) fn antenna(series: &Series, scene: &Scene<'_>) -> Chart {
     chart(series, scene, smoke)
 }
 
 /// Paths and a legend, each with classes of the style sheet.
-type Paths = (Vec<(&'static str, String)>, Vec<(&'static str, &'static str)>);
+type Paths = (Vec<(&'static str, String)>, Vec<(&'static str, String)>);
 
-fn chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_>) -> Paths) -> LatencyChart {
+fn chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_>) -> Paths) -> Chart {
     let (language, limit) = (scene.language(), scene.limits.degraded_latency_ms);
     let values = Values::of(&series.points);
     // The axis ignores outliers, which would flatten everything else; they are clipped at the top.
     let highest_of = highest(values.mean.iter().chain(&values.p99));
     let (scale, y) = scale(highest_of, limit);
-    let (paths, mut legend) = paths(&values, scale, scene);
+    let (mut paths, mut legend) = paths(&values, scale, scene);
     let nothing = highest_of.is_none().then(|| {
         legend.clear();
         match values.points.iter().any(|point| point.measures.packets_sent > 0) {
@@ -59,22 +40,30 @@ fn chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_
     });
     let gaps = plot::stretches(&missing(&values.points.iter().map(has_readings).collect::<Vec<_>>()));
     if !gaps.is_empty() {
-        legend.push(("gap", scene.text("no data", "sin datos")));
+        legend.push(("gap", scene.text("no data", "sin datos").to_owned()));
     }
     let revised: Vec<Option<f64>> = series.points.iter().map(|point| point.revised.then_some(0.0)).collect();
     let revised = plot::dots(&revised, Scale::from_zero_to(1.0));
     if !revised.is_empty() {
-        legend.push(("dot-revised", scene.text("revised by late readings", "revisado por lecturas tardías")));
+        legend
+            .push(("dot-revised", scene.text("revised by late readings", "revisado por lecturas tardías").to_owned()));
+        paths.push(("revised", revised));
+    }
+    if nothing.is_none() {
+        legend.push(threshold(y, &format::with_unit(&format!("{limit:.0}"), "ms"), scene));
     }
     let period = period(series, language);
-    LatencyChart {
+    Chart {
+        name: "latency",
+        title: language.text("Latency", "Latencia"),
+        unit: "ms",
+        axis: Axis::of(series, language),
         labels: if nothing.is_some() { Vec::new() } else { labels(scale, "", language) },
         nothing,
         paths,
         legend,
         gaps,
-        revised,
-        threshold: threshold(y, &format::with_unit(&format!("{limit:.0}"), "ms"), scene),
+        threshold: y,
         description: match (lowest(&values.mean), highest(&values.mean), language) {
             (Some(low), Some(high), Language::English) => format!(
                 "Latency {period}. Mean between {} and {} ms, 95th percentile up to {}.{}",
@@ -130,9 +119,9 @@ fn lines(values: &Values<'_>, scale: Scale, scene: &Scene<'_>) -> Paths {
         ("mean", plot::line(&values.mean, scale)),
     ];
     let legend = vec![
-        ("line-mean", scene.text("mean", "media")),
-        ("line-band", scene.text("p50 to p95", "p50 a p95")),
-        ("line-p99", "p99"),
+        ("line-mean", scene.text("mean", "media").to_owned()),
+        ("line-band", scene.text("p50 to p95", "p50 a p95").to_owned()),
+        ("line-p99", "p99".to_owned()),
     ];
     (paths, legend)
 }
@@ -154,8 +143,8 @@ fn smoke(values: &Values<'_>, scale: Scale, scene: &Scene<'_>) -> Paths {
     paths.push(("all-down", plot::stretches(&down)));
     paths.retain(|(_, path)| !path.is_empty());
     let legend = vec![
-        ("line-smoke", scene.text("min to max", "mín. a máx.")),
-        ("line-median", scene.text("median, coloured by loss", "mediana, color según la pérdida")),
+        ("line-smoke", scene.text("min to max", "mín. a máx.").to_owned()),
+        ("line-median", scene.text("median, coloured by loss", "mediana, color según la pérdida").to_owned()),
     ];
     (paths, legend)
 }
@@ -188,7 +177,7 @@ mod tests {
             point.measures = Measures::default();
         }
         let nothing = charted(&series).latency;
-        assert_eq!((nothing.nothing, nothing.legend), (Some("No data"), vec![("gap", "no data")]));
+        assert_eq!((nothing.nothing, nothing.legend), (Some("No data"), vec![("gap", "no data".to_owned())]));
         assert_eq!(charted(&overview().series).latency.nothing, None);
     }
 

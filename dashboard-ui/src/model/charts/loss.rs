@@ -2,33 +2,14 @@
 
 use shared::api::Series;
 
-use super::scale::{Threshold, gap_sentence, highest, labels, missing, period, scale, steps, threshold};
+use super::scale::{gap_sentence, highest, labels, missing, period, scale, steps, threshold};
+use super::{Axis, Chart};
 use crate::format;
 use crate::language::Language;
 use crate::model::Scene;
 use crate::plot;
 
-/// The share of packets lost.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct LossChart {
-    /// Labels of the axis, from the top down.
-    pub(crate) labels: Vec<String>,
-    /// Bars up to the threshold.
-    pub(crate) usual: String,
-    /// Bars above the threshold.
-    pub(crate) high: String,
-    /// Bars of the steps in which everything was lost.
-    pub(crate) total: String,
-    pub(crate) gaps: String,
-    /// The threshold.
-    pub(crate) threshold: Threshold,
-    /// Packets lost in the window.
-    pub(crate) lost: String,
-    /// The chart in words.
-    pub(crate) description: String,
-}
-
-pub(super) fn chart(series: &Series, scene: &Scene<'_>) -> LossChart {
+pub(super) fn chart(series: &Series, scene: &Scene<'_>) -> Chart {
     let (points, language) = (&series.points, scene.language());
     let loss: Vec<Option<f64>> =
         points.iter().map(|point| point.measures.success_rate.map(|rate| (1.0 - rate) * 100.0)).collect();
@@ -38,14 +19,29 @@ pub(super) fn chart(series: &Series, scene: &Scene<'_>) -> LossChart {
     let lost: u64 = points.iter().map(|point| point.measures.packets_lost).sum();
     let above = steps(loss.iter().flatten().filter(|loss| **loss > limit).count(), language);
     let period = period(series, language);
-    LossChart {
+    let paths = vec![
+        ("usual", plot::bars(&loss, scale, |loss| loss <= limit)),
+        ("high", plot::bars(&loss, scale, |loss| loss > limit && !is_total(loss))),
+        ("total", plot::bars(&loss, scale, is_total)),
+    ];
+    let mut legend = Vec::new();
+    if loss.iter().flatten().any(|loss| is_total(*loss)) {
+        legend.push(("bar-total", language.text("all lost", "todo perdido").to_owned()));
+    }
+    legend.push(threshold(y, &format::with_unit(&language.fixed(limit, decimals(limit)), "%"), scene));
+    let known = loss.iter().any(Option::is_some).then_some(lost);
+    legend.push(("", format!("{} {}", format::count_if_known(known), language.text("lost", "perdidos"))));
+    Chart {
+        name: "loss",
+        title: language.text("Packet loss", "Pérdida de paquetes"),
+        unit: "",
+        axis: Axis::of(series, language),
         labels: labels(scale, "%", language),
-        usual: plot::bars(&loss, scale, |loss| loss <= limit),
-        high: plot::bars(&loss, scale, |loss| loss > limit && !is_total(loss)),
-        total: plot::bars(&loss, scale, is_total),
+        paths,
+        legend,
         gaps: plot::stretches(&missing(&loss)),
-        threshold: threshold(y, &format::with_unit(&language.fixed(limit, decimals(limit)), "%"), scene),
-        lost: if loss.iter().all(Option::is_none) { format::UNKNOWN.to_owned() } else { format::count(lost) },
+        threshold: y,
+        nothing: None,
         description: match (highest(&loss), language) {
             (Some(high), Language::English) => format!(
                 "Packet loss {period}. {} packets lost, at most {high:.2} % in a step; {above} above the threshold of {limit:.0} %.{}",
@@ -70,14 +66,15 @@ const fn decimals(number: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{all_lost, charted, with_step};
+    use super::super::tests::{all_lost, charted, path, with_step};
+    use super::Chart;
     use crate::model::tests::overview;
 
     #[test]
     fn a_step_in_which_all_was_lost_stands_out() {
         let charts = with_step(3, all_lost());
-        assert_eq!(charts.loss.total, "M31.2 200V0h7.6V200z", "it reaches the top");
-        assert!(!charts.loss.high.contains("M31.2 "), "it is told apart from what is merely high");
+        assert_eq!(path(&charts.loss, "total"), "M31.2 200V0h7.6V200z", "it reaches the top");
+        assert!(!path(&charts.loss, "high").contains("M31.2 "), "it is told apart from what is merely high");
         assert_eq!(charts.loss.labels[0], "100%");
         assert_eq!(charts.rows[56].cells.last().unwrap(), "100\u{202f}%");
     }
@@ -88,11 +85,12 @@ mod tests {
         for point in &mut series.points {
             point.measures.success_rate = Some(0.999);
         }
-        let far = charted(&series).loss.threshold;
-        assert_eq!((far.y, &*far.words), (None, "all far below the threshold of 5\u{202f}%"));
+        let threshold = |chart: Chart| (chart.threshold, chart.legend[0].1.clone());
+        let (y, words) = threshold(charted(&series).loss);
+        assert_eq!((y, &*words), (None, "all far below the threshold of 5\u{202f}%"));
         assert_eq!(charted(&series).loss.labels[0], "1.00%");
         series.points[7].measures.success_rate = Some(0.969);
-        let near = charted(&series).loss.threshold;
-        assert_eq!((near.y.is_some(), &*near.words), (true, "threshold 5\u{202f}%"));
+        let (y, words) = threshold(charted(&series).loss);
+        assert_eq!((y.is_some(), &*words), (true, "threshold 5\u{202f}%"));
     }
 }

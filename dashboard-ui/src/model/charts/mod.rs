@@ -7,8 +7,6 @@ mod scale;
 use shared::UnixMillis;
 use shared::api::{Point, Series};
 
-pub(crate) use latency::LatencyChart;
-pub(crate) use loss::LossChart;
 pub(super) use scale::{highest, labels, missing};
 
 use super::{Moment, Scene};
@@ -24,15 +22,39 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 /// The two charts, and the table with the same numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Charts {
-    pub(crate) axis: Axis,
-    pub(crate) latency: LatencyChart,
-    pub(crate) loss: LossChart,
+    pub(crate) latency: Chart,
+    pub(crate) loss: Chart,
     /// The headings of the table's columns.
     pub(crate) columns: Vec<&'static str>,
     /// One row per step, newest first.
     pub(crate) rows: Vec<StepRow>,
     /// The address of the same series as a file.
     pub(crate) csv: String,
+}
+
+/// One chart: what is drawn, in a box of [`plot::WIDTH`](crate::plot::WIDTH) by [`plot::HEIGHT`](crate::plot::HEIGHT), and
+/// what is written around it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Chart {
+    /// As a CSS class.
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) axis: Axis,
+    /// Labels of the vertical axis, from the top down.
+    pub(crate) labels: Vec<String>,
+    /// Bands, lines, bars and marks from back to front: a class and a path.
+    pub(crate) paths: Vec<(&'static str, String)>,
+    /// The entries of the legend: a class, or none for words alone, and the words.
+    pub(crate) legend: Vec<(&'static str, String)>,
+    /// The stretches without data.
+    pub(crate) gaps: String,
+    /// The height of the threshold; `None` if the axis ends below it.
+    pub(crate) threshold: Option<f64>,
+    /// Why nothing is drawn; `None` if something is.
+    pub(crate) nothing: Option<&'static str>,
+    /// The chart in words.
+    pub(crate) description: String,
 }
 
 /// The time axis that charts share.
@@ -67,11 +89,9 @@ pub(super) fn antenna_charts(series: &Series, scene: &Scene<'_>) -> Charts {
     with_latency(latency::antenna(series, scene), series, scene)
 }
 
-fn with_latency(latency: LatencyChart, series: &Series, scene: &Scene<'_>) -> Charts {
+fn with_latency(latency: Chart, series: &Series, scene: &Scene<'_>) -> Charts {
     let language = scene.language();
-    let bounds = &series.window;
     Charts {
-        axis: Axis::new(bounds.start, bounds.end, series.step_seconds, language),
         latency,
         loss: loss::chart(series, scene),
         columns: vec![
@@ -90,6 +110,10 @@ fn with_latency(latency: LatencyChart, series: &Series, scene: &Scene<'_>) -> Ch
 }
 
 impl Axis {
+    fn of(series: &Series, language: Language) -> Self {
+        Self::new(series.window.start, series.window.end, series.step_seconds, language)
+    }
+
     pub(super) fn new(start: UnixMillis, end: UnixMillis, step_seconds: f64, language: Language) -> Self {
         let length_ms = end.0 - start.0;
         let label = |stretch| {
@@ -149,7 +173,7 @@ mod tests {
         antenna_charts(series, &scene(&address("/antenna?id=x")))
     }
 
-    pub(super) fn path<'a>(chart: &'a LatencyChart, class: &str) -> &'a str {
+    pub(super) fn path<'a>(chart: &'a Chart, class: &str) -> &'a str {
         chart.paths.iter().find(|(own, _)| *own == class).map_or("", |(_, path)| path)
     }
 
@@ -170,7 +194,7 @@ mod tests {
     #[test]
     fn a_window_has_its_times() {
         let charts = charted(&overview().series);
-        let times: Vec<&str> = charts.axis.times.iter().map(|moment| &*moment.text).collect();
+        let times: Vec<&str> = charts.latency.axis.times.iter().map(|moment| &*moment.text).collect();
         assert_eq!(times, ["14:42:05", "14:43:20", "14:44:35", "14:45:50", "14:47:05"]);
         assert_eq!(charts.rows.len(), 60);
         assert_eq!(charts.rows[0].time.text, "14:47:00", "the newest step is first");
@@ -179,7 +203,7 @@ mod tests {
     #[test]
     fn the_table_has_a_row_for_each_step_that_is_drawn_and_a_cell_for_each_column() {
         for charts in [charted(&overview().series), smoke(&antenna("airport-west").series)] {
-            let Axis { start_ms, end_ms, step_ms, .. } = charts.axis;
+            let Axis { start_ms, end_ms, step_ms, .. } = charts.latency.axis;
             assert_eq!(charts.rows.len() as i64, (end_ms - start_ms + step_ms - 1) / step_ms);
             assert!(charts.rows.iter().all(|row| row.cells.len() + 1 == charts.columns.len()));
             let starts = charts.rows.iter().rev().map(|row| &row.time.machine);
@@ -198,7 +222,7 @@ mod tests {
             let mut series = overview().series;
             series.window.start = UnixMillis(series.window.end.0 - length_ms);
             let charts = charted(&series);
-            (charts.axis.times[0].text.clone(), charts.axis.times[0].form)
+            (charts.latency.axis.times[0].text.clone(), charts.latency.axis.times[0].form)
         };
         assert_eq!(times(HOUR_MS - 1000), ("13:47:06".to_owned(), "time"));
         assert_eq!(times(HOUR_MS), ("13:47".to_owned(), "minute"));
@@ -211,7 +235,7 @@ mod tests {
         series.points.clear();
         for charts in [charted(&series), smoke(&series)] {
             assert!(charts.latency.paths.iter().all(|(_, path)| path.is_empty()));
-            assert_eq!(charts.loss.lost, "–");
+            assert_eq!(charts.loss.legend.last().unwrap().1, "– lost");
             assert!(charts.latency.description.ends_with("No step has a latency."));
         }
     }
@@ -223,7 +247,7 @@ mod tests {
             point.revised = step == 2;
         }
         let charts = charted(&series);
-        assert_eq!(charts.latency.revised, "M25 200h0");
+        assert_eq!(path(&charts.latency, "revised"), "M25 200h0");
         assert!(charts.latency.legend.iter().any(|(class, _)| *class == "dot-revised"));
         let marked: Vec<usize> = (0..60).filter(|row| charts.rows[*row].is_revised).collect();
         assert_eq!(marked, [57]);
@@ -234,7 +258,7 @@ mod tests {
         let address = address_in(Language::Spanish, "/");
         let (english, spanish) = (charted(&overview().series), charts(&overview().series, &scene(&address)));
         assert_eq!(english.latency.paths, spanish.latency.paths);
-        assert_eq!((&english.loss.usual, &english.loss.high), (&spanish.loss.usual, &spanish.loss.high));
+        assert_eq!(english.loss.paths, spanish.loss.paths);
         let cells = |charts: &Charts| charts.rows.iter().flat_map(|row| row.cells.clone()).collect::<Vec<_>>();
         assert_eq!(cells(&english).into_iter().map(|cell| cell.replace('.', ",")).collect::<Vec<_>>(), cells(&spanish));
     }

@@ -10,22 +10,13 @@ use crate::plot::Scale;
 /// Values from this share of a threshold on are close to it.
 const NEAR: f64 = 0.6;
 
-/// The threshold by which antennas are judged.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Threshold {
-    /// Its height; `None` if the axis ends below it.
-    pub(crate) y: Option<f64>,
-    /// The threshold in words.
-    pub(crate) words: String,
-}
-
-/// The words mention the threshold even if it is not drawn.
-pub(super) fn threshold(y: Option<f64>, limit: &str, scene: &Scene<'_>) -> Threshold {
+/// The threshold as an entry of the legend, which mentions it even if it is not drawn.
+pub(super) fn threshold(y: Option<f64>, limit: &str, scene: &Scene<'_>) -> (&'static str, String) {
     let words = match y {
         Some(_) => scene.text("threshold", "umbral"),
         None => scene.text("all far below the threshold of", "todo muy por debajo del umbral de"),
     };
-    Threshold { y, words: format!("{words} {limit}") }
+    ("line-threshold", format!("{words} {limit}"))
 }
 
 /// The axis, and the position of the threshold on it. An axis far below the threshold does not extend up to it, or the

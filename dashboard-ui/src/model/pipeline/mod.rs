@@ -9,11 +9,10 @@ mod verdict;
 use shared::api::Pipeline;
 
 pub(crate) use ledger::LedgerTerm;
-pub(crate) use pace::PaceChart;
 pub(crate) use rejected::{RejectedReason, RejectedRow};
 pub(crate) use stages::Stage;
 
-use super::{Frame, Level, Moment, Scene, Verdict};
+use super::{Chart, Frame, Level, Scene, StepRow, Verdict};
 use crate::figures::PipelineFigures;
 use crate::format;
 use crate::language::Language;
@@ -30,9 +29,9 @@ pub(crate) struct PipelineScreen {
     /// Current figures: a label, a value, and a second figure for context.
     pub(crate) figures: Vec<(&'static str, String, String)>,
     /// Readings a second, freshness and lag over the last minutes; empty if analytics does not report them.
-    pub(crate) charts: Vec<PaceChart>,
+    pub(crate) charts: Vec<Chart>,
     /// The headings and rows of the table with the same numbers, newest first.
-    pub(crate) steps: (Vec<&'static str>, Vec<(Moment, Vec<String>)>),
+    pub(crate) steps: (Vec<&'static str>, Vec<StepRow>),
     /// The stages of a batch.
     pub(crate) stages: Vec<Stage>,
     /// Rejected entries by reason, without reasons that did not occur.

@@ -4,30 +4,14 @@ use shared::api::{PipelineHistory, PipelineSample};
 
 use crate::format;
 use crate::language::Language;
-use crate::model::charts::{self, Axis};
+use crate::model::charts::{self, Axis, Chart, StepRow};
 use crate::model::{Moment, Scene};
 use crate::plot::{self, Scale};
 
 /// The axis of entries reaches at least this far, so that a single entry does not look like a peak.
 const LAG_LEAST: f64 = 8.0;
 
-/// One chart of the last minutes.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct PaceChart {
-    pub(crate) title: &'static str,
-    pub(crate) unit: &'static str,
-    pub(crate) axis: Axis,
-    pub(crate) labels: Vec<String>,
-    /// Bars or lines: a class and a path.
-    pub(crate) paths: Vec<(&'static str, String)>,
-    /// The entries of the legend: a class and its words.
-    pub(crate) legend: Vec<(&'static str, &'static str)>,
-    pub(crate) gaps: String,
-    /// The chart in words.
-    pub(crate) description: String,
-}
-
-pub(super) fn charts(history: &PipelineHistory, scene: &Scene<'_>) -> Vec<PaceChart> {
+pub(super) fn charts(history: &PipelineHistory, scene: &Scene<'_>) -> Vec<Chart> {
     let language = scene.language();
     // The last step is still filling up and would look like a drop.
     let samples = &history.samples[..history.samples.len().saturating_sub(1)];
@@ -44,7 +28,8 @@ pub(super) fn charts(history: &PipelineHistory, scene: &Scene<'_>) -> Vec<PaceCh
         Scale::from_zero_to(highest(&lag).max(LAG_LEAST)),
     );
     // A chart without its curves.
-    let chart = |title, unit, highest, scale| PaceChart {
+    let chart = |title, unit, highest, scale| Chart {
+        name: "pace",
         title,
         unit,
         axis: axis.clone(),
@@ -52,21 +37,23 @@ pub(super) fn charts(history: &PipelineHistory, scene: &Scene<'_>) -> Vec<PaceCh
         paths: Vec::new(),
         legend: Vec::new(),
         gaps: String::new(),
+        threshold: None,
+        nothing: None,
         description: description(title, unit, highest, language),
     };
     let gaps = |values: &[Option<f64>]| plot::stretches(&charts::missing(values));
     vec![
-        PaceChart {
+        Chart {
             paths: vec![("usual", plot::bars(&rate, rate_scale, |_| true))],
             ..chart(language.text("Readings a second", "Lecturas por segundo"), "", highest(&rate), rate_scale)
         },
-        PaceChart {
+        Chart {
             paths: vec![("p99", plot::line(&p99, age_scale)), ("mean", plot::line(&p50, age_scale))],
-            legend: vec![("line-mean", "p50"), ("line-p99", "p99")],
+            legend: vec![("line-mean", "p50".to_owned()), ("line-p99", "p99".to_owned())],
             gaps: gaps(&p50),
             ..chart(language.text("Freshness", "Frescura"), "ms", highest(&p99), age_scale)
         },
-        PaceChart {
+        Chart {
             paths: vec![("band", plot::area(&lag, lag_scale)), ("mean", plot::line(&lag, lag_scale))],
             gaps: gaps(&lag),
             ..chart(language.text("Entries still to read", "Entradas por leer"), "", highest(&lag), lag_scale)
@@ -87,7 +74,7 @@ pub(super) fn steps(
     samples: &[PipelineSample],
     step_seconds: f64,
     scene: &Scene<'_>,
-) -> (Vec<&'static str>, Vec<(Moment, Vec<String>)>) {
+) -> (Vec<&'static str>, Vec<StepRow>) {
     let language = scene.language();
     let heads = vec![
         language.text("From", "Desde"),
@@ -108,7 +95,7 @@ pub(super) fn steps(
             format::count_if_known(sample.lag),
             format::count(sample.commits),
         ];
-        (Moment::time(sample.start), cells)
+        StepRow { time: Moment::time(sample.start), cells, is_revised: false }
     };
     (heads, complete.iter().rev().map(row).collect())
 }
@@ -129,8 +116,8 @@ mod tests {
             assert_eq!((end_ms - start_ms) / step_ms, screen.steps.1.len() as i64);
             assert_eq!((start_ms, end_ms), (samples[0].start.0, samples[samples.len() - 1].start.0));
         }
-        assert!(screen.steps.1.iter().all(|(_, cells)| cells.len() + 1 == screen.steps.0.len()));
-        let starts: Vec<&str> = screen.steps.1.iter().map(|(moment, _)| &*moment.machine).collect();
+        assert!(screen.steps.1.iter().all(|row| row.cells.len() + 1 == screen.steps.0.len()));
+        let starts: Vec<&str> = screen.steps.1.iter().map(|row| &*row.time.machine).collect();
         assert!(starts.is_sorted_by(|a, b| a > b), "newest first");
     }
 
@@ -148,7 +135,7 @@ mod tests {
             (&*screen.charts[1].gaps, &*screen.charts[2].gaps),
             ("M150 0h150v200h-150z", "M150 0h150v200h-150z")
         );
-        let cells = &screen.steps.1[2].1;
+        let cells = &screen.steps.1[2].cells;
         assert_eq!((&*cells[0], &*cells[2], &*cells[4]), ("0", "–", "–"));
     }
 }
