@@ -52,6 +52,7 @@ pub use settings::Settings;
 
 use client::Client;
 use mock::Mock;
+use shared::UnixMillis;
 use source::Source;
 use state::State;
 
@@ -66,7 +67,13 @@ const GRACE: Duration = Duration::from_secs(4);
 /// When the client for analytics cannot be built.
 pub async fn serve(settings: Settings, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
     let source = if settings.mock {
-        Source::Mock(Mock::with_antennas(settings.mock_antennas))
+        let mock = Mock::with_antennas(settings.mock_antennas);
+        // Nobody need wait for its past with the first page.
+        let _begun = tokio::task::spawn_blocking({
+            let mock = mock.clone();
+            move || mock.read(UnixMillis::now(), |_| ())
+        });
+        Source::Mock(mock)
     } else {
         Source::Http(Client::new(settings.analytics_url).context("the client for analytics cannot be built")?)
     };

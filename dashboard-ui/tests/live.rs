@@ -14,6 +14,7 @@ use flate2::read::GzDecoder;
 use futures::future::join_all;
 use reqwest::Url;
 use shared::UnixMillis;
+use shared::api::SummaryRequest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -73,7 +74,7 @@ async fn a_change_reaches_each_page() {
     let dashboard = Dashboard::start(analytics.source()).await;
     let mut viewers = join_all(PAGES.map(async |page| dashboard.view(&format!("/live{page}")).await)).await;
     poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
-    analytics.announce_change(|answers| answers.summary.as_of = Some(UnixMillis(NOW.0 + 7_000)));
+    analytics.announce_change(|summary| summary.as_of = Some(UnixMillis(NOW.0 + 7_000)));
     for viewer in &mut viewers {
         viewer.fragment_with(">14:47:12<").await;
     }
@@ -95,7 +96,7 @@ async fn many_viewers_cost_one_subscription_and_share_each_load() {
         let analytics = Analytics::start().await;
         let dashboard = Dashboard::start(analytics.source()).await;
         let merged = |seconds: i64| {
-            analytics.announce_change(|answers| answers.summary.as_of = Some(UnixMillis(NOW.0 + seconds * 1000)));
+            analytics.announce_change(move |summary| summary.as_of = Some(UnixMillis(NOW.0 + seconds * 1000)));
         };
         let mut viewers = vec![dashboard.view(&path).await];
         poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
@@ -193,7 +194,7 @@ async fn figures_become_stale_while_one_looks_on() {
     viewer.fragment_with("is-live").await;
     dashboard.advance(250_000);
     viewer.fragment_with("Stale: newest data is 4 min old").await;
-    analytics.set(|figures| figures.summary.as_of = Some(UnixMillis(NOW.0 + 250_000)));
+    analytics.change::<SummaryRequest>(|summary| summary.as_of = Some(UnixMillis(NOW.0 + 250_000)));
     analytics.announce(111.1);
     assert!(viewer.fragment_with("111.1").await.contains("is-live"));
 }

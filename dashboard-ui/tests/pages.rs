@@ -3,13 +3,21 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use axum::Router;
 use common::{Analytics, Dashboard, NOW, PAGES, browser, poll, source_at};
 use dashboard_ui::mock::Mock;
 use dashboard_ui::source::Source;
+use reference::{EntryId, Reference, Settings, Stages};
 use reqwest::StatusCode;
-use shared::UnixMillis;
+use scenario::Network;
+use scenario::network::Arrival;
 use shared::api::End;
+use shared::api::{
+    AntennasRequest, IncidentsRequest, PipelineRequest, ReadingsRequest, RejectedRequest, SummaryRequest, WorstRequest,
+};
+use shared::{Reading, UnixMillis};
 
 async fn mock() -> Dashboard {
     Dashboard::start(Source::Mock(Mock::default())).await
@@ -36,10 +44,8 @@ fn with(page: &str, parameter: &str) -> String {
 #[tokio::test]
 async fn the_overview_shows_what_analytics_answers() {
     let analytics = Analytics::start().await;
-    analytics.set(|answers| {
-        answers.summary.measures.latency_ms.mean = Some(123.4);
-        answers.worst.antennas[0].antenna_id = "<b>north</b>".to_owned();
-    });
+    analytics.change::<SummaryRequest>(|summary| summary.measures.latency_ms.mean = Some(123.4));
+    analytics.change::<WorstRequest>(|worst| worst.antennas[0].antenna_id = "<b>north</b>".to_owned());
     let (status, html) = Dashboard::start(analytics.source()).await.get("/").await;
     assert_eq!(status, StatusCode::OK);
     for text in ["123.4", "1 of 24 antennas down, 2 degraded, 1 silent", "&lt;b&gt;north&lt;/b&gt;", ">14:47:05<"] {
@@ -51,13 +57,15 @@ async fn the_overview_shows_what_analytics_answers() {
 #[tokio::test]
 async fn every_page_shows_what_analytics_answers() {
     let analytics = Analytics::start().await;
-    analytics.set(|answers| {
-        answers.antennas.antennas[1].measures.packets_lost = 4_321;
-        answers.readings.readings[0].packets_sent = 7_654;
-        answers.incidents.incidents[0].antenna_id = "far-away".to_owned();
-        answers.pipeline.totals.duplicates = 98_765;
-        answers.rejected.newest[0].source_id = "1763995600000-42".to_owned();
+    analytics.change::<AntennasRequest>(|page| {
+        page.antennas.iter_mut().skip(1).for_each(|row| row.measures.packets_lost = 4_321);
     });
+    analytics.change::<ReadingsRequest>(|page| page.readings[0].packets_sent = 7_654);
+    analytics.change::<IncidentsRequest>(|page| {
+        page.incidents.iter_mut().take(1).for_each(|first| first.antenna_id = "far-away".to_owned());
+    });
+    analytics.change::<PipelineRequest>(|pipeline| pipeline.totals.duplicates = 98_765);
+    analytics.change::<RejectedRequest>(|page| page.newest[0].source_id = "1763995600000-42".to_owned());
     let dashboard = Dashboard::start(analytics.source()).await;
     for (page, texts) in [
         ("/antennas", ["4\u{202f}321", "24 antennas", "canal-street"]),
@@ -75,16 +83,20 @@ async fn every_page_shows_what_analytics_answers() {
 
 #[tokio::test]
 async fn lists_are_searched_filtered_sorted_and_cut_into_pages_by_links_alone() {
-    let analytics = Analytics::start().await;
-    analytics.set(|answers| {
-        answers.antennas.antennas = (0..120)
-            .map(|n| {
-                let mut row = answers.antennas.antennas[n % 24].clone();
-                row.antenna_id = format!("n-{n:03}");
-                row
-            })
-            .collect();
-    });
+    // The later the number, the slower; one of 24 is down; one was heard of last 20 s ago.
+    let mut reference = Reference::new(Settings::default(), NOW);
+    for (seconds_ago, n) in [25, 20, 4, 2].into_iter().flat_map(|ago| (0..120).map(move |n| (ago, n))) {
+        if n == 0 && seconds_ago < 20 {
+            continue;
+        }
+        let loss = if n % 24 == 9 { 100 } else { 1 };
+        let latency_ms = (loss < 100).then_some(f64::from(n));
+        let (antenna_id, timestamp_ms) = (format!("n-{n:03}"), NOW.0 - seconds_ago * 1000);
+        let reading = Reading { antenna_id, timestamp_ms, packets: 100, loss, latency_ms, seq: None };
+        reference.count(EntryId { arrival_ms: timestamp_ms, number: 0 }, &reading);
+    }
+    reference.merge(NOW, Stages::default());
+    let analytics = Analytics::start_with(Arc::new(reference)).await;
     let dashboard = Dashboard::start(analytics.source()).await;
     let ids = async |path: &str| {
         let html = dashboard.get(path).await.1;
@@ -92,8 +104,8 @@ async fn lists_are_searched_filtered_sorted_and_cut_into_pages_by_links_alone() 
         html[from..to].split("<bdi>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let all: Vec<String> = (0..120).map(|n| format!("n-{n:03}")).collect();
-    assert_eq!(ids("/antennas").await, all[..50]);
-    assert_eq!(ids("/antennas?page=3").await, all[100..]);
+    assert_eq!(ids("/antennas?sort=antenna_id").await, all[..50]);
+    assert_eq!(ids("/antennas?sort=antenna_id&page=3").await, all[100..]);
     assert_eq!(ids("/antennas?q=n-11").await, all[110..120]);
     assert_eq!(ids("/antennas?sort=latency").await[0], "n-119", "the largest first");
     assert_eq!(ids("/antennas?status=down").await, ["n-009", "n-033", "n-057", "n-081", "n-105"]);
@@ -117,7 +129,7 @@ async fn away_no_data_and_stale_are_three_pages() {
     }
 
     let analytics = Analytics::start().await;
-    analytics.set(|answers| answers.summary.as_of = None);
+    analytics.change::<SummaryRequest>(|summary| summary.as_of = None);
     let dashboard = Dashboard::start(analytics.source()).await;
     for page in PAGES {
         let (status, empty) = dashboard.get(page).await;
@@ -129,7 +141,7 @@ async fn away_no_data_and_stale_are_three_pages() {
         }
     }
 
-    analytics.set(|answers| answers.summary.as_of = Some(UnixMillis(NOW.0 - 250_000)));
+    analytics.change::<SummaryRequest>(|summary| summary.as_of = Some(UnixMillis(NOW.0 - 250_000)));
     let dashboard = Dashboard::start(analytics.source()).await;
     for page in PAGES {
         let (status, stale) = dashboard.get(page).await;
@@ -162,8 +174,14 @@ async fn a_range_that_analytics_refuses_is_the_askers_mistake() {
 
 #[tokio::test]
 async fn where_less_is_kept_than_the_default_range_a_page_shows_all_of_it() {
-    let analytics = Analytics::start().await;
-    analytics.set(|answers| answers.summary.limits.as_mut().unwrap().retention_seconds = 60.0);
+    let settings = Settings { retention_ms: 60_000, ..Settings::default() };
+    let (mut reference, mut arrivals) = (Reference::new(settings, NOW), Vec::new());
+    Network::new(24, NOW.0).publish(NOW.0, &mut arrivals);
+    for Arrival { arrival_ms, reading } in arrivals {
+        reference.count(EntryId { arrival_ms, number: 0 }, &reading);
+    }
+    reference.merge(NOW, Stages::default());
+    let analytics = Analytics::start_with(Arc::new(reference)).await;
     let dashboard = Dashboard::start(analytics.source()).await;
     for page in ["/?by=latency", "/antennas", "/antenna?id=airport-west"] {
         let response = dashboard.request(page).send().await.unwrap();
@@ -424,7 +442,7 @@ async fn a_file_holds_all_rows_of_what_a_page_lists_a_part_of() {
         ("/csv/antennas?page=2&sort=latency", "antennas", 120),
         ("/csv/antennas?q=harbour", "antennas", 2),
         ("/csv/antenna?id=quarry", "antenna", 60),
-        ("/csv/pipeline", "pipeline", 150),
+        ("/csv/pipeline", "pipeline", 151),
     ] {
         let (disposition, text) = file(path).await;
         assert_eq!(disposition, format!("attachment; filename=\"vigia-{name}.csv\""), "{path}");

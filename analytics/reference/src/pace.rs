@@ -40,6 +40,7 @@ pub struct Stages {
 #[derive(Debug, Clone)]
 pub(crate) struct Pace {
     started_at: UnixMillis,
+    owner: Option<String>,
     /// Entries that were read and are not merged yet, and the arrivals of the readings among them.
     rows: u64,
     arrivals_ms: Vec<i64>,
@@ -74,6 +75,7 @@ impl Pace {
         let rejected = shared::Rejection::ALL.map(|reason| (reason, 0)).into();
         Self {
             started_at,
+            owner: None,
             rows: 0,
             arrivals_ms: Vec::new(),
             merged: EntryId::default(),
@@ -99,6 +101,11 @@ impl Pace {
 }
 
 impl Reference {
+    /// Names the process that owns the stream.
+    pub fn set_owner(&mut self, owner: String) {
+        self.pace.owner = Some(owner);
+    }
+
     /// What was read since the last batch is a batch, and became visible.
     pub fn merge(&mut self, at: UnixMillis, stages: Stages) {
         let pace = &mut self.pace;
@@ -140,7 +147,7 @@ impl Reference {
             cursor: pace.merged.to_string(),
             committed: pace.committed.to_string(),
             epoch: 1,
-            owner: None,
+            owner: pace.owner.clone(),
             ledger: pace.ledger.clone(),
         };
         let is_recent = |batch: &&Batch| now.0 - batch.at_ms <= RATE_MS;

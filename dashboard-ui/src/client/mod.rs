@@ -5,9 +5,11 @@ mod events;
 use std::time::Duration;
 
 use futures::{Stream, TryStreamExt};
+use reference::Refusal;
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
 use shared::api::{Request, path};
+use tokio::task::JoinError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -36,6 +38,19 @@ pub enum ClientError {
     /// No event and no comment came for too long.
     #[error("analytics' events fell silent")]
     Silent,
+    /// The built-in network failed to answer.
+    #[error("the built-in network does not answer: {0}")]
+    Mock(#[from] JoinError),
+}
+
+impl From<Refusal> for ClientError {
+    /// The status that analytics would have answered with.
+    fn from(refusal: Refusal) -> Self {
+        Self::Status(match refusal {
+            Refusal::BadParameter(_) => StatusCode::BAD_REQUEST,
+            Refusal::UnknownAntenna => StatusCode::NOT_FOUND,
+        })
+    }
 }
 
 impl ClientError {

@@ -109,6 +109,8 @@ pub(crate) const fn column_label(sort: Sort, language: Language) -> &'static str
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::figures::Figures;
     use crate::mock::Mock;
@@ -123,9 +125,8 @@ mod tests {
 
     /// The fleet of 120 antennas.
     fn large(address: &Address) -> FleetScreen {
-        let Figures::Antennas(figures) = figures_of(Mock::with_antennas(120), address) else {
-            panic!("it is the fleet");
-        };
+        static NETWORK: LazyLock<Mock> = LazyLock::new(|| Mock::with_antennas(120));
+        let Figures::Antennas(figures) = figures_of(&NETWORK, address) else { panic!("it is the fleet") };
         let scene = scene(address);
         fleet_screen(&figures, Frame::new(&scene, Some(NOW), &figures.summary, false), &scene)
     }

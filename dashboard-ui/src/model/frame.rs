@@ -174,9 +174,11 @@ fn latest_window(window: u32, is_kept: impl Fn(&u32) -> bool) -> u32 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use reference::{Entry, EntryId, Reference, Settings, Stages};
+    use shared::api::{End, SummaryRequest, WindowRequest};
+    use shared::time::Span;
 
     use super::*;
-    use crate::mock::Mock;
     use crate::model::tests::{NOW, address, scene};
     use crate::query::tests::read;
     use crate::query::{Address, Query};
@@ -186,7 +188,15 @@ mod tests {
 
     fn summary(address: &Address) -> Summary {
         let Range { window, end } = address.query.range;
-        Mock::default().summary(window, end, NOW)
+        let settings = Settings { retention_ms: WEEK_S as i64 * 1000, ..Settings::default() };
+        let mut reference = Reference::new(settings, NOW);
+        let fields = [("antenna_id", "a"), ("timestamp", "1763995624"), ("packets", "1"), ("loss", "0")];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        reference.take(&Entry { id: EntryId { arrival_ms: NOW.0, number: 0 }, fields });
+        reference.merge(NOW, Stages::default());
+        let length = Some(Span::from_ms(i64::from(window) * 1000));
+        let window = WindowRequest { length, end: end.map_or(End::Latest, End::At) };
+        reference.ask(&SummaryRequest { window }, NOW).unwrap()
     }
 
     fn frame(address: &Address, retention_seconds: f64) -> Frame {

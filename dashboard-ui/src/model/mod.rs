@@ -144,9 +144,7 @@ fn shown(figures: &Figures, is_away: bool, address: &Address, now: UnixMillis) -
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::Arc;
-
-    use futures::FutureExt;
+    use std::sync::{Arc, LazyLock};
 
     use shared::api::Summary;
 
@@ -180,12 +178,15 @@ pub(crate) mod tests {
 
     /// What the built-in network answers.
     pub(crate) fn figures(address: &Address) -> Figures {
-        figures_of(Mock::default(), address)
+        static NETWORK: LazyLock<Mock> = LazyLock::new(Mock::default);
+        figures_of(&NETWORK, address)
     }
 
     /// What a built-in network answers.
-    pub(crate) fn figures_of(mock: Mock, address: &Address) -> Figures {
-        Source::Mock(mock).figures(&address.query, Extent::Page, NOW).now_or_never().unwrap().unwrap()
+    pub(crate) fn figures_of(network: &Mock, address: &Address) -> Figures {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let source = Source::Mock(network.clone());
+        runtime.block_on(source.figures(&address.query, Extent::Page, NOW)).unwrap()
     }
 
     pub(crate) fn overview() -> OverviewFigures {

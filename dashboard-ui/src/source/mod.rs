@@ -4,9 +4,9 @@ mod questions;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use reference::Question;
 use reqwest::StatusCode;
 use shared::UnixMillis;
-use shared::api::Request;
 
 use crate::client::{Client, ClientError};
 use crate::figures::Figures;
@@ -58,15 +58,6 @@ impl Source {
     }
 }
 
-/// Answers a request of analytics' API at a moment, without analytics.
-pub(crate) trait Answers<R: Request> {
-    /// The answer.
-    ///
-    /// # Errors
-    /// As analytics would refuse the request.
-    fn answer(&self, request: &R, now: UnixMillis) -> Result<R::Answer, ClientError>;
-}
-
 /// A source at a moment, which can be asked with requests of analytics' API.
 #[derive(Clone, Copy)]
 struct Asker<'a> {
@@ -75,20 +66,24 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    async fn ask<R: Request>(self, request: R) -> Result<R::Answer, ClientError>
+    async fn ask<R: Question + Send + 'static>(self, request: R) -> Result<R::Answer, ClientError>
     where
-        Mock: Answers<R>,
+        R::Answer: Send,
     {
         match self.source {
             Source::Http(client) => client.ask(&request).await,
-            Source::Mock(mock) => mock.answer(&request, self.now),
+            Source::Mock(mock) => {
+                let (mock, now) = (mock.clone(), self.now);
+                // An answer about thousands of antennas takes its time.
+                tokio::task::spawn_blocking(move || mock.ask(&request, now)).await?
+            }
         }
     }
 
     /// `None` if analytics does not have the route, like one that only implements the original contract, or has nothing there.
-    async fn ask_if_known<R: Request>(self, request: R) -> Result<Option<R::Answer>, ClientError>
+    async fn ask_if_known<R: Question + Send + 'static>(self, request: R) -> Result<Option<R::Answer>, ClientError>
     where
-        Mock: Answers<R>,
+        R::Answer: Send,
     {
         match self.ask(request).await {
             Err(ClientError::Status(StatusCode::NOT_FOUND)) => Ok(None),

@@ -1,87 +1,38 @@
-//! An analytics that does as it is told. Like the real one, it refuses parameters that it does not know.
+//! The naive analytics behind HTTP, at a moment that stands still. Like the real one, it refuses parameters that it does not
+//! know; and it has the faults that it is told to have.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::middleware::{self, Next};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use dashboard_ui::mock::{AntennaSearch, IncidentSearch, Mock};
+use dashboard_ui::mock::Mock;
 use dashboard_ui::source::Source;
 use futures::stream;
+use reference::{Question, Reference, Refusal};
 use reqwest::StatusCode;
 use serde::Serialize;
+use shared::UnixMillis;
 use shared::api::{
-    AntennaPage, AntennaRow, AntennasRequest, End, Heatmap, HeatmapRequest, IncidentPage, IncidentState,
-    IncidentsRequest, Order, Pipeline, PipelineHistory, ReadingsRequest, RecentReadings, RejectedPage, RejectedRequest,
-    Request as ApiRequest, SNAPSHOT_EVENT, Series, SeriesRequest, Summary, SummaryRequest, WorstRequest, path,
+    AntennasRequest, End, HeatmapRequest, IncidentsRequest, PipelineHistoryRequest, PipelineRequest, ReadingsRequest,
+    RejectedRequest, Request, SNAPSHOT_EVENT, SeriesRequest, Summary, SummaryRequest, WindowRequest, WorstRequest,
+    path,
 };
-use shared::time::parse_duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast;
 
 use super::{NOW, poll, source_at};
 
-/// The antenna of which it knows readings.
-const ANTENNA: &str = "airport-west";
-
-/// What it answers, whatever the window that is asked for.
-#[derive(Clone)]
-pub struct Answers {
-    pub summary: Summary,
-    /// The window before.
-    pub previous: Summary,
-    pub series: Series,
-    pub worst: AntennaPage,
-    /// All antennas, in the order in which pages get them.
-    pub antennas: AntennaPage,
-    pub heatmap: Heatmap,
-    /// All incidents, newest first.
-    pub incidents: IncidentPage,
-    pub readings: RecentReadings,
-    pub pipeline: Pipeline,
-    pub history: PipelineHistory,
-    pub rejected: RejectedPage,
-}
-
-impl Answers {
-    fn new() -> Self {
-        let mock = Mock::default();
-        let summary = mock.summary(300, None, NOW);
-        let antennas = AntennaSearch { limit: usize::MAX, step_s: Some(10), ..AntennaSearch::default() };
-        let incidents = IncidentSearch { limit: usize::MAX, ..IncidentSearch::default() };
-        Self {
-            previous: mock.summary(300, Some(summary.window.start), NOW),
-            series: mock.series(300, 5, None, None, NOW).unwrap(),
-            worst: mock.worst(300, None, "failures", 10, Some(10), NOW),
-            antennas: mock.antennas(300, None, &antennas, NOW),
-            heatmap: mock.heatmap(300, None, 5, 24, NOW),
-            incidents: mock.incidents(&incidents, NOW),
-            readings: mock.readings(ANTENNA, 100, NOW).unwrap(),
-            pipeline: mock.pipeline(NOW),
-            history: mock.pipeline_history(NOW),
-            rejected: mock.rejected(NOW),
-            summary,
-        }
-    }
-
-    /// Takes away what the original contract does not have.
-    fn forget_additions(&mut self) {
-        self.summary.limits = None;
-        self.previous.limits = None;
-        for page in [&mut self.worst, &mut self.antennas] {
-            page.steps = None;
-            page.antennas.iter_mut().for_each(|row| row.history = None);
-        }
-    }
-}
+/// The built-in network of 24 antennas, as it was counted by now.
+static NETWORK: LazyLock<Arc<Reference>> = LazyLock::new(|| Arc::new(Mock::default().read(NOW, Reference::clone)));
 
 /// An analytics that does as it is told.
 #[derive(Clone)]
@@ -92,25 +43,39 @@ pub struct Analytics {
 }
 
 struct Shared {
-    answers: Mutex<Answers>,
+    reference: Arc<Reference>,
+    /// What is done to answers about the present: the path of the route, and a function of its answer.
+    changes_made: Mutex<Vec<(&'static str, Change)>>,
     has_previous: AtomicBool,
     is_original: AtomicBool,
     changes: broadcast::Sender<()>,
     subscriptions: AtomicUsize,
     loads: AtomicUsize,
+    /// The ends of windows that summaries were answered about.
+    ends: Mutex<Vec<UnixMillis>>,
     incident_ends: Mutex<Vec<Option<End>>>,
 }
 
+type Change = Arc<dyn Fn(&mut dyn Any) + Send + Sync>;
+
 impl Analytics {
+    /// It has counted the built-in network.
     pub async fn start() -> Self {
+        Self::start_with(Arc::clone(&NETWORK)).await
+    }
+
+    /// It has counted something else.
+    pub async fn start_with(reference: Arc<Reference>) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let shared = Shared {
-            answers: Mutex::new(Answers::new()),
+            reference,
+            changes_made: Mutex::default(),
             has_previous: true.into(),
             is_original: false.into(),
             changes: broadcast::channel(16).0,
             subscriptions: AtomicUsize::new(0),
             loads: AtomicUsize::new(0),
+            ends: Mutex::default(),
             incident_ends: Mutex::default(),
         };
         let address = listener.local_addr().unwrap();
@@ -124,19 +89,23 @@ impl Analytics {
         source_at(self.address)
     }
 
-    /// Changes what it answers, without a word about it.
-    pub fn set(&self, change: impl FnOnce(&mut Answers)) {
-        change(&mut self.shared.answers.lock().unwrap());
+    /// Changes what it answers to a request from here on, without a word about it.
+    pub fn change<R: Request>(&self, change: impl Fn(&mut R::Answer) + Send + Sync + 'static)
+    where
+        R::Answer: 'static,
+    {
+        let change: Change = Arc::new(move |answer| change(answer.downcast_mut().unwrap()));
+        self.shared.changes_made.lock().unwrap().push((R::PATH, change));
     }
 
     /// Changes the mean latency and says so.
     pub fn announce(&self, mean_latency_ms: f64) {
-        self.announce_change(|answers| answers.summary.measures.latency_ms.mean = Some(mean_latency_ms));
+        self.announce_change(move |summary| summary.measures.latency_ms.mean = Some(mean_latency_ms));
     }
 
-    /// Changes what it answers and says so.
-    pub fn announce_change(&self, change: impl FnOnce(&mut Answers)) {
-        self.set(change);
+    /// Changes the summary and says so.
+    pub fn announce_change(&self, change: impl Fn(&mut Summary) + Send + Sync + 'static) {
+        self.change::<SummaryRequest>(change);
         // Nobody may be listening.
         let _listeners = self.shared.changes.send(());
     }
@@ -148,7 +117,6 @@ impl Analytics {
 
     /// Knows only the routes and fields of the original contract from here on, and ignores parameters that were added.
     pub fn become_original(&self) {
-        self.set(Answers::forget_additions);
         self.shared.is_original.store(true, SeqCst);
     }
 
@@ -180,18 +148,17 @@ impl Analytics {
 
     fn serve(&self, listener: std::net::TcpListener) {
         let app = Router::new()
-            .route(path::SUMMARY, get(summary))
-            .route(path::SERIES, get(series))
-            .route(path::WORST, get(worst))
-            .route(path::ANTENNAS, get(antennas))
-            .route(path::HEATMAP, get(heatmap))
-            .route(path::INCIDENTS, get(incidents))
-            .route(path::READINGS, get(readings))
-            .route(path::REJECTED, get(rejected))
-            .route(path::PIPELINE, get(pipeline))
-            .route(path::PIPELINE_HISTORY, get(history))
+            .route(path::SUMMARY, get(answer::<SummaryRequest>))
+            .route(path::SERIES, get(answer::<SeriesRequest>))
+            .route(path::WORST, get(answer::<WorstRequest>))
+            .route(path::ANTENNAS, get(answer::<AntennasRequest>))
+            .route(path::HEATMAP, get(answer::<HeatmapRequest>))
+            .route(path::INCIDENTS, get(answer::<IncidentsRequest>))
+            .route(path::READINGS, get(answer::<ReadingsRequest>))
+            .route(path::REJECTED, get(answer::<RejectedRequest>))
+            .route(path::PIPELINE, get(answer::<PipelineRequest>))
+            .route(path::PIPELINE_HISTORY, get(answer::<PipelineHistoryRequest>))
             .route(path::EVENTS, get(events))
-            .layer(middleware::from_fn_with_state(self.shared.clone(), only_what_is_kept))
             .with_state(self.shared.clone());
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.spawn(async move {
@@ -214,40 +181,10 @@ impl Drop for Process {
     }
 }
 
-impl Shared {
-    fn answers(&self) -> Answers {
-        self.answers.lock().unwrap().clone()
-    }
-
-    /// Answers on a route that the original contract does not have.
-    fn added<T: Serialize>(&self, answer: impl FnOnce(Answers) -> T) -> Response {
-        if self.is_original.load(SeqCst) {
-            return StatusCode::NOT_FOUND.into_response();
-        }
-        Json(answer(self.answers())).into_response()
-    }
-
-    /// Whether an end is that of the window before the one that is answered.
-    fn is_before(&self, end: End) -> bool {
-        end == End::At(self.answers().summary.window.start)
-    }
-}
-
-/// Refuses a window that is longer than what is kept.
-async fn only_what_is_kept(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let parameters = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
-    let window = parameters.into_iter().find(|(name, _)| name == "window").map(|(_, value)| value.into_owned());
-    let seconds = window.map_or(0.0, |window| parse_duration(&window).unwrap().as_secs_f64());
-    if shared.answers().summary.limits.is_some_and(|limits| seconds > limits.retention_seconds) {
-        return StatusCode::BAD_REQUEST.into_response();
-    }
-    next.run(request).await
-}
-
 /// A request of the API, read as analytics reads it: what it does not know is refused.
 struct Asked<R>(R);
 
-impl<R: ApiRequest, S: Sync> FromRequestParts<S> for Asked<R> {
+impl<R: Request, S: Sync> FromRequestParts<S> for Asked<R> {
     type Rejection = StatusCode;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
@@ -259,101 +196,118 @@ impl<R: ApiRequest, S: Sync> FromRequestParts<S> for Asked<R> {
 
 type Told = State<Arc<Shared>>;
 
-async fn summary(State(analytics): Told, Asked(asked): Asked<SummaryRequest>) -> Response {
-    let answers = analytics.answers();
-    if !analytics.is_before(asked.window.end) {
-        analytics.loads.fetch_add(1, SeqCst);
-        return Json(answers.summary).into_response();
+async fn answer<R: Fake>(State(analytics): Told, Asked(mut asked): Asked<R>) -> Response
+where
+    R::Answer: Serialize + 'static,
+{
+    let is_original = analytics.is_original.load(SeqCst);
+    if is_original && R::IS_ADDED {
+        return StatusCode::NOT_FOUND.into_response();
     }
-    if !analytics.has_previous.load(SeqCst) {
+    if is_original {
+        asked.forget_additions();
+    }
+    let is_before = asked.window().is_some_and(|window| analytics.is_before(window));
+    if is_before && !analytics.has_previous.load(SeqCst) {
         return StatusCode::BAD_REQUEST.into_response();
     }
-    Json(answers.previous).into_response()
+    let mut answer = match analytics.reference.ask(&asked, NOW) {
+        Ok(answer) => answer,
+        Err(Refusal::BadParameter(_)) => return StatusCode::BAD_REQUEST.into_response(),
+        Err(Refusal::UnknownAntenna) => return StatusCode::NOT_FOUND.into_response(),
+    };
+    analytics.take_note(&asked, &answer, is_before);
+    if is_original && let Some(summary) = (&mut answer as &mut dyn Any).downcast_mut::<Summary>() {
+        summary.limits = None;
+    }
+    if !is_before {
+        let changes_made = analytics.changes_made.lock().unwrap().clone();
+        changes_made.iter().filter(|(path, _)| *path == R::PATH).for_each(|(_, change)| change(&mut answer));
+    }
+    Json(answer).into_response()
 }
 
-async fn series(State(analytics): Told, Asked(asked): Asked<SeriesRequest>) -> Response {
-    let Answers { summary, series, antennas, .. } = analytics.answers();
-    assert_eq!(asked.window.end, End::At(summary.window.end), "all of a page is about one window");
-    let is_known = |id: &String| antennas.antennas.iter().any(|row| row.antenna_id == *id);
-    match asked.antenna {
-        Some(id) if !is_known(&id) => StatusCode::NOT_FOUND.into_response(),
-        _ => Json(series).into_response(),
+impl Shared {
+    /// Whether a window is the one before the latest of the same length.
+    fn is_before(&self, window: WindowRequest) -> bool {
+        let latest = SummaryRequest { window: WindowRequest { end: End::Latest, ..window } };
+        self.reference.ask(&latest, NOW).is_ok_and(|latest| window.end == End::At(latest.window.start))
+    }
+
+    fn take_note(&self, asked: &dyn Any, answer: &dyn Any, is_before: bool) {
+        if let Some(summary) = answer.downcast_ref::<Summary>() {
+            self.ends.lock().unwrap().push(summary.window.end);
+            self.loads.fetch_add(usize::from(!is_before), SeqCst);
+        }
+        if let Some(SeriesRequest { window, .. }) = asked.downcast_ref() {
+            let is_shown = self.ends.lock().unwrap().iter().any(|end| window.end == End::At(*end));
+            assert!(is_shown, "all of a page is about one window");
+        }
+        if let Some(IncidentsRequest { window, .. }) = asked.downcast_ref() {
+            self.incident_ends.lock().unwrap().push(window.map(|window| window.end));
+        }
     }
 }
 
-async fn worst(State(analytics): Told, Asked(asked): Asked<WorstRequest>) -> Response {
-    let mut worst = analytics.answers().worst;
-    worst.antennas.truncate(asked.limit.get());
-    Json(worst).into_response()
-}
+/// A request that it answers.
+trait Fake: Question + Send + Sync + 'static {
+    /// Whether the original contract does not have its route.
+    const IS_ADDED: bool = false;
 
-async fn antennas(State(analytics): Told, Asked(asked): Asked<AntennasRequest>) -> Response {
-    let mut page = analytics.answers().antennas;
-    if analytics.is_before(asked.window.end) && !analytics.has_previous.load(SeqCst) {
-        return StatusCode::BAD_REQUEST.into_response();
+    /// The window asked for.
+    fn window(&self) -> Option<WindowRequest> {
+        None
     }
-    if !analytics.is_original.load(SeqCst) {
-        page.antennas.retain(|row| {
-            asked.id.as_ref().is_none_or(|id| *id == row.antenna_id)
-                && (asked.statuses.is_empty() || asked.statuses.contains(&row.status))
-        });
+
+    /// Takes away the parameters that the original contract does not have.
+    fn forget_additions(&mut self) {}
+}
+
+impl Fake for SummaryRequest {
+    fn window(&self) -> Option<WindowRequest> {
+        Some(self.window)
     }
-    page.antennas.retain(|row| row.antenna_id.contains(asked.q.as_deref().unwrap_or_default()));
-    if asked.order == Order::Descending {
-        page.antennas.reverse();
+}
+
+impl Fake for AntennasRequest {
+    fn window(&self) -> Option<WindowRequest> {
+        Some(self.window)
     }
-    page.total = page.antennas.len() as u64;
-    page.antennas = page.antennas.into_iter().skip(asked.offset).take(asked.limit.get()).collect();
-    if asked.step.is_none() {
-        page.steps = None;
-        page.antennas.iter_mut().for_each(|row: &mut AntennaRow| row.history = None);
+
+    fn forget_additions(&mut self) {
+        (self.id, self.step) = (None, None);
+        self.statuses.clear();
     }
-    Json(page).into_response()
 }
 
-async fn heatmap(State(analytics): Told, Asked(asked): Asked<HeatmapRequest>) -> Response {
-    analytics.added(|mut answers| {
-        answers.heatmap.rows.truncate(asked.rows.get());
-        answers.heatmap
-    })
+impl Fake for WorstRequest {
+    fn forget_additions(&mut self) {
+        self.step = None;
+    }
 }
 
-async fn incidents(State(analytics): Told, Asked(asked): Asked<IncidentsRequest>) -> Response {
-    analytics.incident_ends.lock().unwrap().push(asked.window.map(|window| window.end));
-    analytics.added(|Answers { incidents: mut page, .. }| {
-        page.incidents.retain(|incident| {
-            incident.antenna_id.contains(asked.q.as_deref().unwrap_or_default())
-                && asked.antenna.as_ref().is_none_or(|id| *id == incident.antenna_id)
-                && asked.kind.is_none_or(|kind| kind == incident.kind)
-                && asked.state.is_none_or(|state| (state == IncidentState::Open) == incident.end.is_none())
-        });
-        page.total = page.incidents.len() as u64;
-        page.open = page.incidents.iter().filter(|incident| incident.end.is_none()).count() as u64;
-        page.incidents = page.incidents.into_iter().skip(asked.offset).take(asked.limit.get()).collect();
-        page
-    })
+impl Fake for SeriesRequest {}
+
+impl Fake for PipelineRequest {}
+
+impl Fake for HeatmapRequest {
+    const IS_ADDED: bool = true;
 }
 
-async fn readings(State(analytics): Told, Asked(asked): Asked<ReadingsRequest>) -> Response {
-    analytics.added(|Answers { mut readings, .. }| {
-        readings.readings.truncate(if asked.antenna == readings.antenna_id { asked.limit.get() } else { 0 });
-        RecentReadings { antenna_id: asked.antenna, ..readings }
-    })
+impl Fake for IncidentsRequest {
+    const IS_ADDED: bool = true;
 }
 
-async fn rejected(State(analytics): Told, Asked(asked): Asked<RejectedRequest>) -> Response {
-    analytics.added(|Answers { mut rejected, .. }| {
-        rejected.newest.truncate(asked.limit.get());
-        rejected
-    })
+impl Fake for ReadingsRequest {
+    const IS_ADDED: bool = true;
 }
 
-async fn pipeline(State(analytics): Told) -> Response {
-    Json(analytics.answers().pipeline).into_response()
+impl Fake for RejectedRequest {
+    const IS_ADDED: bool = true;
 }
 
-async fn history(State(analytics): Told) -> Response {
-    analytics.added(|answers| answers.history)
+impl Fake for PipelineHistoryRequest {
+    const IS_ADDED: bool = true;
 }
 
 async fn events(State(analytics): Told) -> Response {

@@ -33,6 +33,8 @@ pub struct Antenna {
     role: Role,
     rng: ChaCha8Rng,
     packets_per_reading: u32,
+    /// How many times as much traffic it has as others of its kind.
+    traffic: u32,
     base_ms: f64,
     jitter_ms: LogNormal<f64>,
     spike_ms: Pareto<f64>,
@@ -73,6 +75,14 @@ impl Antenna {
         Self::of(id, role, rng)
     }
 
+    /// The same antenna with so many times as much traffic: as for one that reports so many times less often.
+    #[must_use]
+    pub const fn with_traffic(mut self, times: u32) -> Self {
+        self.packets_per_reading *= times;
+        self.traffic *= times;
+        self
+    }
+
     fn of(id: String, role: Role, mut rng: ChaCha8Rng) -> Self {
         // Log-uniform from 8 to 120 ms: most antennas are near, some are far.
         let base_ms = 8.0 * 15.0_f64.powf(rng.random());
@@ -81,6 +91,7 @@ impl Antenna {
             role,
             // One that delivers nothing carries little traffic: with its share, its losses would outweigh all others.
             packets_per_reading: if role == Role::Down { PACKETS_WHEN_DOWN } else { rng.random_range(80..=120) },
+            traffic: 1,
             base_ms,
             jitter_ms: LogNormal::new(jitter_ms.ln(), 0.7).expect("a finite mean and spread"),
             spike_ms: Pareto::new(base_ms * 2.0, 2.2).expect("a positive scale and shape"),
@@ -149,7 +160,8 @@ impl Antenna {
         let packets = self.packets_per_reading - spread + self.rng.random_range(0..=2 * spread);
         let mut latency_ms = self.base_ms + self.jitter_ms.sample(&mut self.rng);
         if self.rng.random_bool(0.005) {
-            latency_ms += self.spike_ms.sample(&mut self.rng);
+            // A reading is a mean: of more packets, a spike takes up less.
+            latency_ms += self.spike_ms.sample(&mut self.rng) / f64::from(self.traffic);
         }
         let loss = match &self.role {
             Role::Flapping(stretch) if stretch.covers(moment.elapsed_ms) => packets,

@@ -77,7 +77,8 @@ impl Network {
     pub fn new(antennas: u32, start_ms: i64) -> Self {
         let size = i64::from(antennas.max(1));
         let interval_ms = ((size * 3_600_000 / READINGS_AN_HOUR + 999) / 1_000 * 1_000).clamp(1_000, INTERVAL_MAX_MS);
-        let antenna = |index| Antenna::with_role(name(index), role(index, interval_ms), 0);
+        let seconds = u32::try_from(interval_ms / 1_000).unwrap_or(1);
+        let antenna = |index| Antenna::with_role(name(index), role(index, interval_ms), 0).with_traffic(seconds);
         let block = start_ms.div_euclid(BLOCK_MS);
         let mut network =
             Self { antennas: (0..antennas.max(1)).map(antenna).collect(), interval_ms, next: 0, block: block - 1 };
@@ -159,7 +160,9 @@ fn resting(pair: u32, is_first: bool, interval_ms: i64) -> Role {
     // Silent for less than an hour, so that it is not forgotten.
     let half_ms = (20 * interval_ms).clamp(STORM_CYCLE_MS, 2_400_000);
     let silent_after_ms = (3 * interval_ms).max(15_000);
-    let resumes_ms = 100_000 + u64::from(pair * 37 % 400) * 1_000 + if is_first { 0 } else { half_ms };
+    // Pairs take turns at different times, and none while there may be a storm.
+    let spread_s = if interval_ms > STORM_INTERVAL_MAX_MS.unsigned_abs() { half_ms / 1_000 } else { 400 };
+    let resumes_ms = 100_000 + u64::from(pair) * 37 % spread_s * 1_000 + if is_first { 0 } else { half_ms };
     Role::Dark(Stretch::within(2 * half_ms, resumes_ms + half_ms - silent_after_ms, resumes_ms + 2 * half_ms))
 }
 

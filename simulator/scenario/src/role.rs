@@ -72,10 +72,11 @@ impl Stretch {
         Self { calm_ms, lasts_ms, ahead_ms: 0 }
     }
 
-    /// A cycle with trouble in a part of it, `[from_ms, to_ms)` since the start.
+    /// A cycle of a length with trouble in a part of it, `[from, to)` since the start or that many cycles later; all in
+    /// milliseconds.
     #[must_use]
     pub const fn within(cycle_ms: u64, from_ms: u64, to_ms: u64) -> Self {
-        Self { calm_ms: cycle_ms - (to_ms - from_ms), lasts_ms: to_ms - from_ms, ahead_ms: 2 * cycle_ms - to_ms }
+        Self { calm_ms: cycle_ms - (to_ms - from_ms), lasts_ms: to_ms - from_ms, ahead_ms: cycle_ms - to_ms % cycle_ms }
     }
 
     /// Whether there is trouble at a time since the start.
