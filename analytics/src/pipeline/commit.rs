@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::aggregator::{Prepared, Work};
-use super::complaint::Complaint;
 use super::health::Health;
 use super::ledger::Accounts;
+use super::retry::Retry;
 use super::{Ended, LEASE, Pipeline, PipelineError, RENEW_INTERVAL};
 use crate::figures::CommitFigures;
 use crate::log::{Commit, Epoch, Log, LogError, StreamInfo};
@@ -51,7 +51,7 @@ impl<'a, L: Log> CommitLoop<'a, L> {
 
     /// Commits, renews and balances at an interval, until the process is to end or the stream is lost.
     pub(super) async fn run(&mut self, shutdown: &CancellationToken) -> Result<Ended, PipelineError> {
-        let mut complaint = Complaint::new("committing");
+        let mut retry = Retry::new("committing");
         let rhythm = Rhythm::of(self.pipeline.settings.commit_interval);
         let mut ticks = interval(rhythm.tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -71,7 +71,7 @@ impl<'a, L: Log> CommitLoop<'a, L> {
             match self.step().await {
                 Ok(()) => {
                     self.health.set_committing(true);
-                    complaint.succeeded(Instant::now());
+                    retry.succeeded();
                 }
                 Err(LogError::Fenced) => {
                     warn!(epoch = self.epoch, "another process has taken the stream over; dropping what is in memory");
@@ -80,7 +80,8 @@ impl<'a, L: Log> CommitLoop<'a, L> {
                 Err(error @ LogError::Unsupported(_)) => return Err(error.into()),
                 Err(error) => {
                     self.health.set_committing(false);
-                    complaint.failed(&error, Instant::now());
+                    // The next tick tries again, so the wait is not needed.
+                    retry.failed(&error);
                 }
             }
         }

@@ -12,7 +12,6 @@
 
 mod aggregator;
 mod commit;
-mod complaint;
 mod health;
 mod ledger;
 mod load;

@@ -1,42 +1,57 @@
-//! Trying again after the broker was away.
+//! Trying again after the broker was away, without flooding the log.
 
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use shared::throttle::Throttle;
+use tracing::{info, warn};
 
-use super::complaint::Complaint;
 use crate::log::LogError;
 
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Says in the log that something fails, and how long to wait before the next try: from 50 ms, doubling to 2 s, with
-/// jitter, for ever.
+/// Something that is tried until it succeeds. A failure is logged when it begins, from time to time while it lasts, and
+/// once more when it is over.
 #[derive(Debug)]
 pub(super) struct Retry {
-    complaint: Complaint,
+    doing: &'static str,
+    since: Option<Instant>,
+    lines: Throttle,
     backoff: ExponentialBackoff,
 }
 
 impl Retry {
     /// What is being done, for the log: `reading the stream`.
     pub(super) fn new(doing: &'static str) -> Self {
-        Self { complaint: Complaint::new(doing), backoff: backoff() }
+        Self { doing, since: None, lines: Throttle::new(), backoff: backoff() }
     }
 
     /// It failed; gives the wait before the next try.
     pub(super) fn failed(&mut self, error: &LogError) -> Duration {
-        self.complaint.failed(error, Instant::now());
+        let now = Instant::now();
+        self.since.get_or_insert(now);
+        if self.lines.is_due(now) {
+            let hint = match error {
+                LogError::Refused(_) => "; trying on, an operator has to mend this",
+                _ => "; trying on",
+            };
+            warn!("{}: {error}{hint}", self.doing);
+        }
         self.backoff.next().unwrap_or(LONGEST)
     }
 
     /// It succeeded, so the next failure is a new one.
     pub(super) fn succeeded(&mut self) {
-        self.complaint.succeeded(Instant::now());
-        self.backoff = backoff();
+        if let Some(since) = self.since.take() {
+            info!(away_ms = since.elapsed().as_millis(), "{}: works again", self.doing);
+            self.lines.reset();
+            self.backoff = backoff();
+        }
     }
 }
 
+/// From 50 ms, doubling to the longest wait, with jitter, for ever.
 fn backoff() -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))
