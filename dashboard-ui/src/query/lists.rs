@@ -1,6 +1,7 @@
 //! Search, filters and sort order of lists.
 
 use shared::api::{IncidentKind, IncidentState, Order, Sort, Status};
+use shared::codec::ANTENNA_ID_MAX_BYTES;
 use shared::spelled::Spelled;
 
 use super::{Parameters, Reason};
@@ -13,9 +14,6 @@ pub const INCIDENT_ROWS: u32 = 50;
 
 /// What the fleet is sorted by unless another column is chosen: the worst status first.
 const FIRST_SORT: Sort = Sort::Status;
-
-/// A search can be as long as the longest id.
-const SEARCH_MAX: usize = 253;
 
 /// The columns that the fleet can be sorted by, in the order of the table.
 pub const COLUMNS: [Sort; 8] = [
@@ -147,9 +145,10 @@ pub(super) fn choose<T: Spelled>(all: &[T], text: &Option<String>, wrong: Reason
     all.iter().copied().find(|choice| choice.spelling() == text).map(Some).ok_or(wrong)
 }
 
+/// A search can be as long as the longest id.
 fn parse_search(text: &Option<String>) -> Result<String, Reason> {
     let text = text.clone().unwrap_or_default();
-    if text.len() <= SEARCH_MAX { Ok(text) } else { Err(Reason::Search) }
+    if text.len() <= ANTENNA_ID_MAX_BYTES { Ok(text) } else { Err(Reason::Search) }
 }
 
 fn parse_page(text: &Option<String>) -> Result<u32, Reason> {

@@ -1,12 +1,10 @@
 //! The pages of the dashboard, each with its search and sort order.
 
 use shared::api::Badness;
+use shared::codec::ANTENNA_ID_MAX_BYTES;
 
 use super::lists::choose;
 use super::{Fleet, Incidents, Parameters, Reason};
-
-/// An id is at most this long, in bytes.
-const ID_MAX: usize = 253;
 
 /// Rows of the heat map: by default, and if more are requested.
 const HEATMAP_ROWS: (u32, u32) = (24, 120);
@@ -76,7 +74,11 @@ impl Page {
             },
             Kind::Antennas => Self::Antennas(Fleet::parse(given)?),
             Kind::Antenna => {
-                let id = given.id.clone().filter(|id| !id.is_empty() && id.len() <= ID_MAX).ok_or(Reason::Id)?;
+                let id = given
+                    .id
+                    .clone()
+                    .filter(|id| !id.is_empty() && id.len() <= ANTENNA_ID_MAX_BYTES)
+                    .ok_or(Reason::Id)?;
                 Self::Antenna { id }
             }
             Kind::Incidents => Self::Incidents(Incidents::parse(given)?),

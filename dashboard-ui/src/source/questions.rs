@@ -25,9 +25,6 @@ const NEWEST_READINGS: u32 = 30;
 /// The newest rejected entries on the pipeline's page.
 const NEWEST_REJECTED: u32 = 20;
 
-/// Rows of a file: as many as analytics returns at once.
-const ALL_ROWS: u32 = 10_000;
-
 /// The figures for a query: the answers to several requests, made concurrently.
 pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> Result<Figures, ClientError> {
     let range = query.range;
@@ -139,7 +136,7 @@ fn fleet_request(fleet: &Fleet, range: Range, extent: Extent) -> AntennasRequest
         window: window(range),
         sort: fleet.sort,
         order: fleet.order,
-        limit: rows(limit),
+        limit,
         offset,
         q: given(&fleet.search),
         statuses: fleet.status.into_iter().collect(),
@@ -154,17 +151,21 @@ fn incidents_request(incidents: &Incidents, extent: Extent) -> IncidentsRequest 
         kind: incidents.kind,
         state: incidents.open.then_some(IncidentState::Open),
         q: given(&incidents.search),
-        limit: rows(limit),
+        limit,
         offset,
         ..IncidentsRequest::default()
     }
 }
 
-/// Limit and offset.
-fn paging(extent: Extent, page: u32, rows: u32) -> (u32, usize) {
+/// Limit and offset. A file has as many rows as analytics returns at once.
+fn paging<const DEFAULT: usize, const MAX: usize>(
+    extent: Extent,
+    page: u32,
+    page_rows: u32,
+) -> (Count<DEFAULT, MAX>, usize) {
     match extent {
-        Extent::Page => (rows, (page.saturating_sub(1) as usize).saturating_mul(rows as usize)),
-        Extent::All => (ALL_ROWS, 0),
+        Extent::Page => (rows(page_rows), (page.saturating_sub(1) as usize).saturating_mul(page_rows as usize)),
+        Extent::All => (Count::MOST, 0),
     }
 }
 
