@@ -52,7 +52,6 @@ pub use settings::Settings;
 
 use client::Client;
 use mock::Mock;
-use shared::UnixMillis;
 use source::Source;
 use state::State;
 
@@ -66,18 +65,20 @@ const GRACE: Duration = Duration::from_secs(4);
 /// # Errors
 /// When the client for analytics cannot be built.
 pub async fn serve(settings: Settings, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let clock = Clock::system();
     let source = if settings.mock {
         let mock = Mock::with_antennas(settings.mock_antennas);
         // Nobody need wait for its past with the first page.
         let _begun = tokio::task::spawn_blocking({
             let mock = mock.clone();
-            move || mock.read(UnixMillis::now(), |_| ())
+            let now = clock.now();
+            move || mock.read(now, |_| ())
         });
         Source::Mock(mock)
     } else {
         Source::Http(Client::new(settings.analytics_url).context("the client for analytics cannot be built")?)
     };
-    let state = State::start(source, settings.allowed_hosts, Clock::system(), shutdown.clone());
+    let state = State::start(source, settings.allowed_hosts, clock, shutdown.clone());
     // Without TCP_NODELAY, the second of two small writes waits for the acknowledgement of the first, 40 ms or more.
     let listener = listener.tap_io(|socket| {
         if let Err(error) = socket.set_nodelay(true) {
