@@ -4,17 +4,25 @@
 //! `cargo bench -p benches -- aggregate` measures, `benches/table.py` prints nanoseconds a row and ratios;
 //! `cargo test --benches` runs each once.
 
-use std::collections::BTreeSet;
 use std::hint::black_box;
 
-use analytics::aggregate::Partials;
+use analytics::answer::antenna::AntennaQuestion;
+use analytics::answer::{Question, Tables, View, Window};
 use analytics::decode::{Decoder, Interner};
-use analytics::query::{Badness, End, Filter, Paging, Sort, View, Window};
 use analytics::resp::{Extent, ReplyParser};
 use analytics::settings::Thresholds;
-use benches::{BY_PANE_AND_ANTENNA, PANE_MS, antenna_id, dense_loop, readings, reply, snapshot, store};
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use analytics::store::partials::Partials;
+use analytics::store::{Snapshot, Store};
+use benches::{
+    BY_PANE_AND_ANTENNA, PANE_MS, PANES as GRID, antenna_id, batch, dense_loop, readings, reply, snapshot, store,
+};
+use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use shared::UnixMillis;
+use shared::api::{
+    AntennaRequest, AntennasRequest, End, HeatmapRequest, SeriesRequest, SummaryRequest, WindowRequest, WorstRequest,
+};
+use shared::time::Span;
 
 const ROWS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const ANTENNAS: [u32; 2] = [100, 10_000];
@@ -35,10 +43,10 @@ fn aggregate(criterion: &mut Criterion) {
         let readings = readings(rows, antennas);
         let bytes = reply(&readings);
         let mut extent = Extent::default();
-        let frames = Partials::from_readings(readings.clone()).expect("columns of one length");
-        let batch = Partials::roll_up([&frames], BY_PANE_AND_ANTENNA).expect("columns");
+        let batch = batch(readings.clone()).expect("columns of one length");
+        let partials = Partials::of_readings(&batch.readings, GRID).expect("the columns of readings");
         let mut warm = store(1, antennas).expect("columns");
-        warm.merge(&batch, &BTreeSet::new()).expect("columns");
+        warm.count(&batch).expect("columns");
         let mut decoder = Decoder::new(Interner::default(), 60_000);
         group.throughput(Throughput::Elements(rows as u64));
         group.bench_function(of("find the end"), |bencher| {
@@ -47,22 +55,21 @@ fn aggregate(criterion: &mut Criterion) {
         group.bench_function(of("decode"), |bencher| {
             bencher.iter(|| decoder.decode(black_box(&bytes)).expect("a reply"));
         });
-        group.bench_function(of("frame"), |bencher| {
-            let frame = |readings| Partials::from_readings(readings).expect("columns of one length");
-            bencher.iter_batched(|| readings.clone(), frame, BatchSize::LargeInput);
+        group.bench_function(of("partials"), |bencher| {
+            bencher.iter(|| Partials::of_readings(black_box(&batch.readings), GRID).expect("columns"));
         });
         group.bench_function(of("roll_up"), |bencher| {
-            bencher.iter(|| Partials::roll_up([black_box(&frames)], BY_PANE_AND_ANTENNA).expect("columns"));
+            bencher.iter(|| Partials::roll_up([black_box(&partials)], BY_PANE_AND_ANTENNA).expect("columns"));
         });
         group.bench_function(of("floor"), |bencher| {
             bencher.iter(|| dense_loop(black_box(&readings), antennas));
         });
-        group.bench_function(of("merge"), |bencher| {
-            let merge = |mut store: analytics::store::Store| {
-                store.merge(black_box(&batch), &BTreeSet::new()).expect("columns");
+        group.bench_function(of("count"), |bencher| {
+            let count = |mut store: Store| {
+                store.count(black_box(&batch)).expect("columns");
                 store
             };
-            bencher.iter_batched(|| warm.clone(), merge, BatchSize::LargeInput);
+            bencher.iter_batched(|| warm.clone(), count, BatchSize::LargeInput);
         });
     }
     group.finish();
@@ -71,49 +78,62 @@ fn aggregate(criterion: &mut Criterion) {
 fn query(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("query");
     group.sample_size(20);
-    let thresholds = Thresholds::default();
     for antennas in ANTENNAS {
         let snapshot = snapshot(PANES, antennas).expect("columns");
-        let window = Window::new(&snapshot, PANES * PANE_MS, End::Latest, UnixMillis(0));
-        let view = View::new(&snapshot, window);
-        let rows = view.rows(&thresholds).expect("columns");
-        let id = antenna_id(antennas / 2);
-        let page = Paging { limit: 100, offset: 0 };
-        let step_ms = PANES / 30 * PANE_MS;
-        let of = |name: &str| BenchmarkId::new(name, antennas);
-        group.bench_function(of("rows"), |bencher| {
-            bencher.iter(|| View::new(&snapshot, window).rows(&thresholds).expect("columns"));
-        });
-        group.bench_function(of("summary"), |bencher| {
-            bencher.iter(|| view.summary(&rows, &thresholds).expect("columns"))
-        });
-        group.bench_function(of("worst"), |bencher| {
-            bencher.iter(|| view.worst(&rows, Badness::Failures, 10, None).expect("columns"));
-        });
-        group.bench_function(of("antennas"), |bencher| {
-            bencher.iter(|| {
-                view.antennas(&rows, &Filter::default(), (Sort::AntennaId, false), page, None).expect("columns")
-            });
-        });
-        group.bench_function(of("antennas with histories"), |bencher| {
-            let (all, sort) = (Filter::default(), (Sort::AntennaId, false));
-            bencher.iter(|| view.antennas(&rows, &all, sort, page, Some(step_ms)).expect("columns"));
-        });
-        group.bench_function(of("heat map"), |bencher| {
-            let sixtieth_ms = (PANES / 60).max(1) * PANE_MS;
-            bencher.iter(|| view.heatmap(&rows, &Filter::default(), sixtieth_ms, 100).expect("columns"));
-        });
-        group.bench_function(of("antenna"), |bencher| {
-            bencher.iter(|| view.antenna(&id, &thresholds).expect("columns"));
-        });
-        group.bench_function(of("series"), |bencher| {
-            bencher.iter(|| view.series(step_ms, None).expect("columns"));
-        });
-        group.bench_function(of("series of an antenna"), |bencher| {
-            bencher.iter(|| view.series(step_ms, Some(&id)).expect("columns"));
-        });
+        let id = antenna_id(antennas / 2).to_string();
+        let length = Some(Span::from_ms(PANES * PANE_MS));
+        let window = WindowRequest { length, end: End::Latest };
+        let step = Some(Span::from_ms(PANES / 30 * PANE_MS));
+        let worst = WorstRequest { window, ..WorstRequest::default() };
+        let page = AntennasRequest { window, ..AntennasRequest::default() };
+        let histories = AntennasRequest { step, ..page.clone() };
+        let heatmap = HeatmapRequest { window, ..HeatmapRequest::default() };
+        let antenna = AntennaQuestion { id: id.clone(), request: AntennaRequest { window } };
+        let series = SeriesRequest { window, step, ..SeriesRequest::default() };
+        let of_antenna = SeriesRequest { antenna: Some(id), ..series.clone() };
+        let asked = Asked { snapshot, window: PANES * PANE_MS, antennas };
+        asked.bench(&mut group, "network", None, &SummaryRequest { window });
+        let tables = Tables::default();
+        asked.bench(&mut group, "summary", Some(&tables), &SummaryRequest { window });
+        asked.bench(&mut group, "worst", Some(&tables), &worst);
+        asked.bench(&mut group, "antennas", Some(&tables), &page);
+        asked.bench(&mut group, "antennas with histories", Some(&tables), &histories);
+        asked.bench(&mut group, "heat map", Some(&tables), &heatmap);
+        asked.bench(&mut group, "antenna", Some(&tables), &antenna);
+        asked.bench(&mut group, "series", Some(&tables), &series);
+        asked.bench(&mut group, "series of an antenna", Some(&tables), &of_antenna);
     }
     group.finish();
+}
+
+/// What questions are put to.
+struct Asked {
+    snapshot: Snapshot,
+    /// Length of the window in milliseconds.
+    window: i64,
+    antennas: u32,
+}
+
+impl Asked {
+    /// Times a question, with the tables that questions share as they are, or made anew each time.
+    fn bench(
+        &self,
+        group: &mut BenchmarkGroup<'_, WallTime>,
+        name: &str,
+        shared: Option<&Tables>,
+        question: &impl Question,
+    ) {
+        let now = UnixMillis(0);
+        let window = Window::new(&self.snapshot, self.window, End::Latest, now);
+        group.bench_function(BenchmarkId::new(name, self.antennas), |bencher| {
+            bencher.iter(|| {
+                let own = Tables::default();
+                let tables = shared.unwrap_or(&own);
+                let view = View::new(&self.snapshot, window, now, Thresholds::default(), tables);
+                question.answer(&view).expect("an answer")
+            });
+        });
+    }
 }
 
 criterion_group!(benches, aggregate, query);

@@ -8,7 +8,7 @@ import json
 import os
 from pathlib import Path
 
-STEPS = ("find the end", "decode", "frame", "roll_up", "merge", "floor")
+STEPS = ("find the end", "decode", "partials", "roll_up", "count", "floor")
 """In the order of the pipeline; the floor is the loop written by hand."""
 
 

@@ -1,16 +1,20 @@
 //! Stream entries to columns.
 //!
-//! The reply's bytes go straight into column builders; an entry that is no reading becomes a [`RejectedEntry`]. Antenna
+//! The reply's bytes go straight into the columns of a [`DataFrame`]; an entry that is no reading becomes a [`RejectedEntry`]. Antenna
 //! ids are interned: a column holds small numbers, [`Interner`] knows the names.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use polars::prelude::*;
 use shared::Rejection;
 use shared::codec::Fields;
 
 use crate::resp::{EntryRef, ReplyError, ReplyParser, Visitor};
+use crate::store::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
+use crate::store::expressions::reading;
 use crate::stream_id::StreamId;
 
 /// An antenna's number: its slot in the registry.
@@ -19,27 +23,15 @@ pub type Slot = u32;
 /// At most this many rejected entries of one batch are kept for the dead-letter stream; all are counted.
 const REJECTED_KEPT: usize = shared::keys::REJECTED_MAX_ENTRIES;
 
-/// Readings of one micro-batch, column by column, in stream order, with what could not be read.
+/// One micro-batch: its readings, in stream order, with what could not be read.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Entries read, good and bad.
     pub entries: u64,
     /// Id of the last entry.
     pub last_id: StreamId,
-    /// Arrival at the broker, milliseconds since the epoch.
-    pub arrival_ms: Vec<i64>,
-    /// Event time, milliseconds since the epoch.
-    pub event_ms: Vec<i64>,
-    /// Antenna.
-    pub antenna: Vec<Slot>,
-    /// Packets sent.
-    pub packets: Vec<u32>,
-    /// Packets lost.
-    pub loss: Vec<u32>,
-    /// Latency in milliseconds.
-    pub latency_ms: Vec<Option<f64>>,
-    /// Sequence number.
-    pub seq: Vec<Option<u64>>,
+    /// The readings, a row each, with the columns of [`crate::store::expressions::reading`], the antenna and its packets.
+    pub readings: DataFrame,
     /// Antennas seen for the first time, by slot.
     pub new_antennas: Vec<(Slot, Arc<str>)>,
     /// Entries that are no readings, the newest [`REJECTED_KEPT`] of them.
@@ -48,25 +40,92 @@ pub struct Batch {
     pub rejected_counts: [u64; Rejection::ALL.len()],
 }
 
-impl Batch {
-    /// No entries yet, with room for so many readings.
-    fn with_capacity(readings: usize) -> Self {
+/// A reading as a row of a micro-batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Arrival at the broker, milliseconds since the epoch.
+    pub arrival_ms: i64,
+    /// Event time, milliseconds since the epoch.
+    pub event_ms: i64,
+    /// Antenna.
+    pub antenna: Slot,
+    /// Packets sent.
+    pub packets_sent: u32,
+    /// Packets lost.
+    pub packets_lost: u32,
+    /// Latency in milliseconds.
+    pub latency_ms: Option<f64>,
+    /// Sequence number.
+    pub seq: Option<u64>,
+}
+
+/// The columns of a micro-batch while they grow.
+pub struct Rows {
+    arrival_ms: Vec<i64>,
+    event_ms: Vec<i64>,
+    antenna: Vec<Slot>,
+    packets_sent: Vec<u32>,
+    packets_lost: Vec<u32>,
+    latency_ms: PrimitiveChunkedBuilder<Float64Type>,
+    seq: PrimitiveChunkedBuilder<UInt64Type>,
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").field("height", &self.event_ms.len()).finish()
+    }
+}
+
+impl Rows {
+    /// No rows yet, with room for a number of them.
+    #[must_use]
+    pub fn with_capacity(rows: usize) -> Self {
         Self {
-            arrival_ms: Vec::with_capacity(readings),
-            event_ms: Vec::with_capacity(readings),
-            antenna: Vec::with_capacity(readings),
-            packets: Vec::with_capacity(readings),
-            loss: Vec::with_capacity(readings),
-            latency_ms: Vec::with_capacity(readings),
-            seq: Vec::with_capacity(readings),
-            ..Self::default()
+            arrival_ms: Vec::with_capacity(rows),
+            event_ms: Vec::with_capacity(rows),
+            antenna: Vec::with_capacity(rows),
+            packets_sent: Vec::with_capacity(rows),
+            packets_lost: Vec::with_capacity(rows),
+            latency_ms: PrimitiveChunkedBuilder::new(reading::LATENCY_MS.into(), rows),
+            seq: PrimitiveChunkedBuilder::new(reading::SEQ.into(), rows),
         }
     }
 
-    /// Number of readings.
-    #[must_use]
-    pub fn readings(&self) -> usize {
-        self.event_ms.len()
+    /// Adds a row.
+    pub fn push(&mut self, row: &Row) {
+        self.arrival_ms.push(row.arrival_ms);
+        self.event_ms.push(row.event_ms);
+        self.antenna.push(row.antenna);
+        self.packets_sent.push(row.packets_sent);
+        self.packets_lost.push(row.packets_lost);
+        self.latency_ms.append_option(row.latency_ms);
+        self.seq.append_option(row.seq);
+    }
+
+    /// The table of all rows; their columns become its own.
+    ///
+    /// # Errors
+    /// Never in practice: the columns have one length.
+    pub fn finish(self) -> PolarsResult<DataFrame> {
+        let height = self.event_ms.len();
+        let columns = vec![
+            Column::new(reading::ARRIVAL_MS.into(), self.arrival_ms),
+            Column::new(reading::EVENT_MS.into(), self.event_ms),
+            Column::new(ANTENNA.into(), self.antenna),
+            Column::new(PACKETS_SENT.into(), self.packets_sent),
+            Column::new(PACKETS_LOST.into(), self.packets_lost),
+            self.latency_ms.finish().into_column(),
+            self.seq.finish().into_column(),
+        ];
+        DataFrame::new(height, columns)
+    }
+}
+
+impl FromIterator<Row> for Rows {
+    fn from_iter<T: IntoIterator<Item = Row>>(rows: T) -> Self {
+        let mut columns = Self::with_capacity(0);
+        rows.into_iter().for_each(|row| columns.push(&row));
+        columns
     }
 }
 
@@ -133,13 +192,19 @@ impl Decoder {
     /// # Errors
     /// See [`ReplyError`]; a reply that is cut off is malformed.
     pub fn decode(&mut self, reply: &[u8]) -> Result<Batch, ReplyError> {
-        let batch = Batch::with_capacity(self.expected);
-        let Self { interner, max_clock_skew_ms, .. } = self;
-        let mut builder = Builder { batch, interner, max_clock_skew_ms: *max_clock_skew_ms, fields: Fields::default() };
+        let Self { interner, max_clock_skew_ms, expected } = self;
+        let mut builder = Builder {
+            batch: Batch::default(),
+            rows: Rows::with_capacity(*expected),
+            interner,
+            max_clock_skew_ms: *max_clock_skew_ms,
+            fields: Fields::default(),
+        };
         let mut parser = ReplyParser::default();
         parser.feed(reply, &mut builder)?;
-        let batch = builder.batch;
-        self.expected = batch.readings();
+        let Builder { mut batch, rows, .. } = builder;
+        batch.readings = rows.finish().unwrap_or_else(|_| unreachable!("the columns of rows have one length"));
+        *expected = batch.readings.height();
         if parser.is_done() { Ok(batch) } else { Err(ReplyError::Malformed("it is cut off")) }
     }
 }
@@ -148,6 +213,7 @@ impl Decoder {
 #[derive(Debug)]
 struct Builder<'a, 'interner> {
     batch: Batch,
+    rows: Rows,
     interner: &'interner mut Interner,
     max_clock_skew_ms: i64,
     fields: Fields<'a>,
@@ -173,13 +239,16 @@ impl<'a> Visitor<'a> for Builder<'a, '_> {
         });
         match decoded {
             Ok(reading) => {
-                batch.arrival_ms.push(arrival_ms);
-                batch.event_ms.push(reading.timestamp_ms);
-                batch.antenna.push(self.interner.slot(reading.antenna_id, &mut batch.new_antennas));
-                batch.packets.push(reading.packets);
-                batch.loss.push(reading.loss);
-                batch.latency_ms.push(reading.latency_ms);
-                batch.seq.push(reading.seq);
+                let row = Row {
+                    arrival_ms,
+                    event_ms: reading.timestamp_ms,
+                    antenna: self.interner.slot(reading.antenna_id, &mut batch.new_antennas),
+                    packets_sent: reading.packets,
+                    packets_lost: reading.loss,
+                    latency_ms: reading.latency_ms,
+                    seq: reading.seq,
+                };
+                self.rows.push(&row);
             }
             Err(reason) => reject(batch, &entry, reason),
         }

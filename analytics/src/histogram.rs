@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::sketch;
+use crate::store::sketch;
 
 /// How often values occurred, within [`sketch::RELATIVE_ERROR`] of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

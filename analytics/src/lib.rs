@@ -4,39 +4,31 @@
 //!
 //! - [`log`]: where entries come from and state is committed to; Redis, or memory.
 //! - [`resp`], [`decode`]: the reply's bytes to columns, in one pass; [`stream_id`]: where an entry stands.
-//! - [`aggregate`], [`sketch`]: the one algebra, columns to partials.
-//! - [`store`], [`antennas`], [`recent`]: panes, windows, what is known of each antenna, and its last readings.
-//! - [`trouble`], [`incidents`]: when an antenna fared badly, and for how long.
+//! - [`store`]: readings are counted in panes of partials, expressions say what is summed; antennas and their incidents.
 //! - [`state`]: what is committed.
 //! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log, with the ledger of every entry.
 //! - [`published`]: what the pipeline shows to the outside; `figures` and `histogram` are what it is told in.
-//! - [`query`], [`workers`], [`http`]: questions to a snapshot, and their answers over HTTP.
+//! - [`answer`], [`workers`], [`http`]: questions to a snapshot are plans over its tables; their answers over HTTP.
 //! - [`settings`]: what comes in from the edges.
 
-pub mod aggregate;
-pub mod antennas;
+pub mod answer;
 pub mod decode;
 mod figures;
 mod histogram;
 pub mod http;
-pub mod incidents;
 pub mod log;
 pub mod pipeline;
 pub mod published;
-pub mod query;
-pub mod recent;
 pub mod resp;
 pub mod settings;
-pub mod sketch;
 pub mod state;
 pub mod store;
 pub mod stream_id;
-pub mod trouble;
 pub mod workers;
 
 use anyhow::Context;
 use shared::UnixMillis;
-use shared::time::{Clock, millis};
+use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -81,8 +73,7 @@ pub async fn run_on<L: Log>(
     let published = Published::new(stream, &pipeline::empty_store(settings, thresholds), clock.now());
     let serving = CancellationToken::new();
     let workers = Workers::start(QUERY_THREADS).context("no threads for queries")?;
-    let retention_ms = millis(settings.retention);
-    let api = Api::new(published.clone(), workers, thresholds, retention_ms, clock.clone(), serving.clone());
+    let api = Api::new(published.clone(), workers, thresholds, clock.clone(), serving.clone());
     info!(address = %listener.local_addr().context("the listener has no address")?, "answers HTTP");
     let server = tokio::spawn(http::serve(listener, api));
     let pipeline =

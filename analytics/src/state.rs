@@ -24,19 +24,23 @@ use shared::api::Ledger;
 
 use self::antennas::{decode_antennas, encode_antennas};
 use self::incidents::{decode_incidents, encode_incidents};
-use crate::aggregate::Partials;
-use crate::aggregate::column::PANE;
-use crate::antennas::{Antenna, Antennas};
-use crate::incidents::{Finished, Incidents};
 use crate::log::StateField;
-use crate::store::{Changes, EventClock, Pane, Store};
+use crate::store::antennas::{Antenna, Antennas};
+use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, PANE};
+use crate::store::incidents::{Finished, Incidents};
+use crate::store::partials::Partials;
+use crate::store::{Changes, Committed, EventClock, Pane, Store};
 use crate::stream_id::StreamId;
 
-/// Version of the format. In version 1, missing latencies were null and all counts u64. Version 2 had no incidents.
-const FORMAT: u32 = 3;
+/// Version of the format. In version 1, missing latencies were null and all counts u64. Version 2 had no incidents. Up to
+/// version 3, the columns of packets had shorter names.
+const FORMAT: u32 = 4;
 
 /// The oldest version that is read; what it does not have is absent from its fields.
 const OLDEST_FORMAT: u32 = 2;
+
+/// Columns of panes up to version 3, and what they are named since.
+const FORMER_NAMES: [(&str, &str); 2] = [("packets", PACKETS_SENT), ("lost", PACKETS_LOST)];
 
 const META: &str = "meta";
 const PANE_PREFIX: &str = "pane:";
@@ -172,7 +176,7 @@ impl Restored {
         let incidents = Incidents::from_chunks(self.incidents)
             .map_err(|(chunk, why)| damaged(&format!("{INCIDENTS_PREFIX}{chunk}"), &why))?;
         let store = store
-            .restore(clock, (Antennas::from_chunks(self.chunks), incidents), self.panes)
+            .restore(Committed { clock, antennas: Antennas::from_chunks(self.chunks), incidents, panes: self.panes })
             .map_err(|error| damaged(PANE_PREFIX, &error))?;
         Ok((store, meta))
     }
@@ -227,7 +231,13 @@ fn decode_pane(bytes: &[u8], start: i64) -> PolarsResult<Pane> {
     let (length, rest) = rest.split_first_chunk::<8>().ok_or_else(short)?;
     let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| short())?;
     let (cells, sketch) = rest.split_at_checked(length).ok_or_else(short)?;
-    let partials = Partials { cells: decode_frame(cells)?, sketch: decode_frame(sketch)? };
+    let mut cells = decode_frame(cells)?;
+    for (former, name) in FORMER_NAMES {
+        if cells.get_column_index(former).is_some() {
+            cells.rename(former, name.into())?;
+        }
+    }
+    let partials = Partials { cells, sketch: decode_frame(sketch)? };
     partials.check()?;
     Pane::new(partials.with_pane(start)?, revised == 1)
 }
@@ -252,10 +262,12 @@ mod tests {
     use shared::api::{IncidentEnding, IncidentKind};
 
     use super::*;
-    use crate::aggregate::{Grid, Keys, Readings};
-    use crate::antennas::Counted;
+    use crate::decode::{Row, Rows};
     use crate::settings::Thresholds;
-    use crate::trouble::{Interval, Tally};
+    use crate::store::antennas::Counted;
+    use crate::store::grid::Grid;
+    use crate::store::partials::Keys;
+    use crate::store::trouble::{Interval, Tally};
 
     const PANE_MS: i64 = 5_000;
 
@@ -272,7 +284,8 @@ mod tests {
         for (slot, second, lost) in [(0, 1, 0), (1, 1, 10), (1, 31, 0), (1, 61, 0), (0, 62, 1)] {
             let time_ms = 60_000 + second * 1_000;
             let (arrival_ms, event_ms, latency_ms) = (time_ms, time_ms, Some(0.1 + f64::from(lost)));
-            let reading = Counted { arrival_ms, event_ms, packets: 10, lost, latency_ms, seq: Some(7) };
+            let reading =
+                Counted { arrival_ms, event_ms, packets_sent: 10, packets_lost: lost, latency_ms, seq: Some(7) };
             antennas.count(slot, &reading, &Thresholds::default(), &mut Incidents::default());
         }
         antennas
@@ -285,7 +298,7 @@ mod tests {
             start_ms: 1_000,
             end_ms: 2_000,
             ended_by: IncidentEnding::Forgotten,
-            tally: Tally { packets: 10, lost: 1, worst_success_rate: Some(0.9), worst_latency_ms: None },
+            tally: Tally { packets_sent: 10, packets_lost: 1, worst_success_rate: Some(0.9), worst_latency_ms: None },
         }
     }
 
@@ -296,15 +309,20 @@ mod tests {
     }
 
     fn partials() -> Partials {
-        let readings = Readings {
-            pane: vec![0; 4],
-            antenna: vec![3, 1, 1, 2],
-            packets: vec![10, 20, 30, 40],
-            lost: vec![1, 0, 30, 2],
-            latency_ms: vec![Some(5.0), Some(7.0), None, None],
+        let row = |antenna, packets_sent, packets_lost, latency_ms| Row {
+            arrival_ms: 0,
+            event_ms: 0,
+            antenna,
+            packets_sent,
+            packets_lost,
+            latency_ms,
+            seq: None,
         };
-        let readings = Partials::from_readings(readings).expect("columns of one length");
-        Partials::roll_up([&readings], Keys { pane: Some(Grid::of_width(1)), antenna: true }).expect("columns")
+        let rows = [row(3, 10, 1, Some(5.0)), row(1, 20, 0, Some(7.0)), row(1, 30, 30, None), row(2, 40, 2, None)];
+        let readings = rows.into_iter().collect::<Rows>().finish().expect("columns of one length");
+        let panes = Grid::of_width(PANE_MS);
+        let readings = Partials::of_readings(&readings, panes).expect("the columns of readings");
+        Partials::roll_up([&readings], Keys { pane: Some(panes), antenna: true }).expect("columns")
     }
 
     fn restored(pane: &Pane) -> Result<(), StateError> {
@@ -386,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_pane_comes_back_as_it_was() {
-        let (_, pane) = Pane::split(&partials(), |_| true).expect("columns").remove(0);
+        let (_, pane) = Pane::split(&partials(), Grid::of_width(PANE_MS), |_| true).expect("columns").remove(0);
         let decoded = decode_pane(&encode_pane(&pane).expect("a table"), 0).expect("the same table");
         assert_eq!(decoded, pane);
     }
@@ -399,7 +417,7 @@ mod tests {
         let reversed = Partials { cells: pane.antennas.cells.reverse(), sketch: pane.antennas.sketch.clone() };
         let sketch_reversed = Partials { cells: pane.antennas.cells.clone(), sketch: pane.antennas.sketch.reverse() };
         let mut more_lost = pane.antennas.clone();
-        let lost = Column::new(crate::aggregate::column::LOST.into(), vec![51_u64, 2, 1]);
+        let lost = Column::new(PACKETS_LOST.into(), vec![51_u64, 2, 1]);
         more_lost.cells.with_column(lost).expect("a column of the same length");
         for (antennas, why) in
             [(reversed, "antennas do not ascend"), (sketch_reversed, "buckets do not ascend"), (more_lost, "lost more")]

@@ -3,14 +3,18 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use analytics::aggregate::{Grid, Keys, Partials, Readings};
-use analytics::decode::{Batch, Slot};
+use analytics::decode::{Batch, Row, Rows, Slot};
 use analytics::settings::Thresholds;
+use analytics::store::grid::Grid;
+use analytics::store::partials::Keys;
 use analytics::store::{Snapshot, Store};
-use polars::prelude::PolarsResult;
+use polars::prelude::*;
 
 /// How a batch is rolled up.
-pub const BY_PANE_AND_ANTENNA: Keys = Keys { pane: Some(Grid::of_width(1)), antenna: true };
+pub const BY_PANE_AND_ANTENNA: Keys = Keys { pane: Some(PANES), antenna: true };
+
+/// The panes.
+pub const PANES: Grid = Grid::of_width(PANE_MS);
 
 /// Width of a pane in milliseconds.
 pub const PANE_MS: i64 = 5_000;
@@ -45,41 +49,43 @@ pub fn antenna_id(slot: Slot) -> Arc<str> {
 
 /// Readings of one pane: `rows` of them, spread over `antennas` by chance.
 #[must_use]
-pub fn readings(rows: usize, antennas: u32) -> Readings {
-    let mut readings = Readings::default();
+pub fn readings(rows: usize, antennas: u32) -> Vec<Row> {
     let mut chance = Chance(1);
-    for _ in 0..rows {
+    let row = |number: usize| {
         let chance = chance.next();
-        let (packets, lost, latency_ms) = measured(chance);
-        readings.pane.push(START_MS);
-        readings.antenna.push(u32::try_from(chance % u64::from(antennas)).unwrap_or(0));
-        readings.packets.push(packets);
-        readings.lost.push(lost);
-        readings.latency_ms.push(latency_ms);
-    }
-    readings
+        let (packets_sent, packets_lost, latency_ms) = measured(chance);
+        Row {
+            arrival_ms: START_MS,
+            event_ms: START_MS + (number % 1000) as i64,
+            antenna: u32::try_from(chance % u64::from(antennas)).unwrap_or(0),
+            packets_sent,
+            packets_lost,
+            latency_ms,
+            seq: None,
+        }
+    };
+    (0..rows).map(row).collect()
 }
 
 /// A whole reply to XREAD with these readings, as Redis writes it (RESP2).
 #[must_use]
-pub fn reply(readings: &Readings) -> Vec<u8> {
-    let rows = readings.pane.len();
-    let mut reply = format!("*1\r\n*2\r\n$14\r\nantenna_stream\r\n*{rows}\r\n");
+pub fn reply(readings: &[Row]) -> Vec<u8> {
+    let mut reply = format!("*1\r\n*2\r\n$14\r\nantenna_stream\r\n*{}\r\n", readings.len());
     let bulk = |reply: &mut String, text: &str| {
         // Writing to a string does not fail.
         let _ok = write!(reply, "${}\r\n{text}\r\n", text.len());
     };
-    for row in 0..rows {
+    for (number, row) in readings.iter().enumerate() {
         reply.push_str("*2\r\n");
-        bulk(&mut reply, &format!("{START_MS}-{row}"));
-        let latency = readings.latency_ms[row].map_or_else(String::new, |latency_ms| format!("{latency_ms:.3}"));
+        bulk(&mut reply, &format!("{START_MS}-{number}"));
+        let latency = row.latency_ms.map_or_else(String::new, |latency_ms| format!("{latency_ms:.3}"));
         let pairs = [
-            ("antenna_id", antenna_id(readings.antenna[row]).to_string()),
-            ("timestamp", format!("{}.{:03}", START_MS / 1000, row % 1000)),
-            ("packets", readings.packets[row].to_string()),
-            ("loss", readings.lost[row].to_string()),
+            ("antenna_id", antenna_id(row.antenna).to_string()),
+            ("timestamp", format!("{}.{:03}", row.event_ms / 1000, row.event_ms % 1000)),
+            ("packets", row.packets_sent.to_string()),
+            ("loss", row.packets_lost.to_string()),
             ("latency", latency),
-            ("seq", row.to_string()),
+            ("seq", number.to_string()),
         ];
         reply.push_str("*12\r\n");
         for (name, value) in pairs {
@@ -88,6 +94,15 @@ pub fn reply(readings: &Readings) -> Vec<u8> {
         }
     }
     reply.into_bytes()
+}
+
+/// A micro-batch of readings.
+///
+/// # Errors
+/// Never in practice: the columns are made here.
+pub fn batch(readings: Vec<Row>) -> PolarsResult<Batch> {
+    let entries = readings.len() as u64;
+    Ok(Batch { entries, readings: readings.into_iter().collect::<Rows>().finish()?, ..Batch::default() })
 }
 
 /// A store with panes behind each other, in each of which every antenna reports once.
@@ -99,23 +114,15 @@ pub fn store(panes: i64, antennas: u32) -> PolarsResult<Store> {
     let mut chance = Chance(1);
     for pane in 0..panes {
         let event_ms = START_MS + pane * PANE_MS;
-        let mut batch = Batch { entries: antennas.into(), ..Batch::default() };
-        for slot in 0..antennas {
-            let (packets, loss, latency_ms) = measured(chance.next());
-            if pane == 0 {
-                batch.new_antennas.push((slot, antenna_id(slot)));
-            }
-            batch.arrival_ms.push(event_ms);
-            batch.event_ms.push(event_ms);
-            batch.antenna.push(slot);
-            batch.packets.push(packets);
-            batch.loss.push(loss);
-            batch.latency_ms.push(latency_ms);
-            batch.seq.push(None);
+        let row = |antenna| {
+            let (packets_sent, packets_lost, latency_ms) = measured(chance.next());
+            Row { arrival_ms: event_ms, event_ms, antenna, packets_sent, packets_lost, latency_ms, seq: None }
+        };
+        let mut batch = batch((0..antennas).map(row).collect())?;
+        if pane == 0 {
+            batch.new_antennas = (0..antennas).map(|slot| (slot, antenna_id(slot))).collect();
         }
-        let (_, readings, revised) = store.accept(&batch);
-        let partials = Partials::roll_up([&Partials::from_readings(readings)?], BY_PANE_AND_ANTENNA)?;
-        store.merge(&partials, &revised)?;
+        store.count(&batch)?;
         store.build_tiles()?;
     }
     Ok(store)
@@ -132,14 +139,13 @@ pub fn snapshot(panes: i64, antennas: u32) -> PolarsResult<Snapshot> {
 /// The floor under the roll-up: one loop over the same columns into an array by slot, as one would write it by hand for
 /// this one question, its number of antennas known. No sketch, no keys, no tables; a lower bound, not a rival.
 #[must_use]
-pub fn dense_loop(readings: &Readings, antennas: u32) -> Vec<Sums> {
+pub fn dense_loop(readings: &[Row], antennas: u32) -> Vec<Sums> {
     let mut sums = vec![Sums::default(); antennas as usize];
-    let Readings { antenna, packets, lost, latency_ms, .. } = readings;
-    for (((&slot, &packets), &lost), &latency_ms) in antenna.iter().zip(packets).zip(lost).zip(latency_ms) {
-        let sums = &mut sums[slot as usize];
+    for &Row { antenna, packets_sent, packets_lost, latency_ms, .. } in readings {
+        let sums = &mut sums[antenna as usize];
         sums.readings += 1;
-        sums.packets += u64::from(packets);
-        sums.lost += u64::from(lost);
+        sums.packets_sent += u64::from(packets_sent);
+        sums.packets_lost += u64::from(packets_lost);
         if let Some(latency_ms) = latency_ms {
             sums.latency_count += 1;
             sums.latency_sum += latency_ms;
@@ -156,9 +162,9 @@ pub struct Sums {
     /// Readings.
     pub readings: u64,
     /// Packets sent.
-    pub packets: u64,
+    pub packets_sent: u64,
     /// Packets lost.
-    pub lost: u64,
+    pub packets_lost: u64,
     /// Readings with a latency.
     pub latency_count: u64,
     /// Sum of latencies.
@@ -173,8 +179,8 @@ impl Default for Sums {
     fn default() -> Self {
         Self {
             readings: 0,
-            packets: 0,
-            lost: 0,
+            packets_sent: 0,
+            packets_lost: 0,
             latency_count: 0,
             latency_sum: 0.0,
             latency_min: f64::INFINITY,

@@ -98,7 +98,7 @@ pub mod path {
     pub const OPENAPI: &str = "/openapi.json";
 
     /// Every route, on which the contract, the router and the description have to agree.
-    pub const ALL: [&str; 17] = [
+    pub const ALL: [&str; 18] = [
         METRICS,
         SUMMARY,
         ANTENNAS,
@@ -106,6 +106,7 @@ pub mod path {
         WORST,
         SERIES,
         HEATMAP,
+        CELLS,
         INCIDENTS,
         READINGS,
         REJECTED,

@@ -4,23 +4,17 @@ use axum::http::{HeaderMap, header};
 use shared::api::Format;
 use shared::negotiation;
 
-use super::ApiError;
-
-/// The format of an answer: the one that the parameter names, or else the one that the client prefers of those offered,
-/// or else the first of those.
-pub(crate) fn format(headers: &HeaderMap, wanted: Option<Format>, offered: &[Format]) -> Result<Format, ApiError> {
-    match wanted {
-        Some(wanted) if offered.contains(&wanted) => Ok(wanted),
-        Some(wanted) => Err(ApiError::not_offered(wanted, offered)),
-        None => {
-            let media_types: Vec<&str> = offered.iter().map(|format| format.media_type()).collect();
-            Ok(offered[preferred(headers, &media_types)])
-        }
-    }
+/// The format of an answer: the one that is asked for by parameter, else what the client prefers of those offered, else the
+/// first.
+pub(crate) fn format(headers: &HeaderMap, wanted: Option<Format>, offered: &[Format]) -> Format {
+    wanted.unwrap_or_else(|| {
+        let media_types: Vec<&str> = offered.iter().map(|format| format.media_type()).collect();
+        offered[preferred(headers, &media_types)]
+    })
 }
 
-/// The position in `offers` of the type that the client prefers; the first if it has no preference. Of equal quality
-/// values, the one that the client names first wins, and a wildcard means the first offer.
+/// The position in `offers` of the type that the client wants most; the first where it has no wish. Of equal quality
+/// values the one that the client names first wins, and a wildcard means the first offer.
 pub(crate) fn preferred(headers: &HeaderMap, offers: &[&str]) -> usize {
     let lines = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let position = |media: &str| match media {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use shared::api::{BadParameter, ErrorBody, ErrorDetail, Format};
+use shared::api::{BadParameter, ErrorBody, ErrorDetail};
 use tracing::error;
 
 /// What a route answers instead of its result.
@@ -18,9 +18,6 @@ pub enum ApiError {
     /// 405: the path does not allow the method.
     #[error("the method is not allowed here; use GET")]
     MethodNotAllowed,
-    /// 406: the route does not write the format that is asked for.
-    #[error("{0}")]
-    NotAcceptable(String),
     /// 503: too many questions at once.
     #[error("too many queries are waiting; try again")]
     Busy,
@@ -36,12 +33,6 @@ impl ApiError {
     /// A parameter that cannot be understood, by name.
     pub(crate) fn parameter(name: &str, why: impl std::fmt::Display) -> Self {
         BadParameter::new(name, why.to_string()).into()
-    }
-
-    /// A format that the route does not write, with those that it does.
-    pub(crate) fn not_offered(wanted: Format, offered: &[Format]) -> Self {
-        let offered: Vec<&str> = offered.iter().map(|format| format.as_str()).collect();
-        Self::NotAcceptable(format!("the format {wanted} is not offered here; offered are {}", offered.join(", ")))
     }
 
     /// An antenna that is not known, or of which nothing is retained.
@@ -60,7 +51,6 @@ impl ApiError {
             Self::BadParameter(_) => (StatusCode::BAD_REQUEST, "bad_parameter"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-            Self::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, "not_acceptable"),
             Self::Busy | Self::TooSlow => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream, StreamExt};
-use shared::api::{SNAPSHOT_EVENT, Summary, WindowRequest, path};
+use shared::api::{Format, SNAPSHOT_EVENT, Summary, SummaryRequest, WindowRequest, path};
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::answer::Question;
 use super::{Api, ApiError};
+use crate::answer::About;
 
 /// At most one event in this time.
 const EVERY: Duration = Duration::from_secs(1);
@@ -99,7 +99,7 @@ async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
 
 /// The summary of the default window as JSON.
 async fn summary(api: &Api) -> Result<Arc<str>, ApiError> {
-    let (snapshot, window) = api.window(WindowRequest::default())?;
-    let answer = api.answers.answer(snapshot, window, Question::Summary).await?;
+    let asked = api.asked(About::Window(WindowRequest::default()))?;
+    let answer = api.answers.answer(asked, SummaryRequest::default(), Format::Json).await?;
     std::str::from_utf8(&answer.body).map(Arc::from).map_err(|error| ApiError::internal(&error))
 }

@@ -4,7 +4,7 @@ use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVe
 use shared::UnixMillis;
 use shared::api::{IncidentKind, Ledger, Phase, Pipeline, Summary};
 
-use crate::query::OpenIncidents;
+use crate::answer::incidents::OpenIncidents;
 
 /// Names and meanings of the metrics. The window is the default one, 5 minutes.
 pub const METRICS: [(&str, &str); 31] = [

@@ -4,22 +4,17 @@
 
 mod accept;
 mod answer;
-mod csv;
 mod error;
 mod events;
 pub mod exposition;
-mod heatmap;
-mod incidents;
 mod openapi;
 mod parameters;
 mod pipeline;
-mod readings;
+mod questions;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -27,38 +22,29 @@ use axum::routing::get;
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use shared::api::{
-    AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, ErrorBody, Format, Health, OriginalMetrics, Phase,
-    Series, SeriesRequest, ServiceFigures, ServiceStats, Summary, SummaryRequest, WindowRequest, WorstRequest, path,
+    Health, OriginalMetrics, Phase, ServiceFigures, ServiceStats, Summary, SummaryRequest, WindowRequest, path,
 };
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::answer::{Answers, Question};
+use self::answer::{Answers, Asked};
 pub use self::error::ApiError;
 use self::exposition::IncidentCounts;
-use self::parameters::Parameters;
+use crate::answer::window::full_seconds;
+use crate::answer::{About, Window};
 use crate::published::Published;
-use crate::query::Window;
 use crate::settings::Thresholds;
-use crate::store::Snapshot;
 use crate::workers::Workers;
 
 /// A request is given up if the answer takes longer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The formats of an answer that is not written as a table.
-const JSON: [Format; 1] = [Format::Json];
-
-/// The formats of a table.
-const TABLE: [Format; 2] = [Format::Json, Format::Csv];
 
 /// What the handlers share. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Api {
     published: Published,
     answers: Answers,
-    retention_ms: i64,
     clock: Clock,
     shutdown: CancellationToken,
 }
@@ -68,15 +54,16 @@ pub fn router(api: Api) -> Router {
     let events = events::Events::start(api.clone());
     Router::new()
         .route(path::METRICS, get(metrics))
-        .route(path::SUMMARY, get(summary))
-        .route(path::ANTENNAS, get(antennas))
-        .route(path::ANTENNA, get(antenna))
-        .route(path::WORST, get(worst))
-        .route(path::SERIES, get(series))
-        .route(path::HEATMAP, get(heatmap::heatmap))
-        .route(path::READINGS, get(readings::readings))
+        .route(path::SUMMARY, get(questions::summary))
+        .route(path::ANTENNAS, get(questions::antennas))
+        .route(path::ANTENNA, get(questions::antenna))
+        .route(path::WORST, get(questions::worst))
+        .route(path::SERIES, get(questions::series))
+        .route(path::HEATMAP, get(questions::heatmap))
+        .route(path::CELLS, get(questions::cells))
+        .route(path::READINGS, get(questions::readings))
         .route(path::REJECTED, get(pipeline::rejected))
-        .route(path::INCIDENTS, get(incidents::incidents))
+        .route(path::INCIDENTS, get(questions::incidents))
         .route(path::PIPELINE, get(pipeline::pipeline))
         .route(path::PIPELINE_HISTORY, get(pipeline::pipeline_history))
         .route(path::LIVEZ, get(livez))
@@ -105,25 +92,26 @@ pub async fn serve(listener: TcpListener, api: Api) -> std::io::Result<()> {
 }
 
 impl Api {
-    /// Asks about the newest snapshots on query threads; the thresholds decide what counts as degraded, and a window
-    /// is at most `retention_ms` long.
+    /// Asks about the newest snapshots on query threads; what counts as degraded is up to the thresholds.
     #[must_use]
     pub fn new(
         published: Published,
         workers: Workers,
         thresholds: Thresholds,
-        retention_ms: i64,
         clock: Clock,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { published, answers: Answers::new(workers, thresholds), retention_ms, clock, shutdown }
+        Self { published, answers: Answers::new(workers, thresholds), clock, shutdown }
     }
 
-    /// The newest snapshot with a window of it.
-    fn window(&self, request: WindowRequest) -> Result<(Arc<Snapshot>, Window), ApiError> {
-        let snapshot = self.published.snapshot();
-        let window = parameters::window(&snapshot, request, self.retention_ms, self.clock.now())?;
-        Ok((snapshot, window))
+    /// The newest snapshot with what a question to it is about.
+    fn asked(&self, about: About) -> Result<Asked, ApiError> {
+        let (snapshot, now) = (self.published.snapshot(), full_seconds(self.clock.now()));
+        let window = match about {
+            About::Window(request) => Window::of(&snapshot, request, now)?,
+            About::Kept => Window::kept(now),
+        };
+        Ok(Asked { snapshot, window, now })
     }
 }
 
@@ -134,14 +122,14 @@ impl Api {
     )),
 ))]
 pub(crate) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(WindowRequest::default())?;
-    let summary = api.answers.summary(Arc::clone(&snapshot), window).await?;
+    let asked = api.asked(About::Window(WindowRequest::default()))?;
+    let summary = api.answers.figures(asked.clone(), SummaryRequest::default()).await?;
     match accept::preferred(&headers, &["application/json", "text/plain", "application/openmetrics-text"]) {
         0 => Ok(Json(original_metrics(&summary)).into_response()),
         _ => {
             let now = api.clock.now();
             let incidents = IncidentCounts {
-                open: api.answers.open_incidents(snapshot, now.0).await?,
+                open: api.answers.open_incidents(asked).await?,
                 ended: api.published.incidents_ended(),
             };
             let (ledger, pipeline) = (api.published.owned_ledger(), api.published.pipeline(Instant::now()));
@@ -167,94 +155,6 @@ fn original_metrics(summary: &Summary) -> OriginalMetrics {
         last_update: summary.as_of.map(shared::UnixMillis::seconds),
         service_stats: if summary.as_of.is_some() { ServiceStats::Some(figures) } else { ServiceStats::None {} },
     }
-}
-
-/// One window over the whole network.
-#[utoipa::path(get, path = path::SUMMARY, tag = "analytics", params(Parameters<SummaryRequest>), responses(
-    (status = 200, body = Summary), (status = 304, description = "As the client holds it"),
-    (status = 400, body = ErrorBody),
-))]
-pub(crate) async fn summary(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    Parameters(request): Parameters<SummaryRequest>,
-) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(request.window)?;
-    api.answers.answer(snapshot, window, Question::Summary).await.map(|answer| answer.respond(&headers))
-}
-
-/// Antennas, searched, sorted and paged.
-#[utoipa::path(get, path = path::ANTENNAS, tag = "analytics", params(Parameters<AntennasRequest>), responses(
-    (status = 200, content((AntennaPage = "application/json"), (String = "text/csv"))),
-    (status = 304, description = "As the client holds it"), (status = 400, body = ErrorBody), (status = 406, body = ErrorBody),
-))]
-pub(crate) async fn antennas(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    Parameters(request): Parameters<AntennasRequest>,
-) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(request.window)?;
-    let step = parameters::history_step(request.step, window, &snapshot, request.limit.get())?;
-    let format = accept::format(&headers, request.format, &TABLE)?;
-    // A row of CSV has no room for a history.
-    let step = step.filter(|_| format == Format::Json);
-    let request = AntennasRequest { window: WindowRequest::default(), step, format: Some(format), ..request };
-    let question = Question::Antennas(request);
-    api.answers.answer(snapshot, window, question).await.map(|answer| answer.respond(&headers))
-}
-
-/// One antenna.
-#[utoipa::path(get, path = path::ANTENNA, tag = "analytics",
-    params(("id" = String, Path, description = "The antenna's id, percent-encoded"), Parameters<AntennaRequest>), responses(
-    (status = 200, body = AntennaRow), (status = 304, description = "As the client holds it"),
-    (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
-))]
-pub(crate) async fn antenna(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    id: Result<Path<String>, PathRejection>,
-    Parameters(request): Parameters<AntennaRequest>,
-) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(request.window)?;
-    let Path(id) = id.map_err(|_| ApiError::parameter("id", "percent-encoded UTF-8 is needed"))?;
-    api.answers.answer(snapshot, window, Question::Antenna { id }).await.map(|answer| answer.respond(&headers))
-}
-
-/// The worst antennas.
-#[utoipa::path(get, path = path::WORST, tag = "analytics", params(Parameters<WorstRequest>), responses(
-    (status = 200, body = AntennaPage), (status = 304, description = "As the client holds it"),
-    (status = 400, body = ErrorBody), (status = 406, body = ErrorBody),
-))]
-pub(crate) async fn worst(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    Parameters(request): Parameters<WorstRequest>,
-) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(request.window)?;
-    let step = parameters::history_step(request.step, window, &snapshot, request.limit.get())?;
-    let format = accept::format(&headers, request.format, &JSON)?;
-    let question =
-        Question::Worst(WorstRequest { window: WindowRequest::default(), step, format: Some(format), ..request });
-    api.answers.answer(snapshot, window, question).await.map(|answer| answer.respond(&headers))
-}
-
-/// A window in steps.
-#[utoipa::path(get, path = path::SERIES, tag = "analytics", params(Parameters<SeriesRequest>), responses(
-    (status = 200, content((Series = "application/json"), (String = "text/csv"))),
-    (status = 304, description = "As the client holds it"),
-    (status = 400, body = ErrorBody), (status = 406, body = ErrorBody), (status = 404, body = ErrorBody),
-))]
-pub(crate) async fn series(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    Parameters(request): Parameters<SeriesRequest>,
-) -> Result<Response, ApiError> {
-    let (snapshot, window) = api.window(request.window)?;
-    let step_ms = parameters::step_ms(request.step, window, snapshot.grid.width_ms)?;
-    let format = accept::format(&headers, request.format, &TABLE)?;
-    let request = SeriesRequest { window: WindowRequest::default(), step: None, format: Some(format), ..request };
-    let question = Question::Series { request, step_ms };
-    api.answers.answer(snapshot, window, question).await.map(|answer| answer.respond(&headers))
 }
 
 /// Whether the process works. Does not depend on the broker.

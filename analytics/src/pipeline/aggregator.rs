@@ -14,13 +14,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Pipeline;
 use super::ledger::{Accounts, processed};
-use crate::aggregate::{Grid, Keys, Partials};
 use crate::decode::{Batch, Decoder, RejectedEntry};
 use crate::figures::{CommitFigures, Loaded, Outcome};
 use crate::histogram::Histogram;
 use crate::log::{Commit, Epoch, Reply};
 use crate::published::Published;
 use crate::state::{Meta, encode_changes};
+use crate::store::expressions::reading::ARRIVAL_MS;
 use crate::store::{Accepted, Store};
 use crate::stream_id::StreamId;
 
@@ -112,16 +112,11 @@ impl Aggregator {
         // The socket's side has found the reply's end already, so an error here is a fault of ours.
         let batch = self.decoder.decode(&reply.bytes)?;
         let decoded = Instant::now();
-        let (accepted, readings, revised) = self.store.accept(&batch);
-        let partials = Partials::from_readings(readings)?;
-        let partials = Partials::roll_up([&partials], Keys { pane: Some(Grid::of_width(1)), antenna: true })?;
-        let aggregated = Instant::now();
-        if accepted.counted > 0 {
-            self.store.merge(&partials, &revised)?;
-        }
+        let counting = self.store.count(&batch)?;
         let now = self.clock.now();
-        self.account(accepted, &batch, now);
-        let (rows, ages) = (batch.entries, ages(&batch.arrival_ms, now));
+        self.account(counting.accepted, &batch, now);
+        let ages = ages(batch.readings.column(ARRIVAL_MS)?.i64()?.cont_slice()?, now);
+        let rows = batch.entries;
         self.published.add_rejected(&batch.rejected);
         self.reject(batch.rejected);
         self.version += 1;
@@ -131,8 +126,8 @@ impl Aggregator {
             rows,
             read_ms: ms(reply.read),
             decode_ms: ms(decoded.duration_since(started)),
-            aggregate_ms: ms(aggregated.duration_since(decoded)),
-            merge_ms: ms(merged.duration_since(aggregated)),
+            aggregate_ms: ms(counting.rolled_up.duration_since(decoded)),
+            merge_ms: ms(merged.duration_since(counting.rolled_up)),
         };
         self.published.merged(Outcome { snapshot, cursor: self.cursor, times, ages, merged, merged_at: now });
         Ok(())

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use shared::UnixMillis;
 use shared::api::{BatchTimes, Freshness, PipelineHistory, PipelineSample};
 
-use crate::aggregate::Grid;
 use crate::histogram::Histogram;
+use crate::store::grid::Grid;
 
 /// Length of a step in milliseconds.
 const STEP_MS: i64 = 2_000;

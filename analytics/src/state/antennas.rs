@@ -5,8 +5,8 @@ use std::sync::Arc;
 use polars::prelude::*;
 
 use super::{decode_frame, encode_frame};
-use crate::antennas::Antenna;
-use crate::trouble::{Calm, Interval, Severity, Tally, Trouble};
+use crate::store::antennas::Antenna;
+use crate::store::trouble::{Calm, Interval, Severity, Tally, Trouble};
 
 /// A table with a row for each slot of a chunk; `id` is null for a slot that is free or whose antenna is forgotten. The
 /// columns of the trouble are there only where an antenna of the chunk is in trouble, as most are well.
@@ -28,8 +28,8 @@ pub(super) fn encode_antennas(chunk: &[Option<Antenna>]) -> PolarsResult<Vec<u8>
         column("open_first_after_ms", &open, |it| Some(it.first_after_ms)),
         column("open_latencies", &open, |it| Some(it.latencies)),
         column("open_latency_sum_ms", &open, |it| Some(it.latency_sum_ms)),
-        column("open_packets", &open, |it| Some(it.packets)),
-        column("open_lost", &open, |it| Some(it.lost)),
+        column("open_packets", &open, |it| Some(it.packets_sent)),
+        column("open_lost", &open, |it| Some(it.packets_lost)),
     ]);
     let trouble: Vec<Option<&Trouble>> = rows.iter().map(|row| row.and_then(|it| it.trouble.as_deref())).collect();
     if trouble.iter().any(Option::is_some) {
@@ -87,10 +87,10 @@ fn decode_open(frame: &DataFrame) -> PolarsResult<Vec<Option<Interval>>> {
             first_after_ms: known(firsts.get(row))?,
             latencies: known(latencies.get(row))?,
             latency_sum_ms: known(sums.get(row))?,
-            packets: known(packets.get(row))?,
-            lost: known(lost.get(row))?,
+            packets_sent: known(packets.get(row))?,
+            packets_lost: known(lost.get(row))?,
         };
-        polars_ensure!(open.lost <= open.packets, ComputeError: "more is lost than was sent");
+        polars_ensure!(open.packets_lost <= open.packets_sent, ComputeError: "more is lost than was sent");
         Ok(Some(open))
     };
     (0..frame.height()).map(of_row).collect()
@@ -122,8 +122,8 @@ fn known<T>(value: Option<T>) -> PolarsResult<T> {
 /// The columns of a tally, with a name in front of theirs.
 pub(super) fn tally_columns(of: &str, tallies: &[Option<&Tally>]) -> [Column; 4] {
     [
-        column(&format!("{of}_packets"), tallies, |it| Some(it.packets)),
-        column(&format!("{of}_lost"), tallies, |it| Some(it.lost)),
+        column(&format!("{of}_packets"), tallies, |it| Some(it.packets_sent)),
+        column(&format!("{of}_lost"), tallies, |it| Some(it.packets_lost)),
         column(&format!("{of}_worst_success_rate"), tallies, |it| it.worst_success_rate),
         column(&format!("{of}_worst_latency_ms"), tallies, |it| it.worst_latency_ms),
     ]
@@ -137,10 +137,15 @@ pub(super) fn decode_tallies(of: &str, frame: &DataFrame) -> PolarsResult<Vec<Op
     let (rates, latencies) = (floats("worst_success_rate")?, floats("worst_latency_ms")?);
     let tallies = (0..frame.height()).map(|row| {
         let (worst_success_rate, worst_latency_ms) = (rates.get(row), latencies.get(row));
-        Some(Tally { packets: packets.get(row)?, lost: lost.get(row)?, worst_success_rate, worst_latency_ms })
+        Some(Tally {
+            packets_sent: packets.get(row)?,
+            packets_lost: lost.get(row)?,
+            worst_success_rate,
+            worst_latency_ms,
+        })
     });
     let tallies: Vec<Option<Tally>> = tallies.collect();
-    polars_ensure!(tallies.iter().flatten().all(|it| it.lost <= it.packets), ComputeError: "more is lost than was sent");
+    polars_ensure!(tallies.iter().flatten().all(|it| it.packets_lost <= it.packets_sent), ComputeError: "more is lost than was sent");
     Ok(tallies)
 }
 

@@ -7,8 +7,8 @@ use shared::api::{IncidentEnding, IncidentKind};
 
 use super::antennas::{decode_tallies, tally_columns};
 use super::{decode_frame, encode_frame};
-use crate::incidents::Finished;
-use crate::trouble::Tally;
+use crate::store::incidents::Finished;
+use crate::store::trouble::Tally;
 
 /// A table with a row for each incident, in the order in which they ended.
 pub(super) fn encode_incidents(chunk: &[Finished]) -> PolarsResult<Vec<u8>> {

@@ -1,9 +1,13 @@
 //! The law of the algebra: any split of the readings, in any order, merged in any tree, gives the same tables.
 
-use analytics::aggregate::{Grid, Keys, Partials, Readings, snap};
+use analytics::decode::{self, Rows};
+use analytics::store::expressions;
+use analytics::store::grid::Grid;
+use analytics::store::partials::{Keys, Partials};
+use polars::prelude::*;
 use proptest::prelude::*;
 
-const BY_PANE_AND_ANTENNA: Keys = Keys { pane: Some(Grid::of_width(1)), antenna: true };
+const BY_PANE_AND_ANTENNA: Keys = Keys { pane: Some(PANES), antenna: true };
 
 type Row = (i64, u32, u32, u32, Option<f64>);
 
@@ -15,16 +19,28 @@ fn rows(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
     prop::collection::vec(row, count)
 }
 
+/// Panes of the rows.
+const PANES: Grid = Grid::of_width(5_000);
+
 fn partials(rows: &[Row]) -> Partials {
-    let mut readings = Readings::default();
-    for &(pane, antenna, packets, lost, latency) in rows {
-        readings.pane.push(pane);
-        readings.antenna.push(antenna);
-        readings.packets.push(packets);
-        readings.lost.push(lost);
-        readings.latency_ms.push(latency);
-    }
-    Partials::from_readings(readings).expect("columns of one length")
+    let rows = rows.iter().map(|&(event_ms, antenna, packets_sent, packets_lost, latency_ms)| decode::Row {
+        arrival_ms: event_ms,
+        event_ms,
+        antenna,
+        packets_sent,
+        packets_lost,
+        latency_ms,
+        seq: None,
+    });
+    let readings = rows.collect::<Rows>().finish().expect("columns of one length");
+    Partials::of_readings(&readings, PANES).expect("the columns of readings")
+}
+
+/// The value of an expression over one column of doubles.
+fn snapped(latencies: &[f64]) -> Vec<f64> {
+    let table = df!("latency" => latencies).expect("a column");
+    let table = table.lazy().select([expressions::snap(col("latency"))]).collect().expect("a plan");
+    table.column("latency").expect("a column").f64().expect("doubles").into_no_null_iter().collect()
 }
 
 fn roll_up(partials: &Partials, keys: Keys) -> Partials {
@@ -100,11 +116,12 @@ proptest! {
     /// Sums of snapped latencies are exact, so they do not depend on the order.
     #[test]
     fn snapped_latencies_add_without_rounding(latencies in prop::collection::vec(0.0..10_000.0_f64, 0..200)) {
-        let forward: f64 = latencies.iter().copied().map(snap).sum();
-        let backward: f64 = latencies.iter().rev().copied().map(snap).sum();
+        let snapped = snapped(&latencies);
+        let forward: f64 = snapped.iter().copied().sum();
+        let backward: f64 = snapped.iter().rev().copied().sum();
         prop_assert_eq!(forward.to_bits(), backward.to_bits());
-        for latency in latencies {
-            prop_assert!((snap(latency) - latency).abs() <= 5e-10);
+        for (snapped, latency) in snapped.into_iter().zip(latencies) {
+            prop_assert!((snapped - latency).abs() <= 5e-10);
         }
     }
 }

@@ -1,15 +1,18 @@
 //! Crashes and faults at any point: what is counted in the end is what an undisturbed run counts.
 
 use analytics::log::{Fault, MemoryLog};
-use analytics::query::{End, Filter, IncidentFilter, Paging, Sort, View, Window};
-use analytics::settings::{PipelineSettings, Thresholds};
+use analytics::settings::PipelineSettings;
 use analytics::store::Snapshot;
 use proptest::prelude::*;
 use shared::UnixMillis;
-use shared::api::{AntennaPage, Incident, IncidentEnding, IncidentKind, IncidentPage, Ledger, Phase, Series};
+use shared::api::{
+    AntennaPage, AntennasRequest, End, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentsRequest, Ledger,
+    Phase, Series, SeriesRequest,
+};
+use shared::time::Span;
 use std::time::Duration;
 
-use crate::support::{DEADLINE, Embedded, NOW, publish, reading};
+use crate::support::{DEADLINE, Embedded, NOW, ask, publish, reading, window};
 
 fn settings() -> PipelineSettings {
     PipelineSettings {
@@ -52,14 +55,13 @@ fn add(log: &MemoryLog, number: u64) {
 }
 
 fn answers(snapshot: &Snapshot) -> (AntennaPage, Series, IncidentPage) {
-    let window = Window::new(snapshot, 300_000, End::Latest, NOW);
-    let paging = Paging { limit: 100, offset: 0 };
-    let sort = (Sort::AntennaId, false);
-    let view = View::new(snapshot, window);
-    let rows = view.rows(&Thresholds::default()).expect("columns");
-    let mut page = view.antennas(&rows, &Filter::default(), sort, paging, None).expect("columns");
-    let mut series = view.series(5_000, None).expect("columns").expect("a network");
-    let mut incidents = view.incidents(&IncidentFilter::default(), paging, snapshot.clock.newest_ms + 100_000);
+    let window = window(300_000, End::Latest);
+    let page = AntennasRequest { window, ..AntennasRequest::default() };
+    let series = SeriesRequest { window, step: Some(Span::from_ms(5_000)), ..SeriesRequest::default() };
+    let mut page = ask(snapshot, NOW, &page).expect("an answer");
+    let mut series = ask(snapshot, NOW, &series).expect("a network");
+    let later = UnixMillis(snapshot.clock.newest_ms + 100_000);
+    let mut incidents = ask(snapshot, later, &IncidentsRequest::default()).expect("an answer");
     // When it was merged differs from run to run.
     (page.as_of, series.as_of, incidents.as_of) = (None, None, None);
     (page, series, incidents)

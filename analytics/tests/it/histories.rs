@@ -1,14 +1,17 @@
 //! The course of antennas over a window, and the heat map, against the oracle of [`crate::windows`].
 
-use analytics::aggregate::Grid;
-use analytics::query::{Badness, End, Filter, Paging, Sort, View, Window};
-use analytics::settings::Thresholds;
+use analytics::answer::Window;
 use analytics::store::Store;
+use analytics::store::grid::Grid;
 use proptest::prelude::*;
 use shared::UnixMillis;
-use shared::api::{AntennaCounts, AntennaPage, History, Status, Steps};
+use shared::api::{
+    AntennaCounts, AntennaPage, AntennasRequest, Count, End, HeatmapRequest, History, Order, SeriesRequest, Sort,
+    Status, Steps, SummaryRequest, WorstRequest,
+};
+use shared::time::Span;
 
-use crate::support::{Arrival, name};
+use crate::support::{Arrival, ask, name, window};
 use crate::windows::{Oracle, PANE_MS, START_MS, arrivals, oracle, store};
 
 const STATUSES: [Status; 4] = [Status::Down, Status::Degraded, Status::Silent, Status::Healthy];
@@ -83,27 +86,31 @@ proptest! {
         panes in 1..=120_i64,
         step_panes in prop_oneof![1..=40_i64, Just(12), Just(24)],
         end in prop_oneof![Just(None), (-300_000..100_000_i64).prop_map(Some)],
-        (sort, is_descending) in (prop_oneof![Just(Sort::AntennaId), Just(Sort::PacketsLost)], any::<bool>()),
+        sort in prop_oneof![Just(Sort::AntennaId), Just(Sort::PacketsLost)],
+        order in prop_oneof![Just(Order::Ascending), Just(Order::Descending)],
         (limit, offset) in (1..8_usize, 0..3_usize),
     ) {
         let (store, _) = store(&arrivals, &[0, arrivals.len() / 2, arrivals.len()], has_tiles);
         let (snapshot, oracle) = (store.snapshot(1, None), oracle(&arrivals));
         let end = end.map_or(End::Latest, |offset| End::At(UnixMillis(oracle.newest_ms + offset)));
-        let window = Window::new(&snapshot, panes * PANE_MS, end, UnixMillis(START_MS));
-        let view = View::new(&snapshot, window);
-        let rows = view.rows(&Thresholds::default()).expect("columns");
+        let (now, asked) = (UnixMillis(START_MS), window(panes * PANE_MS, end));
+        let window = Window::of(&snapshot, asked, now).expect("it is retained");
         let step_ms = step_panes * PANE_MS;
-        let (all, paging) = (Filter::default(), Paging { limit, offset });
-        let page = view.antennas(&rows, &all, (sort, is_descending), paging, Some(step_ms)).expect("columns");
+        let step = Some(Span::from_ms(step_ms));
+        let limit = Count::new(limit).expect("within the bounds");
+        let request = AntennasRequest { window: asked, sort, order, limit, offset, step, ..AntennasRequest::default() };
+        let page = ask(&snapshot, now, &request).expect("an answer");
         assert_page(&page, (window, step_ms), &oracle)?;
-        let worst = view.worst(&rows, Badness::Failures, limit, Some(step_ms)).expect("columns");
+        let limit = Count::new(limit.get()).expect("within the bounds");
+        let worst = WorstRequest { window: asked, limit, step, ..WorstRequest::default() };
+        let worst = ask(&snapshot, now, &worst).expect("an answer");
         assert_page(&worst, (window, step_ms), &oracle)?;
 
         // Without a step everything else is the same.
         let mut without = page;
         without.steps = None;
         without.antennas.iter_mut().for_each(|row| row.history = None);
-        let plain = view.antennas(&rows, &all, (sort, is_descending), paging, None).expect("columns");
+        let plain = ask(&snapshot, now, &AntennasRequest { step: None, ..request }).expect("an answer");
         prop_assert_eq!(plain, without);
     }
 
@@ -121,16 +128,18 @@ proptest! {
         let (store, _) = store(&arrivals, &[0, arrivals.len() / 2, arrivals.len()], has_tiles);
         let (snapshot, oracle) = (store.snapshot(1, None), oracle(&arrivals));
         let end = end.map_or(End::Latest, |offset| End::At(UnixMillis(oracle.newest_ms + offset)));
-        let window = Window::new(&snapshot, panes * PANE_MS, end, UnixMillis(START_MS));
-        let view = View::new(&snapshot, window);
-        let rows = view.rows(&Thresholds::default()).expect("columns");
+        let (now, asked) = (UnixMillis(START_MS), window(panes * PANE_MS, end));
+        let window = Window::of(&snapshot, asked, now).expect("it is retained");
         let step_ms = step_panes * PANE_MS;
-        let filter = Filter { statuses: statuses.iter().copied().collect(), ..Filter::default() };
-        let map = view.heatmap(&rows, &filter, step_ms, limit).expect("columns");
+        let statuses: std::collections::BTreeSet<Status> = statuses.into_iter().collect();
+        let step = Some(Span::from_ms(step_ms));
+        let rows = Count::new(limit).expect("within the bounds");
+        let request = HeatmapRequest { window: asked, step, rows, statuses: statuses.clone(), ..HeatmapRequest::default() };
+        let map = ask(&snapshot, now, &request).expect("an answer");
 
-        let every = Paging { limit: 1_000, offset: 0 };
-        let mut expected =
-            view.antennas(&rows, &filter, (Sort::AntennaId, false), every, None).expect("columns").antennas;
+        let every =
+            AntennasRequest { window: asked, limit: Count::MOST, statuses: statuses.clone(), ..AntennasRequest::default() };
+        let mut expected = ask(&snapshot, now, &every).expect("an answer").antennas;
         let is_wanted = |status: &Status| statuses.is_empty() || statuses.contains(status);
         prop_assert!(expected.iter().all(|row| is_wanted(&row.status)));
         // A stable sort: of equally bad antennas the one with the first id comes first.
@@ -159,9 +168,11 @@ proptest! {
         }
         prop_assert!(rest.is_empty());
         if statuses.is_empty() {
-            prop_assert_eq!(counts, view.summary(&rows, &Thresholds::default()).expect("columns").antennas);
+            let summary = ask(&snapshot, now, &SummaryRequest { window: asked }).expect("an answer");
+            prop_assert_eq!(counts, summary.antennas);
             let lost: u64 = map.rows.iter().flat_map(|row| &row.history.packets_lost).sum();
-            let series = view.series(step_ms, None).expect("columns").expect("a network");
+            let series = SeriesRequest { window: asked, step, ..SeriesRequest::default() };
+            let series = ask(&snapshot, now, &series).expect("a network");
             prop_assert_eq!(lost, series.points.iter().map(|point| point.measures.packets_lost).sum::<u64>());
         }
     }
@@ -194,10 +205,13 @@ fn a_heat_map_has_a_row_for_each_of_the_worst_and_groups_for_the_others() {
         (201, vec![1, 1, 99, 100]),
     ] {
         let snapshot = network(antennas).snapshot(1, None);
-        let window = Window::new(&snapshot, 60_000, End::At(UnixMillis(START_MS + 1)), UnixMillis(START_MS));
-        let view = View::new(&snapshot, window);
-        let rows = view.rows(&Thresholds::default()).expect("columns");
-        let map = view.heatmap(&rows, &Filter::default(), PANE_MS, 4).expect("columns");
+        let (now, window) = (UnixMillis(START_MS), window(60_000, End::At(UnixMillis(START_MS + 1))));
+        let map = |rows| {
+            let (step, rows) = (Some(Span::from_ms(PANE_MS)), Count::new(rows).expect("within the bounds"));
+            ask(&snapshot, now, &HeatmapRequest { window, step, rows, ..HeatmapRequest::default() }).expect("an answer")
+        };
+        let one = map(1);
+        let map = map(4);
         let found: Vec<u64> = map.rows.iter().map(|row| row.antennas.active).collect();
         assert_eq!(found, sizes, "{antennas} antennas");
         let worst = map.rows.first().and_then(|row| row.antenna_id.clone());
@@ -214,7 +228,7 @@ fn a_heat_map_has_a_row_for_each_of_the_worst_and_groups_for_the_others() {
                 row.history.latency_mean_ms.last().is_some_and(|it| it.is_some_and(|it| (it - mean).abs() < 0.001))
             );
         }
-        let map = view.heatmap(&rows, &Filter::default(), PANE_MS, 1).expect("columns");
+        let map = one;
         assert_eq!(map.rows.iter().map(|row| row.antennas.active).sum::<u64>(), u64::from(antennas));
         assert_eq!(map.rows.len(), usize::from(antennas > 0), "one row stands for all");
     }

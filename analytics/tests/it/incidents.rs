@@ -2,28 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use analytics::answer::incidents::open_incidents;
 use analytics::http::{Api, serve};
 use analytics::log::MemoryLog;
-use analytics::query::{End, IncidentFilter, Paging, View, Window, open_incidents};
 use analytics::settings::{PipelineSettings, Thresholds};
 use analytics::state::{Meta, Restored, encode_changes};
 use analytics::store::Store;
 use analytics::workers::Workers;
 use proptest::prelude::*;
 use shared::UnixMillis;
-use shared::api::{ErrorBody, Incident, IncidentEnding, IncidentKind, IncidentPage, path};
+use shared::api::{Count, ErrorBody, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentsRequest, path};
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Arrival, Embedded, NOW, feed, name, publish, reading};
+use crate::support::{Arrival, Embedded, NOW, ask, feed, name, publish, reading};
 
 const PANE_MS: i64 = 5_000;
 const RETENTION_MS: i64 = 300_000;
 /// A multiple of 30 s, so that offsets tell intervals.
 const START_MS: i64 = 1_700_000_010_000;
-const ALL: Paging = Paging { limit: 100_000, offset: 0 };
 
 /// What an antenna measures: packets sent, lost, latency in milliseconds.
 type Measured = (u32, u32, Option<f64>);
@@ -54,15 +53,15 @@ fn fed(arrivals: &[Arrival]) -> Store {
     store
 }
 
-fn page(store: &Store, filter: &IncidentFilter, paging: Paging, now_ms: i64) -> IncidentPage {
-    let snapshot = store.snapshot(1, None);
-    let window = Window::new(&snapshot, PANE_MS, End::Latest, UnixMillis(now_ms));
-    View::new(&snapshot, window).incidents(filter, paging, now_ms)
+/// All incidents that match.
+fn page(store: &Store, request: &IncidentsRequest, now_ms: i64) -> IncidentPage {
+    let request = IncidentsRequest { limit: Count::MOST, ..request.clone() };
+    ask(&store.snapshot(1, None), UnixMillis(now_ms), &request).expect("an answer")
 }
 
 /// All incidents, newest first, some seconds after the start.
 fn incidents(store: &Store, now_s: i64) -> Vec<Incident> {
-    page(store, &IncidentFilter::default(), ALL, START_MS + now_s * 1_000).incidents
+    page(store, &IncidentsRequest::default(), START_MS + now_s * 1_000).incidents
 }
 
 /// Kind, start and end in seconds after the start, ending, packets sent and lost: what examples look at.
@@ -300,7 +299,7 @@ proptest! {
 
         let now_ms = arrivals.last().expect("an arrival").arrival_ms + later_ms;
         let expected = oracle(&arrivals, now_ms);
-        let found = page(&store, &IncidentFilter::default(), ALL, now_ms);
+        let found = page(&store, &IncidentsRequest::default(), now_ms);
         prop_assert_eq!(found.total, expected.len() as u64);
         let open: Vec<IncidentKind> = expected.iter().filter(|it| it.end.is_none()).map(|it| it.kind).collect();
         prop_assert_eq!(found.open, open.len() as u64);
@@ -309,7 +308,7 @@ proptest! {
         prop_assert_eq!(store.incidents().ended(), found.total - found.open);
         prop_assert_eq!(&found.incidents, &expected);
         commit(&mut store, &mut fields);
-        let reloaded = page(&reload(&fields).0, &IncidentFilter::default(), ALL, now_ms);
+        let reloaded = page(&reload(&fields).0, &IncidentsRequest::default(), now_ms);
         prop_assert_eq!(&reloaded.incidents, &expected);
     }
 }
@@ -392,8 +391,8 @@ fn an_antenna_that_is_forgotten_ends_its_incidents_and_begins_anew() {
     // It comes back after an hour, with a lower `seq`, and nothing is known against it.
     let back = Arrival { seq: Some(0), ..of(0, 3_600, 3_600, WELL) };
     assert_eq!(feed(&mut store, &mut known, &[back]).counted, 1);
-    let of_it = IncidentFilter { antenna: Some(name(0)), ..IncidentFilter::default() };
-    assert_eq!(brief(&page(&store, &of_it, ALL, START_MS + 3_600_000).incidents), forgotten);
+    let of_it = IncidentsRequest { antenna: Some(name(0)), ..IncidentsRequest::default() };
+    assert_eq!(brief(&page(&store, &of_it, START_MS + 3_600_000).incidents), forgotten);
 }
 
 /// The oldest go in whole chunks, from the state too, and what is counted goes on.
@@ -444,7 +443,7 @@ impl Answering {
         let shutdown = CancellationToken::new();
         let workers = Workers::start(1).expect("a thread");
         let published = embedded.published.clone();
-        let api = Api::new(published, workers, Thresholds::default(), 3_600_000, Clock::of(|| NOW), shutdown.clone());
+        let api = Api::new(published, workers, Thresholds::default(), Clock::of(|| NOW), shutdown.clone());
         let server = tokio::spawn(serve(listener, api));
         Self { log, embedded, base, shutdown, server }
     }

@@ -1,15 +1,14 @@
 //! The readings counted last, against the oracle of [`crate::windows`], over HTTP and after a restart.
 
 use analytics::log::MemoryLog;
-use analytics::query::{View, Window};
 use analytics::settings::PipelineSettings;
+use analytics::store::Snapshot;
 use proptest::prelude::*;
 use shared::UnixMillis;
-use shared::api::{ErrorBody, RecentReading, RecentReadings, path};
+use shared::api::{Count, ErrorBody, ReadingsRequest, RecentReading, RecentReadings, path};
 
 use crate::answers::Answering;
-use crate::support::{Arrival, name};
-use crate::support::{Embedded, NOW, publish, reading};
+use crate::support::{Arrival, Embedded, NOW, ask, name, publish, reading};
 use crate::windows::{arrivals, oracle, store};
 
 fn expected((arrival, late): &(Arrival, bool)) -> RecentReading {
@@ -22,6 +21,12 @@ fn expected((arrival, late): &(Arrival, bool)) -> RecentReading {
         seq: arrival.seq,
         late: *late,
     }
+}
+
+/// The newest readings of an antenna; `None` where it is not known.
+fn newest(snapshot: &Snapshot, antenna: &str, limit: usize) -> Option<RecentReadings> {
+    let limit = Count::new(limit).expect("within the bounds");
+    ask(snapshot, NOW, &ReadingsRequest { antenna: antenna.to_owned(), limit, format: None })
 }
 
 proptest! {
@@ -38,12 +43,11 @@ proptest! {
         cuts.extend([0, arrivals.len()]);
         cuts.sort_unstable();
         let (snapshot, oracle) = (store(&arrivals, &cuts, false).0.snapshot(1, None), oracle(&arrivals));
-        let view = View::new(&snapshot, Window::NONE);
         for antenna in 0..6 {
             let of_antenna = oracle.accepted.iter().rev().filter(|(arrival, _)| arrival.antenna == antenna);
             let expected: Vec<RecentReading> = of_antenna.take(limit).map(expected).collect();
             let is_known = oracle.counted.iter().any(|it| it.antenna == antenna);
-            let found = view.readings(&name(antenna), limit);
+            let found = newest(&snapshot, &name(antenna), limit);
             prop_assert_eq!(found.map(|found| found.readings), is_known.then_some(expected));
         }
     }
@@ -87,7 +91,7 @@ async fn the_list_begins_anew_with_a_restart() {
     let (log, settings) = (MemoryLog::default(), PipelineSettings::default());
     let readings = |analytics: &Embedded, id: &str| {
         let snapshot = analytics.published.snapshot();
-        let readings = View::new(&snapshot, Window::NONE).readings(id, 10)?.readings;
+        let readings = newest(&snapshot, id, 10)?.readings;
         Some(readings.into_iter().map(|it| it.packets_sent).collect::<Vec<_>>())
     };
     let first = Embedded::start(&log, &settings, "first");
@@ -122,9 +126,8 @@ async fn a_slot_given_away_shows_no_readings_of_the_one_before() {
     log.add(UnixMillis(NOW.0 + 3_600_000), &shared::codec::encode(&reading("new", NOW.0 + 3_600_000, 3, 0, None)));
     second.settle(4).await;
     let snapshot = second.published.snapshot();
-    let view = View::new(&snapshot, Window::NONE);
-    assert_eq!(view.readings("gone", 10), None);
-    assert_eq!(view.readings("new", 10).map(|found| found.readings.len()), Some(1));
+    assert_eq!(newest(&snapshot, "gone", 10), None);
+    assert_eq!(newest(&snapshot, "new", 10).map(|found| found.readings.len()), Some(1));
     assert_eq!(snapshot.find("new").map(|(slot, _)| slot), Some(0), "the slot of the one that is gone");
     second.stop().await;
 }

@@ -157,7 +157,7 @@ proptest! {
         let mut decoder = Decoder::new(Interner::default(), 60_000);
         let batch: Batch = decoder.decode(&reply(&entries, Protocol::Resp2)).expect("a well-formed reply");
         prop_assert_eq!(batch.entries, entries.len() as u64);
-        prop_assert_eq!(batch.readings() + batch.rejected.len(), entries.len());
+        prop_assert_eq!(batch.readings.height() + batch.rejected.len(), entries.len());
         prop_assert_eq!(batch.rejected_counts.iter().sum::<u64>(), batch.rejected.len() as u64);
         for rejected in batch.rejected {
             let index = (rejected.source_id.millis - 1_700_000_000_000) as usize;

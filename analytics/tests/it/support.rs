@@ -9,15 +9,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use analytics::aggregate::{Grid, Keys, Partials};
-use analytics::decode::Batch;
+use analytics::answer::{About, AnswerError, Question, Tables, View, Window};
+use analytics::decode::{Batch, Row, Rows};
 use analytics::log::MemoryLog;
 use analytics::pipeline::{Pipeline, PipelineError, empty_store};
 use analytics::published::Published;
 use analytics::settings::{PipelineSettings, Thresholds};
-use analytics::store::{Accepted, Store};
+use analytics::store::{Accepted, Snapshot, Store};
+use shared::api::{DEFAULT_WINDOW_MS, End, WindowRequest};
 use shared::testing::signal;
-use shared::time::Clock;
+use shared::time::{Clock, Span};
 use shared::{Reading, UnixMillis};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -53,26 +54,46 @@ pub(crate) fn name(antenna: u32) -> String {
     format!("antenna-{antenna}")
 }
 
-/// Counts a batch of arrivals and merges them. Slots that are not `known` are given out first.
+/// Counts a batch of arrivals. Slots that are not `known` are given out first.
 pub(crate) fn feed(store: &mut Store, known: &mut BTreeSet<u32>, arrivals: &[Arrival]) -> Accepted {
     let mut batch = Batch::default();
     for arrival in arrivals {
         if known.insert(arrival.antenna) {
             batch.new_antennas.push((arrival.antenna, Arc::from(name(arrival.antenna))));
         }
-        batch.arrival_ms.push(arrival.arrival_ms);
-        batch.event_ms.push(arrival.event_ms);
-        batch.antenna.push(arrival.antenna);
-        batch.packets.push(arrival.packets);
-        batch.loss.push(arrival.loss);
-        batch.latency_ms.push(arrival.latency_ms);
-        batch.seq.push(arrival.seq);
     }
-    let (accepted, readings, revised) = store.accept(&batch);
-    let partials = Partials::from_readings(readings).expect("columns of one length");
-    let keys = Keys { pane: Some(Grid::of_width(1)), antenna: true };
-    store.merge(&Partials::roll_up([&partials], keys).expect("columns"), &revised).expect("columns");
-    accepted
+    let rows = arrivals.iter().map(|arrival| Row {
+        arrival_ms: arrival.arrival_ms,
+        event_ms: arrival.event_ms,
+        antenna: arrival.antenna,
+        packets_sent: arrival.packets,
+        packets_lost: arrival.loss,
+        latency_ms: arrival.latency_ms,
+        seq: arrival.seq,
+    });
+    batch.readings = rows.collect::<Rows>().finish().expect("columns of one length");
+    store.count(&batch).expect("columns").accepted
+}
+
+/// The answer to a question to a snapshot at a time; `None` where the antenna is not known.
+pub(crate) fn ask<Q: Question>(snapshot: &Snapshot, now: UnixMillis, question: &Q) -> Option<Q::Answer> {
+    let window = match question.about() {
+        About::Window(request) => {
+            let length_ms = request.length.map_or(DEFAULT_WINDOW_MS, Span::ms);
+            Window::new(snapshot, length_ms, request.end, now)
+        }
+        About::Kept => Window::kept(now),
+    };
+    match question.answer(&View::new(snapshot, window, now, Thresholds::default(), &Tables::default())) {
+        Ok(answer) => Some(answer),
+        Err(AnswerError::UnknownAntenna(_)) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A window of a length in milliseconds.
+pub(crate) fn window(length_ms: i64, end: End) -> WindowRequest {
+    WindowRequest { length: Some(Span::from_ms(length_ms)), end }
 }
 
 /// A pipeline on a log in memory.

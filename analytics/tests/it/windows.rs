@@ -2,19 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use analytics::query::{Badness, End, Filter, Paging, Sort, View, Window};
+use analytics::answer::Window;
+use analytics::answer::antenna::AntennaQuestion;
 use analytics::settings::Thresholds;
 use analytics::store::{Snapshot, Store};
 use proptest::prelude::*;
 use shared::UnixMillis;
-use shared::api::Measures;
+use shared::api::{
+    AntennaRequest, AntennasRequest, Badness, Count, End, Measures, SeriesRequest, SummaryRequest, WorstRequest,
+};
+use shared::time::Span;
 
-use crate::support::{Arrival, feed, name};
+use crate::support::{Arrival, ask, feed, name, window};
 
 pub(crate) const PANE_MS: i64 = 5_000;
 const RETENTION_MS: i64 = 600_000;
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
-const ALL: Paging = Paging { limit: 1_000, offset: 0 };
 
 pub(crate) fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
     let event = prop_oneof![
@@ -168,16 +171,14 @@ proptest! {
         prop_assert_eq!(snapshot.clock.watermark_ms, oracle.watermark_ms);
 
         let end = end.map_or(End::Latest, |offset| End::At(UnixMillis(oracle.newest_ms + offset)));
-        let window = Window::new(&snapshot, panes * PANE_MS, end, UnixMillis(START_MS));
-        let (start_ms, end_ms) = (window.start_ms, window.end_ms);
+        let now = UnixMillis(START_MS);
+        let asked = window(panes * PANE_MS, end);
+        let Window { start_ms, end_ms, .. } = Window::of(&snapshot, asked, now).expect("it is retained");
         prop_assert_eq!(end_ms - start_ms, panes * PANE_MS);
         prop_assert!(end != End::Latest || (end_ms - PANE_MS..end_ms).contains(&oracle.newest_ms));
         let within = oracle.within(start_ms, end_ms, None);
 
-        let thresholds = Thresholds::default();
-        let view = View::new(&snapshot, window);
-        let rows = view.rows(&thresholds).expect("columns");
-        let summary = view.summary(&rows, &thresholds).expect("columns");
+        let summary = ask(&snapshot, now, &SummaryRequest { window: asked }).expect("an answer");
         assert_measures(&summary.measures, &within)?;
         prop_assert_eq!(summary.revised, oracle.is_revised(start_ms, end_ms));
         let active: BTreeSet<u32> = within.iter().map(|it| it.antenna).collect();
@@ -188,8 +189,8 @@ proptest! {
         prop_assert_eq!((limits.pane_seconds, limits.retention_seconds), (5.0, 600.0));
         prop_assert_eq!((limits.degraded_success_rate, limits.degraded_latency_ms), (0.95, 250.0));
 
-        let sort = (Sort::AntennaId, false);
-        let page = view.antennas(&rows, &Filter::default(), sort, ALL, None).expect("columns");
+        let all = AntennasRequest { window: asked, limit: Count::MOST, ..AntennasRequest::default() };
+        let page = ask(&snapshot, now, &all).expect("an answer");
         let known: BTreeSet<u32> = oracle.counted.iter().map(|it| it.antenna).collect();
         prop_assert_eq!(page.total, known.len() as u64);
         let counts = summary.antennas;
@@ -197,11 +198,14 @@ proptest! {
         for (row, antenna) in page.antennas.iter().zip(&known) {
             prop_assert_eq!(&row.antenna_id, &name(*antenna));
             assert_measures(&row.measures, &oracle.within(start_ms, end_ms, Some(*antenna)))?;
-            let alone = view.antenna(&row.antenna_id, &thresholds).expect("columns");
+            let alone = AntennaQuestion { id: row.antenna_id.clone(), request: AntennaRequest { window: asked } };
+            let alone = ask(&snapshot, now, &alone);
             prop_assert_eq!(alone.as_ref(), Some(row));
         }
 
-        let series = view.series(step_panes * PANE_MS, None).expect("columns").expect("a network");
+        let step = Some(Span::from_ms(step_panes * PANE_MS));
+        let series = SeriesRequest { window: asked, step, ..SeriesRequest::default() };
+        let series = ask(&snapshot, now, &series).expect("a network");
         prop_assert_eq!(series.points.len() as i64, (panes + step_panes - 1) / step_panes);
         for point in &series.points {
             let until = (point.start.0 + step_panes * PANE_MS).min(end_ms);
@@ -254,11 +258,9 @@ fn one_lost_packet_of_one_is_not_the_worst() {
     ];
     let (store, _) = store(&arrivals, &[0, arrivals.len()], false);
     let snapshot = store.snapshot(1, None);
-    let window = Window::new(&snapshot, PANE_MS, End::Latest, UnixMillis(START_MS));
-    let view = View::new(&snapshot, window);
-    let rows = view.rows(&Thresholds::default()).expect("columns");
     let worst = |by| {
-        let page = view.worst(&rows, by, 10, None).expect("columns");
+        let request = WorstRequest { window: window(PANE_MS, End::Latest), by, ..WorstRequest::default() };
+        let page = ask(&snapshot, UnixMillis(START_MS), &request).expect("an answer");
         page.antennas.into_iter().map(|row| row.antenna_id).collect::<Vec<_>>()
     };
     assert_eq!(worst(Badness::Failures), [name(1), name(0)]);

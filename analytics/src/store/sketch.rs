@@ -9,10 +9,14 @@
 pub const RELATIVE_ERROR: f64 = 0.015;
 
 /// `ln((1 + a) / (1 - a))`.
-const LN_GAMMA: f64 = 0.030_002_250_303_798_7;
+pub(super) const LN_GAMMA: f64 = 0.030_002_250_303_798_7;
+
+/// Buckets of a unit of the logarithm. Multiplied by and not divided, as Polars does where the divisor is a constant: both
+/// must tell the same bucket.
+pub(super) const PER_LN_GAMMA: f64 = 1.0 / LN_GAMMA;
 
 /// Bucket of the latency zero, below all others: the smallest double above zero has the bucket -24,813.
-const ZERO_BUCKET: i32 = -25_000;
+pub(super) const ZERO_BUCKET: i32 = -25_000;
 
 /// The bucket of a latency in milliseconds; finite and not negative.
 #[must_use]
@@ -21,7 +25,7 @@ const ZERO_BUCKET: i32 = -25_000;
     reason = "the logarithm of any double is within 745, so a bucket is within 25,000"
 )]
 pub fn bucket(latency_ms: f64) -> i32 {
-    if latency_ms == 0.0 { ZERO_BUCKET } else { (latency_ms.ln() / LN_GAMMA).ceil() as i32 }
+    if latency_ms == 0.0 { ZERO_BUCKET } else { (latency_ms.ln() * PER_LN_GAMMA).ceil() as i32 }
 }
 
 /// The latency in milliseconds that stands for a bucket.

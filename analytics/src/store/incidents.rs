@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use shared::api::{IncidentEnding, IncidentKind};
 
-use crate::trouble::Tally;
+use super::trouble::Tally;
 
 /// Incidents are kept in chunks of this many, so that a snapshot shares what did not change and a commit writes only what
 /// did.

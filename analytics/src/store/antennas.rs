@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use shared::api::{IncidentEnding, IncidentKind};
 
+use super::incidents::{Finished, Incidents};
+use super::trouble::{self, Interval, Tally, Trouble};
 use crate::decode::{Interner, Slot};
-use crate::incidents::{Finished, Incidents};
 use crate::settings::Thresholds;
-use crate::trouble::{self, Interval, Tally, Trouble};
 
 /// Antennas are kept in chunks of this many, so that a snapshot shares what did not change and a commit writes only
 /// what did.
@@ -18,10 +18,10 @@ pub const CHUNK: usize = 256;
 const INTERVAL_WEIGHT: f64 = 0.125;
 
 /// An antenna is silent after this many of its usual intervals.
-const SILENT_INTERVALS: f64 = 3.0;
+pub const SILENT_INTERVALS: f64 = 3.0;
 
 /// An antenna is never silent before this many milliseconds.
-const SILENT_MIN_MS: i64 = 15_000;
+pub const SILENT_MIN_MS: i64 = 15_000;
 
 /// A reading that counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,9 +31,9 @@ pub struct Counted {
     /// Event time, milliseconds since the epoch.
     pub event_ms: i64,
     /// Packets sent.
-    pub packets: u32,
+    pub packets_sent: u32,
     /// Packets lost.
-    pub lost: u32,
+    pub packets_lost: u32,
     /// Latency in milliseconds.
     pub latency_ms: Option<f64>,
     /// Sequence number.
@@ -98,7 +98,7 @@ impl Antenna {
         if reading.seq.is_some() {
             self.highest_seq = reading.seq;
         }
-        let passed = self.open.count(reading.event_ms, reading.packets, reading.lost, reading.latency_ms);
+        let passed = self.open.count(reading);
         if let Some((ended, well_ms)) = passed.and_then(|it| trouble::judge(&mut self.trouble, &it, thresholds)) {
             incidents.record(self.finished(&ended, well_ms, IncidentEnding::Recovered));
         }

@@ -1,21 +1,43 @@
-//! The panes, and the snapshot of them that queries read.
+//! What has been counted: panes, antennas, incidents, and the snapshot of all that questions read.
+//!
+//! - [`grid`]: intervals of time; [`expressions`]: what is summed and derived; [`sketch`]: the buckets of latency.
+//! - [`partials`]: the one algebra, a plan over tables.
+//! - [`antennas`], [`trouble`], [`incidents`]: what is known of each antenna, and when it was down, degraded or silent.
+//! - [`recent`]: the readings counted last.
+//!
+//! [`Store::count`] is where a reading is counted, [`Store::build_tiles`] where a tile is made, [`Snapshot::cover`] what a
+//! window is answered from.
 //!
 //! A pane is a frame of its own in an ordered map: a merge touches one or two, a snapshot shares them all, a commit
 //! writes the changed ones. Closed panes are rolled up once more into tiles of several panes (the same algebra), and
 //! those into larger tiles, so that a long window reads tiles and only its edges read panes.
 
+pub mod antennas;
+pub mod expressions;
+pub mod grid;
+pub mod incidents;
+pub mod partials;
+pub mod recent;
+pub mod sketch;
+pub mod trouble;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
-use polars::prelude::PolarsResult;
+use polars::prelude::*;
 use shared::UnixMillis;
 
-use crate::aggregate::{Grid, Keys, Partials, Readings};
-use crate::antennas::{Antenna, Antennas, Counted, place};
+use self::antennas::{Antenna, Antennas, Counted, place};
+use self::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
+use self::expressions::{answer, reading};
+use self::grid::Grid;
+use self::incidents::{Incidents, Mark};
+use self::partials::{Keys, Partials};
+use self::recent::Recent;
 use crate::decode::{Batch, Slot};
-use crate::incidents::{Incidents, Mark};
-use crate::recent::Recent;
 use crate::settings::Thresholds;
 
 /// Panes in a tile, level by level: a minute and twelve minutes of the default panes. A window of an hour reads thirty
@@ -42,9 +64,11 @@ impl Pane {
     ///
     /// # Errors
     /// When a column is missing.
-    pub fn split(partials: &Partials, revised: impl Fn(i64) -> bool) -> PolarsResult<Vec<(i64, Self)>> {
-        let parts = partials.split_by_pane()?.into_iter();
-        parts.map(|(start, antennas)| Ok((start, Self::new(antennas, revised(start))?))).collect()
+    pub fn split(partials: &Partials, grid: Grid, revised: impl Fn(i64) -> bool) -> PolarsResult<Vec<(i64, Self)>> {
+        let network = Partials::roll_up([partials], Keys { pane: Some(grid), antenna: false })?.split_by_pane()?;
+        let panes = partials.split_by_pane()?.into_iter().zip(network);
+        let pane = |((start, antennas), (_, network))| (start, Self { revised: revised(start), antennas, network });
+        Ok(panes.map(pane).collect())
     }
 
     /// A pane of what its antennas measured, rolled up by antenna.
@@ -89,6 +113,23 @@ pub struct Accepted {
     pub too_late: u64,
 }
 
+/// How a batch was counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Counting {
+    /// What became of its readings.
+    pub accepted: Accepted,
+    /// When they had been rolled up with their panes; what follows puts the panes back.
+    pub rolled_up: Instant,
+}
+
+/// The readings of a batch that count.
+struct Acceptance {
+    accepted: Accepted,
+    readings: DataFrame,
+    /// Panes that had closed, by start.
+    revised: BTreeSet<i64>,
+}
+
 /// What changed since the last commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -102,6 +143,19 @@ pub struct Changes {
     pub incidents: Range<u64>,
     /// Chunks of incidents to drop, by number.
     pub incidents_dropped: Range<u64>,
+}
+
+/// What a store is restored from.
+#[derive(Debug)]
+pub struct Committed {
+    /// What event time had seen.
+    pub clock: EventClock,
+    /// The antennas.
+    pub antennas: Antennas,
+    /// The incidents that had ended.
+    pub incidents: Incidents,
+    /// The panes, by start.
+    pub panes: BTreeMap<i64, Pane>,
 }
 
 /// Everything counted and retained. Owned by one thread; [`Store::snapshot`] shares it with others.
@@ -119,6 +173,8 @@ pub struct Store {
     tiles: [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
     recent: Recent,
     changes: Changes,
+    /// See [`Snapshot::revision`].
+    revision: u64,
 }
 
 impl Store {
@@ -137,6 +193,7 @@ impl Store {
             tiles: Default::default(),
             recent: Recent::default(),
             changes: Changes::default(),
+            revision: next_revision(),
         }
     }
 
@@ -145,17 +202,12 @@ impl Store {
     ///
     /// # Errors
     /// When a pane's tables do not have the right columns.
-    pub fn restore(
-        mut self,
-        clock: EventClock,
-        (antennas, incidents): (Antennas, Incidents),
-        panes: BTreeMap<i64, Pane>,
-    ) -> PolarsResult<Self> {
-        self.clock = clock;
-        self.antennas = antennas;
-        self.incidents_taken = incidents.mark();
-        self.incidents = incidents;
-        self.panes = panes.into_iter().map(|(start, pane)| (start, Arc::new(pane))).collect();
+    pub fn restore(mut self, committed: Committed) -> PolarsResult<Self> {
+        self.clock = committed.clock;
+        self.antennas = committed.antennas;
+        self.incidents_taken = committed.incidents.mark();
+        self.incidents = committed.incidents;
+        self.panes = committed.panes.into_iter().map(|(start, pane)| (start, Arc::new(pane))).collect();
         self.retain();
         self.forget(self.horizon_ms(self.clock.watermark_ms), self.antennas.newest_arrival_ms());
         self.build_tiles()?;
@@ -192,28 +244,60 @@ impl Store {
         self.panes.get(&start)
     }
 
-    /// Decides for each reading of a batch, in stream order, whether it counts, and takes note of it and of the incidents
-    /// that it ends. The readings that count are to be merged; the panes that they revise are named.
+    /// Counts the readings of a batch that are to be counted, each in its pane, and drops what retention no longer
+    /// covers.
     ///
-    /// The outcome depends on the order of the readings alone, not on where batches begin: a batch that is read again
+    /// What is counted depends on the order of the readings alone, not on where batches begin: a batch that is read again
     /// after a crash, cut differently, counts the same.
-    pub fn accept(&mut self, batch: &Batch) -> (Accepted, Readings, BTreeSet<i64>) {
+    ///
+    /// # Errors
+    /// When a table does not have the right columns.
+    pub fn count(&mut self, batch: &Batch) -> PolarsResult<Counting> {
         for (slot, id) in &batch.new_antennas {
             self.antennas.insert(*slot, Arc::clone(id));
             self.changes.chunks.insert(place(*slot).0);
         }
+        let Acceptance { accepted, readings, revised } = self.accept(&batch.readings)?;
+        let partials = Partials::of_readings(&readings, self.grid)?;
+        self.recent.extend(readings)?;
+        let whole = if accepted.counted > 0 { self.with_panes(partials)? } else { partials };
+        let rolled_up = Instant::now();
+        let is_revised =
+            |start| revised.contains(&start) || self.panes.get(&start).is_some_and(|pane: &Arc<Pane>| pane.revised);
+        for (start, pane) in Pane::split(&whole, self.grid, is_revised)? {
+            self.panes.insert(start, Arc::new(pane));
+            self.drop_tiles(start);
+            self.changes.panes.insert(start);
+        }
+        if !revised.is_empty() {
+            self.revision = next_revision();
+        }
+        self.retain();
+        Ok(Counting { accepted, rolled_up })
+    }
+
+    /// Decides for each reading, in stream order, whether it counts, and takes note of it and of the incidents that it
+    /// ends. Returns the readings that count, with whether they are late, and the panes that they revise.
+    ///
+    /// This is a loop and no expression, because whether a reading counts depends on those before it: on the highest `seq`
+    /// of its antenna, on the watermark, on the antennas forgotten meanwhile.
+    fn accept(&mut self, readings: &DataFrame) -> PolarsResult<Acceptance> {
+        let integers = |name: &str| readings.column(name)?.i64()?.cont_slice();
+        let counts = |name: &str| readings.column(name)?.u32()?.cont_slice();
+        let (arrivals, events) = (integers(reading::ARRIVAL_MS)?, integers(reading::EVENT_MS)?);
+        let (slots, sent, lost) = (counts(ANTENNA)?, counts(PACKETS_SENT)?, counts(PACKETS_LOST)?);
+        let latencies = readings.column(reading::LATENCY_MS)?.f64()?.iter();
+        let seqs = readings.column(reading::SEQ)?.u64()?.iter();
         let mut accepted = Accepted::default();
-        let mut readings = Readings::default();
+        let (mut is_counted, mut is_late) = (vec![true; slots.len()], vec![false; slots.len()]);
         let mut revised = BTreeSet::new();
         // By chunk of antennas.
         let mut is_touched = vec![false; self.antennas.chunks()];
-        let (mut left_out, mut late) = (Vec::new(), Vec::new());
-        for row in 0..batch.readings() {
-            let (slot, event_ms, arrival_ms) = (batch.antenna[row], batch.event_ms[row], batch.arrival_ms[row]);
-            let seq = batch.seq[row];
+        for (row, (latency_ms, seq)) in latencies.zip(seqs).enumerate() {
+            let (slot, event_ms, arrival_ms) = (slots[row], events[row], arrivals[row]);
             if seq.is_some() && self.antennas.get(slot).is_some_and(|antenna| seq <= antenna.highest_seq) {
                 accepted.duplicates += 1;
-                left_out.push(row);
+                is_counted[row] = false;
                 continue;
             }
             let watermark_ms = self.clock.watermark_ms.max(event_ms.min(arrival_ms));
@@ -221,52 +305,38 @@ impl Store {
             let horizon_ms = self.horizon_ms(watermark_ms);
             if pane < horizon_ms {
                 accepted.too_late += 1;
-                left_out.push(row);
+                is_counted[row] = false;
                 continue;
             }
             if self.is_closed(pane + self.grid.width_ms) {
                 revised.insert(pane);
-                late.push(row);
+                is_late[row] = true;
             }
             self.clock.watermark_ms = watermark_ms;
             self.clock.newest_ms = self.clock.newest_ms.max(event_ms);
-            let (packets, lost, latency_ms) = (batch.packets[row], batch.loss[row], batch.latency_ms[row]);
-            let counted = Counted { arrival_ms, event_ms, packets, lost, latency_ms, seq };
+            let (packets_sent, packets_lost) = (sent[row], lost[row]);
+            let counted = Counted { arrival_ms, event_ms, packets_sent, packets_lost, latency_ms, seq };
             self.antennas.count(slot, &counted, &self.thresholds, &mut self.incidents);
             if let Some(is_touched) = is_touched.get_mut(place(slot).0) {
                 *is_touched = true;
             }
             self.forget(horizon_ms, arrival_ms);
             accepted.counted += 1;
-            readings.pane.push(pane);
-            readings.antenna.push(slot);
-            readings.packets.push(packets);
-            readings.lost.push(lost);
-            readings.latency_ms.push(latency_ms);
         }
-        self.recent.extend(batch, &left_out, &late);
         self.changes.chunks.extend((0..).zip(is_touched).filter_map(|(chunk, is_touched)| is_touched.then_some(chunk)));
-        (accepted, readings, revised)
+        let mut readings = recent::with_late(readings.clone(), is_late)?;
+        if accepted.counted < is_counted.len() as u64 {
+            readings = readings.filter(&BooleanChunked::from_slice("".into(), &is_counted))?;
+        }
+        Ok(Acceptance { accepted, readings, revised })
     }
 
-    /// Merges a rolled-up batch into its panes and drops what retention no longer covers.
-    ///
-    /// # Errors
-    /// When a table does not have the right columns.
-    pub fn merge(&mut self, batch: &Partials, revised: &BTreeSet<i64>) -> PolarsResult<()> {
-        let starts = batch.starts()?;
-        let present = starts.iter().filter_map(|start| self.panes.get(start)).map(|pane| &pane.antennas);
-        let keys = Keys { pane: Some(Grid::of_width(1)), antenna: true };
-        let whole = Partials::roll_up(present.chain([batch]), keys)?;
-        let is_revised =
-            |start| revised.contains(&start) || self.panes.get(&start).is_some_and(|pane: &Arc<Pane>| pane.revised);
-        for (start, pane) in Pane::split(&whole, is_revised)? {
-            self.panes.insert(start, Arc::new(pane));
-            self.drop_tiles(start);
-            self.changes.panes.insert(start);
-        }
-        self.retain();
-        Ok(())
+    /// Rolls partials of readings up together with the panes that they fall into, in one plan: a batch is grouped once.
+    fn with_panes(&self, batch: Partials) -> PolarsResult<Partials> {
+        let starts = batch.cells.column(expressions::column::PANE)?.unique()?;
+        let starts = starts.i64()?;
+        let present = starts.iter().flatten().filter_map(|start| self.panes.get(&start)).map(|pane| &pane.antennas);
+        Partials::roll_up(present.chain([&batch]), Keys { pane: Some(self.grid), antenna: true })
     }
 
     /// Builds the tiles of closed panes that are missing. Called now and then, not for each batch: a late reading
@@ -289,7 +359,7 @@ impl Store {
                 let revised = parts.iter().any(|part| part.revised);
                 let keys = Keys { pane: Some(tile), antenna: true };
                 let whole = Partials::roll_up(parts.iter().map(|part| &part.antennas), keys)?;
-                let built = Pane::split(&whole, |_| revised)?;
+                let built = Pane::split(&whole, tile, |_| revised)?;
                 self.tiles[level].extend(built.into_iter().map(|(start, built)| (start, Arc::new(built))));
             }
         }
@@ -318,6 +388,8 @@ impl Store {
             incidents: self.incidents.clone(),
             panes: self.panes.clone(),
             tiles: self.tiles.clone(),
+            revision: self.revision,
+            antenna_table: OnceLock::new(),
         }
     }
 
@@ -357,6 +429,7 @@ impl Store {
             let (start, _) = oldest.remove_entry();
             self.changes.panes.remove(&start);
             self.changes.dropped.insert(start);
+            self.revision = next_revision();
             // A tile that lost a pane no longer stands for its whole width.
             self.drop_tiles(start);
         }
@@ -384,8 +457,12 @@ pub struct Snapshot {
     pub recent: Recent,
     /// The incidents that have ended.
     pub incidents: Incidents,
+    /// Another whenever a pane that had closed changes or goes: what closed panes add up to is the same until then. No two
+    /// stores of a process share one.
+    pub revision: u64,
     panes: BTreeMap<i64, Arc<Pane>>,
     tiles: [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
+    antenna_table: OnceLock<DataFrame>,
 }
 
 impl Snapshot {
@@ -398,6 +475,38 @@ impl Snapshot {
     #[must_use]
     pub fn find(&self, id: &str) -> Option<(Slot, &Antenna)> {
         self.retained().find(|(_, antenna)| &*antenna.id == id)
+    }
+
+    /// The antennas of which a pane may still hold a reading, by slot: slot, id, arrival of the newest reading, and the
+    /// usual interval.
+    ///
+    /// # Errors
+    /// Never in practice: the columns are made here.
+    pub fn antenna_table(&self) -> PolarsResult<&DataFrame> {
+        if let Some(table) = self.antenna_table.get() {
+            return Ok(table);
+        }
+        let antennas: Vec<(Slot, &Antenna)> = self.retained().collect();
+        let columns = vec![
+            Column::new(ANTENNA.into(), antennas.iter().map(|(slot, _)| *slot).collect::<Vec<_>>()),
+            Column::new(answer::ANTENNA_ID.into(), antennas.iter().map(|(_, it)| &*it.id).collect::<Vec<_>>()),
+            Column::new(
+                answer::LAST_SEEN.into(),
+                antennas.iter().map(|(_, it)| it.last_arrival_ms).collect::<Vec<_>>(),
+            ),
+            Column::new(answer::INTERVAL_MS.into(), antennas.iter().map(|(_, it)| it.interval_ms).collect::<Vec<_>>()),
+        ];
+        let table = DataFrame::new(antennas.len(), columns)?;
+        Ok(self.antenna_table.get_or_init(|| table))
+    }
+
+    /// Where the panes that have closed end, in milliseconds since the epoch; it may lie before the oldest.
+    #[must_use]
+    pub const fn closed_before_ms(&self) -> i64 {
+        if !self.clock.has_started() {
+            return i64::MIN;
+        }
+        self.grid.floor(self.clock.watermark_ms - CLOSING_GRACE_MS)
     }
 
     /// Number of panes.
@@ -428,6 +537,12 @@ impl Snapshot {
     pub fn cover(&self, start: i64, end: i64) -> Vec<&Pane> {
         cover(&self.panes, &self.tiles, self.grid, start, end)
     }
+}
+
+/// A number that no store of this process has had.
+fn next_revision() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// The grids of the tiles, level by level.

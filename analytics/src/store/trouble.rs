@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use shared::api::IncidentKind;
 
-use crate::aggregate::Grid;
+use super::antennas::Counted;
+use super::grid::Grid;
 use crate::settings::Thresholds;
 
 /// An antenna's readings are judged together over so many milliseconds of event time, from multiples of it since the epoch.
@@ -41,11 +42,11 @@ impl Severity {
 impl Thresholds {
     /// The contract's rule for `down` and `degraded`, for a window as for an interval; `None` where all is well.
     #[must_use]
-    pub fn judge(&self, packets: u64, lost: u64, mean_latency_ms: Option<f64>) -> Option<Severity> {
-        let threshold_ms = self.degraded_latency.as_secs_f64() * 1000.0;
-        if packets > 0 && lost == packets {
+    pub fn judge(&self, packets_sent: u64, packets_lost: u64, mean_latency_ms: Option<f64>) -> Option<Severity> {
+        let threshold_ms = self.degraded_latency_ms();
+        if packets_sent > 0 && packets_lost == packets_sent {
             Some(Severity::Down)
-        } else if success_rate(packets, lost).is_some_and(|rate| rate < self.degraded_success_rate)
+        } else if success_rate(packets_sent, packets_lost).is_some_and(|rate| rate < self.degraded_success_rate)
             || mean_latency_ms.is_some_and(|mean_ms| mean_ms > threshold_ms)
         {
             Some(Severity::Degraded)
@@ -58,8 +59,8 @@ impl Thresholds {
 /// Delivered of sent packets; `None` where none was sent.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "packets of a window are far below 2^53")]
-pub fn success_rate(packets: u64, lost: u64) -> Option<f64> {
-    (packets > 0).then(|| (packets - lost) as f64 / packets as f64)
+pub fn success_rate(packets_sent: u64, packets_lost: u64) -> Option<f64> {
+    (packets_sent > 0).then(|| (packets_sent - packets_lost) as f64 / packets_sent as f64)
 }
 
 /// The sums of one antenna's readings over one interval.
@@ -74,28 +75,35 @@ pub struct Interval {
     /// The sum of their latencies in milliseconds.
     pub latency_sum_ms: f64,
     /// Packets sent.
-    pub packets: u64,
+    pub packets_sent: u64,
     /// Packets lost.
-    pub lost: u64,
+    pub packets_lost: u64,
 }
 
 impl Interval {
     /// Before the first reading.
-    pub const NONE: Self =
-        Self { start_ms: i64::MIN, first_after_ms: 0, latencies: 0, latency_sum_ms: 0.0, packets: 0, lost: 0 };
+    pub const NONE: Self = Self {
+        start_ms: i64::MIN,
+        first_after_ms: 0,
+        latencies: 0,
+        latency_sum_ms: 0.0,
+        packets_sent: 0,
+        packets_lost: 0,
+    };
 
     /// Adds a reading of this interval, or begins its interval with it and returns the one that has passed. A reading of
     /// an earlier interval is late: what was judged stands.
     #[must_use]
     #[inline]
-    pub fn count(&mut self, event_ms: i64, packets: u32, lost: u32, latency_ms: Option<f64>) -> Option<Self> {
+    pub fn count(&mut self, reading: &Counted) -> Option<Self> {
+        let &Counted { event_ms, packets_sent, packets_lost, latency_ms, .. } = reading;
         let is_within = (0..INTERVAL_MS).contains(&event_ms.wrapping_sub(self.start_ms));
         if !is_within && event_ms < self.start_ms {
             return None;
         }
         let passed = if is_within { None } else { self.begin(event_ms) };
-        self.packets += u64::from(packets);
-        self.lost += u64::from(lost);
+        self.packets_sent += u64::from(packets_sent);
+        self.packets_lost += u64::from(packets_lost);
         if let Some(latency_ms) = latency_ms {
             self.latencies = self.latencies.saturating_add(1);
             self.latency_sum_ms += latency_ms;
@@ -127,9 +135,9 @@ impl Interval {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Tally {
     /// Packets sent.
-    pub packets: u64,
+    pub packets_sent: u64,
     /// Packets lost.
-    pub lost: u64,
+    pub packets_lost: u64,
     /// The lowest success rate of an interval; `None` where no packet was sent.
     pub worst_success_rate: Option<f64>,
     /// The highest mean latency of an interval, in milliseconds; `None` where no reading carries one.
@@ -139,9 +147,9 @@ pub struct Tally {
 impl Tally {
     fn of(interval: &Interval) -> Self {
         Self {
-            packets: interval.packets,
-            lost: interval.lost,
-            worst_success_rate: success_rate(interval.packets, interval.lost),
+            packets_sent: interval.packets_sent,
+            packets_lost: interval.packets_lost,
+            worst_success_rate: success_rate(interval.packets_sent, interval.packets_lost),
             worst_latency_ms: interval.mean_latency_ms(),
         }
     }
@@ -151,8 +159,8 @@ impl Tally {
             (Some(a), Some(b)) => Some(worse(a, b)),
             (a, b) => a.or(b),
         };
-        self.packets += more.packets;
-        self.lost += more.lost;
+        self.packets_sent += more.packets_sent;
+        self.packets_lost += more.packets_lost;
         self.worst_success_rate = worst(self.worst_success_rate, more.worst_success_rate, f64::min);
         self.worst_latency_ms = worst(self.worst_latency_ms, more.worst_latency_ms, f64::max);
     }
@@ -188,7 +196,7 @@ pub type Ended = (Arc<Trouble>, i64);
 /// Judges an interval that has passed: it begins trouble, goes on with it, or ends it. Returns the trouble that it ended.
 #[must_use]
 pub fn judge(trouble: &mut Option<Arc<Trouble>>, passed: &Interval, thresholds: &Thresholds) -> Option<Ended> {
-    let severity = thresholds.judge(passed.packets, passed.lost, passed.mean_latency_ms());
+    let severity = thresholds.judge(passed.packets_sent, passed.packets_lost, passed.mean_latency_ms());
     let Some(open) = trouble else {
         *trouble = severity.map(|severity| Arc::new(Trouble::begin(severity, passed)));
         return None;

@@ -1,0 +1,133 @@
+//! Antennas searched, sorted and paged.
+
+use std::collections::BTreeSet;
+
+use polars::prelude::*;
+use shared::api::{AntennaPage, AntennasRequest, Format, Order, Sort, Status};
+use shared::time::Span;
+
+use super::format::TABLES;
+use super::network::contains;
+use super::{About, AnswerError, Question, View, key, rows};
+use crate::store::expressions::answer::{
+    ANTENNA_ID, LAST_SEEN, LATENCY_MEAN, LATENCY_P95, MEASURES, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
+};
+use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, READINGS};
+use crate::store::expressions::status_name;
+
+impl Question for AntennasRequest {
+    type Answer = AntennaPage;
+
+    const FORMATS: &'static [Format] = TABLES;
+
+    fn about(&self) -> About {
+        About::Window(self.window)
+    }
+
+    fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    fn key(&self) -> String {
+        key(self)
+    }
+
+    fn answer(&self, view: &View<'_>) -> Result<AntennaPage, AnswerError> {
+        page(self, view)?.answer(view, self.step, self.limit.get())
+    }
+
+    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
+        page(self, view)?.table()
+    }
+}
+
+fn page(request: &AntennasRequest, view: &View<'_>) -> Result<Page, AnswerError> {
+    let mut wanted = wanted(request.q.as_deref(), &request.statuses);
+    if let Some(id) = &request.id {
+        wanted = wanted.and(col(ANTENNA_ID).eq(lit(id.clone())));
+    }
+    let mut rows = view.antennas()?.as_ref().clone().lazy().filter(wanted).collect()?;
+    if request.sort == Sort::P95 {
+        rows = view.with_percentiles(rows)?;
+    }
+    let descending = request.order == Order::Descending;
+    let by = [(column(request.sort), descending), (ANTENNA_ID, descending && request.sort == Sort::AntennaId)];
+    Page::of(view, rows, &by.map(|(name, descending)| (col(name), descending)), request.limit.get(), request.offset)
+}
+
+/// The antennas that a search and a choice of statuses leave; all of them where there is neither.
+pub(super) fn wanted(search: Option<&str>, statuses: &BTreeSet<Status>) -> Expr {
+    let mut wanted = lit(true);
+    if !statuses.is_empty() {
+        let is = |status: &Status| col(STATUS).eq(lit(*status as u32));
+        wanted = wanted.and(statuses.iter().map(is).reduce(Expr::or).unwrap_or_else(|| lit(true)));
+    }
+    match search {
+        Some(search) if !search.is_empty() => wanted.and(contains(search)),
+        _ => wanted,
+    }
+}
+
+/// The column that an order sorts by.
+const fn column(sort: Sort) -> &'static str {
+    match sort {
+        Sort::AntennaId => ANTENNA_ID,
+        Sort::Status => STATUS,
+        Sort::Readings => READINGS,
+        Sort::PacketsSent => PACKETS_SENT,
+        Sort::PacketsDelivered => PACKETS_DELIVERED,
+        Sort::PacketsLost => PACKETS_LOST,
+        Sort::SuccessRate => SUCCESS_RATE,
+        Sort::Latency => LATENCY_MEAN,
+        Sort::P95 => LATENCY_P95,
+        Sort::LastSeen => LAST_SEEN,
+    }
+}
+
+/// Some rows of a longer list.
+pub(super) struct Page {
+    total: u64,
+    rows: DataFrame,
+}
+
+impl Page {
+    /// The rows of a page, sorted by expressions, each of which may descend. Unknown values come last in either direction.
+    pub(super) fn of(
+        view: &View<'_>,
+        rows: DataFrame,
+        by: &[(Expr, bool)],
+        limit: usize,
+        offset: usize,
+    ) -> Result<Self, AnswerError> {
+        let total = rows.height() as u64;
+        let options = SortMultipleOptions::default()
+            .with_order_descending_multi(by.iter().map(|(_, descending)| *descending))
+            .with_nulls_last_multi(by.iter().map(|_| true));
+        let by: Vec<Expr> = by.iter().map(|(by, _)| by.clone()).collect();
+        let (limit, offset) = (u32::try_from(limit).unwrap_or(u32::MAX), i64::try_from(offset).unwrap_or(i64::MAX));
+        let page = rows.lazy().sort_by_exprs(by, options).slice(offset, limit).collect()?;
+        Ok(Self { total, rows: view.with_percentiles(page)? })
+    }
+
+    /// The page as JSON, with histories where a step is given.
+    pub(super) fn answer(&self, view: &View<'_>, step: Option<Span>, limit: usize) -> Result<AntennaPage, AnswerError> {
+        let mut antennas = rows::antennas(&self.rows)?;
+        let mut steps = None;
+        if let Some(step) = step {
+            let grid = view.history_steps(step, limit)?;
+            for (antenna, history) in antennas.iter_mut().zip(view.histories(&self.rows, grid)?) {
+                antenna.history = Some(history);
+            }
+            steps = Some(view.told_steps(grid));
+        }
+        let (window, as_of) = (view.window.bounds(), view.snapshot.as_of);
+        Ok(AntennaPage { window, total: self.total, antennas, steps, as_of })
+    }
+
+    /// The page as a table; histories have no place in it.
+    pub(super) fn table(self) -> Result<DataFrame, AnswerError> {
+        let first = [col(ANTENNA_ID), status_name().alias(STATUS)].into_iter();
+        let columns = first.chain(MEASURES.map(col)).chain([super::format::time(LAST_SEEN)]);
+        Ok(self.rows.lazy().select(columns.collect::<Vec<_>>()).collect()?)
+    }
+}

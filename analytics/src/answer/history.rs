@@ -1,0 +1,84 @@
+//! The course of antennas, or of groups of them, over a window.
+//!
+//! Steps stand on multiples of their width, as tiles do, so a step of whole tiles reads a table for each of them: an hour
+//! of 10,000 antennas is some 70 tables of 10,000 rows. Each row is told its line of the answer in place of its antenna, and
+//! one roll-up adds up what falls into the same step and line, be that one antenna or a group.
+
+use polars::prelude::*;
+use shared::api::History;
+
+use super::{View, rows};
+use crate::decode::Slot;
+use crate::store::Pane;
+use crate::store::expressions::column::{ANTENNA, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE, READINGS};
+use crate::store::expressions::latency_mean;
+use crate::store::grid::Grid;
+use crate::store::partials::{Lines, Partials, roll_up_lines};
+
+impl View<'_> {
+    /// The histories of the antennas of a table, in its order.
+    pub(super) fn histories(&self, antennas: &DataFrame, steps: Grid) -> PolarsResult<Vec<History>> {
+        let slots: Vec<Slot> = antennas.column(ANTENNA)?.u32()?.iter().flatten().collect();
+        let mut ascending = slots.clone();
+        ascending.sort_unstable();
+        let selected = Partials::of_antennas(self.parts(steps).into_iter().map(|part| &part.antennas), &ascending)?;
+        self.add_up(&[&selected.cells], &Lines::new(slots.iter().map(|&slot| [slot])), steps)
+    }
+
+    /// The histories of groups of antennas, which together are most of the network.
+    pub(super) fn histories_of_groups(&self, groups: &[Vec<Slot>], steps: Grid) -> PolarsResult<Vec<History>> {
+        let parts = self.parts(steps);
+        let tables: Vec<&DataFrame> = parts.iter().map(|part| &part.antennas.cells).collect();
+        self.add_up(&tables, &Lines::new(groups.iter().map(|group| group.iter().copied())), steps)
+    }
+
+    /// Tiles and panes that together cover the window, none of which lies in two steps.
+    pub(super) fn parts(&self, steps: Grid) -> Vec<&Pane> {
+        self.window.step_starts(steps).flat_map(|start| self.parts_of(start, steps)).collect()
+    }
+
+    /// Tiles and panes that together cover what lies of a step within the window.
+    pub(super) fn parts_of(&self, start_ms: i64, steps: Grid) -> Vec<&Pane> {
+        let end_ms = start_ms.saturating_add(steps.width_ms).min(self.window.end_ms);
+        self.snapshot.cover(start_ms.max(self.window.start_ms), end_ms)
+    }
+
+    /// Adds tables up by step and line; one history a line.
+    fn add_up(&self, tables: &[&DataFrame], lines: &Lines, steps: Grid) -> PolarsResult<Vec<History>> {
+        let cells = roll_up_lines(tables, lines, steps)?;
+        let is_asked_for = col(ANTENNA).lt(lit(lines.len()));
+        let means = mean_ms().alias(LATENCY_SUM);
+        let columns = [col(PANE), col(ANTENNA), col(READINGS), col(PACKETS_SENT), col(PACKETS_LOST), means];
+        let cells = cells.lazy().filter(is_asked_for).select(columns).collect()?;
+        let (panes, positions) = (cells.column(PANE)?.i64()?, cells.column(ANTENNA)?.u32()?);
+        let (readings, sent) = (rows::counts(&cells, READINGS)?, rows::counts(&cells, PACKETS_SENT)?);
+        let (lost, means) = (rows::counts(&cells, PACKETS_LOST)?, rows::numbers(&cells, LATENCY_SUM)?);
+        let first_ms = steps.floor(self.window.start_ms);
+        let mut histories = vec![nothing(self.window.step_starts(steps).count()); lines.len() as usize];
+        for (row, (pane, line)) in panes.iter().flatten().zip(positions.iter().flatten()).enumerate() {
+            let step = usize::try_from((pane - first_ms) / steps.width_ms).unwrap_or(usize::MAX);
+            let history = &mut histories[line as usize];
+            history.readings[step] = readings[row];
+            history.packets_sent[step] = sent[row];
+            history.packets_lost[step] = lost[row];
+            history.latency_mean_ms[step] = means[row];
+        }
+        Ok(histories)
+    }
+}
+
+/// A history of a number of steps in which nothing was measured.
+fn nothing(steps: usize) -> History {
+    History {
+        readings: vec![0; steps],
+        packets_sent: vec![0; steps],
+        packets_lost: vec![0; steps],
+        latency_mean_ms: vec![None; steps],
+    }
+}
+
+/// A mean in milliseconds, to the microsecond: a history has thousands of them, and their other digits would be most of
+/// its JSON.
+fn mean_ms() -> Expr {
+    latency_mean().round(3, RoundMode::HalfAwayFromZero)
+}

@@ -1,0 +1,196 @@
+//! Incidents: those that have ended, as they were recorded, and those that last, as the antennas are now.
+
+use polars::prelude::*;
+use shared::api::{Format, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
+
+use super::format::{TABLES, time};
+use super::network::contains;
+use super::{About, AnswerError, Question, View, key, rows};
+use crate::store::Snapshot;
+use crate::store::expressions::answer::{ANTENNA_ID, START};
+use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
+use crate::store::trouble::Tally;
+
+const KIND: &str = "kind";
+const END: &str = "end";
+const ENDED_BY: &str = "ended_by";
+const DURATION_SECONDS: &str = "duration_seconds";
+const WORST_SUCCESS_RATE: &str = "worst_success_rate";
+const WORST_LATENCY_MS: &str = "worst_latency_ms";
+
+impl Question for IncidentsRequest {
+    type Answer = IncidentPage;
+
+    const FORMATS: &'static [Format] = TABLES;
+
+    fn about(&self) -> About {
+        self.window.map_or(About::Kept, |window| About::Window(window.into()))
+    }
+
+    fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    fn key(&self) -> String {
+        key(self)
+    }
+
+    fn answer(&self, view: &View<'_>) -> Result<IncidentPage, AnswerError> {
+        let found = found(self, view)?.collect()?;
+        let open = found.column(END)?.null_count() as u64;
+        let page = page(self, found.clone().lazy()).collect()?;
+        let (ids, kinds) = (rows::texts(&page, ANTENNA_ID)?, rows::positions(&page, KIND, &IncidentKind::ALL)?);
+        let (starts, ends) = (rows::times(&page, START)?, rows::known_times(&page, END)?);
+        let endings: Vec<Option<u32>> = page.column(ENDED_BY)?.u32()?.iter().collect();
+        let durations = rows::numbers(&page, DURATION_SECONDS)?;
+        let (sent, lost) = (rows::counts(&page, PACKETS_SENT)?, rows::counts(&page, PACKETS_LOST)?);
+        let (rates, latencies) = (rows::numbers(&page, WORST_SUCCESS_RATE)?, rows::numbers(&page, WORST_LATENCY_MS)?);
+        let incident = |(row, antenna_id): (usize, Option<String>)| Incident {
+            antenna_id: antenna_id.unwrap_or_default(),
+            kind: kinds[row],
+            start: starts[row],
+            end: ends[row],
+            ended_by: endings[row].and_then(|position| IncidentEnding::ALL.get(position as usize).copied()),
+            duration_seconds: durations[row].unwrap_or_default(),
+            packets_sent: sent[row],
+            packets_lost: lost[row],
+            worst_success_rate: rates[row],
+            worst_latency_ms: latencies[row],
+        };
+        Ok(IncidentPage {
+            total: found.height() as u64,
+            open,
+            incidents: ids.into_iter().enumerate().map(incident).collect(),
+            as_of: view.snapshot.as_of,
+        })
+    }
+
+    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
+        let kind = spelled(KIND, &IncidentKind::ALL.map(IncidentKind::as_str));
+        let ended_by = spelled(ENDED_BY, &IncidentEnding::ALL.map(IncidentEnding::as_str));
+        let names = [kind, time(START), time(END), ended_by];
+        Ok(page(self, found(self, view)?).with_columns(names).collect()?)
+    }
+}
+
+/// The incidents that match, newest start first, then by id and kind.
+fn found(request: &IncidentsRequest, view: &View<'_>) -> Result<LazyFrame, AnswerError> {
+    // The time until which an open incident has lasted; a window with a given end has an open incident last to now too.
+    let now_ms = view.now_ms;
+    let mut wanted = lit(true);
+    if let Some(kind) = request.kind {
+        wanted = wanted.and(col(KIND).eq(lit(kind as u32)));
+    }
+    if let Some(state) = request.state {
+        let has_ended = col(END).is_not_null();
+        wanted = wanted.and(if state == IncidentState::Open { has_ended.not() } else { has_ended });
+    }
+    if let Some(antenna) = &request.antenna {
+        wanted = wanted.and(col(ANTENNA_ID).eq(lit(antenna.clone())));
+    }
+    if request.window.is_some() {
+        let has_begun = col(START).lt(lit(view.window.end_ms));
+        wanted = wanted.and(has_begun).and(col(END).is_null().or(col(END).gt(lit(view.window.start_ms))));
+    }
+    if let Some(search) = request.q.as_deref().filter(|search| !search.is_empty()) {
+        wanted = wanted.and(contains(search));
+    }
+    let lasted_ms = col(END).fill_null(lit(now_ms)) - col(START);
+    let lasted_ms = when(lasted_ms.clone().lt(lit(0_i64))).then(lit(0_i64)).otherwise(lasted_ms);
+    // A division by a constant is a multiplication, whose last digit may be off.
+    let seconds = (lasted_ms.cast(DataType::Float64) / lit(1000.0)).round(3, RoundMode::HalfAwayFromZero);
+    let duration = seconds.alias(DURATION_SECONDS);
+    let by = SortMultipleOptions::default().with_order_descending_multi([true, false, false]);
+    let columns = [
+        ANTENNA_ID,
+        KIND,
+        START,
+        END,
+        ENDED_BY,
+        DURATION_SECONDS,
+        PACKETS_SENT,
+        PACKETS_LOST,
+        WORST_SUCCESS_RATE,
+        WORST_LATENCY_MS,
+    ];
+    let all = table(view.snapshot, now_ms)?.lazy().filter(wanted).sort([START, ANTENNA_ID, KIND], by);
+    Ok(all.with_column(duration).select(columns.map(col)))
+}
+
+fn page(request: &IncidentsRequest, found: LazyFrame) -> LazyFrame {
+    let limit = u32::try_from(request.limit.get()).unwrap_or(u32::MAX);
+    found.slice(i64::try_from(request.offset).unwrap_or(i64::MAX), limit)
+}
+
+/// The incidents that last, by the position of their kind in [`IncidentKind::ALL`].
+pub type OpenIncidents = [u64; IncidentKind::ALL.len()];
+
+/// The number of incidents that last, by kind; for silence, as of `now_ms`, milliseconds since the epoch.
+#[must_use]
+pub fn open_incidents(snapshot: &Snapshot, now_ms: i64) -> OpenIncidents {
+    let mut counts = OpenIncidents::default();
+    for incident in open(snapshot, now_ms) {
+        counts[incident.kind as usize] += 1;
+    }
+    counts
+}
+
+/// An incident that has ended or lasts.
+#[derive(Debug, Clone, Copy)]
+struct Row<'a> {
+    antenna: &'a str,
+    kind: IncidentKind,
+    start_ms: i64,
+    end: Option<(i64, IncidentEnding)>,
+    tally: Tally,
+}
+
+/// A row for each incident.
+fn table(snapshot: &Snapshot, now_ms: i64) -> PolarsResult<DataFrame> {
+    let ended = snapshot.incidents.iter().map(|it| Row {
+        antenna: &it.antenna,
+        kind: it.kind,
+        start_ms: it.start_ms,
+        end: Some((it.end_ms, it.ended_by)),
+        tally: it.tally,
+    });
+    let rows: Vec<Row<'_>> = ended.chain(open(snapshot, now_ms)).collect();
+    fn column<'a, T>(rows: &[Row<'a>], name: &str, value: impl Fn(&Row<'a>) -> T) -> Column
+    where
+        Series: NamedFrom<Vec<T>, [T]>,
+    {
+        Column::new(name.into(), rows.iter().map(value).collect::<Vec<T>>())
+    }
+    let columns = vec![
+        Column::new(ANTENNA_ID.into(), rows.iter().map(|row| row.antenna).collect::<Vec<_>>()),
+        column(&rows, KIND, |row| row.kind as u32),
+        column(&rows, START, |row| row.start_ms),
+        column(&rows, END, |row| row.end.map(|(end_ms, _)| end_ms)),
+        column(&rows, ENDED_BY, |row| row.end.map(|(_, ended_by)| ended_by as u32)),
+        column(&rows, PACKETS_SENT, |row| row.tally.packets_sent),
+        column(&rows, PACKETS_LOST, |row| row.tally.packets_lost),
+        column(&rows, WORST_SUCCESS_RATE, |row| row.tally.worst_success_rate),
+        column(&rows, WORST_LATENCY_MS, |row| row.tally.worst_latency_ms),
+    ];
+    DataFrame::new(rows.len(), columns)
+}
+
+/// The trouble and the silence of each antenna.
+fn open(snapshot: &Snapshot, now_ms: i64) -> impl Iterator<Item = Row<'_>> {
+    snapshot.retained().flat_map(move |(_, antenna)| {
+        let row = |kind, start_ms, tally| Row { antenna: &antenna.id, kind, start_ms, end: None, tally };
+        let trouble = antenna.trouble.as_ref().map(|it| row(it.severity.kind(), it.start_ms, it.tally));
+        let silence =
+            antenna.is_missed(now_ms).then(|| row(IncidentKind::Silent, antenna.last_arrival_ms, Tally::default()));
+        trouble.into_iter().chain(silence)
+    })
+}
+
+/// A column of positions in a list of names, as names.
+fn spelled(name: &str, names: &[&'static str]) -> Expr {
+    let position = |at: usize| lit(u32::try_from(at).unwrap_or(u32::MAX));
+    let spelled = names.iter().enumerate().fold(lit(NULL).cast(DataType::String), |others, (at, text)| {
+        when(col(name).eq(position(at))).then(lit(*text)).otherwise(others)
+    });
+    spelled.alias(name)
+}

@@ -1,0 +1,154 @@
+//! Answers: a question to a window of a snapshot is a plan over tables, and its answer a table until its last step.
+//!
+//! - [`window`]: which panes a question is about, and in which steps.
+//! - [`network`]: every antenna in a window, the table that most questions begin with.
+//! - A file a question: [`summary`], [`antennas`], [`antenna`], [`worst`], [`series`], [`heatmap`], [`cells`],
+//!   [`incidents`], [`readings`]; [`history`] is what lists of antennas and the heat map share.
+//! - [`rows`]: tables to the API's types; [`format`]: tables to CSV, Arrow and Parquet.
+//!
+//! [`Question::answer`] is where a window is answered.
+
+pub mod antenna;
+pub mod antennas;
+pub mod cells;
+pub mod format;
+pub mod heatmap;
+pub mod history;
+pub mod incidents;
+pub mod network;
+pub mod readings;
+pub mod rows;
+pub mod series;
+pub mod summary;
+pub mod window;
+pub mod worst;
+
+use std::fmt;
+use std::sync::Arc;
+
+use polars::prelude::*;
+use serde::Serialize;
+use shared::UnixMillis;
+use shared::api::{BadParameter, Format, Request, WindowRequest};
+
+pub use self::network::Tables;
+pub use self::window::Window;
+use crate::decode::Slot;
+use crate::settings::Thresholds;
+use crate::store::{Pane, Snapshot};
+
+/// What a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// A window of time.
+    Window(WindowRequest),
+    /// Whatever is kept; only the current time matters.
+    Kept,
+}
+
+/// A question to a window of a snapshot.
+pub trait Question: Clone + Send + Sync + 'static {
+    /// The answer as JSON.
+    type Answer: Serialize;
+
+    /// The formats that it can be answered in; the first where a client has no wish.
+    const FORMATS: &'static [Format];
+
+    /// What it is about.
+    fn about(&self) -> About;
+
+    /// The format that is asked for.
+    fn format(&self) -> Option<Format>;
+
+    /// What tells it from every other question.
+    fn key(&self) -> String;
+
+    /// Its answer.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    fn answer(&self, view: &View<'_>) -> Result<Self::Answer, AnswerError>;
+
+    /// Its answer as a table, for the formats that are tables.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError>;
+}
+
+/// The key of a request: its path and the parameters that are not at their defaults.
+#[must_use]
+pub fn key<R: Request>(request: &R) -> String {
+    let mut key = R::PATH.to_owned();
+    for (name, value) in request.pairs() {
+        // A length before each value: no value can look like two.
+        key.push_str(&format!("\n{name}={}:{value}", value.len()));
+    }
+    key
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The question cannot be answered as it is asked.
+    #[error(transparent)]
+    BadParameter(#[from] BadParameter),
+    /// The antenna is not known, or nothing of it is retained.
+    #[error("no antenna {0:?} is known and retained")]
+    UnknownAntenna(String),
+    /// A fault of ours.
+    #[error(transparent)]
+    Failed(#[from] PolarsError),
+}
+
+/// A window of a snapshot: what questions are put to.
+pub struct View<'a> {
+    /// The snapshot.
+    pub snapshot: &'a Snapshot,
+    /// The window.
+    pub window: Window,
+    /// The current time, in milliseconds since the epoch.
+    pub now_ms: i64,
+    /// What is down and degraded.
+    pub thresholds: Thresholds,
+    tables: &'a Tables,
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("version", &self.snapshot.version).field("window", &self.window).finish()
+    }
+}
+
+impl<'a> View<'a> {
+    /// A window of a snapshot; `tables` keeps what questions to it share.
+    #[must_use]
+    pub fn new(
+        snapshot: &'a Snapshot,
+        window: Window,
+        now: UnixMillis,
+        thresholds: Thresholds,
+        tables: &'a Tables,
+    ) -> Self {
+        Self { snapshot, window, now_ms: now.0, thresholds, tables }
+    }
+
+    /// The slot of an antenna that is known and retained.
+    fn slot(&self, id: &str) -> Result<Slot, AnswerError> {
+        let found = self.snapshot.find(id).ok_or_else(|| AnswerError::UnknownAntenna(id.to_owned()))?;
+        Ok(found.0)
+    }
+
+    /// Every antenna that is known and retained with what it measured in the window, see [`network::antennas`].
+    ///
+    /// # Errors
+    /// When a table lacks a column.
+    pub fn antennas(&self) -> PolarsResult<Arc<DataFrame>> {
+        self.tables.antennas(self)
+    }
+
+    /// Tiles and panes that together cover the window.
+    fn cover(&self) -> Vec<&'a Pane> {
+        self.snapshot.cover(self.window.start_ms, self.window.end_ms)
+    }
+}

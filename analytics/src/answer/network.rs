@@ -1,0 +1,128 @@
+//! Every antenna in a window: what it measured, and how it fares.
+
+use std::fmt;
+use std::sync::Arc;
+
+use polars::prelude::*;
+use quick_cache::sync::Cache;
+
+use super::{View, Window};
+use crate::decode::Slot;
+use crate::store::antennas::{SILENT_INTERVALS, SILENT_MIN_MS};
+use crate::store::expressions::answer::{
+    ANTENNA_ID, INTERVAL_MS, LAST_SEEN, LATENCY_P50, LATENCY_P95, LATENCY_P99, STATUS,
+};
+use crate::store::expressions::column::{ANTENNA, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, READINGS};
+use crate::store::expressions::{COUNTS, Percentiles, measures, status};
+use crate::store::partials::{Keys, Partials, roll_up_cells, roll_up_sketch};
+
+/// Tables are kept for this many windows and snapshots: with 10,000 antennas each takes two megabytes or so.
+const KEPT: usize = 8;
+
+/// How a window is added up by antenna.
+const BY_ANTENNA: Keys = Keys { pane: None, antenna: true };
+
+/// What questions to a window share, kept for a few windows and snapshots.
+pub struct Tables {
+    /// By snapshot and window.
+    antennas: Cache<(u64, Window), Arc<DataFrame>>,
+    /// The cells of closed panes added up by antenna, by the store's revision, start and end: most of a window stays as it is
+    /// from one snapshot to the next.
+    closed: Cache<(u64, i64, i64), Arc<DataFrame>>,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self { antennas: Cache::new(KEPT), closed: Cache::new(KEPT) }
+    }
+}
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tables").field("antennas", &self.antennas.len()).field("closed", &self.closed.len()).finish()
+    }
+}
+
+impl Tables {
+    pub(super) fn antennas(&self, view: &View<'_>) -> PolarsResult<Arc<DataFrame>> {
+        let key = (view.snapshot.version, view.window);
+        self.antennas.get_or_insert_with(&key, || {
+            let cells = self.cells(view)?;
+            antennas(view, view.snapshot.antenna_table()?.clone(), &cells).collect().map(Arc::new)
+        })
+    }
+
+    /// The cells of the window by antenna.
+    fn cells(&self, view: &View<'_>) -> PolarsResult<DataFrame> {
+        let (snapshot, Window { start_ms, end_ms, .. }) = (view.snapshot, view.window);
+        let closed_ms = snapshot.closed_before_ms().clamp(start_ms, end_ms.max(start_ms));
+        let closed = self.closed.get_or_insert_with(&(snapshot.revision, start_ms, closed_ms), || {
+            let closed = snapshot.cover(start_ms, closed_ms);
+            let closed: Vec<&DataFrame> = closed.iter().map(|part| &part.antennas.cells).collect();
+            roll_up_cells(&closed, BY_ANTENNA).map(Arc::new)
+        })?;
+        let open = snapshot.cover(closed_ms, end_ms);
+        let tables: Vec<&DataFrame> =
+            std::iter::once(&*closed).chain(open.iter().map(|part| &part.antennas.cells)).collect();
+        roll_up_cells(&tables, BY_ANTENNA)
+    }
+}
+
+/// The antennas of a table with what they measured, under the names of partials and of the API, and their status. Without
+/// percentiles, which only the rows that are shown are worth.
+pub(super) fn antennas(view: &View<'_>, known: DataFrame, cells: &DataFrame) -> LazyFrame {
+    let nothing = |name: &str, value: Expr| col(name).fill_null(value);
+    let counts = COUNTS.map(|name| nothing(name, lit(0_u64)));
+    let latencies = [(LATENCY_SUM, 0.0), (LATENCY_MIN, f64::INFINITY), (LATENCY_MAX, f64::NEG_INFINITY)];
+    let latencies = latencies.map(|(name, value)| nothing(name, lit(value)));
+    let is_silent = match view.window.now_ms {
+        Some(now_ms) => is_silent(now_ms),
+        None => col(READINGS).eq(lit(0_u64)),
+    };
+    known
+        .lazy()
+        .join(cells.clone().lazy(), [col(ANTENNA)], [col(ANTENNA)], JoinArgs::new(JoinType::Left))
+        .with_columns(counts)
+        .with_columns(latencies)
+        .with_columns(measures())
+        .with_column(status(&view.thresholds, is_silent).alias(STATUS))
+}
+
+/// Whether no reading has arrived for three usual intervals, and for 15 s at least: the rule of
+/// [`crate::store::antennas::Antenna::is_silent`].
+fn is_silent(now_ms: i64) -> Expr {
+    let age_ms = || lit(now_ms) - col(LAST_SEEN);
+    let usual_ms = col(INTERVAL_MS).fill_null(lit(0.0));
+    let is_late = age_ms().cast(DataType::Float64).gt_eq(lit(SILENT_INTERVALS) * usual_ms);
+    age_ms().gt_eq(lit(SILENT_MIN_MS)).and(is_late)
+}
+
+impl View<'_> {
+    /// The window's partials of some antennas, whose slots ascend.
+    pub(super) fn of_antennas(&self, slots: &[Slot]) -> PolarsResult<Partials> {
+        let of_antennas = Partials::of_antennas(self.cover().into_iter().map(|part| &part.antennas), slots)?;
+        Partials::roll_up([&of_antennas], BY_ANTENNA)
+    }
+
+    /// Rows of [`View::antennas`] with their percentiles, in their order.
+    pub(super) fn with_percentiles(&self, rows: DataFrame) -> PolarsResult<DataFrame> {
+        let slots = rows.column(ANTENNA)?.sort(SortOptions::default())?;
+        let slots = slots.u32()?.rechunk();
+        let sketch = if slots.len() == self.snapshot.antenna_table()?.height() {
+            let tables = self.cover();
+            let tables: Vec<&DataFrame> = tables.iter().map(|part| &part.antennas.sketch).collect();
+            roll_up_sketch(&tables, BY_ANTENNA)?
+        } else {
+            self.of_antennas(slots.cont_slice()?)?.sketch
+        };
+        let percentiles = Percentiles::of(sketch.lazy(), &[ANTENNA])?;
+        let rows = rows.drop_many([LATENCY_P50, LATENCY_P95, LATENCY_P99]).lazy();
+        let joined = rows.join(percentiles, [col(ANTENNA)], [col(ANTENNA)], JoinArgs::new(JoinType::Left));
+        joined.with_columns(Percentiles::bounded()).collect()
+    }
+}
+
+/// Text that contains a search, in upper or lower case.
+pub(super) fn contains(search: &str) -> Expr {
+    col(ANTENNA_ID).str().to_lowercase().str().contains_literal(lit(search.to_lowercase()))
+}

@@ -1,0 +1,85 @@
+//! A window in steps, of one antenna or of the whole network.
+
+use polars::prelude::*;
+use shared::UnixMillis;
+use shared::api::{Format, Point, Series, SeriesRequest};
+
+use super::format::{TABLES, time};
+use super::{About, AnswerError, Question, View, key, rows};
+use crate::store::Pane;
+use crate::store::expressions::answer::{MEASURES, PACKETS_DELIVERED, REVISED, START};
+use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, PANE, READINGS};
+use crate::store::expressions::{Percentiles, floor, measures};
+use crate::store::grid::Grid;
+use crate::store::partials::{Keys, Partials};
+
+impl Question for SeriesRequest {
+    type Answer = Series;
+
+    const FORMATS: &'static [Format] = TABLES;
+
+    fn about(&self) -> About {
+        About::Window(self.window)
+    }
+
+    fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    fn key(&self) -> String {
+        key(self)
+    }
+
+    fn answer(&self, view: &View<'_>) -> Result<Series, AnswerError> {
+        let steps = view.series_steps(self.step)?;
+        let table = points(self, view, steps)?;
+        let starts = rows::times(&table, START)?.into_iter().zip(rows::flags(&table, REVISED)?);
+        let points = starts.zip(rows::measures(&table)?);
+        Ok(Series {
+            window: view.window.bounds(),
+            step_seconds: UnixMillis(steps.width_ms).seconds(),
+            points: points.map(|((start, revised), measures)| Point { start, measures, revised }).collect(),
+            as_of: view.snapshot.as_of,
+        })
+    }
+
+    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
+        let points = points(self, view, view.series_steps(self.step)?)?;
+        let columns = std::iter::once(time(START)).chain(MEASURES.map(col)).chain([col(REVISED)]);
+        Ok(points.lazy().select(columns.collect::<Vec<_>>()).collect()?)
+    }
+}
+
+/// A row for each step, oldest first, whether something was measured in it or not.
+fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataFrame, AnswerError> {
+    let panes: Vec<(i64, &Pane)> = view.snapshot.panes_in(view.window.start_ms, view.window.end_ms).collect();
+    let keys = Keys { pane: Some(steps), antenna: false };
+    let partials = match &request.antenna {
+        None => Partials::roll_up(panes.iter().map(|(_, pane)| &pane.network), keys)?,
+        Some(id) => {
+            let of_antenna = Partials::of_antennas(panes.iter().map(|(_, pane)| &pane.antennas), &[view.slot(id)?])?;
+            Partials::roll_up([&of_antenna], keys)?
+        }
+    };
+    let by_start = |table: LazyFrame, other: LazyFrame, key: &str| {
+        table.join(other, [col(START)], [col(key)], JoinArgs::new(JoinType::Left))
+    };
+    let starts: Vec<i64> = view.window.step_starts(steps).collect();
+    let starts = DataFrame::new(starts.len(), vec![Column::new(START.into(), starts)])?;
+    let measured = partials.cells.lazy().select([&[col(PANE)], measures().as_slice()].concat());
+    let percentiles = Percentiles::of(partials.sketch.lazy(), &[PANE])?;
+    let points =
+        by_start(by_start(by_start(starts.lazy(), measured, PANE), percentiles, PANE), revised(&panes, steps)?, START);
+    let counts = [READINGS, PACKETS_SENT, PACKETS_DELIVERED, PACKETS_LOST].map(|name| col(name).fill_null(lit(0_u64)));
+    let points = points.with_columns(Percentiles::bounded()).with_columns(counts);
+    Ok(points.with_column(col(REVISED).fill_null(lit(false))).collect()?)
+}
+
+/// Whether a pane of each step was revised, for the steps that have panes.
+fn revised(panes: &[(i64, &Pane)], steps: Grid) -> PolarsResult<LazyFrame> {
+    let starts: Vec<i64> = panes.iter().map(|(start, _)| *start).collect();
+    let revised: Vec<bool> = panes.iter().map(|(_, pane)| pane.revised).collect();
+    let columns = vec![Column::new(PANE.into(), starts), Column::new(REVISED.into(), revised)];
+    let step = floor(col(PANE), steps).alias(START);
+    Ok(DataFrame::new(panes.len(), columns)?.lazy().group_by([step]).agg([col(REVISED).any(true)]))
+}

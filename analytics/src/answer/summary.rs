@@ -1,0 +1,75 @@
+//! The whole network in a window.
+
+use polars::prelude::*;
+use shared::UnixMillis;
+use shared::api::{AntennaCounts, Format, Limits, Status, Summary, SummaryRequest};
+
+use super::{About, AnswerError, Question, View, key, rows};
+use crate::store::expressions::{Percentiles, antenna_counts, measures};
+use crate::store::partials::{Keys, Partials};
+
+impl Question for SummaryRequest {
+    type Answer = Summary;
+
+    const FORMATS: &'static [Format] = &[Format::Json];
+
+    fn about(&self) -> About {
+        About::Window(self.window)
+    }
+
+    fn format(&self) -> Option<Format> {
+        None
+    }
+
+    fn key(&self) -> String {
+        key(self)
+    }
+
+    fn answer(&self, view: &View<'_>) -> Result<Summary, AnswerError> {
+        Ok(Summary {
+            window: view.window.bounds(),
+            measures: rows::measures(&self.table(view)?)?.into_iter().next().unwrap_or_default(),
+            antennas: counts(&view.antennas()?.as_ref().clone().lazy().select(antenna_counts()).collect()?)?.remove(0),
+            as_of: view.snapshot.as_of,
+            revised: view.cover().iter().any(|part| part.revised),
+            limits: Some(limits(view)),
+        })
+    }
+
+    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
+        let network = view.cover().into_iter().map(|part| &part.network);
+        let network = Partials::roll_up(network, Keys { pane: None, antenna: false })?;
+        let percentiles = Percentiles::of(network.sketch.lazy(), &[])?.collect()?;
+        let measured = network.cells.lazy().select(measures()).collect()?;
+        // No row where nothing was measured; percentiles are one row of nulls then.
+        let percentiles = percentiles.head(Some(measured.height()));
+        let whole = measured.hstack(percentiles.columns())?;
+        Ok(whole.lazy().with_columns(Percentiles::bounded()).collect()?)
+    }
+}
+
+/// Antennas by status, from a table with the columns of [`antenna_counts`].
+pub(super) fn counts(table: &DataFrame) -> PolarsResult<Vec<AntennaCounts>> {
+    let active = rows::counts(table, "active")?;
+    let of = |status: Status| rows::counts(table, status.as_str());
+    let (healthy, degraded) = (of(Status::Healthy)?, of(Status::Degraded)?);
+    let (down, silent) = (of(Status::Down)?, of(Status::Silent)?);
+    let of_row = |row: usize| AntennaCounts {
+        active: active[row],
+        healthy: healthy[row],
+        degraded: degraded[row],
+        down: down[row],
+        silent: silent[row],
+    };
+    Ok((0..table.height()).map(of_row).collect())
+}
+
+fn limits(view: &View<'_>) -> Limits {
+    Limits {
+        pane_seconds: UnixMillis(view.snapshot.grid.width_ms).seconds(),
+        retention_seconds: UnixMillis(view.snapshot.retention_ms).seconds(),
+        oldest: view.snapshot.oldest_ms().map(UnixMillis),
+        degraded_success_rate: view.thresholds.degraded_success_rate,
+        degraded_latency_ms: view.thresholds.degraded_latency_ms(),
+    }
+}

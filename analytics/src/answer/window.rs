@@ -1,0 +1,162 @@
+//! Which panes a question is about, and in which steps.
+
+use shared::UnixMillis;
+use shared::api::{
+    BadParameter, DEFAULT_WINDOW_MS, End, MAX_POINTS, MAX_STEPS, MAX_STEPS_TOGETHER, Steps, WindowBounds, WindowRequest,
+};
+use shared::time::Span;
+
+use super::View;
+use crate::store::Snapshot;
+use crate::store::grid::Grid;
+
+/// A window has about this many steps where none is given.
+const DEFAULT_STEPS: i64 = 60;
+
+/// A window on the panes' grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// Start of the first pane, milliseconds since the epoch.
+    pub start_ms: i64,
+    /// End of the last pane, milliseconds since the epoch.
+    pub end_ms: i64,
+    /// The current time, in full seconds, where the window moves with it; `None` for a window with a given end. Within
+    /// a second, equal windows of a snapshot give equal answers.
+    pub now_ms: Option<i64>,
+}
+
+impl Window {
+    /// The window that is asked for.
+    ///
+    /// # Errors
+    /// When it is longer than what is retained.
+    pub fn of(snapshot: &Snapshot, request: WindowRequest, now: UnixMillis) -> Result<Self, BadParameter> {
+        let retention_ms = snapshot.retention_ms;
+        let length_ms = request.length.map_or(DEFAULT_WINDOW_MS.min(retention_ms), Span::ms);
+        if length_ms > retention_ms {
+            return Err(BadParameter::new("window", format!("RETENTION keeps {} s", retention_ms / 1000)));
+        }
+        Ok(Self::new(snapshot, length_ms, request.end, now))
+    }
+
+    /// The window of a length in milliseconds that ends at `end`. A length between two panes covers both.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot, length_ms: i64, end: End, now: UnixMillis) -> Self {
+        let grid = snapshot.grid;
+        let end_ms = match end {
+            // The end of the pane that holds the newest event, also when that lies on a boundary.
+            End::Latest if snapshot.clock.has_started() => grid.floor(snapshot.clock.newest_ms) + grid.width_ms,
+            End::Latest | End::Now => grid.ceil(now.0),
+            End::At(time) => grid.ceil(time.0),
+        };
+        let now_ms = (!matches!(end, End::At(_))).then(|| full_seconds(now).0);
+        Self { start_ms: grid.floor(end_ms - length_ms), end_ms, now_ms }
+    }
+
+    /// For questions about whatever is kept.
+    #[must_use]
+    pub fn kept(now: UnixMillis) -> Self {
+        Self { start_ms: 0, end_ms: 0, now_ms: Some(full_seconds(now).0) }
+    }
+
+    pub(super) fn bounds(self) -> WindowBounds {
+        WindowBounds {
+            start: UnixMillis(self.start_ms),
+            end: UnixMillis(self.end_ms),
+            seconds: (self.length_ms() / 1000).unsigned_abs(),
+        }
+    }
+
+    const fn length_ms(self) -> i64 {
+        self.end_ms - self.start_ms
+    }
+
+    /// The starts of the steps of a grid that touch the window.
+    pub(super) fn step_starts(self, steps: Grid) -> impl Iterator<Item = i64> {
+        let width = usize::try_from(steps.width_ms).unwrap_or(usize::MAX);
+        (steps.floor(self.start_ms)..self.end_ms).step_by(width)
+    }
+}
+
+impl View<'_> {
+    /// The steps of a series: whole panes from the start of the window.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(super) fn series_steps(&self, step: Option<Span>) -> Result<Grid, BadParameter> {
+        let (length_ms, pane_ms) = (self.window.length_ms(), self.snapshot.grid.width_ms);
+        let wanted_ms = step.map_or_else(|| ceiling(length_ms, DEFAULT_STEPS), Span::ms);
+        let width_ms = ceiling(wanted_ms, pane_ms).saturating_mul(pane_ms);
+        if length_ms / width_ms > MAX_POINTS {
+            return Err(BadParameter::new("step", format!("more than {MAX_POINTS} points")));
+        }
+        Ok(Grid { origin_ms: self.window.start_ms, width_ms })
+    }
+
+    /// The steps of histories of a number of antennas at most: whole panes, on multiples of their width.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(super) fn history_steps(&self, step: Span, antennas: usize) -> Result<Grid, BadParameter> {
+        let (steps, number) = self.aligned(step.ms())?;
+        let together = number.saturating_mul(i64::try_from(antennas).unwrap_or(i64::MAX));
+        if together > MAX_STEPS_TOGETHER {
+            let why = format!("more than {MAX_STEPS_TOGETHER} steps of all rows; ask for longer steps or fewer rows");
+            return Err(BadParameter::new("step", why));
+        }
+        Ok(steps)
+    }
+
+    /// The steps of a heat map or of cells: whole panes, on multiples of their width, and by default whole tiles where a
+    /// step is as long as one.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(super) fn default_steps(&self, step: Option<Span>) -> Result<Grid, BadParameter> {
+        let wanted_ms = step.map_or_else(
+            || {
+                let even_ms = ceiling(self.window.length_ms(), DEFAULT_STEPS);
+                let tile_ms = self.snapshot.tile_ms();
+                if even_ms > tile_ms - self.snapshot.grid.width_ms {
+                    ceiling(even_ms, tile_ms) * tile_ms
+                } else {
+                    even_ms
+                }
+            },
+            Span::ms,
+        );
+        self.aligned(wanted_ms).map(|(steps, _)| steps)
+    }
+
+    /// Steps of whole panes, with the number of those on its multiples that touch the window.
+    fn aligned(&self, wanted_ms: i64) -> Result<(Grid, i64), BadParameter> {
+        let (retention_ms, pane_ms) = (self.snapshot.retention_ms, self.snapshot.grid.width_ms);
+        if wanted_ms > retention_ms {
+            return Err(BadParameter::new("step", format!("RETENTION keeps {} s", retention_ms / 1000)));
+        }
+        let steps = Grid::of_width(ceiling(wanted_ms, pane_ms).saturating_mul(pane_ms));
+        let first_ms = steps.floor(self.window.start_ms);
+        let number = ceiling(self.window.end_ms.saturating_sub(first_ms), steps.width_ms);
+        if number > MAX_STEPS {
+            return Err(BadParameter::new("step", format!("more than {MAX_STEPS} steps")));
+        }
+        Ok((steps, number))
+    }
+
+    /// The steps as the API tells them.
+    pub(super) fn told_steps(&self, steps: Grid) -> Steps {
+        let starts = self.window.step_starts(steps).map(UnixMillis).collect();
+        Steps { step_seconds: UnixMillis(steps.width_ms).seconds(), starts }
+    }
+}
+
+/// A time in full seconds: within one, answers do not change with the clock.
+#[must_use]
+pub fn full_seconds(now: UnixMillis) -> UnixMillis {
+    UnixMillis(Grid::of_width(1_000).floor(now.0))
+}
+
+/// A quotient of numbers above zero, rounded up.
+const fn ceiling(dividend: i64, divisor: i64) -> i64 {
+    (dividend - 1) / divisor + 1
+}

@@ -1,0 +1,423 @@
+//! What is summed and what is derived, once for all tables: readings of a batch, panes in memory, tiles, answers.
+//!
+//! A **reading** is a row of a micro-batch, see [`reading`]. A **partial** is a row of sums, see [`column`]: [`of_reading`]
+//! makes a partial of each reading, [`sums`] adds partials up, [`measures`] derives what the API tells. The latency sketch
+//! likewise: [`bucket`], [`count`], [`Percentiles`].
+
+use polars::prelude::*;
+use shared::api::Status;
+
+use super::grid::Grid;
+use super::sketch;
+use crate::settings::Thresholds;
+
+/// Columns of a micro-batch, a row for each reading, in stream order.
+pub mod reading {
+    /// Arrival at the broker, i64, milliseconds since the epoch.
+    pub const ARRIVAL_MS: &str = "arrival_ms";
+    /// Event time, i64, milliseconds since the epoch.
+    pub const EVENT_MS: &str = "event_ms";
+    /// Mean latency of the delivered packets, f64, milliseconds; null where the reading carries none.
+    pub const LATENCY_MS: &str = "latency_ms";
+    /// Sequence number, u64; null where the reading carries none.
+    pub const SEQ: &str = "seq";
+    /// Whether the pane had closed when the reading was counted, bool.
+    pub const LATE: &str = "late";
+}
+
+/// Columns of partials.
+pub mod column {
+    /// Start of the pane, i64, milliseconds since the epoch.
+    pub const PANE: &str = "pane";
+    /// Slot of the antenna, u32; a column of readings too.
+    pub const ANTENNA: &str = "antenna";
+    /// Bucket of the sketch, i32.
+    pub const BUCKET: &str = "bucket";
+    /// Readings in the bucket, a count.
+    pub const COUNT: &str = "count";
+    /// Readings, a count.
+    pub const READINGS: &str = "readings";
+    /// Packets sent, a count; a column of readings too, as u32.
+    pub const PACKETS_SENT: &str = "packets_sent";
+    /// Packets lost, a count; a column of readings too, as u32.
+    pub const PACKETS_LOST: &str = "packets_lost";
+    /// Readings that carry a latency, a count.
+    pub const LATENCY_COUNT: &str = "latency_count";
+    /// Sum of latencies, f64, milliseconds on the grid of [`super::snap`].
+    pub const LATENCY_SUM: &str = "latency_sum";
+    /// Smallest latency, f64, milliseconds; +∞, which changes no other, where no reading carries one.
+    pub const LATENCY_MIN: &str = "latency_min";
+    /// Largest latency, f64, milliseconds; -∞, which changes no other, where no reading carries one.
+    pub const LATENCY_MAX: &str = "latency_max";
+}
+
+/// Columns of answers, under the API's names. Nested names are flattened: `latency_ms_mean` is `latency_ms.mean`.
+pub mod answer {
+    /// The antenna's id, text.
+    pub const ANTENNA_ID: &str = "antenna_id";
+    /// Start of the step, milliseconds since the epoch.
+    pub const START: &str = "start";
+    /// Packets sent less packets lost, u64.
+    pub const PACKETS_DELIVERED: &str = "packets_delivered";
+    /// Delivered of sent packets, f64; null where none was sent.
+    pub const SUCCESS_RATE: &str = "success_rate";
+    /// Mean latency, f64; null where no reading carries one, as for the others.
+    pub const LATENCY_MEAN: &str = "latency_ms_mean";
+    /// Smallest latency.
+    pub const LATENCY_MIN: &str = "latency_ms_min";
+    /// Largest latency.
+    pub const LATENCY_MAX: &str = "latency_ms_max";
+    /// Median.
+    pub const LATENCY_P50: &str = "latency_ms_p50";
+    /// 95th percentile.
+    pub const LATENCY_P95: &str = "latency_ms_p95";
+    /// 99th percentile.
+    pub const LATENCY_P99: &str = "latency_ms_p99";
+    /// The position of the status in [`shared::api::Status::ALL`], u32: the worst is the lowest.
+    pub const STATUS: &str = "status";
+    /// Arrival of the antenna's newest reading, milliseconds since the epoch.
+    pub const LAST_SEEN: &str = "last_seen";
+    /// Moving average of the gaps between the antenna's arrivals, f64, milliseconds; null before the second reading.
+    pub const INTERVAL_MS: &str = "interval_ms";
+    /// Whether a pane of the step was revised, bool.
+    pub const REVISED: &str = "revised";
+
+    /// What every answer measures, in the API's order.
+    pub const MEASURES: [&str; 11] = [
+        super::column::READINGS,
+        super::column::PACKETS_SENT,
+        PACKETS_DELIVERED,
+        super::column::PACKETS_LOST,
+        SUCCESS_RATE,
+        LATENCY_MEAN,
+        LATENCY_MIN,
+        LATENCY_MAX,
+        LATENCY_P50,
+        LATENCY_P95,
+        LATENCY_P99,
+    ];
+
+    /// The percentiles with their quantiles.
+    pub const PERCENTILES: [(&str, f64); 3] = [(LATENCY_P50, 0.50), (LATENCY_P95, 0.95), (LATENCY_P99, 0.99)];
+}
+use column::{
+    ANTENNA, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE,
+    READINGS,
+};
+use reading::{EVENT_MS, LATENCY_MS};
+
+/// The counts of a partial.
+pub const COUNTS: [&str; 4] = [READINGS, PACKETS_SENT, PACKETS_LOST, LATENCY_COUNT];
+
+/// 97.5th percentile of the normal distribution: 95 % lie within it on both sides.
+const Z_95: f64 = 1.959_963_984_540_054;
+
+/// The start of the interval that holds a time, both in milliseconds: [`Grid::floor`].
+#[must_use]
+pub fn floor(time_ms: Expr, grid: Grid) -> Expr {
+    let (origin, width) = (lit(grid.origin_ms), lit(grid.width_ms));
+    (time_ms - origin.clone()).floor_div(width.clone()) * width + origin
+}
+
+/// A reading as a partial of its own, in panes of a grid.
+#[must_use]
+pub fn of_reading(panes: Grid) -> Vec<Expr> {
+    let latency = || col(LATENCY_MS);
+    vec![
+        floor(col(EVENT_MS), panes).alias(PANE),
+        col(ANTENNA),
+        lit(1_u64).alias(READINGS),
+        col(PACKETS_SENT),
+        col(PACKETS_LOST),
+        latency().is_not_null().cast(DataType::UInt64).alias(LATENCY_COUNT),
+        snap(latency()).fill_null(0.0).alias(LATENCY_SUM),
+        latency().fill_null(f64::INFINITY).alias(LATENCY_MIN),
+        latency().fill_null(f64::NEG_INFINITY).alias(LATENCY_MAX),
+    ]
+}
+
+/// The latency of a reading, which carries one, as a row of the sketch.
+#[must_use]
+pub fn sketch_of_reading(panes: Grid) -> Vec<Expr> {
+    vec![
+        floor(col(EVENT_MS), panes).alias(PANE),
+        col(ANTENNA),
+        lit(1_u64).alias(COUNT),
+        bucket(col(LATENCY_MS)).alias(BUCKET),
+    ]
+}
+
+/// Partials of one group, added up. Counts are u64, whatever they were.
+#[must_use]
+pub fn sums() -> Vec<Expr> {
+    let count = |name| col(name).cast(DataType::UInt64).sum();
+    COUNTS
+        .into_iter()
+        .map(count)
+        .chain([col(LATENCY_SUM).sum(), col(LATENCY_MIN).min(), col(LATENCY_MAX).max()])
+        .collect()
+}
+
+/// Rows of the sketch of one group, added up.
+#[must_use]
+pub fn count() -> Expr {
+    col(COUNT).cast(DataType::UInt64).sum()
+}
+
+/// Puts a latency in milliseconds on a grid of 2^-30 ms, about a picosecond.
+///
+/// Doubles on this grid add without rounding up to 2^23 ms (2.3 hours of summed latency in one row), so the sum does
+/// not depend on the order. The error is below 5e-10 ms; beyond 2^22 ms a double has no finer digits to lose.
+#[must_use]
+pub fn snap(latency_ms: Expr) -> Expr {
+    const SCALE: f64 = (1_u64 << 30) as f64;
+    const COARSE: f64 = (1_u64 << 22) as f64;
+    let snapped = (latency_ms.clone() * lit(SCALE)).round(0, RoundMode::HalfAwayFromZero) / lit(SCALE);
+    when(latency_ms.clone().lt(lit(COARSE))).then(snapped).otherwise(latency_ms)
+}
+
+/// The bucket of a latency in milliseconds: [`sketch::bucket`].
+#[must_use]
+pub fn bucket(latency_ms: Expr) -> Expr {
+    let exact = (latency_ms.clone().log(lit(std::f64::consts::E)) * lit(sketch::PER_LN_GAMMA)).ceil();
+    when(latency_ms.eq(lit(0.0))).then(lit(f64::from(sketch::ZERO_BUCKET))).otherwise(exact).cast(DataType::Int32)
+}
+
+/// The latency in milliseconds that stands for a bucket: [`sketch::value`].
+fn bucket_value(bucket: Expr) -> Expr {
+    let value =
+        (bucket.clone().cast(DataType::Float64) * lit(sketch::LN_GAMMA)).exp() * lit(1.0 - sketch::RELATIVE_ERROR);
+    when(bucket.eq(lit(sketch::ZERO_BUCKET))).then(lit(0.0)).otherwise(value)
+}
+
+/// Delivered of sent packets; null where none was sent.
+#[must_use]
+pub fn success_rate() -> Expr {
+    let delivered = (col(PACKETS_SENT) - col(PACKETS_LOST)).cast(DataType::Float64);
+    known_if(col(PACKETS_SENT).gt(lit(0_u64)), delivered / col(PACKETS_SENT).cast(DataType::Float64))
+}
+
+/// Mean latency in milliseconds; null where no reading carries one.
+#[must_use]
+pub fn latency_mean() -> Expr {
+    known_if(has_latency(), col(LATENCY_SUM) / col(LATENCY_COUNT).cast(DataType::Float64))
+}
+
+/// What the API tells of a partial, under its names; percentiles come from the sketch, see [`Percentiles`].
+#[must_use]
+pub fn measures() -> Vec<Expr> {
+    vec![
+        col(READINGS),
+        col(PACKETS_SENT),
+        (col(PACKETS_SENT) - col(PACKETS_LOST)).alias(answer::PACKETS_DELIVERED),
+        col(PACKETS_LOST),
+        success_rate().alias(answer::SUCCESS_RATE),
+        latency_mean().alias(answer::LATENCY_MEAN),
+        known_if(has_latency(), col(LATENCY_MIN)).alias(answer::LATENCY_MIN),
+        known_if(has_latency(), col(LATENCY_MAX)).alias(answer::LATENCY_MAX),
+    ]
+}
+
+fn has_latency() -> Expr {
+    col(LATENCY_COUNT).gt(lit(0_u64))
+}
+
+/// The upper bound of the Wilson score interval at 95 % (E. B. Wilson, "Probable inference, the law of succession, and
+/// statistical inference", 1927) of the success rate; null where no packet was sent.
+#[must_use]
+pub fn wilson_upper() -> Expr {
+    let n = || col(PACKETS_SENT).cast(DataType::Float64);
+    let p = || (col(PACKETS_SENT) - col(PACKETS_LOST)).cast(DataType::Float64) / n();
+    let z2 = Z_95 * Z_95;
+    let spread = lit(Z_95) * (p() * (lit(1.0) - p()) / n() + lit(z2) / (lit(4.0) * n() * n())).sqrt();
+    let bound = (p() + lit(z2) / (lit(2.0) * n()) + spread) / (lit(1.0) + lit(z2) / n());
+    known_if(col(PACKETS_SENT).gt(lit(0_u64)), bound)
+}
+
+/// The contract's rule of the status, from the top: down, degraded, silent, else healthy, as the position in
+/// [`Status::ALL`]. The first two are the rule of [`Thresholds::judge`].
+#[must_use]
+pub fn status(thresholds: &Thresholds, is_silent: Expr) -> Expr {
+    let is_down = col(PACKETS_SENT).gt(lit(0_u64)).and(col(PACKETS_LOST).eq(col(PACKETS_SENT)));
+    let is_lossy = success_rate().lt(lit(thresholds.degraded_success_rate)).fill_null(false);
+    let is_slow = latency_mean().gt(lit(thresholds.degraded_latency_ms())).fill_null(false);
+    let position = |status: Status| lit(status as u32);
+    when(is_down)
+        .then(position(Status::Down))
+        .when(is_lossy.or(is_slow))
+        .then(position(Status::Degraded))
+        .when(is_silent)
+        .then(position(Status::Silent))
+        .otherwise(position(Status::Healthy))
+        .cast(DataType::UInt32)
+}
+
+/// A status as the API spells it.
+#[must_use]
+pub fn status_name() -> Expr {
+    let is = |status: Status| col(answer::STATUS).eq(lit(status as u32));
+    let name = |status: Status| lit(status.as_str());
+    when(is(Status::Down))
+        .then(name(Status::Down))
+        .when(is(Status::Degraded))
+        .then(name(Status::Degraded))
+        .when(is(Status::Silent))
+        .then(name(Status::Silent))
+        .otherwise(name(Status::Healthy))
+}
+
+/// How many antennas have a status, and how many are active, of a table of antennas or a group of it.
+#[must_use]
+pub fn antenna_counts() -> Vec<Expr> {
+    let counted = |condition: Expr, name: &str| condition.cast(DataType::UInt64).sum().alias(name);
+    let statuses = Status::ALL.map(|it| counted(col(answer::STATUS).eq(lit(it as u32)), it.as_str()));
+    std::iter::once(counted(col(READINGS).gt(lit(0_u64)), "active")).chain(statuses).collect()
+}
+
+/// A value where a condition holds, else null.
+fn known_if(condition: Expr, value: Expr) -> Expr {
+    when(condition).then(value).otherwise(lit(NULL))
+}
+
+/// Percentiles of latency from rolled-up rows of the sketch, in ascending order of bucket within each group.
+///
+/// The nearest-rank quantile `q` of `total` readings is the value of the bucket that holds the reading of rank
+/// `ceil(q * total)`, 1 at least.
+pub struct Percentiles;
+
+impl Percentiles {
+    const BELOW: &str = "below";
+    const TOTAL: &str = "total";
+
+    /// A row for each group with its percentiles, in the order of the groups.
+    ///
+    /// # Errors
+    /// Never in practice: the keys are columns.
+    pub fn of(sketch: LazyFrame, keys: &[&str]) -> PolarsResult<LazyFrame> {
+        let by = || keys.iter().map(|key| col(*key)).collect::<Vec<_>>();
+        let up_to = col(COUNT).cum_sum(false);
+        let of_group = |sum: Expr| if keys.is_empty() { Ok(sum) } else { sum.over(by()) };
+        let (up_to, total) = (of_group(up_to)?, of_group(col(COUNT).sum())?);
+        let rows = sketch.with_columns([(up_to - col(COUNT)).alias(Self::BELOW), total.alias(Self::TOTAL)]);
+        let percentiles = answer::PERCENTILES.map(|(name, q)| Self::value_at(q).max().alias(name));
+        Ok(match keys {
+            [] => rows.select(percentiles),
+            _ => rows.group_by_stable(by()).agg(percentiles),
+        })
+    }
+
+    /// The value of the row that holds the quantile; null in all others.
+    fn value_at(q: f64) -> Expr {
+        let rank = (col(Self::TOTAL).cast(DataType::Float64) * lit(q)).ceil().cast(DataType::UInt64);
+        let rank = when(rank.clone().eq(lit(0_u64))).then(lit(1_u64)).otherwise(rank);
+        let holds = col(Self::BELOW).lt(rank.clone()).and((col(Self::BELOW) + col(COUNT)).gt_eq(rank));
+        known_if(holds, bucket_value(col(BUCKET)))
+    }
+
+    /// Bounds percentiles by the exact extremes, which a bucket's value may lie outside of.
+    #[must_use]
+    pub fn bounded() -> Vec<Expr> {
+        let bounded = |name: &str| {
+            let (low, high) = (col(answer::LATENCY_MIN), col(answer::LATENCY_MAX));
+            when(col(name).lt(low.clone()))
+                .then(low)
+                .when(col(name).gt(high.clone()))
+                .then(high)
+                .otherwise(col(name))
+                .alias(name)
+        };
+        answer::PERCENTILES.map(|(name, _)| bounded(name)).to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::trouble::{Severity, success_rate as rate};
+
+    const X: &str = "x";
+
+    /// The value of an expression over a column of doubles.
+    fn over(values: Vec<f64>, expression: Expr) -> Column {
+        let table = df!(X => values).expect("a column");
+        table.lazy().select([expression.alias(X)]).collect().expect("a plan").column(X).expect("a column").clone()
+    }
+
+    /// A partial of an antenna.
+    fn partial(readings: u64, sent: u64, lost: u64, latency_count: u64, latency_sum: f64) -> DataFrame {
+        df!(
+            READINGS => [readings], PACKETS_SENT => [sent], PACKETS_LOST => [lost], LATENCY_COUNT => [latency_count],
+            LATENCY_SUM => [latency_sum], LATENCY_MIN => [0.0], LATENCY_MAX => [latency_sum],
+        )
+        .expect("columns of one length")
+    }
+
+    fn latency() -> impl Strategy<Value = f64> {
+        prop_oneof![Just(0.0), 1e-9..1e6_f64, 1e-300..1e300_f64, Just(f64::MIN_POSITIVE), Just(f64::MAX)]
+    }
+
+    proptest! {
+        #[test]
+        fn a_bucket_is_the_sketchs(latencies in prop::collection::vec(latency(), 1..50)) {
+            let buckets = over(latencies.clone(), bucket(col(X)));
+            let values = over(latencies.clone(), bucket_value(bucket(col(X))));
+            for (row, latency) in latencies.into_iter().enumerate() {
+                let expected = sketch::bucket(latency);
+                prop_assert_eq!(buckets.i32().expect("buckets").get(row), Some(expected));
+                prop_assert_eq!(values.f64().expect("values").get(row), Some(sketch::value(expected)));
+            }
+        }
+
+        #[test]
+        fn a_floor_is_the_grids(time_ms in any::<i32>(), origin_ms in any::<i32>(), width_ms in 1..1_000_000_i64) {
+            let grid = Grid { origin_ms: origin_ms.into(), width_ms };
+            let table = df!(X => [i64::from(time_ms)]).expect("a column");
+            let floored = table.lazy().select([floor(col(X), grid).alias(X)]).collect().expect("a plan");
+            let expected = grid.floor(time_ms.into());
+            prop_assert_eq!(floored.column(X).expect("a column").i64().expect("times").get(0), Some(expected));
+        }
+
+        /// A window and an interval are judged by one rule.
+        #[test]
+        fn a_status_is_what_the_thresholds_judge(
+            sent in 0..50_u64,
+            share in 0..=50_u64,
+            (latency_count, mean_ms) in (0..3_u64, prop_oneof![Just(250.0), 0.0..500.0_f64]),
+            is_silent in any::<bool>(),
+        ) {
+            let thresholds = Thresholds { degraded_success_rate: 0.5, degraded_latency: Duration::from_millis(250) };
+            let lost = sent * share / 50;
+            let table = partial(1, sent, lost, latency_count, mean_ms * latency_count as f64);
+            let columns = [status(&thresholds, lit(is_silent)).alias(answer::STATUS), success_rate().alias("rate")];
+            let found = table.lazy().select(columns).collect().expect("a plan");
+            let mean_ms = (latency_count > 0).then_some(mean_ms);
+            let expected = match thresholds.judge(sent, lost, mean_ms) {
+                Some(Severity::Down) => Status::Down,
+                Some(Severity::Degraded) => Status::Degraded,
+                None if is_silent => Status::Silent,
+                None => Status::Healthy,
+            };
+            let position = found.column(answer::STATUS).expect("a column").u32().expect("positions").get(0);
+            prop_assert_eq!(position, Some(expected as u32));
+            prop_assert_eq!(found.column("rate").expect("a column").f64().expect("rates").get(0), rate(sent, lost));
+        }
+    }
+
+    /// Brown, Cai and DasGupta's example of a bound that stays below 1, and one of nothing lost.
+    #[test]
+    fn a_wilson_bound_is_the_formulas() {
+        let upper = |sent, lost| {
+            let table = partial(1, sent, lost, 0, 0.0).lazy().select([wilson_upper().alias(X)]);
+            table.collect().expect("a plan").column(X).expect("a column").f64().expect("a bound").get(0)
+        };
+        let is_close = |found: Option<f64>, expected: f64| found.is_some_and(|found| (found - expected).abs() < 1e-6);
+        assert!(is_close(upper(10, 10), 0.277_533), "{:?}", upper(10, 10));
+        assert!(is_close(upper(100, 50), 0.596_168), "{:?}", upper(100, 50));
+        assert!(is_close(upper(1, 0), 1.0), "{:?}", upper(1, 0));
+        assert_eq!(upper(0, 0), None);
+    }
+}

@@ -1,0 +1,404 @@
+//! The one algebra of Vigía: partial aggregates that merge by adding.
+//!
+//! [`Partials`] are two tables over the same readings. `cells` has a row for each (pane, antenna) with the sums of
+//! [`column`], `sketch` a row for each (pane, antenna, bucket). Counts are u64 in what [`Partials::roll_up`] returns; a
+//! table at rest ([`Partials::split_by_pane`]) holds a count as u32 where all of its values fit, which halves the memory
+//! of a pane. Every reader takes both.
+//!
+//! [`Partials::roll_up`] groups both tables by some of the keys and adds. It aggregates a micro-batch, merges it into
+//! panes, coarsens panes and answers queries; there is no other aggregation. Its law: any split of the readings, in any
+//! order, merged in any tree, gives the same tables. Rows are sorted by key, so equal tables are equal in every byte.
+//!
+//! A roll-up is a plan: `concat > sort by key > group by key > sums`. Most of its inputs are sorted already, and the stable
+//! sort merges sorted runs in passes without comparing each row with many others; behind it, a group is a slice of rows, so
+//! nothing is hashed and the result is in order. Pane, antenna and bucket are packed into one integer, because a sort by
+//! several columns has to encode each row first.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use polars::prelude::*;
+
+use super::expressions::column::{
+    ANTENNA, BUCKET, COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE,
+};
+use super::expressions::reading::LATENCY_MS;
+use super::expressions::{COUNTS, count, floor, of_reading, sketch_of_reading, sums};
+use super::grid::Grid;
+use crate::decode::Slot;
+
+/// Slots are below `2^SLOT_BITS`: memory does not hold as many antennas.
+const SLOT_BITS: u32 = 28;
+
+/// A bucket is within 25,000, so its distance from the lowest fits.
+const BUCKET_BITS: u32 = 16;
+
+/// The tables of a roll-up span fewer panes than this. The settings hold retention within it.
+pub const MAX_PANES: i64 = 1 << (64 - SLOT_BITS - BUCKET_BITS);
+
+/// The packed key of a row.
+const KEY: &str = "key";
+
+/// Partial aggregates; see the module.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Partials {
+    /// Sums by (pane, antenna).
+    pub cells: DataFrame,
+    /// Latency counts by (pane, antenna, bucket).
+    pub sketch: DataFrame,
+}
+
+/// The keys that a roll-up keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keys {
+    /// Keep the pane, floored to the grid; `None` adds all panes up (their key becomes 0).
+    pub pane: Option<Grid>,
+    /// Keep the antenna; else all antennas are added up (their key becomes 0).
+    pub antenna: bool,
+}
+
+impl Partials {
+    /// No rows.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            cells: DataFrame::empty_with_schema(&cells_schema()),
+            sketch: DataFrame::empty_with_schema(&sketch_schema()),
+        }
+    }
+
+    /// Each reading of a micro-batch as a partial of its own, in panes of a grid, not rolled up yet.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn of_readings(readings: &DataFrame, panes: Grid) -> PolarsResult<Self> {
+        let cells = readings.clone().lazy().select(of_reading(panes)).collect()?;
+        let with_latency = readings.clone().lazy().filter(col(LATENCY_MS).is_not_null());
+        Ok(Self { cells, sketch: with_latency.select(sketch_of_reading(panes)).collect()? })
+    }
+
+    /// Adds up the rows of all parts that share the keys kept. The result is sorted by pane, antenna and bucket.
+    ///
+    /// # Errors
+    /// When a part's columns are not those of the module's tables.
+    pub fn roll_up<'a>(parts: impl IntoIterator<Item = &'a Self>, keys: Keys) -> PolarsResult<Self> {
+        let (cells, sketches): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (&part.cells, &part.sketch)).unzip();
+        Ok(Self { cells: roll_up_cells(&cells, keys)?, sketch: roll_up_sketch(&sketches, keys)? })
+    }
+
+    /// Splits a rolled-up table into one for each pane, in order of time. The parts hold their pane once, not in each
+    /// row, in buffers of their own, so that a small pane does not keep a large table alive.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn split_by_pane(&self) -> PolarsResult<Vec<(i64, Self)>> {
+        let mut sketches = runs(&self.sketch)?.into_iter().peekable();
+        runs(&self.cells)?
+            .into_iter()
+            .map(|(pane, rows)| {
+                let sketch = sketches.next_if(|(other, _)| *other == pane).map_or(0..0, |(_, rows)| rows);
+                let part = Self { cells: at_rest(&self.cells, rows)?, sketch: at_rest(&self.sketch, sketch)? };
+                Ok((pane, part.with_pane(pane)?))
+            })
+            .collect()
+    }
+
+    /// The same tables with every row in one pane, whose start is held once instead of in each row.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn with_pane(mut self, start: i64) -> PolarsResult<Self> {
+        for frame in [&mut self.cells, &mut self.sketch] {
+            let pane = Column::new_scalar(PANE.into(), start.into(), frame.height());
+            match frame.get_column_index(PANE) {
+                Some(index) => frame.replace_column(index, pane)?,
+                None => frame.insert_column(0, pane)?,
+            };
+        }
+        Ok(self)
+    }
+
+    /// Checks what every rolled-up table of one pane holds to, in one that comes from elsewhere: no value is missing,
+    /// antennas ascend, and so do the buckets of each; no antenna lost more than it sent.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self) -> PolarsResult<()> {
+        let mut columns = self.cells.columns().iter().chain(self.sketch.columns());
+        polars_ensure!(!columns.any(Column::has_nulls), ComputeError: "a value is missing");
+        let antennas = self.cells.column(ANTENNA)?.u32()?.cont_slice()?;
+        polars_ensure!(antennas.is_sorted_by(|a, b| a < b), ComputeError: "its antennas do not ascend");
+        let antennas = self.sketch.column(ANTENNA)?.u32()?.cont_slice()?;
+        let buckets = self.sketch.column(BUCKET)?.i32()?.cont_slice()?;
+        let keys = antennas.iter().zip(buckets);
+        polars_ensure!(keys.is_sorted_by(|a, b| a < b), ComputeError: "its buckets do not ascend");
+        let is_possible = self.cells.clone().lazy().select([col(PACKETS_LOST).lt_eq(col(PACKETS_SENT)).all(true)]);
+        let is_possible = is_possible.collect()?.column(PACKETS_LOST)?.bool()?.get(0);
+        polars_ensure!(is_possible != Some(false), ComputeError: "an antenna lost more than it sent");
+        Ok(())
+    }
+
+    /// The panes that have rows, ascending.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn starts(&self) -> PolarsResult<BTreeSet<i64>> {
+        Ok(runs(&self.cells)?.into_iter().map(|(start, _)| start).collect())
+    }
+
+    /// The rows of some antennas, whose slots ascend, from tables that are each sorted by antenna within one pane.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn of_antennas<'a>(parts: impl IntoIterator<Item = &'a Self>, slots: &[Slot]) -> PolarsResult<Self> {
+        let mut selected = Self::empty();
+        for part in parts {
+            append(&mut selected.cells, rows_of_antennas(&part.cells, slots)?)?;
+            append(&mut selected.sketch, rows_of_antennas(&part.sketch, slots)?)?;
+        }
+        selected.cells.rechunk_mut();
+        selected.sketch.rechunk_mut();
+        Ok(selected)
+    }
+}
+
+/// The rows of some antennas, whose slots ascend, from a table that is sorted by antenna. They are found by binary search,
+/// because a filter would look at every antenna's rows to find those of a few.
+///
+/// # Errors
+/// When a column is missing.
+pub fn rows_of_antennas(table: &DataFrame, slots: &[Slot]) -> PolarsResult<DataFrame> {
+    let known = table.column(ANTENNA)?.u32()?.cont_slice()?;
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for slot in slots {
+        let rows = known.partition_point(|it| it < slot)..known.partition_point(|it| it <= slot);
+        match ranges.last_mut() {
+            Some(last) if last.end == rows.start => last.end = rows.end,
+            _ => ranges.push(rows),
+        }
+    }
+    match ranges.as_slice() {
+        [] => Ok(table.clear()),
+        [rows] => Ok(table.slice(offset(rows), rows.len())),
+        _ => table.take(&IdxCa::from_vec("".into(), ranges.into_iter().flat_map(indices).collect())),
+    }
+}
+
+/// Rolls up tables of cells; see [`Partials::roll_up`].
+///
+/// # Errors
+/// When a column is missing.
+pub fn roll_up_cells(tables: &[&DataFrame], keys: Keys) -> PolarsResult<DataFrame> {
+    roll_up(tables, &cells_schema(), keys, sums())
+}
+
+/// Rolls up tables of sketches; see [`Partials::roll_up`].
+///
+/// # Errors
+/// When a column is missing.
+pub fn roll_up_sketch(tables: &[&DataFrame], keys: Keys) -> PolarsResult<DataFrame> {
+    roll_up(tables, &sketch_schema(), keys, vec![count()])
+}
+
+/// One table of all, with the columns of a schema; none is needed.
+///
+/// # Errors
+/// When a column is missing.
+pub fn union(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<LazyFrame> {
+    if tables.is_empty() {
+        return Ok(DataFrame::empty_with_schema(schema).lazy());
+    }
+    let tables: Vec<LazyFrame> = tables.iter().map(|table| (*table).clone().lazy()).collect();
+    // A count may be u32 in one table and u64 in another.
+    concat(tables, UnionArgs { to_supertypes: true, rechunk: true, ..UnionArgs::default() })
+}
+
+/// Adds cells up by step and line instead of antenna; see [`Lines`].
+///
+/// # Errors
+/// When a column is missing.
+pub fn roll_up_lines(tables: &[&DataFrame], lines: &Lines, steps: Grid) -> PolarsResult<DataFrame> {
+    let keys = Keys { pane: Some(steps), antenna: true };
+    roll_up_by(tables, &cells_schema(), keys, lines.of(col(ANTENNA)), sums())
+}
+
+/// The lines of an answer: each stands for some antennas.
+#[derive(Debug)]
+pub struct Lines {
+    /// By slot.
+    of_slot: Series,
+    len: u32,
+}
+
+impl Lines {
+    /// A line for each group of antennas.
+    #[must_use]
+    pub fn new<G: IntoIterator<Item = Slot>>(groups: impl Iterator<Item = G>) -> Self {
+        let mut of_slot: Vec<Option<u32>> = Vec::new();
+        let mut len = 0;
+        for group in groups {
+            for slot in group {
+                let slot = slot as usize;
+                if of_slot.len() <= slot {
+                    of_slot.resize(slot + 1, None);
+                }
+                of_slot[slot] = Some(len);
+            }
+            len += 1;
+        }
+        Self { of_slot: Series::new("line".into(), of_slot), len }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The line of an antenna; one behind the last for those that the answer is not about.
+    fn of(&self, antenna: Expr) -> Expr {
+        lit(self.of_slot.clone()).gather(antenna, true).fill_null(lit(self.len))
+    }
+}
+
+fn roll_up(tables: &[&DataFrame], schema: &Schema, keys: Keys, sums: Vec<Expr>) -> PolarsResult<DataFrame> {
+    let antenna = if keys.antenna { col(ANTENNA) } else { lit(0_u32) };
+    roll_up_by(tables, schema, keys, antenna, sums)
+}
+
+fn roll_up_by(
+    tables: &[&DataFrame],
+    schema: &Schema,
+    keys: Keys,
+    antenna: Expr,
+    sums: Vec<Expr>,
+) -> PolarsResult<DataFrame> {
+    let has_buckets = schema.contains(BUCKET);
+    let pane = keys.pane.map_or_else(|| lit(0_i64), |grid| floor(col(PANE), grid)).alias(PANE);
+    let mut key_columns = vec![col(PANE).first(), col(ANTENNA).first()];
+    if has_buckets {
+        key_columns.push(col(BUCKET).first());
+    }
+    let key = key(tables, keys, has_buckets)?;
+    let rolled_up = union(tables, schema)?
+        .with_columns([pane, antenna.alias(ANTENNA)])
+        .with_column(key.alias(KEY))
+        .sort([KEY], SortMultipleOptions::default().with_maintain_order(true).with_multithreaded(false))
+        .group_by([col(KEY)])
+        .agg([key_columns, sums].concat());
+    let names: Vec<Expr> = schema.iter_names().map(|name| col(name.clone())).collect();
+    rolled_up.select(names).collect()
+}
+
+/// The packed key of a row: the number of its pane, its antenna and its bucket, from the highest bit down.
+fn key(tables: &[&DataFrame], keys: Keys, has_buckets: bool) -> PolarsResult<Expr> {
+    let as_key = |part: Expr| part.cast(DataType::UInt64);
+    let mut key = lit(0_u64);
+    if let Some(grid) = keys.pane {
+        let (first, last) = extent(tables)?.map_or((0, 0), |(first, last)| (grid.floor(first), grid.floor(last)));
+        let panes = (last - first) / grid.width_ms;
+        polars_ensure!(panes < MAX_PANES, ComputeError: "a roll-up spans {panes} panes, more than {MAX_PANES}");
+        key = as_key((col(PANE) - lit(first)).floor_div(lit(grid.width_ms)));
+    }
+    if keys.antenna {
+        key = key * lit(1_u64 << SLOT_BITS) + as_key(col(ANTENNA));
+    }
+    if has_buckets {
+        let from_lowest = col(BUCKET) - lit(super::sketch::ZERO_BUCKET);
+        key = key * lit(1_u64 << BUCKET_BITS) + as_key(from_lowest);
+    }
+    Ok(key)
+}
+
+/// The first and the last pane of some tables; `None` where there are no rows.
+fn extent(tables: &[&DataFrame]) -> PolarsResult<Option<(i64, i64)>> {
+    let mut extent: Option<(i64, i64)> = None;
+    for table in tables.iter().filter(|table| table.height() > 0) {
+        let (first, last) = match table.column(PANE)? {
+            // Asking the column for its values would make it hold one for each row from then on.
+            Column::Scalar(one) => {
+                let pane = one.scalar().value().extract::<i64>();
+                let pane = pane.ok_or_else(|| polars_err!(ComputeError: "the pane is not a number"))?;
+                (pane, pane)
+            }
+            each @ Column::Series(_) => {
+                let panes = each.i64()?;
+                (panes.min().unwrap_or_default(), panes.max().unwrap_or_default())
+            }
+        };
+        extent = Some(extent.map_or((first, last), |(low, high)| (low.min(first), high.max(last))));
+    }
+    Ok(extent)
+}
+
+/// The columns of cells, in their order, with counts as a roll-up gives them.
+fn cells_schema() -> Schema {
+    let keys = [(PANE, DataType::Int64), (ANTENNA, DataType::UInt32)];
+    let counts = COUNTS.map(|name| (name, DataType::UInt64));
+    let latencies = [LATENCY_SUM, LATENCY_MIN, LATENCY_MAX].map(|name| (name, DataType::Float64));
+    schema(keys.into_iter().chain(counts).chain(latencies))
+}
+
+/// The columns of sketches.
+fn sketch_schema() -> Schema {
+    schema([(PANE, DataType::Int64), (ANTENNA, DataType::UInt32), (COUNT, DataType::UInt64), (BUCKET, DataType::Int32)])
+}
+
+fn schema<'a>(columns: impl IntoIterator<Item = (&'a str, DataType)>) -> Schema {
+    columns.into_iter().map(|(name, dtype)| Field::new(name.into(), dtype)).collect()
+}
+
+/// The runs of equal panes of a table that is sorted by pane, with their rows.
+fn runs(table: &DataFrame) -> PolarsResult<Vec<(i64, Range<usize>)>> {
+    let mut runs = Vec::new();
+    let mut row = 0;
+    for run in table.column(PANE)?.i64()?.cont_slice()?.chunk_by(|a, b| a == b) {
+        runs.push((run[0], row..row + run.len()));
+        row += run.len();
+    }
+    Ok(runs)
+}
+
+/// Some rows of a table in buffers of their own, with counts as narrow as they fit; see the module.
+fn at_rest(table: &DataFrame, rows: Range<usize>) -> PolarsResult<DataFrame> {
+    let mut part = table.take(&IdxCa::from_vec("".into(), indices(rows).collect()))?;
+    for name in COUNTS.into_iter().chain([COUNT]) {
+        let Some(index) = part.get_column_index(name) else { continue };
+        let counts = part.columns()[index].u64()?;
+        if counts.max().is_none_or(|most| most <= u64::from(u32::MAX)) {
+            let narrow = counts.cast(&DataType::UInt32)?;
+            part.replace_column(index, narrow.into_column())?;
+        }
+    }
+    Ok(part)
+}
+
+fn append(to: &mut DataFrame, mut rows: DataFrame) -> PolarsResult<()> {
+    if rows.height() == 0 {
+        return Ok(());
+    }
+    for name in COUNTS.into_iter().chain([COUNT]) {
+        if let Some(index) = rows.get_column_index(name) {
+            let wide = rows.columns()[index].cast(&DataType::UInt64)?;
+            rows.replace_column(index, wide)?;
+        }
+    }
+    to.vstack_mut(&rows)?;
+    Ok(())
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "a table in memory has fewer than 2^63 rows")]
+const fn offset(rows: &Range<usize>) -> i64 {
+    rows.start as i64
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a table of Polars has fewer than 2^32 rows")]
+fn indices(rows: Range<usize>) -> impl Iterator<Item = IdxSize> {
+    rows.map(|row| row as IdxSize)
+}
