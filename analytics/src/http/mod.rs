@@ -106,12 +106,12 @@ impl Api {
 
     /// The newest snapshot with what a question to it is about.
     fn asked(&self, about: About) -> Result<Asked, ApiError> {
-        let (snapshot, now) = (self.published.snapshot(), full_seconds(self.clock.now()));
+        let (snapshot, now) = (self.published.snapshot(), self.clock.now());
         let window = match about {
             About::Window(request) => Window::of(&snapshot, request, now)?,
             About::Kept => Window::kept(now),
         };
-        Ok(Asked { snapshot, window, now })
+        Ok(Asked { snapshot, window, now: full_seconds(now) })
     }
 }
 

@@ -22,6 +22,7 @@ pub mod sketch;
 pub mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -43,6 +44,9 @@ use crate::settings::Thresholds;
 /// Panes in a tile, level by level: a minute and twelve minutes of the default panes. A window of an hour reads thirty
 /// tables or so instead of 720.
 const TILE_PANES: [i64; 2] = [12, 144];
+
+/// Tables of several panes are rolled up together until their sketches have this many rows.
+const ROWS_AT_ONCE: usize = 500_000;
 
 /// A pane closes when the watermark is this far past its end. Readings of antennas whose clocks and ways differ by less
 /// do not revise it.
@@ -71,14 +75,34 @@ impl Pane {
         Ok(panes.map(pane).collect())
     }
 
-    /// A pane of what its antennas measured, rolled up by antenna.
-    ///
-    /// # Errors
-    /// When a column is missing.
-    pub fn new(antennas: Partials, revised: bool) -> PolarsResult<Self> {
-        let network = Partials::roll_up([&antennas], Keys { pane: Some(Grid::of_width(1)), antenna: false })?;
-        Ok(Self { revised, antennas, network })
+    /// Panes as they were before they were committed.
+    fn restore(panes: Vec<CommittedPane>, grid: Grid) -> PolarsResult<BTreeMap<i64, Arc<Self>>> {
+        let mut restored = BTreeMap::new();
+        let mut panes = panes.into_iter().peekable();
+        while panes.peek().is_some() {
+            let these = some(&mut panes, |pane| pane.antennas.sketch.height());
+            let tables = these.iter().map(|pane| &pane.antennas);
+            let network = Partials::roll_up(tables, Keys { pane: Some(grid), antenna: false })?.split_by_pane()?;
+            let mut network: BTreeMap<i64, Partials> = network.into_iter().collect();
+            restored.extend(these.into_iter().map(|CommittedPane { start, antennas, revised }| {
+                // A pane without a row has no row over all antennas either.
+                let network = network.remove(&start).unwrap_or_else(Partials::empty);
+                (start, Arc::new(Self { revised, antennas, network }))
+            }));
+        }
+        Ok(restored)
     }
+}
+
+/// The next items, until they have [`ROWS_AT_ONCE`] rows: several at once, because a plan has its price, and not all,
+/// because their rows are copied.
+fn some<T>(items: &mut Peekable<impl Iterator<Item = T>>, rows: impl Fn(&T) -> usize) -> Vec<T> {
+    let (mut these, mut sum) = (Vec::new(), 0);
+    while let Some(item) = items.next_if(|_| sum < ROWS_AT_ONCE) {
+        sum += rows(&item);
+        these.push(item);
+    }
+    these
 }
 
 /// What event time has seen, in milliseconds since the epoch.
@@ -154,8 +178,19 @@ pub struct Committed {
     pub antennas: Antennas,
     /// The incidents that had ended.
     pub incidents: Incidents,
-    /// The panes, by start.
-    pub panes: BTreeMap<i64, Pane>,
+    /// The panes.
+    pub panes: Vec<CommittedPane>,
+}
+
+/// A pane as it is committed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommittedPane {
+    /// Its start, milliseconds since the epoch.
+    pub start: i64,
+    /// What its antennas measured, rolled up by antenna.
+    pub antennas: Partials,
+    /// See [`Pane::revised`].
+    pub revised: bool,
 }
 
 /// Everything counted and retained. Owned by one thread; [`Store::snapshot`] shares it with others.
@@ -207,7 +242,7 @@ impl Store {
         self.antennas = committed.antennas;
         self.incidents_taken = committed.incidents.mark();
         self.incidents = committed.incidents;
-        self.panes = committed.panes.into_iter().map(|(start, pane)| (start, Arc::new(pane))).collect();
+        self.panes = Pane::restore(committed.panes, self.grid)?;
         self.retain();
         self.forget(self.horizon_ms(self.clock.watermark_ms), self.antennas.newest_arrival_ms());
         self.build_tiles()?;
@@ -354,14 +389,21 @@ impl Store {
                 let is_whole = *start >= horizon_ms && self.is_closed(start + tile.width_ms);
                 is_whole && !self.tiles[level].contains_key(start)
             });
-            for start in missing {
-                let parts = cover(&self.panes, &self.tiles, self.grid, start, start + tile.width_ms);
-                let revised = parts.iter().any(|part| part.revised);
+            let parts_of = |start| cover(&self.panes, &self.tiles, self.grid, start, start + tile.width_ms);
+            let mut missing = missing.into_iter().map(|start| (start, parts_of(start))).peekable();
+            let mut all_built = Vec::new();
+            while missing.peek().is_some() {
+                let these =
+                    some(&mut missing, |(_, parts)| parts.iter().map(|part| part.antennas.sketch.height()).sum());
+                let is_revised =
+                    |(start, parts): &(i64, Vec<&Pane>)| parts.iter().any(|it| it.revised).then_some(*start);
+                let revised: BTreeSet<i64> = these.iter().filter_map(is_revised).collect();
+                let parts = these.iter().flat_map(|(_, parts)| parts);
                 let keys = Keys { pane: Some(tile), antenna: true };
-                let whole = Partials::roll_up(parts.iter().map(|part| &part.antennas), keys)?;
-                let built = Pane::split(&whole, tile, |_| revised)?;
-                self.tiles[level].extend(built.into_iter().map(|(start, built)| (start, Arc::new(built))));
+                let whole = Partials::roll_up(parts.map(|part| &part.antennas), keys)?;
+                all_built.extend(Pane::split(&whole, tile, |start| revised.contains(&start))?);
             }
+            self.tiles[level].extend(all_built.into_iter().map(|(start, built)| (start, Arc::new(built))));
         }
         Ok(())
     }
