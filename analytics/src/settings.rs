@@ -9,6 +9,8 @@ use shared::logging::LogSettings;
 use shared::settings::{BrokerSettings, StreamSettings, parse_bind};
 use shared::time::{parse_duration, parse_duration_or_zero};
 
+use crate::store::partials::MAX_PANES;
+
 /// Drains the stream of readings, keeps windowed metrics, answers them over HTTP.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "analytics", version)]
@@ -124,12 +126,18 @@ impl PipelineSettings {
     /// # Errors
     /// One line that names the setting.
     pub fn check(&self) -> Result<(), String> {
-        let Self { pane, retention, .. } = self;
+        let Self { pane, retention, max_clock_skew, .. } = self;
         if pane.subsec_nanos() % 1_000_000 != 0 {
             return Err(format!("bad value for --pane (PANE): {pane:?} is not a whole number of milliseconds"));
         }
         if retention < pane {
             return Err(format!("bad value for --retention (RETENTION): {retention:?} is below PANE, {pane:?}"));
+        }
+        let panes = retention.saturating_add(*max_clock_skew).as_nanos() / pane.as_nanos().max(1);
+        if panes >= u128::from(MAX_PANES.unsigned_abs()) {
+            return Err(format!(
+                "bad value for --retention (RETENTION): with MAX_CLOCK_SKEW it spans {panes} panes of {pane:?}, {MAX_PANES} or more"
+            ));
         }
         Ok(())
     }

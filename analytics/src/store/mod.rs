@@ -293,7 +293,10 @@ impl Store {
             self.changes.chunks.insert(place(*slot).0);
         }
         let Acceptance { accepted, readings, revised } = self.accept(&batch.readings)?;
-        let partials = Partials::of_readings(&readings, self.grid)?;
+        // What retention has moved past within the batch is gone at its end.
+        let horizon_ms = self.horizon_ms(self.clock.watermark_ms);
+        let retained = readings.clone().lazy().filter(col(reading::EVENT_MS).gt_eq(lit(horizon_ms)));
+        let partials = Partials::of_readings(retained, self.grid)?;
         self.recent.extend(readings)?;
         let whole = if accepted.counted > 0 { self.with_panes(partials)? } else { partials };
         let rolled_up = Instant::now();

@@ -70,9 +70,9 @@ impl Partials {
     ///
     /// # Errors
     /// When a column is missing.
-    pub fn of_readings(readings: &DataFrame, panes: Grid) -> PolarsResult<Self> {
-        let cells = readings.clone().lazy().select(of_reading(panes)).collect()?;
-        let with_latency = readings.clone().lazy().filter(col(LATENCY_MS).is_not_null());
+    pub fn of_readings(readings: LazyFrame, panes: Grid) -> PolarsResult<Self> {
+        let cells = readings.clone().select(of_reading(panes)).collect()?;
+        let with_latency = readings.filter(col(LATENCY_MS).is_not_null());
         Ok(Self { cells, sketch: with_latency.select(sketch_of_reading(panes)).collect()? })
     }
 

@@ -252,6 +252,7 @@ fn a_bad_setting_stops_the_program_with_one_line_that_names_it() {
         (vec!["--pane", "soon"], vec![], "--pane (PANE)"),
         (vec![], vec![("PANE", "0s")], "--pane (PANE)"),
         (vec![], vec![("PANE", "5m"), ("RETENTION", "1m")], "--retention (RETENTION)"),
+        (vec![], vec![("PANE", "1ms"), ("RETENTION", "1h")], "--retention (RETENTION)"),
         (vec![], vec![("BATCH_MAX", "0")], "--batch-max (BATCH_MAX)"),
         (vec![], vec![("BIND", "here")], "--bind (BIND)"),
         (vec![], vec![("STREAM_PARTITIONS", "2")], "--stream-partitions (STREAM_PARTITIONS)"),

@@ -267,3 +267,23 @@ fn one_lost_packet_of_one_is_not_the_worst() {
     assert_eq!(worst(Badness::SuccessRate), [name(1), name(0), name(2)]);
     assert_eq!(worst(Badness::Latency), [name(2), name(1)]);
 }
+
+/// The broker's clock is set ahead by years between two entries of one batch: what was counted before is no longer retained,
+/// and nothing fails.
+#[test]
+fn a_clock_that_jumps_within_a_batch_leaves_what_is_retained() {
+    const YEARS_MS: i64 = 10 * 365 * 86_400_000;
+    let arrival = |ahead_ms| Arrival {
+        arrival_ms: START_MS + ahead_ms,
+        event_ms: START_MS + ahead_ms,
+        antenna: 0,
+        packets: 10,
+        loss: 1,
+        latency_ms: Some(5.0),
+        seq: None,
+    };
+    let arrivals = [arrival(0), arrival(YEARS_MS), arrival(0), arrival(YEARS_MS + 1_000)];
+    let (store, outcome) = store(&arrivals, &[0, arrivals.len()], true);
+    assert_eq!(outcome, [3, 0, 1]);
+    assert_eq!(store.snapshot(1, None).panes(), 1);
+}
