@@ -1,0 +1,125 @@
+//! Addresses: invalid ones, unknown ones, the form of a range, and languages.
+
+use reqwest::StatusCode;
+
+use crate::common::{Analytics, Dashboard, PAGES};
+use crate::{mock, with};
+
+#[tokio::test]
+async fn bad_parameters_are_answered_in_words() {
+    let dashboard = mock().await;
+    for (path, english, spanish) in [
+        ("/?window=abc", "5m, 15m or 1h", "5m, 15m o 1h"),
+        ("/?window=", "5m, 15m or 1h", "5m, 15m o 1h"),
+        ("/?by=name", "success_rate", "success_rate"),
+        ("/?window=5m&window=5m", "given twice", "está repetido"),
+        ("/?window=%ff", "5m, 15m or 1h", "5m, 15m o 1h"),
+        ("/live/?window=9y", "5m, 15m or 1h", "5m, 15m o 1h"),
+        ("/?end=soon", "or latest", "o latest"),
+        ("/?from=now&to=then", "or latest", "o latest"),
+        ("/antennas?sort=luck", "(sort)", "(sort)"),
+        ("/antennas?status=well", "silent and healthy", "silent o healthy"),
+        ("/antennas?page=0", "number from 1", "número desde 1"),
+        ("/csv/antennas?order=up", "asc or desc", "asc o desc"),
+        ("/incidents?kind=odd", "(kind)", "(kind)"),
+        ("/incidents?state=shut", "open or all", "open o all"),
+        ("/antenna", "1 to 253 bytes", "1 a 253 bytes"),
+        ("/live/antenna?id=", "1 to 253 bytes", "1 a 253 bytes"),
+        ("/csv/pipeline?window=1s", "5m, 15m or 1h", "5m, 15m o 1h"),
+    ] {
+        for (language, heading, words) in
+            [("en", "This address can’t be understood", english), ("es", "No se entiende esta dirección", spanish)]
+        {
+            let response = dashboard.request(path).header("accept-language", language).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{path}");
+            let html = response.text().await.unwrap();
+            assert!(html.contains(&format!("<h1>{heading}</h1>")), "{path}: {html}");
+            let words = words.replace(['(', ')'], "");
+            assert!(html.replace(['(', ')'], "").contains(&words), "{path}: {words}");
+        }
+    }
+    assert_eq!(dashboard.get("/?window=15m&by=latency&utm_source=mail").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_unknown_address_has_a_page_of_its_own() {
+    let dashboard = mock().await;
+    for path in [
+        "/nowhere",
+        "/assets/nothing.css",
+        "/assets/",
+        "/api/v1/summary",
+        "/%3Cscript%3E",
+        "/live/nowhere",
+        "/csv",
+        "/antennas/",
+    ] {
+        for (language, heading) in [("en", "Page not found"), ("es", "Página no encontrada")] {
+            let response = dashboard.request(path).header("accept-language", language).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+            let html = response.text().await.unwrap();
+            assert!(html.contains(&format!("<h1>{heading}</h1>")) && html.contains("</html>"), "{path} {language}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_antenna_is_not_found_and_named() {
+    let analytics = Analytics::start().await;
+    for dashboard in [mock().await, Dashboard::start(analytics.source()).await] {
+        let (status, html) = dashboard.get("/antenna?id=%3Ci%3Enowhere").await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert!(html.contains("<h1>This antenna is not known</h1>") && html.contains("&lt;i&gt;nowhere"));
+        assert_eq!(dashboard.get("/csv/antenna?id=nowhere").await.0, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn the_form_of_a_range_leads_to_an_address_of_its_own() {
+    let dashboard = mock().await;
+    let form = "from=2025-11-24T14%3A27%3A00&to=2025-11-24T14%3A47%3A05";
+    let range = "window=1205s&end=2025-11-24T14%3A47%3A05Z";
+    for (page, location) in [
+        ("/?by=latency&lang=es&wall=1", format!("/?by=latency&{range}&lang=es&wall=1")),
+        ("/antennas?q=%2F%2Fevil.test&sort=p95", format!("/antennas?q=%2F%2Fevil.test&sort=p95&{range}")),
+        ("/antenna?id=a%2Fb%26c%0A%C3%B1", format!("/antenna?id=a%2Fb%26c%0A%C3%B1&{range}")),
+    ] {
+        let response = dashboard.request(&with(page, form)).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::SEE_OTHER, "{page}");
+        assert_eq!(response.headers()["location"], location);
+        assert!(response.headers().contains_key("content-security-policy"));
+    }
+    let (status, html) = dashboard.get(&format!("/?{range}")).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(html.contains("Fixed range") && html.contains("Back to live"));
+}
+
+#[tokio::test]
+async fn a_page_speaks_the_language_of_the_browser_or_the_one_that_its_address_names() {
+    let dashboard = mock().await;
+    for page in PAGES {
+        for (header, parameter, language) in [
+            (None, None, "en"),
+            (Some("es-MX,es;q=0.9,en;q=0.8"), None, "es"),
+            (Some("de"), None, "en"),
+            (Some("es"), Some("en"), "en"),
+            (Some("en"), Some("es"), "es"),
+            (Some("es"), Some("xx"), "es"),
+        ] {
+            let path = parameter.map_or_else(|| page.to_owned(), |language| with(page, &format!("lang={language}")));
+            let mut request = dashboard.request(&path);
+            if let Some(header) = header {
+                request = request.header("accept-language", header);
+            }
+            let response = request.send().await.unwrap();
+            assert!(response.headers().get_all("vary").iter().any(|vary| vary == "accept-language"), "{path}");
+            let html = response.text().await.unwrap();
+            assert!(html.contains(&format!("<html lang=\"{language}\"")), "{path} for {header:?}");
+            // Links keep only what the address names, so that they can be shared.
+            let is_chosen = parameter.is_some_and(|language| language != "xx");
+            let kept =
+                if is_chosen { format!("href=\"/pipeline?lang={language}\"") } else { "href=\"/pipeline\"".to_owned() };
+            assert!(html.contains(&kept), "{path} for {header:?}");
+        }
+    }
+}
