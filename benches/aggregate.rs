@@ -8,8 +8,8 @@ use std::hint::black_box;
 
 use analytics::answer::antenna::AntennaQuestion;
 use analytics::answer::{Question, Tables, View, Window};
-use analytics::decode::{Decoder, Interner};
-use analytics::resp::{Extent, ReplyParser};
+use analytics::ingest::decode::{Decoder, Interner};
+use analytics::ingest::resp::{Extent, ReplyParser};
 use analytics::settings::Thresholds;
 use analytics::store::partials::Partials;
 use analytics::store::{Snapshot, Store};

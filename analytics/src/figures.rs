@@ -5,11 +5,11 @@ use std::time::Instant;
 use shared::UnixMillis;
 use shared::api::{BatchTimes, Ledger};
 
-use crate::decode::RejectedEntry;
 use crate::histogram::Histogram;
+use crate::ingest::decode::RejectedEntry;
+use crate::ingest::stream_id::StreamId;
 use crate::state::Meta;
 use crate::store::{Snapshot, Store};
-use crate::stream_id::StreamId;
 
 /// What was loaded at the beginning of a term.
 #[derive(Debug)]

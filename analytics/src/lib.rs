@@ -2,8 +2,7 @@
 //!
 //! In the order in which a reading passes:
 //!
-//! - [`log`]: where entries come from and state is committed to; Redis, or memory.
-//! - [`resp`], [`decode`]: the reply's bytes to columns, in one pass; [`stream_id`]: where an entry stands.
+//! - [`ingest`]: the log, and from the bytes of its replies to columns.
 //! - [`store`]: readings are counted in panes of partials, expressions say what is summed; antennas and their incidents.
 //! - [`state`]: what is committed.
 //! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log, with the ledger of every entry.
@@ -12,18 +11,15 @@
 //! - [`settings`]: what comes in from the edges.
 
 pub mod answer;
-pub mod decode;
 mod figures;
 mod histogram;
 pub mod http;
-pub mod log;
+pub mod ingest;
 pub mod pipeline;
 pub mod published;
-pub mod resp;
 pub mod settings;
 pub mod state;
 pub mod store;
-pub mod stream_id;
 pub mod workers;
 
 use anyhow::Context;
@@ -34,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::http::Api;
-use crate::log::{Log, RedisLog};
+use crate::ingest::log::{Log, RedisLog};
 use crate::pipeline::Pipeline;
 use crate::published::Published;
 use crate::settings::{PipelineSettings, Settings, Thresholds};

@@ -6,11 +6,11 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../src/decode.rs"]
+#[path = "../../src/ingest/decode.rs"]
 mod decode;
-#[path = "../../src/resp.rs"]
+#[path = "../../src/ingest/resp.rs"]
 mod resp;
-#[path = "../../src/stream_id.rs"]
+#[path = "../../src/ingest/stream_id.rs"]
 mod stream_id;
 
 use decode::{Batch, Decoder, Interner};

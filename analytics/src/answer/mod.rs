@@ -33,7 +33,7 @@ use shared::api::{BadParameter, Format, Request, WindowRequest};
 
 pub use self::network::Tables;
 pub use self::window::Window;
-use crate::decode::Slot;
+use crate::ingest::decode::Slot;
 use crate::settings::Thresholds;
 use crate::store::{Pane, Snapshot};
 

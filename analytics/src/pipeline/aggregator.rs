@@ -14,15 +14,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Pipeline;
 use super::ledger::{Accounts, processed};
-use crate::decode::{Batch, Decoder, RejectedEntry};
 use crate::figures::{CommitFigures, Loaded, Outcome};
 use crate::histogram::Histogram;
-use crate::log::{Commit, Epoch, Reply};
+use crate::ingest::decode::{Batch, Decoder, RejectedEntry};
+use crate::ingest::log::{Commit, Epoch, Reply};
+use crate::ingest::stream_id::StreamId;
 use crate::published::Published;
 use crate::state::{Meta, encode_changes};
 use crate::store::expressions::reading::ARRIVAL_MS;
 use crate::store::{Accepted, Store};
-use crate::stream_id::StreamId;
 
 /// Work for the thread, done in order.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use super::ledger::Accounts;
 use super::retry::Retry;
 use super::{Ended, LEASE, Pipeline, PipelineError, RENEW_INTERVAL};
 use crate::figures::CommitFigures;
-use crate::log::{Commit, Epoch, Log, LogError, StreamInfo};
+use crate::ingest::log::{Commit, Epoch, Log, LogError, StreamInfo};
 
 /// The last commit may take this long before the process ends without it.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(3);

@@ -2,9 +2,9 @@
 
 use shared::api::Ledger;
 
-use crate::log::StreamInfo;
+use crate::ingest::log::StreamInfo;
+use crate::ingest::stream_id::StreamId;
 use crate::state::Meta;
-use crate::stream_id::StreamId;
 
 /// What the broker's count has to be corrected by.
 ///

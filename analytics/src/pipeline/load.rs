@@ -12,11 +12,11 @@ use tracing::{info, warn};
 
 use super::retry::Retry;
 use super::{Ended, LEASE, Pipeline, PipelineError, empty_store};
-use crate::decode::RejectedEntry;
 use crate::figures::Loaded;
-use crate::log::{Epoch, Log, LogError};
+use crate::ingest::decode::RejectedEntry;
+use crate::ingest::log::{Epoch, Log, LogError};
+use crate::ingest::stream_id::NotAStreamId;
 use crate::state::{Restored, StateError};
-use crate::stream_id::NotAStreamId;
 
 /// The number of newest rejected entries that are read back, to show examples of.
 const REJECTED_READ_BACK: usize = 1_000;

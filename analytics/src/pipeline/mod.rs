@@ -36,7 +36,7 @@ use self::health::Health;
 use self::ledger::Accounts;
 use self::read::ReadLoop;
 use self::retry::Retry;
-use crate::log::{Epoch, Lease, Log, LogError};
+use crate::ingest::log::{Epoch, Lease, Log, LogError};
 use crate::published::Published;
 use crate::settings::{PipelineSettings, Thresholds};
 use crate::state::StateError;

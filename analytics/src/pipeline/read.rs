@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::aggregator::Work;
 use super::health::Health;
 use super::retry::Retry;
-use crate::log::{Log, LogError, Reader as _, Reply};
+use crate::ingest::log::{Log, LogError, Reader as _, Reply};
+use crate::ingest::stream_id::StreamId;
 use crate::settings::PipelineSettings;
-use crate::stream_id::StreamId;
 
 /// A read waits this long for the first entry before it is sent again.
 const READ_WAIT: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use shared::throttle::Throttle;
 use tracing::{info, warn};
 
-use crate::log::LogError;
+use crate::ingest::log::LogError;
 
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(2);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use shared::api::RejectedExample;
 use shared::{Rejection, UnixMillis};
 
-use crate::decode::RejectedEntry;
-use crate::stream_id::StreamId;
+use crate::ingest::decode::RejectedEntry;
+use crate::ingest::stream_id::StreamId;
 
 /// Entries kept of each reason.
 const KEPT: usize = 20;

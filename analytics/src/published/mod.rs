@@ -14,13 +14,13 @@ use tokio::sync::watch;
 
 use self::examples::Examples;
 use self::pace::{Pace, freshness};
-use crate::decode::RejectedEntry;
 use crate::figures::{CommitFigures, Loaded, Outcome};
 use crate::histogram::Histogram;
-use crate::log::Epoch;
+use crate::ingest::decode::RejectedEntry;
+use crate::ingest::log::Epoch;
+use crate::ingest::stream_id::StreamId;
 use crate::state::Meta;
 use crate::store::{Snapshot, Store};
-use crate::stream_id::StreamId;
 
 /// Rates are taken over this time.
 const RATE_WINDOW: Duration = Duration::from_secs(10);

@@ -7,7 +7,7 @@ use shared::api::{IncidentEnding, IncidentKind};
 
 use super::incidents::{Finished, Incidents};
 use super::trouble::{self, Interval, Tally, Trouble};
-use crate::decode::{Interner, Slot};
+use crate::ingest::decode::{Interner, Slot};
 use crate::settings::Thresholds;
 
 /// Antennas are kept in chunks of this many, so that a snapshot shares what did not change and a commit writes only

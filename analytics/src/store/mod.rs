@@ -38,7 +38,7 @@ use self::grid::Grid;
 use self::incidents::{Incidents, Mark};
 use self::partials::{Keys, Partials};
 use self::recent::Recent;
-use crate::decode::{Batch, Slot};
+use crate::ingest::decode::{Batch, Slot};
 use crate::settings::Thresholds;
 
 /// Panes in a tile, level by level: a minute and twelve minutes of the default panes. A window of an hour reads thirty

@@ -24,7 +24,7 @@ use super::expressions::column::{
 use super::expressions::reading::LATENCY_MS;
 use super::expressions::{COUNTS, count, floor, of_reading, sketch_of_reading, sums};
 use super::grid::Grid;
-use crate::decode::Slot;
+use crate::ingest::decode::Slot;
 
 /// Slots are below `2^SLOT_BITS`: memory does not hold as many antennas.
 const SLOT_BITS: u32 = 28;

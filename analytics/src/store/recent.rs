@@ -10,7 +10,7 @@ use polars::prelude::*;
 
 use super::expressions::column::ANTENNA;
 use super::expressions::reading::LATE;
-use crate::decode::{Rows, Slot};
+use crate::ingest::decode::{Rows, Slot};
 
 /// Readings kept. They take 8 MB.
 pub const KEPT: usize = 131_072;

@@ -1,6 +1,6 @@
 //! The law of the algebra: any split of the readings, in any order, merged in any tree, gives the same tables.
 
-use analytics::decode::{self, Rows};
+use analytics::ingest::decode::{self, Rows};
 use analytics::store::expressions;
 use analytics::store::grid::Grid;
 use analytics::store::partials::{Keys, Partials};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use analytics::log::MemoryLog;
+use analytics::ingest::log::MemoryLog;
 use analytics::settings::{PipelineSettings, Thresholds};
 use futures::StreamExt as _;
 use serde_json::Value;

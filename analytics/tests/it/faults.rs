@@ -1,6 +1,6 @@
 //! Crashes and faults at any point: what is counted in the end is what an undisturbed run counts.
 
-use analytics::log::{Fault, MemoryLog};
+use analytics::ingest::log::{Fault, MemoryLog};
 use analytics::settings::PipelineSettings;
 use analytics::store::Snapshot;
 use proptest::prelude::*;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use analytics::answer::incidents::open_incidents;
 use analytics::http::{Api, serve};
-use analytics::log::MemoryLog;
+use analytics::ingest::log::MemoryLog;
 use analytics::settings::{PipelineSettings, Thresholds};
 use analytics::state::{Meta, Restored, encode_changes};
 use analytics::store::Store;

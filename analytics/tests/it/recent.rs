@@ -1,6 +1,6 @@
 //! The readings counted last, against the oracle of [`crate::windows`], over HTTP and after a restart.
 
-use analytics::log::MemoryLog;
+use analytics::ingest::log::MemoryLog;
 use analytics::settings::PipelineSettings;
 use analytics::store::Snapshot;
 use proptest::prelude::*;

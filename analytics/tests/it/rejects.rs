@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use analytics::log::MemoryLog;
+use analytics::ingest::log::MemoryLog;
 use analytics::settings::PipelineSettings;
 use shared::api::{ErrorBody, Phase, PipelineHistory, RejectedPage, path};
 use shared::testing::RedisServer;

@@ -1,7 +1,7 @@
 //! The decoder reads what the redis crate's own parser reads, however the bytes are cut.
 
-use analytics::decode::{Batch, Decoder, Interner};
-use analytics::resp::{EntryRef, Extent, ReplyParser, Visitor};
+use analytics::ingest::decode::{Batch, Decoder, Interner};
+use analytics::ingest::resp::{EntryRef, Extent, ReplyParser, Visitor};
 use proptest::prelude::*;
 use redis::Value;
 

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use analytics::answer::{About, AnswerError, Question, Tables, View, Window};
-use analytics::decode::{Batch, Row, Rows};
-use analytics::log::MemoryLog;
+use analytics::ingest::decode::{Batch, Row, Rows};
+use analytics::ingest::log::MemoryLog;
 use analytics::pipeline::{Pipeline, PipelineError, empty_store};
 use analytics::published::Published;
 use analytics::settings::{PipelineSettings, Thresholds};

@@ -14,7 +14,7 @@ pub mod settings;
 
 use std::net::SocketAddr;
 
-use analytics::log::{Log, MemoryLog, RedisLog};
+use analytics::ingest::log::{Log, MemoryLog, RedisLog};
 use anyhow::Context as _;
 use shared::UnixMillis;
 use shared::logging::LogFormat;

@@ -1,6 +1,6 @@
 //! Lets the simulator write to the in-process log.
 
-use analytics::log::MemoryLog;
+use analytics::ingest::log::MemoryLog;
 use shared::codec::encode;
 use shared::{Reading, UnixMillis};
 use simulator::{SendError, Sink};

@@ -136,7 +136,7 @@ fn the_comparison_in_the_readme_is_the_measured_one() {
 #[test]
 fn the_boundaries_of_the_architecture_hold() {
     let redis = files_with("analytics/src", "use redis::");
-    assert!(redis.iter().all(|file| file.starts_with("log/")), "{redis:?}");
+    assert!(redis.iter().all(|file| file.starts_with("ingest/log/")), "{redis:?}");
     assert!(files_with("dashboard-ui/src", "redis::").is_empty());
     assert_eq!(files_with("simulator/src", "use redis::"), BTreeSet::from(["redis_sink.rs".to_owned()]));
     let polars = [

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use analytics::resp::{Extent, ReplyParser};
-use analytics::stream_id::StreamId;
+use analytics::ingest::resp::{Extent, ReplyParser};
+use analytics::ingest::stream_id::StreamId;
 use anyhow::Result;
 use clap::Args;
 use shared::api::{Pipeline, path};

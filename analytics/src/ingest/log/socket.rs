@@ -13,8 +13,8 @@ use tokio_rustls::TlsConnector;
 
 use super::redis::CONNECT_TIMEOUT;
 use super::{LogError, Reader, Reply, server_error};
-use crate::resp::{Extent, ReplyParser};
-use crate::stream_id::StreamId;
+use crate::ingest::resp::{Extent, ReplyParser};
+use crate::ingest::stream_id::StreamId;
 
 /// Room made in the buffer before each read from the socket. A reply of many entries arrives in pieces of this size.
 const READ_BYTES: usize = 256 * 1024;

@@ -7,7 +7,7 @@
 //! The socket's side visits with an [`Extent`], which only looks for the reply's end, so that the next XREAD leaves as soon
 //! as the last id is known; the decoder visits the whole reply once more, meanwhile and on another thread.
 
-use crate::stream_id::StreamId;
+use super::stream_id::StreamId;
 
 /// The reply was not what XREAD answers, or it was an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

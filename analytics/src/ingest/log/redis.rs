@@ -17,8 +17,8 @@ use tracing::info;
 
 use super::socket::SocketReader;
 use super::{COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Lease, Log, LogError, StateField, StreamInfo, server_error};
-use crate::decode::RejectedEntry;
-use crate::stream_id::StreamId;
+use crate::ingest::decode::RejectedEntry;
+use crate::ingest::stream_id::StreamId;
 
 /// How long a connection may take to be made.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

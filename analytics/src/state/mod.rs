@@ -24,13 +24,13 @@ use shared::api::Ledger;
 
 use self::antennas::{decode_antennas, encode_antennas};
 use self::incidents::{decode_incidents, encode_incidents};
-use crate::log::StateField;
+use crate::ingest::log::StateField;
+use crate::ingest::stream_id::StreamId;
 use crate::store::antennas::{Antenna, Antennas};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, PANE};
 use crate::store::incidents::{Finished, Incidents};
 use crate::store::partials::Partials;
 use crate::store::{Changes, Committed, CommittedPane, EventClock, Pane, Store};
-use crate::stream_id::StreamId;
 
 /// Version of the format. In version 1, missing latencies were null and all counts u64. Version 2 had no incidents. Up to
 /// version 3, the columns of packets had shorter names.
@@ -262,7 +262,7 @@ mod tests {
     use shared::api::{IncidentEnding, IncidentKind};
 
     use super::*;
-    use crate::decode::{Row, Rows};
+    use crate::ingest::decode::{Row, Rows};
     use crate::settings::Thresholds;
     use crate::store::antennas::Counted;
     use crate::store::grid::Grid;

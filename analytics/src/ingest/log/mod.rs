@@ -14,9 +14,9 @@ use bytes::Bytes;
 
 pub use self::memory::{Fault, MemoryLog};
 pub use self::redis::RedisLog;
-use crate::decode::RejectedEntry;
-use crate::resp::ReplyError;
-use crate::stream_id::StreamId;
+use crate::ingest::decode::RejectedEntry;
+use crate::ingest::resp::ReplyError;
+use crate::ingest::stream_id::StreamId;
 
 /// A number that grows with every change of owner; a commit with an older one is refused.
 pub type Epoch = u64;

@@ -12,10 +12,10 @@ use polars::prelude::*;
 use shared::Rejection;
 use shared::codec::Fields;
 
-use crate::resp::{EntryRef, ReplyError, ReplyParser, Visitor};
+use super::resp::{EntryRef, ReplyError, ReplyParser, Visitor};
+use super::stream_id::StreamId;
 use crate::store::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
 use crate::store::expressions::reading;
-use crate::stream_id::StreamId;
 
 /// An antenna's number: its slot in the registry.
 pub type Slot = u32;

@@ -9,8 +9,8 @@ use shared::UnixMillis;
 use tokio::sync::Notify;
 
 use super::{COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Lease, Log, LogError, Reader, Reply, StateField, StreamInfo};
-use crate::decode::RejectedEntry;
-use crate::stream_id::StreamId;
+use crate::ingest::decode::RejectedEntry;
+use crate::ingest::stream_id::StreamId;
 
 /// A fault to inject into the next commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
