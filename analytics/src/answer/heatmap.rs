@@ -104,10 +104,9 @@ fn map_rows(
     let aggregated = [first.as_slice(), antenna_counts().as_slice()].concat();
     let table = antennas.lazy().group_by_stable([col(ROW)]).agg(aggregated).collect()?;
     let ids = rows::texts(&table, ANTENNA_ID)?.into_iter().zip(groups);
+    let ids = ids.map(|(id, group)| id.filter(|_| group.len() == 1));
     let statuses = rows::positions(&table, "worst", &Status::ALL)?;
     let rows = ids.zip(statuses).zip(summary::counts(&table)?).zip(histories);
-    let row = |((((id, group), status), antennas), history): ((((Option<String>, &Range<usize>), _), _), _)| {
-        HeatmapRow { antenna_id: id.filter(|_| group.len() == 1), status, antennas, history }
-    };
+    let row = |(((antenna_id, status), antennas), history)| HeatmapRow { antenna_id, status, antennas, history };
     Ok(rows.map(row).collect())
 }

@@ -113,7 +113,6 @@ pub const COUNTS: [&str; 4] = [READINGS, PACKETS_SENT, PACKETS_LOST, LATENCY_COU
 const Z_95: f64 = 1.959_963_984_540_054;
 
 /// The start of the interval that holds a time, both in milliseconds: [`Grid::floor`].
-#[must_use]
 pub fn floor(time_ms: Expr, grid: Grid) -> Expr {
     let (origin, width) = (lit(grid.origin_ms), lit(grid.width_ms));
     (time_ms - origin.clone()).floor_div(width.clone()) * width + origin
@@ -159,7 +158,6 @@ pub fn sums() -> Vec<Expr> {
 }
 
 /// Rows of the sketch of one group, added up.
-#[must_use]
 pub fn count() -> Expr {
     col(COUNT).cast(DataType::UInt64).sum()
 }
@@ -168,7 +166,6 @@ pub fn count() -> Expr {
 ///
 /// Doubles on this grid add without rounding up to 2^23 ms (2.3 hours of summed latency in one row), so the sum does
 /// not depend on the order. The error is below 5e-10 ms; beyond 2^22 ms a double has no finer digits to lose.
-#[must_use]
 pub fn snap(latency_ms: Expr) -> Expr {
     const SCALE: f64 = (1_u64 << 30) as f64;
     const COARSE: f64 = (1_u64 << 22) as f64;
@@ -177,7 +174,6 @@ pub fn snap(latency_ms: Expr) -> Expr {
 }
 
 /// The bucket of a latency in milliseconds: [`sketch::bucket`].
-#[must_use]
 pub fn bucket(latency_ms: Expr) -> Expr {
     let exact = (latency_ms.clone().log(lit(std::f64::consts::E)) * lit(sketch::PER_LN_GAMMA)).ceil();
     when(latency_ms.eq(lit(0.0))).then(lit(f64::from(sketch::ZERO_BUCKET))).otherwise(exact).cast(DataType::Int32)
@@ -191,14 +187,12 @@ fn bucket_value(bucket: Expr) -> Expr {
 }
 
 /// Delivered of sent packets; null where none was sent.
-#[must_use]
 pub fn success_rate() -> Expr {
     let delivered = (col(PACKETS_SENT) - col(PACKETS_LOST)).cast(DataType::Float64);
     known_if(col(PACKETS_SENT).gt(lit(0_u64)), delivered / col(PACKETS_SENT).cast(DataType::Float64))
 }
 
 /// Mean latency in milliseconds; null where no reading carries one.
-#[must_use]
 pub fn latency_mean() -> Expr {
     known_if(has_latency(), col(LATENCY_SUM) / col(LATENCY_COUNT).cast(DataType::Float64))
 }
@@ -224,7 +218,6 @@ fn has_latency() -> Expr {
 
 /// The upper bound of the Wilson score interval at 95 % (E. B. Wilson, "Probable inference, the law of succession, and
 /// statistical inference", 1927) of the success rate; null where no packet was sent.
-#[must_use]
 pub fn wilson_upper() -> Expr {
     let n = || col(PACKETS_SENT).cast(DataType::Float64);
     let p = || (col(PACKETS_SENT) - col(PACKETS_LOST)).cast(DataType::Float64) / n();
@@ -236,7 +229,6 @@ pub fn wilson_upper() -> Expr {
 
 /// The contract's rule of the status, from the top: down, degraded, silent, else healthy, as the position in
 /// [`Status::ALL`]. The first two are the rule of [`Thresholds::judge`].
-#[must_use]
 pub fn status(thresholds: &Thresholds, is_silent: Expr) -> Expr {
     let is_down = col(PACKETS_SENT).gt(lit(0_u64)).and(col(PACKETS_LOST).eq(col(PACKETS_SENT)));
     let is_lossy = success_rate().lt(lit(thresholds.degraded_success_rate)).fill_null(false);
@@ -253,7 +245,6 @@ pub fn status(thresholds: &Thresholds, is_silent: Expr) -> Expr {
 }
 
 /// A status as the API spells it.
-#[must_use]
 pub fn status_name() -> Expr {
     let is = |status: Status| col(answer::STATUS).eq(lit(status as u32));
     let name = |status: Status| lit(status.as_str());
