@@ -52,12 +52,12 @@ impl Question for SeriesRequest {
 
 /// A row for each step, oldest first, whether something was measured in it or not.
 fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataFrame, AnswerError> {
-    let panes: Vec<(i64, &Pane)> = view.snapshot.panes_in(view.window.start_ms, view.window.end_ms).collect();
+    let panes: Vec<&Pane> = view.snapshot.panes_in(view.window.start_ms, view.window.end_ms).collect();
     let keys = Keys { pane: Some(steps), antenna: false };
     let partials = match &request.antenna {
-        None => Partials::roll_up(panes.iter().map(|(_, pane)| &pane.network), keys)?,
+        None => Partials::roll_up(Pane::networks(&panes, view.snapshot.grid)?, keys)?,
         Some(id) => {
-            let of_antenna = Partials::of_antennas(panes.iter().map(|(_, pane)| &pane.antennas), &[view.slot(id)?])?;
+            let of_antenna = Partials::of_antennas(panes.iter().map(|pane| &pane.antennas), &[view.slot(id)?])?;
             Partials::roll_up([&of_antenna], keys)?
         }
     };
@@ -76,9 +76,9 @@ fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataF
 }
 
 /// Whether a pane of each step was revised, for the steps that have panes.
-fn revised(panes: &[(i64, &Pane)], steps: Grid) -> PolarsResult<LazyFrame> {
-    let starts: Vec<i64> = panes.iter().map(|(start, _)| *start).collect();
-    let revised: Vec<bool> = panes.iter().map(|(_, pane)| pane.revised).collect();
+fn revised(panes: &[&Pane], steps: Grid) -> PolarsResult<LazyFrame> {
+    let starts: Vec<i64> = panes.iter().map(|pane| pane.start_ms).collect();
+    let revised: Vec<bool> = panes.iter().map(|pane| pane.revised).collect();
     let columns = vec![Column::new(PANE.into(), starts), Column::new(REVISED.into(), revised)];
     let step = floor(col(PANE), steps).alias(START);
     Ok(DataFrame::new(panes.len(), columns)?.lazy().group_by([step]).agg([col(REVISED).any(true)]))

@@ -5,6 +5,7 @@ use shared::UnixMillis;
 use shared::api::{AntennaCounts, Format, Limits, Status, Summary, SummaryRequest};
 
 use super::{About, AnswerError, Question, View, key, rows};
+use crate::store::Pane;
 use crate::store::expressions::{Percentiles, antenna_counts, measures};
 use crate::store::partials::{Keys, Partials};
 
@@ -37,7 +38,7 @@ impl Question for SummaryRequest {
     }
 
     fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
-        let network = view.cover().into_iter().map(|part| &part.network);
+        let network = Pane::networks(&view.cover(), view.snapshot.grid)?;
         let network = Partials::roll_up(network, Keys { pane: None, antenna: false })?;
         let percentiles = Percentiles::of(network.sketch.lazy(), &[])?.collect()?;
         let measured = network.cells.lazy().select(measures()).collect()?;

@@ -30,7 +30,7 @@ use crate::store::antennas::{Antenna, Antennas};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, PANE};
 use crate::store::incidents::{Finished, Incidents};
 use crate::store::partials::Partials;
-use crate::store::{Changes, Committed, CommittedPane, EventClock, Pane, Store};
+use crate::store::{Changes, Committed, EventClock, Pane, Store};
 
 /// Version of the format. In version 1, missing latencies were null and all counts u64. Version 2 had no incidents. Up to
 /// version 3, the columns of packets had shorter names.
@@ -124,7 +124,7 @@ pub enum StateError {
 #[derive(Debug, Default)]
 pub struct Restored {
     meta: Option<Meta>,
-    panes: Vec<CommittedPane>,
+    panes: Vec<Pane>,
     chunks: Vec<(usize, Vec<Option<Antenna>>)>,
     incidents: BTreeMap<u32, Vec<Finished>>,
 }
@@ -225,7 +225,7 @@ fn encode_pane(pane: &Pane) -> PolarsResult<Vec<u8>> {
     Ok(bytes)
 }
 
-fn decode_pane(bytes: &[u8], start: i64) -> PolarsResult<CommittedPane> {
+fn decode_pane(bytes: &[u8], start: i64) -> PolarsResult<Pane> {
     let short = || polars_err!(ComputeError: "it is too short");
     let (&revised, rest) = bytes.split_first().ok_or_else(short)?;
     let (length, rest) = rest.split_first_chunk::<8>().ok_or_else(short)?;
@@ -239,7 +239,7 @@ fn decode_pane(bytes: &[u8], start: i64) -> PolarsResult<CommittedPane> {
     }
     let partials = Partials { cells, sketch: decode_frame(sketch)? };
     partials.check()?;
-    Ok(CommittedPane { start, antennas: partials.with_pane(start)?, revised: revised == 1 })
+    Ok(Pane::new(start, partials.with_pane(start)?, revised == 1))
 }
 
 fn encode_frame(frame: &mut DataFrame) -> PolarsResult<Vec<u8>> {
@@ -404,16 +404,16 @@ mod tests {
 
     #[test]
     fn a_pane_comes_back_as_it_was() {
-        let (_, pane) = Pane::split(&partials(), Grid::of_width(PANE_MS), |_| true).expect("columns").remove(0);
+        let pane = Pane::split(&partials(), |_| true).expect("columns").remove(0);
         let decoded = decode_pane(&encode_pane(&pane).expect("a table"), 0).expect("the same table");
-        assert_eq!((decoded.start, decoded.revised), (0, true));
+        assert_eq!((decoded.start_ms, decoded.revised), (0, true));
         assert_eq!(decoded.antennas, pane.antennas);
     }
 
     /// What queries take for granted is checked when a table comes from the broker.
     #[test]
     fn a_damaged_pane_is_told() {
-        let (_, pane) = Pane::split(&partials(), Grid::of_width(PANE_MS), |_| false).expect("columns").remove(0);
+        let pane = Pane::split(&partials(), |_| false).expect("columns").remove(0);
         restored(&pane).expect("a sound pane");
         let reversed = Partials { cells: pane.antennas.cells.reverse(), sketch: pane.antennas.sketch.clone() };
         let sketch_reversed = Partials { cells: pane.antennas.cells.clone(), sketch: pane.antennas.sketch.reverse() };
@@ -423,7 +423,7 @@ mod tests {
         for (antennas, why) in
             [(reversed, "antennas do not ascend"), (sketch_reversed, "buckets do not ascend"), (more_lost, "lost more")]
         {
-            let error = restored(&Pane { antennas, ..pane.clone() }).expect_err("a damaged pane").to_string();
+            let error = restored(&Pane::new(pane.start_ms, antennas, false)).expect_err("a damaged pane").to_string();
             assert!(error.contains("pane:0") && error.contains(why), "{error}");
         }
     }

@@ -8,7 +8,7 @@
 //! [`Store::count`] is where a reading is counted, [`Store::build_tiles`] where a tile is made, [`Snapshot::cover`] what a
 //! window is answered from.
 //!
-//! A pane is a frame of its own in an ordered map: a merge touches one or two, a snapshot shares them all, a commit
+//! A pane is a table of its own in an ordered map: a batch touches one or two, a snapshot shares them all, a commit
 //! writes the changed ones. Closed panes are rolled up once more into tiles of several panes (the same algebra), and
 //! those into larger tiles, so that a long window reads tiles and only its edges read panes.
 
@@ -16,13 +16,14 @@ pub mod antennas;
 pub mod expressions;
 pub mod grid;
 pub mod incidents;
+mod panes;
 pub mod partials;
 pub mod recent;
 pub mod sketch;
+mod snapshot;
 pub mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::iter::Peekable;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -31,79 +32,22 @@ use std::time::Instant;
 use polars::prelude::*;
 use shared::UnixMillis;
 
-use self::antennas::{Antenna, Antennas, Counted, place};
+use self::antennas::{Antennas, Counted, place};
 use self::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
-use self::expressions::{answer, reading};
+use self::expressions::reading;
 use self::grid::Grid;
 use self::incidents::{Incidents, Mark};
+pub use self::panes::Pane;
+use self::panes::{TILE_PANES, cover, some, tile_grids};
 use self::partials::{Keys, Partials};
 use self::recent::Recent;
-use crate::ingest::decode::{Batch, Slot};
+pub use self::snapshot::Snapshot;
+use crate::ingest::decode::Batch;
 use crate::settings::Thresholds;
-
-/// Panes in a tile, level by level: a minute and twelve minutes of the default panes. A window of an hour reads thirty
-/// tables or so instead of 720.
-const TILE_PANES: [i64; 2] = [12, 144];
-
-/// Tables of several panes are rolled up together until their sketches have this many rows.
-const ROWS_AT_ONCE: usize = 500_000;
 
 /// A pane closes when the watermark is this far past its end. Readings of antennas whose clocks and ways differ by less
 /// do not revise it.
 const CLOSING_GRACE_MS: i64 = 2_000;
-
-/// The partials of one pane, or of one tile.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pane {
-    /// Whether a reading was counted after the pane had closed.
-    pub revised: bool,
-    /// By antenna.
-    pub antennas: Partials,
-    /// Over all antennas.
-    pub network: Partials,
-}
-
-impl Pane {
-    /// The panes of a table that is rolled up by pane and antenna, in order of time.
-    ///
-    /// # Errors
-    /// When a column is missing.
-    pub fn split(partials: &Partials, grid: Grid, revised: impl Fn(i64) -> bool) -> PolarsResult<Vec<(i64, Self)>> {
-        let network = Partials::roll_up([partials], Keys { pane: Some(grid), antenna: false })?.split_by_pane()?;
-        let panes = partials.split_by_pane()?.into_iter().zip(network);
-        let pane = |((start, antennas), (_, network))| (start, Self { revised: revised(start), antennas, network });
-        Ok(panes.map(pane).collect())
-    }
-
-    /// Panes as they were before they were committed.
-    fn restore(panes: Vec<CommittedPane>, grid: Grid) -> PolarsResult<BTreeMap<i64, Arc<Self>>> {
-        let mut restored = BTreeMap::new();
-        let mut panes = panes.into_iter().peekable();
-        while panes.peek().is_some() {
-            let these = some(&mut panes, |pane| pane.antennas.sketch.height());
-            let tables = these.iter().map(|pane| &pane.antennas);
-            let network = Partials::roll_up(tables, Keys { pane: Some(grid), antenna: false })?.split_by_pane()?;
-            let mut network: BTreeMap<i64, Partials> = network.into_iter().collect();
-            restored.extend(these.into_iter().map(|CommittedPane { start, antennas, revised }| {
-                // A pane without a row has no row over all antennas either.
-                let network = network.remove(&start).unwrap_or_else(Partials::empty);
-                (start, Arc::new(Self { revised, antennas, network }))
-            }));
-        }
-        Ok(restored)
-    }
-}
-
-/// The next items, until they have [`ROWS_AT_ONCE`] rows: several at once, because a plan has its price, and not all,
-/// because their rows are copied.
-fn some<T>(items: &mut Peekable<impl Iterator<Item = T>>, rows: impl Fn(&T) -> usize) -> Vec<T> {
-    let (mut these, mut sum) = (Vec::new(), 0);
-    while let Some(item) = items.next_if(|_| sum < ROWS_AT_ONCE) {
-        sum += rows(&item);
-        these.push(item);
-    }
-    these
-}
 
 /// What event time has seen, in milliseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,18 +123,7 @@ pub struct Committed {
     /// The incidents that had ended.
     pub incidents: Incidents,
     /// The panes.
-    pub panes: Vec<CommittedPane>,
-}
-
-/// A pane as it is committed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CommittedPane {
-    /// Its start, milliseconds since the epoch.
-    pub start: i64,
-    /// What its antennas measured, rolled up by antenna.
-    pub antennas: Partials,
-    /// See [`Pane::revised`].
-    pub revised: bool,
+    pub panes: Vec<Pane>,
 }
 
 /// Everything counted and retained. Owned by one thread; [`Store::snapshot`] shares it with others.
@@ -242,7 +175,7 @@ impl Store {
         self.antennas = committed.antennas;
         self.incidents_taken = committed.incidents.mark();
         self.incidents = committed.incidents;
-        self.panes = Pane::restore(committed.panes, self.grid)?;
+        self.panes = committed.panes.into_iter().map(|pane| (pane.start_ms, Arc::new(pane))).collect();
         self.retain();
         self.forget(self.horizon_ms(self.clock.watermark_ms), self.antennas.newest_arrival_ms());
         self.build_tiles()?;
@@ -302,10 +235,10 @@ impl Store {
         let rolled_up = Instant::now();
         let is_revised =
             |start| revised.contains(&start) || self.panes.get(&start).is_some_and(|pane: &Arc<Pane>| pane.revised);
-        for (start, pane) in Pane::split(&whole, self.grid, is_revised)? {
-            self.panes.insert(start, Arc::new(pane));
-            self.drop_tiles(start);
-            self.changes.panes.insert(start);
+        for pane in Pane::split(&whole, is_revised)? {
+            self.drop_tiles(pane.start_ms);
+            self.changes.panes.insert(pane.start_ms);
+            self.panes.insert(pane.start_ms, Arc::new(pane));
         }
         if !revised.is_empty() {
             self.revision = next_revision();
@@ -404,9 +337,9 @@ impl Store {
                 let parts = these.iter().flat_map(|(_, parts)| parts);
                 let keys = Keys { pane: Some(tile), antenna: true };
                 let whole = Partials::roll_up(parts.map(|part| &part.antennas), keys)?;
-                all_built.extend(Pane::split(&whole, tile, |start| revised.contains(&start))?);
+                all_built.extend(Pane::split(&whole, |start| revised.contains(&start))?);
             }
-            self.tiles[level].extend(all_built.into_iter().map(|(start, built)| (start, Arc::new(built))));
+            self.tiles[level].extend(all_built.into_iter().map(|tile| (tile.start_ms, Arc::new(tile))));
         }
         Ok(())
     }
@@ -481,141 +414,8 @@ impl Store {
     }
 }
 
-/// Everything counted and retained at one moment; immutable.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// Grows with each change.
-    pub version: u64,
-    /// When the newest readings were merged.
-    pub as_of: Option<UnixMillis>,
-    /// The grid of the panes.
-    pub grid: Grid,
-    /// How long panes are kept, in milliseconds.
-    pub retention_ms: i64,
-    /// Start of the oldest pane that is retained.
-    pub horizon_ms: i64,
-    /// What event time has seen.
-    pub clock: EventClock,
-    /// The antennas.
-    pub antennas: Antennas,
-    /// The readings that were counted last.
-    pub recent: Recent,
-    /// The incidents that have ended.
-    pub incidents: Incidents,
-    /// Another whenever a pane that had closed changes or goes: what closed panes add up to is the same until then. No two
-    /// stores of a process share one.
-    pub revision: u64,
-    panes: BTreeMap<i64, Arc<Pane>>,
-    tiles: [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
-    antenna_table: OnceLock<DataFrame>,
-}
-
-impl Snapshot {
-    /// The antennas of which a pane may still hold a reading.
-    pub fn retained(&self) -> impl Iterator<Item = (Slot, &Antenna)> {
-        self.antennas.iter().filter(|(_, antenna)| antenna.has_started() && antenna.newest_event_ms >= self.horizon_ms)
-    }
-
-    /// The antenna with this id, where a pane may still hold a reading of it.
-    #[must_use]
-    pub fn find(&self, id: &str) -> Option<(Slot, &Antenna)> {
-        self.retained().find(|(_, antenna)| &*antenna.id == id)
-    }
-
-    /// The antennas of which a pane may still hold a reading, by slot: slot, id, arrival of the newest reading, and the
-    /// usual interval.
-    ///
-    /// # Errors
-    /// Never in practice: the columns are made here.
-    pub fn antenna_table(&self) -> PolarsResult<&DataFrame> {
-        if let Some(table) = self.antenna_table.get() {
-            return Ok(table);
-        }
-        let antennas: Vec<(Slot, &Antenna)> = self.retained().collect();
-        let columns = vec![
-            Column::new(ANTENNA.into(), antennas.iter().map(|(slot, _)| *slot).collect::<Vec<_>>()),
-            Column::new(answer::ANTENNA_ID.into(), antennas.iter().map(|(_, it)| &*it.id).collect::<Vec<_>>()),
-            Column::new(
-                answer::LAST_SEEN.into(),
-                antennas.iter().map(|(_, it)| it.last_arrival_ms).collect::<Vec<_>>(),
-            ),
-            Column::new(answer::INTERVAL_MS.into(), antennas.iter().map(|(_, it)| it.interval_ms).collect::<Vec<_>>()),
-        ];
-        let table = DataFrame::new(antennas.len(), columns)?;
-        Ok(self.antenna_table.get_or_init(|| table))
-    }
-
-    /// Where the panes that have closed end, in milliseconds since the epoch; it may lie before the oldest.
-    #[must_use]
-    pub const fn closed_before_ms(&self) -> i64 {
-        if !self.clock.has_started() {
-            return i64::MIN;
-        }
-        self.grid.floor(self.clock.watermark_ms - CLOSING_GRACE_MS)
-    }
-
-    /// Number of panes.
-    #[must_use]
-    pub fn panes(&self) -> usize {
-        self.panes.len()
-    }
-
-    /// Start of the oldest pane in memory, in milliseconds since the epoch; `None` before the first reading.
-    #[must_use]
-    pub fn oldest_ms(&self) -> Option<i64> {
-        self.panes.first_key_value().map(|(&start, _)| start)
-    }
-
-    /// Width of the smallest tiles in milliseconds: steps of whole tiles read a tile each instead of its panes.
-    #[must_use]
-    pub const fn tile_ms(&self) -> i64 {
-        self.grid.width_ms * TILE_PANES[0]
-    }
-
-    /// The panes of `[start, end)`, both on the grid, in order of time.
-    pub fn panes_in(&self, start: i64, end: i64) -> impl Iterator<Item = (i64, &Pane)> {
-        self.panes.range(start..end.max(start)).map(|(&start, pane)| (start, &**pane))
-    }
-
-    /// Tiles and panes that together cover `[start, end)`, both on the grid: each pane once, in itself or in a tile.
-    #[must_use]
-    pub fn cover(&self, start: i64, end: i64) -> Vec<&Pane> {
-        cover(&self.panes, &self.tiles, self.grid, start, end)
-    }
-}
-
 /// A number that no store of this process has had.
 fn next_revision() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-/// The grids of the tiles, level by level.
-fn tile_grids(panes: Grid) -> [Grid; TILE_PANES.len()] {
-    TILE_PANES.map(|count| Grid::of_width(panes.width_ms * count))
-}
-
-/// See [`Snapshot::cover`]. At each pane that is not covered yet, the largest tile that begins behind what is covered and
-/// ends within the window stands for it, else the pane itself.
-fn cover<'a>(
-    panes: &'a BTreeMap<i64, Arc<Pane>>,
-    tiles: &'a [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
-    grid: Grid,
-    start: i64,
-    end: i64,
-) -> Vec<&'a Pane> {
-    let mut cover: Vec<&Pane> = Vec::new();
-    let mut covered = start;
-    while let Some((&pane_start, pane)) = panes.range(covered..end.max(covered)).next() {
-        let tile = tiles.iter().zip(tile_grids(grid)).rev().find_map(|(tiles, tile)| {
-            let tile_start = tile.floor(pane_start);
-            let is_within = tile_start >= covered && tile_start + tile.width_ms <= end;
-            let found = tiles.get(&tile_start).filter(|_| is_within)?;
-            Some((tile_start + tile.width_ms, found))
-        });
-        let (next, part) = tile.unwrap_or((pane_start + grid.width_ms, pane));
-        cover.push(part);
-        covered = next;
-    }
-    cover
 }

@@ -1,0 +1,120 @@
+//! Everything counted and retained at one moment: what questions read.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use polars::prelude::*;
+use shared::UnixMillis;
+
+use super::antennas::{Antenna, Antennas};
+use super::expressions::answer;
+use super::expressions::column::ANTENNA;
+use super::grid::Grid;
+use super::incidents::Incidents;
+use super::panes::{Pane, TILE_PANES, cover};
+use super::recent::Recent;
+use super::{CLOSING_GRACE_MS, EventClock};
+use crate::ingest::decode::Slot;
+
+/// Everything counted and retained at one moment; immutable.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Grows with each change.
+    pub version: u64,
+    /// When the newest readings were merged.
+    pub as_of: Option<UnixMillis>,
+    /// The grid of the panes.
+    pub grid: Grid,
+    /// How long panes are kept, in milliseconds.
+    pub retention_ms: i64,
+    /// Start of the oldest pane that is retained.
+    pub horizon_ms: i64,
+    /// What event time has seen.
+    pub clock: EventClock,
+    /// The antennas.
+    pub antennas: Antennas,
+    /// The readings that were counted last.
+    pub recent: Recent,
+    /// The incidents that have ended.
+    pub incidents: Incidents,
+    /// Another whenever a pane that had closed changes or goes: what closed panes add up to is the same until then. No two
+    /// stores of a process share one.
+    pub revision: u64,
+    pub(super) panes: BTreeMap<i64, Arc<Pane>>,
+    pub(super) tiles: [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
+    pub(super) antenna_table: OnceLock<DataFrame>,
+}
+
+impl Snapshot {
+    /// The antennas of which a pane may still hold a reading.
+    pub fn retained(&self) -> impl Iterator<Item = (Slot, &Antenna)> {
+        self.antennas.iter().filter(|(_, antenna)| antenna.has_started() && antenna.newest_event_ms >= self.horizon_ms)
+    }
+
+    /// The antenna with this id, where a pane may still hold a reading of it.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<(Slot, &Antenna)> {
+        self.retained().find(|(_, antenna)| &*antenna.id == id)
+    }
+
+    /// The antennas of which a pane may still hold a reading, by slot: slot, id, arrival of the newest reading, and the
+    /// usual interval.
+    ///
+    /// # Errors
+    /// Never in practice: the columns are made here.
+    pub fn antenna_table(&self) -> PolarsResult<&DataFrame> {
+        if let Some(table) = self.antenna_table.get() {
+            return Ok(table);
+        }
+        let antennas: Vec<(Slot, &Antenna)> = self.retained().collect();
+        let columns = vec![
+            Column::new(ANTENNA.into(), antennas.iter().map(|(slot, _)| *slot).collect::<Vec<_>>()),
+            Column::new(answer::ANTENNA_ID.into(), antennas.iter().map(|(_, it)| &*it.id).collect::<Vec<_>>()),
+            Column::new(
+                answer::LAST_SEEN.into(),
+                antennas.iter().map(|(_, it)| it.last_arrival_ms).collect::<Vec<_>>(),
+            ),
+            Column::new(answer::INTERVAL_MS.into(), antennas.iter().map(|(_, it)| it.interval_ms).collect::<Vec<_>>()),
+        ];
+        let table = DataFrame::new(antennas.len(), columns)?;
+        Ok(self.antenna_table.get_or_init(|| table))
+    }
+
+    /// Where the panes that have closed end, in milliseconds since the epoch; it may lie before the oldest.
+    #[must_use]
+    pub const fn closed_before_ms(&self) -> i64 {
+        if !self.clock.has_started() {
+            return i64::MIN;
+        }
+        self.grid.floor(self.clock.watermark_ms - CLOSING_GRACE_MS)
+    }
+
+    /// Number of panes.
+    #[must_use]
+    pub fn panes(&self) -> usize {
+        self.panes.len()
+    }
+
+    /// Start of the oldest pane in memory, in milliseconds since the epoch; `None` before the first reading.
+    #[must_use]
+    pub fn oldest_ms(&self) -> Option<i64> {
+        self.panes.first_key_value().map(|(&start, _)| start)
+    }
+
+    /// Width of the smallest tiles in milliseconds: steps of whole tiles read a tile each instead of its panes.
+    #[must_use]
+    pub const fn tile_ms(&self) -> i64 {
+        self.grid.width_ms * TILE_PANES[0]
+    }
+
+    /// The panes of `[start, end)`, both on the grid, in order of time.
+    pub fn panes_in(&self, start: i64, end: i64) -> impl Iterator<Item = &Pane> {
+        self.panes.range(start..end.max(start)).map(|(_, pane)| &**pane)
+    }
+
+    /// Tiles and panes that together cover `[start, end)`, both on the grid: each pane once, in itself or in a tile.
+    #[must_use]
+    pub fn cover(&self, start: i64, end: i64) -> Vec<&Pane> {
+        cover(&self.panes, &self.tiles, self.grid, start, end)
+    }
+}
