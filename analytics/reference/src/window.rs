@@ -12,8 +12,8 @@ use crate::settings::{Settings, floor};
 /// A window has so many steps where no step is given.
 const DEFAULT_STEPS: i64 = 60;
 
-/// By default, the steps of a heat map are multiples of so many panes where they are that long.
-const HEATMAP_PANES: i64 = 12;
+/// By default, the steps of a heat map or of cells are multiples of so many panes where they are that long.
+const DEFAULT_PANES: i64 = 12;
 
 /// The panes of a window: `[start, end)`.
 #[derive(Debug, Clone, Copy)]
@@ -74,9 +74,9 @@ impl Window {
         Ok(step_ms)
     }
 
-    /// The step of a heat map.
-    pub(crate) fn heatmap_step_ms(self, asked: Option<Span>, settings: &Settings) -> Result<i64, BadParameter> {
-        let several_ms = settings.pane_ms * HEATMAP_PANES;
+    /// The step of a heat map or of cells.
+    pub(crate) fn default_step_ms(self, asked: Option<Span>, settings: &Settings) -> Result<i64, BadParameter> {
+        let several_ms = settings.pane_ms * DEFAULT_PANES;
         let even_ms = whole(up(self.length_ms(), DEFAULT_STEPS), settings.pane_ms);
         let usual_ms = if even_ms >= several_ms { whole(even_ms, several_ms) } else { even_ms };
         self.step_ms(asked.unwrap_or(Span::from_ms(usual_ms)), settings)

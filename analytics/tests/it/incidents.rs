@@ -1,4 +1,4 @@
-//! Incidents against an oracle that derives them from the plain list of readings, and over HTTP.
+//! Incidents against the reference, and over HTTP.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +11,17 @@ use analytics::store::Store;
 use analytics::workers::Workers;
 use proptest::prelude::*;
 use shared::UnixMillis;
-use shared::api::{Count, ErrorBody, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentsRequest, path};
+use shared::api::{
+    Count, End, ErrorBody, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest,
+    OptionalWindow, path,
+};
 use shared::time::Clock;
+use shared::time::Span;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::oracle::{self, alike};
 use crate::support::{Arrival, Embedded, NOW, ask, feed, name, publish, reading};
 
 const PANE_MS: i64 = 5_000;
@@ -120,164 +125,15 @@ fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
     })
 }
 
-/// The readings of an antenna from when it was new until it was forgotten, if it was.
-struct Life {
-    antenna: u32,
-    counted: Vec<Arrival>,
-    forgotten_ms: Option<i64>,
-}
-
-fn lives(arrivals: &[Arrival]) -> Vec<Life> {
-    let (mut lives, mut current) = (Vec::new(), BTreeMap::<u32, Vec<Arrival>>::new());
-    let mut watermark_ms = i64::MIN;
-    for arrival in arrivals {
-        let moved_ms = watermark_ms.max(arrival.event_ms.min(arrival.arrival_ms));
-        let retained_from = (moved_ms.div_euclid(PANE_MS) + 1) * PANE_MS - RETENTION_MS;
-        if arrival.event_ms.div_euclid(PANE_MS) * PANE_MS < retained_from {
-            continue;
-        }
-        watermark_ms = moved_ms;
-        current.entry(arrival.antenna).or_default().push(arrival.clone());
-        current.retain(|&antenna, counted| {
-            let is_retained = counted.iter().any(|it| it.event_ms >= retained_from);
-            if !is_retained {
-                let counted = std::mem::take(counted);
-                lives.push(Life { antenna, counted, forgotten_ms: Some(arrival.arrival_ms) });
-            }
-            is_retained
-        });
-    }
-    lives.extend(current.into_iter().map(|(antenna, counted)| Life { antenna, counted, forgotten_ms: None }));
-    lives
-}
-
-/// What a judged interval holds.
-struct Judged {
-    first_ms: i64,
-    sent: u64,
-    lost: u64,
-    latency_ms: Option<f64>,
-    kind: Option<IncidentKind>,
-}
-
-impl Judged {
-    fn new(readings: &[&Arrival]) -> Self {
-        let sum = |value: fn(&Arrival) -> u32| readings.iter().map(|it| u64::from(value(it))).sum::<u64>();
-        let (sent, lost) = (sum(|it| it.packets), sum(|it| it.loss));
-        let latencies: Vec<f64> = readings.iter().filter_map(|it| it.latency_ms).collect();
-        let latency_ms = (!latencies.is_empty()).then(|| latencies.iter().sum::<f64>() / latencies.len() as f64);
-        let is_degraded = latency_ms.is_some_and(|mean| mean > 250.0) || (sent - lost) as f64 / (sent as f64) < 0.95;
-        let kind = match (sent > 0 && sent == lost, is_degraded) {
-            (true, _) => Some(IncidentKind::Down),
-            (false, true) => Some(IncidentKind::Degraded),
-            (false, false) => None,
-        };
-        Self { first_ms: readings[0].event_ms, sent, lost, latency_ms, kind }
-    }
-
-    fn success_rate(&self) -> Option<f64> {
-        (self.sent > 0).then(|| (self.sent - self.lost) as f64 / self.sent as f64)
-    }
-}
-
-impl Life {
-    fn incident(&self, kind: IncidentKind, start_ms: i64, end: Option<(i64, IncidentEnding)>, now_ms: i64) -> Incident {
-        Incident {
-            antenna_id: name(self.antenna),
-            kind,
-            start: UnixMillis(start_ms),
-            end: end.map(|(end_ms, _)| UnixMillis(end_ms)),
-            ended_by: end.map(|(_, ended_by)| ended_by),
-            duration_seconds: (end.map_or(now_ms, |(end_ms, _)| end_ms) - start_ms).max(0) as f64 / 1000.0,
-            packets_sent: 0,
-            packets_lost: 0,
-            worst_success_rate: None,
-            worst_latency_ms: None,
-        }
-    }
-
-    fn silences(&self, now_ms: i64) -> Vec<Incident> {
-        let mut silences = Vec::new();
-        let mut usual_ms: Option<f64> = None;
-        let is_silence = |gap_ms: i64, usual_ms: Option<f64>| {
-            gap_ms >= 15_000 && usual_ms.is_some_and(|usual_ms| gap_ms as f64 >= 3.0 * usual_ms)
-        };
-        for pair in self.counted.windows(2) {
-            let (last_ms, next_ms) = (pair[0].arrival_ms, pair[1].arrival_ms);
-            if is_silence(next_ms - last_ms, usual_ms) {
-                let end = Some((next_ms, IncidentEnding::Recovered));
-                silences.push(self.incident(IncidentKind::Silent, last_ms, end, now_ms));
-            }
-            let gap_ms = (next_ms - last_ms) as f64;
-            usual_ms = Some(usual_ms.map_or(gap_ms, |usual_ms| usual_ms + (gap_ms - usual_ms) / 8.0));
-        }
-        let last_ms = self.counted.last().expect("a reading").arrival_ms;
-        if is_silence(self.forgotten_ms.unwrap_or(now_ms) - last_ms, usual_ms) {
-            let end = self.forgotten_ms.map(|end_ms| (end_ms, IncidentEnding::Forgotten));
-            silences.push(self.incident(IncidentKind::Silent, last_ms, end, now_ms));
-        }
-        silences
-    }
-
-    fn judged(&self) -> Vec<Judged> {
-        let interval = |it: &Arrival| it.event_ms.div_euclid(30_000);
-        let mut newest = i64::MIN;
-        let mut in_time: Vec<&Arrival> = self.counted.iter().collect();
-        in_time.retain(|it| {
-            newest = newest.max(interval(it));
-            interval(it) == newest
-        });
-        let mut judged: Vec<Judged> = in_time.chunk_by(|a, b| interval(a) == interval(b)).map(Judged::new).collect();
-        // Nothing has come after the last one yet.
-        judged.pop();
-        judged
-    }
-
-    fn troubles(&self, now_ms: i64) -> Vec<Incident> {
-        let judged = self.judged();
-        let is_bad = |index: &usize| judged[*index].kind.is_some();
-        let mut troubles = Vec::new();
-        let mut next = 0;
-        while let Some(first) = (next..judged.len()).find(is_bad) {
-            let well = (first..judged.len().saturating_sub(1)).find(|index| !is_bad(index) && !is_bad(&(index + 1)));
-            next = well.unwrap_or(judged.len());
-            let last_bad = (first..next).rfind(is_bad).expect("the first one at least");
-            let during = &judged[first..=last_bad];
-            let kind = during.iter().filter_map(|it| it.kind).min().expect("a bad one");
-            let newest_ms = self.counted.iter().map(|it| it.event_ms).max().expect("a reading");
-            let end = match (well, self.forgotten_ms) {
-                (Some(well), _) => Some((judged[well].first_ms, IncidentEnding::Recovered)),
-                (None, Some(_)) => Some((newest_ms, IncidentEnding::Forgotten)),
-                (None, None) => None,
-            };
-            troubles.push(Incident {
-                packets_sent: during.iter().map(|it| it.sent).sum(),
-                packets_lost: during.iter().map(|it| it.lost).sum(),
-                worst_success_rate: during.iter().filter_map(Judged::success_rate).min_by(f64::total_cmp),
-                worst_latency_ms: during.iter().filter_map(|it| it.latency_ms).max_by(f64::total_cmp),
-                ..self.incident(kind, during[0].first_ms, end, now_ms)
-            });
-        }
-        troubles
-    }
-}
-
-fn oracle(arrivals: &[Arrival], now_ms: i64) -> Vec<Incident> {
-    let of_life = |life: &Life| life.silences(now_ms).into_iter().chain(life.troubles(now_ms));
-    let mut incidents: Vec<Incident> = lives(arrivals).iter().flat_map(of_life).collect();
-    incidents.sort_by(|a, b| (b.start, &a.antenna_id, a.kind).cmp(&(a.start, &b.antenna_id, b.kind)));
-    incidents
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// However batches are cut, and whatever is lost after a commit and read again.
     #[test]
-    fn incidents_are_what_the_oracle_derives(
+    fn incidents_are_what_the_reference_derives(
         arrivals in arrivals(),
         cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), 0..3_usize), 0..6),
-        later_ms in 0..100_000_i64,
+        (later_ms, window_s, which) in (0..100_000_i64, 1..300_i64, 0..4_u8),
     ) {
         let mut cuts: Vec<(usize, bool, usize)> =
             cuts.into_iter().map(|(cut, is_crash, more)| (cut.index(arrivals.len() + 1), is_crash, more)).collect();
@@ -297,19 +153,27 @@ proptest! {
         }
         feed(&mut store, &mut known, &arrivals[fed..]);
 
-        let now_ms = arrivals.last().expect("an arrival").arrival_ms + later_ms;
-        let expected = oracle(&arrivals, now_ms);
-        let found = page(&store, &IncidentsRequest::default(), now_ms);
-        prop_assert_eq!(found.total, expected.len() as u64);
-        let open: Vec<IncidentKind> = expected.iter().filter(|it| it.end.is_none()).map(|it| it.kind).collect();
-        prop_assert_eq!(found.open, open.len() as u64);
+        // Analytics tells durations in full seconds.
+        let now_ms = (arrivals.last().expect("an arrival").arrival_ms + later_ms) / 1_000 * 1_000;
+        let (now, all) = (UnixMillis(now_ms), IncidentsRequest { limit: Count::MOST, ..IncidentsRequest::default() });
+        let reference = oracle::counted(PANE_MS, RETENTION_MS, &arrivals);
+        let found = alike(&store.snapshot(1, None), &reference, now, &all)?.expect("a page");
+        let open: Vec<IncidentKind> = found.incidents.iter().filter(|it| it.end.is_none()).map(|it| it.kind).collect();
+        prop_assert_eq!((found.total, found.open), (found.incidents.len() as u64, open.len() as u64));
         let by_kind = IncidentKind::ALL.map(|kind| open.iter().filter(|open| **open == kind).count() as u64);
         prop_assert_eq!(open_incidents(&store.snapshot(1, None), now_ms), by_kind);
         prop_assert_eq!(store.incidents().ended(), found.total - found.open);
-        prop_assert_eq!(&found.incidents, &expected);
+        prop_assert_eq!(reference.incidents_ended(), found.total - found.open);
+        let window = OptionalWindow { length: Span::from_ms(window_s * 1_000), end: End::Latest };
+        let request = match which {
+            0 => IncidentsRequest { window: Some(window), ..all.clone() },
+            1 => IncidentsRequest { kind: Some(IncidentKind::Silent), state: Some(IncidentState::Ended), ..all.clone() },
+            2 => IncidentsRequest { antenna: Some(name(1)), state: Some(IncidentState::Open), ..all.clone() },
+            _ => IncidentsRequest { q: Some("A-0".to_owned()), limit: Count::default(), offset: 1, ..all.clone() },
+        };
+        alike(&store.snapshot(1, None), &reference, now, &request)?;
         commit(&mut store, &mut fields);
-        let reloaded = page(&reload(&fields).0, &IncidentsRequest::default(), now_ms);
-        prop_assert_eq!(&reloaded.incidents, &expected);
+        alike(&reload(&fields).0.snapshot(1, None), &reference, now, &all)?;
     }
 }
 

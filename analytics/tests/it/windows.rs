@@ -1,18 +1,20 @@
-//! Windows against an oracle that keeps every reading and counts by hand.
+//! Windows against the reference, which keeps every reading.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use analytics::answer::Window;
 use analytics::answer::antenna::AntennaQuestion;
 use analytics::settings::Thresholds;
 use analytics::store::{Pane, Snapshot, Store};
 use proptest::prelude::*;
+use reference::Reference;
 use shared::UnixMillis;
 use shared::api::{
-    AntennaRequest, AntennasRequest, Badness, Count, End, Measures, SeriesRequest, SummaryRequest, WorstRequest,
+    AntennaRequest, AntennaRow, AntennasRequest, Badness, CellsRequest, Count, End, HeatmapRequest, Order,
+    SeriesRequest, Sort, Status, SummaryRequest, WorstRequest,
 };
 use shared::time::Span;
 
+use crate::oracle::{self, alike, alike_in_cells, compare};
 use crate::support::{Arrival, ask, feed, name, window};
 
 pub(crate) const PANE_MS: i64 = 5_000;
@@ -57,172 +59,118 @@ pub(crate) fn store(arrivals: &[Arrival], cuts: &[usize], has_tiles: bool) -> (S
     (store, outcome)
 }
 
-/// What should be counted, reading by reading.
-#[derive(Debug, Default)]
-pub(crate) struct Oracle {
-    pub(crate) counted: Vec<Arrival>,
-    /// In order of arrival, retained or not, with whether its pane had closed.
-    pub(crate) accepted: Vec<(Arrival, bool)>,
-    duplicates: u64,
-    too_late: u64,
-    pub(crate) newest_ms: i64,
-    watermark_ms: i64,
-    revised: BTreeSet<i64>,
+/// What the reference made of the arrivals.
+pub(crate) fn counted(arrivals: &[Arrival]) -> Reference {
+    oracle::counted(PANE_MS, RETENTION_MS, arrivals)
 }
 
-pub(crate) fn oracle(arrivals: &[Arrival]) -> Oracle {
-    let mut oracle = Oracle { newest_ms: i64::MIN, watermark_ms: i64::MIN, ..Oracle::default() };
-    let mut highest: BTreeMap<u32, u64> = BTreeMap::new();
-    let mut newest: BTreeMap<u32, i64> = BTreeMap::new();
-    for arrival in arrivals {
-        let highest_seq = highest.get(&arrival.antenna).copied();
-        if arrival.seq.is_some() && arrival.seq <= highest_seq {
-            oracle.duplicates += 1;
-            continue;
-        }
-        let pane = arrival.event_ms.div_euclid(PANE_MS) * PANE_MS;
-        let watermark_ms = oracle.watermark_ms.max(arrival.event_ms.min(arrival.arrival_ms));
-        let retained_from = (watermark_ms.div_euclid(PANE_MS) + 1) * PANE_MS - RETENTION_MS;
-        if pane < retained_from {
-            oracle.too_late += 1;
-            continue;
-        }
-        let is_late = pane + PANE_MS + 2_000 <= oracle.watermark_ms;
-        if is_late {
-            oracle.revised.insert(pane);
-        }
-        oracle.accepted.push((arrival.clone(), is_late));
-        oracle.watermark_ms = watermark_ms;
-        oracle.newest_ms = oracle.newest_ms.max(arrival.event_ms);
-        if let Some(seq) = arrival.seq {
-            highest.insert(arrival.antenna, seq);
-        }
-        oracle.counted.push(arrival.clone());
-        // An antenna of which nothing is retained is forgotten with its highest `seq`.
-        let newest_ms = newest.entry(arrival.antenna).or_insert(i64::MIN);
-        *newest_ms = arrival.event_ms.max(*newest_ms);
-        newest.retain(|_, newest_ms| *newest_ms >= retained_from);
-        highest.retain(|antenna, _| newest.contains_key(antenna));
-    }
-    let retained_from = (oracle.watermark_ms.div_euclid(PANE_MS) + 1) * PANE_MS - RETENTION_MS;
-    oracle.counted.retain(|arrival| arrival.event_ms >= retained_from);
-    oracle.revised.retain(|pane| *pane >= retained_from);
-    oracle
+/// Where batches end, from the first to the last.
+pub(crate) fn cuts(cuts: &[prop::sample::Index], arrivals: usize) -> Vec<usize> {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(arrivals + 1)).collect();
+    cuts.extend([0, arrivals]);
+    cuts.sort_unstable();
+    cuts
 }
 
-impl Oracle {
-    pub(crate) fn within(&self, start_ms: i64, end_ms: i64, antenna: Option<u32>) -> Vec<&Arrival> {
-        let is_in =
-            |it: &&Arrival| (start_ms..end_ms).contains(&it.event_ms) && antenna.is_none_or(|only| only == it.antenna);
-        self.counted.iter().filter(is_in).collect()
-    }
-
-    fn is_revised(&self, start_ms: i64, end_ms: i64) -> bool {
-        self.revised.range(start_ms..end_ms.max(start_ms)).next().is_some()
-    }
+/// The end of a window: the newest event, or so many milliseconds behind it.
+pub(crate) fn ends() -> impl Strategy<Value = Option<i64>> {
+    prop_oneof![Just(None), (-300_000..100_000_i64).prop_map(Some)]
 }
 
-fn assert_measures(measures: &Measures, readings: &[&Arrival]) -> Result<(), TestCaseError> {
-    let sent: u64 = readings.iter().map(|it| u64::from(it.packets)).sum();
-    let lost: u64 = readings.iter().map(|it| u64::from(it.loss)).sum();
-    prop_assert_eq!(measures.readings, readings.len() as u64);
-    prop_assert_eq!((measures.packets_sent, measures.packets_lost), (sent, lost));
-    prop_assert_eq!(measures.packets_delivered, sent - lost);
-    prop_assert_eq!(measures.success_rate, (sent > 0).then(|| (sent - lost) as f64 / sent as f64));
-    let mut latencies: Vec<f64> = readings.iter().filter_map(|it| it.latency_ms).collect();
-    latencies.sort_by(f64::total_cmp);
-    let latency = &measures.latency_ms;
-    prop_assert_eq!((latency.min, latency.max), (latencies.first().copied(), latencies.last().copied()));
-    let close = |found: Option<f64>, expected: Option<f64>, error: f64| match (found, expected) {
-        (Some(found), Some(expected)) => (found - expected).abs() <= expected * error,
-        (found, expected) => found == expected,
-    };
-    let mean = (!latencies.is_empty()).then(|| latencies.iter().sum::<f64>() / latencies.len() as f64);
-    prop_assert!(close(latency.mean, mean, 1e-8), "{:?} for {:?}", latency.mean, mean);
-    for (found, q) in [(latency.p50, 0.50), (latency.p95, 0.95), (latency.p99, 0.99)] {
-        let rank = (latencies.len() as f64 * q).ceil() as usize;
-        let exact = rank.checked_sub(1).and_then(|index| latencies.get(index).copied());
-        prop_assert!(close(found, exact, 0.02), "{found:?} for {exact:?} at {q}");
-    }
-    Ok(())
+/// See [`ends`].
+pub(crate) fn end(reference: &Reference, offset_ms: Option<i64>) -> End {
+    let newest = reference.newest().expect("a reading that counts");
+    offset_ms.map_or(End::Latest, |offset_ms| End::At(UnixMillis(newest.0 + offset_ms)))
+}
+
+/// Some of the antennas, in some order.
+fn lists() -> impl Strategy<Value = AntennasRequest> {
+    let q = prop::option::of(prop::sample::select(vec!["ANTENNA-", "3", "nobody"]).prop_map(str::to_owned));
+    let statuses = prop::sample::subsequence(Status::ALL.to_vec(), 0..4);
+    let order = prop::sample::select(Order::ALL.to_vec());
+    // Analytics sorts by percentiles that are near the exact ones.
+    let sorts = Sort::ALL.into_iter().filter(|sort| *sort != Sort::P95).collect::<Vec<_>>();
+    (q, statuses, order, prop::sample::select(sorts), 1..8_usize, 0..3_usize).prop_map(
+        |(q, statuses, order, sort, limit, offset)| AntennasRequest {
+            q,
+            statuses: statuses.into_iter().collect(),
+            order,
+            sort,
+            limit: Count::new(limit).expect("within the bounds"),
+            offset,
+            ..AntennasRequest::default()
+        },
+    )
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
+    /// Every question about a window, however batches were cut, with tiles and without.
     #[test]
-    fn windows_are_what_the_oracle_counts(
+    fn windows_are_what_the_reference_counts(
         arrivals in arrivals(),
-        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
+        cut in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
         has_tiles in any::<bool>(),
-        panes in 1..=120_i64,
-        step_panes in 1..=30_i64,
-        end in prop_oneof![Just(None), (-300_000..100_000_i64).prop_map(Some)],
+        (panes, step_panes) in (1..=120_i64, 1..=30_i64),
+        end_ms in ends(),
+        list in lists(),
+        by in prop::sample::select(Badness::ALL.to_vec()),
+        antenna in prop::option::of((0..7_u32).prop_map(name)),
     ) {
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(arrivals.len() + 1)).collect();
-        cuts.extend([0, arrivals.len()]);
-        cuts.sort_unstable();
-        let (store, outcome) = store(&arrivals, &cuts, has_tiles);
-        let oracle = oracle(&arrivals);
-        prop_assert_eq!(outcome[1..].to_vec(), vec![oracle.duplicates, oracle.too_late]);
+        let (store, outcome) = store(&arrivals, &cuts(&cut, arrivals.len()), has_tiles);
+        let (snapshot, reference) = (store.snapshot(1, None), counted(&arrivals));
+        let ledger = reference.ledger();
+        prop_assert_eq!(outcome, [ledger.counted, ledger.duplicates, ledger.too_late]);
         prop_assert_eq!(outcome.iter().sum::<u64>(), arrivals.len() as u64);
-        let snapshot = store.snapshot(1, None);
-        prop_assert_eq!(snapshot.clock.newest_ms, oracle.newest_ms);
-        prop_assert_eq!(snapshot.clock.watermark_ms, oracle.watermark_ms);
+        prop_assert_eq!(Some(UnixMillis(snapshot.clock.newest_ms)), reference.newest());
+        prop_assert_eq!(Some(UnixMillis(snapshot.clock.watermark_ms)), reference.watermark());
 
-        let end = end.map_or(End::Latest, |offset| End::At(UnixMillis(oracle.newest_ms + offset)));
-        let now = UnixMillis(START_MS);
-        let asked = window(panes * PANE_MS, end);
-        let Window { start_ms, end_ms, .. } = Window::of(&snapshot, asked, now).expect("it is retained");
-        prop_assert_eq!(end_ms - start_ms, panes * PANE_MS);
-        prop_assert!(end != End::Latest || (end_ms - PANE_MS..end_ms).contains(&oracle.newest_ms));
-        let within = oracle.within(start_ms, end_ms, None);
-
-        let summary = ask(&snapshot, now, &SummaryRequest { window: asked }).expect("an answer");
-        assert_measures(&summary.measures, &within)?;
-        prop_assert_eq!(summary.revised, oracle.is_revised(start_ms, end_ms));
-        let active: BTreeSet<u32> = within.iter().map(|it| it.antenna).collect();
-        prop_assert_eq!(summary.antennas.active, active.len() as u64);
-        let limits = summary.limits.expect("limits");
-        let oldest_ms = oracle.counted.iter().map(|it| it.event_ms.div_euclid(PANE_MS) * PANE_MS).min();
-        prop_assert_eq!(limits.oldest, oldest_ms.map(UnixMillis));
-        prop_assert_eq!((limits.pane_seconds, limits.retention_seconds), (5.0, 600.0));
-        prop_assert_eq!((limits.degraded_success_rate, limits.degraded_latency_ms), (0.95, 250.0));
-
-        let all = AntennasRequest { window: asked, limit: Count::MOST, ..AntennasRequest::default() };
-        let page = ask(&snapshot, now, &all).expect("an answer");
-        let known: BTreeSet<u32> = oracle.counted.iter().map(|it| it.antenna).collect();
-        prop_assert_eq!(page.total, known.len() as u64);
-        let counts = summary.antennas;
-        prop_assert_eq!(counts.healthy + counts.degraded + counts.down + counts.silent, page.total);
-        for (row, antenna) in page.antennas.iter().zip(&known) {
-            prop_assert_eq!(&row.antenna_id, &name(*antenna));
-            assert_measures(&row.measures, &oracle.within(start_ms, end_ms, Some(*antenna)))?;
-            let alone = AntennaQuestion { id: row.antenna_id.clone(), request: AntennaRequest { window: asked } };
-            let alone = ask(&snapshot, now, &alone);
-            prop_assert_eq!(alone.as_ref(), Some(row));
-        }
-
+        let (now, asked) = (UnixMillis(START_MS), window(panes * PANE_MS, end(&reference, end_ms)));
         let step = Some(Span::from_ms(step_panes * PANE_MS));
-        let series = SeriesRequest { window: asked, step, ..SeriesRequest::default() };
-        let series = ask(&snapshot, now, &series).expect("a network");
-        prop_assert_eq!(series.points.len() as i64, (panes + step_panes - 1) / step_panes);
-        for point in &series.points {
-            let until = (point.start.0 + step_panes * PANE_MS).min(end_ms);
-            assert_measures(&point.measures, &oracle.within(point.start.0, until, None))?;
-            prop_assert_eq!(point.revised, oracle.is_revised(point.start.0, until));
+        let summary = alike(&snapshot, &reference, now, &SummaryRequest { window: asked })?.expect("a summary");
+        let (start, end) = (summary.window.start, summary.window.end);
+        prop_assert_eq!(end.0 - start.0, panes * PANE_MS);
+        let newest_ms = snapshot.clock.newest_ms;
+        prop_assert!(end_ms.is_some() || (end.0 - PANE_MS..end.0).contains(&newest_ms));
+
+        let every = AntennasRequest { window: asked, limit: Count::MOST, ..AntennasRequest::default() };
+        let all = alike(&snapshot, &reference, now, &every)?.expect("a page");
+        prop_assert_eq!(summary.antennas.total(), all.total);
+        for row in &all.antennas {
+            let request = AntennaRequest { window: asked };
+            let alone = AntennaQuestion { id: row.antenna_id.clone(), request: request.clone() };
+            let found = compare(ask(&snapshot, now, &alone), reference.antenna_row(&row.antenna_id, &request, now))?;
+            prop_assert_eq!(found.as_ref(), Some(row));
         }
+        let (list_q, statuses) = (list.q.clone(), list.statuses.clone());
+        alike(&snapshot, &reference, now, &AntennasRequest { window: asked, ..list })?;
+        alike(&snapshot, &reference, now, &AntennasRequest { id: antenna.clone(), ..every.clone() })?;
+        let by_p95 = ask(&snapshot, now, &AntennasRequest { sort: Sort::P95, ..every }).expect("a page").antennas;
+        let known = |row: &AntennaRow| row.measures.latency_ms.p95.unwrap_or(f64::INFINITY);
+        let is_sorted = by_p95.is_sorted_by(|a, b| (known(a), &a.antenna_id) <= (known(b), &b.antenna_id));
+        prop_assert!(is_sorted, "unknown ones are last");
+        prop_assert!(by_p95.iter().all(|row| all.antennas.contains(row)) && by_p95.len() == all.antennas.len());
+        alike(&snapshot, &reference, now, &WorstRequest { window: asked, by, ..WorstRequest::default() })?;
+
+        let network = SeriesRequest { window: asked, step, ..SeriesRequest::default() };
+        let points = alike(&snapshot, &reference, now, &network)?.expect("a network").points;
+        prop_assert_eq!(points.len() as i64, (panes + step_panes - 1) / step_panes);
+        let series = SeriesRequest { step: None, antenna: antenna.clone(), ..network };
+        alike(&snapshot, &reference, now, &series)?;
+        let cells = CellsRequest { window: asked, step, q: list_q, statuses, ..CellsRequest::default() };
+        alike_in_cells(&snapshot, &reference, now, &cells)?;
+        alike_in_cells(&snapshot, &reference, now, &CellsRequest { window: asked, antenna, ..CellsRequest::default() })?;
+        alike(&snapshot, &reference, now, &HeatmapRequest { window: asked, ..HeatmapRequest::default() })?;
     }
 
     /// What is kept does not depend on where batches begin and end.
     #[test]
     fn batches_cut_differently_keep_the_same(
         arrivals in arrivals(),
-        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        cut in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(arrivals.len() + 1)).collect();
-        cuts.extend([0, arrivals.len()]);
-        cuts.sort_unstable();
+        let cuts = cuts(&cut, arrivals.len());
         let (one, other) = (store(&arrivals, &[0, arrivals.len()], true), store(&arrivals, &cuts, true));
         prop_assert_eq!(one.1, other.1);
         let (one, other) = (one.0.snapshot(1, None), other.0.snapshot(1, None));

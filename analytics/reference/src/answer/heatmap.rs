@@ -12,7 +12,7 @@ use crate::{Counted, Reference};
 impl Question for HeatmapRequest {
     fn answer(&self, reference: &Reference, now: UnixMillis) -> Result<Heatmap, Refusal> {
         let window = reference.window(&self.window, now)?;
-        let step_ms = window.heatmap_step_ms(self.step, &reference.settings)?;
+        let step_ms = window.default_step_ms(self.step, &reference.settings)?;
         let mut rows = reference.rows(window);
         rows.retain(|row| row.is_wanted(self.q.as_deref(), &self.statuses));
         // The rows are in the order of ids, and equal ones stay in it.
