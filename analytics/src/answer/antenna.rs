@@ -3,7 +3,7 @@
 use polars::prelude::*;
 use shared::api::{AntennaRequest, AntennaRow, Format};
 
-use super::network::antennas;
+use super::network::{measured, with_status};
 use super::{About, AnswerError, Question, View, key, rows};
 use crate::store::expressions::column::ANTENNA;
 
@@ -41,7 +41,7 @@ impl Question for AntennaQuestion {
     fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
         let slot = view.slot(&self.id)?;
         let known = view.snapshot.antenna_table()?.clone().lazy().filter(col(ANTENNA).eq(lit(slot))).collect()?;
-        let row = antennas(view, known, &view.of_antennas(&[slot])?.cells).collect()?;
+        let row = with_status(view, measured(known, &view.of_antennas(&[slot])?.cells)).collect()?;
         Ok(view.with_percentiles(row)?)
     }
 }

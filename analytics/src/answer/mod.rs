@@ -139,7 +139,7 @@ impl<'a> View<'a> {
         Ok(found.0)
     }
 
-    /// Every antenna that is known and retained with what it measured in the window, see [`network::antennas`].
+    /// Every antenna that is known and retained with what it measured in the window, see [`network`].
     ///
     /// # Errors
     /// When a table lacks a column.

@@ -24,8 +24,10 @@ const BY_ANTENNA: Keys = Keys { pane: None, antenna: true };
 
 /// What questions to a window share, kept for a few windows and snapshots.
 pub struct Tables {
-    /// By snapshot and window.
+    /// By snapshot and window: with the status, which depends on the clock.
     antennas: Cache<(u64, Window), Arc<DataFrame>>,
+    /// What antennas measured, by snapshot, start and end: the same from one second to the next.
+    measured: Cache<(u64, i64, i64), Arc<DataFrame>>,
     /// The cells of closed panes added up by antenna, by the store's revision, start and end: most of a window stays as it is
     /// from one snapshot to the next.
     closed: Cache<(u64, i64, i64), Arc<DataFrame>>,
@@ -33,7 +35,7 @@ pub struct Tables {
 
 impl Default for Tables {
     fn default() -> Self {
-        Self { antennas: Cache::new(KEPT), closed: Cache::new(KEPT) }
+        Self { antennas: Cache::new(KEPT), measured: Cache::new(KEPT), closed: Cache::new(KEPT) }
     }
 }
 
@@ -47,8 +49,12 @@ impl Tables {
     pub(super) fn antennas(&self, view: &View<'_>) -> PolarsResult<Arc<DataFrame>> {
         let key = (view.snapshot.version, view.window);
         self.antennas.get_or_insert_with(&key, || {
-            let cells = self.cells(view)?;
-            antennas(view, view.snapshot.antenna_table()?.clone(), &cells).collect().map(Arc::new)
+            let measured =
+                self.measured.get_or_insert_with(&(key.0, view.window.start_ms, view.window.end_ms), || {
+                    let known = view.snapshot.antenna_table()?.clone();
+                    measured(known, &self.cells(view)?).collect().map(Arc::new)
+                })?;
+            with_status(view, measured.as_ref().clone().lazy()).collect().map(Arc::new)
         })
     }
 
@@ -68,24 +74,28 @@ impl Tables {
     }
 }
 
-/// The antennas of a table with what they measured, under the names of partials and of the API, and their status. Without
-/// percentiles, which only the rows that are shown are worth.
-pub(super) fn antennas(view: &View<'_>, known: DataFrame, cells: &DataFrame) -> LazyFrame {
+/// The antennas of a table with what they measured, under the names of partials and of the API. Without percentiles, which
+/// only the rows that are shown are worth.
+pub(super) fn measured(known: DataFrame, cells: &DataFrame) -> LazyFrame {
     let nothing = |name: &str, value: Expr| col(name).fill_null(value);
     let counts = COUNTS.map(|name| nothing(name, lit(0_u64)));
     let latencies = [(LATENCY_SUM, 0.0), (LATENCY_MIN, f64::INFINITY), (LATENCY_MAX, f64::NEG_INFINITY)];
     let latencies = latencies.map(|(name, value)| nothing(name, lit(value)));
-    let is_silent = match view.window.now_ms {
-        Some(now_ms) => is_silent(now_ms),
-        None => col(READINGS).eq(lit(0_u64)),
-    };
     known
         .lazy()
         .join(cells.clone().lazy(), [col(ANTENNA)], [col(ANTENNA)], JoinArgs::new(JoinType::Left))
         .with_columns(counts)
         .with_columns(latencies)
         .with_columns(measures())
-        .with_column(status(&view.thresholds, is_silent).alias(STATUS))
+}
+
+/// Antennas that were measured, with their status.
+pub(super) fn with_status(view: &View<'_>, measured: LazyFrame) -> LazyFrame {
+    let is_silent = match view.window.now_ms {
+        Some(now_ms) => is_silent(now_ms),
+        None => col(READINGS).eq(lit(0_u64)),
+    };
+    measured.with_column(status(&view.thresholds, is_silent).alias(STATUS))
 }
 
 /// Whether no reading has arrived for three usual intervals, and for 15 s at least: the rule of
