@@ -9,6 +9,8 @@ use analytics::store::grid::Grid;
 use analytics::store::partials::Keys;
 use analytics::store::{Snapshot, Store};
 use polars::prelude::*;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 /// How a batch is rolled up.
 pub const BY_PANE_AND_ANTENNA: Keys = Keys { pane: Some(PANES), antenna: true };
@@ -22,17 +24,11 @@ pub const PANE_MS: i64 = 5_000;
 /// When the first reading is measured, milliseconds since the epoch; the start of a pane.
 pub const START_MS: i64 = 1_700_000_000_000;
 
-/// Chance from a seed, the same in every run.
-///
-/// A linear congruential generator (Knuth, MMIX): no need for better chance here.
-#[derive(Debug)]
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0 >> 33
-    }
+/// Where all chance comes from: the simulator's generator with a fixed seed. By its crate's promise it gives the same
+/// numbers in every run, on every machine and in every version.
+#[must_use]
+pub fn chance() -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(1)
 }
 
 /// What an antenna measures: packets sent, packets lost, latency in milliseconds; one in fifty without a latency.
@@ -50,9 +46,9 @@ pub fn antenna_id(slot: Slot) -> Arc<str> {
 /// Readings of one pane: `rows` of them, spread over `antennas` by chance.
 #[must_use]
 pub fn readings(rows: usize, antennas: u32) -> Vec<Row> {
-    let mut chance = Chance(1);
+    let mut chance = chance();
     let row = |number: usize| {
-        let chance = chance.next();
+        let chance = chance.next_u64();
         let (packets_sent, packets_lost, latency_ms) = measured(chance);
         Row {
             arrival_ms: START_MS,
@@ -111,11 +107,11 @@ pub fn batch(readings: Vec<Row>) -> PolarsResult<Batch> {
 /// Never in practice: the columns are made here.
 pub fn store(panes: i64, antennas: u32) -> PolarsResult<Store> {
     let mut store = Store::new(PANE_MS, panes * PANE_MS, Thresholds::default());
-    let mut chance = Chance(1);
+    let mut chance = chance();
     for pane in 0..panes {
         let event_ms = START_MS + pane * PANE_MS;
         let row = |antenna| {
-            let (packets_sent, packets_lost, latency_ms) = measured(chance.next());
+            let (packets_sent, packets_lost, latency_ms) = measured(chance.next_u64());
             Row { arrival_ms: event_ms, event_ms, antenna, packets_sent, packets_lost, latency_ms, seq: None }
         };
         let mut batch = batch((0..antennas).map(row).collect())?;

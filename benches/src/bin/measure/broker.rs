@@ -6,6 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng as _;
 use shared::Reading;
 use shared::codec::encode;
 use shared::testing::RedisServer;
@@ -22,11 +24,8 @@ pub(crate) fn now_ms() -> i64 {
 }
 
 /// What an antenna measures, by chance: a thousandth of the readings carry no latency.
-pub(crate) fn reading(antenna: u32, timestamp_ms: i64, seq: u64) -> Reading {
-    // The finaliser of SplitMix64: it turns each number into one that looks random.
-    let mut chance = seq.wrapping_add(u64::from(antenna) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    chance = (chance ^ (chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    chance ^= chance >> 27;
+pub(crate) fn reading(chance: &mut ChaCha8Rng, antenna: u32, timestamp_ms: i64, seq: u64) -> Reading {
+    let chance = chance.next_u64();
     let packets = 100;
     let latency_ms = 5.0 + f64::from(antenna % 50) + (chance % 20_000) as f64 / 1000.0;
     Reading {

@@ -102,9 +102,10 @@ impl Drain {
     fn fill(&self, port: u16) -> Result<()> {
         let (entries, antennas, span_ms) = (self.entries, u64::from(self.antennas), self.seconds * 1000);
         let start_ms = now_ms() - span_ms as i64;
+        let mut chance = benches::chance();
         let readings = (0..entries).map(move |number| {
             let timestamp_ms = start_ms + (number * span_ms / entries) as i64;
-            reading((number % antennas) as u32, timestamp_ms, number)
+            reading(&mut chance, (number % antennas) as u32, timestamp_ms, number)
         });
         Pipe::fill(port, readings)
     }

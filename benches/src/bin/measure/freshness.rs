@@ -88,6 +88,7 @@ fn publish(port: u16, rate: u32, antennas: u32, seconds: u64) -> Result<Vec<(u64
     let mut pipe = Pipe::connect(port)?;
     let each = u64::from(rate) * EVERY.as_millis() as u64 / 1000;
     let started = Instant::now();
+    let mut chance = benches::chance();
     let (mut number, mut published) = (0_u64, Vec::new());
     while number < u64::from(rate) * seconds {
         let due = started + EVERY * (number / each) as u32;
@@ -95,7 +96,7 @@ fn publish(port: u16, rate: u32, antennas: u32, seconds: u64) -> Result<Vec<(u64
         let now_ms = now_ms();
         let mut commands = Vec::new();
         for _ in 0..each {
-            commands.extend(xadd("*", &reading((number % u64::from(antennas)) as u32, now_ms, number)));
+            commands.extend(xadd("*", &reading(&mut chance, (number % u64::from(antennas)) as u32, now_ms, number)));
             number += 1;
         }
         published.push((number, Instant::now()));

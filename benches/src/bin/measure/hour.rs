@@ -50,8 +50,10 @@ impl Hour {
         let entries = u64::from(self.antennas) * u64::from(self.panes);
         let start_ms = (now_ms() / 5000 - i64::from(self.panes)) * 5000;
         let antennas = self.antennas;
-        let readings = (0..self.panes).flat_map(move |pane| {
-            (0..antennas).map(move |antenna| reading(antenna, start_ms + i64::from(pane) * 5000, pane.into()))
+        let mut chance = benches::chance();
+        let readings = (0..entries).map(move |number| {
+            let (pane, antenna) = (number / u64::from(antennas), (number % u64::from(antennas)) as u32);
+            reading(&mut chance, antenna, start_ms + pane as i64 * 5000, pane)
         });
         let mut analytics = Program::start("analytics", &environment)?;
         Pipe::fill(redis.port(), readings)?;
@@ -92,9 +94,10 @@ impl Hour {
         let backlog = u64::from(self.drain) * (self.seconds + 5);
         let (antennas, seconds) = (u64::from(self.antennas), self.seconds + 5);
         let start_ms = now_ms();
+        let mut chance = benches::chance();
         let readings = (0..backlog).map(move |number| {
             let timestamp_ms = start_ms + (number * seconds * 1000 / backlog) as i64;
-            reading((number % antennas) as u32, timestamp_ms, 1_000_000 + number / antennas)
+            reading(&mut chance, (number % antennas) as u32, timestamp_ms, 1_000_000 + number / antennas)
         });
         Pipe::fill(redis.port(), readings)?;
         let port = throttle(redis.port(), f64::from(self.drain) * ENTRY_BYTES)?;
@@ -170,6 +173,7 @@ impl Load {
         let is_stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let mut pipe = Pipe::connect(port)?;
+            let mut chance = benches::chance();
             let (mut number, started) = (0_u64, Instant::now());
             while !is_stopped.load(std::sync::atomic::Ordering::Relaxed) {
                 let due = (started.elapsed().as_secs_f64() * f64::from(rate)) as u64;
@@ -180,7 +184,7 @@ impl Load {
                     // `seq` counts up from the clock, as a producer's does.
                     let antenna = (number % u64::from(antennas)) as u32;
                     let seq = now_ms as u64 * 1_000 + number / u64::from(antennas);
-                    commands.extend(crate::broker::xadd("*", &reading(antenna, now_ms, seq)));
+                    commands.extend(crate::broker::xadd("*", &reading(&mut chance, antenna, now_ms, seq)));
                     number += 1;
                 }
                 if count > 0 {
