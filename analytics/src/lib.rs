@@ -24,6 +24,7 @@ pub mod workers;
 
 use anyhow::Context;
 use shared::UnixMillis;
+use shared::logging::answers_http;
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -70,7 +71,7 @@ pub async fn run_on<L: Log>(
     let serving = CancellationToken::new();
     let workers = Workers::start(QUERY_THREADS).context("no threads for queries")?;
     let api = Api::new(published.clone(), workers, thresholds, clock.clone(), serving.clone());
-    info!(address = %listener.local_addr().context("the listener has no address")?, "answers HTTP");
+    answers_http("analytics", listener.local_addr().context("the listener has no address")?);
     let server = tokio::spawn(http::serve(listener, api));
     let pipeline =
         Pipeline { log, settings: settings.clone(), thresholds, owner: owner(clock.now()), published, clock };

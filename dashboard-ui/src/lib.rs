@@ -44,6 +44,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::serve::ListenerExt;
+use shared::logging::answers_http;
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -63,10 +64,11 @@ const GRACE: Duration = Duration::from_secs(4);
 /// The caller provides the listener, so that a port in use is detected before anything starts. `settings.bind` is ignored.
 ///
 /// # Errors
-/// When the client for analytics cannot be built.
+/// When the client for analytics cannot be built, or the listener has no address.
 pub async fn serve(settings: Settings, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
     let clock = Clock::system();
     let source = if settings.mock {
+        tracing::info!(antennas = settings.mock_antennas, "the figures are made up (MOCK)");
         let mock = Mock::with_antennas(settings.mock_antennas);
         // Nobody need wait for its past with the first page.
         let _begun = tokio::task::spawn_blocking({
@@ -79,6 +81,7 @@ pub async fn serve(settings: Settings, listener: TcpListener, shutdown: Cancella
         Source::Http(Client::new(settings.analytics_url).context("the client for analytics cannot be built")?)
     };
     let state = State::start(source, settings.allowed_hosts, clock, shutdown.clone());
+    answers_http("dashboard", listener.local_addr().context("the listener has no address")?);
     // Without TCP_NODELAY, the second of two small writes waits for the acknowledgement of the first, 40 ms or more.
     let listener = listener.tap_io(|socket| {
         if let Err(error) = socket.set_nodelay(true) {

@@ -50,7 +50,6 @@ fn main() -> ExitCode {
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let listener = bind(settings.bind).await?;
     let shutdown = shared::shutdown::on_signal().context("signals cannot be handled")?;
-    tracing::info!(address = %listener.local_addr()?, mock = settings.mock, "the dashboard listens");
     dashboard_ui::serve(settings, listener, shutdown).await?;
     tracing::info!("the dashboard stopped");
     Ok(())

@@ -94,7 +94,7 @@ fn check_path(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::net::TcpListener;
     use std::thread;
 
@@ -104,7 +104,7 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(50);
 
     /// A server for one request. Gives the request, once it has answered with the given pieces.
-    fn serve(pieces: &'static [&'static str]) -> (SocketAddr, thread::JoinHandle<String>) {
+    pub(crate) fn serve(pieces: &'static [&'static str]) -> (SocketAddr, thread::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
         let server = thread::spawn(move || {

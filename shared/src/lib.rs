@@ -13,7 +13,7 @@
 //! - [`throttle`]: how often a log line about the same trouble may be written.
 //! - [`shutdown`]: how a program is told to stop.
 //! - [`health`]: asks a program on this machine whether it is healthy.
-//! - `testing`: a real `redis-server` for tests, behind the feature of the same name.
+//! - `testing`: starts programs, ours and a real `redis-server`, for tests; behind the feature of the same name.
 //!
 //! Nothing else here does network or file IO.
 

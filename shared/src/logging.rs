@@ -1,9 +1,18 @@
 //! The same logging for every program: `RUST_LOG` chooses what is logged, `LOG_FORMAT` how. Logs go to standard error.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
+use tracing::info;
 use tracing_subscriber::EnvFilter;
+
+/// What a program logs once it answers HTTP.
+pub const ANSWERS_HTTP: &str = "answers HTTP";
+
+/// What `RUST_LOG` calls the lines of [`answers_http`]: `warn,address=info` lets them through and nothing else below a
+/// warning.
+pub const ADDRESS_TARGET: &str = "address";
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,6 +47,12 @@ impl LogSettings {
             LogFormat::Json => builder.json().flatten_event(true).try_init(),
         };
     }
+}
+
+/// Says where a service answers HTTP. Whoever starts a program with port 0 reads there which port it was given, so the
+/// message and the names of its fields stay as they are.
+pub fn answers_http(service: &str, address: SocketAddr) {
+    info!(target: ADDRESS_TARGET, %service, %address, "{ANSWERS_HTTP}");
 }
 
 fn check_filter(text: &str) -> Result<String, String> {

@@ -1,26 +1,24 @@
 //! The program as people and Kubernetes run it: exit codes, what it says, and how it stops.
 
 use std::io::Write as _;
-use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::process::Command;
 
-use shared::testing::RedisServer;
+use shared::testing::{DEADLINE, Ended, Program, RedisServer, Signal, built};
 
-/// The program, with an environment of its own.
+/// The program with these arguments.
 fn simulator(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_simulator"));
-    command.env_clear().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = built("simulator");
+    command.args(arguments);
     command
 }
 
 fn run(command: &mut Command) -> (Option<i32>, String) {
-    outcome(command.output().expect("the program runs"))
+    outcome(Program::run(command))
 }
 
-fn outcome(output: Output) -> (Option<i32>, String) {
-    assert!(output.stdout.is_empty(), "standard output is for nothing but help");
-    (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+fn outcome(ended: Ended) -> (Option<i32>, String) {
+    assert!(ended.output.is_empty(), "standard output is for nothing but help");
+    (ended.code, ended.log)
 }
 
 fn length(url: &str) -> u64 {
@@ -29,19 +27,12 @@ fn length(url: &str) -> u64 {
     redis::cmd("XLEN").arg("antenna_stream").query(&mut connection).expect("a length")
 }
 
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    for _poll in 0..6_000 {
-        if condition() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    panic!("not within 30 s: {what}");
-}
-
-fn terminate(child: &Child) {
-    let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status();
-    assert!(sent.is_ok_and(|status| status.success()), "SIGTERM does not reach the program");
+/// Waits until the stream holds more readings than this.
+fn until_longer_than(readings: u64, simulator: &mut Program, url: &str) {
+    simulator.until(&format!("more than {readings} readings arrive"), |_simulator| match length(url) {
+        length if length > readings => Ok(()),
+        length => Err(length),
+    });
 }
 
 #[test]
@@ -79,13 +70,10 @@ fn a_replay_tells_of_rows_that_it_could_not_publish() {
 #[test]
 fn sigterm_publishes_what_was_taken_and_ends_well() {
     let server = RedisServer::start(&[]);
-    let child = simulator(&["--antennas", "100", "--interval", "50ms"])
-        .env("REDIS_URL", server.url())
-        .spawn()
-        .expect("the program runs");
-    until("readings arrive", || length(&server.url()) > 500);
-    terminate(&child);
-    let (code, said) = outcome(child.wait_with_output().expect("the program ends"));
+    let mut simulator =
+        Program::start(simulator(&["--antennas", "100", "--interval", "50ms"]).env("REDIS_URL", server.url()));
+    until_longer_than(500, &mut simulator, &server.url());
+    let (code, said) = outcome(simulator.end(Signal::Terminate, DEADLINE));
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains(&format!("published={} dropped=0", length(&server.url()))), "{said}");
 }
@@ -94,14 +82,10 @@ fn sigterm_publishes_what_was_taken_and_ends_well() {
 fn a_password_is_never_said_and_an_outage_is_said_once() {
     let mut server = RedisServer::start(&["--requirepass", "hunter2"]);
     let url = server.url().replace("redis://", "redis://:hunter2@");
-    let child = simulator(&["--antennas", "10", "--interval", "10ms"])
-        .env("REDIS_URL", &url)
-        .spawn()
-        .expect("the program runs");
-    until("readings arrive", || length(&url) > 100);
+    let mut simulator = Program::start(simulator(&["--antennas", "10", "--interval", "10ms"]).env("REDIS_URL", &url));
+    until_longer_than(100, &mut simulator, &url);
     server.kill();
-    terminate(&child);
-    let (code, said) = outcome(child.wait_with_output().expect("the program ends"));
+    let (code, said) = outcome(simulator.end(Signal::Terminate, DEADLINE));
     assert_eq!(code, Some(0), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
     assert!(said.matches("the broker takes no readings").count() <= 1, "{said}");

@@ -10,7 +10,7 @@ use redis::Connection;
 use redis::streams::StreamRangeReply;
 use shared::codec::Fields;
 use shared::keys::StreamKeys;
-use shared::testing::RedisServer;
+use shared::testing::{DEADLINE, RedisServer, until_async};
 use shared::{Reading, UnixMillis};
 use simulator::publish::{Report, SendError, Sink};
 use simulator::redis_sink::{OnceSink, RedisSink};
@@ -68,15 +68,22 @@ fn counted(readings: &[Reading]) -> BTreeMap<String, usize> {
     highest.into_iter().map(|(id, (_, count))| (id, count)).collect()
 }
 
-/// Waits until `condition` holds.
-async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    for _poll in 0..6_000 {
-        if condition() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("not within 30 s: {what}");
+/// Waits until the stream holds this many readings.
+async fn until_it_holds(server: &RedisServer, readings: usize) {
+    until_async(&format!("{readings} readings arrive"), DEADLINE, async || match length(server) {
+        length if length >= readings => Ok(()),
+        length => Err(length),
+    })
+    .await;
+}
+
+/// Waits until the server has refused a command because its memory is full.
+async fn until_it_refuses(watcher: &mut Connection) {
+    until_async("the server refuses", DEADLINE, async || {
+        let errors: String = call(watcher, "INFO errorstats");
+        if errors.contains("errorstat_OOM") { Ok(()) } else { Err(errors) }
+    })
+    .await;
 }
 
 /// Runs a fleet to its end.
@@ -136,7 +143,7 @@ async fn a_killed_server_costs_nothing_that_the_queue_can_hold() {
         simulator::run(&settings, sink, UnixMillis::now, CancellationToken::new()).await.expect("good settings")
     });
     for taken in [500, 2_000] {
-        until("readings arrive", || length(&server) >= taken).await;
+        until_it_holds(&server, taken).await;
         server.kill();
         server.restart();
     }
@@ -156,7 +163,7 @@ async fn a_full_server_refuses_whole_batches_and_goes_on_once_it_has_room() {
     let run = tokio::spawn(async move {
         simulator::run(&settings, sink, UnixMillis::now, CancellationToken::new()).await.expect("good settings")
     });
-    until("the server refuses", || call::<String>(&mut watcher, "INFO errorstats").contains("errorstat_OOM")).await;
+    until_it_refuses(&mut watcher).await;
     let () = call(&mut watcher, "CONFIG SET maxmemory 0");
     let report = run.await.expect("no panic");
     assert_eq!((report.published, report.dropped), (100_000, 0));
@@ -173,7 +180,7 @@ async fn a_replay_publishes_every_row_once_though_the_server_is_killed() {
         replay(&recording(), sink, ProgressBar::hidden(), CancellationToken::new()).await.expect("a whole recording")
     });
     for taken in [2_000, 10_000, 20_000] {
-        until("rows arrive", || length(&server) >= taken).await;
+        until_it_holds(&server, taken).await;
         server.kill();
         server.restart();
     }
@@ -197,7 +204,7 @@ async fn a_replay_into_a_full_server_publishes_every_row_once_it_has_room() {
     let run = tokio::spawn(async move {
         replay(&recording(), sink, ProgressBar::hidden(), CancellationToken::new()).await.expect("a whole recording")
     });
-    until("the server refuses", || call::<String>(&mut watcher, "INFO errorstats").contains("errorstat_OOM")).await;
+    until_it_refuses(&mut watcher).await;
     let () = call(&mut watcher, "CONFIG SET maxmemory 0");
     assert_eq!(run.await.expect("no panic").published, ROWS as u64);
     assert_eq!(length(&server), ROWS);

@@ -8,11 +8,12 @@ use futures::StreamExt as _;
 use serde_json::Value;
 use shared::UnixMillis;
 use shared::api::{AntennaPage, ErrorBody, OriginalMetrics, Pipeline, Series, ServiceStats, Status, Summary, path};
+use shared::testing::{DEADLINE, until_async};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{DEADLINE, reading};
+use crate::support::reading;
 
 /// Analytics on a log in memory, answering on a port of its own.
 pub(crate) struct Answering {
@@ -58,21 +59,22 @@ impl Answering {
     }
 
     pub(crate) async fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {
+        self.text_and_json(path).await.1
+    }
+
+    async fn text_and_json<T: serde::de::DeserializeOwned>(&self, path: &str) -> (String, T) {
         let (status, kind, body) = self.ask(path, "*/*").await;
         assert_eq!((status, kind.as_str()), (200, "application/json"), "{path}: {body}");
-        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+        let answer = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"));
+        (body, answer)
     }
 
     pub(crate) async fn until<T: serde::de::DeserializeOwned>(&self, path: &str, wanted: impl Fn(&T) -> bool) -> T {
-        let deadline = tokio::time::Instant::now() + DEADLINE;
-        loop {
-            let answer = self.json(path).await;
-            if wanted(&answer) {
-                return answer;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "{path} does not become as wanted");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_async(&format!("{path} is as wanted"), DEADLINE, async || {
+            let (body, answer) = self.text_and_json(path).await;
+            if wanted(&answer) { Ok(answer) } else { Err(body) }
+        })
+        .await
     }
 
     pub(crate) async fn stop(self) {

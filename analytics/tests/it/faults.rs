@@ -12,7 +12,7 @@ use shared::api::{
 use shared::time::Span;
 use std::time::Duration;
 
-use crate::support::{DEADLINE, Embedded, NOW, ask, publish, reading, window};
+use crate::support::{Embedded, NOW, ask, publish, reading, until_it_is, window};
 
 fn settings() -> PipelineSettings {
     PipelineSettings {
@@ -216,9 +216,5 @@ fn a_long_run_has_incidents_of_every_kind() {
 }
 
 async fn wait_for(analytics: &Embedded, phase: Phase) {
-    let deadline = std::time::Instant::now() + DEADLINE;
-    while analytics.published.phase() != phase {
-        assert!(std::time::Instant::now() < deadline, "not {phase:?} but {:?}", analytics.published.phase());
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until_it_is(phase, || analytics.published.phase()).await;
 }

@@ -1,10 +1,9 @@
 //! The program `analytics` on a real Redis: a million entries, faults of the broker, two owners, signals, settings.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use shared::testing::RedisServer;
+use shared::testing::{DEADLINE, Program, RedisServer, built, until};
 use shared::{Rejection, UnixMillis};
 
 use crate::support::{Analytics, fill};
@@ -50,15 +49,10 @@ fn redis(server: &RedisServer) -> redis::Connection {
     redis::Client::open(server.url()).and_then(|client| client.get_connection()).expect("a connection")
 }
 
-fn log_of(folder: &Path) -> String {
-    std::fs::read_to_string(folder.join("log")).expect("the log")
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_million_entries_and_every_kind_of_bad_one_drain_in_balance() {
+#[test]
+fn a_million_entries_and_every_kind_of_bad_one_drain_in_balance() {
     const VALID: u64 = 1_000_000;
     let server = RedisServer::start(&[]);
-    let folder = tempfile::tempdir().expect("a folder");
     let bad = bad();
     let every = VALID / bad.len() as u64;
     let entries = (0..VALID).flat_map(|number| {
@@ -68,8 +62,8 @@ async fn a_million_entries_and_every_kind_of_bad_one_drain_in_balance() {
         std::iter::once(valid(number)).chain(bad)
     });
     fill(server.port(), "antenna_stream", entries);
-    let mut analytics = Analytics::start(&server.url(), &[], &folder.path().join("log"));
-    let totals = analytics.settle(VALID + bad.len() as u64).await;
+    let mut analytics = Analytics::start(&server.url(), &[]);
+    let totals = analytics.settle(VALID + bad.len() as u64);
     assert_eq!(totals["counted"], VALID, "{totals}");
     for reason in Rejection::ALL {
         let expected = bad.iter().filter(|(why, _)| *why == reason).count();
@@ -97,93 +91,90 @@ async fn a_million_entries_and_every_kind_of_bad_one_drain_in_balance() {
     assert!((10_000..=10_000 + 2 * 65_536).contains(&length), "{length} entries are kept");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_dies_takes_nothing_along() {
+#[test]
+fn a_broker_that_dies_takes_nothing_along() {
     let mut server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
-    let folder = tempfile::tempdir().expect("a folder");
     fill(server.port(), "antenna_stream", (0..500).map(valid));
-    let mut analytics = Analytics::start(&server.url(), &[], &folder.path().join("log"));
-    let before = analytics.settle(500).await;
+    let mut analytics = Analytics::start(&server.url(), &[]);
+    let before = analytics.settle(500);
     server.kill();
-    let summary = loop {
+    let summary = until("analytics is not ready", DEADLINE, || {
         // The last snapshot is served, but not as ready.
-        let summary = analytics.get("/api/v1/summary").await.expect("a summary");
-        assert_eq!(analytics.ask("/livez", "*/*").await.map(|(status, _)| status), Some(200));
-        if analytics.ask("/readyz", "*/*").await.map(|(status, _)| status) == Some(503) {
-            break summary;
+        let summary = analytics.get("/api/v1/summary").expect("a summary");
+        assert_eq!(analytics.ask("/livez", "*/*").map(|(status, _)| status), Some(200));
+        match analytics.ask("/readyz", "*/*").map(|(status, _)| status) {
+            Some(503) => Ok(summary),
+            other => Err(format!("{other:?}")),
         }
-    };
+    });
     assert_eq!(summary["readings"], 500);
     server.restart();
-    analytics.wait("/readyz", |health| health["ok"] == true).await;
+    analytics.wait("/readyz", |health| health["ok"] == true);
     fill(server.port(), "antenna_stream", (0..500).map(valid));
-    let after = analytics.settle(1_000).await;
+    let after = analytics.settle(1_000);
     assert_eq!(after["counted"].as_u64(), before["counted"].as_u64().map(|count| count + 500));
     let (code, took) = analytics.terminate();
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_replica_takes_over_where_the_first_was_killed() {
+#[test]
+fn a_second_replica_takes_over_where_the_first_was_killed() {
     let server = RedisServer::start(&[]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut first = Analytics::start(&server.url(), &[], &folder.path().join("first"));
-    first.wait("/readyz", |health| health["ok"] == true).await;
-    let mut second = Analytics::start(&server.url(), &[], &folder.path().join("second"));
-    second.wait("/livez", |health| health["phase"] == "standby").await;
+    let mut first = Analytics::start(&server.url(), &[]);
+    first.wait("/readyz", |health| health["ok"] == true);
+    let mut second = Analytics::start(&server.url(), &[]);
+    second.wait("/livez", |health| health["phase"] == "standby");
     fill(server.port(), "antenna_stream", (0..300).map(valid));
-    first.settle(300).await;
+    first.settle(300);
     first.kill();
     fill(server.port(), "antenna_stream", (0..300).map(valid));
-    let totals = second.settle(600).await;
+    let totals = second.settle(600);
     assert_eq!(totals["counted"], 600);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_refuses_is_told_in_one_line_and_heals() {
+#[test]
+fn a_broker_that_refuses_is_told_in_one_line_and_heals() {
     let server = RedisServer::start(&[]);
-    let folder = tempfile::tempdir().expect("a folder");
     redis::cmd("SET").arg("antenna_stream").arg("not a stream").exec(&mut redis(&server)).expect("a string");
-    let mut analytics = Analytics::start(&server.url(), &[], &folder.path().join("log"));
-    analytics.wait("/livez", |health| health["phase"] == "broker_away").await;
+    let mut analytics = Analytics::start(&server.url(), &[]);
+    analytics.wait("/livez", |health| health["phase"] == "broker_away");
     redis::cmd("DEL").arg("antenna_stream").exec(&mut redis(&server)).expect("it is gone");
-    analytics.wait("/readyz", |health| health["ok"] == true).await;
+    analytics.wait("/readyz", |health| health["ok"] == true);
     fill(server.port(), "antenna_stream", (0..10).map(valid));
-    assert_eq!(analytics.settle(10).await["counted"], 10);
+    assert_eq!(analytics.settle(10)["counted"], 10);
     // A user that may not write, as an ACL mistake would have it.
     redis::cmd("ACL").arg("SETUSER").arg("default").arg("-hset").exec(&mut redis(&server)).expect("an ACL");
     fill(server.port(), "antenna_stream", (0..10).map(valid));
-    analytics.wait("/livez", |health| health["phase"] == "broker_away").await;
+    analytics.wait("/livez", |health| health["phase"] == "broker_away");
     redis::cmd("ACL").arg("SETUSER").arg("default").arg("+hset").exec(&mut redis(&server)).expect("an ACL");
-    assert_eq!(analytics.settle(20).await["counted"], 20);
-    let log = log_of(folder.path());
+    assert_eq!(analytics.settle(20)["counted"], 20);
+    let log = analytics.log();
     assert_eq!(log.lines().filter(|line| line.contains("WRONGTYPE")).count(), 1, "{log}");
     assert_eq!(log.lines().filter(|line| line.contains("committing: the broker refuses")).count(), 1, "{log}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_asks_for_a_password_gets_it_or_is_told() {
+#[test]
+fn a_broker_that_asks_for_a_password_gets_it_or_is_told() {
     let server = RedisServer::start(&["--requirepass", "secret"]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut refused = Analytics::start(&server.url(), &[], &folder.path().join("log"));
-    refused.wait("/livez", |health| health["phase"] == "broker_away").await;
-    assert_eq!(log_of(folder.path()).lines().filter(|line| line.contains("NOAUTH")).count(), 1);
+    let mut refused = Analytics::start(&server.url(), &[]);
+    refused.wait("/livez", |health| health["phase"] == "broker_away");
+    assert_eq!(refused.log().lines().filter(|line| line.contains("NOAUTH")).count(), 1);
     let url = format!("redis://:secret@127.0.0.1:{}", server.port());
-    let mut admitted = Analytics::start(&url, &[], &folder.path().join("admitted"));
-    admitted.wait("/readyz", |health| health["ok"] == true).await;
-    let log = std::fs::read_to_string(folder.path().join("admitted")).expect("the log");
+    let mut admitted = Analytics::start(&url, &[]);
+    admitted.wait("/readyz", |health| health["ok"] == true);
+    let log = admitted.log();
     assert!(!log.contains("secret"), "{log}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_scraper_gets_an_exposition_that_promtool_likes() {
+#[test]
+fn a_scraper_gets_an_exposition_that_promtool_likes() {
     let server = RedisServer::start(&[]);
     let folder = tempfile::tempdir().expect("a folder");
     fill(server.port(), "antenna_stream", (0..500).map(valid));
-    let mut analytics = Analytics::start(&server.url(), &[], &folder.path().join("log"));
-    analytics.settle(500).await;
-    let (status, exposition) = analytics.ask("/metrics", "text/plain").await.expect("an exposition");
+    let mut analytics = Analytics::start(&server.url(), &[]);
+    analytics.settle(500);
+    let (status, exposition) = analytics.ask("/metrics", "text/plain").expect("an exposition");
     assert_eq!(status, 200);
     for (name, _) in analytics::http::exposition::METRICS {
         assert!(exposition.contains(&format!("# TYPE {name} ")), "{name} is missing from {exposition}");
@@ -200,8 +191,8 @@ async fn a_scraper_gets_an_exposition_that_promtool_likes() {
 }
 
 /// A counter that jumps from 0 to what it is looks to a scraper as if all of it had happened just now.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_standby_says_nothing_of_the_ledger_until_it_has_loaded_it() {
+#[test]
+fn a_standby_says_nothing_of_the_ledger_until_it_has_loaded_it() {
     const LEDGER: [&str; 8] = [
         "vigia_stream_entries_added_total",
         "vigia_entries_counted_total",
@@ -213,24 +204,23 @@ async fn a_standby_says_nothing_of_the_ledger_until_it_has_loaded_it() {
         "vigia_ledger_imbalance_entries",
     ];
     let server = RedisServer::start(&[]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut owner = Analytics::start(&server.url(), &[], &folder.path().join("owner"));
+    let mut owner = Analytics::start(&server.url(), &[]);
     fill(server.port(), "antenna_stream", (0..300).map(valid));
-    owner.settle(300).await;
-    let mut standby = Analytics::start(&server.url(), &[], &folder.path().join("standby"));
-    standby.wait("/livez", |health| health["phase"] == "standby").await;
-    let (_, exposition) = standby.ask("/metrics", "text/plain").await.expect("an exposition");
+    owner.settle(300);
+    let mut standby = Analytics::start(&server.url(), &[]);
+    standby.wait("/livez", |health| health["phase"] == "standby");
+    let (_, exposition) = standby.ask("/metrics", "text/plain").expect("an exposition");
     for metric in LEDGER {
         assert!(!exposition.contains(metric), "{metric} is not known to a standby: {exposition}");
     }
     assert!(exposition.lines().any(|line| line == "vigia_ready 0"), "{exposition}");
     // The original contract's figures are those of no readings, as ever.
-    let original = standby.get("/metrics").await.expect("JSON");
+    let original = standby.get("/metrics").expect("JSON");
     assert_eq!(original, serde_json::json!({"last_update": null, "service_stats": {}}));
 
     owner.kill();
-    standby.settle(300).await;
-    let (_, exposition) = standby.ask("/metrics", "text/plain").await.expect("an exposition");
+    standby.settle(300);
+    let (_, exposition) = standby.ask("/metrics", "text/plain").expect("an exposition");
     for metric in LEDGER {
         assert!(exposition.contains(&format!("# TYPE {metric} ")), "{metric} is missing from {exposition}");
     }
@@ -240,12 +230,8 @@ async fn a_standby_says_nothing_of_the_ledger_until_it_has_loaded_it() {
 #[test]
 fn a_bad_setting_stops_the_program_with_one_line_that_names_it() {
     let run = |arguments: &[&str], settings: &[(&str, &str)]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_analytics"))
-            .args(arguments)
-            .envs(settings.iter().copied())
-            .output()
-            .expect("the program analytics");
-        (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+        let ended = Program::run(built("analytics").args(arguments).envs(settings.iter().copied()));
+        (ended.code, ended.log)
     };
     for (arguments, settings, named) in [
         (vec!["--pnae", "5s"], vec![], "--pnae"),

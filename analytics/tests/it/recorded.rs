@@ -34,35 +34,34 @@ fn publish(port: u16) {
     fill(port, "antenna_stream", entries);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_recording_gives_the_expected_answers_even_after_a_crash() {
+#[test]
+fn the_recording_gives_the_expected_answers_even_after_a_crash() {
     let redis = RedisServer::start(&[]);
-    let folder = tempfile::tempdir().expect("a folder");
     let settings = [("PANE", "60s"), ("RETENTION", "8d"), ("BATCH_MAX", "6000"), ("COMMIT_INTERVAL", "50ms")];
     publish(redis.port());
-    let mut analytics = Analytics::start(&redis.url(), &settings, &folder.path().join("log"));
+    let mut analytics = Analytics::start(&redis.url(), &settings);
     let is_in_the_middle = |pipeline: &Value| {
         let committed = pipeline["partitions"][0]["committed"].as_str().expect("an id");
         committed != "0-0" && pipeline["totals"]["counted"].as_u64().expect("a count") < ROWS
     };
-    analytics.wait("/api/v1/pipeline", is_in_the_middle).await;
+    analytics.wait("/api/v1/pipeline", is_in_the_middle);
     analytics.kill();
 
-    let mut analytics = Analytics::start(&redis.url(), &settings, &folder.path().join("log"));
-    let totals = analytics.settle(ROWS).await;
+    let mut analytics = Analytics::start(&redis.url(), &settings);
+    let totals = analytics.settle(ROWS);
     assert_eq!(totals["counted"], ROWS, "{totals}");
-    assert_expected(&analytics).await;
+    assert_expected(&analytics);
     // The same from the committed state alone: nothing is left to read.
     assert_eq!(analytics.terminate().0, Some(0));
-    let mut analytics = Analytics::start(&redis.url(), &settings, &folder.path().join("log"));
-    assert_eq!(analytics.settle(ROWS).await, totals);
-    assert_expected(&analytics).await;
+    let mut analytics = Analytics::start(&redis.url(), &settings);
+    assert_eq!(analytics.settle(ROWS), totals);
+    assert_expected(&analytics);
 }
 
-async fn assert_expected(analytics: &Analytics) {
+fn assert_expected(analytics: &Analytics) {
     let expected = std::fs::read(fixture("ripe_atlas.expected.json")).expect("the expected answers");
     let expected: Value = serde_json::from_slice(&expected).expect("JSON");
-    let summary = analytics.get("/api/v1/summary?window=8d").await.expect("a summary");
+    let summary = analytics.get("/api/v1/summary?window=8d").expect("a summary");
     assert_summary(&summary, &expected["all"]);
     for window in expected["windows"].as_array().expect("windows") {
         let end = match window["end"].as_i64() {
@@ -70,7 +69,7 @@ async fn assert_expected(analytics: &Analytics) {
             None => window["end"].as_str().expect("milliseconds, or latest").to_owned(),
         };
         let end = format!("window=6h&end={end}");
-        let summary = analytics.get(&format!("/api/v1/summary?{end}")).await.expect("a summary");
+        let summary = analytics.get(&format!("/api/v1/summary?{end}")).expect("a summary");
         assert_summary(&summary, window);
         for (name, of) in [("start", "start_ms"), ("end", "end_ms")] {
             assert_eq!(summary["window"][name], shared::UnixMillis(window[of].as_i64().expect("ms")).to_string());
@@ -80,7 +79,7 @@ async fn assert_expected(analytics: &Analytics) {
             ("success_rate", "worst_by_success_rate"),
             ("latency", "worst_by_latency"),
         ] {
-            let worst = analytics.get(&format!("/api/v1/worst?{end}&by={by}")).await.expect("the worst");
+            let worst = analytics.get(&format!("/api/v1/worst?{end}&by={by}")).expect("the worst");
             let rows = worst["antennas"].as_array().expect("rows");
             let expected = window[field].as_array().expect("rows");
             assert_eq!(rows.len(), expected.len(), "{by} at {end}");
@@ -95,7 +94,7 @@ async fn assert_expected(analytics: &Analytics) {
                 }
             }
         }
-        let series = analytics.get(&format!("/api/v1/series?{end}&step=30m")).await.expect("a series");
+        let series = analytics.get(&format!("/api/v1/series?{end}&step=30m")).expect("a series");
         let points = series["points"].as_array().expect("points");
         assert_eq!(points.len(), 12);
         let sum = |name: &str| points.iter().map(|point| point[name].as_u64().expect("a count")).sum::<u64>();

@@ -9,18 +9,10 @@ use shared::testing::RedisServer;
 use shared::{Rejection, UnixMillis};
 
 use crate::answers::Answering;
-use crate::support::{Analytics, DEADLINE, Embedded, NOW, fill, publish, reading};
+use crate::support::{Analytics, Embedded, NOW, fill, publish, reading, until_it_is};
 
 fn sources(page: &RejectedPage) -> Vec<&str> {
     page.newest.iter().map(|example| example.source_id.as_str()).collect()
-}
-
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "it is not so that {what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +48,10 @@ async fn the_newest_examples_outlive_the_owner() {
     let third = Embedded::start(&log, &seldom, "third");
     third.settle(32).await;
     let newest = log.add(NOW, &[("antenna_id", ""), ("timestamp", "1"), ("packets", "1"), ("loss", "0")]).to_string();
-    until("the entry is shown", || sources(&third.published.rejected(None, 1)) == [newest.as_str()]).await;
+    until_it_is(Some(newest.clone()), || {
+        third.published.rejected(None, 1).newest.first().map(|example| example.source_id.clone())
+    })
+    .await;
     third.crash().await;
     assert_eq!(log.rejected().len(), 32, "it is not committed");
     log.expire_lease();
@@ -67,10 +62,9 @@ async fn the_newest_examples_outlive_the_owner() {
     fourth.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_examples_come_back_from_a_real_dead_letter_stream() {
+#[test]
+fn the_examples_come_back_from_a_real_dead_letter_stream() {
     let server = RedisServer::start(&[]);
-    let folder = tempfile::tempdir().expect("a folder");
     let mut redis = redis::Client::open(server.url()).and_then(|client| client.get_connection()).expect("a connection");
     // What others put there is left alone, also where it looks alike.
     for words in [["reason", "bad_seq"], ["source_id", "1-1"]] {
@@ -82,9 +76,9 @@ async fn the_examples_come_back_from_a_real_dead_letter_stream() {
         pairs.to_vec()
     };
     fill(server.port(), "antenna_stream", (0..25).map(entry));
-    let mut analytics = Analytics::start(&server.url(), &[], &folder.path().join("log"));
-    analytics.settle(25).await;
-    let before = analytics.get(path::REJECTED).await.expect("a page");
+    let mut analytics = Analytics::start(&server.url(), &[]);
+    analytics.settle(25);
+    let before = analytics.get(path::REJECTED).expect("a page");
     assert_eq!(before["rejected"]["missing_field"], 25);
     assert_eq!(before["newest"].as_array().map(Vec::len), Some(20));
     assert_eq!(
@@ -92,21 +86,20 @@ async fn the_examples_come_back_from_a_real_dead_letter_stream() {
         serde_json::json!([["reason", "mine"], ["source_id", "2-2"], ["packets", "24"]])
     );
     assert_eq!(analytics.terminate().0, Some(0));
-    let mut analytics = Analytics::start(&server.url(), &[], &folder.path().join("log"));
-    analytics.settle(25).await;
-    assert_eq!(analytics.get(path::REJECTED).await, Some(before));
+    let mut analytics = Analytics::start(&server.url(), &[]);
+    analytics.settle(25);
+    assert_eq!(analytics.get(path::REJECTED), Some(before));
 }
 
 /// Examples are only shown: what keeps them from being read does not keep readings from being counted.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_stream_that_is_none_stops_nothing() {
+#[test]
+fn a_dead_letter_stream_that_is_none_stops_nothing() {
     let server = RedisServer::start(&[]);
-    let folder = tempfile::tempdir().expect("a folder");
     let mut redis = redis::Client::open(server.url()).and_then(|client| client.get_connection()).expect("a connection");
     redis::cmd("SET").arg("{antenna_stream}:rejected").arg("a string").exec(&mut redis).expect("a string");
-    let mut analytics = Analytics::start(&server.url(), &[], &folder.path().join("log"));
-    analytics.wait("/readyz", |health| health["ok"] == true).await;
-    assert_eq!(analytics.get(path::REJECTED).await.expect("a page")["newest"], serde_json::json!([]));
+    let mut analytics = Analytics::start(&server.url(), &[]);
+    analytics.wait("/readyz", |health| health["ok"] == true);
+    assert_eq!(analytics.get(path::REJECTED).expect("a page")["newest"], serde_json::json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,17 +130,17 @@ async fn the_owner_is_named_by_whoever_is_asked() {
     let owner = |analytics: &Embedded| analytics.published.pipeline(Instant::now()).partitions.remove(0).owner;
     log.set_away(true);
     let first = Embedded::start(&log, &settings, "first");
-    until("the broker is missed", || first.published.phase() == Phase::BrokerAway).await;
+    until_it_is(Phase::BrokerAway, || first.published.phase()).await;
     assert_eq!(owner(&first), None, "nobody has told yet");
     log.set_away(false);
-    until("it owns the stream", || owner(&first).as_deref() == Some("first")).await;
+    until_it_is(Some("first".to_owned()), || owner(&first)).await;
     let second = Embedded::start(&log, &settings, "second");
-    until("the standby knows the owner", || owner(&second).as_deref() == Some("first")).await;
+    until_it_is(Some("first".to_owned()), || owner(&second)).await;
     assert_eq!(second.published.phase(), Phase::Standby);
     let published = first.published.clone();
     first.stop().await;
     assert_eq!(published.pipeline(Instant::now()).partitions[0].owner, None, "it gave the stream up");
-    until("the standby takes over", || owner(&second).as_deref() == Some("second")).await;
+    until_it_is(Some("second".to_owned()), || owner(&second)).await;
     second.stop().await;
 }
 

@@ -1,11 +1,10 @@
 //! What the tests share: readings to publish, a pipeline on a log in memory, analytics as a process.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{Debug, Write as _};
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,14 +16,11 @@ use analytics::published::Published;
 use analytics::settings::{PipelineSettings, Thresholds};
 use analytics::store::{Accepted, Snapshot, Store};
 use shared::api::{DEFAULT_WINDOW_MS, End, WindowRequest};
-use shared::testing::signal;
+use shared::testing::{Answer, DEADLINE, Program, Signal, built, http, until_async};
 use shared::time::{Clock, Span};
 use shared::{Reading, UnixMillis};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-/// What real processes get to do something before a test fails.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The time in tests that set the clock.
 pub(crate) const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -121,18 +117,18 @@ impl Embedded {
 
     /// Waits until everything added has been read and committed, and checks that the ledger adds up.
     pub(crate) async fn settle(&self, entries: u64) -> shared::api::Ledger {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
+        let ledger = until_async("everything is committed", DEADLINE, async || {
             let pipeline = self.published.pipeline(Instant::now());
             let ledger = pipeline.totals;
             if ledger.lag == Some(0) && ledger.entries_added == Some(entries) {
-                assert_eq!(ledger.imbalance, Some(0), "{ledger:?}");
-                return ledger;
+                return Ok(ledger);
             }
-            assert!(Instant::now() < deadline, "not settled: {ledger:?} in phase {:?}", pipeline.phase);
             assert!(!self.task.is_finished(), "the pipeline has ended");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+            Err(format!("{ledger:?} in phase {:?}", pipeline.phase))
+        })
+        .await;
+        assert_eq!(ledger.imbalance, Some(0), "{ledger:?}");
+        ledger
     }
 
     /// Ends it in the middle of whatever it does, as a crash would.
@@ -148,98 +144,74 @@ impl Embedded {
     }
 }
 
+/// Looks at something that tasks change until it is as wanted.
+pub(crate) async fn until_it_is<T: PartialEq + Debug>(wanted: T, look: impl Fn() -> T) {
+    until_async(&format!("it is {wanted:?}"), DEADLINE, async || {
+        let seen = look();
+        if seen == wanted { Ok(()) } else { Err(format!("{seen:?}")) }
+    })
+    .await;
+}
+
 /// The program `analytics`; killed when dropped.
 pub(crate) struct Analytics {
-    child: Child,
-    address: String,
-    client: reqwest::Client,
+    program: Program,
+    address: SocketAddr,
 }
 
 impl Analytics {
-    /// Starts it on a Redis, with settings as environment variables; what it logs goes to a file.
-    pub(crate) fn start(redis_url: &str, settings: &[(&str, &str)], log: &Path) -> Self {
-        let address = free_address();
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(log).expect("a file for the log");
-        let child = Command::new(env!("CARGO_BIN_EXE_analytics"))
-            .envs(settings.iter().copied())
-            .env("REDIS_URL", redis_url)
-            .env("BIND", &address)
-            .stdin(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the program analytics");
-        Self { child, address, client: reqwest::Client::new() }
+    /// Starts it on a Redis, with settings as environment variables.
+    pub(crate) fn start(redis_url: &str, settings: &[(&str, &str)]) -> Self {
+        let mut command = built("analytics");
+        command.envs(settings.iter().copied()).env("REDIS_URL", redis_url).env("BIND", "127.0.0.1:0");
+        let mut program = Program::start(&mut command);
+        let address = program.address("analytics");
+        Self { program, address }
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.program.log()
     }
 
     /// The body of an answer with status 200 as JSON; `None` where there is none (yet).
-    pub(crate) async fn get(&self, path: &str) -> Option<serde_json::Value> {
-        let answer = self.client.get(format!("http://{}{path}", self.address)).send().await.ok()?;
-        if answer.status() == 200 { answer.json().await.ok() } else { None }
+    pub(crate) fn get(&self, path: &str) -> Option<serde_json::Value> {
+        let answer = http::get(self.address, path, &[]).ok()?;
+        (answer.status == 200).then(|| answer.json())
     }
 
     /// The status and body of an answer.
-    pub(crate) async fn ask(&self, path: &str, accept: &str) -> Option<(u16, String)> {
-        let request = self.client.get(format!("http://{}{path}", self.address)).header("accept", accept);
-        let answer = request.send().await.ok()?;
-        Some((answer.status().as_u16(), answer.text().await.ok()?))
+    pub(crate) fn ask(&self, path: &str, accept: &str) -> Option<(u16, String)> {
+        let Answer { status, body, .. } = http::get(self.address, path, &[("Accept", accept)]).ok()?;
+        Some((status, body))
     }
 
     /// Asks again and again until an answer is as wanted, and returns it.
-    pub(crate) async fn wait(&mut self, path: &str, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
-        let deadline = Instant::now() + DEADLINE;
-        let mut last = None;
-        loop {
-            if let Some(answer) = self.get(path).await {
-                if wanted(&answer) {
-                    return answer;
-                }
-                last = Some(answer);
-            }
-            assert!(Instant::now() < deadline, "{path} does not become as wanted: {last:?}");
-            assert_eq!(self.child.try_wait().expect("its state"), None, "analytics has ended");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+    #[track_caller]
+    pub(crate) fn wait(&mut self, path: &str, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let is_it = |answer: &Answer| answer.status == 200 && wanted(&answer.json());
+        self.program.wait_for(self.address, path, is_it).json()
     }
 
     /// Waits until everything added has been read and committed, and checks that the ledger adds up.
-    pub(crate) async fn settle(&mut self, entries: u64) -> serde_json::Value {
-        let pipeline = self
-            .wait("/api/v1/pipeline", |it| it["totals"]["lag"] == 0 && it["totals"]["entries_added"] == entries)
-            .await;
+    #[track_caller]
+    pub(crate) fn settle(&mut self, entries: u64) -> serde_json::Value {
+        let pipeline =
+            self.wait("/api/v1/pipeline", |it| it["totals"]["lag"] == 0 && it["totals"]["entries_added"] == entries);
         assert_eq!(pipeline["totals"]["imbalance"], 0, "{pipeline}");
         pipeline["totals"].clone()
     }
 
     /// Ends it at once with SIGKILL.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("a running process");
-        self.child.wait().expect("its end");
+        self.program.kill();
     }
 
     /// Ends it with SIGTERM; returns its exit code and how long it took.
     pub(crate) fn terminate(&mut self) -> (Option<i32>, Duration) {
-        let started = Instant::now();
-        signal(&self.child, "TERM");
-        loop {
-            if let Some(status) = self.child.try_wait().expect("its state") {
-                return (status.code(), started.elapsed());
-            }
-            assert!(started.elapsed() < DEADLINE, "analytics does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let ended = self.program.end(Signal::Terminate, DEADLINE);
+        (ended.code, ended.took)
     }
-}
-
-impl Drop for Analytics {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
-    }
-}
-
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").to_string()
 }
 
 /// Writes entries to a stream as fast as Redis takes them: each is a list of field/value pairs.

@@ -3,7 +3,6 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -25,6 +24,7 @@ use shared::api::{
     RejectedRequest, Request, SNAPSHOT_EVENT, SeriesRequest, Summary, SummaryRequest, WindowRequest, WorstRequest,
     path,
 };
+use shared::testing::Reservation;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast;
@@ -37,7 +37,8 @@ static NETWORK: LazyLock<Arc<Reference>> = LazyLock::new(|| Arc::new(Mock::defau
 /// An analytics that does as it is told.
 #[derive(Clone)]
 pub struct Analytics {
-    pub address: SocketAddr,
+    /// Stays its own while it is away.
+    port: Arc<Reservation>,
     shared: Arc<Shared>,
     process: Arc<Mutex<Process>>,
 }
@@ -66,7 +67,6 @@ impl Analytics {
 
     /// It has counted something else.
     pub async fn start_with(reference: Arc<Reference>) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let shared = Shared {
             reference,
             changes_made: Mutex::default(),
@@ -78,15 +78,14 @@ impl Analytics {
             ends: Mutex::default(),
             incident_ends: Mutex::default(),
         };
-        let address = listener.local_addr().unwrap();
-        let analytics = Self { address, shared: Arc::new(shared), process: Arc::default() };
-        analytics.serve(listener);
+        let analytics = Self { port: Arc::new(Reservation::new()), shared: Arc::new(shared), process: Arc::default() };
+        analytics.restart().await;
         analytics
     }
 
     /// A client of it.
     pub fn source(&self) -> Source {
-        source_at(self.address)
+        source_at(self.port.address())
     }
 
     /// Changes what it answers to a request from here on, without a word about it.
@@ -140,9 +139,9 @@ impl Analytics {
         *self.process.lock().unwrap() = Process(None);
     }
 
-    /// Starts again at the same address.
+    /// Starts, again at the same address.
     pub async fn restart(&self) {
-        let listener = poll("the port", || async { std::net::TcpListener::bind(self.address).ok() }).await;
+        let listener = poll("the port", || async { std::net::TcpListener::bind(self.port.address()).ok() }).await;
         self.serve(listener);
     }
 

@@ -7,7 +7,6 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
-use std::time::Duration;
 
 use dashboard_ui::client::Client;
 use dashboard_ui::http::router;
@@ -17,6 +16,7 @@ use futures::{Stream, StreamExt};
 use reqwest::redirect::Policy;
 use reqwest::{StatusCode, Url};
 use shared::UnixMillis;
+use shared::testing::{DEADLINE, until_async};
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -28,9 +28,6 @@ pub const NOW: UnixMillis = UnixMillis(1_763_995_625_000);
 
 /// The path and query of each page.
 pub const PAGES: [&str; 5] = ["/", "/antennas", "/antenna?id=airport-west", "/incidents", "/pipeline"];
-
-/// Longer than anything here takes, however busy the machine.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A dashboard that is being served.
 pub struct Dashboard {
@@ -146,15 +143,7 @@ impl Viewer {
 
 /// Asks repeatedly until there is an answer.
 pub async fn poll<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    within_deadline(what, async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await
+    until_async(what, DEADLINE, async || ask().await.ok_or("nothing")).await
 }
 
 pub async fn within_deadline<T>(what: &str, future: impl Future<Output = T>) -> T {

@@ -4,9 +4,10 @@ use axum::Router;
 use dashboard_ui::mock::Mock;
 use dashboard_ui::source::Source;
 use reqwest::StatusCode;
+use shared::testing::Reservation;
 
+use crate::before;
 use crate::common::{Dashboard, PAGES, source_at};
-use crate::{before, nobody};
 
 #[tokio::test]
 async fn a_file_holds_all_rows_of_what_a_page_lists_a_part_of() {
@@ -46,7 +47,8 @@ async fn a_file_holds_all_rows_of_what_a_page_lists_a_part_of() {
 
 #[tokio::test]
 async fn a_file_that_analytics_cannot_fill_is_none() {
-    let dashboard = Dashboard::start(source_at(nobody().await)).await;
+    let nobody = Reservation::new();
+    let dashboard = Dashboard::start(source_at(nobody.address())).await;
     for page in PAGES {
         let response = dashboard.request(&format!("/csv{page}")).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{page}");

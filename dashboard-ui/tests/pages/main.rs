@@ -19,11 +19,6 @@ async fn mock() -> Dashboard {
     Dashboard::start(Source::Mock(Mock::default())).await
 }
 
-/// An address that nobody listens on.
-async fn nobody() -> std::net::SocketAddr {
-    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
-
 /// A dashboard in front of something other than analytics.
 async fn before(something: Router) -> Dashboard {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -3,9 +3,10 @@
 use dashboard_ui::mock::Mock;
 use dashboard_ui::source::Source;
 use reqwest::StatusCode;
+use shared::testing::Reservation;
 
 use crate::common::{Dashboard, PAGES, browser, source_at};
-use crate::{mock, nobody};
+use crate::mock;
 
 #[tokio::test]
 async fn every_answer_has_the_security_headers() {
@@ -38,7 +39,8 @@ async fn every_answer_has_the_security_headers() {
         let url = format!("{}{path}", dashboard.url);
         check(path, &browser().post(url).body(vec![0; body]).send().await.unwrap());
     }
-    let away = Dashboard::start(source_at(nobody().await)).await;
+    let nobody = Reservation::new();
+    let away = Dashboard::start(source_at(nobody.address())).await;
     for path in ["/", "/csv/", "/live/"] {
         check(path, &away.request(path).send().await.unwrap());
     }
@@ -71,7 +73,8 @@ async fn only_allowed_hosts_are_answered_and_probes_always() {
 
 #[tokio::test]
 async fn probes_do_not_depend_on_analytics() {
-    let dashboard = Dashboard::start(source_at(nobody().await)).await;
+    let nobody = Reservation::new();
+    let dashboard = Dashboard::start(source_at(nobody.address())).await;
     for path in ["/livez", "/readyz", "/healthz"] {
         assert_eq!(dashboard.get(path).await, (StatusCode::OK, "ok".to_owned()), "{path}");
     }

@@ -11,10 +11,11 @@ use shared::api::{
     AntennasRequest, End, IncidentsRequest, PipelineRequest, ReadingsRequest, RejectedRequest, SummaryRequest,
     WorstRequest,
 };
+use shared::testing::Reservation;
 use shared::{Reading, UnixMillis};
 
 use crate::common::{Analytics, Dashboard, NOW, PAGES, poll, source_at};
-use crate::{before, nobody, with};
+use crate::{before, with};
 
 #[tokio::test]
 async fn the_overview_shows_what_analytics_answers() {
@@ -94,13 +95,13 @@ async fn lists_are_searched_filtered_sorted_and_cut_into_pages_by_links_alone() 
 
 #[tokio::test]
 async fn away_no_data_and_stale_are_three_pages() {
-    let address = nobody().await;
-    let dashboard = Dashboard::start(source_at(address)).await;
+    let nobody = Reservation::new();
+    let dashboard = Dashboard::start(source_at(nobody.address())).await;
     for page in PAGES {
         let (status, away) = dashboard.get(page).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{page}");
         assert!(away.contains("Analytics can’t be reached") && !away.contains("class=\"figures"), "{page}");
-        assert!(!away.contains(&address.port().to_string()) && !away.to_lowercase().contains("error"), "{page}");
+        assert!(!away.contains(&nobody.port().to_string()) && !away.to_lowercase().contains("error"), "{page}");
     }
 
     let analytics = Analytics::start().await;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use shared::testing::{Program, built};
 
 fn document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
@@ -17,10 +18,7 @@ fn rows(document: &str) -> impl Iterator<Item = Vec<&str>> {
 
 /// The settings of a program with their defaults, as its help lists them.
 fn settings(program: &str) -> Vec<(String, Option<String>)> {
-    let path = Path::new(env!("CARGO_BIN_EXE_vigia")).with_file_name(program);
-    assert!(path.exists(), "{} is missing; run deploy/test.sh, which builds the workspace", path.display());
-    let output = Command::new(path).arg("--help").env_clear().output().expect("a program that starts");
-    let help = String::from_utf8(output.stdout).expect("text");
+    let help = Program::run(built(program).arg("--help")).output;
     // Each option begins like "      --bind <ADDRESS>"; notes like "[env: BIND=]" follow in any order.
     let options = help.split("\n      --").skip(1);
     let settings: Vec<(String, Option<String>)> = options

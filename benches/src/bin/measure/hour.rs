@@ -42,7 +42,7 @@ impl Hour {
         let redis = RedisServer::start(&[]);
         let environment = [("REDIS_URL", redis.url())];
         let mut analytics = Program::start("analytics", &environment)?;
-        let empty = analytics.ready(path::READYZ).await?;
+        let empty = analytics.ready(path::READYZ).await;
         tokio::time::sleep(Duration::from_secs(3)).await;
         println!("empty: ready after {empty:.0?}, {:.0} MB resident", analytics.memory_mb("VmRSS")?);
         analytics.stop()?;
@@ -74,14 +74,14 @@ impl Hour {
         let mut starts = Vec::new();
         for _ in 0..3 {
             let mut analytics = Program::start("analytics", &environment)?;
-            starts.push(analytics.ready(path::READYZ).await?.as_secs_f64());
+            starts.push(analytics.ready(path::READYZ).await.as_secs_f64());
             println!("ready again after {:.2} s: {}", starts[starts.len() - 1], memory(&analytics)?);
             analytics.stop()?;
         }
         println!("median from exec to ready with this state: {:.2} s", median(&starts));
 
         let mut analytics = Program::start("analytics", &environment)?;
-        analytics.ready(path::READYZ).await?;
+        analytics.ready(path::READYZ).await;
         let analytics = Arc::new(analytics);
         self.ask(&analytics, "at rest").await?;
         Arc::into_inner(analytics).context("a request is still under way")?.stop()?;
@@ -103,7 +103,7 @@ impl Hour {
         let port = throttle(redis.port(), f64::from(self.drain) * ENTRY_BYTES)?;
         let environment = [("REDIS_HOST", "127.0.0.1".to_owned()), ("REDIS_PORT", port.to_string())];
         let mut analytics = Program::start("analytics", &environment)?;
-        analytics.ready(path::READYZ).await?;
+        analytics.ready(path::READYZ).await;
         let analytics = Arc::new(analytics);
         let before = self.totals(&analytics).await?.counted;
         let started = Instant::now();

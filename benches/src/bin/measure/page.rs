@@ -30,9 +30,9 @@ impl Page {
     pub(crate) async fn measure(self) -> Result<()> {
         let redis = RedisServer::start(&[]);
         let mut analytics = Program::start("analytics", &[("REDIS_URL", redis.url())])?;
-        analytics.ready(path::READYZ).await?;
+        analytics.ready(path::READYZ).await;
         let mut dashboard = Program::start("dashboard", &[("ANALYTICS_URL", analytics.url(""))])?;
-        dashboard.ready("/livez").await?;
+        dashboard.ready("/livez").await;
         let load = super::hour::Load::start(redis.port(), 100, self.load);
         let mut pipe = Pipe::connect(redis.port())?;
         let mut page = dashboard.stream("/live/").await?;

@@ -38,7 +38,7 @@ impl Soak {
         let redis = RedisServer::start(&[]);
         let environment = [("REDIS_URL", redis.url()), ("RETENTION", self.retention.clone())];
         let mut analytics = Program::start("analytics", &environment)?;
-        analytics.ready(path::READYZ).await?;
+        analytics.ready(path::READYZ).await;
         let load = Load::start(redis.port(), self.antennas, self.rate);
         let started = Instant::now();
         let mut points = Vec::new();

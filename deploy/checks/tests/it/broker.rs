@@ -3,28 +3,24 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use serde_json::Value;
 use shared::api::path;
-use shared::testing::RedisServer;
+use shared::testing::{DEADLINE, Program, RedisServer, Reservation, Signal, built, http};
 use tempfile::TempDir;
 
 use crate::manifests::{MINIKUBE, Manifests, PRODUCTION, output};
-use crate::programs::{DEADLINE, Program, is_well};
+use crate::programs::is_well;
 use crate::workloads::workloads;
-
-const POLL_EVERY: Duration = Duration::from_millis(10);
 
 /// The server of one overlay.
 struct Broker {
     _server: RedisServer,
+    _tls_port: Reservation,
     /// Options with which `redis-cli` connects.
     cli: Vec<String>,
     urls: BTreeMap<&'static str, String>,
@@ -46,15 +42,15 @@ impl Broker {
         let workload = workloads(manifests).into_iter().find(|workload| workload.name == "redis").expect("redis");
         let given = workload.container.args.expect("arguments");
         let is_tls = given.iter().any(|argument| argument == "--tls-port");
-        let tls_port = free_port();
+        let tls_port = Reservation::new();
         arguments.extend(given.iter().skip(1).map(|argument| match argument.strip_prefix("/etc/redis/tls/") {
             Some(name) => path(&format!("redis-tls {name}")),
-            None if argument == "6379" => tls_port.to_string(),
+            None if argument == "6379" => tls_port.port().to_string(),
             None => argument.clone(),
         }));
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let server = RedisServer::start(&arguments);
-        let port = if is_tls { tls_port } else { server.port() };
+        let port = if is_tls { tls_port.port() } else { server.port() };
         let trusted = is_tls.then(|| folder.path().join("redis-tls ca.crt"));
         let mut cli = vec!["-e".to_owned(), "-p".to_owned(), port.to_string()];
         if let Some(trusted) = &trusted {
@@ -65,7 +61,7 @@ impl Broker {
             assert!(url.ends_with("@redis-service:6379"), "{url}");
             (user, url.replace("redis-service:6379", &format!("localhost:{port}")))
         });
-        Self { _server: server, cli, urls: urls.into(), trusted, _folder: folder }
+        Self { _server: server, _tls_port: tls_port, cli, urls: urls.into(), trusted, _folder: folder }
     }
 
     /// What `redis-cli` prints for an operator of the broker, whose password is in the container.
@@ -80,7 +76,7 @@ impl Broker {
         if let Some(trusted) = &self.trusted {
             variables.push(("SSL_CERT_FILE", trusted.to_str().expect("text")));
         }
-        Program::start(program, &variables)
+        Program::start(built(program).envs(variables))
     }
 }
 
@@ -104,30 +100,10 @@ fn configuration(manifests: &Manifests) -> Vec<String> {
     lines.flat_map(|(name, value)| [format!("--{name}"), value.trim_matches('"').to_owned()]).collect()
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
-}
-
-/// The body of an answer, whatever its status.
-fn get(address: SocketAddr, path: &str) -> String {
-    let mut connection = TcpStream::connect(address).expect("analytics");
-    write!(connection, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("a request");
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).expect("an answer");
-    answer.split_once("\r\n\r\n").expect("a body").1.to_owned()
-}
-
-fn wait_for(address: SocketAddr, what: &str, is_there: impl Fn(&Value) -> bool) {
-    let give_up_at = Instant::now() + DEADLINE;
-    loop {
-        let pipeline: Value = serde_json::from_str(&get(address, path::PIPELINE)).expect("JSON");
-        if is_there(&pipeline) {
-            return;
-        }
-        assert!(Instant::now() < give_up_at, "{what} does not come: {pipeline}");
-        thread::sleep(POLL_EVERY);
-    }
+/// Waits until analytics tells that its pipeline is as wanted.
+#[track_caller]
+fn wait_for(analytics: &mut Program, address: SocketAddr, is_there: impl Fn(&Value) -> bool) {
+    analytics.wait_for(address, path::PIPELINE, |answer| is_there(&answer.json()));
 }
 
 /// Two analytics and an antenna, each as its own user, go through everything that they do with the broker: an old
@@ -140,25 +116,26 @@ fn the_rights_suffice(manifests: &Manifests) {
     broker.ask(password, &["xadd", "antenna_stream", "*", "antenna_id", "incomplete"]);
 
     let settings = [("BIND", "127.0.0.1:0"), ("KEEP_ENTRIES", "10"), ("COMMIT_INTERVAL", "100ms")];
-    let owner = broker.run("analytics", &settings);
-    let owner_address = owner.address();
-    wait_for(owner_address, "the first commit", |pipeline| {
+    let mut owner = broker.run("analytics", &settings);
+    let owner_address = owner.address("analytics");
+    // The first commit.
+    wait_for(&mut owner, owner_address, |pipeline| {
         pipeline["totals"]["counted"] == 1 && pipeline["totals"]["rejected"]["missing_field"] == 1
     });
     let antennas = [("ANTENNA_ID", "antenna"), ("ANTENNAS", "2"), ("INTERVAL", "20ms"), ("COUNT", "20")];
-    broker.run("simulator", &antennas).ends_well();
-    wait_for(owner_address, "the antennas' readings", |pipeline| pipeline["totals"]["counted"] == 41);
+    assert_eq!(broker.run("simulator", &antennas).wait(DEADLINE).code, Some(0));
+    wait_for(&mut owner, owner_address, |pipeline| pipeline["totals"]["counted"] == 41);
 
-    let standby = broker.run("analytics", &settings);
-    let standby_address = standby.address();
-    wait_for(standby_address, "the standby", |pipeline| pipeline["phase"] == "standby");
+    let mut standby = broker.run("analytics", &settings);
+    let standby_address = standby.address("analytics");
+    wait_for(&mut standby, standby_address, |pipeline| pipeline["phase"] == "standby");
     assert!(is_well("analytics", standby_address, path::LIVEZ) && !is_well("analytics", standby_address, path::READYZ));
-    owner.terminate();
-    wait_for(standby_address, "the handover", |pipeline| {
+    assert_eq!(owner.end(Signal::Terminate, DEADLINE).code, Some(0));
+    wait_for(&mut standby, standby_address, |pipeline| {
         pipeline["phase"] == "running" && pipeline["totals"]["counted"] == 41 && pipeline["totals"]["imbalance"] == 0
     });
     assert!(is_well("analytics", standby_address, path::READYZ));
-    get(standby_address, path::REJECTED);
+    http::get(standby_address, path::REJECTED, &[]).expect("an answer");
     let refused = broker.ask(password, &["acl", "log"]);
     assert_eq!(refused.trim(), "", "{}", manifests.source);
     let probe = broker.ask(password, &["--user", "probe", "ping"]);
@@ -179,8 +156,9 @@ fn in_production_they_do_so_over_tls() {
 fn a_client_that_does_not_trust_the_certificate_does_not_talk() {
     let mut broker = Broker::start(&PRODUCTION);
     broker.trusted = None;
-    let analytics = broker.run("analytics", &[("BIND", "127.0.0.1:0")]);
-    wait_for(analytics.address(), "the refusal", |pipeline| pipeline["phase"] == "broker_away");
+    let mut analytics = broker.run("analytics", &[("BIND", "127.0.0.1:0")]);
+    let address = analytics.address("analytics");
+    wait_for(&mut analytics, address, |pipeline| pipeline["phase"] == "broker_away");
 }
 
 #[test]

@@ -2,19 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
 
 use analytics::settings::Cli as Analytics;
 use clap::{CommandFactory as _, Parser};
 use shared::api::path;
 use shared::logging::LogSettings;
-use shared::testing::signal;
+use shared::testing::{DEADLINE, Program, Signal, built};
 use simulator::settings::Cli as Simulator;
 
 use crate::manifests::{MINIKUBE, PRODUCTION};
@@ -33,78 +27,13 @@ struct Dashboard {
 /// Read by the TLS library: the certificates to trust.
 const TRUSTED: &str = "SSL_CERT_FILE";
 
-/// How long a step may take before the test fails.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
-
-/// A running program, killed when dropped.
-pub(crate) struct Program {
-    child: Child,
-    log: mpsc::Receiver<String>,
-}
-
-impl Program {
-    /// Starts a program of the workspace with these variables and no others.
-    pub(crate) fn start(program: &str, variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(built(program));
-        command.env_clear().envs(variables.iter().copied()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("a program that starts");
-        let lines = BufReader::new(child.stderr.take().expect("its log")).lines();
-        let (said, log) = mpsc::channel();
-        // Reads on after the test has lost interest: a full pipe would stop the program.
-        thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(said.send(line))));
-        Self { child, log }
-    }
-
-    /// The address that it says it listens on.
-    pub(crate) fn address(&self) -> SocketAddr {
-        let mut said = Vec::new();
-        while let Ok(line) = self.log.recv_timeout(DEADLINE) {
-            let address = line.split_once(" address=").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
-            if let Some(address) = address {
-                return address;
-            }
-            said.push(line);
-        }
-        panic!("the program does not say where it listens: {said:?}");
-    }
-
-    /// Tells it to end.
-    pub(crate) fn terminate(self) {
-        signal(&self.child, "TERM");
-        self.ends_well();
-    }
-
-    /// Waits for its end.
-    pub(crate) fn ends_well(mut self) {
-        assert!(self.child.wait().expect("an end").success());
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // An error means that it has ended already.
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
-    }
-}
-
-/// A program beside this test's own folder.
-fn built(program: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("this test");
-    let path = test.ancestors().nth(2).expect("the folder of programs").join(program);
-    assert!(path.exists(), "{} is missing; run deploy/test.sh, which builds the workspace", path.display());
-    path
-}
-
 /// What `health` of a program says of the one that listens on an address.
 pub(crate) fn is_well(program: &str, bind: SocketAddr, path: &str) -> bool {
-    let mut command = Command::new(built(program));
-    command.args(["health", "--path", path]).env_clear().env("BIND", bind.to_string());
-    let output = command.output().expect("a program that starts");
-    let said = String::from_utf8(output.stderr).expect("text");
+    let ended = Program::run(built(program).args(["health", "--path", path]).env("BIND", bind.to_string()));
+    let said = ended.log;
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.starts_with(&format!("http://{bind}{path}: ")), "{said}");
-    output.status.success()
+    ended.code == Some(0)
 }
 
 /// Fails unless a program has each of these settings and takes their values. `None` is a value that is not known here.
@@ -147,11 +76,11 @@ fn variables_are_settings_of_the_programs() {
 /// Analytics' is checked where it runs, in `broker`.
 #[test]
 fn the_dashboard_tells_whether_it_is_well() {
-    let dashboard = Program::start("dashboard", &[("BIND", "127.0.0.1:0"), ("MOCK", "true")]);
-    let address = dashboard.address();
+    let mut dashboard = Program::start(built("dashboard").envs([("BIND", "127.0.0.1:0"), ("MOCK", "true")]));
+    let address = dashboard.address("dashboard");
     assert!(is_well("dashboard", address, path::LIVEZ) && is_well("dashboard", address, path::READYZ));
     assert!(!is_well("dashboard", address, "/nowhere"));
-    dashboard.terminate();
+    assert_eq!(dashboard.end(Signal::Terminate, DEADLINE).code, Some(0));
     assert!(!is_well("dashboard", address, path::LIVEZ));
 }
 

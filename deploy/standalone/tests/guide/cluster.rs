@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use shared::testing::{Program, Reservation};
 use tempfile::TempDir;
 
 use crate::document::{Guide, Step};
@@ -63,6 +63,8 @@ pub(crate) struct Cluster {
     built: BTreeSet<String>,
     /// Holds a configuration for kubectl whose server does not answer.
     folder: TempDir,
+    /// The address of that server, where nobody listens.
+    nobody: Reservation,
 }
 
 impl Cluster {
@@ -84,6 +86,7 @@ impl Cluster {
             redis_commands: None,
             built: BTreeSet::new(),
             folder: tempfile::tempdir().expect("a folder"),
+            nobody: Reservation::new(),
         };
         for folder in ["deploy/k8s/base", "deploy/k8s/components/keda"].map(Path::new) {
             for entry in fs::read_dir(workspace.join(folder)).expect("the manifests") {
@@ -92,8 +95,8 @@ impl Cluster {
                 cluster.read_manifests(&folder.join(name), &text);
             }
         }
-        let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-        fs::write(cluster.folder.path().join("config"), kubeconfig(&format!("http://{nobody}"))).expect("a file");
+        let server = format!("http://{}", cluster.nobody.address());
+        fs::write(cluster.folder.path().join("config"), kubeconfig(&server)).expect("a file");
         // A command writes its files here too, and not into the repository.
         symlink(workspace.join("deploy"), cluster.folder.path().join("deploy")).expect("a link");
         cluster
@@ -249,10 +252,10 @@ impl Cluster {
     /// which refuses the connection.
     fn ask_kubectl(&self, command: &str) -> Judgement {
         let mut shell = Command::new("bash");
-        shell.args(["-euc", command]).current_dir(self.folder.path()).stdin(Stdio::null());
-        let output = shell.env("KUBECONFIG", self.folder.path().join("config")).output().expect("a shell");
-        let said = String::from_utf8_lossy(&output.stderr);
-        let came_far = output.status.success() || said.contains("connection refused") || said.contains("was refused");
+        shell.args(["-euc", command]).current_dir(self.folder.path());
+        let ended = Program::run(shell.env("KUBECONFIG", self.folder.path().join("config")));
+        let said = ended.log;
+        let came_far = ended.code == Some(0) || said.contains("connection refused") || said.contains("was refused");
         if came_far { Ok(()) } else { Err(format!("kubectl says: {said}")) }
     }
 }

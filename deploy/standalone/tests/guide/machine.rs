@@ -5,17 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
-use shared::testing::signal;
+use shared::testing::{Ended, Program, Reservation, Signal, http, until};
 use tempfile::TempDir;
 
 use crate::output::is_as_shown;
@@ -28,7 +25,6 @@ const CLUSTER_DEADLINE: Duration = Duration::from_secs(3600);
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// So much of a page is shown where it does not say what it should, in characters.
 const PAGE_SHOWN: usize = 1_500;
-const POLL_EVERY: Duration = Duration::from_millis(50);
 
 /// Where the page is in a guide, and where analytics answers.
 const PAGE: &str = "127.0.0.1:8000";
@@ -36,14 +32,18 @@ const ANALYTICS: &str = "127.0.0.1:8001";
 
 /// A machine; what still runs is killed with the value.
 pub(crate) struct Machine {
-    folder: TempDir,
+    _folder: TempDir,
     /// The working directory of commands.
     directory: PathBuf,
     /// What the guide says, and what takes its place.
     replaced: Vec<(&'static str, String)>,
     /// `PATH` and the like; `None` for those of this process.
     environment: Option<Vec<(&'static str, String)>>,
-    terminals: BTreeMap<String, Child>,
+    terminals: BTreeMap<String, Program>,
+    /// What ran in terminals before, with its terminal.
+    past: Vec<(String, Program)>,
+    /// The ports that stand in for those of the guide.
+    ports: Vec<Reservation>,
     deadline: Duration,
 }
 
@@ -51,8 +51,8 @@ impl Machine {
     /// One where nothing else is.
     pub(crate) fn start(workspace: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-        let [page, analytics, redis] = listeners.map(|listener| listener.local_addr().expect("its address"));
+        let ports = [(); 3].map(|()| Reservation::new());
+        let [page, analytics, redis] = ports.each_ref().map(Reservation::address);
         let (programs, directory) = (folder.path().join("bin"), folder.path().join("home"));
         for made in [&programs, &directory] {
             fs::create_dir(made).expect("a folder in it");
@@ -69,11 +69,13 @@ impl Machine {
             ("REDIS_PORT", redis),
         ];
         Self {
-            folder,
+            _folder: folder,
             directory,
             replaced: vec![(PAGE, page.to_string()), (ANALYTICS, analytics.to_string())],
             environment: Some(environment),
             terminals: BTreeMap::new(),
+            past: Vec::new(),
+            ports: ports.into(),
             deadline: DEADLINE,
         }
     }
@@ -81,70 +83,59 @@ impl Machine {
     /// The one that this runs on, as a reader has it.
     pub(crate) fn as_it_is(workspace: &Path) -> Self {
         Self {
-            folder: tempfile::tempdir().expect("a folder"),
+            _folder: tempfile::tempdir().expect("a folder"),
             directory: workspace.to_owned(),
             replaced: Vec::new(),
             environment: None,
             terminals: BTreeMap::new(),
+            past: Vec::new(),
+            ports: Vec::new(),
             deadline: CLUSTER_DEADLINE,
         }
     }
 
     /// Runs commands, again until they end well and print what the guide shows: what they ask may take a moment.
     pub(crate) fn run(&self, command: &str, shown: Option<&str>, place: &str) {
-        let give_up_at = Instant::now() + self.deadline;
-        loop {
-            let output = self.shell(command).output().expect("a shell");
-            let (printed, said) = (text(&output.stdout), text(&output.stderr));
-            if output.status.success() && shown.is_none_or(|shown| is_as_shown(shown, &printed)) {
-                return;
+        until(&format!("{place}: {command}"), self.deadline, || {
+            let ended = Program::start(&mut self.shell(command)).wait(self.deadline);
+            if ended.code == Some(0) && shown.is_none_or(|shown| is_as_shown(shown, &ended.output)) {
+                return Ok(());
             }
-            let status = output.status;
-            assert!(Instant::now() < give_up_at, "{place}: {command}\n{status}\n{printed}{said}\n{}", self.logs());
-            thread::sleep(POLL_EVERY);
-        }
+            Err(format!("{:?}\n{}{}\n{}", ended.code, ended.output, ended.log, self.logs()))
+        });
     }
 
     /// Starts a program in a terminal of its own.
     pub(crate) fn keep(&mut self, terminal: &str, command: &str) {
         assert!(!self.terminals.contains_key(terminal), "something runs in the terminal {terminal} already");
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.log(terminal)).expect("a log");
         let mut shell = self.shell(&format!("exec {command}"));
         // Like a terminal, so that what a program starts ends with it.
-        shell.process_group(0).stdout(log.try_clone().expect("a log")).stderr(log);
-        self.terminals.insert(terminal.to_owned(), shell.spawn().expect("a shell"));
+        self.terminals.insert(terminal.to_owned(), Program::start(shell.process_group(0)));
     }
 
     /// Presses Ctrl-C in a terminal, upon which the program has to end well and in time.
     pub(crate) fn interrupt(&mut self, terminal: &str, place: &str) {
-        let mut child = self.take(terminal, place);
-        signal(&child, "INT");
-        let status = wait(&mut child, END_TIMEOUT);
-        let status = status.unwrap_or_else(|| panic!("{place}: {terminal} does not end\n{}", self.logs()));
-        assert_eq!(status.code(), Some(0), "{place}: {terminal}\n{}", self.logs());
+        let program = self.take(terminal, place);
+        program.signal(Signal::Interrupt);
+        let ended = self.end_of(terminal, program, END_TIMEOUT, place);
+        assert_eq!(ended.code, Some(0), "{place}: {terminal}\n{}", self.logs());
     }
 
     /// Waits until the program in a terminal has ended.
     pub(crate) fn wait_for_end(&mut self, terminal: &str, place: &str) {
-        let mut child = self.take(terminal, place);
-        assert!(wait(&mut child, self.deadline).is_some(), "{place}: {terminal} does not end\n{}", self.logs());
+        let program = self.take(terminal, place);
+        self.end_of(terminal, program, self.deadline, place);
     }
 
     /// Looks at a page until it says all of these lines.
     pub(crate) fn page(&self, path: &str, language: &str, says: &[String], place: &str) {
-        let give_up_at = Instant::now() + self.deadline;
-        let mut last = String::new();
-        loop {
-            if let Some(page) = self.ask_for_page(path, language) {
-                last = readable(&page);
-                if says.iter().all(|line| last.contains(&spaced(line))) {
-                    return;
-                }
+        until(&format!("{place}: {path} says {says:?}"), self.deadline, || {
+            let page = readable(&self.ask_for_page(path, language).unwrap_or_default());
+            if says.iter().all(|line| page.contains(&spaced(line))) {
+                return Ok(());
             }
-            let begins: String = last.chars().take(PAGE_SHOWN).collect();
-            assert!(Instant::now() < give_up_at, "{place}: {path} does not say {says:?}: {begins}\n{}", self.logs());
-            thread::sleep(POLL_EVERY);
-        }
+            Err(page.chars().take(PAGE_SHOWN).collect::<String>() + "\n" + &self.logs())
+        });
     }
 
     /// The terminals in which something runs.
@@ -152,68 +143,39 @@ impl Machine {
         self.terminals.keys().map(String::as_str).collect()
     }
 
-    fn take(&mut self, terminal: &str, place: &str) -> Child {
+    fn end_of(&mut self, terminal: &str, mut program: Program, at_most: Duration, place: &str) -> Ended {
+        until(&format!("{place}: {terminal} ends"), at_most, || {
+            if program.has_ended() { Ok(()) } else { Err(program.tail() + &self.logs()) }
+        });
+        let ended = program.wait(at_most);
+        self.past.push((terminal.to_owned(), program));
+        ended
+    }
+
+    fn take(&mut self, terminal: &str, place: &str) -> Program {
         self.terminals.remove(terminal).unwrap_or_else(|| panic!("{place}: nothing runs in the terminal {terminal}"))
     }
 
     fn shell(&self, command: &str) -> Command {
         let mut shell = Command::new("bash");
         let command = self.replaced.iter().fold(command.to_owned(), |command, (from, to)| command.replace(from, to));
-        shell.args(["-euo", "pipefail", "-c", &command]).current_dir(&self.directory).stdin(Stdio::null());
+        shell.args(["-euo", "pipefail", "-c", &command]).current_dir(&self.directory);
         if let Some(environment) = &self.environment {
             shell.env_clear().envs(environment.iter().cloned());
         }
         shell
     }
 
-    /// HTML, whatever the status; `None` where nobody answers. HTTP/1.0, so that it comes in one piece.
+    /// HTML, whatever the status; `None` where nobody answers.
     fn ask_for_page(&self, path: &str, language: &str) -> Option<String> {
-        let address = &self.replaced.iter().find(|(from, _)| *from == PAGE)?.1;
-        let mut connection = TcpStream::connect(address).ok()?;
-        connection.set_read_timeout(Some(DEADLINE)).ok()?;
-        write!(connection, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept-Language: {language}\r\n\r\n").ok()?;
-        let mut answer = Vec::new();
-        connection.read_to_end(&mut answer).ok()?;
-        Some(text(&answer).split_once("\r\n\r\n")?.1.to_owned())
-    }
-
-    fn log(&self, terminal: &str) -> PathBuf {
-        self.folder.path().join(format!("{terminal}.log"))
+        let page = self.ports.first()?.address();
+        http::get(page, path, &[("Accept-Language", language)]).ok().map(|answer| answer.body)
     }
 
     /// The last lines of each terminal, for whoever has to find out why a test failed.
     fn logs(&self) -> String {
-        let mut logs = String::new();
-        for entry in fs::read_dir(self.folder.path()).expect("the folder").map_while(Result::ok) {
-            let path = entry.path();
-            if path.extension().is_some_and(|extension| extension == "log") {
-                let said = fs::read_to_string(&path).unwrap_or_default();
-                let lines: Vec<&str> = said.lines().collect();
-                let last = lines[lines.len().saturating_sub(20)..].join("\n");
-                logs += &format!("--- {}\n{last}\n", path.file_stem().unwrap_or_default().display());
-            }
-        }
-        logs
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        for child in self.terminals.values_mut() {
-            // It may have ended already.
-            let _ended = child.kill();
-            let _reaped = child.wait();
-        }
-    }
-}
-
-fn wait(child: &mut Child, at_most: Duration) -> Option<std::process::ExitStatus> {
-    let give_up_at = Instant::now() + at_most;
-    loop {
-        match child.try_wait().expect("its state") {
-            None if Instant::now() < give_up_at => thread::sleep(POLL_EVERY),
-            status => return status,
-        }
+        let past = self.past.iter().map(|(terminal, program)| (terminal, program));
+        past.chain(&self.terminals).map(|(terminal, program)| format!("--- {terminal}: {}", program.tail())).collect()
     }
 }
 
@@ -273,8 +235,4 @@ fn readable(html: &str) -> String {
 
 fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -1,0 +1,140 @@
+//! A real `redis-server`.
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::program::{Program, Signal};
+use super::reservation::Reservation;
+use super::wait::DEADLINE;
+
+/// What a server logs, by default, once it listens.
+const READY: &str = "Ready to accept connections";
+
+/// A running `redis-server` on a port of the loopback interface; killed when dropped. It keeps its files in a temporary
+/// folder, and persists nothing unless told to.
+#[derive(Debug)]
+pub struct RedisServer {
+    server: Program,
+    port: Reservation,
+    arguments: Vec<String>,
+    folder: TempDir,
+}
+
+impl RedisServer {
+    /// Starts a server; `extra_arguments` are configuration like `["--maxmemory", "4mb"]` and win over the defaults.
+    ///
+    /// # Panics
+    /// Where `redis-server` is missing or does not come up.
+    #[must_use]
+    pub fn start(extra_arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder for redis-server");
+        let arguments: Vec<String> = extra_arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let port = Reservation::new();
+        let server = launch(port.port(), folder.path(), &arguments);
+        Self { server, port, arguments, folder }
+    }
+
+    /// The port it listens on.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port.port()
+    }
+
+    /// The URL to connect to.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.port.address())
+    }
+
+    /// The folder of its files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends it at once with SIGKILL, as a crash would. [`restart`](Self::restart) brings it back.
+    pub fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    /// Ends it in good order with SIGTERM; it saves what it is configured to save.
+    ///
+    /// # Panics
+    /// Where it does not end.
+    pub fn stop(&mut self) {
+        self.server.end(Signal::Terminate, DEADLINE);
+    }
+
+    /// Freezes it: its connections stay open and nothing answers. Undone by [`resume`](Self::resume).
+    pub fn pause(&self) {
+        self.server.signal(Signal::Stop);
+    }
+
+    /// Undoes [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.server.signal(Signal::Continue);
+    }
+
+    /// Starts it again on the same port and folder; kills it first where it still runs.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.server = launch(self.port(), self.folder.path(), &self.arguments);
+    }
+}
+
+/// Starts a server and waits until it listens. Its own log tells, so another server that answers on the same port is
+/// never taken for this one.
+fn launch(port: u16, folder: &Path, extra_arguments: &[String]) -> Program {
+    let mut server = Program::start(
+        Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .arg("--dir")
+            .arg(folder)
+            .args(extra_arguments),
+    );
+    server.until("redis-server listens", |server| {
+        if server.output().contains(READY) { Ok(()) } else { Err("it does not say so") }
+    });
+    server
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read as _, Write as _};
+    use std::net::TcpStream;
+
+    use super::*;
+
+    fn ping(port: u16) -> io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.write_all(b"PING\r\n")?;
+        let mut reply = [0; 7];
+        stream.read_exact(&mut reply)?;
+        Ok(String::from_utf8_lossy(&reply).into_owned())
+    }
+
+    #[test]
+    fn a_server_answers_dies_and_comes_back_on_its_port() {
+        let mut server = RedisServer::start(&[]);
+        assert_eq!(ping(server.port()).expect("an answer"), "+PONG\r\n");
+        server.kill();
+        assert!(ping(server.port()).is_err());
+        server.restart();
+        assert_eq!(ping(server.port()).expect("an answer"), "+PONG\r\n");
+        server.stop();
+        assert!(ping(server.port()).is_err());
+    }
+
+    #[test]
+    fn two_servers_do_not_meet() {
+        let (one, other) = (RedisServer::start(&[]), RedisServer::start(&[]));
+        assert_ne!(one.port(), other.port());
+        assert_ne!(one.folder(), other.folder());
+    }
+}
