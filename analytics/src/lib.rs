@@ -3,6 +3,7 @@
 //! In the order in which a reading passes:
 //!
 //! - [`ingest`]: the log, and from the bytes of its replies to columns.
+//! - [`readings`]: a micro-batch as a table.
 //! - [`store`]: readings are counted in panes of partials, expressions say what is summed; antennas and their incidents.
 //! - [`state`]: what is committed.
 //! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log, with the ledger of every entry.
@@ -17,6 +18,7 @@ pub mod http;
 pub mod ingest;
 pub mod pipeline;
 pub mod published;
+pub mod readings;
 pub mod settings;
 pub mod state;
 pub mod store;

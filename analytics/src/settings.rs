@@ -9,7 +9,8 @@ use shared::logging::LogSettings;
 use shared::settings::{BrokerSettings, StreamSettings, parse_bind};
 use shared::time::{parse_duration, parse_duration_or_zero};
 
-use crate::store::partials::MAX_PANES;
+/// Retention spans fewer panes than this: the key of a roll-up packs pane, antenna and bucket into 64 bits.
+pub const MAX_PANES: i64 = 1 << 20;
 
 /// Drains the stream of readings, keeps windowed metrics, answers them over HTTP.
 #[derive(Debug, Clone, Parser)]

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use analytics::ingest::decode::{Batch, Row, Rows, Slot};
+use analytics::ingest::decode::Batch;
+use analytics::readings::{Row, Rows, Slot};
 use analytics::settings::Thresholds;
 use analytics::store::grid::Grid;
 use analytics::store::partials::Keys;

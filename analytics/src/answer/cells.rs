@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use super::antennas::wanted;
 use super::format::{self, ArrowStream, time};
 use super::{AnswerError, View, rows};
-use crate::ingest::decode::Slot;
+use crate::readings::Slot;
 use crate::store::Pane;
 use crate::store::expressions::answer::{ANTENNA_ID, MEASURES, START};
 use crate::store::expressions::column::{ANTENNA, PANE};

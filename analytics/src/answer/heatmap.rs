@@ -8,7 +8,7 @@ use shared::api::{Format, Heatmap, HeatmapRequest, HeatmapRow, History, Status, 
 use super::antennas::wanted;
 use super::format::TABLES;
 use super::{About, AnswerError, Question, View, key, rows, summary};
-use crate::ingest::decode::Slot;
+use crate::readings::Slot;
 use crate::store::expressions::answer::{ANTENNA_ID, LATENCY_MEAN, START, STATUS};
 use crate::store::expressions::antenna_counts;
 use crate::store::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT, READINGS};

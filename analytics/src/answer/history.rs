@@ -8,7 +8,7 @@ use polars::prelude::*;
 use shared::api::History;
 
 use super::{View, rows};
-use crate::ingest::decode::Slot;
+use crate::readings::Slot;
 use crate::store::Pane;
 use crate::store::expressions::column::{ANTENNA, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE, READINGS};
 use crate::store::expressions::latency_mean;

@@ -33,7 +33,7 @@ use shared::api::{BadParameter, Format, Request, WindowRequest};
 
 pub use self::network::Tables;
 pub use self::window::Window;
-use crate::ingest::decode::Slot;
+use crate::readings::Slot;
 use crate::settings::Thresholds;
 use crate::store::{Pane, Snapshot};
 

@@ -7,7 +7,7 @@ use polars::prelude::*;
 use quick_cache::sync::Cache;
 
 use super::{View, Window};
-use crate::ingest::decode::Slot;
+use crate::readings::Slot;
 use crate::store::antennas::{SILENT_INTERVALS, SILENT_MIN_MS};
 use crate::store::expressions::answer::{
     ANTENNA_ID, INTERVAL_MS, LAST_SEEN, LATENCY_P50, LATENCY_P95, LATENCY_P99, STATUS,

@@ -5,9 +5,9 @@ use shared::api::{Format, ReadingsRequest, RecentReading, RecentReadings};
 
 use super::format::{TABLES, time};
 use super::{About, AnswerError, Question, View, key, rows};
+use crate::readings::column::{ARRIVAL_MS, EVENT_MS, LATE, LATENCY_MS, SEQ};
 use crate::store::expressions::answer::ANTENNA_ID;
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
-use crate::store::expressions::reading::{ARRIVAL_MS, EVENT_MS, LATE, LATENCY_MS, SEQ};
 
 /// Event time, under the API's name.
 const TIMESTAMP: &str = "timestamp";

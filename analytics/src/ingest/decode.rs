@@ -1,24 +1,18 @@
 //! Stream entries to columns.
 //!
-//! The reply's bytes go straight into the columns of a [`DataFrame`]; an entry that is no reading becomes a [`RejectedEntry`]. Antenna
+//! The reply's bytes go straight into the columns of [`Readings`]; an entry that is no reading becomes a [`RejectedEntry`]. Antenna
 //! ids are interned: a column holds small numbers, [`Interner`] knows the names.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use polars::prelude::*;
 use shared::Rejection;
 use shared::codec::Fields;
 
 use super::resp::{EntryRef, ReplyError, ReplyParser, Visitor};
 use super::stream_id::StreamId;
-use crate::store::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
-use crate::store::expressions::reading;
-
-/// An antenna's number: its slot in the registry.
-pub type Slot = u32;
+use crate::readings::{Readings, Row, Rows, Slot};
 
 /// At most this many rejected entries of one batch are kept for the dead-letter stream; all are counted.
 const REJECTED_KEPT: usize = shared::keys::REJECTED_MAX_ENTRIES;
@@ -30,103 +24,14 @@ pub struct Batch {
     pub entries: u64,
     /// Id of the last entry.
     pub last_id: StreamId,
-    /// The readings, a row each, with the columns of [`crate::store::expressions::reading`], the antenna and its packets.
-    pub readings: DataFrame,
+    /// The readings, a row each.
+    pub readings: Readings,
     /// Antennas seen for the first time, by slot.
     pub new_antennas: Vec<(Slot, Arc<str>)>,
     /// Entries that are no readings, the newest [`REJECTED_KEPT`] of them.
     pub rejected: Vec<RejectedEntry>,
     /// Number of entries that are no readings, by the position of the reason in [`Rejection::ALL`].
     pub rejected_counts: [u64; Rejection::ALL.len()],
-}
-
-/// A reading as a row of a micro-batch.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// Arrival at the broker, milliseconds since the epoch.
-    pub arrival_ms: i64,
-    /// Event time, milliseconds since the epoch.
-    pub event_ms: i64,
-    /// Antenna.
-    pub antenna: Slot,
-    /// Packets sent.
-    pub packets_sent: u32,
-    /// Packets lost.
-    pub packets_lost: u32,
-    /// Latency in milliseconds.
-    pub latency_ms: Option<f64>,
-    /// Sequence number.
-    pub seq: Option<u64>,
-}
-
-/// The columns of a micro-batch while they grow.
-pub struct Rows {
-    arrival_ms: Vec<i64>,
-    event_ms: Vec<i64>,
-    antenna: Vec<Slot>,
-    packets_sent: Vec<u32>,
-    packets_lost: Vec<u32>,
-    latency_ms: PrimitiveChunkedBuilder<Float64Type>,
-    seq: PrimitiveChunkedBuilder<UInt64Type>,
-}
-
-impl fmt::Debug for Rows {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows").field("height", &self.event_ms.len()).finish()
-    }
-}
-
-impl Rows {
-    /// No rows yet, with room for a number of them.
-    #[must_use]
-    pub fn with_capacity(rows: usize) -> Self {
-        Self {
-            arrival_ms: Vec::with_capacity(rows),
-            event_ms: Vec::with_capacity(rows),
-            antenna: Vec::with_capacity(rows),
-            packets_sent: Vec::with_capacity(rows),
-            packets_lost: Vec::with_capacity(rows),
-            latency_ms: PrimitiveChunkedBuilder::new(reading::LATENCY_MS.into(), rows),
-            seq: PrimitiveChunkedBuilder::new(reading::SEQ.into(), rows),
-        }
-    }
-
-    /// Adds a row.
-    pub fn push(&mut self, row: &Row) {
-        self.arrival_ms.push(row.arrival_ms);
-        self.event_ms.push(row.event_ms);
-        self.antenna.push(row.antenna);
-        self.packets_sent.push(row.packets_sent);
-        self.packets_lost.push(row.packets_lost);
-        self.latency_ms.append_option(row.latency_ms);
-        self.seq.append_option(row.seq);
-    }
-
-    /// The table of all rows; their columns become its own.
-    ///
-    /// # Errors
-    /// Never in practice: the columns have one length.
-    pub fn finish(self) -> PolarsResult<DataFrame> {
-        let height = self.event_ms.len();
-        let columns = vec![
-            Column::new(reading::ARRIVAL_MS.into(), self.arrival_ms),
-            Column::new(reading::EVENT_MS.into(), self.event_ms),
-            Column::new(ANTENNA.into(), self.antenna),
-            Column::new(PACKETS_SENT.into(), self.packets_sent),
-            Column::new(PACKETS_LOST.into(), self.packets_lost),
-            self.latency_ms.finish().into_column(),
-            self.seq.finish().into_column(),
-        ];
-        DataFrame::new(height, columns)
-    }
-}
-
-impl FromIterator<Row> for Rows {
-    fn from_iter<T: IntoIterator<Item = Row>>(rows: T) -> Self {
-        let mut columns = Self::with_capacity(0);
-        rows.into_iter().for_each(|row| columns.push(&row));
-        columns
-    }
 }
 
 /// An entry that is no reading, with its fields as they were.

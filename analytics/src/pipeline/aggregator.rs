@@ -20,8 +20,8 @@ use crate::ingest::decode::{Batch, Decoder, RejectedEntry};
 use crate::ingest::log::{Commit, Epoch, Reply};
 use crate::ingest::stream_id::StreamId;
 use crate::published::Published;
+use crate::readings::column::ARRIVAL_MS;
 use crate::state::{Meta, encode_changes};
-use crate::store::expressions::reading::ARRIVAL_MS;
 use crate::store::{Accepted, Store};
 
 /// Work for the thread, done in order.

@@ -262,11 +262,11 @@ mod tests {
     use shared::api::{IncidentEnding, IncidentKind};
 
     use super::*;
-    use crate::ingest::decode::{Row, Rows};
+    use crate::readings::{Row, Rows};
     use crate::settings::Thresholds;
-    use crate::store::antennas::Counted;
     use crate::store::grid::Grid;
     use crate::store::partials::Keys;
+    use crate::store::trouble::Counted;
     use crate::store::trouble::{Interval, Tally};
 
     const PANE_MS: i64 = 5_000;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use shared::api::{IncidentEnding, IncidentKind};
 
 use super::incidents::{Finished, Incidents};
-use super::trouble::{self, Interval, Tally, Trouble};
-use crate::ingest::decode::{Interner, Slot};
+use super::trouble::{self, Counted, Interval, Tally, Trouble};
+use crate::ingest::decode::Interner;
+use crate::readings::Slot;
 use crate::settings::Thresholds;
 
 /// Antennas are kept in chunks of this many, so that a snapshot shares what did not change and a commit writes only
@@ -22,23 +23,6 @@ pub const SILENT_INTERVALS: f64 = 3.0;
 
 /// An antenna is never silent before this many milliseconds.
 pub const SILENT_MIN_MS: i64 = 15_000;
-
-/// A reading that counts.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Counted {
-    /// Arrival at the broker, milliseconds since the epoch.
-    pub arrival_ms: i64,
-    /// Event time, milliseconds since the epoch.
-    pub event_ms: i64,
-    /// Packets sent.
-    pub packets_sent: u32,
-    /// Packets lost.
-    pub packets_lost: u32,
-    /// Latency in milliseconds.
-    pub latency_ms: Option<f64>,
-    /// Sequence number.
-    pub seq: Option<u64>,
-}
 
 /// One antenna. Chunks of them are copied while a snapshot shares them, so it is small.
 #[derive(Debug, Clone, PartialEq)]

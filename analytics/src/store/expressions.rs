@@ -1,6 +1,6 @@
 //! What is summed and what is derived, once for all tables: readings of a batch, panes in memory, tiles, answers.
 //!
-//! A **reading** is a row of a micro-batch, see [`reading`]. A **partial** is a row of sums, see [`column`]: [`of_reading`]
+//! A **reading** is a row of a micro-batch, see [`crate::readings`]. A **partial** is a row of sums, see [`column`]: [`of_reading`]
 //! makes a partial of each reading, [`sums`] adds partials up, [`measures`] derives what the API tells. The latency sketch
 //! likewise: [`bucket`], [`count`], [`Percentiles`].
 
@@ -9,38 +9,22 @@ use shared::api::Status;
 
 use super::grid::Grid;
 use super::sketch;
+use crate::readings::column::{EVENT_MS, LATENCY_MS};
 use crate::settings::Thresholds;
-
-/// Columns of a micro-batch, a row for each reading, in stream order.
-pub mod reading {
-    /// Arrival at the broker, i64, milliseconds since the epoch.
-    pub const ARRIVAL_MS: &str = "arrival_ms";
-    /// Event time, i64, milliseconds since the epoch.
-    pub const EVENT_MS: &str = "event_ms";
-    /// Mean latency of the delivered packets, f64, milliseconds; null where the reading carries none.
-    pub const LATENCY_MS: &str = "latency_ms";
-    /// Sequence number, u64; null where the reading carries none.
-    pub const SEQ: &str = "seq";
-    /// Whether the pane had closed when the reading was counted, bool.
-    pub const LATE: &str = "late";
-}
 
 /// Columns of partials.
 pub mod column {
+    /// Columns of readings too. Packets are counts.
+    pub use crate::readings::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
+
     /// Start of the pane, i64, milliseconds since the epoch.
     pub const PANE: &str = "pane";
-    /// Slot of the antenna, u32; a column of readings too.
-    pub const ANTENNA: &str = "antenna";
     /// Bucket of the sketch, i32.
     pub const BUCKET: &str = "bucket";
     /// Readings in the bucket, a count.
     pub const COUNT: &str = "count";
     /// Readings, a count.
     pub const READINGS: &str = "readings";
-    /// Packets sent, a count; a column of readings too, as u32.
-    pub const PACKETS_SENT: &str = "packets_sent";
-    /// Packets lost, a count; a column of readings too, as u32.
-    pub const PACKETS_LOST: &str = "packets_lost";
     /// Readings that carry a latency, a count.
     pub const LATENCY_COUNT: &str = "latency_count";
     /// Sum of latencies, f64, milliseconds on the grid of [`super::snap`].
@@ -104,7 +88,6 @@ use column::{
     ANTENNA, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE,
     READINGS,
 };
-use reading::{EVENT_MS, LATENCY_MS};
 
 /// The counts of a partial.
 pub const COUNTS: [&str; 4] = [READINGS, PACKETS_SENT, PACKETS_LOST, LATENCY_COUNT];

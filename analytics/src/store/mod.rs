@@ -32,9 +32,8 @@ use std::time::Instant;
 use polars::prelude::*;
 use shared::UnixMillis;
 
-use self::antennas::{Antennas, Counted, place};
+use self::antennas::{Antennas, place};
 use self::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
-use self::expressions::reading;
 use self::grid::Grid;
 use self::incidents::{Incidents, Mark};
 pub use self::panes::Pane;
@@ -42,7 +41,9 @@ use self::panes::{TILE_PANES, cover, some, tile_grids};
 use self::partials::{Keys, Partials};
 use self::recent::Recent;
 pub use self::snapshot::Snapshot;
+use self::trouble::Counted;
 use crate::ingest::decode::Batch;
+use crate::readings::column as reading;
 use crate::settings::Thresholds;
 
 /// A pane closes when the watermark is this far past its end. Readings of antennas whose clocks and ways differ by less

@@ -21,10 +21,11 @@ use polars::prelude::*;
 use super::expressions::column::{
     ANTENNA, BUCKET, COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE,
 };
-use super::expressions::reading::LATENCY_MS;
 use super::expressions::{COUNTS, count, floor, of_reading, sketch_of_reading, sums};
 use super::grid::Grid;
-use crate::ingest::decode::Slot;
+use crate::readings::Slot;
+use crate::readings::column::LATENCY_MS;
+use crate::settings::MAX_PANES;
 
 /// Slots are below `2^SLOT_BITS`: memory does not hold as many antennas.
 const SLOT_BITS: u32 = 28;
@@ -32,8 +33,7 @@ const SLOT_BITS: u32 = 28;
 /// A bucket is within 25,000, so its distance from the lowest fits.
 const BUCKET_BITS: u32 = 16;
 
-/// The tables of a roll-up span fewer panes than this. The settings hold retention within it.
-pub const MAX_PANES: i64 = 1 << (64 - SLOT_BITS - BUCKET_BITS);
+const _: () = assert!(MAX_PANES <= 1 << (64 - SLOT_BITS - BUCKET_BITS), "the key of a row has no room for its pane");
 
 /// The packed key of a row.
 const KEY: &str = "key";

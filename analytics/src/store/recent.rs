@@ -9,8 +9,8 @@ use std::sync::Arc;
 use polars::prelude::*;
 
 use super::expressions::column::ANTENNA;
-use super::expressions::reading::LATE;
-use crate::ingest::decode::{Rows, Slot};
+use crate::readings::column::LATE;
+use crate::readings::{Rows, Slot};
 
 /// Readings kept. They take 8 MB.
 pub const KEPT: usize = 131_072;

@@ -14,7 +14,7 @@ use super::incidents::Incidents;
 use super::panes::{Pane, TILE_PANES, cover};
 use super::recent::Recent;
 use super::{CLOSING_GRACE_MS, EventClock};
-use crate::ingest::decode::Slot;
+use crate::readings::Slot;
 
 /// Everything counted and retained at one moment; immutable.
 #[derive(Debug, Clone)]

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use shared::api::IncidentKind;
 
-use super::antennas::Counted;
 use super::grid::Grid;
 use crate::settings::Thresholds;
 
@@ -18,6 +17,23 @@ pub const INTERVAL_MS: i64 = 30_000;
 pub const WELL_INTERVALS: u32 = 2;
 
 const INTERVALS: Grid = Grid::of_width(INTERVAL_MS);
+
+/// A reading that counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counted {
+    /// Arrival at the broker, milliseconds since the epoch.
+    pub arrival_ms: i64,
+    /// Event time, milliseconds since the epoch.
+    pub event_ms: i64,
+    /// Packets sent.
+    pub packets_sent: u32,
+    /// Packets lost.
+    pub packets_lost: u32,
+    /// Latency in milliseconds.
+    pub latency_ms: Option<f64>,
+    /// Sequence number.
+    pub seq: Option<u64>,
+}
 
 /// How bad an antenna fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,6 @@
 //! The law of the algebra: any split of the readings, in any order, merged in any tree, gives the same tables.
 
-use analytics::ingest::decode::{self, Rows};
+use analytics::readings::{self, Rows};
 use analytics::store::expressions;
 use analytics::store::grid::Grid;
 use analytics::store::partials::{Keys, Partials};
@@ -23,7 +23,7 @@ fn rows(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
 const PANES: Grid = Grid::of_width(5_000);
 
 fn partials(rows: &[Row]) -> Partials {
-    let rows = rows.iter().map(|&(event_ms, antenna, packets_sent, packets_lost, latency_ms)| decode::Row {
+    let rows = rows.iter().map(|&(event_ms, antenna, packets_sent, packets_lost, latency_ms)| readings::Row {
         arrival_ms: event_ms,
         event_ms,
         antenna,

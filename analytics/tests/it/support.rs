@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use analytics::answer::{About, AnswerError, Question, Tables, View, Window};
-use analytics::ingest::decode::{Batch, Row, Rows};
+use analytics::ingest::decode::Batch;
 use analytics::ingest::log::MemoryLog;
 use analytics::pipeline::{Pipeline, PipelineError, empty_store};
 use analytics::published::Published;
+use analytics::readings::{Row, Rows};
 use analytics::settings::{PipelineSettings, Thresholds};
 use analytics::store::{Accepted, Snapshot, Store};
 use shared::api::{DEFAULT_WINDOW_MS, End, WindowRequest};

@@ -15,13 +15,10 @@ use shared::keys::{GROUP, REJECTED_MAX_ENTRIES, REJECTED_REASON, REJECTED_SOURCE
 use tokio::sync::Mutex;
 use tracing::info;
 
-use super::socket::SocketReader;
+use super::socket::{CONNECT_TIMEOUT, SocketReader};
 use super::{COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Lease, Log, LogError, StateField, StreamInfo, server_error};
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::stream_id::StreamId;
-
-/// How long a connection may take to be made.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an answer may take; a commit of many panes is megabytes.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -11,10 +11,12 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::redis::CONNECT_TIMEOUT;
 use super::{LogError, Reader, Reply, server_error};
 use crate::ingest::resp::{Extent, ReplyParser};
 use crate::ingest::stream_id::StreamId;
+
+/// How long a connection may take to be made.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Room made in the buffer before each read from the socket. A reply of many entries arrives in pieces of this size.
 const READ_BYTES: usize = 256 * 1024;
