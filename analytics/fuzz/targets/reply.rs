@@ -6,10 +6,12 @@
 
 use libfuzzer_sys::fuzz_target;
 
+#[expect(dead_code, reason = "what the rest of analytics uses")]
 #[path = "../../src/ingest/decode.rs"]
 mod decode;
 #[path = "../../src/ingest/resp.rs"]
 mod resp;
+#[expect(dead_code, reason = "what the rest of analytics uses")]
 #[path = "../../src/ingest/stream_id.rs"]
 mod stream_id;
 
@@ -60,6 +62,8 @@ mod readings {
         pub packets_sent: u32,
         pub packets_lost: u32,
         pub latency_ms: Option<f64>,
+        /// Any number is one.
+        #[expect(dead_code, reason = "nothing to check")]
         pub seq: Option<u64>,
     }
 
@@ -83,7 +87,7 @@ mod readings {
 
         /// Checks what the store takes for granted.
         pub fn push(&mut self, row: &Row) {
-            let Row { arrival_ms, event_ms, antenna, packets_sent, packets_lost, latency_ms, seq: _ } = *row;
+            let Row { arrival_ms, event_ms, antenna, packets_sent, packets_lost, latency_ms, .. } = *row;
             assert!(event_ms <= arrival_ms.saturating_add(super::MAX_CLOCK_SKEW_MS), "the future is rejected");
             assert!(antenna as usize <= self.0, "slots are given out in order");
             assert!(packets_lost <= packets_sent);
