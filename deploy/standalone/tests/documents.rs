@@ -137,23 +137,81 @@ fn the_boundaries_of_the_architecture_hold() {
     assert!(redis.iter().all(|file| file.starts_with("ingest/log/")), "{redis:?}");
     assert!(files_with("dashboard-ui/src", "redis::").is_empty());
     assert_eq!(files_with("simulator/src", "use redis::"), BTreeSet::from(["redis_sink.rs".to_owned()]));
-    let polars = [
-        "aggregate.rs",
-        "http/answer.rs",
-        "pipeline/aggregator.rs",
-        "query.rs",
-        "query/heatmap.rs",
-        "state.rs",
-        "state/antennas.rs",
-        "state/incidents.rs",
-        "store.rs",
-    ];
-    assert_eq!(files_with("analytics/src", "use polars::"), polars.map(str::to_owned).into());
+    let may_use_polars = |file: &String| {
+        ["readings.rs", "pipeline/aggregator.rs"].contains(&file.as_str())
+            || ["store/", "state/", "answer/"].iter().any(|folder| file.starts_with(folder))
+    };
+    let polars = files_with("analytics/src", "use polars");
+    assert!(!polars.is_empty() && polars.iter().all(may_use_polars), "{polars:?}");
     for program in ["analytics/src", "dashboard-ui/src"] {
         assert!(files_with(program, "UnixMillis::now").is_empty());
         assert_eq!(files_with(program, "Clock::system"), BTreeSet::from(["lib.rs".to_owned()]));
     }
     assert!(files_with("dashboard-ui/src", "analytics::").is_empty());
+}
+
+/// The modules of analytics, each before those that may import it.
+const MODULES: [&str; 13] = [
+    "settings",
+    "workers",
+    "readings",
+    "ingest",
+    "store",
+    "histogram",
+    "state",
+    "answer",
+    "figures",
+    "published",
+    "pipeline",
+    "http",
+    "lib",
+];
+
+#[test]
+fn modules_of_analytics_import_only_those_before_them() {
+    for (position, later) in MODULES.iter().enumerate() {
+        for file in files_with("analytics/src", &format!("use crate::{later}::")) {
+            let module = file.split(['/', '.']).next().expect("a name");
+            let importer = MODULES.iter().position(|it| *it == module);
+            assert!(importer.is_some_and(|importer| importer >= position), "{file} imports {later}");
+        }
+    }
+}
+
+#[test]
+fn the_entry_points_of_the_architecture_exist() {
+    let architecture = document("ARCHITECTURE.md");
+    let (_, section) = architecture.split_once("## Entry points").expect("the section");
+    let section = section.split("\n## ").next().expect("its text");
+    let points: Vec<Vec<&str>> = rows(section).filter(|row| row[0].ends_with('?')).collect();
+    assert!(points.len() > 10, "{points:?}");
+    for point in points {
+        let [_, item, file] = point[..] else { panic!("{point:?} is not a question, an item and a file") };
+        assert!(defines(&document(file), item), "{file} has no {item}");
+    }
+}
+
+/// Whether a source defines an item: a function, a type, or a function of a type or trait.
+fn defines(source: &str, item: &str) -> bool {
+    let is_named = |line: &str, keywords: &[&str], name: &str| {
+        let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        words.windows(2).any(|pair| keywords.contains(&pair[0]) && pair[1] == name)
+    };
+    let Some((owner, function)) = item.split_once("::") else {
+        let is_outside = |line: &&str| !line.starts_with([' ', '/']);
+        return source.lines().filter(is_outside).any(|line| is_named(line, &["fn", "struct", "enum", "trait"], item));
+    };
+    // Blocks end with a brace in the first column.
+    source.split("\n}").any(|block| {
+        let opens = |line: &str| {
+            let is_block = line.starts_with("impl") || line.contains("trait ");
+            !line.starts_with([' ', '/'])
+                && is_block
+                && line.split(|c: char| !c.is_alphanumeric()).any(|it| it == owner)
+        };
+        let mut lines = block.lines().skip_while(|line| !opens(line));
+        lines.any(|line| line.starts_with("    ") && is_named(line, &["fn"], function))
+    })
 }
 
 /// Links between the documents lead to an existing file, and to a heading in it.
