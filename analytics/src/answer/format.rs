@@ -17,7 +17,15 @@ const MOST_WHOLE: f64 = (1_u64 << 53) as f64;
 
 /// A column of milliseconds since the epoch as times in UTC.
 pub(super) fn time(name: &str) -> Expr {
-    col(name).cast(DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC)))
+    // A cast would drop the zone: Polars casts to zones only with its feature `timezones`, which brings the database of zones.
+    let in_utc = |column: Column| {
+        let times = column.i64()?.clone().into_datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC));
+        Ok(times.into_column())
+    };
+    let kind = |_: &Schema, field: &Field| {
+        Ok(Field::new(field.name().clone(), DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC))))
+    };
+    col(name).map(in_utc, kind)
 }
 
 /// A table in a format.
@@ -87,7 +95,10 @@ impl ArrowStream {
     /// A stream of tables like this one.
     pub(super) fn of(table: &DataFrame) -> PolarsResult<Self> {
         let mut schema = arrow(&table.clear())?;
-        strip_end(&mut schema)?;
+        // A table without rows has a batch too, of no rows. The schema comes first: a message without a body, which is a mark,
+        // the length of what follows, and the schema itself.
+        let length = schema.get(4..8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes);
+        schema.truncate(8 + length as usize);
         Ok(Self { schema })
     }
 
