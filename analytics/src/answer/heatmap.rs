@@ -57,7 +57,7 @@ impl Question for HeatmapRequest {
     /// A row for each step of each row of the map; a step in which a row of the map has no reading is left out.
     fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
         let map = self.answer(view)?;
-        let mut cells: Vec<(u32, &HeatmapRow, usize)> = Vec::new();
+        let mut cells: Vec<(u64, &HeatmapRow, usize)> = Vec::new();
         for (number, row) in (0..).zip(&map.rows) {
             let has_readings = row.history.readings.iter().enumerate().filter(|(_, readings)| **readings > 0);
             cells.extend(has_readings.map(|(step, _)| (number, row, step)));
