@@ -3,8 +3,11 @@
 //! One test program for all, because each would link Polars again.
 
 mod algebra;
+mod analysis;
 mod answers;
+mod cells;
 mod faults;
+mod formats;
 mod histories;
 mod incidents;
 mod oracle;

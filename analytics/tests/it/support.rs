@@ -175,6 +175,11 @@ impl Analytics {
         self.program.log()
     }
 
+    /// Where it answers, as the beginning of a URL.
+    pub(crate) fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// The body of an answer with status 200 as JSON; `None` where there is none (yet).
     pub(crate) fn get(&self, path: &str) -> Option<serde_json::Value> {
         let answer = http::get(self.address, path, &[]).ok()?;
