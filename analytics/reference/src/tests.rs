@@ -223,7 +223,7 @@ proptest! {
     fn all_answers_about_a_window_add_up_to_its_summary(
         reference in network(),
         (seconds, step_s) in (1..300_i64, 1..100_i64),
-        end in prop_oneof![Just(End::Latest), (0..300_i64).prop_map(|second| End::At(after(second as f64)))],
+        end in prop_oneof![Just(End::Latest), Just(End::Watermark), (0..300_i64).prop_map(|second| End::At(after(second as f64)))],
         rows in 1..7_usize,
     ) {
         let now = after(300.0);

@@ -32,11 +32,16 @@ impl Reference {
         if length_ms > retention_ms {
             return Err(BadParameter::new("window", format!("RETENTION keeps {} s", retention_ms / 1000)));
         }
-        let end_ms = match (asked.end, self.newest()) {
+        let newest = match asked.end {
+            End::Latest => self.newest(),
+            End::Watermark => self.watermark(),
+            End::Now | End::At(_) => None,
+        };
+        let end_ms = match (asked.end, newest) {
             // The pane that holds the newest event is in, also when that lies on a border.
-            (End::Latest, Some(newest)) => self.settings.pane_of(newest.0) + pane_ms,
-            (End::Latest | End::Now, _) => self.settings.border_after(now.0),
-            (End::At(time), _) => self.settings.border_after(time.0),
+            (_, Some(newest)) => self.settings.pane_of(newest.0) + pane_ms,
+            (End::At(time), None) => self.settings.border_after(time.0),
+            (End::Latest | End::Watermark | End::Now, None) => self.settings.border_after(now.0),
         };
         let now_ms = (!matches!(asked.end, End::At(_))).then(|| floor(now.0, 1_000));
         Ok(Window { start_ms: self.settings.pane_of(end_ms - length_ms), end_ms, now_ms })

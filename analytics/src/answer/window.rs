@@ -43,10 +43,12 @@ impl Window {
     #[must_use]
     pub fn new(snapshot: &Snapshot, length_ms: i64, end: End, now: UnixMillis) -> Self {
         let grid = snapshot.grid;
+        let clock = snapshot.clock;
         let end_ms = match end {
             // The end of the pane that holds the newest event, also when that lies on a boundary.
-            End::Latest if snapshot.clock.has_started() => grid.floor(snapshot.clock.newest_ms) + grid.width_ms,
-            End::Latest | End::Now => grid.ceil(now.0),
+            End::Latest if clock.has_started() => grid.floor(clock.newest_ms) + grid.width_ms,
+            End::Watermark if clock.has_started() => grid.floor(clock.watermark_ms) + grid.width_ms,
+            End::Latest | End::Watermark | End::Now => grid.ceil(now.0),
             End::At(time) => grid.ceil(time.0),
         };
         let now_ms = (!matches!(end, End::At(_))).then(|| full_seconds(now).0);

@@ -72,15 +72,16 @@ pub(crate) fn cuts(cuts: &[prop::sample::Index], arrivals: usize) -> Vec<usize> 
     cuts
 }
 
-/// The end of a window: the newest event, or so many milliseconds behind it.
-pub(crate) fn ends() -> impl Strategy<Value = Option<i64>> {
-    prop_oneof![Just(None), (-300_000..100_000_i64).prop_map(Some)]
+/// The end of a window: the newest event, the watermark, or so many milliseconds behind the newest event.
+pub(crate) fn ends() -> impl Strategy<Value = End> {
+    let offset = (-300_000..100_000_i64).prop_map(|offset_ms| End::At(UnixMillis(offset_ms)));
+    prop_oneof![Just(End::Latest), Just(End::Watermark), offset]
 }
 
 /// See [`ends`].
-pub(crate) fn end(reference: &Reference, offset_ms: Option<i64>) -> End {
+pub(crate) fn end(reference: &Reference, end: End) -> End {
     let newest = reference.newest().expect("a reading that counts");
-    offset_ms.map_or(End::Latest, |offset_ms| End::At(UnixMillis(newest.0 + offset_ms)))
+    if let End::At(offset) = end { End::At(UnixMillis(newest.0 + offset.0)) } else { end }
 }
 
 /// Some of the antennas, in some order.
@@ -132,7 +133,7 @@ proptest! {
         let (start, end) = (summary.window.start, summary.window.end);
         prop_assert_eq!(end.0 - start.0, panes * PANE_MS);
         let newest_ms = snapshot.clock.newest_ms;
-        prop_assert!(end_ms.is_some() || (end.0 - PANE_MS..end.0).contains(&newest_ms));
+        prop_assert!(end_ms != End::Latest || (end.0 - PANE_MS..end.0).contains(&newest_ms));
 
         let every = AntennasRequest { window: asked, limit: Count::MOST, ..AntennasRequest::default() };
         let all = alike(&snapshot, &reference, now, &every)?.expect("a page");
@@ -215,6 +216,30 @@ fn one_lost_packet_of_one_is_not_the_worst() {
     assert_eq!(worst(Badness::Failures), [name(1), name(0)]);
     assert_eq!(worst(Badness::SuccessRate), [name(1), name(0), name(2)]);
     assert_eq!(worst(Badness::Latency), [name(2), name(1)]);
+}
+
+/// One antenna of eleven is 55 s ahead: the newest event is its own, and the window that ends there shows nobody else. The
+/// one that ends at the watermark shows all.
+#[test]
+fn an_antenna_ahead_does_not_move_the_watermark_s_window() {
+    let arrivals: Vec<Arrival> = (0..11_u32)
+        .map(|antenna| Arrival {
+            arrival_ms: START_MS,
+            event_ms: START_MS + if antenna == 10 { 55_000 } else { 0 },
+            antenna,
+            packets: 10,
+            loss: if antenna == 10 { 10 } else { 0 },
+            latency_ms: None,
+            seq: None,
+        })
+        .collect();
+    let (store, _) = store(&arrivals, &[0, arrivals.len()], false);
+    let snapshot = store.snapshot(1, None);
+    let active = |end| {
+        let request = SummaryRequest { window: window(30_000, end) };
+        ask(&snapshot, UnixMillis(START_MS), &request).expect("an answer").antennas.active
+    };
+    assert_eq!((active(End::Latest), active(End::Watermark)), (1, 10));
 }
 
 /// The broker's clock is set ahead by years between two entries of one batch: what was counted before is no longer retained,

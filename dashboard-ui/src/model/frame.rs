@@ -195,7 +195,7 @@ mod tests {
         reference.take(&Entry { id: EntryId { arrival_ms: NOW.0, number: 0 }, fields });
         reference.merge(NOW, Stages::default());
         let length = Some(Span::from_ms(i64::from(window) * 1000));
-        let window = WindowRequest { length, end: end.map_or(End::Latest, End::At) };
+        let window = WindowRequest { length, end: end.map_or(End::Watermark, End::At) };
         reference.ask(&SummaryRequest { window }, NOW).unwrap()
     }
 

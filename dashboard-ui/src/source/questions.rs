@@ -37,7 +37,7 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
         }
         Page::Antenna { id } => Figures::Antenna(Box::new(antenna(asker, range, id).await?)),
         Page::Incidents(incidents) => {
-            let (summary, incidents) = (SummaryRequest::default(), incidents_request(incidents, extent));
+            let (summary, incidents) = (present(), incidents_request(incidents, extent));
             let (summary, incidents) = tokio::try_join!(asker.ask(summary), asker.ask_if_known(incidents))?;
             Figures::Incidents(Box::new(IncidentsFigures { summary, incidents }))
         }
@@ -90,7 +90,7 @@ async fn pipeline(asker: Asker<'_>) -> Result<PipelineFigures, ClientError> {
     let rejected = RejectedRequest { limit: rows(NEWEST_REJECTED), ..RejectedRequest::default() };
     let (summary, pipeline, history, rejected) = tokio::try_join!(
         // Over analytics' default window: five minutes, or everything it keeps if that is less.
-        asker.ask(SummaryRequest::default()),
+        asker.ask(present()),
         asker.ask(PipelineRequest::default()),
         asker.ask_if_known(PipelineHistoryRequest::default()),
         asker.ask_if_known(rejected),
@@ -173,12 +173,19 @@ fn given(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// The summary over analytics' default window, up to the present.
+fn present() -> SummaryRequest {
+    SummaryRequest { window: WindowRequest { length: None, end: End::Watermark } }
+}
+
+/// The window of a range. One that keeps up with the present ends at the watermark, so that a single antenna whose clock is
+/// ahead does not move what all are shown.
 fn window(range: Range) -> WindowRequest {
     WindowRequest { length: Some(seconds(range.window)), end: end(range) }
 }
 
 fn end(range: Range) -> End {
-    range.end.map_or(End::Latest, End::At)
+    range.end.map_or(End::Watermark, End::At)
 }
 
 /// A window of the range's length that ends at a given time.

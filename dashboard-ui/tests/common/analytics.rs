@@ -229,7 +229,7 @@ where
 impl Shared {
     /// Whether a window is the one before the latest of the same length.
     fn is_before(&self, window: WindowRequest) -> bool {
-        let latest = SummaryRequest { window: WindowRequest { end: End::Latest, ..window } };
+        let latest = SummaryRequest { window: WindowRequest { end: End::Watermark, ..window } };
         self.reference.ask(&latest, NOW).is_ok_and(|latest| window.end == End::At(latest.window.start))
     }
 

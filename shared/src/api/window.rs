@@ -20,8 +20,8 @@ request! {
     pub struct WindowRequest {
         /// Length of the window, as `30s`, `5m` or `1h`; 5 minutes by default, and at most what is retained.
         pub length as "window": Option<Span>,
-        /// Where the window ends: `latest` (default) is the newest event time counted, `now` the current time;
-        /// otherwise a time in RFC 3339 or in Unix seconds.
+        /// Where the window ends: `latest` (default) is the newest event time counted, `watermark` the same with
+        /// each event time bounded by its arrival, `now` the current time; otherwise a time in RFC 3339 or in Unix seconds.
         pub end: End,
     }
 }
@@ -32,6 +32,8 @@ pub enum End {
     /// At the newest event time counted; the pane that holds it is included.
     #[default]
     Latest,
+    /// At the watermark; the pane that holds it is included. An antenna whose clock is ahead cannot move it.
+    Watermark,
     /// At the current time.
     Now,
     /// At a given time from 1970 to the year 9999: the answer does not change with the clock.
@@ -42,6 +44,7 @@ impl Value for End {
     fn parse(text: &str) -> Result<Self, String> {
         match text {
             "latest" => return Ok(Self::Latest),
+            "watermark" => return Ok(Self::Watermark),
             "now" => return Ok(Self::Now),
             _ => {}
         }
@@ -50,13 +53,14 @@ impl Value for End {
         let time_ms = rfc3339.ok().or_else(|| timestamp_ms_from(text.as_bytes()));
         match time_ms {
             Some(time_ms) if (0..=TIMESTAMP_MAX_MS).contains(&time_ms) => Ok(Self::At(UnixMillis(time_ms))),
-            _ => Err("latest, now, RFC 3339 or Unix seconds is needed".to_owned()),
+            _ => Err("latest, watermark, now, RFC 3339 or Unix seconds is needed".to_owned()),
         }
     }
 
     fn to_text(&self) -> String {
         match self {
             Self::Latest => "latest".to_owned(),
+            Self::Watermark => "watermark".to_owned(),
             Self::Now => "now".to_owned(),
             Self::At(time) => time.to_string(),
         }
@@ -68,7 +72,7 @@ impl Value for End {
 
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String).default(Some("latest".into()));
-        text.examples(["latest", "now", "2023-02-11T22:40:05Z", "1676155205"]).into()
+        text.examples(["latest", "watermark", "now", "2023-02-11T22:40:05Z", "1676155205"]).into()
     }
 }
 

@@ -42,7 +42,7 @@ fn spans() -> impl Strategy<Value = Span> {
 
 fn ends() -> impl Strategy<Value = End> {
     let times = (0..=TIMESTAMP_MAX_MS).prop_map(|ms| End::At(UnixMillis(ms)));
-    prop_oneof![Just(End::Latest), Just(End::Now), times]
+    prop_oneof![Just(End::Latest), Just(End::Watermark), Just(End::Now), times]
 }
 
 fn windows() -> impl Strategy<Value = WindowRequest> {
@@ -156,8 +156,8 @@ fn what_is_refused_is_named_with_what_is_needed() {
     for (name, value, why) in [
         ("window", "soon", "expected number at 0; write it like 500ms, 30s, 5m, 1h, 7d"),
         ("window", "0s", "a duration above zero is needed"),
-        ("end", "yesterday", "latest, now, RFC 3339 or Unix seconds is needed"),
-        ("end", "-5", "latest, now, RFC 3339 or Unix seconds is needed"),
+        ("end", "yesterday", "latest, watermark, now, RFC 3339 or Unix seconds is needed"),
+        ("end", "-5", "latest, watermark, now, RFC 3339 or Unix seconds is needed"),
         ("sort", "beauty", &format!("one of {sorts} is needed")),
         ("order", "up", "one of asc, desc is needed"),
         ("limit", "0", "a number from 1 to 10000 is needed"),
