@@ -20,6 +20,8 @@ pub(crate) struct Loaded {
     pub(crate) cursor: StreamId,
     /// The newest rejected entries, oldest first.
     pub(crate) rejected: Vec<RejectedEntry>,
+    /// Entries of the ledger that the broker has just been found to have lost.
+    pub(crate) lost: u64,
 }
 
 /// What a batch came to.

@@ -75,8 +75,7 @@ pub async fn run_on<L: Log>(
     let api = Api::new(published.clone(), workers, thresholds, clock.clone(), serving.clone());
     answers_http("analytics", listener.local_addr().context("the listener has no address")?);
     let server = tokio::spawn(http::serve(listener, api));
-    let pipeline =
-        Pipeline { log, settings: settings.clone(), thresholds, owner: owner(clock.now()), published, clock };
+    let pipeline = Pipeline::new(log, settings.clone(), thresholds, owner(clock.now()), published, clock);
     let result = pipeline.run(shutdown).await;
     // Answers go on until the last commit is done.
     serving.cancel();

@@ -127,8 +127,9 @@ impl Reference {
         let pace = &mut self.pace;
         pace.commits += 1;
         pace.committed = pace.merged;
-        let Ledger { counted, duplicates, too_late, trimmed_unread, .. } = self.ledger;
-        let read = counted + duplicates + self.ledger.rejected.values().sum::<u64>() + too_late + trimmed_unread;
+        let Ledger { counted, duplicates, too_late, trimmed_unread, lost_by_broker, .. } = self.ledger;
+        let gone = trimmed_unread + lost_by_broker;
+        let read = counted + duplicates + self.ledger.rejected.values().sum::<u64>() + too_late + gone;
         let entries_added = lag.map(|lag| read + lag);
         pace.ledger = Ledger { entries_added, lag, imbalance: lag.map(|_| 0), ..self.ledger.clone() };
         pace.last_commits.push_back(Commit { at_ms: at.0, took_ms, lag });

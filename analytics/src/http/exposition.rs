@@ -7,7 +7,7 @@ use shared::api::{IncidentKind, Ledger, Phase, Pipeline, Summary};
 use crate::answer::incidents::OpenIncidents;
 
 /// Names and meanings of the metrics. The window is the default one, 5 minutes.
-pub const METRICS: [(&str, &str); 31] = [
+pub const METRICS: [(&str, &str); 33] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
     ("vigia_window_packets_delivered", "Packets delivered in the window."),
@@ -27,6 +27,10 @@ pub const METRICS: [(&str, &str); 31] = [
     ("vigia_entries_rejected_total", "Entries that broke a rule, by reason."),
     ("vigia_entries_too_late_total", "Entries older than everything retained."),
     ("vigia_entries_trimmed_unread_total", "Entries removed from the stream before they were read."),
+    (
+        "vigia_entries_lost_by_broker_total",
+        "Entries that the broker had confirmed and no longer had when it went back to an earlier state.",
+    ),
     ("vigia_stream_lag_entries", "Entries still to read; absent where the broker cannot tell."),
     ("vigia_ledger_imbalance_entries", "Entries that the ledger does not account for; 0 unless some were lost."),
     ("vigia_batches_total", "Micro-batches merged since the start."),
@@ -38,6 +42,7 @@ pub const METRICS: [(&str, &str); 31] = [
     ("vigia_watermark_timestamp_seconds", "Event time up to which panes have closed."),
     ("vigia_panes", "Panes in memory."),
     ("vigia_owner_epoch", "Fencing epoch of this owner; 0 where it owns nothing."),
+    ("vigia_broker_evicts", "1 while the broker removes keys when its memory is full."),
     ("vigia_ready", "1 while readings are read and committed."),
 ];
 
@@ -57,6 +62,7 @@ pub(crate) fn encode(
     incident_counts: IncidentCounts,
     owned_ledger: Option<&Ledger>,
     pipeline: &Pipeline,
+    is_evicting: bool,
     now: UnixMillis,
 ) -> prometheus::Result<Vec<u8>> {
     let scrape = Scrape { registry: Registry::new() };
@@ -66,6 +72,7 @@ pub(crate) fn encode(
         ledger(&scrape, owned)?;
     }
     progress(&scrape, pipeline)?;
+    scrape.int_gauge("vigia_broker_evicts", owned_ledger.map(|_| u64::from(is_evicting)))?;
     scrape.gauge("vigia_newest_readings_age_seconds", summary.as_of.map(|as_of| now.seconds() - as_of.seconds()))?;
     scrape.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     let mut text = Vec::new();
@@ -120,6 +127,7 @@ fn ledger(scrape: &Scrape, ledger: &Ledger) -> prometheus::Result<()> {
     scrape.counter("vigia_entries_duplicate_total", ledger.duplicates)?;
     scrape.counter("vigia_entries_too_late_total", ledger.too_late)?;
     scrape.counter("vigia_entries_trimmed_unread_total", ledger.trimmed_unread)?;
+    scrape.counter("vigia_entries_lost_by_broker_total", ledger.lost_by_broker)?;
     let rejected = IntCounterVec::new(scrape.opts("vigia_entries_rejected_total"), &["reason"])?;
     for (reason, count) in &ledger.rejected {
         rejected.with_label_values(&[reason.as_str()]).inc_by(*count);

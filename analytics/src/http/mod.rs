@@ -133,8 +133,9 @@ pub(crate) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Resul
                 ended: api.published.incidents_ended(),
             };
             let (ledger, pipeline) = (api.published.owned_ledger(), api.published.pipeline(Instant::now()));
-            let text = exposition::encode(&summary, incidents, ledger.as_ref(), &pipeline, now)
-                .map_err(|error| ApiError::internal(&error))?;
+            let text =
+                exposition::encode(&summary, incidents, ledger.as_ref(), &pipeline, api.published.is_evicting(), now)
+                    .map_err(|error| ApiError::internal(&error))?;
             Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
         }
     }

@@ -17,7 +17,7 @@ use super::ledger::{Accounts, processed};
 use crate::figures::{CommitFigures, Loaded, Outcome};
 use crate::histogram::Histogram;
 use crate::ingest::decode::{Batch, Decoder, RejectedEntry};
-use crate::ingest::log::{Commit, Epoch, Reply};
+use crate::ingest::log::{Commit, Fence, Reply};
 use crate::ingest::stream_id::StreamId;
 use crate::published::Published;
 use crate::readings::column::ARRIVAL_MS;
@@ -56,7 +56,8 @@ pub(super) struct Aggregator {
     decoder: Decoder,
     meta: Meta,
     cursor: StreamId,
-    epoch: Epoch,
+    /// With the last commit that was prepared.
+    fence: Fence,
     commits: u64,
     version: u64,
     keep_entries: u64,
@@ -71,21 +72,21 @@ pub(super) struct Aggregator {
 
 impl Aggregator {
     /// An aggregator that goes on from what was loaded.
-    pub(super) fn new<L>(pipeline: &Pipeline<L>, epoch: Epoch, loaded: Loaded, accounts: Accounts) -> Self {
-        let Loaded { store, meta, cursor, .. } = loaded;
+    pub(super) fn new<L>(pipeline: &Pipeline<L>, fence: Fence, loaded: Loaded, accounts: Accounts) -> Self {
+        let (meta, cursor) = (loaded.meta, loaded.cursor);
         let Pipeline { settings, published, clock, .. } = pipeline;
         Self {
-            decoder: Decoder::new(store.antennas().interner(), millis(settings.max_clock_skew)),
+            decoder: Decoder::new(loaded.store.antennas().interner(), millis(settings.max_clock_skew)),
             places: VecDeque::from([Place { processed: processed(&meta.ledger), id: cursor }]),
             version: published.snapshot().version,
             keep_entries: settings.keep_entries,
             commits: 0,
             rejected: Vec::new(),
-            is_changed: false,
-            store,
+            is_changed: loaded.lost > 0,
+            store: loaded.store,
             meta,
             cursor,
-            epoch,
+            fence,
             accounts,
             published: published.clone(),
             clock: clock.clone(),
@@ -107,7 +108,7 @@ impl Aggregator {
         Ok(())
     }
 
-    fn merge(&mut self, reply: &Reply) -> anyhow::Result<()> {
+    pub(super) fn merge(&mut self, reply: &Reply) -> anyhow::Result<()> {
         let started = Instant::now();
         // The socket's side has found the reply's end already, so an error here is a fault of ours.
         let batch = self.decoder.decode(&reply.bytes)?;
@@ -155,7 +156,7 @@ impl Aggregator {
         self.rejected.drain(..surplus);
     }
 
-    fn prepare(&mut self, accounts: Accounts) -> PolarsResult<Prepared> {
+    pub(super) fn prepare(&mut self, accounts: Accounts) -> PolarsResult<Prepared> {
         let trimmed_before = self.accounts.trimmed_unread;
         self.accounts = accounts;
         let commit = if self.is_changed || accounts.trimmed_unread != trimmed_before {
@@ -174,14 +175,15 @@ impl Aggregator {
         self.meta.newest_ms = event.has_started().then_some(event.newest_ms);
         self.meta.watermark_ms = event.has_started().then_some(event.watermark_ms);
         self.meta.ledger.trimmed_unread = self.accounts.trimmed_unread;
+        self.meta.ledger.lost_by_broker = self.accounts.lost_by_broker;
         self.meta.entries_before = self.accounts.entries_before;
         self.meta.entries_seen = self.accounts.entries_seen;
         let changes = self.store.take_changes();
         let (fields, dropped) = encode_changes(&self.store, &changes, &self.meta)?;
         self.commits += 1;
         self.is_changed = false;
-        Ok(Commit {
-            epoch: self.epoch,
+        let commit = Commit {
+            fence: self.fence.clone(),
             number: self.commits,
             fields,
             dropped,
@@ -189,7 +191,9 @@ impl Aggregator {
             cursor: self.cursor,
             entries_read: self.accounts.entries_read(processed(&self.meta.ledger)),
             trim_before: self.trim_before(),
-        })
+        };
+        self.fence.commit = Some(commit.name());
+        Ok(commit)
     }
 
     /// The newest place that leaves the entries to keep between itself and the cursor.

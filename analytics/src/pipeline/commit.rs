@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 use super::aggregator::{Prepared, Work};
 use super::health::Health;
-use super::ledger::Accounts;
-use super::retry::Retry;
+use super::ledger::{Accounts, Seen};
+use super::retry::{Lines, Retry};
 use super::{Ended, LEASE, Pipeline, PipelineError, RENEW_INTERVAL};
 use crate::figures::CommitFigures;
-use crate::ingest::log::{Commit, Epoch, Log, LogError, StreamInfo};
+use crate::ingest::log::{Commit, Fence, Log, LogError, StreamInfo};
+use crate::ingest::stream_id::StreamId;
 
 /// The last commit may take this long before the process ends without it.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -22,37 +23,30 @@ const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The commit loop of a term.
 #[derive(Debug)]
 pub(super) struct CommitLoop<'a, L> {
-    pipeline: &'a Pipeline<L>,
-    epoch: Epoch,
+    committer: Committer<'a, L>,
     work: mpsc::Sender<Work>,
     health: Arc<Health>,
     /// The end of a backlog is committed at once, so that lag 0 is reported without waiting for the interval.
     caught_up: Arc<Notify>,
-    accounts: Accounts,
-    /// A commit whose outcome is not known yet. It is tried again unchanged until the log takes it, so that nothing in
-    /// it happens twice; what has been merged since waits for the next one.
-    in_flight: Option<Prepared>,
-    /// The figures as of the last commit.
-    committed: Option<CommitFigures>,
+    lines: Lines,
 }
 
 impl<'a, L: Log> CommitLoop<'a, L> {
     /// A loop that has yet to commit for the first time in its term.
     pub(super) fn new(
-        pipeline: &'a Pipeline<L>,
-        epoch: Epoch,
-        accounts: Accounts,
+        committer: Committer<'a, L>,
         work: mpsc::Sender<Work>,
         health: Arc<Health>,
         caught_up: Arc<Notify>,
+        lines: Lines,
     ) -> Self {
-        Self { pipeline, epoch, work, health, caught_up, accounts, in_flight: None, committed: None }
+        Self { committer, work, health, caught_up, lines }
     }
 
     /// Commits, renews and balances at an interval, until the process is to end or the stream is lost.
     pub(super) async fn run(&mut self, shutdown: &CancellationToken) -> Result<Ended, PipelineError> {
-        let mut retry = Retry::new("committing");
-        let rhythm = Rhythm::of(self.pipeline.settings.commit_interval);
+        let mut retry = Retry::new("committing", self.lines.clone());
+        let rhythm = Rhythm::of(self.committer.pipeline.settings.commit_interval);
         let mut ticks = interval(rhythm.tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tick = 0;
@@ -68,15 +62,13 @@ impl<'a, L: Log> CommitLoop<'a, L> {
             if is_due {
                 self.prepare().await?;
             }
-            match self.step().await {
+            match self.committer.step().await {
                 Ok(()) => {
                     self.health.set_committing(true);
                     retry.succeeded();
                 }
-                Err(LogError::Fenced) => {
-                    warn!(epoch = self.epoch, "another process has taken the stream over; dropping what is in memory");
-                    return Ok(Ended::Again);
-                }
+                Err(LogError::Fenced) => return Ok(Ended::Fenced),
+                Err(LogError::Back(why)) => return Ok(Ended::Back(why)),
                 Err(error @ LogError::Unsupported(_)) => return Err(error.into()),
                 Err(error) => {
                     self.health.set_committing(false);
@@ -90,11 +82,11 @@ impl<'a, L: Log> CommitLoop<'a, L> {
     /// Commits everything merged, or gives up after a while.
     pub(super) async fn last(&mut self) {
         let last = async {
-            self.step_in_flight().await?;
+            self.committer.step_in_flight().await?;
             if self.prepare().await.is_err() {
                 return Ok(());
             }
-            self.step().await
+            self.committer.step().await
         };
         match timeout(LAST_COMMIT_TIMEOUT, last).await {
             Ok(Ok(())) => info!("committed for the last time"),
@@ -103,31 +95,76 @@ impl<'a, L: Log> CommitLoop<'a, L> {
         }
     }
 
+    /// The term is over: what the broker told last, and the fence as it is now.
+    pub(super) fn end(self) -> (Fence, Option<Seen>) {
+        (self.committer.fence, self.committer.seen)
+    }
+
     /// Has the aggregator prepare a commit, unless one is still in flight.
     async fn prepare(&mut self) -> Result<(), PipelineError> {
-        if self.in_flight.is_some() {
+        if !self.committer.is_idle() {
             return Ok(());
         }
         let gone = || PipelineError::Aggregator("it is gone".to_owned());
         let (reply, prepared) = oneshot::channel();
-        self.work.send(Work::Prepare(self.accounts, reply)).await.map_err(|_| gone())?;
-        let prepared = prepared.await.map_err(|_| gone())?;
+        self.work.send(Work::Prepare(self.committer.accounts, reply)).await.map_err(|_| gone())?;
+        self.committer.take(prepared.await.map_err(|_| gone())?);
+        Ok(())
+    }
+}
+
+/// What commits, renews and balances, one step at a time.
+#[derive(Debug)]
+pub(super) struct Committer<'a, L> {
+    pipeline: &'a Pipeline<L>,
+    /// With the last commit that is known to be done.
+    fence: Fence,
+    accounts: Accounts,
+    /// A commit whose outcome is not known yet. It is tried again unchanged until the log takes it, so that nothing in
+    /// it happens twice; what has been merged since waits for the next one.
+    in_flight: Option<Prepared>,
+    /// The figures as of the last commit.
+    committed: Option<CommitFigures>,
+    seen: Option<Seen>,
+}
+
+impl<'a, L: Log> Committer<'a, L> {
+    /// A committer of a term that has just begun.
+    pub(super) const fn new(pipeline: &'a Pipeline<L>, fence: Fence, accounts: Accounts) -> Self {
+        Self { pipeline, fence, accounts, in_flight: None, committed: None, seen: None }
+    }
+
+    /// What a commit is to be prepared with.
+    pub(super) const fn accounts(&self) -> Accounts {
+        self.accounts
+    }
+
+    /// Whether a commit may be prepared.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.in_flight.is_none()
+    }
+
+    /// Takes a commit that was prepared while this was idle.
+    pub(super) fn take(&mut self, prepared: Prepared) {
         if prepared.commit.is_some() {
             self.in_flight = Some(prepared);
         } else {
             self.committed = Some(prepared.figures);
         }
-        Ok(())
+    }
+
+    /// What the broker told last.
+    pub(super) const fn seen(&self) -> Option<Seen> {
+        self.seen
     }
 
     /// Commits what is in flight, or renews the lease if nothing is; then balances the ledger.
-    async fn step(&mut self) -> Result<(), LogError> {
+    pub(super) async fn step(&mut self) -> Result<(), LogError> {
         if self.in_flight.is_some() {
             return self.step_in_flight().await;
         }
-        let info = self.pipeline.log.renew(self.epoch, LEASE).await?;
-        self.balance(info);
-        Ok(())
+        let info = self.pipeline.log.renew(&self.fence, LEASE).await?;
+        self.balance(info)
     }
 
     async fn step_in_flight(&mut self) -> Result<(), LogError> {
@@ -136,19 +173,26 @@ impl<'a, L: Log> CommitLoop<'a, L> {
         let info = self.pipeline.log.commit(commit, LEASE).await?;
         let took = started.elapsed();
         log_commit(commit, took);
+        self.fence.commit = Some(commit.name());
         self.committed = self.in_flight.take().map(|prepared| prepared.figures);
         if let Some(figures) = &self.committed {
             self.pipeline.published.committed(figures, took, self.pipeline.clock.now());
         }
-        self.balance(info);
-        Ok(())
+        self.balance(info)
     }
 
-    fn balance(&mut self, info: StreamInfo) {
-        let Some(CommitFigures { ledger, cursor, .. }) = &self.committed else { return };
+    fn balance(&mut self, info: StreamInfo) -> Result<(), LogError> {
+        let Some(CommitFigures { ledger, cursor, .. }) = &self.committed else { return Ok(()) };
+        if let Some(seen) = self.seen.filter(|seen| info.last_id < seen.last_id && info.last_id != StreamId::ZERO) {
+            return Err(LogError::Back(format!("the stream ends at {}, before {}", info.last_id, seen.last_id)));
+        }
         let mut ledger = ledger.clone();
         self.accounts.balance(&mut ledger, *cursor, info);
+        self.seen =
+            ledger.entries_added.map(|entries| Seen { epoch: self.fence.epoch, entries, last_id: info.last_id });
+        self.pipeline.published.set_evicting(info.is_evicting);
         self.pipeline.published.balanced(ledger, *cursor, self.pipeline.clock.now());
+        Ok(())
     }
 }
 

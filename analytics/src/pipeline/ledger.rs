@@ -2,7 +2,7 @@
 
 use shared::api::Ledger;
 
-use crate::ingest::log::StreamInfo;
+use crate::ingest::log::{Epoch, StreamInfo};
 use crate::ingest::stream_id::StreamId;
 use crate::state::Meta;
 
@@ -14,6 +14,8 @@ use crate::state::Meta;
 pub(super) struct Accounts {
     /// Entries that were gone before they were read; settled whenever everything present has been read.
     pub(super) trimmed_unread: u64,
+    /// Entries that the broker had reported and no longer had when it went back.
+    pub(super) lost_by_broker: u64,
     /// Entries of deleted streams under the same name.
     pub(super) entries_before: u64,
     /// The broker's count when it last reported one.
@@ -26,11 +28,32 @@ pub(super) struct Accounts {
     is_recreated: bool,
 }
 
+/// What the broker had told when it was last looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// In which term.
+    pub(super) epoch: Epoch,
+    /// Entries ever added, as the ledger has them.
+    pub(super) entries: u64,
+    /// The newest of them.
+    pub(super) last_id: StreamId,
+}
+
+impl Seen {
+    /// How many of the entries seen are in no stream any more, now that the committed state is `meta` and the stream
+    /// `info`, of which `newer` entries lie behind the last one seen.
+    pub(super) const fn lost(self, meta: &Meta, info: StreamInfo, newer: u64) -> u64 {
+        let still_there = meta.entries_before + info.entries_added.saturating_sub(newer) + meta.ledger.lost_by_broker;
+        self.entries.saturating_sub(still_there)
+    }
+}
+
 impl Accounts {
     /// The accounts as they were committed, with the cursor at that time.
     pub(super) fn new(meta: &Meta, cursor: StreamId) -> Self {
         Self {
             trimmed_unread: meta.ledger.trimmed_unread,
+            lost_by_broker: meta.ledger.lost_by_broker,
             entries_before: meta.entries_before,
             entries_seen: meta.entries_seen,
             caught_up_at: cursor,
@@ -75,7 +98,8 @@ impl Accounts {
             imbalance = rest.min(0);
             Some(rest.max(0).unsigned_abs())
         };
-        ledger.entries_added = Some(self.entries_before + info.entries_added);
+        ledger.entries_added = Some(self.entries_before + info.entries_added + self.lost_by_broker);
+        ledger.lost_by_broker = self.lost_by_broker;
         ledger.trimmed_unread = self.trimmed_unread + self.missing;
         ledger.imbalance = lag.map(|_| imbalance);
         ledger.lag = lag;

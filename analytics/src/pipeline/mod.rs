@@ -17,11 +17,12 @@ mod ledger;
 mod load;
 mod read;
 mod retry;
+mod steps;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shared::api::Phase;
 use shared::time::{Clock, millis};
@@ -31,12 +32,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::aggregator::Aggregator;
-use self::commit::CommitLoop;
+use self::commit::{CommitLoop, Committer};
 use self::health::Health;
-use self::ledger::Accounts;
+use self::ledger::{Accounts, Seen};
 use self::read::ReadLoop;
-use self::retry::Retry;
-use crate::ingest::log::{Epoch, Lease, Log, LogError};
+use self::retry::{Lines, Retry};
+pub use self::steps::Steps;
+use crate::ingest::log::{Fence, Lease, Log, LogError};
 use crate::published::Published;
 use crate::settings::{PipelineSettings, Thresholds};
 use crate::state::StateError;
@@ -66,12 +68,14 @@ pub enum PipelineError {
 }
 
 /// Why a term ended without an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Ended {
     /// The process is to stop.
     Shutdown,
     /// Another process has taken over.
-    Again,
+    Fenced,
+    /// The broker is another one, or went back: what it says now counts.
+    Back(String),
 }
 
 /// What a term needs.
@@ -89,6 +93,17 @@ pub struct Pipeline<L> {
     pub published: Published,
     /// The wall clock.
     pub clock: Clock,
+    lines: AllLines,
+}
+
+/// The lines about each trouble, which are throttled over all terms.
+#[derive(Debug, Clone, Default)]
+struct AllLines {
+    taking: Lines,
+    loading: Lines,
+    reading: Lines,
+    committing: Lines,
+    terms: Lines,
 }
 
 /// An empty store with the settings' panes and retention, that judges by the thresholds.
@@ -98,35 +113,62 @@ pub fn empty_store(settings: &PipelineSettings, thresholds: Thresholds) -> Store
 }
 
 impl<L: Log> Pipeline<L> {
+    /// A pipeline that has not begun.
+    #[must_use]
+    pub fn new(
+        log: L,
+        settings: PipelineSettings,
+        thresholds: Thresholds,
+        owner: String,
+        published: Published,
+        clock: Clock,
+    ) -> Self {
+        Self { log, settings, thresholds, owner, published, clock, lines: AllLines::default() }
+    }
+
     /// Owns the stream, term after term, until `shutdown`; everything merged is committed then.
     ///
     /// # Errors
     /// [`PipelineError`], if trying again would not help.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), PipelineError> {
+        let mut seen = None;
         loop {
-            let Some(epoch) = self.take_over(&shutdown).await? else { return Ok(()) };
-            match self.term(epoch, &shutdown).await? {
-                Ended::Shutdown => {
-                    self.give_up(epoch).await;
-                    return Ok(());
+            let Some(mut fence) = self.take_over(&shutdown).await? else { return Ok(()) };
+            let ended = self.term(&mut fence, &mut seen, &shutdown).await?;
+            if ended == Ended::Shutdown {
+                self.give_up(&fence).await;
+                return Ok(());
+            }
+            self.published.lose();
+            let is_told = self.lines.terms.lock().is_due(Instant::now());
+            match ended {
+                Ended::Back(why) => {
+                    self.published.set_phase(Phase::BrokerAway);
+                    if is_told {
+                        warn!("the broker is not as it was left, so the committed state is loaded anew: {why}");
+                    }
                 }
-                Ended::Again => self.published.lose(),
+                _ if is_told => {
+                    let epoch = fence.epoch;
+                    warn!(epoch, "another process has taken the stream over; dropping what is in memory");
+                }
+                _ => {}
             }
         }
     }
 
     /// Waits for the lease; `None` if the process is to stop first.
-    async fn take_over(&self, shutdown: &CancellationToken) -> Result<Option<Epoch>, PipelineError> {
-        let mut retry = Retry::new("taking the stream");
+    async fn take_over(&self, shutdown: &CancellationToken) -> Result<Option<Fence>, PipelineError> {
+        let mut retry = Retry::new("taking the stream", self.lines.taking.clone());
         let mut is_standby = false;
         loop {
             let mut pause = LEASE / 6;
             match self.log.acquire(&self.owner, LEASE).await {
-                Ok(Lease::Held(epoch)) => {
+                Ok(Lease::Held(fence)) => {
                     retry.succeeded();
-                    info!(epoch, owner = self.owner, "owns the stream");
+                    info!(epoch = fence.epoch, owner = self.owner, "owns the stream");
                     self.published.set_owner(Some(self.owner.clone()));
-                    return Ok(Some(epoch));
+                    return Ok(Some(fence));
                 }
                 Ok(Lease::Taken(owner)) => {
                     retry.succeeded();
@@ -152,18 +194,23 @@ impl<L: Log> Pipeline<L> {
     }
 
     /// One term, from the committed state to the last commit.
-    async fn term(&self, epoch: Epoch, shutdown: &CancellationToken) -> Result<Ended, PipelineError> {
-        let loaded = match self.load(epoch, shutdown).await? {
+    async fn term(
+        &self,
+        fence: &mut Fence,
+        seen: &mut Option<Seen>,
+        shutdown: &CancellationToken,
+    ) -> Result<Ended, PipelineError> {
+        let loaded = match self.load(fence, *seen, shutdown).await? {
             ControlFlow::Continue(loaded) => loaded,
             ControlFlow::Break(ended) => return Ok(ended),
         };
         let (cursor, meta) = (loaded.cursor, &loaded.meta);
         info!(%cursor, counted = meta.ledger.counted, "begins after the committed cursor");
-        self.published.begin(epoch, &loaded);
+        self.published.begin(fence.epoch, &loaded);
         let accounts = Accounts::new(meta, cursor);
 
         let (work, queue) = mpsc::channel(1);
-        let aggregator = Aggregator::new(self, epoch, loaded, accounts);
+        let aggregator = Aggregator::new(self, fence.clone(), loaded, accounts);
         let (failed, mut failure) = oneshot::channel();
         let thread = thread::Builder::new().name("aggregator".to_owned()).spawn(move || {
             if let Err(error) = aggregator.run(queue) {
@@ -178,6 +225,8 @@ impl<L: Log> Pipeline<L> {
         let read_loop = ReadLoop {
             log: self.log.clone(),
             settings: self.settings.clone(),
+            fence: fence.clone(),
+            lines: self.lines.reading.clone(),
             cursor,
             work: work.clone(),
             health: Arc::clone(&health),
@@ -185,7 +234,8 @@ impl<L: Log> Pipeline<L> {
         };
         let reading = CancellationToken::new();
         let reader = tokio::spawn(read_loop.run(reading.clone()));
-        let mut commits = CommitLoop::new(self, epoch, accounts, work, health, caught_up);
+        let committer = Committer::new(self, fence.clone(), accounts);
+        let mut commits = CommitLoop::new(committer, work, health, caught_up, self.lines.committing.clone());
         let ended = tokio::select! {
             ended = commits.run(shutdown) => ended,
             why = &mut failure => Err(PipelineError::Aggregator(why.unwrap_or_else(|_| "it panicked".to_owned()))),
@@ -198,18 +248,21 @@ impl<L: Log> Pipeline<L> {
             self.published.set_phase(Phase::Stopping);
             commits.last().await;
         }
-        drop(commits);
+        let last_seen;
+        (*fence, last_seen) = commits.end();
+        // What was seen before stays true until the broker has told something in this term.
+        *seen = last_seen.or(*seen);
         // The queue is closed, so the thread ends after what it is doing.
         let _joined = tokio::task::spawn_blocking(move || thread.join()).await;
         ended
     }
 
     /// Ends the lease, so that a process that waits need not wait for it to run out.
-    async fn give_up(&self, epoch: Epoch) {
-        match timeout(GIVE_UP_TIMEOUT, self.log.release(epoch)).await {
+    async fn give_up(&self, fence: &Fence) {
+        match timeout(GIVE_UP_TIMEOUT, self.log.release(fence)).await {
             Ok(Ok(())) => {
                 self.published.set_owner(None);
-                info!(epoch, "gave the stream up");
+                info!(epoch = fence.epoch, "gave the stream up");
             }
             Ok(Err(error)) => warn!("the lease runs out by itself: {error}"),
             Err(_) => warn!("the lease runs out by itself: the broker does not answer"),

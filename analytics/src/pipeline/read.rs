@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::aggregator::Work;
 use super::health::Health;
-use super::retry::Retry;
-use crate::ingest::log::{Log, LogError, Reader as _, Reply};
+use super::retry::{Lines, Retry};
+use crate::ingest::log::{Fence, Log, LogError, Reader as _, Reply};
 use crate::ingest::stream_id::StreamId;
 use crate::settings::PipelineSettings;
 
@@ -25,6 +25,8 @@ const BACKLOG_BATCHES: u32 = 4;
 pub(super) struct ReadLoop<L> {
     pub(super) log: L,
     pub(super) settings: PipelineSettings,
+    pub(super) fence: Fence,
+    pub(super) lines: Lines,
     /// The last entry read.
     pub(super) cursor: StreamId,
     pub(super) work: mpsc::Sender<Work>,
@@ -36,7 +38,7 @@ pub(super) struct ReadLoop<L> {
 impl<L: Log> ReadLoop<L> {
     /// Reads batch after batch and hands them to the aggregator, until cancelled.
     pub(super) async fn run(mut self, cancelled: CancellationToken) {
-        let mut retry = Retry::new("reading the stream");
+        let mut retry = Retry::new("reading the stream", self.lines.clone());
         let mut reader = None;
         let mut full_batches = 0;
         loop {
@@ -82,7 +84,7 @@ impl<L: Log> ReadLoop<L> {
     async fn read(&self, reader: &mut Option<L::Reader>) -> Result<Reply, LogError> {
         let connected = match reader.take() {
             Some(connected) => connected,
-            None => self.log.reader().await?,
+            None => self.log.reader(&self.fence).await?,
         };
         let max = usize::try_from(self.settings.batch_max).unwrap_or(usize::MAX);
         reader.insert(connected).read(self.cursor, max, READ_WAIT).await

@@ -1,8 +1,10 @@
 //! Trying again after the broker was away, without flooding the log.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use parking_lot::Mutex;
 use shared::throttle::Throttle;
 use tracing::{info, warn};
 
@@ -11,27 +13,33 @@ use crate::ingest::log::LogError;
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// When a line about a trouble was written last. Clones share it, from term to term.
+pub(super) type Lines = Arc<Mutex<Throttle>>;
+
 /// Something that is tried until it succeeds. A failure is logged when it begins, from time to time while it lasts, and
 /// once more when it is over.
 #[derive(Debug)]
 pub(super) struct Retry {
     doing: &'static str,
     since: Option<Instant>,
-    lines: Throttle,
+    lines: Lines,
+    /// Whether the log says that it fails, so that it has to say that it works again.
+    is_told: bool,
     backoff: ExponentialBackoff,
 }
 
 impl Retry {
     /// What is being done, for the log: `reading the stream`.
-    pub(super) fn new(doing: &'static str) -> Self {
-        Self { doing, since: None, lines: Throttle::new(), backoff: backoff() }
+    pub(super) fn new(doing: &'static str, lines: Lines) -> Self {
+        Self { doing, since: None, lines, is_told: false, backoff: backoff() }
     }
 
     /// It failed; gives the wait before the next try.
     pub(super) fn failed(&mut self, error: &LogError) -> Duration {
         let now = Instant::now();
         self.since.get_or_insert(now);
-        if self.lines.is_due(now) {
+        if self.lines.lock().is_due(now) {
+            self.is_told = true;
             let hint = match error {
                 LogError::Refused(_) => "; trying on, an operator has to mend this",
                 _ => "; trying on",
@@ -44,8 +52,10 @@ impl Retry {
     /// It succeeded, so the next failure is a new one.
     pub(super) fn succeeded(&mut self) {
         if let Some(since) = self.since.take() {
-            info!(away_ms = since.elapsed().as_millis(), "{}: works again", self.doing);
-            self.lines.reset();
+            // The lines are not reset: a connection that flaps would fill the log.
+            if std::mem::take(&mut self.is_told) {
+                info!(away_ms = since.elapsed().as_millis(), "{}: works again", self.doing);
+            }
             self.backoff = backoff();
         }
     }

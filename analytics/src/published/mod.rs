@@ -55,6 +55,7 @@ struct Progress {
     commits: Commits,
     pace: Pace,
     incidents_ended: Option<u64>,
+    is_evicting: bool,
 }
 
 /// A batch that counts towards the rate.
@@ -85,6 +86,7 @@ impl Published {
             commits: Commits::default(),
             pace: Pace::new(started_at),
             incidents_ended: None,
+            is_evicting: false,
         };
         Self {
             snapshot: watch::Sender::new(Arc::new(store.snapshot(0, None))),
@@ -167,6 +169,16 @@ impl Published {
     #[must_use]
     pub fn incidents_ended(&self) -> Option<u64> {
         self.progress.lock().incidents_ended
+    }
+
+    /// Whether the broker removes keys when its memory is full, as of the last look at it.
+    #[must_use]
+    pub fn is_evicting(&self) -> bool {
+        self.progress.lock().is_evicting
+    }
+
+    pub(crate) fn set_evicting(&self, is_evicting: bool) {
+        self.progress.lock().is_evicting = is_evicting;
     }
 
     /// Sets who owns the stream, if that is known.

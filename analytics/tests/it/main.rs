@@ -18,5 +18,6 @@ mod rejects;
 mod replies;
 mod routes;
 mod scenario;
+mod simulation;
 mod support;
 mod windows;

@@ -193,13 +193,15 @@ fn a_scraper_gets_an_exposition_that_promtool_likes() {
 /// A counter that jumps from 0 to what it is looks to a scraper as if all of it had happened just now.
 #[test]
 fn a_standby_says_nothing_of_the_ledger_until_it_has_loaded_it() {
-    const LEDGER: [&str; 8] = [
+    const LEDGER: [&str; 10] = [
         "vigia_stream_entries_added_total",
         "vigia_entries_counted_total",
         "vigia_entries_duplicate_total",
         "vigia_entries_rejected_total",
         "vigia_entries_too_late_total",
         "vigia_entries_trimmed_unread_total",
+        "vigia_entries_lost_by_broker_total",
+        "vigia_broker_evicts",
         "vigia_stream_lag_entries",
         "vigia_ledger_imbalance_entries",
     ];

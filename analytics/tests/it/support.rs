@@ -104,14 +104,14 @@ impl Embedded {
     pub(crate) fn start(log: &MemoryLog, settings: &PipelineSettings, owner: &str) -> Self {
         let published = Published::new("memory", &empty_store(settings, Thresholds::default()), NOW);
         let shutdown = CancellationToken::new();
-        let pipeline = Pipeline {
-            log: log.clone(),
-            settings: settings.clone(),
-            thresholds: Thresholds::default(),
-            owner: owner.to_owned(),
-            published: published.clone(),
-            clock: Clock::of(|| NOW),
-        };
+        let pipeline = Pipeline::new(
+            log.clone(),
+            settings.clone(),
+            Thresholds::default(),
+            owner.to_owned(),
+            published.clone(),
+            Clock::of(|| NOW),
+        );
         let task = tokio::spawn(pipeline.run(shutdown.clone()));
         Self { published, shutdown, task }
     }

@@ -83,7 +83,7 @@ pub struct Partition {
 
 /// The ledger: what became of every entry that the broker ever added.
 ///
-/// `entries_added = counted + duplicates + sum(rejected) + too_late + lag + trimmed_unread + imbalance`.
+/// `entries_added = counted + duplicates + sum(rejected) + too_late + lag + trimmed_unread + lost_by_broker + imbalance`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ledger {
     /// Entries ever added to the stream; `null` if the broker has not reported it yet.
@@ -100,6 +100,9 @@ pub struct Ledger {
     pub lag: Option<u64>,
     /// Entries that were removed from the stream before they were read.
     pub trimmed_unread: u64,
+    /// Entries that the broker had reported as added and no longer had when it went back to an earlier state.
+    #[serde(default)]
+    pub lost_by_broker: u64,
     /// What is left of the equation, which should be 0; `null` if `entries_added` or `lag` is.
     pub imbalance: Option<i64>,
 }

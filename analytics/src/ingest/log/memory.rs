@@ -8,7 +8,11 @@ use parking_lot::Mutex;
 use shared::UnixMillis;
 use tokio::sync::Notify;
 
-use super::{COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Lease, Log, LogError, Reader, Reply, StateField, StreamInfo};
+use super::fence::Found;
+use super::{
+    COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Fence, Lease, Log, LogError, NONCE_FIELD, Reader, Reply, StateField,
+    StreamInfo,
+};
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::stream_id::StreamId;
 
@@ -21,6 +25,17 @@ pub enum Fault {
     AfterCommit,
 }
 
+/// All that a broker keeps, as of a moment.
+#[derive(Debug, Clone, Default)]
+pub struct Saved {
+    /// Entries as an XREAD reply would carry them.
+    entries: VecDeque<(StreamId, Arc<[u8]>)>,
+    info: StreamInfo,
+    state: BTreeMap<String, Arc<[u8]>>,
+    rejected: VecDeque<RejectedEntry>,
+    owner: Option<String>,
+}
+
 /// A log in memory. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryLog {
@@ -30,12 +45,11 @@ pub struct MemoryLog {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Entries as an XREAD reply would carry them.
-    entries: VecDeque<(StreamId, Vec<u8>)>,
-    info: StreamInfo,
-    state: BTreeMap<String, Vec<u8>>,
-    rejected: VecDeque<RejectedEntry>,
-    owner: Option<String>,
+    data: Saved,
+    /// Counts the server processes that there have been under the log's address.
+    server: u64,
+    /// Nonces given out, which no server forgets.
+    nonces: u64,
     fault: Option<Fault>,
     away: bool,
     /// Entries present at most; the oldest read or unread go first, as with XADD MAXLEN.
@@ -56,18 +70,20 @@ impl MemoryLog {
         let id = {
             let mut inner = self.inner.lock();
             let millis = u64::try_from(now.0).unwrap_or(0);
-            let last = inner.info.last_id;
+            let max_entries = inner.max_entries;
+            let data = &mut inner.data;
+            let last = data.info.last_id;
             let id = if millis > last.millis {
                 StreamId { millis, counter: 0 }
             } else {
                 StreamId { millis: last.millis, counter: last.counter + 1 }
             };
-            inner.entries.push_back((id, encode_entry(id, pairs)));
-            inner.info.last_id = id;
-            inner.info.entries_added += 1;
-            if let Some(max_entries) = inner.max_entries {
-                while inner.entries.len() > max_entries {
-                    inner.entries.pop_front();
+            data.entries.push_back((id, encode_entry(id, pairs).into()));
+            data.info.last_id = id;
+            data.info.entries_added += 1;
+            if let Some(max_entries) = max_entries {
+                while data.entries.len() > max_entries {
+                    data.entries.pop_front();
                 }
             }
             id
@@ -79,12 +95,12 @@ impl MemoryLog {
     /// The dead-letter entries.
     #[must_use]
     pub fn rejected(&self) -> Vec<RejectedEntry> {
-        self.inner.lock().rejected.iter().cloned().collect()
+        self.inner.lock().data.rejected.iter().cloned().collect()
     }
 
     /// Removes the entries before an id, read or not.
     pub fn trim_before(&self, id: StreamId) {
-        self.inner.lock().entries.retain(|(entry, _)| *entry >= id);
+        self.inner.lock().data.entries.retain(|(entry, _)| *entry >= id);
     }
 
     /// Makes the next commit fail.
@@ -100,13 +116,56 @@ impl MemoryLog {
 
     /// Ends the lease of whoever holds it, as its expiry would.
     pub fn expire_lease(&self) {
-        self.inner.lock().owner = None;
+        self.inner.lock().data.owner = None;
+    }
+
+    /// Who holds the lease.
+    #[must_use]
+    pub fn lease(&self) -> Option<String> {
+        self.inner.lock().data.owner.clone()
+    }
+
+    /// What the stream looks like.
+    #[must_use]
+    pub fn info(&self) -> StreamInfo {
+        self.inner.lock().data.look()
+    }
+
+    /// All that is kept.
+    #[must_use]
+    pub fn save(&self) -> Saved {
+        self.inner.lock().data.clone()
+    }
+
+    /// Another server takes the address, with what was kept at some moment: a dump, or a replica that was behind.
+    pub fn restore(&self, saved: Saved) {
+        let mut inner = self.inner.lock();
+        inner.data = saved;
+        inner.server += 1;
+    }
+
+    /// Deletes everything, as FLUSHALL does.
+    pub fn flush(&self) {
+        self.inner.lock().data = Saved::default();
+    }
+
+    /// Deletes the state's key.
+    pub fn delete_state(&self) {
+        self.inner.lock().data.state.clear();
+    }
+
+    /// Overwrites a field of the state, the first one with a prefix, with what is no state; its name, where there is one.
+    pub fn damage(&self, prefix: &str) -> Option<String> {
+        let mut inner = self.inner.lock();
+        let (name, value) = inner.data.state.iter_mut().find(|(name, _)| name.starts_with(prefix))?;
+        *value = Arc::from(*b"garbage");
+        Some(name.clone())
     }
 
     /// Number of the entries present.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.inner.lock().entries.len()
+        self.inner.lock().data.entries.len()
     }
 
     /// Whether no entry is present.
@@ -121,16 +180,39 @@ impl Inner {
         if self.away { Err(LogError::Away("taken away".to_owned())) } else { Ok(()) }
     }
 
-    fn epoch(&self) -> Epoch {
-        self.state.get(EPOCH_FIELD).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).unwrap_or(0)
-    }
-
-    fn check_epoch(&self, epoch: Epoch) -> Result<(), LogError> {
+    /// What the state says of its owner, on the server of a term.
+    fn found(&self, fence: &Fence) -> Result<Found, LogError> {
         self.check()?;
-        if self.epoch() == epoch { Ok(()) } else { Err(LogError::Fenced) }
+        fence.check_server(&self.server.to_string())?;
+        Ok(self.data.found())
+    }
+}
+
+impl Saved {
+    fn field(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.state.get(name)?).ok()
     }
 
-    fn info(&self) -> StreamInfo {
+    fn found(&self) -> Found {
+        Found {
+            epoch: self.field(EPOCH_FIELD).and_then(|text| text.parse().ok()),
+            nonce: self.field(NONCE_FIELD).and_then(|text| text.parse().ok()),
+            commit: self.field(COMMIT_FIELD).map(str::to_owned),
+        }
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.state.insert(name.to_owned(), value.as_bytes().into());
+    }
+
+    /// A lease that was ended stays so, that a test can hand the stream over while its owner lives.
+    fn renew(&mut self, fence: &Fence) {
+        if let Some(owner) = &mut self.owner {
+            (*fence.owner).clone_into(owner);
+        }
+    }
+
+    fn look(&self) -> StreamInfo {
         StreamInfo {
             length: self.entries.len() as u64,
             first_id: self.entries.front().map_or(StreamId::ZERO, |(id, _)| *id),
@@ -139,12 +221,8 @@ impl Inner {
     }
 
     fn apply(&mut self, commit: &Commit) {
-        let name = format!("{}-{}", commit.epoch, commit.number);
-        if self.state.get(COMMIT_FIELD).is_some_and(|done| done == name.as_bytes()) {
-            return;
-        }
-        self.state.extend(commit.fields.iter().cloned());
-        self.state.insert(COMMIT_FIELD.to_owned(), name.into_bytes());
+        self.state.extend(commit.fields.iter().map(|(name, value)| (name.clone(), value.as_slice().into())));
+        self.set(COMMIT_FIELD, &commit.name());
         for field in &commit.dropped {
             self.state.remove(field);
         }
@@ -165,63 +243,74 @@ impl Log for MemoryLog {
     async fn acquire(&self, owner: &str, _lease_for: Duration) -> Result<Lease, LogError> {
         let mut inner = self.inner.lock();
         inner.check()?;
-        if let Some(other) = inner.owner.as_ref().filter(|other| *other != owner) {
+        if let Some(other) = inner.data.owner.as_ref().filter(|other| *other != owner) {
             return Ok(Lease::Taken(Some(other.clone())));
         }
-        inner.owner = Some(owner.to_owned());
-        let epoch = inner.epoch() + 1;
-        inner.state.insert(EPOCH_FIELD.to_owned(), epoch.to_string().into_bytes());
-        Ok(Lease::Held(epoch))
+        inner.data.owner = Some(owner.to_owned());
+        inner.nonces += 1;
+        let Found { epoch, commit, .. } = inner.data.found();
+        let (epoch, nonce): (Epoch, u64) = (epoch.unwrap_or(0) + 1, inner.nonces);
+        inner.data.set(EPOCH_FIELD, &epoch.to_string());
+        inner.data.set(NONCE_FIELD, &nonce.to_string());
+        Ok(Lease::Held(Fence { epoch, nonce, owner: owner.into(), server: inner.server.to_string().into(), commit }))
     }
 
-    async fn release(&self, epoch: Epoch) -> Result<(), LogError> {
+    async fn release(&self, fence: &Fence) -> Result<(), LogError> {
         let mut inner = self.inner.lock();
-        inner.check_epoch(epoch)?;
-        inner.owner = None;
+        fence.check(&inner.found(fence)?)?;
+        inner.data.owner = None;
         Ok(())
     }
 
     async fn state_names(&self) -> Result<Vec<String>, LogError> {
         let inner = self.inner.lock();
         inner.check()?;
-        Ok(inner.state.keys().cloned().collect())
+        Ok(inner.data.state.keys().cloned().collect())
     }
 
     async fn state(&self, names: &[String]) -> Result<Vec<StateField>, LogError> {
         let inner = self.inner.lock();
         inner.check()?;
-        Ok(names.iter().filter_map(|name| Some((name.clone(), inner.state.get(name)?.clone()))).collect())
+        Ok(names.iter().filter_map(|name| Some((name.clone(), inner.data.state.get(name)?.to_vec()))).collect())
     }
 
     async fn newest_rejected(&self, count: usize) -> Result<Vec<RejectedEntry>, LogError> {
         let inner = self.inner.lock();
         inner.check()?;
-        Ok(inner.rejected.iter().rev().take(count).cloned().collect())
+        Ok(inner.data.rejected.iter().rev().take(count).cloned().collect())
     }
 
     async fn commit(&self, commit: &Commit, _lease_for: Duration) -> Result<StreamInfo, LogError> {
         let mut inner = self.inner.lock();
-        inner.check_epoch(commit.epoch)?;
-        match inner.fault.take() {
-            Some(Fault::BeforeCommit) => return Err(LogError::Away("broke before the commit".to_owned())),
-            Some(Fault::AfterCommit) => {
-                inner.apply(commit);
-                return Err(LogError::Away("broke after the commit".to_owned()));
-            }
-            None => inner.apply(commit),
+        let is_done = Fence::check_commit(commit, &inner.found(&commit.fence)?, inner.data.look())?;
+        let fault = inner.fault.take();
+        if fault == Some(Fault::BeforeCommit) {
+            return Err(LogError::Away("broke before the commit".to_owned()));
         }
-        Ok(inner.info())
+        if !is_done {
+            inner.data.apply(commit);
+        }
+        inner.data.renew(&commit.fence);
+        if fault == Some(Fault::AfterCommit) {
+            return Err(LogError::Away("broke after the commit".to_owned()));
+        }
+        Ok(inner.data.look())
     }
 
-    async fn renew(&self, epoch: Epoch, _lease_for: Duration) -> Result<StreamInfo, LogError> {
-        let inner = self.inner.lock();
-        inner.check_epoch(epoch)?;
-        Ok(inner.info())
+    async fn renew(&self, fence: &Fence, _lease_for: Duration) -> Result<StreamInfo, LogError> {
+        let mut inner = self.inner.lock();
+        fence.check(&inner.found(fence)?)?;
+        inner.data.renew(fence);
+        Ok(inner.data.look())
     }
 
-    async fn reader(&self) -> Result<Self::Reader, LogError> {
-        self.inner.lock().check()?;
-        Ok(MemoryReader { log: self.clone() })
+    async fn reader(&self, fence: &Fence) -> Result<Self::Reader, LogError> {
+        let server = {
+            let inner = self.inner.lock();
+            inner.found(fence)?;
+            inner.server
+        };
+        Ok(MemoryReader { log: self.clone(), server })
     }
 }
 
@@ -229,10 +318,15 @@ impl Log for MemoryLog {
 #[derive(Debug)]
 pub struct MemoryReader {
     log: MemoryLog,
+    /// The server that it is connected to.
+    server: u64,
 }
 
 impl Reader for MemoryReader {
     async fn read(&mut self, after: StreamId, max: usize, wait: Duration) -> Result<Reply, LogError> {
+        if wait.is_zero() {
+            return Ok(self.reply(after, max)?.unwrap_or_default());
+        }
         let added = self.log.added.notified();
         tokio::pin!(added);
         // Interest is registered before looking, so that an entry added in between is not missed.
@@ -251,14 +345,18 @@ impl MemoryReader {
     fn reply(&self, after: StreamId, max: usize) -> Result<Option<Reply>, LogError> {
         let inner = self.log.inner.lock();
         inner.check()?;
-        let first = inner.entries.partition_point(|(id, _)| *id <= after);
-        let count = (inner.entries.len() - first).min(max);
+        if inner.server != self.server {
+            return Err(LogError::Away("the server is gone".to_owned()));
+        }
+        let entries = &inner.data.entries;
+        let first = entries.partition_point(|(id, _)| *id <= after);
+        let count = (entries.len() - first).min(max);
         if count == 0 {
             return Ok(None);
         }
         let mut bytes = format!("*1\r\n*2\r\n$6\r\nmemory\r\n*{count}\r\n").into_bytes();
-        inner.entries.range(first..first + count).for_each(|(_, entry)| bytes.extend_from_slice(entry));
-        let last_id = inner.entries[first + count - 1].0;
+        entries.range(first..first + count).for_each(|(_, entry)| bytes.extend_from_slice(entry));
+        let last_id = entries[first + count - 1].0;
         Ok(Some(Reply { bytes: bytes.into(), entries: count as u64, last_id, read: Duration::ZERO }))
     }
 }

@@ -3,6 +3,7 @@
 //! [`RedisLog`] is the real one. [`MemoryLog`] is the embedded default on a machine without Redis, and the log that
 //! fault tests drive. Nothing else knows which it has.
 
+mod fence;
 mod memory;
 mod redis;
 mod socket;
@@ -12,13 +13,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use self::memory::{Fault, MemoryLog};
+pub use self::fence::Fence;
+pub use self::memory::{Fault, MemoryLog, Saved};
 pub use self::redis::RedisLog;
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::resp::ReplyError;
 use crate::ingest::stream_id::StreamId;
 
-/// A number that grows with every change of owner; a commit with an older one is refused.
+/// A number that grows with every change of owner, as long as the broker does not go back; see [`Fence`].
 pub type Epoch = u64;
 
 /// What the state is made of: named fields of bytes.
@@ -33,7 +35,7 @@ pub trait Log: Clone + Send + Sync + 'static {
     fn acquire(&self, owner: &str, lease_for: Duration) -> impl Future<Output = Result<Lease, LogError>> + Send;
 
     /// Gives the lease up, if it is still held.
-    fn release(&self, epoch: Epoch) -> impl Future<Output = Result<(), LogError>> + Send;
+    fn release(&self, fence: &Fence) -> impl Future<Output = Result<(), LogError>> + Send;
 
     /// The names of the committed fields.
     fn state_names(&self) -> impl Future<Output = Result<Vec<String>, LogError>> + Send;
@@ -49,10 +51,10 @@ pub trait Log: Clone + Send + Sync + 'static {
     -> impl Future<Output = Result<StreamInfo, LogError>> + Send;
 
     /// Renews the lease and looks at the stream.
-    fn renew(&self, epoch: Epoch, lease_for: Duration) -> impl Future<Output = Result<StreamInfo, LogError>> + Send;
+    fn renew(&self, fence: &Fence, lease_for: Duration) -> impl Future<Output = Result<StreamInfo, LogError>> + Send;
 
-    /// A reader of the stream.
-    fn reader(&self) -> impl Future<Output = Result<Self::Reader, LogError>> + Send;
+    /// A reader of the stream on the server of a term.
+    fn reader(&self, fence: &Fence) -> impl Future<Output = Result<Self::Reader, LogError>> + Send;
 }
 
 /// Reads the stream from a place on.
@@ -82,8 +84,8 @@ pub struct Reply {
 /// Whether the stream could be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lease {
-    /// It is ours, under this epoch.
-    Held(Epoch),
+    /// It is ours, for a term with this fence.
+    Held(Fence),
     /// Somebody else has it; who, where that is known.
     Taken(Option<String>),
 }
@@ -91,9 +93,9 @@ pub enum Lease {
 /// One atomic step: all of it happens or nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Commit {
-    /// The owner's epoch; an older one than the log's is refused.
-    pub epoch: Epoch,
-    /// Counts the commits of an epoch. A commit that is done already is not done again.
+    /// The owner's fence, with the commit before this one; the state has to agree with it.
+    pub fence: Fence,
+    /// Counts the commits of a term. A commit that is done already is not done again.
     pub number: u64,
     /// Fields to write.
     pub fields: Vec<StateField>,
@@ -122,6 +124,8 @@ pub struct StreamInfo {
     pub first_id: StreamId,
     /// Highest id that was deleted out of order.
     pub max_deleted_id: StreamId,
+    /// Whether the broker removes keys when its memory is full.
+    pub is_evicting: bool,
 }
 
 /// What can go wrong with a log.
@@ -136,6 +140,9 @@ pub enum LogError {
     /// Another process has taken the stream over.
     #[error("another process has taken the stream over")]
     Fenced,
+    /// The broker is another one than it was in this term, or has gone back to an earlier state.
+    #[error("the broker is not as it was left: {0}")]
+    Back(String),
     /// The broker cannot be worked with at all.
     #[error("{0}")]
     Unsupported(String),
@@ -153,7 +160,9 @@ impl From<ReplyError> for LogError {
 /// Sorts an error line of the server: what passes by itself, and what somebody has to mend.
 fn server_error(message: String) -> LogError {
     const PASSING: [&str; 6] = ["LOADING", "BUSY", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "UNBLOCKED"];
-    if PASSING.iter().any(|code| message.starts_with(code)) {
+    // The error of a command in a pipeline carries a prefix.
+    if message.split_whitespace().any(|word| PASSING.contains(&word.trim_matches(|it: char| !it.is_ascii_uppercase())))
+    {
         LogError::Away(message)
     } else {
         LogError::Refused(message)
@@ -163,5 +172,8 @@ fn server_error(message: String) -> LogError {
 /// The name of the field that counts owners.
 pub(crate) const EPOCH_FIELD: &str = "epoch";
 
-/// The name of the field that holds the last commit as `epoch-number`.
+/// The name of the field that holds the last owner's nonce, as hexadecimal digits.
+pub(crate) const NONCE_FIELD: &str = "nonce";
+
+/// The name of the field that holds the last commit as `epoch-nonce-number`.
 pub(crate) const COMMIT_FIELD: &str = "commit";

@@ -5,18 +5,24 @@
 //! wrote in between, nothing. Checks that could make a command fail inside the transaction come before it, because
 //! Redis does not roll back.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, Value, cmd};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, Value, cmd};
 use shared::Rejection;
 use shared::keys::{GROUP, REJECTED_MAX_ENTRIES, REJECTED_REASON, REJECTED_SOURCE_ID, StreamKeys};
 use tokio::sync::Mutex;
-use tracing::info;
+use tracing::{info, warn};
 
+use super::fence::Found;
 use super::socket::{CONNECT_TIMEOUT, SocketReader};
-use super::{COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Lease, Log, LogError, StateField, StreamInfo, server_error};
+use super::{
+    COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Fence, Lease, Log, LogError, NONCE_FIELD, StateField, StreamInfo,
+    server_error,
+};
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::stream_id::StreamId;
 
@@ -32,12 +38,14 @@ pub struct RedisLog {
     client: Client,
     keys: Arc<StreamKeys>,
     connection: Arc<Mutex<Option<Connected>>>,
+    /// What was logged last of the server, so that connections that flap do not fill the log.
+    told: Arc<Mutex<Arc<str>>>,
 }
 
 #[derive(Debug, Clone)]
 struct Connected {
     connection: MultiplexedConnection,
-    owner: String,
+    server: Server,
 }
 
 impl RedisLog {
@@ -51,7 +59,7 @@ impl RedisLog {
             let _installed = rustls::crypto::ring::default_provider().install_default();
         }
         let client = Client::open(url).map_err(|error| LogError::Unsupported(error.to_string()))?;
-        Ok(Self { client, keys: Arc::new(keys), connection: Arc::default() })
+        Ok(Self { client, keys: Arc::new(keys), connection: Arc::default(), told: Arc::new(Mutex::new("".into())) })
     }
 
     /// Runs one step on the connection, made anew where there is none. Steps do not overlap: WATCH belongs to the
@@ -60,41 +68,74 @@ impl RedisLog {
         let mut slot = self.connection.lock().await;
         let mut connected = match slot.take() {
             Some(connected) => connected,
-            None => Connected { connection: self.connect().await?, owner: String::new() },
+            None => self.connect().await?,
         };
         let result = step(&mut connected).await;
-        // After a lost answer nobody knows what the connection still carries, so it is dropped.
-        if !matches!(result, Err(LogError::Away(_))) {
+        // After a lost answer nobody knows what the connection still carries; after any error it may still watch a key,
+        // and lead to a server that is no longer the right one. So it is dropped, and the name resolved anew.
+        if result.is_ok() {
             *slot = Some(connected);
         }
         result
     }
 
-    async fn connect(&self) -> Result<MultiplexedConnection, LogError> {
+    /// Runs a step of a term, on the server on which the term began.
+    async fn step_of<T>(
+        &self,
+        fence: &Fence,
+        step: impl AsyncFnOnce(&mut Connected) -> Result<T, LogError>,
+    ) -> Result<T, LogError> {
+        self.step(async |connected| {
+            fence.check_server(&connected.server.id)?;
+            step(connected).await
+        })
+        .await
+    }
+
+    async fn connect(&self) -> Result<Connected, LogError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
         let mut connection =
             self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(redis_error)?;
-        let about: String = cmd("INFO").arg("server").query_async(&mut connection).await.map_err(redis_error)?;
-        check_version(&about)?;
-        Ok(connection)
+        let about: String = info().query_async(&mut connection).await.map_err(redis_error)?;
+        let server = Server::of(&about)?;
+        let mut told = self.told.lock().await;
+        if *told != server.id {
+            info!(version = server.version, server = &*server.id, "connected to the broker");
+            if server.is_evicting {
+                warn!(
+                    "the broker evicts keys when its memory is full (maxmemory-policy), which loses readings and state; set noeviction"
+                );
+            }
+            *told = Arc::clone(&server.id);
+        }
+        Ok(Connected { connection, server })
     }
 
-    /// Watches the state and fails if another owner has written to it. Returns the last commit done.
-    async fn watch(&self, connection: &mut MultiplexedConnection, epoch: Epoch) -> Result<Option<String>, LogError> {
-        let (found, commit): (Option<Epoch>, Option<String>) = redis::pipe()
+    /// Watches the state, and returns what it says of its owner.
+    async fn watch(&self, connection: &mut MultiplexedConnection) -> Result<Found, LogError> {
+        let (epoch, nonce, commit): (Option<Epoch>, Option<String>, Option<String>) = redis::pipe()
             .cmd("WATCH")
             .arg(&self.keys.state)
             .ignore()
             .cmd("HMGET")
             .arg(&self.keys.state)
-            .arg(&[EPOCH_FIELD, COMMIT_FIELD])
-            .query_async::<((Option<Epoch>, Option<String>),)>(connection)
+            .arg(&[EPOCH_FIELD, NONCE_FIELD, COMMIT_FIELD])
+            .query_async::<((Option<Epoch>, Option<String>, Option<String>),)>(connection)
             .await
             .map_err(redis_error)?
             .0;
-        if found == Some(epoch) { Ok(commit) } else { Err(LogError::Fenced) }
+        let nonce = nonce.and_then(|text| u64::from_str_radix(&text, 16).ok());
+        Ok(Found { epoch, nonce, commit })
+    }
+
+    /// What the stream looks like; zeros where it does not exist.
+    async fn look(&self, connection: &mut MultiplexedConnection) -> Result<StreamInfo, LogError> {
+        let mut pipe = redis::pipe();
+        pipe.ignore_errors().cmd("XINFO").arg("STREAM").arg(&self.keys.stream);
+        let answers: Vec<Value> = pipe.query_async(connection).await.map_err(redis_error)?;
+        Ok(answers.last().map_or_else(StreamInfo::default, stream_info))
     }
 
     async fn check_type(
@@ -126,11 +167,10 @@ impl RedisLog {
         }
     }
 
-    fn transaction(&self, commit: &Commit, owner: &str, lease_for: Duration) -> Pipeline {
+    fn transaction(&self, commit: &Commit, lease_for: Duration) -> Pipeline {
         let mut pipe = redis::pipe();
         pipe.atomic().ignore_errors();
-        let name = commit_name(commit);
-        let write = pipe.cmd("HSET").arg(&self.keys.state).arg(COMMIT_FIELD).arg(name);
+        let write = pipe.cmd("HSET").arg(&self.keys.state).arg(COMMIT_FIELD).arg(commit.name());
         for (field, value) in &commit.fields {
             write.arg(field).arg(value.as_slice());
         }
@@ -140,7 +180,7 @@ impl RedisLog {
         for entry in &commit.rejected {
             self.add_rejected(&mut pipe, entry);
         }
-        self.add_lease(&mut pipe, owner, lease_for);
+        self.add_lease(&mut pipe, &commit.fence.owner, lease_for);
         pipe.cmd("XGROUP")
             .arg("SETID")
             .arg(&self.keys.stream)
@@ -171,7 +211,7 @@ impl RedisLog {
     async fn execute(
         &self,
         mut pipe: Pipeline,
-        connection: &mut MultiplexedConnection,
+        Connected { connection, server }: &mut Connected,
     ) -> Result<Option<StreamInfo>, LogError> {
         pipe.cmd("XINFO").arg("STREAM").arg(&self.keys.stream);
         match pipe.query_async::<Value>(connection).await.map_err(redis_error)? {
@@ -180,7 +220,8 @@ impl RedisLog {
                 if answers.iter().any(|answer| matches!(answer, Value::ServerError(_))) {
                     self.ensure_group(connection).await?;
                 }
-                Ok(Some(answers.last().map_or_else(StreamInfo::default, stream_info)))
+                let info = answers.last().map_or_else(StreamInfo::default, stream_info);
+                Ok(Some(StreamInfo { is_evicting: server.is_evicting, ..info }))
             }
             _ => Ok(None),
         }
@@ -209,25 +250,28 @@ impl Log for RedisLog {
                 cmd("UNWATCH").query_async::<()>(connection).await.map_err(redis_error)?;
                 return Ok(Lease::Taken(Some(holder)));
             }
+            let nonce = RandomState::new().build_hasher().finish();
             let mut pipe = redis::pipe();
             pipe.atomic();
             self.add_lease(&mut pipe, owner, lease_for);
             pipe.cmd("HINCRBY").arg(&self.keys.state).arg(EPOCH_FIELD).arg(1);
-            let Some((_, epoch)) = pipe.query_async::<Option<((), Epoch)>>(connection).await.map_err(redis_error)?
-            else {
-                // Another process was quicker.
+            pipe.cmd("HSET").arg(&self.keys.state).arg(NONCE_FIELD).arg(format!("{nonce:016x}"));
+            pipe.cmd("HMGET").arg(&self.keys.state).arg(COMMIT_FIELD);
+            let held: Option<(Value, Epoch, Value, (Option<String>,))> =
+                pipe.query_async(connection).await.map_err(redis_error)?;
+            let Some((_, epoch, _, (commit,))) = held else {
                 return Ok(Lease::Taken(None));
             };
             self.ensure_group(connection).await?;
-            owner.clone_into(&mut connected.owner);
-            Ok(Lease::Held(epoch))
+            let server = Arc::clone(&connected.server.id);
+            Ok(Lease::Held(Fence { epoch, nonce, owner: owner.into(), server, commit }))
         })
         .await
     }
 
-    async fn release(&self, epoch: Epoch) -> Result<(), LogError> {
-        self.step(async |connected| {
-            self.watch(&mut connected.connection, epoch).await?;
+    async fn release(&self, fence: &Fence) -> Result<(), LogError> {
+        self.step_of(fence, async |connected| {
+            fence.check(&self.watch(&mut connected.connection).await?)?;
             let mut pipe = redis::pipe();
             pipe.atomic().cmd("DEL").arg(&self.keys.lease);
             pipe.query_async::<Value>(&mut connected.connection).await.map_err(redis_error)?;
@@ -274,38 +318,42 @@ impl Log for RedisLog {
     }
 
     async fn commit(&self, commit: &Commit, lease_for: Duration) -> Result<StreamInfo, LogError> {
-        self.step(async |connected| {
-            let done = self.watch(&mut connected.connection, commit.epoch).await?;
-            let pipe = if done.as_deref() == Some(commit_name(commit).as_str()) {
+        self.step_of(&commit.fence, async |connected| {
+            let found = self.watch(&mut connected.connection).await?;
+            let info = self.look(&mut connected.connection).await?;
+            let pipe = if Fence::check_commit(commit, &found, info)? {
                 // The answer to an earlier try was lost; only the lease is still worth writing.
                 let mut pipe = redis::pipe();
                 pipe.atomic().ignore_errors();
-                self.add_lease(&mut pipe, &connected.owner, lease_for);
+                self.add_lease(&mut pipe, &commit.fence.owner, lease_for);
                 pipe
             } else {
                 if !commit.rejected.is_empty() {
                     self.check_type(&mut connected.connection, &self.keys.rejected, "stream").await?;
                 }
-                self.transaction(commit, &connected.owner, lease_for)
+                self.transaction(commit, lease_for)
             };
-            self.execute(pipe, &mut connected.connection).await?.ok_or(LogError::Fenced)
+            self.execute(pipe, connected).await?.ok_or(LogError::Fenced)
         })
         .await
     }
 
-    async fn renew(&self, epoch: Epoch, lease_for: Duration) -> Result<StreamInfo, LogError> {
-        self.step(async |connected| {
-            self.watch(&mut connected.connection, epoch).await?;
+    async fn renew(&self, fence: &Fence, lease_for: Duration) -> Result<StreamInfo, LogError> {
+        self.step_of(fence, async |connected| {
+            fence.check(&self.watch(&mut connected.connection).await?)?;
             let mut pipe = redis::pipe();
             pipe.atomic().ignore_errors();
-            self.add_lease(&mut pipe, &connected.owner, lease_for);
-            self.execute(pipe, &mut connected.connection).await?.ok_or(LogError::Fenced)
+            self.add_lease(&mut pipe, &fence.owner, lease_for);
+            self.execute(pipe, connected).await?.ok_or(LogError::Fenced)
         })
         .await
     }
 
-    async fn reader(&self) -> Result<Self::Reader, LogError> {
-        SocketReader::connect(self.client.get_connection_info(), &self.keys.stream).await
+    async fn reader(&self, fence: &Fence) -> Result<Self::Reader, LogError> {
+        let (reader, about) =
+            SocketReader::connect(self.client.get_connection_info(), &self.keys.stream, &info()).await?;
+        fence.check_server(&Server::of(&about)?.id)?;
+        Ok(reader)
     }
 }
 
@@ -322,10 +370,6 @@ fn rejected_entry(words: &[Vec<u8>]) -> Option<RejectedEntry> {
         reason: Rejection::ALL.into_iter().find(|known| known.as_str().as_bytes() == *reason)?,
         pairs: pairs.iter().map(|[name, value]| (name.clone(), value.clone())).collect(),
     })
-}
-
-fn commit_name(commit: &Commit) -> String {
-    format!("{}-{}", commit.epoch, commit.number)
 }
 
 /// What XINFO STREAM answers; zeros where the stream does not exist (any more).
@@ -353,16 +397,44 @@ fn stream_info(answer: &Value) -> StreamInfo {
     info
 }
 
-/// Refuses a server that does not keep count of a stream's entries.
-fn check_version(about: &str) -> Result<(), LogError> {
-    let version = about.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("unknown").trim();
+/// What a server says of itself.
+#[derive(Debug, Clone)]
+struct Server {
+    version: String,
+    /// The process and its history: a restart changes the one, a failover at least the other.
+    id: Arc<str>,
+    /// Whether it makes room by removing keys.
+    is_evicting: bool,
+}
+
+/// Asks a server what [`Server::of`] reads.
+fn info() -> Cmd {
+    let mut info = cmd("INFO");
+    info.arg(&["server", "replication", "memory"]);
+    info
+}
+
+impl Server {
+    /// Refuses a server that does not keep count of a stream's entries.
+    fn of(about: &str) -> Result<Self, LogError> {
+        let value =
+            |name: &str| about.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+        let version = value("redis_version").unwrap_or("unknown");
+        check_version(version)?;
+        let id = format!("{}/{}", value("run_id").unwrap_or_default(), value("master_replid").unwrap_or_default());
+        let is_evicting = value("maxmemory").is_some_and(|bytes| bytes != "0")
+            && value("maxmemory_policy").is_some_and(|policy| policy.starts_with("allkeys"));
+        Ok(Self { version: version.to_owned(), id: id.into(), is_evicting })
+    }
+}
+
+fn check_version(version: &str) -> Result<(), LogError> {
     let major: u32 = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
     if major < OLDEST_MAJOR_VERSION {
         return Err(LogError::Unsupported(format!(
             "the broker is Redis {version}; Redis {OLDEST_MAJOR_VERSION}.0 or newer, or Valkey, is needed"
         )));
     }
-    info!(version, "connected to the broker");
     Ok(())
 }
 

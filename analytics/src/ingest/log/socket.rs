@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use redis::{ConnectionAddr, ConnectionInfo, cmd};
+use redis::{Cmd, ConnectionAddr, ConnectionInfo, cmd};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -37,11 +37,11 @@ pub struct SocketReader {
 }
 
 impl SocketReader {
-    /// Connects, authenticates and selects the database.
+    /// Connects, authenticates, selects the database, and asks what the server says of itself.
     ///
     /// # Errors
     /// [`LogError::Away`] when the broker cannot be reached, [`LogError::Refused`] when it does not let us in.
-    pub(super) async fn connect(server: &ConnectionInfo, key: &str) -> Result<Self, LogError> {
+    pub(super) async fn connect(server: &ConnectionInfo, key: &str, about: &Cmd) -> Result<(Self, String), LogError> {
         let stream = timeout(CONNECT_TIMEOUT, open(server.addr())).await.map_err(away)??;
         let mut reader = Self { stream, buffer: BytesMut::with_capacity(READ_BYTES), key: key.to_owned(), expected: 0 };
         let settings = server.redis_settings();
@@ -56,17 +56,36 @@ impl SocketReader {
         if settings.db() != 0 {
             reader.expect_ok(cmd("SELECT").arg(settings.db())).await?;
         }
-        Ok(reader)
+        let about = reader.text(about).await?;
+        Ok((reader, about))
     }
 
-    async fn send(&mut self, command: &redis::Cmd) -> Result<(), LogError> {
+    async fn send(&mut self, command: &Cmd) -> Result<(), LogError> {
         self.stream.write_all(&command.get_packed_command()).await.map_err(away)?;
         self.stream.flush().await.map_err(away)
     }
 
     /// Sends a command whose answer is one line.
-    async fn expect_ok(&mut self, command: &redis::Cmd) -> Result<(), LogError> {
+    async fn expect_ok(&mut self, command: &Cmd) -> Result<(), LogError> {
         self.send(command).await?;
+        self.line().await.map(drop)
+    }
+
+    /// Sends a command whose answer is a text.
+    async fn text(&mut self, command: &Cmd) -> Result<String, LogError> {
+        self.send(command).await?;
+        let line = self.line().await?;
+        let length = line.strip_prefix('$').and_then(|length| length.parse::<usize>().ok());
+        let length = length.ok_or_else(|| LogError::Away(format!("the broker answers {line} in place of a text")))?;
+        while self.buffer.len() < length + 2 {
+            self.fill(STALL_TIMEOUT).await?;
+        }
+        let text = self.buffer.split_to(length + 2);
+        Ok(String::from_utf8_lossy(&text[..length]).into_owned())
+    }
+
+    /// The next line of an answer; an error's line is one.
+    async fn line(&mut self) -> Result<String, LogError> {
         let end = loop {
             if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\r\n") {
                 break end;
@@ -74,9 +93,10 @@ impl SocketReader {
             self.fill(STALL_TIMEOUT).await?;
         };
         let line = self.buffer.split_to(end + 2);
-        match line[0] {
-            b'-' => Err(server_error(String::from_utf8_lossy(&line[1..end]).into_owned())),
-            _ => Ok(()),
+        let line = String::from_utf8_lossy(&line[..end]).into_owned();
+        match line.strip_prefix('-') {
+            Some(error) => Err(server_error(error.to_owned())),
+            None => Ok(line),
         }
     }
 

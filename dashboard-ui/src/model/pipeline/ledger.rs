@@ -77,6 +77,14 @@ pub(super) fn ledger(totals: &Ledger, language: Language) -> Vec<LedgerTerm> {
             language.text("removed before they were read", "eliminadas antes de leerse"),
             true,
         ),
+        term(
+            "+",
+            Some(totals.lost_by_broker),
+            language.text("lost by Redis", "perdidas por Redis"),
+            language
+                .text("confirmed, and gone when Redis went back", "confirmadas, y ausentes cuando Redis retrocedió"),
+            true,
+        ),
     ]
 }
 
@@ -104,10 +112,16 @@ pub(super) mod tests {
     pub(in super::super) fn ledgers() -> impl Strategy<Value = Ledger> {
         let count = || 0..1_000_000_000_u64;
         let rejected = prop::collection::btree_map(prop::sample::select(Rejection::ALL.to_vec()), count(), 0..9);
-        (count(), count(), rejected, count(), count(), count()).prop_map(
-            |(counted, duplicates, rejected, too_late, lag, trimmed_unread)| Ledger {
+        (count(), count(), rejected, count(), count(), count(), count()).prop_map(
+            |(counted, duplicates, rejected, too_late, lag, trimmed_unread, lost_by_broker)| Ledger {
                 entries_added: Some(
-                    counted + duplicates + rejected.values().sum::<u64>() + too_late + lag + trimmed_unread,
+                    counted
+                        + duplicates
+                        + rejected.values().sum::<u64>()
+                        + too_late
+                        + lag
+                        + trimmed_unread
+                        + lost_by_broker,
                 ),
                 counted,
                 duplicates,
@@ -115,6 +129,7 @@ pub(super) mod tests {
                 too_late,
                 lag: Some(lag),
                 trimmed_unread,
+                lost_by_broker,
                 imbalance: Some(0),
             },
         )
@@ -125,7 +140,7 @@ pub(super) mod tests {
         fn the_terms_of_the_ledger_add_up_as_they_are_shown(ledger in ledgers()) {
             let terms = super::ledger(&ledger, Language::English);
             let signs: Vec<&str> = terms.iter().map(|term| term.sign).collect();
-            prop_assert_eq!(signs, ["", "=", "+", "+", "+", "+", "+"]);
+            prop_assert_eq!(signs, ["", "=", "+", "+", "+", "+", "+", "+"]);
             let counts: Vec<u64> = terms.iter().map(|term| number(&term.count)).collect();
             prop_assert_eq!(counts[0], counts[1..].iter().sum::<u64>());
             prop_assert_eq!(balance(&ledger, Language::English).map(|balance| balance.0), Some(Level::Good));
@@ -145,11 +160,15 @@ pub(super) mod tests {
 
     #[test]
     fn what_was_lost_unread_is_bad_and_nothing_else_of_the_ledger_is() {
-        let bad = |lost| {
-            let screen = shown(|figures| figures.pipeline.totals.trimmed_unread = lost);
+        let bad = |trimmed, lost| {
+            let screen = shown(|figures| {
+                figures.pipeline.totals.trimmed_unread = trimmed;
+                figures.pipeline.totals.lost_by_broker = lost;
+            });
             screen.ledger.iter().map(|term| term.is_bad).collect::<Vec<_>>()
         };
-        assert_eq!(bad(0), [false; 7]);
-        assert_eq!(bad(1), [false, false, false, false, false, false, true]);
+        assert_eq!(bad(0, 0), [false; 8]);
+        assert_eq!(bad(1, 0), [false, false, false, false, false, false, true, false]);
+        assert_eq!(bad(0, 1), [false, false, false, false, false, false, false, true]);
     }
 }

@@ -1,0 +1,116 @@
+//! A pipeline that takes a step when it is told to, in place of its loops and threads: what simulated histories drive.
+
+use std::time::Duration;
+
+use super::aggregator::Aggregator;
+use super::commit::Committer;
+use super::ledger::{Accounts, Seen};
+use super::{LEASE, Pipeline, PipelineError};
+use crate::ingest::log::{Fence, Lease, Log, LogError, Reader as _, Reply};
+use crate::ingest::stream_id::StreamId;
+
+/// A process that may own the stream. Between two steps it can be dropped, as by a crash, or left alone for as long as one
+/// likes. It never waits, so it needs no runtime; every method blocks its thread.
+pub struct Steps<'a, L: Log> {
+    pipeline: &'a Pipeline<L>,
+    seen: Option<Seen>,
+    term: Option<Term<'a, L>>,
+}
+
+struct Term<'a, L: Log> {
+    aggregator: Aggregator,
+    committer: Committer<'a, L>,
+    fence: Fence,
+    reader: Option<L::Reader>,
+    cursor: StreamId,
+    /// Read, not merged yet.
+    reply: Option<Reply>,
+}
+
+impl<'a, L: Log> Steps<'a, L> {
+    /// A process that has just started.
+    #[must_use]
+    pub const fn new(pipeline: &'a Pipeline<L>) -> Self {
+        Self { pipeline, seen: None, term: None }
+    }
+
+    /// Whether it takes itself for the owner.
+    #[must_use]
+    pub const fn is_owner(&self) -> bool {
+        self.term.is_some()
+    }
+
+    /// Takes the stream and loads the committed state, if nobody else has the stream; tells whether it is the owner then.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub async fn take_over(&mut self) -> Result<bool, PipelineError> {
+        let Lease::Held(fence) = self.pipeline.log.acquire(&self.pipeline.owner, LEASE).await? else {
+            return Ok(false);
+        };
+        let loaded = self.pipeline.try_load(&fence, self.seen).await?;
+        self.pipeline.published.begin(fence.epoch, &loaded);
+        let (accounts, cursor) = (Accounts::new(&loaded.meta, loaded.cursor), loaded.cursor);
+        let committer = Committer::new(self.pipeline, fence.clone(), accounts);
+        let aggregator = Aggregator::new(self.pipeline, fence.clone(), loaded, accounts);
+        self.term = Some(Term { aggregator, committer, fence, reader: None, cursor, reply: None });
+        Ok(true)
+    }
+
+    /// Reads the next entries, if those before them are merged; tells how many.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn read(&mut self) -> Result<u64, LogError> {
+        let Some(term) = self.term.as_mut().filter(|term| term.reply.is_none()) else { return Ok(0) };
+        let mut reader = match term.reader.take() {
+            Some(reader) => reader,
+            None => self.pipeline.log.reader(&term.fence).await?,
+        };
+        let max = usize::try_from(self.pipeline.settings.batch_max).unwrap_or(usize::MAX);
+        let reply = reader.read(term.cursor, max, Duration::ZERO).await?;
+        term.reader = Some(reader);
+        let entries = reply.entries;
+        if entries > 0 {
+            term.cursor = reply.last_id;
+            term.reply = Some(reply);
+        }
+        Ok(entries)
+    }
+
+    /// Decodes and merges what was read.
+    ///
+    /// # Errors
+    /// [`PipelineError::Aggregator`].
+    pub fn merge(&mut self) -> Result<(), PipelineError> {
+        let Some(term) = &mut self.term else { return Ok(()) };
+        let Some(reply) = term.reply.take() else { return Ok(()) };
+        term.aggregator.merge(&reply).map_err(|error| PipelineError::Aggregator(error.to_string()))
+    }
+
+    /// Prepares a commit, unless one is in flight.
+    ///
+    /// # Errors
+    /// [`PipelineError::Aggregator`].
+    pub fn prepare(&mut self) -> Result<(), PipelineError> {
+        let Some(term) = self.term.as_mut().filter(|term| term.committer.is_idle()) else { return Ok(()) };
+        let prepared = term.aggregator.prepare(term.committer.accounts());
+        term.committer.take(prepared.map_err(|error| PipelineError::Aggregator(error.to_string()))?);
+        Ok(())
+    }
+
+    /// Commits what is prepared, or renews the lease. Where the stream is lost, so is what is in memory.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn commit(&mut self) -> Result<(), LogError> {
+        let Some(term) = &mut self.term else { return Ok(()) };
+        let result = term.committer.step().await;
+        self.seen = term.committer.seen().or(self.seen);
+        if matches!(result, Err(LogError::Fenced | LogError::Back(_))) {
+            self.pipeline.published.lose();
+            self.term = None;
+        }
+        result
+    }
+}
