@@ -7,7 +7,7 @@
 //!
 //! A seed that fails prints the command that replays it; it belongs into [`REGRESSIONS`] then.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,9 +17,12 @@ use analytics::ingest::stream_id::StreamId;
 use analytics::pipeline::{Pipeline, PipelineError, Steps, empty_store};
 use analytics::published::Published;
 use analytics::settings::{PipelineSettings, Thresholds};
+use analytics::store::Snapshot;
+use analytics::store::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT, READINGS};
+use polars::prelude::{DataFrame, DataType};
 use reference::{Entry, EntryId, Reference, Settings};
 use shared::UnixMillis;
-use shared::api::{AntennasRequest, Count, End, IncidentsRequest, Ledger};
+use shared::api::{AntennasRequest, CellsRequest, Count, End, IncidentsRequest, Ledger};
 use shared::time::{Clock, Span};
 
 use crate::oracle::compare;
@@ -32,9 +35,9 @@ const SEEDS: u64 = 10_000;
 const REGRESSIONS: [u64; 0] = [];
 
 /// Steps of a history before it settles.
-const STEPS: u64 = 18;
+const STEPS: u64 = 12;
 
-const PANE_MS: i64 = 5_000;
+const PANE_MS: i64 = 10_000;
 const RETENTION_MS: i64 = 120_000;
 
 /// Moments of the broker that can come back.
@@ -122,7 +125,7 @@ struct World<'a> {
 
 fn settings() -> PipelineSettings {
     PipelineSettings {
-        batch_max: 8,
+        batch_max: 12,
         keep_entries: 5,
         pane: Duration::from_millis(PANE_MS as u64),
         retention: Duration::from_millis(RETENTION_MS as u64),
@@ -173,7 +176,8 @@ impl World<'_> {
     /// Readings of some antennas arrive: new ones, late ones, far too late ones, the last one again, and what is none.
     fn add(&mut self) {
         for _ in 0..=self.chance.below(5) {
-            self.now_ms += self.chance.below(9_000) as i64;
+            let is_quiet = self.chance.below(8) == 0;
+            self.now_ms += self.chance.below(if is_quiet { 60_000 } else { 2_000 }) as i64;
             self.number += 1;
             let antenna = format!("antenna-{}", self.chance.below(3));
             let late_ms = [0, 0, 0, 4_000, 30_000, 400_000, -90_000][self.chance.below(7) as usize];
@@ -345,6 +349,22 @@ impl World<'_> {
         panic!("it does not settle");
     }
 
+    fn compare_antennas(&self, snapshot: &Snapshot, reference: &Reference, now: UnixMillis) {
+        let request = AntennasRequest {
+            window: window(RETENTION_MS, End::Latest),
+            step: Some(Span::from_ms(PANE_MS)),
+            limit: Count::MOST,
+            ..AntennasRequest::default()
+        };
+        let (mut found, mut expected) =
+            (ask(snapshot, now, &request).expect("an answer"), reference.ask(&request, now));
+        found.as_of = None;
+        if let Ok(expected) = &mut expected {
+            expected.as_of = None;
+        }
+        compare(Some(found), expected).expect("every antenna is the reference's");
+    }
+
     fn check(&mut self) {
         let process = self.settle();
         let published = &self.processes[process].pipeline.published;
@@ -365,19 +385,11 @@ impl World<'_> {
         let snapshot = published.snapshot();
         // Answers know the time in full seconds.
         let now = UnixMillis((self.now_ms + 100_000) / 1_000 * 1_000);
-        let request = AntennasRequest {
-            window: window(RETENTION_MS, End::Latest),
-            step: Some(Span::from_ms(PANE_MS)),
-            limit: Count::MOST,
-            ..AntennasRequest::default()
-        };
-        let (mut found, mut expected) =
-            (ask(&snapshot, now, &request).expect("an answer"), reference.ask(&request, now));
-        found.as_of = None;
-        if let Ok(expected) = &mut expected {
-            expected.as_of = None;
+        assert_panes(&snapshot, &reference, now);
+        // Whole answers take a while, so only some histories are asked for one.
+        if self.chance.below(16) == 0 {
+            self.compare_antennas(&snapshot, &reference, now);
         }
-        compare(Some(found), expected).expect("every pane and antenna is the reference's");
         let request = IncidentsRequest::default();
         let (mut found, mut expected) =
             (ask(&snapshot, now, &request).expect("an answer"), reference.ask(&request, now));
@@ -387,6 +399,37 @@ impl World<'_> {
         }
         compare(Some(found), expected).expect("every incident is the reference's");
     }
+}
+
+/// The cells of the panes as they lie there are those of the reference.
+fn assert_panes(snapshot: &Snapshot, reference: &Reference, now: UnixMillis) {
+    let request = CellsRequest {
+        window: window(RETENTION_MS, End::Latest),
+        step: Some(Span::from_ms(PANE_MS)),
+        ..CellsRequest::default()
+    };
+    let expected = reference.ask(&request, now).expect("an answer");
+    let ids: HashMap<u32, &str> = snapshot.retained().map(|(slot, antenna)| (slot, &*antenna.id)).collect();
+    let mut found = Vec::new();
+    for pane in snapshot.panes_in(expected.window.start.0, expected.window.end.0) {
+        let cells = &pane.antennas.cells;
+        let antennas = cells.column(ANTENNA).and_then(|column| column.u32().cloned()).expect("slots");
+        let [readings, sent, lost] = [READINGS, PACKETS_SENT, PACKETS_LOST].map(|name| counts(cells, name));
+        for (row, slot) in antennas.into_no_null_iter().enumerate() {
+            found.push((pane.start_ms, ids[&slot].to_owned(), readings[row], sent[row], lost[row]));
+        }
+    }
+    found.sort();
+    let expected = expected.cells.into_iter().map(|cell| {
+        let measures = cell.measures;
+        (cell.start.0, cell.antenna_id, measures.readings, measures.packets_sent, measures.packets_lost)
+    });
+    assert_eq!(found, expected.collect::<Vec<_>>());
+}
+
+fn counts(cells: &DataFrame, name: &str) -> Vec<u64> {
+    let column = cells.column(name).and_then(|column| column.cast(&DataType::UInt64)).expect("counts");
+    column.u64().expect("counts").into_no_null_iter().collect()
 }
 
 fn run(seed: u64) {
