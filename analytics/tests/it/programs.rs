@@ -118,6 +118,59 @@ fn a_broker_that_dies_takes_nothing_along() {
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
+/// A dump from before most of the readings is put back under a living owner, as after a failover to a replica that was
+/// behind. What is shown is what the broker still holds, and what it lost has its column.
+#[test]
+fn a_broker_that_goes_back_is_read_anew_and_what_it_lost_is_told() {
+    let mut server = RedisServer::start(&[]);
+    let mut analytics = Analytics::start(&server.url(), &[]);
+    fill(server.port(), "antenna_stream", (0..500).map(valid));
+    analytics.settle(500);
+    redis::cmd("SAVE").exec(&mut redis(&server)).expect("a dump");
+    fill(server.port(), "antenna_stream", (0..30_000).map(valid));
+    analytics.settle(30_500);
+    server.restart();
+    fill(server.port(), "antenna_stream", (0..700).map(valid));
+    let totals = analytics.settle(31_200);
+    assert_eq!((&totals["counted"], &totals["lost_by_broker"]), (&1_200.into(), &30_000.into()), "{totals}");
+    assert_eq!((&totals["trimmed_unread"], &totals["duplicates"]), (&0.into(), &0.into()), "{totals}");
+    let summary = analytics.get("/api/v1/summary?window=1h").expect("a summary");
+    assert_eq!(summary["readings"], 1_200, "{summary}");
+    let log = analytics.log();
+    assert_eq!(log.lines().filter(|line| line.contains("lost entries that it had confirmed")).count(), 1, "{log}");
+    // Another process that starts now finds the same.
+    analytics.terminate();
+    let mut again = Analytics::start(&server.url(), &[]);
+    assert_eq!(again.settle(31_200), totals);
+}
+
+/// A connection that was cut comes back with the owner's name, and an empty broker is told as one.
+#[test]
+fn a_lease_keeps_its_owner_and_an_emptied_broker_is_told() {
+    let server = RedisServer::start(&[]);
+    let mut analytics = Analytics::start(&server.url(), &[]);
+    fill(server.port(), "antenna_stream", (0..300).map(valid));
+    analytics.settle(300);
+    let lease = || {
+        let lease: Option<String> =
+            redis::cmd("GET").arg("{antenna_stream}:lease").query(&mut redis(&server)).expect("a key");
+        lease
+    };
+    let owner = lease().expect("an owner");
+    redis::cmd("CLIENT").arg(&["KILL", "TYPE", "normal"]).exec(&mut redis(&server)).expect("cut connections");
+    fill(server.port(), "antenna_stream", (0..300).map(valid));
+    analytics.settle(600);
+    assert_eq!(lease(), Some(owner));
+    redis::cmd("FLUSHALL").exec(&mut redis(&server)).expect("an empty broker");
+    until("the loss is told", DEADLINE, || {
+        let log = analytics.log();
+        if log.contains("it has lost the state") { Ok(()) } else { Err(log) }
+    });
+    fill(server.port(), "antenna_stream", (0..100).map(valid));
+    let totals = analytics.settle(700);
+    assert_eq!((&totals["counted"], &totals["lost_by_broker"]), (&100.into(), &600.into()), "{totals}");
+}
+
 #[test]
 fn a_second_replica_takes_over_where_the_first_was_killed() {
     let server = RedisServer::start(&[]);
