@@ -7,6 +7,7 @@
 //!
 //! With the epoch alone as the fence, as it once was, the broker that goes back is found by seed 506. With a check of the
 //! server besides, but neither nonce nor predecessor, two owners of one epoch are found by seed 1,476.
+//! A lease whose owner is forgotten with the connection is found by seed 4.
 //!
 //! A seed that fails prints the command that replays it; it belongs into [`REGRESSIONS`] then.
 
