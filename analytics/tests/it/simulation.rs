@@ -494,7 +494,8 @@ fn ten_thousand_histories_end_with_an_exact_ledger_and_the_readings_that_survive
                     if place >= seeds + REGRESSIONS.len() as u64 {
                         return;
                     }
-                    let seed = REGRESSIONS.get(place as usize).copied().unwrap_or(place - REGRESSIONS.len() as u64);
+                    let seed =
+                        REGRESSIONS.get(place as usize).copied().unwrap_or_else(|| place - REGRESSIONS.len() as u64);
                     let _named = Named(seed, &next);
                     run(seed);
                 }
