@@ -38,6 +38,8 @@ pub(crate) struct Outcome {
     pub(crate) merged: Instant,
     /// The same moment by the wall clock.
     pub(crate) merged_at: UnixMillis,
+    /// Entries of the batch whose id was ahead of the broker's clock.
+    pub(crate) ids_ahead: u64,
 }
 
 /// What a commit holds, and what is shown once it is done.

@@ -68,9 +68,16 @@ impl Cache {
     }
 
     async fn load_anew(&self, query: &Query, version: u64, before: Option<Loaded>, now: UnixMillis) -> Loaded {
+        let standing_before = before.as_ref().map(|loaded| loaded.standing.clone());
         let (before, outcome_before) = before.map_or((None, None), |loaded| (loaded.figures, Some(loaded.outcome)));
-        let error = match self.0.source.figures(query, Extent::Page, now).await {
-            Ok(figures) => return Loaded { figures: Some(Arc::new(figures)), outcome: Outcome::Answered, version },
+        let source = &self.0.source;
+        let (figures, standing) =
+            tokio::join!(source.figures(query, Extent::Page, now), source.standing(&self.0.clock));
+        let standing = standing.or(standing_before).unwrap_or_default();
+        let error = match figures {
+            Ok(figures) => {
+                return Loaded { figures: Some(Arc::new(figures)), outcome: Outcome::Answered, version, standing };
+            }
             Err(error) => error,
         };
         let outcome = match error {
@@ -82,7 +89,7 @@ impl Cache {
         if outcome_before != Some(outcome) && outcome != Outcome::Unknown {
             tracing::warn!(%error, page = query.page.kind().path(), window_s = query.range.window, "no figures");
         }
-        Loaded { figures: before, outcome, version }
+        Loaded { figures: before, outcome, version, standing }
     }
 
     /// Marks everything loaded so far as out of date.

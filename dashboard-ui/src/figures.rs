@@ -112,6 +112,18 @@ pub struct Loaded {
     pub outcome: Outcome,
     /// The version that was current when the load began.
     pub version: u64,
+    /// How analytics itself fares.
+    pub standing: Standing,
+}
+
+/// How analytics itself fares, whatever was asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The clock that ages go by, minus the dashboard's, in milliseconds. Without it, an age would be the difference of the
+    /// clocks of two machines.
+    pub ahead_ms: i64,
+    /// Why the broker is away, if it is.
+    pub broker_away: Option<String>,
 }
 
 /// How analytics responded to a request.

@@ -45,7 +45,7 @@ pub use self::incidents::{Incident, IncidentEnding, IncidentKind, IncidentPage, 
 pub use self::measures::{Latency, Measures};
 pub use self::metrics::{OriginalMetrics, ServiceFigures, ServiceStats};
 pub use self::pipeline::{
-    BatchTimes, Batches, Commits, Freshness, Ledger, Partition, Phase, Pipeline, PipelineRequest,
+    BatchTimes, Batches, ClockOffset, Commits, Freshness, Ledger, Partition, Phase, Pipeline, PipelineRequest,
 };
 pub use self::pipeline_history::{PipelineHistory, PipelineHistoryRequest, PipelineSample};
 pub use self::readings::{DEFAULT_READINGS, MAX_READINGS, ReadingsRequest, RecentReading, RecentReadings};

@@ -9,6 +9,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
 
+use crate::codec::TIMESTAMP_MAX_MS;
+
+/// The first moment of the year 0, the earliest that is written.
+const WRITTEN_MIN_MS: i64 = -62_167_219_200_000;
+
 /// A point in time in milliseconds since the epoch. In JSON and text: RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, format = DateTime, examples("2023-02-11T22:40:05.000Z"))]
@@ -31,11 +36,11 @@ impl UnixMillis {
 
 impl fmt::Display for UnixMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match DateTime::<Utc>::from_timestamp_millis(self.0) {
-            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true)),
-            // Beyond what a calendar can express: only a bound computed from absurd settings gets here.
-            None => write!(f, "{}ms", self.0),
-        }
+        // RFC 3339 has years of four digits. Only an id that no clock gave, or a bound computed from absurd settings, lies
+        // beyond them; whoever reads the answer is to be able to read all the rest of it.
+        let written = self.0.clamp(WRITTEN_MIN_MS, TIMESTAMP_MAX_MS);
+        let time = DateTime::<Utc>::from_timestamp_millis(written).unwrap_or_default();
+        f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
     }
 }
 
@@ -153,6 +158,16 @@ mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use super::*;
+
+    /// Ids in micro- and nanoseconds, and what no calendar has: the answer that holds one can still be read.
+    #[test]
+    fn every_time_that_is_written_can_be_read() {
+        for ms in [0, -1, 253_402_300_799_999, 253_402_300_800_000, 1_700_000_000_000_000, i64::MAX, i64::MIN] {
+            let written = serde_json::to_string(&UnixMillis(ms)).expect("a time");
+            let read: UnixMillis = serde_json::from_str(&written).expect("a time");
+            assert_eq!(read.0, ms.clamp(WRITTEN_MIN_MS, TIMESTAMP_MAX_MS), "{written}");
+        }
+    }
 
     #[test]
     fn clones_of_a_clock_tell_the_same_time() {

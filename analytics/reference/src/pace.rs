@@ -174,6 +174,10 @@ impl Reference {
             panes: self.panes.len() as u64,
             antennas: self.retained().count() as u64,
             started_at: pace.started_at,
+            clock: None,
+            ids_ahead: 0,
+            now: Some(now),
+            reason: None,
         }
     }
 

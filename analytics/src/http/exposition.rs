@@ -7,7 +7,7 @@ use shared::api::{IncidentKind, Ledger, Phase, Pipeline, Summary};
 use crate::answer::incidents::OpenIncidents;
 
 /// Names and meanings of the metrics. The window is the default one, 5 minutes.
-pub const METRICS: [(&str, &str); 33] = [
+pub const METRICS: [(&str, &str); 35] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
     ("vigia_window_packets_delivered", "Packets delivered in the window."),
@@ -40,6 +40,8 @@ pub const METRICS: [(&str, &str); 33] = [
     ("vigia_freshness_p99_seconds", "99th percentile of the age of readings when they become visible."),
     ("vigia_newest_readings_age_seconds", "Time since the newest readings were merged."),
     ("vigia_watermark_timestamp_seconds", "Event time up to which panes have closed."),
+    ("vigia_clock_offset_seconds", "Broker's clock minus that of this process; absent before they have been compared."),
+    ("vigia_entries_ahead_total", "Entries since the start whose id was ahead of the broker's clock."),
     ("vigia_panes", "Panes in memory."),
     ("vigia_owner_epoch", "Fencing epoch of this owner; 0 where it owns nothing."),
     ("vigia_broker_evicts", "1 while the broker removes keys when its memory is full."),
@@ -150,6 +152,9 @@ fn progress(scrape: &Scrape, pipeline: &Pipeline) -> prometheus::Result<()> {
     scrape.gauge("vigia_freshness_p50_seconds", seconds(pipeline.freshness_ms.p50))?;
     scrape.gauge("vigia_freshness_p99_seconds", seconds(pipeline.freshness_ms.p99))?;
     scrape.gauge("vigia_watermark_timestamp_seconds", pipeline.watermark.map(UnixMillis::seconds))?;
+    let offset = pipeline.clock.map(|clock| UnixMillis(clock.offset_ms).seconds());
+    scrape.gauge("vigia_clock_offset_seconds", offset)?;
+    scrape.counter("vigia_entries_ahead_total", pipeline.ids_ahead)?;
     scrape.int_gauge("vigia_panes", Some(pipeline.panes))?;
     scrape.int_gauge("vigia_owner_epoch", pipeline.partitions.iter().map(|partition| partition.epoch).max())?;
     scrape.int_gauge("vigia_ready", Some(u64::from(pipeline.phase == Phase::Running)))

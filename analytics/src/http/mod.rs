@@ -21,6 +21,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
+use shared::UnixMillis;
 use shared::api::{
     Health, OriginalMetrics, Phase, ServiceFigures, ServiceStats, Summary, SummaryRequest, WindowRequest, path,
 };
@@ -104,9 +105,14 @@ impl Api {
         Self { published, answers: Answers::new(workers, thresholds), clock, shutdown }
     }
 
+    /// The current time by the broker's clock, which arrivals are told by.
+    fn now(&self) -> UnixMillis {
+        self.published.by_broker(self.clock.now())
+    }
+
     /// The newest snapshot with what a question to it is about.
     fn asked(&self, about: About) -> Result<Asked, ApiError> {
-        let (snapshot, now) = (self.published.snapshot(), self.clock.now());
+        let (snapshot, now) = (self.published.snapshot(), self.published.judged_at(self.clock.now()));
         let window = match about {
             About::Window(request) => Window::of(&snapshot, request, now)?,
             About::Kept => Window::kept(now),
@@ -127,7 +133,7 @@ pub(crate) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Resul
     match accept::preferred(&headers, &["application/json", "text/plain", "application/openmetrics-text"]) {
         0 => Ok(Json(original_metrics(&summary)).into_response()),
         _ => {
-            let now = api.clock.now();
+            let now = api.now();
             let incidents = IncidentCounts {
                 open: api.answers.open_incidents(asked).await?,
                 ended: api.published.incidents_ended(),
@@ -153,7 +159,7 @@ fn original_metrics(summary: &Summary) -> OriginalMetrics {
         success_rate: measures.success_rate,
     };
     OriginalMetrics {
-        last_update: summary.as_of.map(shared::UnixMillis::seconds),
+        last_update: summary.as_of.map(UnixMillis::seconds),
         service_stats: if summary.as_of.is_some() { ServiceStats::Some(figures) } else { ServiceStats::None {} },
     }
 }

@@ -12,7 +12,8 @@ use super::parameters::Parameters;
 /// Progress and the ledger.
 #[utoipa::path(get, path = path::PIPELINE, tag = "analytics", responses((status = 200, body = Pipeline)))]
 pub(crate) async fn pipeline(State(api): State<Api>) -> Json<Pipeline> {
-    Json(api.published.pipeline(Instant::now()))
+    let now = Some(api.now());
+    Json(Pipeline { now, ..api.published.pipeline(Instant::now()) })
 }
 
 /// The pace of the pipeline over the last five minutes, in steps of two seconds.

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use shared::Rejection;
-use shared::codec::Fields;
+use shared::codec::{Fields, TIMESTAMP_MAX_MS};
+use shared::{Rejection, UnixMillis};
 
 use super::resp::{EntryRef, ReplyError, ReplyParser, Visitor};
 use super::stream_id::StreamId;
@@ -32,6 +32,8 @@ pub struct Batch {
     pub rejected: Vec<RejectedEntry>,
     /// Number of entries that are no readings, by the position of the reason in [`Rejection::ALL`].
     pub rejected_counts: [u64; Rejection::ALL.len()],
+    /// Entries whose id is ahead of the broker's clock.
+    pub ids_ahead: u64,
 }
 
 /// An entry that is no reading, with its fields as they were.
@@ -81,6 +83,8 @@ impl Interner {
 pub struct Decoder {
     interner: Interner,
     max_clock_skew_ms: i64,
+    /// The broker's clock, see [`Self::set_broker_time`].
+    broker_ms: i64,
     /// Readings of the last reply: about as many are expected in the next.
     expected: usize,
 }
@@ -89,7 +93,14 @@ impl Decoder {
     /// A decoder that rejects event times further than `max_clock_skew_ms` after the entry's arrival.
     #[must_use]
     pub fn new(interner: Interner, max_clock_skew_ms: i64) -> Self {
-        Self { interner, max_clock_skew_ms, expected: 0 }
+        Self { interner, max_clock_skew_ms, broker_ms: TIMESTAMP_MAX_MS, expected: 0 }
+    }
+
+    /// Tells the broker's clock just after the reply that is decoded next. An id is chosen by whoever writes the entry, and
+    /// later entries inherit one that is ahead, so an entry's arrival is its id's time or this one, whichever is earlier.
+    /// Until it is told, only times that can be written down are taken.
+    pub fn set_broker_time(&mut self, time: UnixMillis) {
+        self.broker_ms = time.0.min(TIMESTAMP_MAX_MS);
     }
 
     /// Decodes a whole reply in one pass.
@@ -97,12 +108,13 @@ impl Decoder {
     /// # Errors
     /// See [`ReplyError`]; a reply that is cut off is malformed.
     pub fn decode(&mut self, reply: &[u8]) -> Result<Batch, ReplyError> {
-        let Self { interner, max_clock_skew_ms, expected } = self;
+        let Self { interner, max_clock_skew_ms, broker_ms, expected } = self;
         let mut builder = Builder {
             batch: Batch::default(),
             rows: Rows::with_capacity(*expected),
             interner,
             max_clock_skew_ms: *max_clock_skew_ms,
+            broker_ms: *broker_ms,
             fields: Fields::default(),
         };
         let mut parser = ReplyParser::default();
@@ -121,6 +133,7 @@ struct Builder<'a, 'interner> {
     rows: Rows,
     interner: &'interner mut Interner,
     max_clock_skew_ms: i64,
+    broker_ms: i64,
     fields: Fields<'a>,
 }
 
@@ -137,7 +150,9 @@ impl<'a> Visitor<'a> for Builder<'a, '_> {
         let batch = &mut self.batch;
         batch.entries += 1;
         batch.last_id = entry.id;
-        let arrival_ms = entry.id.arrival_ms();
+        let id_ms = entry.id.arrival_ms();
+        let arrival_ms = id_ms.min(self.broker_ms);
+        batch.ids_ahead += u64::from(id_ms > self.broker_ms);
         let decoded = self.fields.decode().and_then(|reading| {
             let ahead_ms = reading.timestamp_ms.saturating_sub(arrival_ms);
             if ahead_ms > self.max_clock_skew_ms { Err(Rejection::Future) } else { Ok(reading) }

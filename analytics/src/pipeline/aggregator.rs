@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use polars::prelude::PolarsResult;
 use shared::api::BatchTimes;
 use shared::keys::REJECTED_MAX_ENTRIES;
+use shared::throttle::Throttle;
 use shared::time::{Clock, millis};
 use shared::{Rejection, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
 use super::Pipeline;
 use super::ledger::{Accounts, processed};
@@ -68,6 +70,7 @@ pub(super) struct Aggregator {
     accounts: Accounts,
     published: Published,
     clock: Clock,
+    ahead_lines: Throttle,
 }
 
 impl Aggregator {
@@ -90,6 +93,7 @@ impl Aggregator {
             accounts,
             published: published.clone(),
             clock: clock.clone(),
+            ahead_lines: Throttle::new(),
         }
     }
 
@@ -111,12 +115,24 @@ impl Aggregator {
     pub(super) fn merge(&mut self, reply: &Reply) -> anyhow::Result<()> {
         let started = Instant::now();
         // The socket's side has found the reply's end already, so an error here is a fault of ours.
+        if let Some(time) = reply.broker_time {
+            self.decoder.set_broker_time(time);
+        }
         let batch = self.decoder.decode(&reply.bytes)?;
+        if batch.ids_ahead > 0 && self.ahead_lines.is_due(started) {
+            warn!(
+                entries = batch.ids_ahead,
+                last_id = %batch.last_id,
+                "ids are ahead of the broker's clock, which is taken for the arrival instead: somebody appends with ids of \
+                 their own, or the broker's clock was set back"
+            );
+        }
         let decoded = Instant::now();
         let counting = self.store.count(&batch)?;
         let now = self.clock.now();
-        self.account(counting.accepted, &batch, now);
-        let ages = ages(batch.readings.column(ARRIVAL_MS)?.i64()?.cont_slice()?, now);
+        let broker_now = self.published.by_broker(now);
+        self.account(counting.accepted, &batch, broker_now);
+        let ages = ages(batch.readings.column(ARRIVAL_MS)?.i64()?.cont_slice()?, broker_now);
         let rows = batch.entries;
         self.published.add_rejected(&batch.rejected);
         self.reject(batch.rejected);
@@ -130,7 +146,15 @@ impl Aggregator {
             aggregate_ms: ms(counting.rolled_up.duration_since(decoded)),
             merge_ms: ms(merged.duration_since(counting.rolled_up)),
         };
-        self.published.merged(Outcome { snapshot, cursor: self.cursor, times, ages, merged, merged_at: now });
+        self.published.merged(Outcome {
+            snapshot,
+            cursor: self.cursor,
+            times,
+            ages,
+            merged,
+            merged_at: now,
+            ids_ahead: batch.ids_ahead,
+        });
         Ok(())
     }
 

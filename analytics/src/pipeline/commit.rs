@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use shared::api::ClockOffset;
+use shared::time::millis;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use super::aggregator::{Prepared, Work};
 use super::health::Health;
@@ -19,6 +21,9 @@ use crate::ingest::stream_id::StreamId;
 
 /// The last commit may take this long before the process ends without it.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The broker's clock may be off by so much before that is told.
+const TOLERATED_OFFSET_MS: i64 = 1_000;
 
 /// The commit loop of a term.
 #[derive(Debug)]
@@ -71,6 +76,7 @@ impl<'a, L: Log> CommitLoop<'a, L> {
                 Err(LogError::Back(why)) => return Ok(Ended::Back(why)),
                 Err(error @ LogError::Unsupported(_)) => return Err(error.into()),
                 Err(error) => {
+                    self.committer.pipeline.published.broker_failed(&error);
                     self.health.set_committing(false);
                     // The next tick tries again, so the wait is not needed.
                     retry.failed(&error);
@@ -126,12 +132,14 @@ pub(super) struct Committer<'a, L> {
     /// The figures as of the last commit.
     committed: Option<CommitFigures>,
     seen: Option<Seen>,
+    /// Whether the broker's clock was far from ours when they were last compared.
+    is_skewed: bool,
 }
 
 impl<'a, L: Log> Committer<'a, L> {
     /// A committer of a term that has just begun.
     pub(super) const fn new(pipeline: &'a Pipeline<L>, fence: Fence, accounts: Accounts) -> Self {
-        Self { pipeline, fence, accounts, in_flight: None, committed: None, seen: None }
+        Self { pipeline, fence, accounts, in_flight: None, committed: None, seen: None, is_skewed: false }
     }
 
     /// What a commit is to be prepared with.
@@ -163,7 +171,9 @@ impl<'a, L: Log> Committer<'a, L> {
         if self.in_flight.is_some() {
             return self.step_in_flight().await;
         }
+        let started = Instant::now();
         let info = self.pipeline.log.renew(&self.fence, LEASE).await?;
+        self.compare_clocks(info, started.elapsed());
         self.balance(info)
     }
 
@@ -174,11 +184,28 @@ impl<'a, L: Log> Committer<'a, L> {
         let took = started.elapsed();
         log_commit(commit, took);
         self.fence.commit = Some(commit.name());
+        self.compare_clocks(info, took);
         self.committed = self.in_flight.take().map(|prepared| prepared.figures);
         if let Some(figures) = &self.committed {
             self.pipeline.published.committed(figures, took, self.pipeline.clock.now());
         }
         self.balance(info)
+    }
+
+    /// Takes note of how far the broker's clock is from ours. Its time was read somewhere within the round trip.
+    fn compare_clocks(&mut self, info: StreamInfo, round_trip: Duration) {
+        let Some(broker) = info.broker_time else { return };
+        let error_ms = round_trip.as_secs_f64() * 500.0;
+        let now = self.pipeline.clock.now();
+        let middle_ms = now.0 - millis(round_trip) / 2;
+        let offset = ClockOffset { offset_ms: broker.0.saturating_sub(middle_ms), error_ms };
+        self.pipeline.published.set_clock_offset(offset, now);
+        let is_skewed = offset.offset_ms.abs() > TOLERATED_OFFSET_MS + millis(round_trip) / 2;
+        if is_skewed && !self.is_skewed {
+            let ClockOffset { offset_ms, error_ms } = offset;
+            warn!(offset_ms, error_ms, "the broker's clock and this one differ; ages and arrivals go by the broker's");
+        }
+        self.is_skewed = is_skewed;
     }
 
     fn balance(&mut self, info: StreamInfo) -> Result<(), LogError> {

@@ -3,6 +3,7 @@
 use parking_lot::Mutex;
 use shared::api::Phase;
 
+use crate::ingest::log::LogError;
 use crate::published::Published;
 
 /// Publishes the phase of a term as reading and committing work or fail.
@@ -23,6 +24,12 @@ impl Health {
     pub(super) fn new(published: Published) -> Self {
         published.set_phase(Phase::Running);
         Self { published, works: Mutex::new(Works { reading: true, committing: true }) }
+    }
+
+    /// The last read failed.
+    pub(super) fn reading_failed(&self, error: &LogError) {
+        self.published.broker_failed(error);
+        self.set_reading(false);
     }
 
     /// Whether the last read succeeded.

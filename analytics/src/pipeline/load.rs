@@ -48,6 +48,7 @@ impl<L: Log> Pipeline<L> {
                 Err(PipelineError::Broker(LogError::Fenced)) => return Ok(ControlFlow::Break(Ended::Fenced)),
                 Err(PipelineError::Broker(LogError::Back(why))) => return Ok(ControlFlow::Break(Ended::Back(why))),
                 Err(PipelineError::Broker(error @ (LogError::Away(_) | LogError::Refused(_)))) => {
+                    self.published.broker_failed(&error);
                     self.published.set_phase(Phase::BrokerAway);
                     retry.failed(&error)
                 }

@@ -181,6 +181,7 @@ impl<L: Log> Pipeline<L> {
                 }
                 Err(error @ LogError::Unsupported(_)) => return Err(error.into()),
                 Err(error) => {
+                    self.published.broker_failed(&error);
                     self.published.set_phase(Phase::BrokerAway);
                     let backoff = retry.failed(&error);
                     // A standby keeps its rhythm, so that it takes over as soon as the broker is back.

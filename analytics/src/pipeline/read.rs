@@ -69,7 +69,7 @@ impl<L: Log> ReadLoop<L> {
                 }
                 Err(error) => {
                     reader = None;
-                    self.health.set_reading(false);
+                    self.health.reading_failed(&error);
                     Instant::now() + retry.failed(&error)
                 }
             };

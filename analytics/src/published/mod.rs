@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use shared::api::{BatchTimes, Batches, Commits, Ledger, Partition, Phase, Pipeline, PipelineHistory, RejectedPage};
+use shared::api::{
+    BatchTimes, Batches, ClockOffset, Commits, Ledger, Partition, Phase, Pipeline, PipelineHistory, RejectedPage,
+};
 use shared::{Rejection, UnixMillis};
 use tokio::sync::watch;
 
@@ -17,7 +19,7 @@ use self::pace::{Pace, freshness};
 use crate::figures::{CommitFigures, Loaded, Outcome};
 use crate::histogram::Histogram;
 use crate::ingest::decode::RejectedEntry;
-use crate::ingest::log::Epoch;
+use crate::ingest::log::{Epoch, LogError};
 use crate::ingest::stream_id::StreamId;
 use crate::state::Meta;
 use crate::store::{Snapshot, Store};
@@ -56,6 +58,12 @@ struct Progress {
     pace: Pace,
     incidents_ended: Option<u64>,
     is_evicting: bool,
+    clock: Option<ClockOffset>,
+    /// When the clocks were last compared, by this process's own: the broker's last sign of life.
+    compared_at: Option<UnixMillis>,
+    /// What the broker said, or failed with, when it last failed.
+    reason: Option<String>,
+    ids_ahead: u64,
 }
 
 /// A batch that counts towards the rate.
@@ -87,6 +95,10 @@ impl Published {
             pace: Pace::new(started_at),
             incidents_ended: None,
             is_evicting: false,
+            clock: None,
+            compared_at: None,
+            reason: None,
+            ids_ahead: 0,
         };
         Self {
             snapshot: watch::Sender::new(Arc::new(store.snapshot(0, None))),
@@ -141,7 +153,42 @@ impl Published {
             panes: snapshot.panes() as u64,
             antennas: snapshot.retained().count() as u64,
             started_at: progress.started_at,
+            clock: progress.clock,
+            ids_ahead: progress.ids_ahead,
+            now: None,
+            reason: progress.reason.clone().filter(|_| progress.phase == Phase::BrokerAway),
         }
+    }
+
+    /// The broker's clock at a moment of this process's own; the same as long as the two have not been compared.
+    #[must_use]
+    pub fn by_broker(&self, own: UnixMillis) -> UnixMillis {
+        let offset_ms = self.progress.lock().clock.map_or(0, |clock| clock.offset_ms);
+        UnixMillis(own.0.saturating_add(offset_ms))
+    }
+
+    /// The moment by which antennas are judged silent, by the broker's clock. While the broker is away no reading can arrive,
+    /// which is no antenna's fault, so the moment stays at the broker's last sign of life.
+    #[must_use]
+    pub fn judged_at(&self, own: UnixMillis) -> UnixMillis {
+        let (phase, compared_at) = {
+            let progress = self.progress.lock();
+            (progress.phase, progress.compared_at)
+        };
+        let seen = compared_at.filter(|_| phase == Phase::BrokerAway).unwrap_or(own);
+        self.by_broker(own.min(seen))
+    }
+
+    /// The two clocks were compared at a moment of this process's own.
+    pub(crate) fn set_clock_offset(&self, offset: ClockOffset, at: UnixMillis) {
+        let mut progress = self.progress.lock();
+        progress.clock = Some(offset);
+        progress.compared_at = Some(at);
+    }
+
+    /// The broker failed, and why: shown while it is away.
+    pub(crate) fn broker_failed(&self, error: &LogError) {
+        self.progress.lock().reason = Some(error.to_string());
     }
 
     /// The ledger, if this process owns the stream and has loaded it. [`Self::pipeline`] has the last one known, or one
@@ -229,6 +276,7 @@ impl Published {
         let mut progress = self.progress.lock();
         progress.cursor = batch.cursor;
         progress.batches += 1;
+        progress.ids_ahead += batch.ids_ahead;
         progress.pace.merged(batch.merged_at, &batch.times, &batch.ages);
         progress.last = Some(batch.times);
         progress.recent.push_back(Merged { at: batch.merged, rows: batch.times.rows });

@@ -1,16 +1,17 @@
 //! Crashes and faults at any point: what is counted in the end is what an undisturbed run counts.
 
 use analytics::ingest::log::{Fault, MemoryLog};
+use analytics::ingest::stream_id::StreamId;
 use analytics::settings::PipelineSettings;
 use analytics::store::Snapshot;
 use proptest::prelude::*;
-use shared::UnixMillis;
 use shared::api::{
     AntennaPage, AntennasRequest, End, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentsRequest, Ledger,
-    Phase, Series, SeriesRequest,
+    Phase, Series, SeriesRequest, SummaryRequest,
 };
 use shared::time::Span;
-use std::time::Duration;
+use shared::{Rejection, UnixMillis};
+use std::time::{Duration, Instant};
 
 use crate::support::{Embedded, NOW, ask, publish, reading, until_it_is, window};
 
@@ -217,4 +218,69 @@ fn a_long_run_has_incidents_of_every_kind() {
 
 async fn wait_for(analytics: &Embedded, phase: Phase) {
     until_it_is(phase, || analytics.published.phase()).await;
+}
+
+/// Analytics' clock is ten minutes from the broker's, either way: an antenna that has just reported is not silent, nothing is
+/// old, and the offset is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn ages_go_by_the_broker_s_clock() {
+    for offset_ms in [-600_000, 600_000] {
+        let (log, broker) = (MemoryLog::default(), UnixMillis(NOW.0 + offset_ms));
+        log.set_time(broker);
+        let analytics = Embedded::start(&log, &settings(), "owner");
+        until_it_is(true, || analytics.published.pipeline(Instant::now()).clock.is_some()).await;
+        publish(&log, broker, &reading("antenna-0", broker.0, 10, 0, None));
+        analytics.settle(1).await;
+        let clock = analytics.published.pipeline(Instant::now()).clock.expect("an offset");
+        assert!((clock.offset_ms as f64 - offset_ms as f64).abs() <= clock.error_ms + 1.0, "{clock:?}");
+        let now = analytics.published.by_broker(NOW);
+        let snapshot = analytics.published.snapshot();
+        assert!((snapshot.as_of.expect("a reading").0 - broker.0).abs() < 10_000);
+        let summary = ask(&snapshot, now, &SummaryRequest::default()).expect("an answer");
+        assert_eq!((summary.antennas.healthy, summary.antennas.silent), (1, 0));
+        analytics.crash().await;
+    }
+}
+
+/// `XADD antenna_stream 4102444800000-0 ...` with an event time of 2100: it is `future`, and the readings behind it, whose ids
+/// go on from its own, count where they belong.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_from_2100_does_not_move_the_watermark() {
+    let log = MemoryLog::default();
+    log.set_time(NOW);
+    let analytics = Embedded::start(&log, &settings(), "owner");
+    publish(&log, NOW, &reading("antenna-0", NOW.0, 10, 0, None));
+    let evil = reading("evil", 4_102_444_800_000, 1, 0, None);
+    log.add_as(StreamId { millis: 4_102_444_800_000, counter: 0 }, &shared::codec::encode(&evil));
+    publish(&log, NOW, &reading("antenna-0", NOW.0, 10, 0, None));
+    let ledger = analytics.settle(3).await;
+    assert_eq!((ledger.counted, ledger.too_late, ledger.rejected[&Rejection::Future]), (2, 0, 1));
+    let pipeline = analytics.published.pipeline(Instant::now());
+    assert_eq!((pipeline.watermark, pipeline.ids_ahead), (Some(NOW), 2));
+    analytics.crash().await;
+}
+
+/// The broker goes away for ten minutes: that is told with its reason, and no antenna is blamed.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_silent_because_the_broker_is_away() {
+    let log = MemoryLog::default();
+    log.set_time(NOW);
+    let analytics = Embedded::start(&log, &settings(), "owner");
+    publish(&log, NOW, &reading("antenna-0", NOW.0, 10, 0, None));
+    analytics.settle(1).await;
+    log.set_away(true);
+    let look = || analytics.published.pipeline(Instant::now());
+    until_it_is((Phase::BrokerAway, Some("the broker is away: taken away".to_owned())), || {
+        let pipeline = look();
+        (pipeline.phase, pipeline.reason)
+    })
+    .await;
+    let later = UnixMillis(NOW.0 + 600_000);
+    let silent =
+        |now| ask(&analytics.published.snapshot(), now, &SummaryRequest::default()).expect("an answer").antennas.silent;
+    assert_eq!(silent(analytics.published.judged_at(later)), 0);
+    log.set_away(false);
+    until_it_is((Phase::Running, None), || (look().phase, look().reason)).await;
+    assert_eq!(silent(analytics.published.judged_at(later)), 1);
+    analytics.crash().await;
 }

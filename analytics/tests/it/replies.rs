@@ -4,6 +4,7 @@ use analytics::ingest::decode::{Batch, Decoder, Interner};
 use analytics::ingest::resp::{EntryRef, Extent, ReplyParser, Visitor};
 use proptest::prelude::*;
 use redis::Value;
+use shared::{Rejection, UnixMillis};
 
 type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 type Entry = (u64, Pairs);
@@ -178,4 +179,32 @@ fn a_reply_that_is_cut_off_is_no_batch() {
     for end in 0..reply.len() {
         assert!(Decoder::new(Interner::default(), 0).decode(&reply[..end]).is_err(), "cut at {end}");
     }
+}
+
+/// An id is chosen by whoever writes: one entry of 2100, right readings behind it that can only go on from its id, and an
+/// id in microseconds.
+#[test]
+fn an_id_ahead_of_the_broker_is_not_its_clock() {
+    const NOW_MS: i64 = 1_700_000_000_000;
+    let entry = |id: &str, antenna: &str, timestamp: &str| {
+        let fields = [("antenna_id", antenna), ("timestamp", timestamp), ("packets", "1"), ("loss", "0")];
+        let bulk = |text: &str| format!("${}\r\n{text}\r\n", text.len());
+        let fields: String = fields.iter().map(|(name, value)| bulk(name) + &bulk(value)).collect();
+        format!("*2\r\n{}*8\r\n{fields}", bulk(id))
+    };
+    let reply = [
+        "*1\r\n*2\r\n$1\r\ns\r\n*4\r\n".to_owned(),
+        entry("1699999999000-0", "a", "1699999999"),
+        entry("4102444800000-0", "evil", "4102444800"),
+        entry("4102444800000-1", "b", "1700000000"),
+        entry("1700000000000000-0", "c", "1700000000"),
+    ]
+    .concat();
+    let mut decoder = Decoder::new(Interner::default(), 60_000);
+    decoder.set_broker_time(UnixMillis(NOW_MS));
+    let batch = decoder.decode(reply.as_bytes()).expect("a well-formed reply");
+    let arrivals = batch.readings.column("arrival_ms").expect("a column").i64().expect("integers");
+    assert_eq!(arrivals.iter().flatten().collect::<Vec<_>>(), [NOW_MS - 1_000, NOW_MS, NOW_MS]);
+    assert_eq!(batch.rejected.iter().map(|entry| entry.reason).collect::<Vec<_>>(), [Rejection::Future]);
+    assert_eq!(batch.ids_ahead, 3);
 }

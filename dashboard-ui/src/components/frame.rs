@@ -5,19 +5,25 @@ use leptos::prelude::*;
 use super::icon::{Glyph, GlyphView, LevelBadge};
 use super::parts::{Hidden, Prose, Time};
 use crate::language::Language;
-use crate::model::{Condition, Frame, Level, Part, Ranges, Verdict};
+use crate::model::{self, Condition, Frame, Level, Part, Ranges, Verdict};
 
 /// The page's name, how its figures relate to the present, and the ranges on offer.
 #[component]
 pub(crate) fn Heading(title: AnyView, frame: Frame, #[prop(default = true)] has_ranges: bool) -> AnyView {
     let language = frame.language;
     let ranges = has_ranges.then(|| view! { <RangeBar ranges=frame.ranges.clone() language/> });
+    // Every page says so first: what follows is no antenna's fault.
+    let broker_away = frame.broker_away.clone().map(|reason| {
+        let text = format!("{}. {reason}", model::broker_away(language));
+        view! { <Remark level=Level::Bad text/> }
+    });
     view! {
         <div class="heading">
             <h1>{title}</h1>
             <FreshnessLabel frame=frame.clone()/>
             {ranges}
         </div>
+        {broker_away}
     }
     .into_any()
 }
@@ -85,6 +91,7 @@ fn FreshnessLabel(frame: Frame) -> AnyView {
         Condition::Fixed => ("freshness is-fixed", language.text("Fixed range", "Intervalo fijo")),
         Condition::Stale(_) => ("freshness is-stale", language.text("Stale", "Sin novedades")),
         Condition::Waiting => ("freshness is-stale", language.text("Waiting for readings", "Esperando lecturas")),
+        Condition::BrokerAway => ("freshness is-away", language.text("Broker away", "Sin broker")),
         Condition::Away => ("freshness is-away", language.text("Analytics away", "Sin análisis")),
     };
     let as_of = frame.as_of.map(|as_of| {

@@ -47,7 +47,7 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
     AntennaScreen {
         id: row.antenna_id.clone(),
         level: match row.status {
-            _ if frame.condition == Condition::Away => Level::Unknown,
+            _ if matches!(frame.condition, Condition::Away | Condition::BrokerAway) => Level::Unknown,
             Status::Healthy => Level::Good,
             Status::Degraded | Status::Silent => Level::Warning,
             Status::Down => Level::Bad,

@@ -22,6 +22,8 @@ pub(crate) enum Condition {
     Stale(i64),
     /// No reading yet.
     Waiting,
+    /// Analytics answers, but the broker is away: figures stand still, and no antenna is to blame.
+    BrokerAway,
     /// Analytics no longer answers.
     Away,
 }
@@ -33,6 +35,8 @@ pub(crate) struct Frame {
     pub(crate) condition: Condition,
     /// When the newest readings were merged; `None` before the first.
     pub(crate) as_of: Option<Moment>,
+    /// Why the broker is away, if it is.
+    pub(crate) broker_away: Option<String>,
     /// The ranges.
     pub(crate) ranges: Ranges,
     /// The language.
@@ -125,6 +129,7 @@ impl Frame {
         Self {
             condition: condition(scene, as_of, is_away),
             as_of: as_of.map(|as_of| Moment::near(as_of, scene.now, language)),
+            broker_away: None,
             ranges: ranges(scene, summary),
             language,
         }

@@ -31,7 +31,7 @@ pub(crate) use overview::OverviewScreen;
 pub(crate) use pipeline::{LedgerTerm, PipelineScreen, RejectedReason, RejectedRow, Stage};
 pub(crate) use rows::{AntennaLine, Pages, ReadingRow, status_label};
 pub(crate) use tiles::{Change, Judgement, Picture, Tile};
-pub(crate) use verdict::{Level, Verdict, away};
+pub(crate) use verdict::{Level, Verdict, away, broker_away};
 
 use crate::figures::Figures;
 use crate::figures::{Loaded, Outcome};
@@ -101,7 +101,7 @@ pub(crate) fn screen(loaded: &Loaded, address: &Address, now: UnixMillis) -> Scr
             _ => Screen::Refused,
         },
         (Outcome::Away, None) => Screen::Away,
-        (_, Some(figures)) => shown(figures, loaded.outcome == Outcome::Away, address, now),
+        (_, Some(figures)) => shown(figures, loaded, address, now),
         (Outcome::Answered, None) => Screen::NoData,
     }
 }
@@ -116,10 +116,17 @@ fn hidden(address: &Address, but: &[&str]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn shown(figures: &Figures, is_away: bool, address: &Address, now: UnixMillis) -> Screen {
-    let summary = figures.summary();
+fn shown(figures: &Figures, loaded: &Loaded, address: &Address, now: UnixMillis) -> Screen {
+    let (summary, is_away) = (figures.summary(), loaded.outcome == Outcome::Away);
+    let now = UnixMillis(now.0.saturating_add(loaded.standing.ahead_ms));
     let scene = Scene { address, now, limits: summary.limits.unwrap_or(CONTRACT_LIMITS) };
-    let frame = |as_of| Frame::new(&scene, as_of, summary, is_away);
+    let frame = |as_of| {
+        let mut frame = Frame::new(&scene, as_of, summary, is_away);
+        if let Some(reason) = loaded.standing.broker_away.clone().filter(|_| !is_away) {
+            (frame.condition, frame.broker_away) = (Condition::BrokerAway, Some(reason));
+        }
+        frame
+    };
     match (figures, summary.as_of) {
         // The pipeline has something to show even before the first reading.
         (Figures::Pipeline(figures), as_of) => {
@@ -149,7 +156,9 @@ pub(crate) mod tests {
     use shared::api::Summary;
 
     use super::*;
-    use crate::figures::{AntennaFigures, AntennasFigures, IncidentsFigures, OverviewFigures, PipelineFigures};
+    use crate::figures::{
+        AntennaFigures, AntennasFigures, IncidentsFigures, OverviewFigures, PipelineFigures, Standing,
+    };
     use crate::mock::Mock;
     use crate::query::Manner;
     use crate::query::tests::read;
@@ -225,7 +234,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn loaded(figures: Option<Figures>, outcome: Outcome) -> Loaded {
-        Loaded { figures: figures.map(Arc::new), outcome, version: 0 }
+        Loaded { figures: figures.map(Arc::new), outcome, version: 0, standing: Standing::default() }
     }
 
     /// A sentence as it is read.
@@ -263,6 +272,34 @@ pub(crate) mod tests {
             assert_eq!(after(240), Some(Condition::Stale(240_000)));
             // The two clocks may differ: figures from the future are current.
             assert_eq!(after(-60), Some(Condition::Live));
+        }
+    }
+
+    /// The dashboard's clock is 40 s ahead of the broker's, or 5 minutes behind: ages go by the broker's.
+    #[test]
+    fn ages_go_by_the_clock_of_analytics() {
+        for address in PAGES.map(address) {
+            let after = |ahead_ms: i64, age_ms: i64| {
+                let standing = Standing { ahead_ms, broker_away: None };
+                let loaded = Loaded { standing, ..loaded(Some(figures(&address)), Outcome::Answered) };
+                condition(&screen(&loaded, &address, UnixMillis(NOW.0 + age_ms - ahead_ms)))
+            };
+            assert_eq!(after(-40_000, 0), Some(Condition::Live));
+            assert_eq!(after(300_000, 240_000), Some(Condition::Stale(240_000)));
+        }
+    }
+
+    #[test]
+    fn every_page_says_first_that_the_broker_is_away_and_why() {
+        for address in PAGES.map(address) {
+            let standing = Standing { ahead_ms: 0, broker_away: Some("OOM command not allowed".to_owned()) };
+            let loaded = Loaded { standing, ..loaded(Some(figures(&address)), Outcome::Answered) };
+            let screen = screen(&loaded, &address, UnixMillis(NOW.0 + 240_000));
+            assert_eq!(condition(&screen), Some(Condition::BrokerAway));
+            let html = crate::pages::fragment(&loaded, &address, false, NOW);
+            let (reason, verdict) = (html.find("OOM command not allowed"), html.find("healthy"));
+            assert!(reason.is_some() && verdict.is_none_or(|verdict| reason < Some(verdict)), "{html}");
+            assert!(!html.contains("All 24 antennas"));
         }
     }
 

@@ -46,6 +46,11 @@ pub(super) fn verdict(summary: &Summary, frame: &Frame, scene: &Scene<'_>) -> Ve
             sentence: stale(age, language),
             detail: was_so(frame, format!(": {sentence}"), language),
         },
+        Condition::BrokerAway => Verdict {
+            level: Level::Bad,
+            sentence: broker_away(language).to_owned(),
+            detail: was_so(frame, ".".to_owned(), language),
+        },
         Condition::Away => away_verdict(frame, language),
     }
 }
@@ -63,6 +68,14 @@ pub(super) fn away_verdict(frame: &Frame, language: Language) -> Verdict {
 /// Says that analytics does not answer.
 pub(crate) const fn away(language: Language) -> &'static str {
     language.text("Analytics can’t be reached", "No hay conexión con el servicio de análisis")
+}
+
+/// Says that the broker does not work.
+pub(crate) const fn broker_away(language: Language) -> &'static str {
+    language.text(
+        "The broker can’t be reached: figures stand still",
+        "No hay conexión con el broker: las cifras no avanzan",
+    )
 }
 
 fn stale(age: i64, language: Language) -> String {

@@ -136,7 +136,7 @@ fn without_directions(id: &str) -> String {
 fn figures_class(frame: &Frame) -> &'static str {
     match frame.condition {
         Condition::Live | Condition::Fixed => "figures",
-        Condition::Stale(_) | Condition::Waiting | Condition::Away => "figures is-old",
+        Condition::Stale(_) | Condition::Waiting | Condition::BrokerAway | Condition::Away => "figures is-old",
     }
 }
 

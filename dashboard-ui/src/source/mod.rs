@@ -7,9 +7,11 @@ use futures::stream::BoxStream;
 use reference::Question;
 use reqwest::StatusCode;
 use shared::UnixMillis;
+use shared::api::{End, Phase, PipelineRequest};
+use shared::time::Clock;
 
 use crate::client::{Client, ClientError};
-use crate::figures::Figures;
+use crate::figures::{Figures, Standing};
 use crate::mock::Mock;
 use crate::query::Query;
 
@@ -37,7 +39,27 @@ impl Source {
     /// # Errors
     /// When analytics does not answer, or not as the contract says.
     pub async fn figures(&self, query: &Query, extent: Extent, now: UnixMillis) -> Result<Figures, ClientError> {
-        questions::figures(Asker { source: self, now }, query, extent).await
+        let asker = Asker { source: self, now, present: End::Watermark };
+        match questions::figures(asker, query, extent).await {
+            // An analytics of the original contract has only this name for the present.
+            Err(error) if error.is_refusal() && query.range.end.is_none() => {
+                questions::figures(Asker { present: End::Latest, ..asker }, query, extent).await
+            }
+            figures => figures,
+        }
+    }
+
+    /// How analytics fares; `None` if it does not tell.
+    pub async fn standing(&self, clock: &Clock) -> Option<Standing> {
+        let sent = clock.now();
+        let asker = Asker { source: self, now: sent, present: End::Watermark };
+        let pipeline = asker.ask(PipelineRequest::default()).await.ok()?;
+        // Half of the round trip is as good a guess as any.
+        let middle_ms = sent.0 + (clock.now().0 - sent.0) / 2;
+        Some(Standing {
+            ahead_ms: pipeline.now.map_or(0, |now| now.0.saturating_sub(middle_ms)),
+            broker_away: (pipeline.phase == Phase::BrokerAway).then(|| pipeline.reason.unwrap_or_default()),
+        })
     }
 
     /// Yields whenever the figures have changed. The stream ends after an error.
@@ -63,6 +85,8 @@ impl Source {
 struct Asker<'a> {
     source: &'a Source,
     now: UnixMillis,
+    /// Where a window ends that keeps up with the present.
+    present: End,
 }
 
 impl Asker<'_> {

@@ -31,13 +31,14 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
     Ok(match &query.page {
         Page::Overview { by, tall } => Figures::Overview(Box::new(overview(asker, range, *by, *tall).await?)),
         Page::Antennas(fleet) => {
-            let (summary, fleet) = (SummaryRequest { window: window(range) }, fleet_request(fleet, range, extent));
+            let (summary, fleet) =
+                (SummaryRequest { window: window(asker, range) }, fleet_request(asker, fleet, range, extent));
             let (summary, antennas) = tokio::try_join!(asker.ask(summary), asker.ask(fleet))?;
             Figures::Antennas(Box::new(AntennasFigures { summary, antennas }))
         }
         Page::Antenna { id } => Figures::Antenna(Box::new(antenna(asker, range, id).await?)),
         Page::Incidents(incidents) => {
-            let (summary, incidents) = (present(), incidents_request(incidents, extent));
+            let (summary, incidents) = (present(asker), incidents_request(incidents, extent));
             let (summary, incidents) = tokio::try_join!(asker.ask(summary), asker.ask_if_known(incidents))?;
             Figures::Incidents(Box::new(IncidentsFigures { summary, incidents }))
         }
@@ -49,7 +50,7 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
 /// window.
 async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Result<OverviewFigures, ClientError> {
     // Silence is only known for the present, so all three requests name the same end.
-    let window = window(range);
+    let window = window(asker, range);
     let (step, strip_step) = (Some(seconds(range.step())), Some(seconds(range.strip_step())));
     let summary = SummaryRequest { window };
     let worst = WorstRequest { window, by, limit: rows(WORST_ROWS), step: strip_step, format: None };
@@ -58,18 +59,18 @@ async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Re
         tokio::try_join!(asker.ask(summary), asker.ask(worst), asker.ask_if_known(heatmap))?;
     let (start, end) = (summary.window.start, summary.window.end);
     let series = SeriesRequest { window: until(range, end), step, ..SeriesRequest::default() };
-    let incidents = newest_incidents(Some(Range { end: range.end.map(|_| end), ..range }), None);
+    let incidents = newest_incidents(asker, Some(Range { end: range.end.map(|_| end), ..range }), None);
     let (previous, series, incidents) =
         tokio::join!(previous_summary(asker, until(range, start)), asker.ask(series), asker.ask_if_known(incidents));
     Ok(OverviewFigures { previous: previous?, series: series?, incidents: incidents?, summary, worst, heatmap })
 }
 
 async fn antenna(asker: Asker<'_>, range: Range, id: &str) -> Result<AntennaFigures, ClientError> {
-    let summary = SummaryRequest { window: window(range) };
-    let incidents = newest_incidents(range.end.map(|_| range), Some(id));
+    let summary = SummaryRequest { window: window(asker, range) };
+    let incidents = newest_incidents(asker, range.end.map(|_| range), Some(id));
     let (summary, antenna, readings, incidents) = tokio::try_join!(
         asker.ask(summary),
-        row(asker, window(range), id),
+        row(asker, window(asker, range), id),
         newest_readings(asker, range, id),
         asker.ask_if_known(incidents),
     )?;
@@ -90,7 +91,7 @@ async fn pipeline(asker: Asker<'_>) -> Result<PipelineFigures, ClientError> {
     let rejected = RejectedRequest { limit: rows(NEWEST_REJECTED), ..RejectedRequest::default() };
     let (summary, pipeline, history, rejected) = tokio::try_join!(
         // Over analytics' default window: five minutes, or everything it keeps if that is less.
-        asker.ask(present()),
+        asker.ask(present(asker)),
         asker.ask(PipelineRequest::default()),
         asker.ask_if_known(PipelineHistoryRequest::default()),
         asker.ask_if_known(rejected),
@@ -121,19 +122,19 @@ async fn newest_readings(asker: Asker<'_>, range: Range, id: &str) -> Result<Opt
     asker.ask_if_known(request).await
 }
 
-fn newest_incidents(within: Option<Range>, antenna: Option<&str>) -> IncidentsRequest {
+fn newest_incidents(asker: Asker<'_>, within: Option<Range>, antenna: Option<&str>) -> IncidentsRequest {
     IncidentsRequest {
-        window: within.map(|range| OptionalWindow { length: seconds(range.window), end: end(range) }),
+        window: within.map(|range| OptionalWindow { length: seconds(range.window), end: end(asker, range) }),
         antenna: antenna.map(str::to_owned),
         limit: rows(NEWEST_INCIDENTS),
         ..IncidentsRequest::default()
     }
 }
 
-fn fleet_request(fleet: &Fleet, range: Range, extent: Extent) -> AntennasRequest {
+fn fleet_request(asker: Asker<'_>, fleet: &Fleet, range: Range, extent: Extent) -> AntennasRequest {
     let (limit, offset) = paging(extent, fleet.page, FLEET_ROWS);
     AntennasRequest {
-        window: window(range),
+        window: window(asker, range),
         sort: fleet.sort,
         order: fleet.order,
         limit,
@@ -174,23 +175,23 @@ fn given(text: &str) -> Option<String> {
 }
 
 /// The summary over analytics' default window, up to the present.
-fn present() -> SummaryRequest {
-    SummaryRequest { window: WindowRequest { length: None, end: End::Watermark } }
+const fn present(asker: Asker<'_>) -> SummaryRequest {
+    SummaryRequest { window: WindowRequest { length: None, end: asker.present } }
 }
 
 /// The window of a range. One that keeps up with the present ends at the watermark, so that a single antenna whose clock is
 /// ahead does not move what all are shown.
-fn window(range: Range) -> WindowRequest {
-    WindowRequest { length: Some(seconds(range.window)), end: end(range) }
+fn window(asker: Asker<'_>, range: Range) -> WindowRequest {
+    WindowRequest { length: Some(seconds(range.window)), end: end(asker, range) }
 }
 
-fn end(range: Range) -> End {
-    range.end.map_or(End::Watermark, End::At)
+fn end(asker: Asker<'_>, range: Range) -> End {
+    range.end.map_or(asker.present, End::At)
 }
 
 /// A window of the range's length that ends at a given time.
 fn until(range: Range, end: UnixMillis) -> WindowRequest {
-    window(Range { end: Some(end), ..range })
+    WindowRequest { length: Some(seconds(range.window)), end: End::At(end) }
 }
 
 fn seconds(seconds: u32) -> Span {

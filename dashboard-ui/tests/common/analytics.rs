@@ -204,6 +204,9 @@ where
         return StatusCode::NOT_FOUND.into_response();
     }
     if is_original {
+        if asked.window().is_some_and(|window| window.end == End::Watermark) {
+            return StatusCode::BAD_REQUEST.into_response();
+        }
         asked.forget_additions();
     }
     let is_before = asked.window().is_some_and(|window| analytics.is_before(window));
@@ -229,7 +232,8 @@ where
 impl Shared {
     /// Whether a window is the one before the latest of the same length.
     fn is_before(&self, window: WindowRequest) -> bool {
-        let latest = SummaryRequest { window: WindowRequest { end: End::Watermark, ..window } };
+        let present = if self.is_original.load(SeqCst) { End::Latest } else { End::Watermark };
+        let latest = SummaryRequest { window: WindowRequest { end: present, ..window } };
         self.reference.ask(&latest, NOW).is_ok_and(|latest| window.end == End::At(latest.window.start))
     }
 

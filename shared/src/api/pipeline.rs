@@ -44,6 +44,28 @@ pub struct Pipeline {
     pub antennas: u64,
     /// When this process started.
     pub started_at: UnixMillis,
+    /// How far the broker's clock is from that of this process; `null` before they have been compared.
+    #[serde(default)]
+    pub clock: Option<ClockOffset>,
+    /// Entries since the start whose id was ahead of the broker's clock, which was taken for their arrival instead.
+    #[serde(default)]
+    pub ids_ahead: u64,
+    /// The moment of this answer by the broker's clock as this process knows it: what the times of arrival and `as_of` are
+    /// to be compared with.
+    #[serde(default)]
+    pub now: Option<UnixMillis>,
+    /// While the phase is `broker_away`, why: what the broker answered, or how the connection failed; `null` otherwise.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// How far two clocks are apart.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ClockOffset {
+    /// The broker's clock minus that of this process, in milliseconds.
+    pub offset_ms: i64,
+    /// It may be wrong by so much either way: half of the round trip.
+    pub error_ms: f64,
 }
 
 spelled! {

@@ -52,6 +52,7 @@ struct Inner {
     nonces: u64,
     fault: Option<Fault>,
     away: bool,
+    time: Option<UnixMillis>,
     /// Entries present at most; the oldest read or unread go first, as with XADD MAXLEN.
     max_entries: Option<usize>,
 }
@@ -70,22 +71,13 @@ impl MemoryLog {
         let id = {
             let mut inner = self.inner.lock();
             let millis = u64::try_from(now.0).unwrap_or(0);
-            let max_entries = inner.max_entries;
-            let data = &mut inner.data;
-            let last = data.info.last_id;
+            let last = inner.data.info.last_id;
             let id = if millis > last.millis {
                 StreamId { millis, counter: 0 }
             } else {
                 StreamId { millis: last.millis, counter: last.counter + 1 }
             };
-            data.entries.push_back((id, encode_entry(id, pairs).into()));
-            data.info.last_id = id;
-            data.info.entries_added += 1;
-            if let Some(max_entries) = max_entries {
-                while data.entries.len() > max_entries {
-                    data.entries.pop_front();
-                }
-            }
+            inner.push(id, pairs);
             id
         };
         self.added.notify_waiters();
@@ -111,6 +103,17 @@ impl MemoryLog {
     /// Takes the broker away, or brings it back.
     pub fn set_away(&self, away: bool) {
         self.inner.lock().away = away;
+        self.added.notify_waiters();
+    }
+
+    /// Sets the clock that the log tells; until then it tells none.
+    pub fn set_time(&self, time: UnixMillis) {
+        self.inner.lock().time = Some(time);
+    }
+
+    /// Adds an entry under an id of the writer's choice, as XADD with an explicit id does.
+    pub fn add_as<N: AsRef<[u8]>, V: AsRef<[u8]>>(&self, id: StreamId, pairs: &[(N, V)]) {
+        self.inner.lock().push(id, pairs);
         self.added.notify_waiters();
     }
 
@@ -176,6 +179,18 @@ impl MemoryLog {
 }
 
 impl Inner {
+    fn push<N: AsRef<[u8]>, V: AsRef<[u8]>>(&mut self, id: StreamId, pairs: &[(N, V)]) {
+        let data = &mut self.data;
+        data.entries.push_back((id, encode_entry(id, pairs).into()));
+        data.info.last_id = id;
+        data.info.entries_added += 1;
+        if let Some(max_entries) = self.max_entries {
+            while data.entries.len() > max_entries {
+                data.entries.pop_front();
+            }
+        }
+    }
+
     fn check(&self) -> Result<(), LogError> {
         if self.away { Err(LogError::Away("taken away".to_owned())) } else { Ok(()) }
     }
@@ -294,14 +309,14 @@ impl Log for MemoryLog {
         if fault == Some(Fault::AfterCommit) {
             return Err(LogError::Away("broke after the commit".to_owned()));
         }
-        Ok(inner.data.look())
+        Ok(StreamInfo { broker_time: inner.time, ..inner.data.look() })
     }
 
     async fn renew(&self, fence: &Fence, _lease_for: Duration) -> Result<StreamInfo, LogError> {
         let mut inner = self.inner.lock();
         fence.check(&inner.found(fence)?)?;
         inner.data.renew(fence);
-        Ok(inner.data.look())
+        Ok(StreamInfo { broker_time: inner.time, ..inner.data.look() })
     }
 
     async fn reader(&self, fence: &Fence) -> Result<Self::Reader, LogError> {
@@ -357,7 +372,13 @@ impl MemoryReader {
         let mut bytes = format!("*1\r\n*2\r\n$6\r\nmemory\r\n*{count}\r\n").into_bytes();
         entries.range(first..first + count).for_each(|(_, entry)| bytes.extend_from_slice(entry));
         let last_id = entries[first + count - 1].0;
-        Ok(Some(Reply { bytes: bytes.into(), entries: count as u64, last_id, read: Duration::ZERO }))
+        Ok(Some(Reply {
+            bytes: bytes.into(),
+            entries: count as u64,
+            last_id,
+            read: Duration::ZERO,
+            broker_time: inner.time,
+        }))
     }
 }
 

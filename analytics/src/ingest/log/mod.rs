@@ -12,6 +12,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use shared::UnixMillis;
 
 pub use self::fence::Fence;
 pub use self::memory::{Fault, MemoryLog, Saved};
@@ -79,6 +80,8 @@ pub struct Reply {
     pub last_id: StreamId,
     /// From its first byte to its last.
     pub read: Duration,
+    /// The broker's clock just after it gave the reply: no entry in it arrived later. `None` where the log has no clock.
+    pub broker_time: Option<UnixMillis>,
 }
 
 /// Whether the stream could be taken.
@@ -126,6 +129,8 @@ pub struct StreamInfo {
     pub max_deleted_id: StreamId,
     /// Whether the broker removes keys when its memory is full.
     pub is_evicting: bool,
+    /// The broker's clock at that moment; `None` where the log has none.
+    pub broker_time: Option<UnixMillis>,
 }
 
 /// What can go wrong with a log.

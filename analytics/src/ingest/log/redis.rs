@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, Value, cmd};
-use shared::Rejection;
 use shared::keys::{GROUP, REJECTED_MAX_ENTRIES, REJECTED_REASON, REJECTED_SOURCE_ID, StreamKeys};
+use shared::{Rejection, UnixMillis};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
@@ -207,21 +207,22 @@ impl RedisLog {
         pipe.cmd("SET").arg(&self.keys.lease).arg(owner).arg("PX").arg(lease_for.as_millis().to_string());
     }
 
-    /// Runs a transaction with XINFO STREAM as its last command. `None` when a watched key changed.
+    /// Runs a transaction with TIME and XINFO STREAM as its last commands. `None` when a watched key changed.
     async fn execute(
         &self,
         mut pipe: Pipeline,
         Connected { connection, server }: &mut Connected,
     ) -> Result<Option<StreamInfo>, LogError> {
-        pipe.cmd("XINFO").arg("STREAM").arg(&self.keys.stream);
+        pipe.cmd("TIME").cmd("XINFO").arg("STREAM").arg(&self.keys.stream);
         match pipe.query_async::<Value>(connection).await.map_err(redis_error)? {
             Value::Array(answers) => {
                 // What can fail here needs the stream or its group, and somebody deleted one of them.
                 if answers.iter().any(|answer| matches!(answer, Value::ServerError(_))) {
                     self.ensure_group(connection).await?;
                 }
-                let info = answers.last().map_or_else(StreamInfo::default, stream_info);
-                Ok(Some(StreamInfo { is_evicting: server.is_evicting, ..info }))
+                let Some([time, stream]) = answers.last_chunk() else { return Ok(Some(StreamInfo::default())) };
+                let (is_evicting, broker_time) = (server.is_evicting, broker_time(time));
+                Ok(Some(StreamInfo { is_evicting, broker_time, ..stream_info(stream) }))
             }
             _ => Ok(None),
         }
@@ -370,6 +371,12 @@ fn rejected_entry(words: &[Vec<u8>]) -> Option<RejectedEntry> {
         reason: Rejection::ALL.into_iter().find(|known| known.as_str().as_bytes() == *reason)?,
         pairs: pairs.iter().map(|[name, value]| (name.clone(), value.clone())).collect(),
     })
+}
+
+/// What TIME answers: seconds and the microseconds within the second.
+fn broker_time(answer: &Value) -> Option<UnixMillis> {
+    let (seconds, micros) = <(i64, i64)>::from_redis_value_ref(answer).ok()?;
+    Some(UnixMillis(seconds.checked_mul(1_000)?.checked_add(micros / 1_000)?))
 }
 
 /// What XINFO STREAM answers; zeros where the stream does not exist (any more).

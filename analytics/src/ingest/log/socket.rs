@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use redis::{Cmd, ConnectionAddr, ConnectionInfo, cmd};
 use rustls::pki_types::ServerName;
+use shared::UnixMillis;
+use shared::codec::u64_from;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -100,6 +102,19 @@ impl SocketReader {
         }
     }
 
+    /// The answer to TIME: `*2 $n seconds $n microseconds`.
+    async fn broker_time(&mut self) -> Result<UnixMillis, LogError> {
+        let mut lines: [String; 5] = Default::default();
+        for line in &mut lines {
+            *line = self.line().await?;
+        }
+        let [_array, _, seconds, _, micros] = &lines;
+        let number = |line: &str| u64_from(line.as_bytes()).and_then(|number| i64::try_from(number).ok());
+        let time = number(seconds).zip(number(micros));
+        time.map(|(seconds, micros)| UnixMillis(seconds.saturating_mul(1_000) + micros / 1_000))
+            .ok_or_else(|| away("the answer to TIME is malformed"))
+    }
+
     /// Takes what the socket has; waits up to `patience` for the first byte.
     async fn fill(&mut self, patience: Duration) -> Result<(), LogError> {
         self.buffer.reserve(READ_BYTES);
@@ -116,7 +131,11 @@ impl Reader for SocketReader {
         // BLOCK 0 would wait for ever.
         command.arg("COUNT").arg(max).arg("BLOCK").arg(wait.as_millis().max(1).to_string());
         command.arg("STREAMS").arg(&self.key).arg(after.to_string());
-        self.send(&command).await?;
+        // What arrived with the reply did so before this: an id may say anything, as whoever writes an entry may choose it.
+        let mut commands = command.get_packed_command();
+        commands.extend(cmd("TIME").get_packed_command());
+        self.stream.write_all(&commands).await.map_err(away)?;
+        self.stream.flush().await.map_err(away)?;
         let room = self.expected + READ_BYTES;
         if self.buffer.is_empty() && self.buffer.capacity() > 2 * room {
             // What a backlog needed is not kept once it is over.
@@ -132,7 +151,9 @@ impl Reader for SocketReader {
                 let bytes = self.buffer.split_to(done).freeze();
                 self.expected = bytes.len();
                 let Extent { entries, last_id } = extent;
-                return Ok(Reply { bytes, entries, last_id, read: start.elapsed() });
+                let read = start.elapsed();
+                let broker_time = Some(self.broker_time().await?);
+                return Ok(Reply { bytes, entries, last_id, read, broker_time });
             }
             self.fill(STALL_TIMEOUT).await?;
         }

@@ -385,3 +385,37 @@ fn a_standby_does_not_keep_the_owners_node_from_being_drained() {
         assert_eq!(budget.unhealthy_pod_eviction_policy.as_deref(), Some("AlwaysAllow"), "nor may a standby else");
     }
 }
+
+/// Antennas go on from their clocks, so any number of them may be evicted at once: on a cluster of one node, a smaller budget
+/// would wait for ever for a pod elsewhere.
+#[test]
+fn antennas_do_not_keep_an_only_node_from_being_drained() {
+    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+        let budgets: Vec<PodDisruptionBudget> = manifests.all();
+        let is_it = |budget: &&PodDisruptionBudget| budget.metadata.name.as_deref() == Some("simulator");
+        let budget = budgets.iter().find(is_it).and_then(|budget| budget.spec.clone()).expect("a budget");
+        assert_eq!(budget.max_unavailable, Some(IntOrString::String("100%".to_owned())));
+    }
+}
+
+/// `helm uninstall` keeps what has this annotation.
+#[test]
+fn the_volume_outlives_an_uninstall() {
+    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+        for volume in manifests.all::<PersistentVolumeClaim>() {
+            let annotations = volume.metadata.annotations.unwrap_or_default();
+            assert_eq!(annotations.get("helm.sh/resource-policy").map(String::as_str), Some("keep"));
+        }
+    }
+}
+
+/// A new owner serves within a second of being ready: nobody else answers meanwhile.
+#[test]
+fn a_new_owner_is_found_ready_within_a_second() {
+    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+        let workloads = workloads(manifests);
+        let analytics = workloads.iter().find(|workload| workload.name == "analytics").expect("analytics");
+        let probe = analytics.container.readiness_probe.as_ref().expect("a probe");
+        assert_eq!(probe.period_seconds, Some(1));
+    }
+}
