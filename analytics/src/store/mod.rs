@@ -338,7 +338,9 @@ impl Store {
                 let parts = these.iter().flat_map(|(_, parts)| parts);
                 let keys = Keys { pane: Some(tile), antenna: true };
                 let whole = Partials::roll_up(parts.map(|part| &part.antennas), keys)?;
-                all_built.extend(Pane::split(&whole, |start| revised.contains(&start))?);
+                let built = Pane::split(&whole, |start| revised.contains(&start))?;
+                Pane::share_networks(&built, &these, tile)?;
+                all_built.extend(built);
             }
             self.tiles[level].extend(all_built.into_iter().map(|tile| (tile.start_ms, Arc::new(tile))));
         }

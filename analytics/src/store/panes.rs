@@ -45,6 +45,23 @@ impl Pane {
         Ok(panes.map(|(start_ms, antennas)| Self::new(start_ms, antennas, revised(start_ms))).collect())
     }
 
+    /// Tells tiles what they measured over all antennas, as far as their parts know it: those have far fewer rows than by
+    /// antenna.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub(super) fn share_networks<'a>(tiles: &[Self], parts: &[(i64, Vec<&'a Self>)], tile: Grid) -> PolarsResult<()> {
+        let of_tile = |(_, parts): &(i64, Vec<&'a Self>)| parts.iter().map(|it| it.network.get()).collect();
+        let known = parts.iter().filter_map(|tile| -> Option<Vec<&Partials>> { of_tile(tile) }).flatten();
+        let keys = Keys { pane: Some(tile), antenna: false };
+        for (start_ms, network) in Partials::roll_up(known, keys)?.split_by_pane()? {
+            if let Some(tile) = tiles.iter().find(|tile| tile.start_ms == start_ms) {
+                tile.network.get_or_init(|| network);
+            }
+        }
+        Ok(())
+    }
+
     /// What panes with different starts measured over all antennas, in their order.
     ///
     /// # Errors

@@ -9,7 +9,7 @@
 //! panes, coarsens panes and answers queries; there is no other aggregation. Its law: any split of the readings, in any
 //! order, merged in any tree, gives the same tables. Rows are sorted by key, so equal tables are equal in every byte.
 //!
-//! A roll-up is a plan: `concat > sort by key > group by key > sums`. Most of its inputs are sorted already, and the stable
+//! A roll-up is a plan: `concat > sort by key > running totals > group by key > differences`. Most of its inputs are sorted already, and the stable
 //! sort merges sorted runs in passes without comparing each row with many others; behind it, a group is a slice of rows, so
 //! nothing is hashed and the result is in order. Pane, antenna and bucket are packed into one integer, because a sort by
 //! several columns has to encode each row first.
@@ -21,7 +21,7 @@ use polars::prelude::*;
 use super::expressions::column::{
     ANTENNA, BUCKET, COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE,
 };
-use super::expressions::{COUNTS, count, floor, of_reading, sketch_of_reading, sums};
+use super::expressions::{COUNTS, added, floor, last, latencies, of_reading, running, sketch_of_reading};
 use super::grid::Grid;
 use crate::readings::Slot;
 use crate::readings::column::LATENCY_MS;
@@ -142,14 +142,13 @@ impl Partials {
     /// # Errors
     /// When a column is missing.
     pub fn of_antennas<'a>(parts: impl IntoIterator<Item = &'a Self>, slots: &[Slot]) -> PolarsResult<Self> {
-        let mut selected = Self::empty();
+        let (mut cells, mut sketches) = (Vec::new(), Vec::new());
         for part in parts {
-            append(&mut selected.cells, rows_of_antennas(&part.cells, slots)?)?;
-            append(&mut selected.sketch, rows_of_antennas(&part.sketch, slots)?)?;
+            append(&mut cells, rows_of_antennas(&part.cells, slots)?)?;
+            append(&mut sketches, rows_of_antennas(&part.sketch, slots)?)?;
         }
-        selected.cells.rechunk_mut();
-        selected.sketch.rechunk_mut();
-        Ok(selected)
+        let whole = |tables: Vec<DataFrame>, schema| union(&tables.iter().collect::<Vec<_>>(), &schema)?.collect();
+        Ok(Self { cells: whole(cells, cells_schema())?, sketch: whole(sketches, sketch_schema())? })
     }
 }
 
@@ -180,7 +179,7 @@ pub fn rows_of_antennas(table: &DataFrame, slots: &[Slot]) -> PolarsResult<DataF
 /// # Errors
 /// When a column is missing.
 pub fn roll_up_cells(tables: &[&DataFrame], keys: Keys) -> PolarsResult<DataFrame> {
-    roll_up(tables, &cells_schema(), keys, sums())
+    roll_up(tables, &cells_schema(), keys)
 }
 
 /// Rolls up tables of sketches; see [`Partials::roll_up`].
@@ -188,7 +187,7 @@ pub fn roll_up_cells(tables: &[&DataFrame], keys: Keys) -> PolarsResult<DataFram
 /// # Errors
 /// When a column is missing.
 pub fn roll_up_sketch(tables: &[&DataFrame], keys: Keys) -> PolarsResult<DataFrame> {
-    roll_up(tables, &sketch_schema(), keys, vec![count()])
+    roll_up(tables, &sketch_schema(), keys)
 }
 
 /// One table of all, with the columns of a schema; none is needed.
@@ -210,7 +209,7 @@ pub fn union(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<LazyFrame> 
 /// When a column is missing.
 pub fn roll_up_lines(tables: &[&DataFrame], lines: &Lines, steps: Grid) -> PolarsResult<DataFrame> {
     let keys = Keys { pane: Some(steps), antenna: true };
-    roll_up_by(tables, &cells_schema(), keys, lines.of(col(ANTENNA)), sums())
+    roll_up_by(tables, &cells_schema(), keys, lines.of(col(ANTENNA)))
 }
 
 /// The lines of an answer: each stands for some antennas.
@@ -258,31 +257,28 @@ impl Lines {
     }
 }
 
-fn roll_up(tables: &[&DataFrame], schema: &Schema, keys: Keys, sums: Vec<Expr>) -> PolarsResult<DataFrame> {
+fn roll_up(tables: &[&DataFrame], schema: &Schema, keys: Keys) -> PolarsResult<DataFrame> {
     let antenna = if keys.antenna { col(ANTENNA) } else { lit(0_u32) };
-    roll_up_by(tables, schema, keys, antenna, sums)
+    roll_up_by(tables, schema, keys, antenna)
 }
 
-fn roll_up_by(
-    tables: &[&DataFrame],
-    schema: &Schema,
-    keys: Keys,
-    antenna: Expr,
-    sums: Vec<Expr>,
-) -> PolarsResult<DataFrame> {
+fn roll_up_by(tables: &[&DataFrame], schema: &Schema, keys: Keys, antenna: Expr) -> PolarsResult<DataFrame> {
     let has_buckets = schema.contains(BUCKET);
+    let (counts, first, latencies): (&[&str], &[&str], _) = match has_buckets {
+        true => (&[COUNT], &[PANE, ANTENNA, BUCKET], Vec::new()),
+        false => (&COUNTS, &[PANE, ANTENNA], latencies()),
+    };
+    let first: Vec<Expr> = first.iter().map(|name| col(*name).first()).collect();
     let pane = keys.pane.map_or_else(|| lit(0_i64), |grid| floor(col(PANE), grid)).alias(PANE);
-    let mut key_columns = vec![col(PANE).first(), col(ANTENNA).first()];
-    if has_buckets {
-        key_columns.push(col(BUCKET).first());
-    }
     let key = key(tables, keys, has_buckets)?;
     let rolled_up = union(tables, schema)?
         .with_columns([pane, antenna.alias(ANTENNA)])
         .with_column(key.alias(KEY))
         .sort([KEY], SortMultipleOptions::default().with_maintain_order(true).with_multithreaded(false))
+        .with_columns(running(counts))
         .group_by([col(KEY)])
-        .agg([key_columns, sums].concat());
+        .agg([first, last(counts), latencies].concat())
+        .with_columns(added(counts));
     let names: Vec<Expr> = schema.iter_names().map(|name| col(name.clone())).collect();
     rolled_up.select(names).collect()
 }
@@ -370,18 +366,18 @@ fn at_rest(table: &DataFrame, rows: Range<usize>) -> PolarsResult<DataFrame> {
     Ok(part)
 }
 
-fn append(to: &mut DataFrame, mut rows: DataFrame) -> PolarsResult<()> {
-    if rows.height() == 0 {
-        return Ok(());
-    }
-    for name in COUNTS.into_iter().chain([COUNT]) {
-        if let Some(index) = rows.get_column_index(name) {
-            let wide = rows.columns()[index].cast(&DataType::UInt64)?;
-            rows.replace_column(index, wide)?;
+/// Puts rows behind those of the last table, or into one of their own where counts are of another width: widening those of
+/// each pane would cost more than finding its rows.
+fn append(tables: &mut Vec<DataFrame>, rows: DataFrame) -> PolarsResult<()> {
+    let types = |table: &DataFrame| table.columns().iter().map(|column| column.dtype().clone()).collect::<Vec<_>>();
+    match tables.last_mut().filter(|last| types(last) == types(&rows)) {
+        Some(last) => last.vstack_mut(&rows).map(|_| ()),
+        None if rows.height() == 0 => Ok(()),
+        None => {
+            tables.push(rows);
+            Ok(())
         }
     }
-    to.vstack_mut(&rows)?;
-    Ok(())
 }
 
 #[expect(clippy::cast_possible_wrap, reason = "a table in memory has fewer than 2^63 rows")]
