@@ -164,6 +164,21 @@ async fn an_owner_that_lost_the_stream_does_not_write_any_more() {
     old.stop().await;
 }
 
+/// The next process need not wait for the lease to run out.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stream_is_given_up_even_if_the_last_commit_has_no_answer() {
+    let log = MemoryLog::default();
+    // Only the first commit, of nothing, and the last one are done.
+    let settings = PipelineSettings { commit_interval: Duration::from_secs(3_600), ..settings() };
+    let analytics = Embedded::start(&log, &settings, "owner");
+    wait_for(&analytics, Phase::Running).await;
+    (1..=5).for_each(|number| add(&log, number));
+    until_it_is(true, || analytics.published.snapshot().as_of.is_some()).await;
+    log.inject(Fault::AfterCommit);
+    analytics.stop().await;
+    assert_eq!(log.lease(), None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_away_costs_nothing_but_time() {
     let log = MemoryLog::default();

@@ -64,7 +64,9 @@ impl Fence {
         Err(LogError::Back(format!("another server process answers, {server} in place of {}", self.server)))
     }
 
-    fn check_owner(&self, found: &Found) -> Result<(), LogError> {
+    /// Whether the term is still going on. That is enough to give the stream up: a last commit whose answer was lost may be
+    /// done, and then the state is not as the owner knows it.
+    pub(super) fn check_owner(&self, found: &Found) -> Result<(), LogError> {
         match found.epoch {
             None => Err(LogError::Back("it has lost the state".to_owned())),
             Some(epoch) if epoch < self.epoch => {

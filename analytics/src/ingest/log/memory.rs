@@ -272,7 +272,7 @@ impl Log for MemoryLog {
 
     async fn release(&self, fence: &Fence) -> Result<(), LogError> {
         let mut inner = self.inner.lock();
-        fence.check(&inner.found(fence)?)?;
+        fence.check_owner(&inner.found(fence)?)?;
         inner.data.owner = None;
         Ok(())
     }

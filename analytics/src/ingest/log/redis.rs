@@ -272,7 +272,7 @@ impl Log for RedisLog {
 
     async fn release(&self, fence: &Fence) -> Result<(), LogError> {
         self.step_of(fence, async |connected| {
-            fence.check(&self.watch(&mut connected.connection).await?)?;
+            fence.check_owner(&self.watch(&mut connected.connection).await?)?;
             let mut pipe = redis::pipe();
             pipe.atomic().cmd("DEL").arg(&self.keys.lease);
             pipe.query_async::<Value>(&mut connected.connection).await.map_err(redis_error)?;
