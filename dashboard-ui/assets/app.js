@@ -7,6 +7,7 @@
   const TYPING_MS = 250;
   const CHORD_MS = 1_500;
   const SAID_MS = 4_000;
+  const MINUTE_MS = 60_000;
 
   const root = document.documentElement;
   const app = document.getElementById("app");
@@ -32,6 +33,7 @@
   });
 
   dress(app);
+  document.addEventListener("formdata", sendUtc);
   startSearch();
   startKeys();
   keepAwake();
@@ -43,6 +45,7 @@
   function startLive() {
     if (!app.dataset.live || !window.EventSource || !window.Idiomorph) return undefined;
     let address = location.pathname + location.search;
+    let hub;
     let stream = null;
     let isPaused = false;
     let failures = 0;
@@ -86,19 +89,54 @@
 
     function connect() {
       close();
-      stream = new EventSource(app.dataset.live);
-      stream.addEventListener("open", watch);
-      stream.addEventListener("ping", watch);
-      stream.addEventListener("release", (event) => adopt(event.data));
-      stream.addEventListener("fragment", (event) => {
-        watch();
-        failures = 0;
-        morph(event.data);
-        show("live");
-        update();
-      });
-      stream.addEventListener("error", lose);
+      stream = open(app.dataset.live);
       watch();
+    }
+
+    // Tabs share streams; see stream.js. Without shared workers, a page has a stream of its own.
+    function open(address) {
+      try {
+        if (hub === undefined) hub = new SharedWorker(app.dataset.hub);
+      } catch {
+        hub = null;
+      }
+      if (!hub) return openOwn(address);
+      const { port } = hub;
+      hub.onerror = () => {
+        hub = null;
+        close();
+        update();
+      };
+      port.onmessage = ({ data: [from, type, text] }) => {
+        port.postMessage({ isHere: true });
+        if (from === address) hear(type, text);
+      };
+      port.postMessage({ address });
+      return {
+        close() {
+          port.onmessage = null;
+          port.postMessage({});
+        },
+      };
+    }
+
+    function openOwn(address) {
+      const source = new EventSource(address);
+      for (const type of ["open", "ping", "release", "fragment", "error"]) {
+        source.addEventListener(type, ({ data }) => hear(type, data));
+      }
+      return source;
+    }
+
+    function hear(type, text) {
+      if (type === "error") return lose();
+      watch();
+      if (type === "release") adopt(text);
+      if (type !== "fragment") return;
+      failures = 0;
+      morph(text);
+      show("live");
+      update();
     }
 
     // Every sign of life restarts the timer.
@@ -110,6 +148,8 @@
     // The browser's own reconnecting stops at the first response that is not a stream, such as a proxy's error page.
     function lose() {
       close();
+      // The worker may have ended while this page was kept for Back.
+      if (hub) hub = undefined;
       show("lost");
       const most = Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** failures);
       failures = Math.min(failures + 1, 10);
@@ -248,36 +288,69 @@
     dress(app);
   }
 
-  // The server writes UTC in the same forms.
+  // The server writes UTC in the same forms. A time that clocks show twice, as when summer time ends, has its offset.
   function writeTimes(part) {
-    let parts;
-    try {
-      const format = new Intl.DateTimeFormat(root.lang, {
-        day: "numeric",
-        month: "short",
-        hour: "2-digit",
-        minute: "2-digit",
-        second: "2-digit",
-        hourCycle: "h23",
-        timeZone: root.dataset.zone === "local" ? undefined : "UTC",
-        timeZoneName: "short",
+    const isLocal = root.dataset.zone === "local";
+    const offset = (date) => (isLocal ? -date.getTimezoneOffset() : 0);
+    // The ISO text of the result reads as the time in the zone.
+    const shift = (date) => new Date(date.getTime() + offset(date) * MINUTE_MS);
+    const isTwice = (date) =>
+      [-3, 3].some((hours) => {
+        const other = offset(new Date(date.getTime() + hours * 60 * MINUTE_MS));
+        const twin = new Date(date.getTime() + (offset(date) - other) * MINUTE_MS);
+        return other !== offset(date) && offset(twin) === other;
       });
-      parts = (date) => Object.fromEntries(format.formatToParts(date).map(({ type, value }) => [type, value]));
+    const offsetText = (date) => {
+      const minutes = Math.abs(offset(date));
+      const clock = new Date(minutes * MINUTE_MS).toISOString().slice(11, 16);
+      return isLocal ? ` ${offset(date) < 0 ? "−" : "+"}${clock}` : " UTC";
+    };
+    let day, zone;
+    try {
+      const format = (options) => new Intl.DateTimeFormat(root.lang, options);
+      const [days, zones] = [
+        format({ day: "numeric", month: "short", timeZone: "UTC" }),
+        format({ timeZone: isLocal ? undefined : "UTC", timeZoneName: "short" }),
+      ];
+      const named = (parts, name) => parts.find(({ type }) => type === name).value;
+      day = (date) => {
+        const parts = days.formatToParts(shift(date));
+        return `${named(parts, "day")} ${named(parts, "month")} `;
+      };
+      zone = (date) => named(zones.formatToParts(date), "timeZoneName");
     } catch {
       return;
     }
-    for (const time of part.querySelectorAll("time[data-form]")) {
+    for (const time of part.querySelectorAll("time")) {
       const date = new Date(time.dateTime);
       if (Number.isNaN(date.getTime())) continue;
-      const { day, month, hour, minute, second } = parts(date);
-      const forms = {
-        time: `${hour}:${minute}:${second}`,
-        minute: `${hour}:${minute}`,
-        day: `${day} ${month} ${hour}:${minute}`,
-      };
-      time.textContent = forms[time.dataset.form] ?? time.textContent;
+      const text = shift(date).toISOString();
+      time.title = text.slice(0, -1).replace("T", " ") + offsetText(date);
+      const mark = isTwice(date) ? offsetText(date) : "";
+      const forms = { time: text.slice(11, 19), minute: text.slice(11, 16), day: day(date) + text.slice(11, 16) };
+      const shown = forms[time.dataset.form];
+      if (shown) time.textContent = shown + mark;
     }
-    for (const zone of part.querySelectorAll(".zone")) zone.textContent = parts(new Date()).timeZoneName;
+    for (const input of part.querySelectorAll("[data-utc]")) {
+      for (const [name, utc] of [["value", input.dataset.utc], ["min", input.dataset.oldest]]) {
+        if (utc) input.setAttribute(name, shift(new Date(`${utc}Z`)).toISOString().slice(0, 19).replace(/:00$/, ""));
+      }
+    }
+    // A zone is that of the time before it.
+    for (const name of part.querySelectorAll(".zone")) {
+      const before = name.previousElementSibling;
+      const utc = name.closest("label")?.control.dataset.utc;
+      name.textContent = zone(before?.dateTime ? new Date(before.dateTime) : utc ? new Date(`${utc}Z`) : new Date());
+    }
+  }
+
+  // The server takes UTC. A time that was not changed is the one that it wrote, even if clocks show it twice.
+  function sendUtc({ target, formData }) {
+    if (root.dataset.zone !== "local") return;
+    for (const input of target.querySelectorAll("[data-utc]")) {
+      const isChanged = input.value !== input.defaultValue;
+      formData.set(input.name, isChanged ? new Date(input.value).toISOString().slice(0, 19) : input.dataset.utc);
+    }
   }
 
   function closeMenus(outside) {

@@ -1,4 +1,4 @@
-// One crosshair over all charts of a table, with the figures of its step; a drag zooms in, a click goes back. The overlay
+// One crosshair over all charts of a table, with the figures of its step; a drag zooms in, a double click goes back. The overlay
 // lies outside the part of the page that updates replace.
 (() => {
   "use strict";
@@ -40,7 +40,9 @@
     if (!done) return;
     draw();
     if (done.to !== null) zoom(read(done.plot), done);
-    else document.querySelector("[data-reset]")?.click();
+  });
+  document.addEventListener("dblclick", (event) => {
+    if (chartAt(event)) document.querySelector("[data-reset]")?.click();
   });
   document.addEventListener("pointercancel", hide);
   document.documentElement.addEventListener("pointerleave", (event) => {

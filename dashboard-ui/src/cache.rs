@@ -2,16 +2,19 @@
 //! one.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures::future::Either;
 use futures::stream::BoxStream;
 use shared::UnixMillis;
 use shared::time::Clock;
+use tokio::sync::Mutex;
 
 use crate::client::ClientError;
-use crate::figures::{Figures, Loaded, Outcome};
-use crate::query::Query;
+use crate::figures::{Figures, Loaded, Outcome, Standing};
+use crate::query::{Page, Query};
 use crate::source::{Extent, Source};
 
 /// How long figures stay valid when no change is announced: it may be the event connection that is broken.
@@ -29,12 +32,14 @@ struct Inner {
     clock: Clock,
     version: AtomicU64,
     entries: quick_cache::sync::Cache<Query, Arc<Entry>>,
+    /// How analytics fared, at which version, and when that was: the same for all queries. The lock is held while it is asked.
+    standing: Mutex<Option<(Standing, u64, UnixMillis)>>,
 }
 
 #[derive(Default)]
 struct Entry {
     /// The last load and when it ended. The lock is held during a load: whoever comes meanwhile waits and shares it.
-    last: tokio::sync::Mutex<Option<(Loaded, UnixMillis)>>,
+    last: Mutex<Option<(Loaded, UnixMillis)>>,
     /// How many loads have ended.
     ended: AtomicU64,
 }
@@ -42,7 +47,7 @@ struct Entry {
 impl Cache {
     pub(crate) fn new(source: Source, clock: Clock) -> Self {
         let entries = quick_cache::sync::Cache::new(MOST_QUERIES);
-        Self(Arc::new(Inner { source, clock, version: AtomicU64::new(0), entries }))
+        Self(Arc::new(Inner { source, clock, version: AtomicU64::new(0), entries, standing: Mutex::default() }))
     }
 
     /// The figures for a query: the cached ones while they are current, otherwise new ones. A failure is shared by those who
@@ -68,11 +73,25 @@ impl Cache {
     }
 
     async fn load_anew(&self, query: &Query, version: u64, before: Option<Loaded>, now: UnixMillis) -> Loaded {
-        let standing_before = before.as_ref().map(|loaded| loaded.standing.clone());
-        let (before, outcome_before) = before.map_or((None, None), |loaded| (loaded.figures, Some(loaded.outcome)));
-        let source = &self.0.source;
-        let (figures, standing) =
-            tokio::join!(source.figures(query, Extent::Page, now), source.standing(&self.0.clock));
+        let (before, outcome_before, standing_before) =
+            before.map_or((None, None, None), |loaded| (loaded.figures, Some(loaded.outcome), Some(loaded.standing)));
+        let figures = self.0.source.figures(query, Extent::Page, now);
+        // Whoever cannot be asked for figures is not waited for.
+        let (figures, standing) = match query.page {
+            Page::Pipeline => {
+                let figures = figures.await;
+                let standing = figures.as_ref().ok().and_then(|figures| match figures {
+                    Figures::Pipeline(figures) => Some(Standing::of(&figures.pipeline, now, self.0.clock.now())),
+                    _ => None,
+                });
+                (figures, standing)
+            }
+            _ => match futures::future::select(pin!(figures), pin!(self.standing(version, now))).await {
+                Either::Left((Ok(figures), standing)) => (Ok(figures), standing.await),
+                Either::Left((failure, _)) => (failure, None),
+                Either::Right((standing, figures)) => (figures.await, standing),
+            },
+        };
         let standing = standing.or(standing_before).unwrap_or_default();
         let error = match figures {
             Ok(figures) => {
@@ -90,6 +109,20 @@ impl Cache {
             tracing::warn!(%error, page = query.page.kind().path(), window_s = query.range.window, "no figures");
         }
         Loaded { figures: before, outcome, version, standing }
+    }
+
+    /// How analytics fares: asked once for all queries of a moment.
+    async fn standing(&self, version: u64, now: UnixMillis) -> Option<Standing> {
+        let mut last = self.0.standing.lock().await;
+        if let Some((standing, of, at)) = last.as_ref()
+            && *of >= version
+            && (0..MAX_AGE_MS).contains(&(now.0 - at.0))
+        {
+            return Some(standing.clone());
+        }
+        let standing = self.0.source.standing(&self.0.clock).await?;
+        *last = Some((standing.clone(), version, now));
+        Some(standing)
     }
 
     /// Marks everything loaded so far as out of date.

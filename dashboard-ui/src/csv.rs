@@ -3,71 +3,50 @@
 
 use std::collections::HashMap;
 
-use csv::Writer;
+use csv::WriterBuilder;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::figures::Figures;
+use crate::query::Decimal;
 
-const ANTENNAS: [&[&str]; 3] = [&["antenna_id", "status"], MEASURES, &["last_seen"]];
-const SERIES: [&[&str]; 3] = [&["start"], MEASURES, &["revised"]];
-const INCIDENTS: [&[&str]; 1] = [&[
-    "antenna_id",
-    "kind",
-    "start",
-    "end",
-    "ended_by",
-    "duration_seconds",
-    "packets_sent",
-    "packets_lost",
-    "worst_success_rate",
-    "worst_latency_ms",
-]];
-const PIPELINE: [&[&str]; 1] = [&[
-    "start",
-    "rows",
-    "batches",
-    "read_ms",
-    "decode_ms",
-    "aggregate_ms",
-    "merge_ms",
-    "commits",
-    "commit_ms",
-    "lag",
-    "freshness_ms_p50",
-    "freshness_ms_p99",
-]];
-const MEASURES: &[&str] = &[
-    "readings",
-    "packets_sent",
-    "packets_delivered",
-    "packets_lost",
-    "success_rate",
-    "latency_ms_mean",
-    "latency_ms_min",
-    "latency_ms_max",
-    "latency_ms_p50",
-    "latency_ms_p95",
-    "latency_ms_p99",
+const ANTENNAS: [&str; 3] = ["antenna_id status", MEASURES, "last_seen"];
+const SERIES: [&str; 3] = ["start", MEASURES, "revised"];
+const INCIDENTS: [&str; 2] = [
+    "antenna_id kind start end ended_by duration_seconds packets_sent packets_lost",
+    "worst_success_rate worst_latency_ms",
 ];
+const PIPELINE: [&str; 2] = [
+    "start rows batches read_ms decode_ms aggregate_ms merge_ms commits commit_ms lag",
+    "freshness_ms_p50 freshness_ms_p99",
+];
+const MEASURES: &str = "readings packets_sent packets_delivered packets_lost success_rate latency_ms_mean latency_ms_min \
+    latency_ms_max latency_ms_p50 latency_ms_p95 latency_ms_p99";
 
 /// The name of the file and its text; `None` if analytics does not report what would be in it.
-pub(crate) fn file(figures: &Figures) -> Option<(&'static str, String)> {
+pub(crate) fn file(figures: &Figures, decimal: Decimal) -> Option<(&'static str, String)> {
     Some(match figures {
-        Figures::Overview(figures) => ("network", table(&SERIES, &figures.series.points)),
-        Figures::Antenna(figures) => ("antenna", table(&SERIES, &figures.series.points)),
-        Figures::Antennas(figures) => ("antennas", table(&ANTENNAS, &figures.antennas.antennas)),
-        Figures::Incidents(figures) => ("incidents", table(&INCIDENTS, &figures.incidents.as_ref()?.incidents)),
-        Figures::Pipeline(figures) => ("pipeline", table(&PIPELINE, &figures.history.as_ref()?.samples)),
+        Figures::Overview(figures) => ("network", table(&SERIES, &figures.series.points, decimal)),
+        Figures::Antenna(figures) => ("antenna", table(&SERIES, &figures.series.points, decimal)),
+        Figures::Antennas(figures) => ("antennas", table(&ANTENNAS, &figures.antennas.antennas, decimal)),
+        Figures::Incidents(figures) => {
+            ("incidents", table(&INCIDENTS, &figures.incidents.as_ref()?.incidents, decimal))
+        }
+        Figures::Pipeline(figures) => ("pipeline", table(&PIPELINE, &figures.history.as_ref()?.samples, decimal)),
     })
 }
 
-fn table(columns: &[&[&str]], rows: &[impl Serialize]) -> String {
-    let columns = columns.concat();
-    let mut writer = Writer::from_writer(Vec::new());
+fn table(columns: &[&str], rows: &[impl Serialize], decimal: Decimal) -> String {
+    let columns: Vec<&str> = columns.iter().flat_map(|names| names.split_ascii_whitespace()).collect();
+    // Excel takes a file for UTF-8 by its byte order mark.
+    let (start, delimiter) = match decimal {
+        Decimal::Point => ("", b','),
+        Decimal::Comma => ("\u{feff}", b';'),
+    };
+    let mut writer = WriterBuilder::new().delimiter(delimiter).from_writer(start.as_bytes().to_vec());
     let written = writer.write_record(&columns).and_then(|()| {
         rows.iter().try_for_each(|row| {
-            let cells = cells(row);
+            let cells = cells(row, decimal);
             writer.write_record(columns.iter().map(|column| cells.get(*column).map_or("", String::as_str)))
         })
     });
@@ -77,20 +56,22 @@ fn table(columns: &[&[&str]], rows: &[impl Serialize]) -> String {
 }
 
 /// The cells of a row by column.
-fn cells(row: &impl Serialize) -> HashMap<String, String> {
+fn cells(row: &impl Serialize, decimal: Decimal) -> HashMap<String, String> {
     let mut cells = HashMap::new();
-    collect(String::new(), serde_json::to_value(row).expect("the API's types are JSON"), &mut cells);
+    collect(String::new(), serde_json::to_value(row).expect("the API's types are JSON"), decimal, &mut cells);
     cells
 }
 
-fn collect(name: String, value: Value, cells: &mut HashMap<String, String>) {
+fn collect(name: String, value: Value, decimal: Decimal, cells: &mut HashMap<String, String>) {
     let text = match value {
         Value::Object(fields) => {
             let prefix = if name.is_empty() { name } else { name + "_" };
-            return fields.into_iter().for_each(|(field, value)| collect(format!("{prefix}{field}"), value, cells));
+            let nested = |(field, value)| collect(format!("{prefix}{field}"), value, decimal, cells);
+            return fields.into_iter().for_each(nested);
         }
         Value::Null => String::new(),
         Value::String(text) => harmless(&text),
+        Value::Number(number) if decimal == Decimal::Comma => number.to_string().replace('.', ","),
         value => value.to_string(),
     };
     cells.insert(name, text);
@@ -116,17 +97,17 @@ fn harmless(text: &str) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use shared::api::{IncidentEnding, Measures};
+    use shared::api::Measures;
 
     use super::*;
     use crate::figures::{AntennasFigures, IncidentsFigures};
-    use crate::model::tests::{PAGES, address, antenna, figures, fleet, incidents, overview, pipeline};
+    use crate::model::tests::{PAGES, address, figures, fleet, incidents, overview, pipeline};
 
     type Record = HashMap<String, String>;
 
     /// The records of a file, by head. A record that is longer or shorter than the heads is an error.
     fn records(figures: &Figures) -> Vec<Record> {
-        let (_, text) = file(figures).unwrap();
+        let (_, text) = file(figures, Decimal::Point).unwrap();
         csv::Reader::from_reader(text.as_bytes()).deserialize().collect::<Result<_, _>>().unwrap()
     }
 
@@ -142,99 +123,36 @@ mod tests {
         records(&Figures::Incidents(Box::new(figures)))
     }
 
-    fn known<T: std::str::FromStr>(cell: &str) -> Option<T> {
-        (!cell.is_empty()).then(|| cell.parse().unwrap_or_else(|_| panic!("{cell:?} is no number")))
-    }
-
-    fn assert_measures(record: &Record, measures: &Measures) {
-        let count = |head: &str| known::<u64>(&record[head]).unwrap();
-        let number = |head: &str| known::<f64>(&record[head]);
-        assert_eq!(count("readings"), measures.readings);
-        assert_eq!(count("packets_sent"), measures.packets_sent);
-        assert_eq!(count("packets_delivered"), measures.packets_delivered);
-        assert_eq!(count("packets_lost"), measures.packets_lost);
-        assert_eq!(number("success_rate"), measures.success_rate);
-        let latency = &measures.latency_ms;
-        assert_eq!(number("latency_ms_mean"), latency.mean);
-        assert_eq!(number("latency_ms_min"), latency.min);
-        assert_eq!(number("latency_ms_max"), latency.max);
-        assert_eq!(number("latency_ms_p50"), latency.p50);
-        assert_eq!(number("latency_ms_p95"), latency.p95);
-        assert_eq!(number("latency_ms_p99"), latency.p99);
+    /// The rows that a file is made of.
+    fn rows(figures: &Figures) -> Vec<Value> {
+        let rows = match figures {
+            Figures::Overview(figures) => serde_json::to_value(&figures.series.points),
+            Figures::Antenna(figures) => serde_json::to_value(&figures.series.points),
+            Figures::Antennas(figures) => serde_json::to_value(&figures.antennas.antennas),
+            Figures::Incidents(figures) => serde_json::to_value(&figures.incidents.as_ref().unwrap().incidents),
+            Figures::Pipeline(figures) => serde_json::to_value(&figures.history.as_ref().unwrap().samples),
+        };
+        rows.unwrap().as_array().unwrap().clone()
     }
 
     #[test]
-    fn a_series_comes_back_as_it_was() {
-        let mut network = overview();
-        network.series.points[3].measures = Measures::default();
-        for (figures, points) in [
-            (Figures::Overview(Box::new(network.clone())), network.series.points),
-            (Figures::Antenna(Box::new(antenna("airport-west"))), antenna("airport-west").series.points),
-        ] {
-            let records = records(&figures);
-            assert_eq!(records.len(), points.len());
-            for (record, point) in records.iter().zip(points) {
-                assert_eq!(record["start"], point.start.to_string());
-                assert_eq!(record["revised"], point.revised.to_string());
-                assert_measures(record, &point.measures);
+    fn every_cell_comes_back_as_it_was() {
+        for figures in PAGES.map(|href| figures(&address(href))) {
+            let (records, rows) = (records(&figures), rows(&figures));
+            assert_eq!(records.len(), rows.len());
+            for (record, row) in records.iter().zip(rows) {
+                for (name, cell) in record {
+                    let nested = ["latency_ms", "freshness_ms"].into_iter().find_map(|outer| {
+                        name.strip_prefix(outer).and_then(|name| name.strip_prefix('_')).map(|name| &row[outer][name])
+                    });
+                    match nested.unwrap_or(&row[name]) {
+                        Value::Null => assert_eq!(cell, "", "{name}"),
+                        Value::Number(number) => assert_eq!(cell.parse::<f64>().ok(), number.as_f64(), "{name}"),
+                        Value::String(text) => assert_eq!(cell, text, "{name}"),
+                        other => assert_eq!(*cell, other.to_string(), "{name}"),
+                    }
+                }
             }
-        }
-    }
-
-    #[test]
-    fn antennas_come_back_as_they_were() {
-        let mut rows = Vec::new();
-        let records = antennas_file(|figures| {
-            figures.antennas.antennas[0].measures = Measures::default();
-            rows.clone_from(&figures.antennas.antennas);
-        });
-        assert_eq!(records.len(), rows.len());
-        for (record, row) in records.iter().zip(rows) {
-            assert_eq!(record["antenna_id"], row.antenna_id);
-            assert_eq!(record["status"], row.status.as_str());
-            assert_eq!(record["last_seen"], row.last_seen.to_string());
-            assert_measures(record, &row.measures);
-        }
-    }
-
-    #[test]
-    fn incidents_come_back_as_they_were() {
-        let mut all = Vec::new();
-        let records = incidents_file(|figures| all.clone_from(&figures.incidents.as_ref().unwrap().incidents));
-        assert_eq!(records.len(), all.len());
-        for (record, incident) in records.iter().zip(all) {
-            assert_eq!(record["antenna_id"], incident.antenna_id);
-            assert_eq!(record["kind"], incident.kind.as_str());
-            assert_eq!(record["start"], incident.start.to_string());
-            assert_eq!(record["end"], incident.end.map(|end| end.to_string()).unwrap_or_default());
-            assert_eq!(record["ended_by"], incident.ended_by.map(IncidentEnding::as_str).unwrap_or_default());
-            assert_eq!(known(&record["duration_seconds"]), Some(incident.duration_seconds));
-            assert_eq!(known(&record["packets_sent"]), Some(incident.packets_sent));
-            assert_eq!(known(&record["packets_lost"]), Some(incident.packets_lost));
-            assert_eq!(known(&record["worst_success_rate"]), incident.worst_success_rate);
-            assert_eq!(known(&record["worst_latency_ms"]), incident.worst_latency_ms);
-        }
-    }
-
-    #[test]
-    fn the_pace_comes_back_as_it_was() {
-        let mut figures = pipeline();
-        let samples = &mut figures.history.as_mut().unwrap().samples;
-        (samples[0].lag, samples[0].freshness_ms.p50) = (None, None);
-        let samples = samples.clone();
-        let records = records(&Figures::Pipeline(Box::new(figures)));
-        assert_eq!(records.len(), samples.len());
-        for (record, sample) in records.iter().zip(samples) {
-            assert_eq!(record["start"], sample.start.to_string());
-            let counts = ["rows", "batches", "commits"].map(|head| known::<u64>(&record[head]).unwrap());
-            assert_eq!(counts, [sample.rows, sample.batches, sample.commits]);
-            let times =
-                ["read_ms", "decode_ms", "aggregate_ms", "merge_ms", "commit_ms"].map(|head| known(&record[head]));
-            let expected = [sample.read_ms, sample.decode_ms, sample.aggregate_ms, sample.merge_ms, sample.commit_ms];
-            assert_eq!(times, expected.map(Some));
-            assert_eq!(known(&record["lag"]), sample.lag);
-            assert_eq!(known(&record["freshness_ms_p50"]), sample.freshness_ms.p50);
-            assert_eq!(known(&record["freshness_ms_p99"]), sample.freshness_ms.p99);
         }
     }
 
@@ -287,28 +205,46 @@ mod tests {
 
     #[test]
     fn every_page_has_a_file_of_its_own_and_what_is_not_known_has_none() {
-        let mut names: Vec<&str> = PAGES.iter().map(|href| file(&figures(&address(href))).unwrap().0).collect();
+        let mut names: Vec<&str> =
+            PAGES.iter().map(|href| file(&figures(&address(href)), Decimal::Point).unwrap().0).collect();
         names.sort_unstable();
         assert_eq!(names, ["antenna", "antennas", "incidents", "network", "pipeline"]);
         let mut unknown = pipeline();
         unknown.history = None;
-        assert_eq!(file(&Figures::Pipeline(Box::new(unknown))), None);
+        assert_eq!(file(&Figures::Pipeline(Box::new(unknown)), Decimal::Point), None);
         let mut unknown = incidents(&address("/incidents"));
         unknown.incidents = None;
-        assert_eq!(file(&Figures::Incidents(Box::new(unknown))), None);
+        assert_eq!(file(&Figures::Incidents(Box::new(unknown)), Decimal::Point), None);
     }
 
     #[test]
     fn columns_are_the_names_of_the_api_and_no_name_is_left_out() {
         let names = |cells: HashMap<String, String>| cells.into_keys().collect::<BTreeSet<_>>();
-        let columns = |columns: &[&[&str]]| columns.concat().into_iter().map(str::to_owned).collect();
+        let columns = |columns: &[&str]| columns.join(" ").split_ascii_whitespace().map(str::to_owned).collect();
         let mut antennas = fleet(&address("/antennas")).antennas.antennas;
         antennas[0].history = None;
-        assert_eq!(names(cells(&antennas[0])), columns(&ANTENNAS));
-        assert_eq!(names(cells(&overview().series.points[0])), columns(&SERIES));
+        assert_eq!(names(cells(&antennas[0], Decimal::Point)), columns(&ANTENNAS));
+        assert_eq!(names(cells(&overview().series.points[0], Decimal::Point)), columns(&SERIES));
         let incidents = incidents(&address("/incidents")).incidents.unwrap().incidents;
-        assert_eq!(names(cells(&incidents[0])), columns(&INCIDENTS));
-        assert_eq!(names(cells(&pipeline().history.unwrap().samples[0])), columns(&PIPELINE));
+        assert_eq!(names(cells(&incidents[0], Decimal::Point)), columns(&INCIDENTS));
+        assert_eq!(names(cells(&pipeline().history.unwrap().samples[0], Decimal::Point)), columns(&PIPELINE));
+    }
+
+    #[test]
+    fn with_decimal_commas_a_file_holds_the_same_and_says_that_it_is_utf_8() {
+        for figures in PAGES.map(|href| figures(&address(href))) {
+            let text = file(&figures, Decimal::Comma).unwrap().1;
+            let text = text.strip_prefix('\u{feff}').unwrap();
+            let mut reader = csv::ReaderBuilder::new().delimiter(b';').from_reader(text.as_bytes());
+            let rows: Vec<Record> = reader.deserialize().collect::<Result<_, _>>().unwrap();
+            let is_time = |cell: &str| cell.ends_with('Z');
+            let pointed = |mut row: Record| {
+                row.values_mut().filter(|cell| !is_time(cell)).for_each(|cell| *cell = cell.replace(',', "."));
+                row
+            };
+            assert!(rows.iter().flat_map(Record::values).all(|cell| is_time(cell) || !cell.contains('.')));
+            assert_eq!(rows.into_iter().map(pointed).collect::<Vec<_>>(), records(&figures));
+        }
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use shared::UnixMillis;
 use shared::api::{
-    AntennaPage, AntennaRow, Heatmap, IncidentPage, Pipeline, PipelineHistory, RecentReadings, RejectedPage, Series,
-    Summary,
+    AntennaPage, AntennaRow, Heatmap, IncidentPage, Phase, Pipeline, PipelineHistory, RecentReadings, RejectedPage,
+    Series, Summary,
 };
 
 /// Everything needed to render a page once.
@@ -29,6 +30,8 @@ pub enum Figures {
 pub struct OverviewFigures {
     /// The requested window.
     pub summary: Summary,
+    /// The newest window of the same length that nothing is still to come for; `None` if that is the requested one.
+    pub settled: Option<Summary>,
     /// The window of the same length before it; `None` if analytics does not have it.
     pub previous: Option<Summary>,
     /// The window in steps.
@@ -57,7 +60,9 @@ pub struct AntennaFigures {
     pub summary: Summary,
     /// The antenna over the window.
     pub antenna: AntennaRow,
-    /// The antenna over the window of the same length before; `None` if analytics does not have it.
+    /// See [`OverviewFigures::settled`].
+    pub settled: Option<AntennaRow>,
+    /// The antenna over the window of the same length before that; `None` if analytics does not have it.
     pub previous: Option<AntennaRow>,
     /// The window in steps.
     pub series: Series,
@@ -124,6 +129,18 @@ pub struct Standing {
     pub ahead_ms: i64,
     /// Why the broker is away, if it is.
     pub broker_away: Option<String>,
+}
+
+impl Standing {
+    /// What the pipeline says of it, which was asked for and answered at these times.
+    pub(crate) fn of(pipeline: &Pipeline, asked: UnixMillis, answered: UnixMillis) -> Self {
+        // Half of the round trip is as good a guess as any.
+        let middle_ms = asked.0 + (answered.0 - asked.0) / 2;
+        Self {
+            ahead_ms: pipeline.now.map_or(0, |now| now.0.saturating_sub(middle_ms)),
+            broker_away: (pipeline.phase == Phase::BrokerAway).then(|| pipeline.reason.clone().unwrap_or_default()),
+        }
+    }
 }
 
 /// How analytics responded to a request.

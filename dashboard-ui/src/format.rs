@@ -47,9 +47,9 @@ pub(crate) fn time_to_the_minute(at: UnixMillis) -> String {
     formatted(at, "%H:%M")
 }
 
-/// As `<input type="datetime-local">` wants it: `2025-11-24T14:47:05`.
+/// As `<input type="datetime-local">` has it, which leaves seconds out where they are zero: `2025-11-24T14:47:05`.
 pub(crate) fn local_input(at: UnixMillis) -> String {
-    formatted(at, "%Y-%m-%dT%H:%M:%S")
+    formatted(at, if at.0.rem_euclid(60_000) < 1000 { "%Y-%m-%dT%H:%M" } else { "%Y-%m-%dT%H:%M:%S" })
 }
 
 impl Language {
@@ -94,6 +94,17 @@ impl Language {
     /// [`Self::milliseconds`] with their unit.
     pub(crate) fn latency(self, latency: Option<f64>) -> String {
         latency.map_or_else(|| UNKNOWN.to_owned(), |latency| with_unit(&self.milliseconds(latency), "ms"))
+    }
+
+    /// A percentile of latencies with its unit. It is the middle of a bucket that is 3 % wide, so no digit tells less than that.
+    pub(crate) fn percentile(self, latency: Option<f64>) -> String {
+        let Some(latency) = latency.filter(|latency| latency.is_finite() && *latency > 0.0) else {
+            return self.latency(latency);
+        };
+        let digit = 10_f64.powi((latency * 0.03).log10().floor() as i32);
+        let rounded = (latency / digit).round() * digit;
+        let places = (-digit.log10()).clamp(0.0, 2.0) as usize;
+        with_unit(&if rounded < 1000.0 { self.fixed(rounded, places) } else { count(rounded.round() as u64) }, "ms")
     }
 
     /// A rate as a percentage without its sign: `99.08`. Rounding never turns a rate into 100 or 0 that is not exactly so.
@@ -253,6 +264,23 @@ mod tests {
     }
 
     #[test]
+    fn percentiles_have_the_digits_that_a_bucket_tells() {
+        for (value, text) in [
+            (0.423, "0.42_ms"),
+            (9.87, "9.9_ms"),
+            (12.34, "12.3_ms"),
+            (42.44, "42_ms"),
+            (350.0, "350_ms"),
+            (999.0, "1_000_ms"),
+            (1284.0, "1_280_ms"),
+            (0.0, "0.00_ms"),
+        ] {
+            assert_eq!(English.percentile(Some(value)), text.replace('_', "\u{202f}"));
+        }
+        assert_eq!(English.percentile(None), "–");
+    }
+
+    #[test]
     fn only_all_is_a_hundred_percent_and_only_none_is_zero() {
         for (rate, text) in [(1.0, "100"), (0.999_999, "99.99"), (0.9908, "99.08"), (0.000_001, "0.01"), (0.0, "0")] {
             assert_eq!(English.percent_number(rate), text);
@@ -273,6 +301,7 @@ mod tests {
         assert_eq!(time(AT), "14:47:05");
         assert_eq!(time_to_the_minute(AT), "14:47");
         assert_eq!(local_input(AT), "2025-11-24T14:47:05");
+        assert_eq!(local_input(UnixMillis(AT.0 - 5_000)), "2025-11-24T14:47");
         assert_eq!((English.day(AT), Spanish.day(AT)), ("24 Nov 14:47".into(), "24 nov 14:47".into()));
         assert_eq!(time(UnixMillis(i64::MAX)), "–");
     }

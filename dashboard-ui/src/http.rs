@@ -23,7 +23,7 @@ use crate::client::ClientError;
 use crate::events::{self, Event};
 use crate::figures::Outcome;
 use crate::language::Language;
-use crate::query::{Address, Incidents, Kind, Manner, Page, Parameters, Query, Range, Reason};
+use crate::query::{Address, Decimal, Incidents, Kind, Manner, Page, Parameters, Query, Range, Reason};
 use crate::state::State;
 use crate::{assets, csv, pages};
 
@@ -82,9 +82,12 @@ async fn page(kind: Kind, extract::State(state): extract::State<State>, headers:
     }
     let loaded = state.cache.load(&address.query).await;
     if loaded.outcome == Outcome::Refused
-        && let Some(shorter) = with_what_is_kept(&state, &address).await
+        && let Some(kept) = with_what_is_kept(&state, &address).await
     {
-        return Redirect::to(&shorter.href()).into_response();
+        return match address.query.range == Range::default() {
+            true => Redirect::to(&kept.href()).into_response(),
+            false => (StatusCode::BAD_REQUEST, Html(pages::refused(&kept))).into_response(),
+        };
     }
     let page = Html(pages::page(&loaded, &address, state.cache.is_mock(), state.clock.now()));
     match loaded.outcome {
@@ -95,15 +98,17 @@ async fn page(kind: Kind, extract::State(state): extract::State<State>, headers:
     }
 }
 
-/// The same page over everything that analytics keeps, if the address has the default range and less than that is kept.
+/// The same page over everything that analytics keeps, if that is less than what the address asks for.
 async fn with_what_is_kept(state: &State, address: &Address) -> Option<Address> {
-    if address.query.range != Range::default() {
-        return None;
-    }
     let any_range = Query { page: Page::Incidents(Incidents::default()), range: Range::default() };
-    let kept = state.cache.load(&any_range).await.figures?.summary().limits.as_ref()?.retention_seconds;
-    let window = Duration::try_from_secs_f64(kept).ok()?.as_secs();
-    let range = Range::latest(u32::try_from(window).ok()?);
+    let limits = state.cache.load(&any_range).await.figures?.summary().limits?;
+    let retention_s = Duration::try_from_secs_f64(limits.retention_seconds).ok()?.as_secs();
+    let longest = Range::latest(retention_s.try_into().ok()?);
+    // The default range is replaced by one that need not be replaced again a minute later.
+    let range = match address.query.range == Range::default() {
+        true => longest,
+        false => Range::kept(&limits, state.clock.now()).unwrap_or(longest),
+    };
     (range.window < address.query.range.window).then(|| address.with_range(range))
 }
 
@@ -122,9 +127,14 @@ async fn live(kind: Kind, extract::State(state): extract::State<State>, headers:
 
 /// The rows or steps that a page shows, as a file.
 async fn csv(kind: Kind, extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {
+    let decimal = asked.as_ref().map_or(Ok(Decimal::Point), |asked| asked.decimal());
     let address = match judge(kind, asked, &headers) {
         Ok(address) => address,
         Err(refused) => return refused,
+    };
+    let decimal = match decimal {
+        Ok(decimal) => decimal,
+        Err(reason) => return bad_request(reason, address.manner),
     };
     let figures = match state.cache.load_all(&address.query).await {
         Ok(figures) => figures,
@@ -135,7 +145,7 @@ async fn csv(kind: Kind, extract::State(state): extract::State<State>, headers: 
             return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")]).into_response();
         }
     };
-    let Some((name, text)) = csv::file(&figures) else { return not_found_page(address.manner) };
+    let Some((name, text)) = csv::file(&figures, decimal) else { return not_found_page(address.manner) };
     let disposition = format!("attachment; filename=\"vigia-{name}.csv\"");
     ([(CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, disposition)], text).into_response()
 }

@@ -60,35 +60,3 @@ impl Language {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_browser_gets_the_language_that_it_prefers_of_those_there_are() {
-        for (header, language) in [
-            (None, Language::English),
-            (Some(""), Language::English),
-            (Some("de, fr;q=0.8"), Language::English),
-            (Some("es"), Language::Spanish),
-            (Some("es-MX,es;q=0.9,en;q=0.8"), Language::Spanish),
-            (Some("ES-ar"), Language::Spanish),
-            (Some("en-GB, es;q=0.9"), Language::English),
-            (Some("en;q=0.3, es;q=0.7"), Language::Spanish),
-            (Some("es;q=0, en;q=0.1"), Language::English),
-            (Some("de, es;q=0.5, en;q=0.5"), Language::Spanish),
-            (Some("es;q=x, *"), Language::English),
-        ] {
-            assert_eq!(Language::preferred(header), language, "{header:?}");
-        }
-    }
-
-    #[test]
-    fn codes_lead_back_to_their_language() {
-        for language in Language::ALL {
-            assert_eq!(Language::from_code(language.code()), Some(language));
-        }
-        assert_eq!(Language::from_code("EN"), None);
-    }
-}

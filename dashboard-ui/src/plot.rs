@@ -43,7 +43,9 @@ impl Scale {
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
         let middle = if lowest <= highest { f64::midpoint(lowest, highest) } else { 0.0 };
         let half = ((highest - lowest).max(least).max(f64::MIN_POSITIVE)) / 2.0 * 1.2;
-        Self { bottom: middle - half, top: middle + half, step: 2.0 * half }
+        // What is never negative stands on zero where it is zero.
+        let bottom = if lowest >= 0.0 { (middle - half).max(0.0) } else { middle - half };
+        Self { bottom, top: bottom + 2.0 * half, step: 2.0 * half }
     }
 
     /// The values to label, from the top down, and the step between them.
@@ -200,6 +202,18 @@ mod tests {
             assert!((2..=11).contains(&ticks.len()), "{highest}: {ticks:?}");
         }
         assert!(Scale::around(&[], 0.0).y(0.0).is_finite());
+    }
+
+    #[test]
+    fn zeros_lie_on_zero() {
+        for (values, least, path) in [
+            (vec![Some(0.0); 2], 0.01, "M150 200L450 200"),
+            (vec![Some(0.0); 2], 0.0, "M150 200L450 200"),
+            (vec![Some(1.0); 2], 0.01, "M150 100L450 100"),
+            (vec![Some(0.0), Some(2.0)], 0.0, "M150 200L450 33.3"),
+        ] {
+            assert_eq!(line(&values, Scale::around(&values, least)), path);
+        }
     }
 
     #[test]

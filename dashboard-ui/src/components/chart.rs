@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::parts::Time;
+use super::parts::{FileLink, Time};
 use crate::language::Language;
 use crate::model::{Chart, StepRow};
 use crate::plot::{HEIGHT, WIDTH};
@@ -58,7 +58,12 @@ pub(crate) fn NumbersCard(columns: Vec<&'static str>, rows: Vec<StepRow>, csv: S
     let heads = columns.into_iter().map(|column| view! { <th scope="col">{column}</th> }).collect_view();
     let row = |row: StepRow| {
         let cells = row.cells.into_iter().map(|cell| view! { <td>{cell}</td> }).collect_view();
-        let mark = row.is_revised.then(|| view! { <small>" "{language.text("revised", "revisado")}</small> });
+        let mark = match (row.is_open, row.is_revised) {
+            (true, _) => Some(language.text(" still filling up", " aún incompleto")),
+            (false, true) => Some(language.text(" revised", " revisado")),
+            (false, false) => None,
+        };
+        let mark = mark.map(|mark| view! { <small>{mark}</small> });
         view! { <tr><th scope="row"><Time moment=row.time/>{mark}</th>{cells}</tr> }
     };
     let rows = rows.into_iter().map(row).collect_view();
@@ -71,7 +76,7 @@ pub(crate) fn NumbersCard(columns: Vec<&'static str>, rows: Vec<StepRow>, csv: S
                     <tbody>{rows}</tbody>
                 </table>
             </div>
-            <p class="file"><a href=csv download="">{language.text("Download as CSV", "Descargar como CSV")}</a></p>
+            <p class="file"><FileLink href=csv language/></p>
         </details>
     }
     .into_any()

@@ -44,8 +44,8 @@ fn RangeBar(ranges: Ranges, language: Language) -> AnyView {
     let latest = ranges.latest.map(|href| {
         view! { <a class="button" href=href data-reset="">{language.text("Back to live", "Volver al presente")}</a> }
     });
+    let kept = ranges.kept.map(|(words, href)| view! { <a class="button" href=href>{words}</a> });
     let [from, to, oldest] = ranges.inputs;
-    let (newest, minimum) = (to.clone(), oldest);
     view! {
         <div class="ranges">
             {latest}
@@ -60,14 +60,16 @@ fn RangeBar(ranges: Ranges, language: Language) -> AnyView {
                         <Time moment=ranges.start/>" – "<Time moment=ranges.end/>" "<span class="zone">"UTC"</span>
                     </p>
                     <label>
-                        {language.text("From (UTC)", "Desde (UTC)")}
-                        <input type="datetime-local" step="1" name="from" value=from min=minimum required=true/>
+                        <span>{language.text("From (", "Desde (")}<span class="zone">"UTC"</span>")"</span>
+                        <input type="datetime-local" step="1" name="from" value=from.clone() min=oldest.clone() required=true
+                            data-utc=from data-oldest=oldest/>
                     </label>
                     <label>
-                        {language.text("To (UTC)", "Hasta (UTC)")}
-                        <input type="datetime-local" step="1" name="to" value=newest required=true/>
+                        <span>{language.text("To (", "Hasta (")}<span class="zone">"UTC"</span>")"</span>
+                        <input type="datetime-local" step="1" name="to" value=to.clone() required=true data-utc=to/>
                     </label>
                     <button class="button is-main" type="submit">{language.text("Show this range", "Mostrar este intervalo")}</button>
+                    {kept}
                     <p class="permalink">
                         <a href=ranges.permalink.clone()>{language.text("Permalink to these figures", "Enlace permanente a estas cifras")}</a>
                         <button class="button needs-script" type="button" data-copy="link" data-href=ranges.permalink

@@ -12,21 +12,26 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
     let cells = map.cells.into_iter().map(|(class, path)| view! { <path class=class d=path/> }).collect_view();
     let labels = map.labels.into_iter().map(|label| view! { <HeatLabelItem label/> }).collect_view();
     let times = map.times.into_iter().map(|moment| view! { <li><Time moment/></li> }).collect_view();
+    // What is still filling up is toned down.
+    let open = (map.closed < map.columns).then(|| {
+        view! { <rect class="open" x=map.closed width=map.columns - map.closed height=map.rows/> }
+    });
     let viewbox = format!("0 0 {} {}", map.columns.max(1), map.rows.max(1));
     let more =
         map.more.map(|(href, words)| view! { <p class="file"><a href=format!("{href}#heatmap")>{words}</a></p> });
     let legend = [
-        ("heat-well", language.text("well", "bien")),
-        ("heat-fair", language.text("fair", "regular")),
+        ("heat-well", language.text("healthy", "sana")),
+        ("heat-fair", language.text("near a threshold", "cerca del umbral")),
         ("heat-degraded", language.text("degraded", "degradada")),
-        ("heat-bad", language.text("bad", "mal")),
-        ("heat-down", language.text("all lost", "todo perdido")),
+        ("heat-bad", language.text("badly degraded", "muy degradada")),
+        ("heat-down", language.text("down", "caída")),
         ("heat-unknown", language.text("no data", "sin datos")),
     ];
     let legend = legend
         .map(|(class, words)| view! { <li><span class=format!("key {class}")></span>{words}</li> })
         .collect_view();
-    // The picture has one row per label, as high as the label; the style sheet sets that height.
+    // The picture has one row per label, as high as the label; the style sheet sets that height. The picture itself has none:
+    // as a part of the grid, it would be as high as its aspect ratio asks for.
     view! {
         <section class="card heatmap" id="heatmap">
             <header>
@@ -35,7 +40,9 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
             </header>
             <div class="map">
                 <ol class="map-labels">{labels}</ol>
-                <svg viewBox=viewbox preserveAspectRatio="none" role="img" aria-label=map.description>{cells}</svg>
+                <div class="map-cells">
+                    <svg viewBox=viewbox preserveAspectRatio="none" role="img" aria-label=map.description>{cells}{open}</svg>
+                </div>
                 <ul class="axis-x" aria-hidden="true">{times}</ul>
             </div>
             {more}

@@ -4,7 +4,7 @@ use leptos::html::{link, meta};
 use leptos::prelude::*;
 
 use super::icon::{Glyph, GlyphView, Logo};
-use crate::assets::{CHARTS, FONT, ICON, MORPH, RELEASE, SCRIPT, STYLE, THEME};
+use crate::assets::{CHARTS, FONT, HUB, ICON, MORPH, RELEASE, SCRIPT, STYLE, THEME};
 use crate::language::Language;
 use crate::query::{Address, Kind, Manner};
 
@@ -76,7 +76,7 @@ pub(crate) fn Layout(document: Document, app: AnyView) -> impl IntoView {
             </head>
             <body>
                 <a class="skip" href="#content">{language.text("Skip to content", "Ir al contenido")}</a>
-                <div id="app" data-live=live>{app}</div>
+                <div id="app" data-live=live data-hub=HUB.href()>{app}</div>
                 <Keys language/>
             </body>
         </html>

@@ -88,11 +88,19 @@ pub(crate) fn Choices(label: &'static str, choices: Vec<Choice>) -> AnyView {
     view! { <nav class=class aria-label=label>{links}</nav> }.into_any()
 }
 
-/// The link to the same as a file.
+/// The links to the same as a file: with decimal points, and with decimal commas for a spreadsheet that is used to them.
 #[component]
 pub(crate) fn FileLink(href: String, language: Language) -> AnyView {
-    view! { <a class="file" href=href download="">{language.text("Download as CSV", "Descargar como CSV")}</a> }
-        .into_any()
+    let comma = format!("{href}{}decimal=comma", if href.contains('?') { '&' } else { '?' });
+    let title = language.text("For Excel where decimals have a comma", "Para Excel con coma decimal");
+    view! {
+        <span class="file">
+            <a href=href download="">{language.text("Download as CSV", "Descargar como CSV")}</a>
+            " · "
+            <a href=comma download="" title=title>{language.text("with decimal commas", "con coma decimal")}</a>
+        </span>
+    }
+    .into_any()
 }
 
 /// The hidden fields of a form.

@@ -12,9 +12,20 @@ use crate::query::COLUMNS;
 
 /// The worst antennas, with the available orders.
 #[component]
-pub(crate) fn WorstCard(rows: Vec<AntennaLine>, by: Badness, orders: Vec<Choice>, language: Language) -> AnyView {
+pub(crate) fn WorstCard(
+    rows: Vec<AntennaLine>,
+    is_all_well: bool,
+    by: Badness,
+    orders: Vec<Choice>,
+    language: Language,
+) -> AnyView {
     let body = if rows.is_empty() {
-        view! { <p class="empty">{nothing_to_list(by, language)}</p> }.into_any()
+        let nothing = if is_all_well {
+            language.text("None: every antenna is healthy.", "Ninguna: todas las antenas están sanas.")
+        } else {
+            nothing_to_list(by, language)
+        };
+        view! { <p class="empty">{nothing}</p> }.into_any()
     } else {
         let heads = COLUMNS.map(|sort| head(column_label(sort, language), sort)).collect_view().into_any();
         view! { <AntennaTable heads rows language/> }.into_any()
@@ -114,14 +125,17 @@ const fn order(by: Badness, language: Language) -> &'static str {
 
 const fn nothing_to_list(by: Badness, language: Language) -> &'static str {
     match by {
-        Badness::Failures => language
-            .text("No antenna lost a packet in this range.", "Ninguna antena perdió paquetes en este intervalo."),
-        Badness::SuccessRate => {
-            language.text("No antenna sent a packet in this range.", "Ninguna antena envió paquetes en este intervalo.")
-        }
+        Badness::Failures => language.text(
+            "No antenna in trouble is among those that lost most packets.",
+            "Ninguna antena con problemas está entre las que más paquetes perdieron.",
+        ),
+        Badness::SuccessRate => language.text(
+            "No antenna in trouble is among those with the lowest success rate.",
+            "Ninguna antena con problemas está entre las de menor tasa de éxito.",
+        ),
         Badness::Latency => language.text(
-            "No antenna reported a latency in this range.",
-            "Ninguna antena informó de su latencia en este intervalo.",
+            "No antenna in trouble is among those with the highest latency.",
+            "Ninguna antena con problemas está entre las de mayor latencia.",
         ),
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn TileCard(tile: Tile, against: String, language: Language) -> AnyVi
                 {unit}
                 {tile.aside.map(|aside| view! { <span class="aside">{aside}</span> })}
             </p>
-            <ChangeLine change=tile.change against language/>
+            <ChangeLine change=tile.change uncompared=tile.uncompared against language/>
             <PictureView picture=tile.picture/>
         </article>
     }
@@ -31,11 +31,9 @@ pub(crate) fn TileCard(tile: Tile, against: String, language: Language) -> AnyVi
 
 /// The change from the previous period, with an arrow for its direction; colour and words say whether it is good.
 #[component]
-fn ChangeLine(change: Option<Change>, against: String, language: Language) -> impl IntoView {
+fn ChangeLine(change: Option<Change>, uncompared: String, against: String, language: Language) -> impl IntoView {
     let Some(change) = change else {
-        return Either::Left(
-            view! { <p class="change">{language.text("no earlier data", "sin datos anteriores")}</p> },
-        );
+        return Either::Left(view! { <p class="change">{uncompared}</p> });
     };
     let (class, words) = match change.judgement {
         Judgement::Better => ("better", language.text(" (better)", " (mejor)")),

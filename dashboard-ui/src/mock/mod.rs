@@ -6,9 +6,6 @@
 
 mod strays;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 

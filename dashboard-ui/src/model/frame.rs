@@ -1,7 +1,7 @@
 //! What all pages share: how their figures relate to the present, and the ranges on offer.
 
 use shared::UnixMillis;
-use shared::api::Summary;
+use shared::api::{Limits, Summary};
 
 use super::{Scene, hidden};
 use crate::format;
@@ -62,6 +62,8 @@ pub(crate) struct Ranges {
     pub(crate) permalink: String,
     /// The address of the same page for the present, if it does not show the present.
     pub(crate) latest: Option<String>,
+    /// The same page over all that is kept: in words, and its address. `None` if analytics does not tell.
+    pub(crate) kept: Option<(String, String)>,
 }
 
 /// A point in time, for people and for programs.
@@ -166,7 +168,20 @@ fn ranges(scene: &Scene<'_>, summary: &Summary) -> Ranges {
         hidden: hidden(address, &["window", "end", "page"]),
         action: address.query.page.kind().path(),
         permalink: address.with_range(Range { window: range.window, end: Some(end) }).href(),
+        kept: Range::kept(limits, *now)
+            .map(|kept| (kept_words(kept, limits, scene.language()), address.with_range(kept).href())),
         latest: range.end.map(|_| address.with_range(Range::latest(latest_window(range.window, is_kept))).href()),
+    }
+}
+
+/// How much there is to show, and whether it is still growing.
+fn kept_words(kept: Range, limits: &Limits, language: Language) -> String {
+    let (length, is_all) = (language.range(kept.window), f64::from(kept.window) + 60.0 > limits.retention_seconds);
+    match (language, is_all) {
+        (Language::English, true) => format!("All {length} that are kept"),
+        (Language::Spanish, true) => format!("Todo lo guardado: {length}"),
+        (Language::English, false) => format!("Up to {length} so far"),
+        (Language::Spanish, false) => format!("Hasta {length} por ahora"),
     }
 }
 
@@ -351,6 +366,22 @@ mod tests {
         assert_eq!(oldest(&scene), "", "it does not tell");
         scene.limits.oldest = Some(UnixMillis(NOW.0 - 3_600_000));
         assert_eq!(oldest(&scene), "2025-11-24T13:47:05");
+    }
+
+    #[test]
+    fn all_that_is_kept_is_offered_as_long_as_it_is_by_now() {
+        let kept = |minutes: i64, href: &str| {
+            let address = address(href);
+            let mut scene = scene(&address);
+            scene.limits.oldest = Some(UnixMillis(NOW.0 - minutes * 60_000 - 12_000));
+            let summary = summary(&address);
+            Frame::new(&scene, summary.as_of, &summary, false).ranges.kept.unwrap()
+        };
+        let so_far = |words: &str, href: &str| (words.to_owned(), href.to_owned());
+        assert_eq!(kept(59, "/?by=latency"), so_far("Up to 59 min so far", "/?by=latency&window=59m"));
+        assert_eq!(kept(7, "/?lang=es&window=7d"), so_far("Hasta 7 min por ahora", "/?window=7m&lang=es"));
+        assert_eq!(kept(61, "/antennas?page=2"), so_far("All 1 h that are kept", "/antennas?window=1h"));
+        assert_eq!(frame(&address("/"), WEEK_S).ranges.kept, None);
     }
 
     #[test]

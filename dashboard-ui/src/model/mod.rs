@@ -86,6 +86,11 @@ impl Scene<'_> {
         self.address.manner.language
     }
 
+    /// Up to where a window that ends at `end` has all of its readings.
+    fn settled(&self, end: UnixMillis, as_of: Option<UnixMillis>) -> UnixMillis {
+        self.address.query.range.settled(end, as_of, self.limits.pane_seconds)
+    }
+
     /// A text in the page's language.
     const fn text<'a>(&self, english: &'a str, spanish: &'a str) -> &'a str {
         self.language().text(english, spanish)
@@ -200,7 +205,7 @@ pub(crate) mod tests {
 
     pub(crate) fn overview() -> OverviewFigures {
         let Figures::Overview(figures) = figures(&address("/")) else { panic!("it is the overview") };
-        *figures
+        OverviewFigures { settled: None, ..*figures }
     }
 
     pub(crate) fn fleet(address: &Address) -> AntennasFigures {
@@ -210,7 +215,7 @@ pub(crate) mod tests {
 
     pub(crate) fn antenna(id: &str) -> AntennaFigures {
         let Figures::Antenna(figures) = figures(&address(&format!("/antenna?id={id}"))) else { panic!("it is one") };
-        *figures
+        AntennaFigures { settled: None, ..*figures }
     }
 
     pub(crate) fn incidents(address: &Address) -> IncidentsFigures {

@@ -1,6 +1,6 @@
 //! The overview: verdict, tiles, charts, the heat map, incidents, the worst antennas.
 
-use shared::api::Badness;
+use shared::api::{Badness, Status};
 
 use super::charts::{Charts, charts};
 use super::heat::heat_map;
@@ -27,8 +27,10 @@ pub(crate) struct OverviewScreen {
     pub(crate) heat_map: Option<HeatMap>,
     /// The newest incidents, with the address of all; `None` if analytics keeps none.
     pub(crate) incidents: Option<(Vec<IncidentRow>, String)>,
-    /// The worst antennas, worst first.
+    /// The worst antennas, worst first, without healthy ones.
     pub(crate) worst: Vec<AntennaLine>,
+    /// Whether every antenna is healthy.
+    pub(crate) is_all_well: bool,
     /// The order of the worst antennas.
     pub(crate) by: Badness,
     /// The available orders.
@@ -46,6 +48,7 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
         let href = scene.address.with_page(Page::Overview { by, tall }).href();
         Choice::new(order_label(by, scene.language()), format!("{href}#worst"), by == shown)
     };
+    let worst = figures.worst.antennas.iter().filter(|row| row.status != Status::Healthy);
     let all = scene.address.with_page(Page::Incidents(Incidents::default())).href();
     OverviewScreen {
         verdict: verdict(&figures.summary, &frame, scene),
@@ -56,7 +59,8 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
             .incidents
             .as_ref()
             .map(|page| (page.incidents.iter().map(|incident| incident_row(incident, scene)).collect(), all)),
-        worst: figures.worst.antennas.iter().map(|row| antenna_line(row, scene)).collect(),
+        worst: worst.map(|row| antenna_line(row, scene)).collect(),
+        is_all_well: figures.summary.antennas.healthy == figures.summary.antennas.total(),
         by: shown,
         orders: Badness::ALL.map(order).to_vec(),
         against: scene.language().against(scene.address.query.range.window),

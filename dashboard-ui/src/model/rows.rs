@@ -63,7 +63,7 @@ pub(super) fn antenna_line(row: &AntennaRow, scene: &Scene<'_>) -> AntennaLine {
         status_label: status_label(row.status, language),
         success: language.percent(measures.success_rate),
         mean: language.latency(measures.latency_ms.mean),
-        p95: language.latency(measures.latency_ms.p95),
+        p95: language.percentile(measures.latency_ms.p95),
         delivered: count(measures.packets_delivered),
         lost: count(measures.packets_lost),
         last_seen: language.ago(scene.now.0 - row.last_seen.0),

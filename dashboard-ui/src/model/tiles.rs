@@ -1,17 +1,16 @@
 //! The four tiles: a figure with its unit, its trend, and its change from the previous period.
 
-use shared::api::{AntennaCounts, Latency, Measures, Point, Status};
+use shared::api::{AntennaCounts, Latency, Measures, Point, Series, Status, Summary};
 
-use super::Scene;
 use super::rows::status_word;
+use super::{Scene, charts};
 use crate::figures::{AntennaFigures, OverviewFigures};
 use crate::format;
 use crate::language::Language;
 use crate::plot::{self, Scale};
 use crate::query::{Fleet, Page};
 
-/// A change in volume smaller than this share is neither good nor bad: the last pane of a live window is still filling up,
-/// which alone accounts for nearly as much.
+/// A change in volume smaller than this share is neither good nor bad.
 const STEADY_VOLUME: f64 = 0.02;
 
 /// One figure.
@@ -24,6 +23,8 @@ pub(crate) struct Tile {
     pub(crate) aside: Option<String>,
     /// `None` if there is nothing to compare with.
     pub(crate) change: Option<Change>,
+    /// Why there is nothing to compare with.
+    pub(crate) uncompared: String,
     pub(crate) picture: Picture,
 }
 
@@ -68,30 +69,63 @@ pub(crate) struct StatusShare {
 }
 
 pub(super) fn tiles(figures: &OverviewFigures, scene: &Scene<'_>) -> Vec<Tile> {
-    let OverviewFigures { summary, previous, series, .. } = figures;
-    // A period without a reading is not a period of zeros.
-    let previous = previous.as_ref().filter(|previous| previous.measures.readings > 0);
-    let before = previous.map(|previous| &previous.measures);
-    vec![
-        latency_tile(&summary.measures.latency_ms, before, &series.points, scene),
-        delivered_tile(&summary.measures, before, &series.points, scene),
-        success_tile(summary.measures.success_rate, before, &series.points, scene),
-        antennas_tile(&summary.antennas, previous.map(|previous| &previous.antennas), scene),
-    ]
+    let OverviewFigures { summary, settled, previous, series, .. } = figures;
+    let uncovered = uncovered(summary, scene);
+    // A period without a reading is not a period of zeros, and one that is kept in part is not of the same length.
+    let before = previous.as_ref().filter(|previous| previous.measures.readings > 0 && uncovered.is_none());
+    let (now, points) = (settled.as_ref().unwrap_or(summary), closed(series, scene));
+    let measures = before.map(|before| [&before.measures, &now.measures]);
+    let mut tiles = vec![
+        latency_tile(&summary.measures.latency_ms, measures, points, scene),
+        delivered_tile(&summary.measures, measures, points, scene),
+        success_tile(summary.measures.success_rate, measures, points, scene),
+        antennas_tile(&summary.antennas, before.map(|before| [&before.antennas, &now.antennas]), scene),
+    ];
+    tiles.iter_mut().for_each(|tile| tile.uncompared = said(uncovered.as_ref(), scene));
+    tiles
 }
 
 pub(super) fn antenna_tiles(figures: &AntennaFigures, scene: &Scene<'_>) -> Vec<Tile> {
-    let (measures, points) = (&figures.antenna.measures, &figures.series.points);
-    let previous = figures.previous.as_ref().filter(|previous| previous.measures.readings > 0);
-    let before = previous.map(|previous| &previous.measures);
-    vec![
-        latency_tile(&measures.latency_ms, before, points, scene),
-        delivered_tile(measures, before, points, scene),
-        success_tile(measures.success_rate, before, points, scene),
-    ]
+    let AntennaFigures { summary, antenna, settled, previous, series, .. } = figures;
+    let uncovered = uncovered(summary, scene);
+    let before = previous.as_ref().filter(|previous| previous.measures.readings > 0 && uncovered.is_none());
+    let measures = before.map(|before| [&before.measures, &settled.as_ref().unwrap_or(antenna).measures]);
+    let points = closed(series, scene);
+    let mut tiles = vec![
+        latency_tile(&antenna.measures.latency_ms, measures, points, scene),
+        delivered_tile(&antenna.measures, measures, points, scene),
+        success_tile(antenna.measures.success_rate, measures, points, scene),
+    ];
+    tiles.iter_mut().for_each(|tile| tile.uncompared = said(uncovered.as_ref(), scene));
+    tiles
 }
 
-fn latency_tile(latency: &Latency, before: Option<&Measures>, points: &[Point], scene: &Scene<'_>) -> Tile {
+/// How long readings are kept so far, if that does not cover the period before. The first pane of all may be half a pane.
+fn uncovered(summary: &Summary, scene: &Scene<'_>) -> Option<f64> {
+    let (window, oldest) = (&summary.window, summary.limits?.oldest?);
+    let settled = scene.settled(window.end, summary.as_of);
+    let is_covered = oldest.0 < settled.0 - 2 * (window.end.0 - window.start.0);
+    (!is_covered).then(|| (window.end.0 - oldest.0) as f64 / 1000.0)
+}
+
+fn said(kept_seconds: Option<&f64>, scene: &Scene<'_>) -> String {
+    match (kept_seconds, scene.language()) {
+        (None, language) => language.text("no earlier data", "sin datos anteriores").to_owned(),
+        (Some(seconds), Language::English) => {
+            format!("no comparison: only {} kept", Language::English.duration(*seconds))
+        }
+        (Some(seconds), Language::Spanish) => {
+            format!("sin comparación: solo hay {}", Language::Spanish.duration(*seconds))
+        }
+    }
+}
+
+/// The steps that nothing is still to come for.
+fn closed<'a>(series: &'a Series, scene: &Scene<'_>) -> &'a [Point] {
+    &series.points[..charts::closed(series, scene)]
+}
+
+fn latency_tile(latency: &Latency, compared: Option<[&Measures; 2]>, points: &[Point], scene: &Scene<'_>) -> Tile {
     let language = scene.language();
     let course = course(points, |measures| measures.latency_ms.mean);
     let least = latency.mean.unwrap_or_default() * 0.1;
@@ -99,8 +133,9 @@ fn latency_tile(latency: &Latency, before: Option<&Measures>, points: &[Point], 
         label: language.text("Mean latency", "Latencia media"),
         value: latency.mean.map_or_else(unknown, |mean| language.milliseconds(mean)),
         unit: "ms".to_owned(),
-        aside: Some(format!("p95 {}", language.latency(latency.p95))),
-        change: difference(before.and_then(|before| before.latency_ms.mean), latency.mean).map(|difference| {
+        aside: Some(format!("p95 {}", language.percentile(latency.p95))),
+        uncompared: String::new(),
+        change: difference(compared, |measures| measures.latency_ms.mean).map(|difference| {
             let amount = format!("{} ms", language.milliseconds(difference.abs()));
             change(difference, difference.abs() >= 0.05, amount, Judgement::Worse)
         }),
@@ -108,13 +143,11 @@ fn latency_tile(latency: &Latency, before: Option<&Measures>, points: &[Point], 
     }
 }
 
-fn delivered_tile(measures: &Measures, before: Option<&Measures>, points: &[Point], scene: &Scene<'_>) -> Tile {
+fn delivered_tile(measures: &Measures, compared: Option<[&Measures; 2]>, points: &[Point], scene: &Scene<'_>) -> Tile {
     let language = scene.language();
-    // The last step is still filling up and would look like a drop.
-    let complete = &points[..points.len().saturating_sub(1)];
-    let course = course(complete, |measures| (measures.readings > 0).then_some(measures.packets_delivered as f64));
+    let course = course(points, |measures| (measures.readings > 0).then_some(measures.packets_delivered as f64));
     let is_known = measures.readings > 0;
-    let least = measures.packets_delivered as f64 / complete.len().max(1) as f64 * 0.1;
+    let least = measures.packets_delivered as f64 / points.len().max(1) as f64 * 0.1;
     Tile {
         label: language.text("Delivered packets", "Paquetes entregados"),
         value: if is_known { format::count(measures.packets_delivered) } else { unknown() },
@@ -126,8 +159,9 @@ fn delivered_tile(measures: &Measures, before: Option<&Measures>, points: &[Poin
                 Language::Spanish => format!("de {sent} enviados"),
             }
         }),
-        change: before.filter(|_| is_known).map(|before| {
-            let (now, then) = (measures.packets_delivered, before.packets_delivered);
+        uncompared: String::new(),
+        change: compared.filter(|[_, now]| now.readings > 0).map(|[before, now]| {
+            let (now, then) = (now.packets_delivered, before.packets_delivered);
             let difference = now as f64 - then as f64;
             let mut change =
                 change(difference, now != then, language.rough_count(now.abs_diff(then)), Judgement::Better);
@@ -140,7 +174,7 @@ fn delivered_tile(measures: &Measures, before: Option<&Measures>, points: &[Poin
     }
 }
 
-fn success_tile(rate: Option<f64>, before: Option<&Measures>, points: &[Point], scene: &Scene<'_>) -> Tile {
+fn success_tile(rate: Option<f64>, compared: Option<[&Measures; 2]>, points: &[Point], scene: &Scene<'_>) -> Tile {
     let language = scene.language();
     let course = course(points, |measures| measures.success_rate);
     Tile {
@@ -148,7 +182,8 @@ fn success_tile(rate: Option<f64>, before: Option<&Measures>, points: &[Point], 
         value: rate.map_or_else(unknown, |rate| language.percent_number(rate)),
         unit: "%".to_owned(),
         aside: None,
-        change: difference(before.and_then(|before| before.success_rate), rate).map(|difference| {
+        uncompared: String::new(),
+        change: difference(compared, |measures| measures.success_rate).map(|difference| {
             let points = difference.abs() * 100.0;
             change(difference, points >= 0.005, format!("{} pp", language.fixed(points, 2)), Judgement::Better)
         }),
@@ -156,7 +191,7 @@ fn success_tile(rate: Option<f64>, before: Option<&Measures>, points: &[Point], 
     }
 }
 
-fn antennas_tile(counts: &AntennaCounts, before: Option<&AntennaCounts>, scene: &Scene<'_>) -> Tile {
+fn antennas_tile(counts: &AntennaCounts, compared: Option<[&AntennaCounts; 2]>, scene: &Scene<'_>) -> Tile {
     let language = scene.language();
     let total = counts.total();
     let mut start = 0.0;
@@ -178,12 +213,13 @@ fn antennas_tile(counts: &AntennaCounts, before: Option<&AntennaCounts>, scene: 
             }
         });
     Tile {
-        label: language.text("Active antennas", "Antenas activas"),
+        label: language.text("Antennas reporting", "Antenas que informan"),
         value: format::count(counts.active),
         unit: format!("{} {}", language.text("of", "de"), format::count(total)),
         aside: None,
-        change: before.map(|before| {
-            let (now, then) = (counts.active, before.active);
+        uncompared: String::new(),
+        change: compared.map(|[before, now]| {
+            let (now, then) = (now.active, before.active);
             change(now as f64 - then as f64, now != then, format::count(now.abs_diff(then)), Judgement::Better)
         }),
         picture: Picture::Statuses(shares.collect()),
@@ -194,8 +230,9 @@ fn unknown() -> String {
     format::UNKNOWN.to_owned()
 }
 
-fn difference(before: Option<f64>, now: Option<f64>) -> Option<f64> {
-    Some(now? - before?)
+fn difference(compared: Option<[&Measures; 2]>, value: impl Fn(&Measures) -> Option<f64>) -> Option<f64> {
+    let [before, now] = compared?;
+    Some(value(now)? - value(before)?)
 }
 
 /// A change; one too small to be displayed counts as none.
@@ -220,8 +257,14 @@ fn sparkline(values: &[Option<f64>], least: f64) -> Picture {
 
 #[cfg(test)]
 mod tests {
+    use reference::{Entry, EntryId, Reference, Settings, Stages};
+    use shared::UnixMillis;
+    use shared::api::{End, SummaryRequest, WindowRequest};
+    use shared::time::Span;
+
     use super::*;
-    use crate::model::tests::{address, antenna, overview, scene};
+    use crate::model::CONTRACT_LIMITS;
+    use crate::model::tests::{NOW, address, antenna, overview, scene};
     use crate::query::tests::read;
 
     fn all(figures: &OverviewFigures) -> Vec<Tile> {
@@ -240,7 +283,7 @@ mod tests {
         figures.previous.as_mut().unwrap().measures.latency_ms.mean = Some(43.9);
         let tile = tile(&figures, "Mean latency");
         assert_eq!((tile.value.as_str(), tile.unit.as_str()), ("42.4", "ms"));
-        assert_eq!(tile.aside.as_deref(), Some("p95 78.2\u{202f}ms"));
+        assert_eq!(tile.aside.as_deref(), Some("p95 78\u{202f}ms"));
         let change = tile.change.unwrap();
         assert_eq!((change.rises, change.amount.as_str(), change.judgement), (false, "1.5 ms", Judgement::Better));
     }
@@ -282,6 +325,40 @@ mod tests {
     }
 
     #[test]
+    fn a_constant_stream_shows_no_change_at_any_second_once_both_periods_are_kept() {
+        let mut reference = Reference::new(Settings::default(), NOW);
+        let (address, mut compared) = (address("/"), 0);
+        for second in 0..900 {
+            for (id, fraction_ms) in [("a", 130), ("b", 610)] {
+                let taken = UnixMillis(NOW.0 + second * 1000 + fraction_ms);
+                let fields = [("packets", "100"), ("loss", "2"), ("latency", "40"), ("antenna_id", id)];
+                let mut fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+                fields.push(("timestamp".to_owned(), format!("{:.3}", taken.seconds())));
+                reference.take(&Entry { id: EntryId { arrival_ms: taken.0 + 25, number: 0 }, fields });
+            }
+            let now = UnixMillis(NOW.0 + second * 1000 + 700);
+            reference.merge(now, Stages::default());
+            let ask = |end| {
+                let length = Some(Span::from_ms(300_000));
+                reference.ask(&SummaryRequest { window: WindowRequest { length, end } }, now).unwrap()
+            };
+            let scene = Scene { address: &address, now, limits: CONTRACT_LIMITS };
+            let summary = ask(End::Watermark);
+            let settled = scene.settled(summary.window.end, summary.as_of);
+            let previous = Some(ask(End::At(UnixMillis(settled.0 - 300_000))));
+            let figures = OverviewFigures { summary, settled: Some(ask(End::At(settled))), previous, ..overview() };
+            for tile in tiles(&figures, &scene) {
+                compared += usize::from(tile.change.is_some());
+                match tile.change {
+                    Some(change) => assert_eq!(change.amount, "", "{} after {second} s", tile.label),
+                    None => assert!(tile.uncompared.starts_with("no comparison: only "), "{}", tile.uncompared),
+                }
+            }
+        }
+        assert!((4 * 280..=4 * 290).contains(&compared), "{compared}: from ten minutes and a few panes on");
+    }
+
+    #[test]
     fn unknown_is_a_dash_and_never_zero() {
         let mut figures = overview();
         figures.summary.measures = Measures::default();
@@ -292,7 +369,9 @@ mod tests {
 
     #[test]
     fn shares_of_statuses_fill_the_whole() {
-        let Picture::Statuses(shares) = tile(&overview(), "Active antennas").picture else { panic!("it has statuses") };
+        let Picture::Statuses(shares) = tile(&overview(), "Antennas reporting").picture else {
+            panic!("it has statuses")
+        };
         let last = shares.last().unwrap();
         assert!((last.start + last.share - 1.0).abs() < 1e-9);
         assert_eq!(shares.iter().map(|share| share.count).sum::<u64>(), 24);
@@ -300,7 +379,9 @@ mod tests {
 
     #[test]
     fn a_share_of_statuses_leads_to_its_antennas_over_the_same_range() {
-        let Picture::Statuses(shares) = tile(&overview(), "Active antennas").picture else { panic!("it has statuses") };
+        let Picture::Statuses(shares) = tile(&overview(), "Antennas reporting").picture else {
+            panic!("it has statuses")
+        };
         for share in shares {
             let address = read(&share.href).unwrap();
             assert_eq!(address.query.range.window, 900);

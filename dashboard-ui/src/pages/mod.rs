@@ -62,12 +62,44 @@ pub(crate) fn bad_request(reason: Reason, manner: Manner) -> String {
     message_page(heading, reason.words(language), manner)
 }
 
+/// The page for a range that analytics does not keep, with the same page over what it keeps.
+pub(crate) fn refused(kept: &Address) -> String {
+    let (manner, language) = (kept.manner, kept.manner.language);
+    let range = language.range(kept.query.range.window);
+    let go = match language {
+        Language::English => format!("Show the {range} that are kept"),
+        Language::Spanish => format!("Mostrar lo guardado: {range}"),
+    };
+    let [heading, text] = refusal(language);
+    message_page_to(heading, text, (go, kept.href()), manner)
+}
+
+const fn refusal(language: Language) -> [&'static str; 2] {
+    [
+        language.text("This range can’t be shown", "No se puede mostrar este intervalo"),
+        language.text(
+            "It is longer than what analytics keeps, or older.",
+            "Es más largo que lo que guarda el análisis, o más antiguo.",
+        ),
+    ]
+}
+
 fn message_page(heading: &'static str, text: &str, manner: Manner) -> String {
+    message_page_to(heading, text, overview(manner), manner)
+}
+
+/// Where a message leads unless there is a better place.
+fn overview(manner: Manner) -> (String, String) {
+    let words = manner.language.text("Go to the overview", "Ir al resumen");
+    (words.to_owned(), Kind::Overview.address(manner).href())
+}
+
+fn message_page_to(heading: &'static str, text: &str, to: (String, String), manner: Manner) -> String {
     let document = Document { title: format!("{heading} · Vigía"), address: None, manner, is_mock: false };
-    let (text, href) = (text.to_owned(), Kind::Overview.address(manner).href());
+    let text = text.to_owned();
     render(|| {
         let text = text.into_any();
-        let content = view! { <Message heading text href language=manner.language/> }.into_any();
+        let content = view! { <Message heading text to/> }.into_any();
         let app = view! { <App document=document.clone() content/> }.into_any();
         view! { <Layout document app/> }
     })
@@ -80,7 +112,7 @@ fn document(screen: &Screen, address: &Address, is_mock: bool) -> Document {
 
 fn content(screen: Screen, address: &Address) -> AnyView {
     let language = address.manner.language;
-    let href = Kind::Overview.address(address.manner).href();
+    let to = overview(address.manner);
     match screen {
         Screen::Overview(screen) => view! { <OverviewPage screen=*screen/> }.into_any(),
         Screen::Antennas(screen) => view! { <AntennasPage screen=*screen/> }.into_any(),
@@ -89,12 +121,8 @@ fn content(screen: Screen, address: &Address) -> AnyView {
         Screen::Pipeline(screen) => view! { <PipelinePage screen=*screen/> }.into_any(),
         Screen::NoData => view! { <NoDataMessage language/> }.into_any(),
         Screen::Refused => {
-            let heading = language.text("This range can’t be shown", "No se puede mostrar este intervalo");
-            let text = language.text(
-                "It is longer than what analytics keeps, or older.",
-                "Es más largo que lo que guarda el análisis, o más antiguo.",
-            );
-            view! { <Message heading text=text.into_any() href language/> }.into_any()
+            let [heading, text] = refusal(language);
+            view! { <Message heading text=text.into_any() to/> }.into_any()
         }
         Screen::Unknown(id) => {
             let heading = language.text("This antenna is not known", "No se conoce esta antena");
@@ -103,7 +131,7 @@ fn content(screen: Screen, address: &Address) -> AnyView {
                 Language::Spanish => ["No se guarda ninguna lectura de «", "»."],
             };
             let text = view! { {before}<bdi>{id}</bdi>{after} }.into_any();
-            view! { <Message heading text href language/> }.into_any()
+            view! { <Message heading text to/> }.into_any()
         }
         Screen::Away => view! { <AwayMessage language/> }.into_any(),
     }
@@ -118,7 +146,7 @@ fn title(screen: &Screen, language: Language) -> String {
         Screen::Incidents(_) => language.text("Incidents", "Incidentes").to_owned(),
         Screen::Pipeline(screen) => format!("{}: {}", language.text("Pipeline", "Proceso"), screen.verdict.sentence),
         Screen::NoData => language.text("No data yet", "Aún no hay datos").to_owned(),
-        Screen::Refused => language.text("This range can’t be shown", "No se puede mostrar este intervalo").to_owned(),
+        Screen::Refused => refusal(language)[0].to_owned(),
         Screen::Unknown(_) => language.text("This antenna is not known", "No se conoce esta antena").to_owned(),
         Screen::Away => model::away(language).to_owned(),
     };
@@ -175,7 +203,7 @@ mod tests {
             "Mean latency",
             "Delivered packets",
             "Success rate",
-            "Active antennas",
+            "Antennas reporting",
             "Packet loss",
             "Health of every antenna",
             "Worst antennas",
@@ -224,7 +252,7 @@ mod tests {
         figures.worst.antennas.clear();
         figures.incidents.as_mut().unwrap().incidents.clear();
         let html = shown_overview(figures);
-        assert!(html.contains("No antenna lost a packet in this range."));
+        assert!(html.contains("No antenna in trouble is among those that lost most packets."));
         assert!(html.contains("Nothing went wrong in this range."));
 
         let mut figures = antenna("airport-west");

@@ -12,7 +12,8 @@ use crate::model::{IncidentRow, OverviewScreen};
 /// Everything on one page. Figures that are not current are toned down.
 #[component]
 pub(crate) fn OverviewPage(screen: OverviewScreen) -> AnyView {
-    let OverviewScreen { frame, verdict, tiles, charts, heat_map, incidents, worst, by, orders, against } = screen;
+    let OverviewScreen { frame, verdict, tiles, charts, heat_map, incidents, worst, is_all_well, by, orders, against } =
+        screen;
     let (language, class) = (frame.language, figures_class(&frame));
     let title = language.text("Network overview", "Resumen de la red").into_any();
     let tiles =
@@ -28,7 +29,7 @@ pub(crate) fn OverviewPage(screen: OverviewScreen) -> AnyView {
             </div>
             <NumbersCard columns=charts.columns rows=charts.rows csv=charts.csv language/>
             {heat_map.map(|map| view! { <HeatMapCard map language/> })}
-            <WorstCard rows=worst by orders language/>
+            <WorstCard rows=worst is_all_well by orders language/>
             {incidents.map(|(rows, all)| view! { <NewestIncidents rows all language/> })}
         </div>
     }

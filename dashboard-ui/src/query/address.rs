@@ -44,6 +44,16 @@ pub struct Parameters {
     pub(super) id: Option<String>,
     pub(super) lang: Option<String>,
     pub(super) wall: Option<String>,
+    pub(super) decimal: Option<String>,
+}
+
+/// How numbers stand in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decimal {
+    /// With a point, in cells separated by commas.
+    Point,
+    /// With a comma, in cells separated by semicolons, as Excel reads them where decimals have a comma.
+    Comma,
 }
 
 impl Address {
@@ -127,5 +137,17 @@ impl Parameters {
     #[must_use]
     pub const fn are_of_the_range_form(&self) -> bool {
         self.from.is_some() && self.to.is_some()
+    }
+
+    /// How numbers are to stand in a file.
+    ///
+    /// # Errors
+    /// When it is none of the ways.
+    pub fn decimal(&self) -> Result<Decimal, Reason> {
+        match self.decimal.as_deref() {
+            None | Some("point") => Ok(Decimal::Point),
+            Some("comma") => Ok(Decimal::Comma),
+            Some(_) => Err(Reason::Decimal),
+        }
     }
 }

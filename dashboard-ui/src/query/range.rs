@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use shared::UnixMillis;
+use shared::api::Limits;
 use shared::time::parse_duration;
 
 use super::Reason;
@@ -20,6 +21,9 @@ const MOST_POINTS: u32 = 75;
 
 /// The most steps that a strip in a row of a table has room for.
 const MOST_STRIP_STEPS: u32 = 31;
+
+/// A pane closes so long after its end, in milliseconds; what arrives later is late.
+const PANE_CLOSES_AFTER_MS: i64 = 2_000;
 
 /// A range of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +47,13 @@ impl Range {
         Self { window, end: None }
     }
 
+    /// All that is kept up to the present, in whole minutes; `None` if analytics does not tell, or if it is less than a minute.
+    pub(crate) fn kept(limits: &Limits, now: UnixMillis) -> Option<Self> {
+        let kept_ms = (now.0 - limits.oldest?.0).min((limits.retention_seconds * 1000.0) as i64);
+        let window = u32::try_from(kept_ms / 60_000 * 60).ok()?.min(LIMITS.1);
+        is_within_limits(&window).then_some(Self::latest(window))
+    }
+
     /// Parses `window` and `end`.
     pub(super) fn parse(window: Option<&str>, end: Option<&str>) -> Result<Self, Reason> {
         Ok(Self {
@@ -57,6 +68,19 @@ impl Range {
         let seconds = (to - from).num_seconds();
         let window = u32::try_from(seconds).ok().filter(is_within_limits).ok_or(Reason::Window)?;
         Ok(Self { window, end: Some(UnixMillis(to.timestamp_millis())) })
+    }
+
+    /// Up to where a window that ends at `end` has all of its readings, if the newest were merged at `as_of`. A step or a sum
+    /// beyond is still filling up.
+    pub(crate) fn settled(self, end: UnixMillis, as_of: Option<UnixMillis>, pane_seconds: f64) -> UnixMillis {
+        let pane_ms = ((pane_seconds * 1000.0) as i64).max(1);
+        let newest_ms = match self.end {
+            // A window up to the present ends with the pane that holds the newest reading.
+            None => end.0 - pane_ms,
+            Some(_) => as_of.unwrap_or(end).0,
+        };
+        let closed_ms = newest_ms - PANE_CLOSES_AFTER_MS;
+        UnixMillis(end.0.min(closed_ms - closed_ms.rem_euclid(pane_ms)))
     }
 
     /// The step in seconds that gives charts as many points as fit; 60 for each preset.
@@ -126,36 +150,6 @@ fn parse_local(text: &str) -> Result<DateTime<Utc>, Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranges_are_bounded() {
-        for text in ["30s", "5m", "90s", "7d"] {
-            assert!(Range::parse(Some(text), None).is_ok(), "{text}");
-        }
-        for text in ["29s", "8d", "0s", "", "x", "1500ms", "-5m"] {
-            assert_eq!(Range::parse(Some(text), None), Err(Reason::Window), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_end_is_a_time_or_the_newest_reading() {
-        let at = |text| Range::parse(None, Some(text)).map(|range| range.end);
-        assert_eq!(at("latest"), Ok(None));
-        assert_eq!(at("2025-11-24T14:47:05Z"), Ok(Some(UnixMillis(1_763_995_625_000))));
-        assert_eq!(at("2025-11-24T15:47:05 01:00"), Ok(Some(UnixMillis(1_763_995_625_000))));
-        for text in ["now", "1763995625", "1969-12-31T23:59:59Z", "2025-13-01T00:00:00Z"] {
-            assert_eq!(at(text), Err(Reason::End), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_form_says_from_when_to_when() {
-        let between = Range::between("2025-11-24T14:27", "2025-11-24T14:47:05").unwrap();
-        assert_eq!(between, Range { window: 1205, end: Some(UnixMillis(1_763_995_625_000)) });
-        assert_eq!(Range::between("2025-11-24T14:47", "2025-11-24T14:27"), Err(Reason::Window));
-        assert_eq!(Range::between("2025-11-24T14:47", "2025-11-24T14:47"), Err(Reason::Window));
-        assert_eq!(Range::between("", "2025-11-24T14:47"), Err(Reason::End));
-    }
 
     #[test]
     fn each_preset_has_sixty_points_and_any_range_few_enough() {

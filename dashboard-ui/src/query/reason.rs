@@ -27,6 +27,8 @@ pub enum Reason {
     Page,
     /// The antenna.
     Id,
+    /// How numbers stand in a file.
+    Decimal,
     /// The host.
     Host,
 }
@@ -73,6 +75,8 @@ impl Reason {
             Self::Page => language.text("The page is a number from 1.", "La página (page) es un número desde 1."),
             Self::Id => language
                 .text("The antenna (id) is named by 1 to 253 bytes.", "La antena (id) se nombra con 1 a 253 bytes."),
+            Self::Decimal => language
+                .text("Decimals (decimal) have a point or a comma.", "Los decimales (decimal) llevan point o comma."),
             Self::Host => language.text(
                 "The dashboard does not answer for this host name.",
                 "El panel no responde a este nombre de host.",

@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 use reference::Question;
 use reqwest::StatusCode;
 use shared::UnixMillis;
-use shared::api::{End, Phase, PipelineRequest};
+use shared::api::{End, PipelineRequest};
 use shared::time::Clock;
 
 use crate::client::{Client, ClientError};
@@ -53,13 +53,7 @@ impl Source {
     pub async fn standing(&self, clock: &Clock) -> Option<Standing> {
         let sent = clock.now();
         let asker = Asker { source: self, now: sent, present: End::Watermark };
-        let pipeline = asker.ask(PipelineRequest::default()).await.ok()?;
-        // Half of the round trip is as good a guess as any.
-        let middle_ms = sent.0 + (clock.now().0 - sent.0) / 2;
-        Some(Standing {
-            ahead_ms: pipeline.now.map_or(0, |now| now.0.saturating_sub(middle_ms)),
-            broker_away: (pipeline.phase == Phase::BrokerAway).then(|| pipeline.reason.unwrap_or_default()),
-        })
+        Some(Standing::of(&asker.ask(PipelineRequest::default()).await.ok()?, sent, clock.now()))
     }
 
     /// Yields whenever the figures have changed. The stream ends after an error.

@@ -57,12 +57,17 @@ async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Re
     let heatmap = HeatmapRequest { window, step, rows: rows(Page::heatmap_rows(tall)), ..HeatmapRequest::default() };
     let (summary, worst, heatmap) =
         tokio::try_join!(asker.ask(summary), asker.ask(worst), asker.ask_if_known(heatmap))?;
-    let (start, end) = (summary.window.start, summary.window.end);
+    let (end, [before, settled]) = (summary.window.end, compared(range, &summary));
     let series = SeriesRequest { window: until(range, end), step, ..SeriesRequest::default() };
     let incidents = newest_incidents(asker, Some(Range { end: range.end.map(|_| end), ..range }), None);
-    let (previous, series, incidents) =
-        tokio::join!(previous_summary(asker, until(range, start)), asker.ask(series), asker.ask_if_known(incidents));
-    Ok(OverviewFigures { previous: previous?, series: series?, incidents: incidents?, summary, worst, heatmap })
+    let (previous, settled, series, incidents) = tokio::join!(
+        summary_if_kept(asker, Some(before)),
+        summary_if_kept(asker, Some(settled).filter(|settled| settled.end != End::At(end))),
+        asker.ask(series),
+        asker.ask_if_known(incidents)
+    );
+    let (previous, settled, series, incidents) = (previous?, settled?, series?, incidents?);
+    Ok(OverviewFigures { settled, previous, series, incidents, summary, worst, heatmap })
 }
 
 async fn antenna(asker: Asker<'_>, range: Range, id: &str) -> Result<AntennaFigures, ClientError> {
@@ -75,16 +80,17 @@ async fn antenna(asker: Asker<'_>, range: Range, id: &str) -> Result<AntennaFigu
         asker.ask_if_known(incidents),
     )?;
     let antenna = antenna.ok_or(ClientError::UnknownAntenna)?;
-    let (before, now) = (until(range, summary.window.start), until(range, summary.window.end));
+    let (end, [before, settled]) = (summary.window.end, compared(range, &summary));
     let series = SeriesRequest {
-        window: now,
+        window: until(range, end),
         step: Some(seconds(range.step())),
         antenna: Some(id.to_owned()),
         ..SeriesRequest::default()
     };
-    let (previous, series) = tokio::join!(row(asker, before, id), asker.ask(series));
-    let previous = if_kept(previous)?.flatten();
-    Ok(AntennaFigures { previous, series: series?, summary, antenna, readings, incidents })
+    let settled = async { if settled.end == End::At(end) { Ok(None) } else { row(asker, settled, id).await } };
+    let (previous, settled, series) = tokio::join!(row(asker, before, id), settled, asker.ask(series));
+    let (previous, settled) = (if_kept(previous)?.flatten(), if_kept(settled)?.flatten());
+    Ok(AntennaFigures { settled, previous, series: series?, summary, antenna, readings, incidents })
 }
 
 async fn pipeline(asker: Asker<'_>) -> Result<PipelineFigures, ClientError> {
@@ -99,9 +105,21 @@ async fn pipeline(asker: Asker<'_>) -> Result<PipelineFigures, ClientError> {
     Ok(PipelineFigures { summary, pipeline, history, rejected })
 }
 
-/// The window before; `None` if analytics no longer keeps it. The page then says that there is nothing to compare with.
-async fn previous_summary(asker: Asker<'_>, window: WindowRequest) -> Result<Option<Summary>, ClientError> {
-    if_kept(asker.ask(SummaryRequest { window }).await)
+/// The windows that a change is measured between: the newest of the range's length that nothing is still to come for, and the
+/// one before it. With the open pane, a steady stream would always seem to send less.
+fn compared(range: Range, summary: &Summary) -> [WindowRequest; 2] {
+    let (end, pane_seconds) = (summary.window.end, summary.limits.map(|limits| limits.pane_seconds));
+    let settled = pane_seconds.map_or(end, |pane_seconds| range.settled(end, summary.as_of, pane_seconds));
+    let length_ms = end.0 - summary.window.start.0;
+    [until(range, UnixMillis(settled.0 - length_ms)), until(range, settled)]
+}
+
+/// `None` if no window is asked for, or analytics does not keep it. The page then says that there is nothing to compare with.
+async fn summary_if_kept(asker: Asker<'_>, window: Option<WindowRequest>) -> Result<Option<Summary>, ClientError> {
+    match window {
+        Some(window) => if_kept(asker.ask(SummaryRequest { window }).await),
+        None => Ok(None),
+    }
 }
 
 /// One antenna, requested by parameter because an id like `..` would change a path. An analytics that ignores `id`

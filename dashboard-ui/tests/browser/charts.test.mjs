@@ -146,11 +146,15 @@ test("a short drag zooms to half a minute, which is the least", () =>
     assert.ok(end <= bounds.end && end > bounds.start);
   }));
 
-test("a click on a zoomed chart goes back to the whole", () =>
+test("zoom survives a click, and a double click goes back to the whole", () =>
   open("/", async (page) => {
     await drag(page, 0.2, 0.6);
+    const zoomed = page.url();
     const box = await boxOf(page);
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    await updates(page, 1);
+    assert.equal(page.url(), zoomed);
+    await page.mouse.dblclick(box.x + box.width / 2, box.y + box.height / 2);
     await page.waitForURL((url) => !url.searchParams.has("end"));
     await isLive(page);
   }));

@@ -102,6 +102,15 @@ for (const id of IDS) {
     }));
 }
 
+test("the longest id widens no page, known or not", async () => {
+  const id = "W".repeat(253);
+  for (const [path, name] of [["/antenna", "id"], ["/antennas", "q"], ["/incidents", "q"], ["/nowhere", "id"]]) {
+    for (const screen of [DESKTOP, PHONE]) {
+      await open(`${path}?${new URLSearchParams({ [name]: id })}`, screen, () => undefined);
+    }
+  }
+});
+
 test("an id can be searched for, whatever it holds", async () => {
   for (const id of IDS) {
     await open(`/antennas?${new URLSearchParams({ q: id })}`, {}, async (page) => {

@@ -13,7 +13,7 @@ after(async () => {
 });
 
 const open = (path, use, options = {}) =>
-  visit(browser, dashboard.url + path, options, async (page) => {
+  visit(browser, dashboard.url + path, { isAlone: true, ...options }, async (page) => {
     await isLive(page);
     await use(page);
   });
@@ -59,7 +59,7 @@ test("selected text survives updates, in a text that changes too", () =>
   }));
 
 test("focus and selection stay with their antenna when rows change places, and go with it", () =>
-  visit(browser, "about:blank", {}, async (page) => {
+  visit(browser, "about:blank", { isAlone: true }, async (page) => {
     await page.addInitScript(() => {
       window.EventSource = class extends EventTarget {
         constructor() {
@@ -217,6 +217,77 @@ test("the theme and the zone are what was chosen, on the next page too", () =>
     { timezoneId: "Asia/Tokyo" },
   ));
 
+// Where clocks were set back in the night of 26 October 2025.
+const MADRID = { timezoneId: "Europe/Madrid" };
+const choose = async (page, zone) => {
+  await page.locator(MENU).click();
+  await page.locator(`[data-set-zone="${zone}"]`).click();
+  await page.keyboard.press("Escape");
+};
+
+test("hours that clocks show twice have their offset, and titles and zones are local too", () =>
+  open(
+    "/",
+    async (page) => {
+      await page.locator("#pause").click();
+      const texts = () => page.locator(".latency .axis-x time").allTextContents();
+      await page.evaluate(() => {
+        document.querySelectorAll(".latency .axis-x time").forEach((time, index) => {
+          time.dateTime = new Date(Date.UTC(2025, 9, 26, 0, 30 * index)).toISOString();
+          time.dataset.form = "minute";
+        });
+      });
+      await choose(page, "local");
+      assert.deepEqual(await texts(), ["02:00 +02:00", "02:30 +02:00", "02:00 +01:00", "02:30 +01:00", "03:00"]);
+      const title = await page.locator(".latency .axis-x time").nth(1).getAttribute("title");
+      assert.equal(title, "2025-10-26 02:30:00.000 +02:00");
+      const text = await page.locator("main").evaluate((main) => main.outerHTML);
+      assert.ok(!/\bUTC\b/.test(text), text.match(/.{80}\bUTC\b.{20}/)?.[0]);
+      await choose(page, "utc");
+      assert.deepEqual(await texts(), ["00:00", "00:30", "01:00", "01:30", "02:00"]);
+    },
+    MADRID,
+  ));
+
+test("the form of a range takes times of the chosen zone", () =>
+  open(
+    "/?window=15m",
+    async (page) => {
+      const from = page.locator('input[name="from"]');
+      const to = page.locator('input[name="to"]');
+      const send = async () => {
+        await page.locator('#range button[type="submit"]').click();
+        await page.waitForURL(/end=/);
+        const { searchParams } = new URL(page.url());
+        return [searchParams.get("window"), searchParams.get("end")];
+      };
+      await page.locator("#pause").click();
+      await choose(page, "local");
+      await page.locator("#range > summary").click();
+      const end = Date.parse(`${await to.getAttribute("data-utc")}Z`);
+      assert.equal(new Date(`${await to.inputValue()}Z`).getTime() - end, 9 * 3_600_000);
+      assert.deepEqual(await send(), ["15m", new Date(end).toISOString().replace(".000Z", "Z")]);
+      await page.locator("#range > summary").click();
+      const later = new Date(end - 600_000 + 9 * 3_600_000).toISOString().slice(0, 19);
+      await from.fill(later);
+      assert.equal((await send())[0], "10m");
+    },
+    { timezoneId: "Asia/Tokyo" },
+  ));
+
+test("on paper there are figures in light colours, and no controls", () =>
+  open("/", async (page) => {
+    await page.locator(MENU).click();
+    await page.locator('[data-set-theme="dark"]').click();
+    await page.emulateMedia({ media: "print" });
+    const controls = page.locator(".top, .ranges, footer, .steps, .file, .all, .worst .segments");
+    assert.equal(await controls.filter({ visible: true }).count(), 0);
+    assert.ok(await page.locator(".verdict").isVisible());
+    const colours = await page.locator(".tile").first().evaluate((card) => getComputedStyle(card).backgroundColor);
+    assert.equal(colours, "rgb(255, 255, 255)");
+    assert.ok((await page.pdf({ format: "A4" })).length > 20_000);
+  }));
+
 test("the permalink is copied, and leads to figures that stand still", () =>
   open(
     "/?window=15m",
@@ -266,7 +337,7 @@ test("the wall screen fills the screen without a new page, and Back leaves it", 
   }));
 
 test("a page adopts another release once", () =>
-  visit(browser, dashboard.url, {}, async (page) => {
+  visit(browser, dashboard.url, { isAlone: true }, async (page) => {
     await isLive(page);
     const body = "event: release\ndata: another\n\n";
     await page.route("**/live*/**", (route) => route.fulfill({ contentType: "text/event-stream", body }));

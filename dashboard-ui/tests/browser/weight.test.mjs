@@ -20,7 +20,7 @@ after(async () => {
 });
 
 test("the overview of 1,000 antennas takes at most 120 KB with all that it loads and its first updates", (t) =>
-  visit(browser, "about:blank", {}, async (page) => {
+  visit(browser, "about:blank", { isAlone: true }, async (page) => {
     const session = await page.context().newCDPSession(page);
     await session.send("Network.enable");
     const addresses = new Map();

@@ -52,6 +52,7 @@ struct Shared {
     changes: broadcast::Sender<()>,
     subscriptions: AtomicUsize,
     loads: AtomicUsize,
+    pipelines: AtomicUsize,
     /// The ends of windows that summaries were answered about.
     ends: Mutex<Vec<UnixMillis>>,
     incident_ends: Mutex<Vec<Option<End>>>,
@@ -75,6 +76,7 @@ impl Analytics {
             changes: broadcast::channel(16).0,
             subscriptions: AtomicUsize::new(0),
             loads: AtomicUsize::new(0),
+            pipelines: AtomicUsize::new(0),
             ends: Mutex::default(),
             incident_ends: Mutex::default(),
         };
@@ -127,6 +129,11 @@ impl Analytics {
     /// How often the figures of a page were asked for.
     pub fn loads(&self) -> usize {
         self.shared.loads.load(SeqCst)
+    }
+
+    /// How often the pipeline was asked for.
+    pub fn asked_for_pipeline(&self) -> usize {
+        self.shared.pipelines.load(SeqCst)
     }
 
     /// The ends of the windows that incidents were asked for, in order; `None` for all incidents.
@@ -218,7 +225,7 @@ where
         Err(Refusal::BadParameter(_)) => return StatusCode::BAD_REQUEST.into_response(),
         Err(Refusal::UnknownAntenna) => return StatusCode::NOT_FOUND.into_response(),
     };
-    analytics.take_note(&asked, &answer, is_before);
+    analytics.take_note(&asked, &answer);
     if is_original && let Some(summary) = (&mut answer as &mut dyn Any).downcast_mut::<Summary>() {
         summary.limits = None;
     }
@@ -230,18 +237,23 @@ where
 }
 
 impl Shared {
-    /// Whether a window is the one before the latest of the same length.
+    /// Whether a window ends before the latest of the same length begins.
     fn is_before(&self, window: WindowRequest) -> bool {
         let present = if self.is_original.load(SeqCst) { End::Latest } else { End::Watermark };
         let latest = SummaryRequest { window: WindowRequest { end: present, ..window } };
-        self.reference.ask(&latest, NOW).is_ok_and(|latest| window.end == End::At(latest.window.start))
+        let latest = self.reference.ask(&latest, NOW);
+        matches!((window.end, latest), (End::At(end), Ok(latest)) if end <= latest.window.start)
     }
 
-    fn take_note(&self, asked: &dyn Any, answer: &dyn Any, is_before: bool) {
+    fn take_note(&self, asked: &dyn Any, answer: &dyn Any) {
         if let Some(summary) = answer.downcast_ref::<Summary>() {
             self.ends.lock().unwrap().push(summary.window.end);
-            self.loads.fetch_add(usize::from(!is_before), SeqCst);
         }
+        if let Some(SummaryRequest { window }) = asked.downcast_ref() {
+            // A page also asks what the windows held that changes are measured between.
+            self.loads.fetch_add(usize::from(!matches!(window.end, End::At(_))), SeqCst);
+        }
+        self.pipelines.fetch_add(usize::from(asked.is::<PipelineRequest>()), SeqCst);
         if let Some(SeriesRequest { window, .. }) = asked.downcast_ref() {
             let is_shown = self.ends.lock().unwrap().iter().any(|end| window.end == End::At(*end));
             assert!(is_shown, "all of a page is about one window");

@@ -1,5 +1,6 @@
 //! Addresses: invalid ones, unknown ones, the form of a range, and languages.
 
+use dashboard_ui::language::Language;
 use reqwest::StatusCode;
 
 use crate::common::{Analytics, Dashboard, PAGES};
@@ -21,6 +22,7 @@ async fn bad_parameters_are_answered_in_words() {
         ("/antennas?status=well", "silent and healthy", "silent o healthy"),
         ("/antennas?page=0", "number from 1", "número desde 1"),
         ("/csv/antennas?order=up", "asc or desc", "asc o desc"),
+        ("/csv/antennas?decimal=dot", "a point or a comma", "point o comma"),
         ("/incidents?kind=odd", "(kind)", "(kind)"),
         ("/incidents?state=shut", "open or all", "open o all"),
         ("/antenna", "1 to 253 bytes", "1 a 253 bytes"),
@@ -122,4 +124,31 @@ async fn a_page_speaks_the_language_of_the_browser_or_the_one_that_its_address_n
             assert!(html.contains(&kept), "{path} for {header:?}");
         }
     }
+}
+
+#[test]
+fn a_browser_gets_the_language_that_it_prefers_of_those_there_are() {
+    for (header, language) in [
+        (None, Language::English),
+        (Some(""), Language::English),
+        (Some("de, fr;q=0.8"), Language::English),
+        (Some("es"), Language::Spanish),
+        (Some("es-MX,es;q=0.9,en;q=0.8"), Language::Spanish),
+        (Some("ES-ar"), Language::Spanish),
+        (Some("en-GB, es;q=0.9"), Language::English),
+        (Some("en;q=0.3, es;q=0.7"), Language::Spanish),
+        (Some("es;q=0, en;q=0.1"), Language::English),
+        (Some("de, es;q=0.5, en;q=0.5"), Language::Spanish),
+        (Some("es;q=x, *"), Language::English),
+    ] {
+        assert_eq!(Language::preferred(header), language, "{header:?}");
+    }
+}
+
+#[test]
+fn codes_lead_back_to_their_language() {
+    for language in Language::ALL {
+        assert_eq!(Language::from_code(language.code()), Some(language));
+    }
+    assert_eq!(Language::from_code("EN"), None);
 }

@@ -33,6 +33,8 @@ async fn a_file_holds_all_rows_of_what_a_page_lists_a_part_of() {
         assert_eq!(disposition, format!("attachment; filename=\"vigia-{name}.csv\""), "{path}");
         assert_eq!(text.lines().count(), rows + 1, "{path}");
     }
+    let commas = file("/csv/antennas?q=harbour&decimal=comma").await.1;
+    assert!(commas.starts_with("\u{feff}antenna_id;status;readings;"), "{commas}");
     for list in ["/incidents", "/incidents?state=open", "/incidents?kind=silent&q=mill"] {
         let (disposition, incidents) = file(&format!("/csv{list}")).await;
         assert_eq!(disposition, "attachment; filename=\"vigia-incidents.csv\"");

@@ -266,6 +266,40 @@ async fn many_pages_cost_one_load_and_time_costs_another() {
 }
 
 #[tokio::test]
+async fn a_range_longer_than_what_is_kept_leads_to_what_is() {
+    let analytics = Analytics::start().await;
+    let dashboard = Dashboard::start(analytics.source()).await;
+    for (path, href, words) in [
+        ("/?by=latency&window=2h", "/?by=latency&amp;window=1h", "Show the 1 h that are kept"),
+        ("/antennas?window=7d&lang=es", "/antennas?window=1h&amp;lang=es", "Mostrar lo guardado: 1 h"),
+    ] {
+        let (status, html) = dashboard.get(path).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert!(html.contains(&format!("href=\"{href}\" class=\"button\">{words}</a>")), "{html}");
+    }
+    let (_, html) = dashboard.get("/antennas?window=15m").await;
+    assert!(html.contains("All 1 h that are kept"));
+}
+
+#[tokio::test]
+async fn how_analytics_fares_is_asked_once_for_all_pages_of_a_moment() {
+    let analytics = Analytics::start().await;
+    let dashboard = Dashboard::start(analytics.source()).await;
+    poll("the subscription", || async { (analytics.subscriptions() == 1).then_some(()) }).await;
+    // Time does not pass. The event connection may be established in between, which counts as a change.
+    for page in ["/", "/antennas", "/antenna?id=airport-west", "/incidents", "/?window=15m"] {
+        assert_eq!(dashboard.get(page).await.0, StatusCode::OK);
+    }
+    assert!((1..=2).contains(&analytics.asked_for_pipeline()), "{}", analytics.asked_for_pipeline());
+    let before = analytics.asked_for_pipeline();
+    assert_eq!(dashboard.get("/pipeline").await.0, StatusCode::OK);
+    assert_eq!(analytics.asked_for_pipeline(), before + 1, "its page asks for itself");
+    dashboard.advance(1_000);
+    dashboard.get("/").await;
+    assert_eq!(analytics.asked_for_pipeline(), before + 2);
+}
+
+#[tokio::test]
 async fn made_up_queries_do_not_drive_out_what_is_looked_at() {
     let analytics = Analytics::start().await;
     let dashboard = Dashboard::start(analytics.source()).await;

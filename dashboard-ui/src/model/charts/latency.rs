@@ -1,9 +1,11 @@
 //! Latency over time: lines for the network, a smoke chart for one antenna.
 
+use std::ops::Range;
+
 use shared::api::{Limits, Measures, Point, Series};
 
-use super::scale::{gap_sentence, highest, labels, lowest, missing, period, scale, threshold};
-use super::{Axis, Chart};
+use super::scale::{filling_up, gap_sentence, highest, labels, lowest, missing, period, scale, threshold};
+use super::{Axis, Chart, closed};
 use crate::format;
 use crate::language::Language;
 use crate::model::Scene;
@@ -26,9 +28,9 @@ type Paths = (Vec<(&'static str, String)>, Vec<(&'static str, String)>);
 
 fn chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_>) -> Paths) -> Chart {
     let (language, limit) = (scene.language(), scene.limits.degraded_latency_ms);
-    let values = Values::of(&series.points);
-    // The axis ignores outliers, which would flatten everything else; they are clipped at the top.
-    let highest_of = highest(values.mean.iter().chain(&values.p99));
+    let values = Values::of(&series.points, closed(series, scene));
+    // The axis ignores outliers, which would flatten everything else; they are clipped at the top. It ignores open steps too.
+    let highest_of = highest(values.mean.iter().chain(&values.p99)).or_else(|| highest(&values.open));
     let (scale, y) = scale(highest_of, limit);
     let (mut paths, mut legend) = paths(&values, scale, scene);
     let nothing = highest_of.is_none().then(|| {
@@ -50,6 +52,7 @@ fn chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_
         paths.push(("revised", revised));
     }
     if nothing.is_none() {
+        legend.extend(filling_up(values.open.len() - values.closed, scene));
         legend.push(threshold(y, &format::with_unit(&format!("{limit:.0}"), "ms"), scene));
     }
     let period = period(series, language);
@@ -64,23 +67,24 @@ fn chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_
         legend,
         gaps,
         threshold: y,
-        description: match (lowest(&values.mean), highest(&values.mean), language) {
-            (Some(low), Some(high), Language::English) => format!(
-                "Latency {period}. Mean between {} and {} ms, 95th percentile up to {}.{}",
-                language.milliseconds(low),
-                language.milliseconds(high),
-                language.latency(highest(&values.p95)),
-                gap_sentence(&values.mean, language),
-            ),
-            (Some(low), Some(high), Language::Spanish) => format!(
-                "Latencia {period}. Media entre {} y {} ms, percentil 95 hasta {}.{}",
-                language.milliseconds(low),
-                language.milliseconds(high),
-                language.latency(highest(&values.p95)),
-                gap_sentence(&values.mean, language),
-            ),
-            (_, _, Language::English) => format!("Latency {period}. No step has a latency."),
-            (_, _, Language::Spanish) => format!("Latencia {period}. Ningún tramo tiene latencia."),
+        description: match lowest(&values.mean).zip(highest(&values.mean)) {
+            Some((low, high)) => {
+                let (low, high) = (language.milliseconds(low), language.milliseconds(high));
+                let p95 = language.percentile(highest(&values.p95));
+                let gaps = gap_sentence(&values.mean[..values.closed], language);
+                match language {
+                    Language::English => format!(
+                        "Latency {period}. Mean between {low} and {high} ms, 95th percentile up to {p95}.{gaps}"
+                    ),
+                    Language::Spanish => {
+                        format!("Latencia {period}. Media entre {low} y {high} ms, percentil 95 hasta {p95}.{gaps}")
+                    }
+                }
+            }
+            None => match language {
+                Language::English => format!("Latency {period}. No step has a latency."),
+                Language::Spanish => format!("Latencia {period}. Ningún tramo tiene latencia."),
+            },
         },
     }
 }
@@ -94,13 +98,24 @@ struct Values<'a> {
     p50: Vec<Option<f64>>,
     p95: Vec<Option<f64>>,
     p99: Vec<Option<f64>>,
+    /// The means of the steps that are still filling up, which the others leave out, and of the one before them.
+    open: Vec<Option<f64>>,
+    /// How many steps are closed.
+    closed: usize,
 }
 
 impl<'a> Values<'a> {
-    fn of(points: &'a [Point]) -> Self {
-        let values = |value: fn(&Measures) -> Option<f64>| points.iter().map(|point| value(&point.measures)).collect();
+    fn of(points: &'a [Point], closed: usize) -> Self {
+        let within = |steps: Range<usize>, value: fn(&Measures) -> Option<f64>| {
+            let measures = points.iter().map(|point| value(&point.measures)).enumerate();
+            measures.map(|(step, value)| value.filter(|_| steps.contains(&step))).collect::<Vec<_>>()
+        };
+        let values = |value| within(0..closed, value);
+        let from = if closed < points.len() { closed.saturating_sub(1) } else { closed };
         Self {
             points,
+            closed,
+            open: within(from..points.len(), |measures| measures.latency_ms.mean),
             mean: values(|measures| measures.latency_ms.mean),
             min: values(|measures| measures.latency_ms.min),
             max: values(|measures| measures.latency_ms.max),
@@ -117,6 +132,7 @@ fn lines(values: &Values<'_>, scale: Scale, scene: &Scene<'_>) -> Paths {
         ("p99", plot::line(&values.p99, scale)),
         ("p95", plot::line(&values.p95, scale)),
         ("mean", plot::line(&values.mean, scale)),
+        ("open", plot::line(&values.open, scale)),
     ];
     let legend = vec![
         ("line-mean", scene.text("mean", "media").to_owned()),
@@ -132,15 +148,20 @@ fn smoke(values: &Values<'_>, scale: Scale, scene: &Scene<'_>) -> Paths {
         ("smoke", plot::band(&values.min, &values.p99, scale)),
         ("smoke", plot::band(&values.min, &values.p95, scale)),
     ];
-    let heats: Vec<Heat> = values.points.iter().map(|point| heat(point, &scene.limits)).collect();
+    let heats: Vec<Heat> = values.points[..values.closed].iter().map(|point| heat(point, &scene.limits)).collect();
+    let medians: Vec<Option<f64>> = values.points.iter().map(|point| point.measures.latency_ms.p50).collect();
     for heat in Heat::DRAWN {
+        let own = |step: usize| heats.get(step) == Some(&heat);
         let marks: Vec<Option<f64>> =
-            values.p50.iter().zip(&heats).map(|(median, own)| median.filter(|_| *own == heat)).collect();
+            medians.iter().enumerate().map(|(step, median)| median.filter(|_| own(step))).collect();
         paths.push((heat.mark_class(), plot::marks(&marks, scale)));
     }
     // Where everything was lost there is no latency; that must not look like missing data.
-    let down: Vec<Option<f64>> = heats.iter().map(|heat| (*heat == Heat::Down).then_some(1.0)).collect();
+    let mut down: Vec<Option<f64>> = heats.iter().map(|heat| (*heat == Heat::Down).then_some(1.0)).collect();
+    down.resize(values.points.len(), None);
     paths.push(("all-down", plot::stretches(&down)));
+    let open = medians.iter().enumerate().map(|(step, median)| median.filter(|_| step >= values.closed));
+    paths.push(("mark-open", plot::marks(&open.collect::<Vec<_>>(), scale)));
     paths.retain(|(_, path)| !path.is_empty());
     let legend = vec![
         ("line-smoke", scene.text("min to max", "mín. a máx.").to_owned()),

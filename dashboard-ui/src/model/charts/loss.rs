@@ -3,7 +3,7 @@
 use shared::api::Series;
 
 use super::scale::{gap_sentence, highest, labels, missing, period, scale, steps, threshold};
-use super::{Axis, Chart};
+use super::{Axis, Chart, closed};
 use crate::format;
 use crate::language::Language;
 use crate::model::Scene;
@@ -11,10 +11,16 @@ use crate::plot;
 
 pub(super) fn chart(series: &Series, scene: &Scene<'_>) -> Chart {
     let (points, language) = (&series.points, scene.language());
-    let loss: Vec<Option<f64>> =
+    let closed = closed(series, scene);
+    let all: Vec<Option<f64>> =
         points.iter().map(|point| point.measures.success_rate.map(|rate| (1.0 - rate) * 100.0)).collect();
+    let part = |is_open: bool| {
+        let own = |(step, loss): (usize, &Option<f64>)| loss.filter(|_| (step >= closed) == is_open);
+        all.iter().enumerate().map(own).collect::<Vec<_>>()
+    };
+    let (loss, open) = (part(false), part(true));
     let limit = (1.0 - scene.limits.degraded_success_rate) * 100.0;
-    let (scale, y) = scale(highest(&loss).map(|highest| highest.max(1.0)), limit);
+    let (scale, y) = scale(highest(&loss).or_else(|| highest(&open)).map(|highest| highest.max(1.0)), limit);
     let is_total = |loss: f64| loss >= 100.0;
     let lost: u64 = points.iter().map(|point| point.measures.packets_lost).sum();
     let above = steps(loss.iter().flatten().filter(|loss| **loss > limit).count(), language);
@@ -23,13 +29,14 @@ pub(super) fn chart(series: &Series, scene: &Scene<'_>) -> Chart {
         ("usual", plot::bars(&loss, scale, |loss| loss <= limit)),
         ("high", plot::bars(&loss, scale, |loss| loss > limit && !is_total(loss))),
         ("total", plot::bars(&loss, scale, is_total)),
+        ("open-bar", plot::bars(&open, scale, |_| true)),
     ];
     let mut legend = Vec::new();
     if loss.iter().flatten().any(|loss| is_total(*loss)) {
         legend.push(("bar-total", language.text("all lost", "todo perdido").to_owned()));
     }
     legend.push(threshold(y, &format::with_unit(&language.fixed(limit, decimals(limit)), "%"), scene));
-    let known = loss.iter().any(Option::is_some).then_some(lost);
+    let known = all.iter().any(Option::is_some).then_some(lost);
     legend.push(("", format!("{} {}", format::count_if_known(known), language.text("lost", "perdidos"))));
     Chart {
         name: "loss",
@@ -39,23 +46,25 @@ pub(super) fn chart(series: &Series, scene: &Scene<'_>) -> Chart {
         labels: labels(scale, "%", language),
         paths,
         legend,
-        gaps: plot::stretches(&missing(&loss)),
+        gaps: plot::stretches(&missing(&all)),
         threshold: y,
         nothing: None,
-        description: match (highest(&loss), language) {
-            (Some(high), Language::English) => format!(
-                "Packet loss {period}. {} packets lost, at most {high:.2} % in a step; {above} above the threshold of {limit:.0} %.{}",
-                format::count(lost),
-                gap_sentence(&loss, language),
-            ),
-            (Some(high), Language::Spanish) => format!(
-                "Pérdida de paquetes {period}. {} paquetes perdidos, como máximo {} % en un tramo; {above} por encima del umbral de {limit:.0} %.{}",
-                format::count(lost),
-                language.fixed(high, 2),
-                gap_sentence(&loss, language),
-            ),
-            (None, Language::English) => format!("Packet loss {period}. No step has packets."),
-            (None, Language::Spanish) => format!("Pérdida de paquetes {period}. Ningún tramo tiene paquetes."),
+        description: match highest(&loss) {
+            Some(high) => {
+                let (lost, high, gaps) = (format::count(lost), language.fixed(high, 2), gap_sentence(&all, language));
+                match language {
+                    Language::English => format!(
+                        "Packet loss {period}. {lost} packets lost, at most {high} % in a step; {above} above the threshold of {limit:.0} %.{gaps}"
+                    ),
+                    Language::Spanish => format!(
+                        "Pérdida de paquetes {period}. {lost} paquetes perdidos, como máximo {high} % en un tramo; {above} por encima del umbral de {limit:.0} %.{gaps}"
+                    ),
+                }
+            }
+            None => match language {
+                Language::English => format!("Packet loss {period}. No step has packets."),
+                Language::Spanish => format!("Pérdida de paquetes {period}. Ningún tramo tiene paquetes."),
+            },
         },
     }
 }

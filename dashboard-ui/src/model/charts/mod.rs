@@ -77,6 +77,15 @@ pub(crate) struct StepRow {
     /// One for each column after the first.
     pub(crate) cells: Vec<String>,
     pub(crate) is_revised: bool,
+    /// Whether readings of it may still arrive.
+    pub(crate) is_open: bool,
+}
+
+/// How many steps nothing is still to come for.
+pub(super) fn closed(series: &Series, scene: &Scene<'_>) -> usize {
+    let (end, step_ms) = (series.window.end, (series.step_seconds * 1000.0) as i64);
+    let settled = scene.settled(end, series.as_of);
+    series.points.iter().take_while(|point| (point.start.0 + step_ms).min(end.0) <= settled.0).count()
 }
 
 /// The charts of the network.
@@ -104,7 +113,11 @@ fn with_latency(latency: Chart, series: &Series, scene: &Scene<'_>) -> Charts {
             language.text("Lost", "Perdidos"),
             language.text("Loss", "Pérdida"),
         ],
-        rows: series.points.iter().rev().map(|point| step_row(point, scene)).collect(),
+        rows: {
+            let closed = closed(series, scene);
+            let row = |(step, point)| StepRow { is_open: step >= closed, ..step_row(point, scene) };
+            series.points.iter().enumerate().rev().map(row).collect()
+        },
         csv: format!("/csv{}", scene.address.href()),
     }
 }
@@ -141,14 +154,15 @@ fn step_row(point: &Point, scene: &Scene<'_>) -> StepRow {
         time: Moment::near(point.start, scene.now, language),
         cells: vec![
             language.latency(latency.mean),
-            language.latency(latency.p50),
-            language.latency(latency.p95),
-            language.latency(latency.p99),
+            language.percentile(latency.p50),
+            language.percentile(latency.p95),
+            language.percentile(latency.p99),
             count(measures.packets_delivered),
             count(measures.packets_lost),
             language.percent(measures.success_rate.map(|rate| 1.0 - rate)),
         ],
         is_revised: point.revised,
+        is_open: false,
     }
 }
 

@@ -2,7 +2,6 @@
 
 use shared::api::Series;
 
-use crate::format;
 use crate::language::Language;
 use crate::model::Scene;
 use crate::plot::Scale;
@@ -17,6 +16,11 @@ pub(super) fn threshold(y: Option<f64>, limit: &str, scene: &Scene<'_>) -> (&'st
         None => scene.text("all far below the threshold of", "todo muy por debajo del umbral de"),
     };
     ("line-threshold", format!("{words} {limit}"))
+}
+
+/// The steps that are still filling up as an entry of the legend.
+pub(super) fn filling_up(steps: usize, scene: &Scene<'_>) -> Option<(&'static str, String)> {
+    (steps > 0).then(|| ("line-open", scene.text("still filling up", "aún incompleto").to_owned()))
 }
 
 /// The axis, and the position of the threshold on it. An axis far below the threshold does not extend up to it, or the
@@ -46,12 +50,10 @@ pub(super) fn lowest<'a>(values: impl IntoIterator<Item = &'a Option<f64>>) -> O
     values.into_iter().flatten().copied().reduce(f64::min)
 }
 
+/// The length of the window: its times stand on the axis, in the viewer's zone.
 pub(super) fn period(series: &Series, language: Language) -> String {
-    let (start, end) = (format::time(series.window.start), format::time(series.window.end));
-    match language {
-        Language::English => format!("from {start} to {end} UTC"),
-        Language::Spanish => format!("de {start} a {end} UTC"),
-    }
+    let length = language.duration((series.window.end.0 - series.window.start.0) as f64 / 1000.0);
+    format!("{} {length}", language.text("over", "durante"))
 }
 
 pub(super) fn gap_sentence(values: &[Option<f64>], language: Language) -> String {

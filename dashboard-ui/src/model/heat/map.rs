@@ -21,6 +21,8 @@ pub(crate) struct HeatMap {
     pub(crate) columns: usize,
     pub(crate) rows: usize,
     pub(crate) cells: Vec<(&'static str, String)>,
+    /// How many columns nothing is still to come for.
+    pub(crate) closed: usize,
     /// The labels of the rows.
     pub(crate) labels: Vec<HeatLabel>,
     /// The time axis.
@@ -53,36 +55,37 @@ pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_
         columns,
         rows: heatmap.rows.len(),
         cells: cells(heatmap, columns, &scene.limits),
+        closed: {
+            let (end, step_ms) = (heatmap.window.end, (heatmap.steps.step_seconds * 1000.0) as i64);
+            let settled = scene.settled(end, heatmap.as_of);
+            let is_closed = |start: &&UnixMillis| (start.0 + step_ms).min(end.0) <= settled.0;
+            heatmap.steps.starts.iter().take_while(is_closed).count()
+        },
         labels: heatmap.rows.iter().map(|row| label(row, scene)).collect(),
         times: times(&heatmap.steps),
-        caption: match language {
-            Language::English => format!(
-                "{}, worst first, {} a step",
-                language.antennas(heatmap.total),
-                language.duration(heatmap.steps.step_seconds)
-            ),
-            Language::Spanish => format!(
-                "{}, las peores primero, {} por tramo",
-                language.antennas(heatmap.total),
-                language.duration(heatmap.steps.step_seconds)
-            ),
-        },
+        caption: format!(
+            "{}, {}, {} {}",
+            language.antennas(heatmap.total),
+            language.text("worst first", "las peores primero"),
+            language.duration(heatmap.steps.step_seconds),
+            language.text("a step", "por tramo"),
+        ),
         more: match (tall, groups > 0) {
             (true, _) => Some(more(false, language.text("Fewer rows", "Menos filas"))),
             (false, true) => Some(more(true, language.text("More rows", "Más filas"))),
             (false, false) => None,
         },
-        description: match language {
-            Language::English => format!(
-                "Health of {} over time, a row an antenna{}, worst first. The table of antennas says the same in numbers.",
-                language.antennas(heatmap.total),
-                if groups > 0 { " or a group of antennas" } else { "" }
-            ),
-            Language::Spanish => format!(
-                "Salud de {} a lo largo del tiempo, una fila por antena{}, las peores primero. La tabla de antenas dice lo mismo en cifras.",
-                language.antennas(heatmap.total),
-                if groups > 0 { " o grupo de antenas" } else { "" }
-            ),
+        description: {
+            let antennas = language.antennas(heatmap.total);
+            let group = if groups > 0 { language.text(" or a group of antennas", " o grupo de antenas") } else { "" };
+            match language {
+                Language::English => format!(
+                    "Health of {antennas} over time, a row an antenna{group}, worst first. The table of antennas says the same in numbers."
+                ),
+                Language::Spanish => format!(
+                    "Salud de {antennas} a lo largo del tiempo, una fila por antena{group}, las peores primero. La tabla de antenas dice lo mismo en cifras."
+                ),
+            }
         },
     }
 }

@@ -17,15 +17,15 @@ pub(super) use strip::strip;
 pub(crate) enum Heat {
     /// Nothing was counted.
     Unknown,
-    /// Almost nothing was lost, and latency is far below its threshold.
+    /// Healthy: almost nothing was lost, and latency is far below its threshold.
     Well,
-    /// Noticeable loss or latency, within the thresholds.
+    /// Healthy, near a threshold.
     Fair,
-    /// Beyond a threshold.
+    /// Degraded: beyond a threshold.
     Degraded,
-    /// More than four times the loss that the threshold allows.
+    /// Badly degraded: more than four times the loss that the threshold allows.
     Bad,
-    /// Everything was lost.
+    /// Down: everything was lost.
     Down,
 }
 

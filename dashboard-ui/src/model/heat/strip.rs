@@ -32,15 +32,12 @@ pub(in crate::model) fn strip(history: Option<&History>, scene: &Scene<'_>) -> S
     Strip {
         width: heats.len(),
         bars: bars.collect(),
-        description: match scene.language() {
-            Language::English => {
-                format!("{} steps: {bad} degraded, {down} down, {} without data", heats.len(), number(&[Heat::Unknown]))
+        description: {
+            let (steps, unknown) = (heats.len(), number(&[Heat::Unknown]));
+            match scene.language() {
+                Language::English => format!("{steps} steps: {bad} degraded, {down} down, {unknown} without data"),
+                Language::Spanish => format!("{steps} tramos: {bad} degradados, {down} caídos, {unknown} sin datos"),
             }
-            Language::Spanish => format!(
-                "{} tramos: {bad} degradados, {down} caídos, {} sin datos",
-                heats.len(),
-                number(&[Heat::Unknown])
-            ),
         },
     }
 }

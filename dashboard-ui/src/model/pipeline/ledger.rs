@@ -20,72 +20,48 @@ pub(crate) struct LedgerTerm {
 }
 
 pub(super) fn ledger(totals: &Ledger, language: Language) -> Vec<LedgerTerm> {
-    let term = |sign, count, label, meaning, is_bad: bool| LedgerTerm {
-        sign,
-        count: format::count_if_known(count),
-        label,
-        meaning,
-        is_bad: is_bad && count.is_some_and(|count| count > 0),
-    };
-    vec![
-        term(
-            "",
+    let rejected = totals.rejected.values().sum();
+    [
+        (
             totals.entries_added,
-            language.text("added", "añadidas"),
-            language.text("entries ever added to the stream", "entradas añadidas al flujo desde siempre"),
-            false,
+            ["added", "añadidas"],
+            ["entries ever added to the stream", "entradas añadidas al flujo desde siempre"],
         ),
-        term(
-            "=",
-            Some(totals.counted),
-            language.text("counted", "contadas"),
-            language.text("in a window", "en una ventana"),
-            false,
-        ),
-        term(
-            "+",
+        (Some(totals.counted), ["counted", "contadas"], ["in a window", "en una ventana"]),
+        (
             Some(totals.duplicates),
-            language.text("duplicates", "duplicadas"),
-            language.text("sent again, counted once", "enviadas otra vez, contadas una"),
-            false,
+            ["duplicates", "duplicadas"],
+            ["sent again, counted once", "enviadas otra vez, contadas una"],
         ),
-        term(
-            "+",
-            Some(totals.rejected.values().sum()),
-            language.text("rejected", "rechazadas"),
-            language.text("broke a rule, see below", "incumplen una regla, ver abajo"),
-            false,
-        ),
-        term(
-            "+",
+        (Some(rejected), ["rejected", "rechazadas"], ["broke a rule, see below", "incumplen una regla, ver abajo"]),
+        (
             Some(totals.too_late),
-            language.text("too late", "tardías"),
-            language.text("older than everything kept", "más antiguas que todo lo conservado"),
-            false,
+            ["too late", "tardías"],
+            ["older than everything kept", "más antiguas que todo lo conservado"],
         ),
-        term(
-            "+",
-            totals.lag,
-            language.text("to read", "por leer"),
-            language.text("still in the stream", "aún en el flujo"),
-            false,
-        ),
-        term(
-            "+",
+        (totals.lag, ["to read", "por leer"], ["still in the stream", "aún en el flujo"]),
+        (
             Some(totals.trimmed_unread),
-            language.text("lost unread", "perdidas sin leer"),
-            language.text("removed before they were read", "eliminadas antes de leerse"),
-            true,
+            ["lost unread", "perdidas sin leer"],
+            ["removed before they were read", "eliminadas antes de leerse"],
         ),
-        term(
-            "+",
+        (
             Some(totals.lost_by_broker),
-            language.text("lost by Redis", "perdidas por Redis"),
-            language
-                .text("confirmed, and gone when Redis went back", "confirmadas, y ausentes cuando Redis retrocedió"),
-            true,
+            ["lost by Redis", "perdidas por Redis"],
+            ["confirmed, and gone when Redis went back", "confirmadas, y ausentes cuando Redis retrocedió"],
         ),
     ]
+    .into_iter()
+    .enumerate()
+    .map(|(position, (count, label, meaning))| LedgerTerm {
+        sign: ["", "="].get(position).copied().unwrap_or("+"),
+        count: format::count_if_known(count),
+        label: language.text(label[0], label[1]),
+        meaning: language.text(meaning[0], meaning[1]),
+        // What was lost stands at the end.
+        is_bad: position > 5 && count.is_some_and(|count| count > 0),
+    })
+    .collect()
 }
 
 pub(super) fn balance(totals: &Ledger, language: Language) -> Option<(Level, String)> {

@@ -1,6 +1,6 @@
 //! The stages of a batch: how long each takes, and its share of the whole.
 
-use shared::api::{Pipeline, PipelineSample};
+use shared::api::{BatchTimes, Pipeline, PipelineSample};
 
 use crate::language::Language;
 
@@ -23,49 +23,28 @@ pub(super) fn stages(pipeline: &Pipeline, samples: &[PipelineSample], language: 
     let total = sum(|it| it.read_ms + it.decode_ms + it.aggregate_ms + it.merge_ms + it.commit_ms);
     let batches: u64 = samples.iter().map(|sample| sample.batches).sum();
     let commits: u64 = samples.iter().map(|sample| sample.commits).sum();
-    let stage = |name, meaning, last, sum: f64, count| Stage {
-        name,
-        meaning,
-        last: language.latency(last),
-        mean: language.latency((count > 0).then(|| sum / count as f64)),
-        share: if total > 0.0 { sum / total } else { 0.0 },
-    };
+    let of_batch = |value: fn(&BatchTimes) -> f64| batch.map(value);
+    let (read, decode) = (of_batch(|it| it.read_ms), of_batch(|it| it.decode_ms));
+    let (aggregate, merge) = (of_batch(|it| it.aggregate_ms), of_batch(|it| it.merge_ms));
+    let stage =
+        |[name, spanish_name]: [&'static str; 2], [meaning, spanish]: [&'static str; 2], last, sum: f64, count| Stage {
+            name: language.text(name, spanish_name),
+            meaning: language.text(meaning, spanish),
+            last: language.latency(last),
+            mean: language.latency((count > 0).then(|| sum / count as f64)),
+            share: if total > 0.0 { sum / total } else { 0.0 },
+        };
+    let bytes = ["the reply’s bytes from the broker", "los bytes de la respuesta del broker"];
+    let columns = ["bytes to columns, rules checked", "bytes a columnas, reglas comprobadas"];
+    let sums = ["columns to sums by pane and antenna", "columnas a sumas por panel y antena"];
+    let panes = ["sums into the panes, visible from here on", "sumas en los paneles, visibles desde aquí"];
+    let state = ["state and cursor, in one transaction", "estado y cursor, en una transacción"];
     vec![
-        stage(
-            language.text("Read", "Leer"),
-            language.text("the reply’s bytes from the broker", "los bytes de la respuesta del broker"),
-            batch.map(|batch| batch.read_ms),
-            sum(|sample| sample.read_ms),
-            batches,
-        ),
-        stage(
-            language.text("Decode", "Decodificar"),
-            language.text("bytes to columns, rules checked", "bytes a columnas, reglas comprobadas"),
-            batch.map(|batch| batch.decode_ms),
-            sum(|sample| sample.decode_ms),
-            batches,
-        ),
-        stage(
-            language.text("Aggregate", "Agregar"),
-            language.text("columns to sums by pane and antenna", "columnas a sumas por panel y antena"),
-            batch.map(|batch| batch.aggregate_ms),
-            sum(|sample| sample.aggregate_ms),
-            batches,
-        ),
-        stage(
-            language.text("Merge", "Combinar"),
-            language.text("sums into the panes, visible from here on", "sumas en los paneles, visibles desde aquí"),
-            batch.map(|batch| batch.merge_ms),
-            sum(|sample| sample.merge_ms),
-            batches,
-        ),
-        stage(
-            "Commit",
-            language.text("state and cursor, in one transaction", "estado y cursor, en una transacción"),
-            pipeline.commits.last_ms,
-            sum(|sample| sample.commit_ms),
-            commits,
-        ),
+        stage(["Read", "Leer"], bytes, read, sum(|it| it.read_ms), batches),
+        stage(["Decode", "Decodificar"], columns, decode, sum(|it| it.decode_ms), batches),
+        stage(["Aggregate", "Agregar"], sums, aggregate, sum(|it| it.aggregate_ms), batches),
+        stage(["Merge", "Combinar"], panes, merge, sum(|it| it.merge_ms), batches),
+        stage(["Commit", "Commit"], state, pipeline.commits.last_ms, sum(|it| it.commit_ms), commits),
     ]
 }
 

@@ -9,6 +9,9 @@ use crate::model::{Condition, Frame, Level, Moment, Part, Scene, Verdict};
 /// Up to this many entries still to read are not a backlog: a batch or two of a busy network.
 const BACKLOG: u64 = 100_000;
 
+/// Up to this share of entries may break a rule before the verdict says so.
+const REJECTED_MOST: f64 = 0.01;
+
 pub(super) fn verdict(pipeline: &Pipeline, frame: &Frame, scene: &Scene<'_>) -> Verdict {
     let language = scene.language();
     if frame.condition == Condition::Away {
@@ -16,6 +19,8 @@ pub(super) fn verdict(pipeline: &Pipeline, frame: &Frame, scene: &Scene<'_>) -> 
     }
     let totals = &pipeline.totals;
     let lag = totals.lag.unwrap_or_default();
+    let (rejected, counted) = (totals.rejected.values().sum::<u64>() as f64, totals.counted as f64);
+    let rejected = rejected / (rejected + counted).max(1.0);
     let (level, sentence) = match pipeline.phase {
         Phase::Running if totals.imbalance.is_some_and(|imbalance| imbalance != 0) => {
             (Level::Bad, language.text("The ledger does not add up", "El balance no cuadra"))
@@ -28,6 +33,13 @@ pub(super) fn verdict(pipeline: &Pipeline, frame: &Frame, scene: &Scene<'_>) -> 
             language.text(
                 "Running; the broker does not tell how much is left to read",
                 "En marcha; el broker no dice cuánto queda por leer",
+            ),
+        ),
+        Phase::Running if rejected > REJECTED_MOST => (
+            Level::Warning,
+            language.text(
+                "Every entry is accounted for, but many broke a rule",
+                "Cada entrada está contabilizada, pero muchas incumplen una regla",
             ),
         ),
         Phase::Running => {
@@ -55,6 +67,13 @@ pub(super) fn verdict(pipeline: &Pipeline, frame: &Frame, scene: &Scene<'_>) -> 
         Part::text(" "),
         Part::Zone,
     ];
+    if rejected > 0.0 {
+        let share = language.percent(Some(rejected));
+        detail.push(Part::Text(match language {
+            Language::English => format!(", {share} of all entries rejected"),
+            Language::Spanish => format!(", {share} de las entradas rechazadas"),
+        }));
+    }
     if let Some(at) = pipeline.commits.last_at {
         let at = Moment::near(at, scene.now, language);
         detail.push(match language {
@@ -90,6 +109,18 @@ mod tests {
             (Phase::Stopping, 0, Level::Warning, "Stopping after a last commit"),
         ] {
             assert_eq!(verdict(phase, lag), (level, words.to_owned()));
+        }
+    }
+
+    #[test]
+    fn many_rejected_entries_are_not_a_good_verdict() {
+        for (rejected, level) in [(1, Level::Good), (10, Level::Good), (11, Level::Warning), (55, Level::Warning)] {
+            let screen = shown(|figures| {
+                let totals = &mut figures.pipeline.totals;
+                (totals.counted, totals.rejected) = (1000 - rejected, [(shared::Rejection::BadLoss, rejected)].into());
+            });
+            assert_eq!(screen.verdict.level, level, "{rejected} of 1000");
+            assert!(said(&screen.verdict.detail).contains("of all entries rejected"));
         }
     }
 

@@ -25,16 +25,18 @@ export function launch(...flags) {
 
 /**
  * Opens an address, lets `use` look at the page, and asserts that nothing went wrong in it meanwhile: no error and no
- * warning in the console (a violated policy is one), no exception, no dialog. `excused` is what may.
+ * warning in the console (a violated policy is one), no exception, no dialog. `excused` is what may. With `isAlone`, the page
+ * cannot share a stream with other tabs, and has one of its own that can be looked at.
  */
 export async function visit(browser, url, options, use) {
-  const { excused, ...context } = options;
+  const { excused, isAlone, ...context } = options;
   const opened = await browser.newContext({ ...DESKTOP, locale: "en-GB", ...context });
   try {
     const page = await opened.newPage();
     page.setDefaultTimeout(WAIT_MS);
     const faults = watch(page);
     await page.addInitScript(observe);
+    if (isAlone) await page.addInitScript(() => delete window.SharedWorker);
     const response = await page.goto(url);
     const result = await use(page, response);
     const unexcused = faults.filter((fault) => !excused?.test(fault));
@@ -45,7 +47,8 @@ export async function visit(browser, url, options, use) {
   }
 }
 
-function watch(page) {
+/** The faults of a page, as they come. */
+export function watch(page) {
   const faults = [];
   page.on("console", (message) => {
     if (!["error", "warning"].includes(message.type())) return;

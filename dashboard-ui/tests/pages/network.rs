@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use shared::Rejection;
+use dashboard_ui::mock::Mock;
 use shared::api::{
     AntennaCounts, AntennasRequest, Badness, Count, End, IncidentKind, IncidentState, IncidentsRequest, Ledger,
     PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, SeriesRequest, Status, SummaryRequest,
     WindowRequest, WorstRequest,
 };
 use shared::time::Span;
-
-use super::*;
+use shared::{Rejection, UnixMillis};
 
 const NOON: UnixMillis = UnixMillis(1_763_985_607_000);
 

@@ -1,0 +1,139 @@
+//! Addresses as text, and what they ask for.
+
+use dashboard_ui::language::Language;
+use dashboard_ui::query::{Address, COLUMNS, Fleet, Incidents, Kind, Manner, Page, Parameters, Query, Range, Reason};
+use proptest::prelude::*;
+use shared::UnixMillis;
+use shared::api::{Badness, IncidentKind, Order, Sort, Status};
+
+/// The address of a text, as the router and axum's extractor read it.
+fn read(href: &str) -> Result<Address, Reason> {
+    let (path, text) = href.split_once('?').unwrap_or((href, ""));
+    let kinds = [Kind::Overview, Kind::Antennas, Kind::Antenna, Kind::Incidents, Kind::Pipeline];
+    let kind = kinds.into_iter().find(|kind| kind.path() == path).unwrap();
+    let uri = format!("http://host{path}?{text}").parse().unwrap();
+    let axum::extract::Query(parameters) =
+        axum::extract::Query::<Parameters>::try_from_uri(&uri).map_err(|_| Reason::Parameters)?;
+    Address::parse(kind, &parameters, Language::English)
+}
+
+fn addresses() -> impl Strategy<Value = Address> {
+    let text = "\\PC{0,20}";
+    let fleet = (text, prop::option::of(0..4_usize), 0..8_usize, 0..2_usize, 1..1000_u32).prop_map(
+        |(search, status, sort, order, page)| {
+            let status = status.map(|at| Status::ALL[at]);
+            Page::Antennas(Fleet { search, status, sort: COLUMNS[sort], order: Order::ALL[order], page })
+        },
+    );
+    let incidents =
+        (text, prop::option::of(0..3_usize), any::<bool>(), 1..1000_u32).prop_map(|(search, kind, open, page)| {
+            let kind = kind.map(|at| IncidentKind::ALL[at]);
+            Page::Incidents(Incidents { search, kind, open, page })
+        });
+    let page = prop_oneof![
+        (0..3_usize, any::<bool>()).prop_map(|(by, tall)| Page::Overview { by: Badness::ALL[by], tall }),
+        fleet,
+        "\\PC{1,40}".prop_map(|id| Page::Antenna { id }),
+        incidents,
+        Just(Page::Pipeline),
+    ];
+    let end = prop::option::of((0..4_000_000_000_000_i64).prop_map(UnixMillis));
+    let range = (30..604_800_u32, end).prop_map(|(window, end)| Range { window, end });
+    let manner = (any::<bool>(), any::<bool>()).prop_map(|(is_language_chosen, is_wall)| Manner {
+        language: if is_language_chosen { Language::Spanish } else { Language::English },
+        is_language_chosen,
+        is_wall,
+    });
+    (page, range, manner).prop_map(|(page, range, manner)| Address { query: Query { page, range }, manner })
+}
+
+proptest! {
+    #[test]
+    fn an_address_and_its_text_are_the_same(address in addresses()) {
+        prop_assert_eq!(read(&address.href()), Ok(address));
+    }
+}
+
+#[test]
+fn defaults_are_left_out_of_the_text() {
+    for (href, text) in [
+        ("/?window=5m&by=failures&end=latest", "/"),
+        ("/?window=900s", "/?window=15m"),
+        ("/antennas?q=&status=&sort=&order=&page=1", "/antennas"),
+        ("/antennas?sort=latency&order=desc", "/antennas?sort=latency"),
+        ("/incidents?state=all&kind=", "/incidents"),
+        ("/antenna?id=a/b%20c&lang=es&wall=1", "/antenna?id=a%2Fb+c&lang=es&wall=1"),
+        ("/?lang=xx&wall=0", "/"),
+    ] {
+        assert_eq!(read(href).map(|address| address.href()), Ok(text.to_owned()), "{href}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let long = "x".repeat(254);
+    for (href, reason) in [
+        ("/?window=1s", Reason::Window),
+        ("/?end=soon", Reason::End),
+        ("/?by=luck", Reason::By),
+        ("/?window=5m&window=15m", Reason::Parameters),
+        ("/antennas?sort=luck", Reason::Sort),
+        ("/antennas?order=up", Reason::Sort),
+        ("/antennas?status=well", Reason::Status),
+        ("/antennas?page=0", Reason::Page),
+        (&format!("/antennas?q={long}"), Reason::Search),
+        ("/incidents?kind=odd", Reason::Kind),
+        ("/incidents?state=shut", Reason::State),
+        ("/antenna", Reason::Id),
+        ("/antenna?id=", Reason::Id),
+        (&format!("/antenna?id={long}"), Reason::Id),
+    ] {
+        assert_eq!(read(href), Err(reason), "{href}");
+    }
+}
+
+#[test]
+fn the_form_of_a_range_leads_to_an_address_of_its_own() {
+    let address = read("/antennas?from=2025-11-24T14:27&to=2025-11-24T14:47&q=north&page=3").unwrap();
+    assert_eq!(address.href(), "/antennas?q=north&page=3&window=20m&end=2025-11-24T14%3A47%3A00Z");
+}
+
+#[test]
+fn sorting_again_turns_the_order_around() {
+    let fleet = Fleet { page: 7, status: Some(Status::Down), ..Fleet::default() };
+    let slowest = fleet.sorted_by(Sort::Latency);
+    assert_eq!((slowest.sort, slowest.order, slowest.page), (Sort::Latency, Order::Descending, 1));
+    assert_eq!(slowest.sorted_by(Sort::Latency).order, Order::Ascending);
+    assert_eq!(slowest.status, Some(Status::Down));
+}
+
+#[test]
+fn ranges_are_bounded() {
+    for text in ["30s", "5m", "90s", "7d"] {
+        assert!(read(&format!("/?window={text}")).is_ok(), "{text}");
+    }
+    for text in ["29s", "8d", "0s", "", "x", "1500ms", "-5m"] {
+        assert_eq!(read(&format!("/?window={text}")), Err(Reason::Window), "{text}");
+    }
+}
+
+#[test]
+fn an_end_is_a_time_or_the_newest_reading() {
+    let at = |text: &str| read(&format!("/?end={text}")).map(|address| address.query.range.end);
+    assert_eq!(at("latest"), Ok(None));
+    assert_eq!(at("2025-11-24T14:47:05Z"), Ok(Some(UnixMillis(1_763_995_625_000))));
+    assert_eq!(at("2025-11-24T15:47:05+01:00"), Ok(Some(UnixMillis(1_763_995_625_000))));
+    for text in ["now", "1763995625", "1969-12-31T23:59:59Z", "2025-13-01T00:00:00Z"] {
+        assert_eq!(at(text), Err(Reason::End), "{text}");
+    }
+}
+
+#[test]
+fn a_form_says_from_when_to_when() {
+    let between = |from, to| read(&format!("/?from={from}&to={to}")).map(|address| address.query.range);
+    let range = between("2025-11-24T14:27", "2025-11-24T14:47:05").unwrap();
+    assert_eq!(range, Range { window: 1205, end: Some(UnixMillis(1_763_995_625_000)) });
+    assert_eq!(between("2025-11-24T14:47", "2025-11-24T14:27"), Err(Reason::Window));
+    assert_eq!(between("2025-11-24T14:47", "2025-11-24T14:47"), Err(Reason::Window));
+    assert_eq!(between("", "2025-11-24T14:47"), Err(Reason::End));
+}
