@@ -41,7 +41,7 @@ impl Question for AntennaQuestion {
     fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
         let slot = view.slot(&self.id)?;
         let known = view.snapshot.antenna_table()?.clone().lazy().filter(col(ANTENNA).eq(lit(slot))).collect()?;
-        let row = with_status(view, measured(known, &view.of_antennas(&[slot])?.cells)).collect()?;
+        let row = with_status(view, measured(known, &view.cells_of(slot)?)).collect()?;
         Ok(view.with_percentiles(row)?)
     }
 }

@@ -13,7 +13,7 @@ use crate::store::Pane;
 use crate::store::expressions::column::{ANTENNA, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE, READINGS};
 use crate::store::expressions::latency_mean;
 use crate::store::grid::Grid;
-use crate::store::partials::{Lines, Partials, roll_up_lines};
+use crate::store::partials::{Lines, cells_of_antennas, roll_up_lines};
 
 impl View<'_> {
     /// The histories of the antennas of a table, in its order.
@@ -21,8 +21,8 @@ impl View<'_> {
         let slots: Vec<Slot> = antennas.column(ANTENNA)?.u32()?.iter().flatten().collect();
         let mut ascending = slots.clone();
         ascending.sort_unstable();
-        let selected = Partials::of_antennas(self.parts(steps).into_iter().map(|part| &part.antennas), &ascending)?;
-        self.add_up(&[&selected.cells], &Lines::new(slots.iter().map(|&slot| [slot])), steps)
+        let tables: Vec<&DataFrame> = self.parts(steps).into_iter().map(|part| &part.antennas.cells).collect();
+        self.add_up(&[&cells_of_antennas(&tables, &ascending)?], &Lines::new(slots.iter().map(|&slot| [slot])), steps)
     }
 
     /// The histories of groups of antennas, which together are most of the network.

@@ -8,13 +8,10 @@ use quick_cache::sync::Cache;
 
 use super::{View, Window};
 use crate::readings::Slot;
-use crate::store::antennas::{SILENT_INTERVALS, SILENT_MIN_MS};
-use crate::store::expressions::answer::{
-    ANTENNA_ID, INTERVAL_MS, LAST_SEEN, LATENCY_P50, LATENCY_P95, LATENCY_P99, STATUS,
-};
+use crate::store::expressions::answer::{ANTENNA_ID, LATENCY_P50, LATENCY_P95, LATENCY_P99, SILENT_FROM, STATUS};
 use crate::store::expressions::column::{ANTENNA, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, READINGS};
 use crate::store::expressions::{COUNTS, Percentiles, measures, status};
-use crate::store::partials::{Keys, Partials, roll_up_cells, roll_up_sketch};
+use crate::store::partials::{Keys, cells_of_antennas, roll_up_cells, roll_up_sketch, sketch_of_antennas};
 
 /// Tables are kept for this many windows and snapshots: with 10,000 antennas each takes two megabytes or so.
 const KEPT: usize = 8;
@@ -91,39 +88,29 @@ pub(super) fn measured(known: DataFrame, cells: &DataFrame) -> LazyFrame {
 
 /// Antennas that were measured, with their status.
 pub(super) fn with_status(view: &View<'_>, measured: LazyFrame) -> LazyFrame {
-    let is_silent = match view.window.now_ms {
-        Some(now_ms) => is_silent(now_ms),
+    let is_silent = match view.window.judged_ms {
+        Some(judged_ms) => lit(judged_ms).gt_eq(col(SILENT_FROM)),
         None => col(READINGS).eq(lit(0_u64)),
     };
     measured.with_column(status(&view.thresholds, is_silent).alias(STATUS))
 }
 
-/// Whether no reading has arrived for three usual intervals, and for 15 s at least: the rule of
-/// [`crate::store::antennas::Antenna::is_silent`].
-fn is_silent(now_ms: i64) -> Expr {
-    let age_ms = || lit(now_ms) - col(LAST_SEEN);
-    let usual_ms = col(INTERVAL_MS).fill_null(lit(0.0));
-    let is_late = age_ms().cast(DataType::Float64).gt_eq(lit(SILENT_INTERVALS) * usual_ms);
-    age_ms().gt_eq(lit(SILENT_MIN_MS)).and(is_late)
-}
-
 impl View<'_> {
-    /// The window's partials of some antennas, whose slots ascend.
-    pub(super) fn of_antennas(&self, slots: &[Slot]) -> PolarsResult<Partials> {
-        let of_antennas = Partials::of_antennas(self.cover().into_iter().map(|part| &part.antennas), slots)?;
-        Partials::roll_up([&of_antennas], BY_ANTENNA)
+    /// What an antenna measured in the window: a row, or none.
+    pub(super) fn cells_of(&self, slot: Slot) -> PolarsResult<DataFrame> {
+        let tables: Vec<&DataFrame> = self.cover().into_iter().map(|part| &part.antennas.cells).collect();
+        roll_up_cells(&[&cells_of_antennas(&tables, &[slot])?], BY_ANTENNA)
     }
 
     /// Rows of [`View::antennas`] with their percentiles, in their order.
     pub(super) fn with_percentiles(&self, rows: DataFrame) -> PolarsResult<DataFrame> {
         let slots = rows.column(ANTENNA)?.sort(SortOptions::default())?;
         let slots = slots.u32()?.rechunk();
+        let tables: Vec<&DataFrame> = self.cover().into_iter().map(|part| &part.antennas.sketch).collect();
         let sketch = if slots.len() == self.snapshot.antenna_table()?.height() {
-            let tables = self.cover();
-            let tables: Vec<&DataFrame> = tables.iter().map(|part| &part.antennas.sketch).collect();
             roll_up_sketch(&tables, BY_ANTENNA)?
         } else {
-            self.of_antennas(slots.cont_slice()?)?.sketch
+            roll_up_sketch(&[&sketch_of_antennas(&tables, slots.cont_slice()?)?], BY_ANTENNA)?
         };
         let percentiles = Percentiles::of(sketch.lazy(), &[ANTENNA])?;
         let rows = rows.drop_many([LATENCY_P50, LATENCY_P95, LATENCY_P99]).lazy();

@@ -20,9 +20,10 @@ pub struct Window {
     pub start_ms: i64,
     /// End of the last pane, milliseconds since the epoch.
     pub end_ms: i64,
-    /// The current time, in full seconds, where the window moves with it; `None` for a window with a given end. Within
-    /// a second, equal windows of a snapshot give equal answers.
-    pub now_ms: Option<i64>,
+    /// The moment by which silence is judged: the last one at which an antenna fell silent, so that equal windows of a
+    /// snapshot give equal answers; `None` for a window with a given end. For questions about whatever is kept, the
+    /// current time in full seconds.
+    pub judged_ms: Option<i64>,
 }
 
 impl Window {
@@ -51,14 +52,14 @@ impl Window {
             End::Latest | End::Watermark | End::Now => grid.ceil(now.0),
             End::At(time) => grid.ceil(time.0),
         };
-        let now_ms = (!matches!(end, End::At(_))).then(|| full_seconds(now).0);
-        Self { start_ms: grid.floor(end_ms - length_ms), end_ms, now_ms }
+        let judged_ms = (!matches!(end, End::At(_))).then(|| snapshot.last_silence_ms(full_seconds(now).0));
+        Self { start_ms: grid.floor(end_ms - length_ms), end_ms, judged_ms }
     }
 
     /// For questions about whatever is kept.
     #[must_use]
     pub fn kept(now: UnixMillis) -> Self {
-        Self { start_ms: 0, end_ms: 0, now_ms: Some(full_seconds(now).0) }
+        Self { start_ms: 0, end_ms: 0, judged_ms: Some(full_seconds(now).0) }
     }
 
     pub(super) fn bounds(self) -> WindowBounds {

@@ -19,10 +19,10 @@ pub const CHUNK: usize = 256;
 const INTERVAL_WEIGHT: f64 = 0.125;
 
 /// An antenna is silent after this many of its usual intervals.
-pub const SILENT_INTERVALS: f64 = 3.0;
+const SILENT_INTERVALS: f64 = 3.0;
 
 /// An antenna is never silent before this many milliseconds.
-pub const SILENT_MIN_MS: i64 = 15_000;
+const SILENT_MIN_MS: i64 = 15_000;
 
 /// One antenna. Chunks of them are copied while a snapshot shares them, so it is small.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,18 +112,19 @@ impl Antenna {
         Finished { antenna, kind: severity.kind(), start_ms, end_ms, ended_by, tally }
     }
 
-    /// Whether no reading has arrived for three usual intervals, and for 15 s at least.
+    /// The moment from which it is silent if nothing arrives until then, in milliseconds since the epoch: three usual
+    /// intervals after the last arrival, and 15 s at least.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "an age in milliseconds is far below 2^53")]
-    pub fn is_silent(&self, now_ms: i64) -> bool {
-        let age_ms = now_ms.saturating_sub(self.last_arrival_ms);
-        age_ms >= SILENT_MIN_MS && age_ms as f64 >= SILENT_INTERVALS * self.interval_ms.unwrap_or(0.0)
+    #[expect(clippy::cast_possible_truncation, reason = "a few intervals in milliseconds are far below 2^63")]
+    pub fn silent_from_ms(&self) -> i64 {
+        let patience_ms = (SILENT_INTERVALS * self.interval_ms.unwrap_or(0.0)).ceil() as i64;
+        self.last_arrival_ms.saturating_add(patience_ms.max(SILENT_MIN_MS))
     }
 
     /// Whether its silence is an incident. Before the second reading nobody can tell how seldom it reports.
     #[must_use]
     pub fn is_missed(&self, now_ms: i64) -> bool {
-        self.interval_ms.is_some() && self.is_silent(now_ms)
+        self.interval_ms.is_some() && now_ms >= self.silent_from_ms()
     }
 }
 

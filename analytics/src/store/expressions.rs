@@ -61,8 +61,8 @@ pub mod answer {
     pub const STATUS: &str = "status";
     /// Arrival of the antenna's newest reading, milliseconds since the epoch.
     pub const LAST_SEEN: &str = "last_seen";
-    /// Moving average of the gaps between the antenna's arrivals, f64, milliseconds; null before the second reading.
-    pub const INTERVAL_MS: &str = "interval_ms";
+    /// The moment from which the antenna is silent if nothing arrives until then, milliseconds since the epoch.
+    pub const SILENT_FROM: &str = "silent_from";
     /// Whether a pane of the step was revised, bool.
     pub const REVISED: &str = "revised";
 
@@ -134,6 +134,11 @@ pub fn sketch_of_reading(panes: Grid) -> Vec<Expr> {
 /// a group, most of it to slice the column, and a sketch has tens of thousands of groups.
 pub fn running(counts: &[&str]) -> Vec<Expr> {
     counts.iter().map(|name| col(*name).cast(DataType::UInt64).cum_sum(false)).collect()
+}
+
+/// The counts of a group of partials, u64 whatever they were.
+pub fn summed(counts: &[&str]) -> Vec<Expr> {
+    counts.iter().map(|name| col(*name).cast(DataType::UInt64).sum()).collect()
 }
 
 /// The running totals of a group of partials at its end.

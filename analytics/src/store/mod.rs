@@ -232,11 +232,15 @@ impl Store {
         let retained = readings.clone().lazy().filter(col(reading::EVENT_MS).gt_eq(lit(horizon_ms)));
         let partials = Partials::of_readings(retained, self.grid)?;
         self.recent.extend(readings)?;
-        let whole = if accepted.counted > 0 { self.with_panes(partials)? } else { partials };
+        let starts: Vec<i64> = batch_panes(&partials)?;
+        let mut networks = self.networks(&starts, &partials)?;
+        let whole = if accepted.counted > 0 { self.with_panes(&starts, partials)? } else { partials };
         let rolled_up = Instant::now();
         let is_revised =
             |start| revised.contains(&start) || self.panes.get(&start).is_some_and(|pane: &Arc<Pane>| pane.revised);
         for pane in Pane::split(&whole, is_revised)? {
+            let network = networks.remove(&pane.start_ms);
+            let pane = pane.with_network(network);
             self.drop_tiles(pane.start_ms);
             self.changes.panes.insert(pane.start_ms);
             self.panes.insert(pane.start_ms, Arc::new(pane));
@@ -304,11 +308,22 @@ impl Store {
     }
 
     /// Rolls partials of readings up together with the panes that they fall into, in one plan: a batch is grouped once.
-    fn with_panes(&self, batch: Partials) -> PolarsResult<Partials> {
-        let starts = batch.cells.column(expressions::column::PANE)?.unique()?;
-        let starts = starts.i64()?;
-        let present = starts.iter().flatten().filter_map(|start| self.panes.get(&start)).map(|pane| &pane.antennas);
+    fn with_panes(&self, starts: &[i64], batch: Partials) -> PolarsResult<Partials> {
+        let present = starts.iter().filter_map(|start| self.panes.get(start)).map(|pane| &pane.antennas);
         Partials::roll_up(present.chain([&batch]), Keys { pane: Some(self.grid), antenna: true })
+    }
+
+    /// What the panes of a batch measured over all antennas, with it, where that is asked for: the batch is added to what is
+    /// known, as its rows are few beside those of its panes. Where nobody asks, nothing is worked out.
+    fn networks(&self, starts: &[i64], batch: &Partials) -> PolarsResult<BTreeMap<i64, Partials>> {
+        let known = |start: &i64| self.panes.get(start).map(|pane| pane.known_network());
+        let networks: Vec<&Partials> = starts.iter().filter_map(known).flatten().collect();
+        if networks.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let keys = Keys { pane: Some(self.grid), antenna: false };
+        let networks = Partials::roll_up(networks.into_iter().chain([batch]), keys)?.split_by_pane()?;
+        Ok(networks.into_iter().filter(|(start, _)| known(start) != Some(None)).collect())
     }
 
     /// Builds the tiles of closed panes that are missing. Called now and then, not for each batch: a late reading
@@ -335,12 +350,16 @@ impl Store {
                 let is_revised =
                     |(start, parts): &(i64, Vec<&Pane>)| parts.iter().any(|it| it.revised).then_some(*start);
                 let revised: BTreeSet<i64> = these.iter().filter_map(is_revised).collect();
-                let parts = these.iter().flat_map(|(_, parts)| parts);
-                let keys = Keys { pane: Some(tile), antenna: true };
-                let whole = Partials::roll_up(parts.map(|part| &part.antennas), keys)?;
-                let built = Pane::split(&whole, |start| revised.contains(&start))?;
-                Pane::share_networks(&built, &these, tile)?;
-                all_built.extend(built);
+                let parts: Vec<&Pane> = these.iter().flat_map(|(_, parts)| parts).copied().collect();
+                let keys = |antenna| Keys { pane: Some(tile), antenna };
+                let whole = Partials::roll_up(parts.iter().map(|part| &part.antennas), keys(true))?;
+                let networks = Partials::roll_up(Pane::networks(&parts, self.grid)?, keys(false))?.split_by_pane()?;
+                let mut networks: BTreeMap<i64, Partials> = networks.into_iter().collect();
+                let built = Pane::split(&whole, |start| revised.contains(&start))?.into_iter();
+                all_built.extend(built.map(|tile| {
+                    let network = networks.remove(&tile.start_ms);
+                    tile.with_network(network)
+                }));
             }
             self.tiles[level].extend(all_built.into_iter().map(|tile| (tile.start_ms, Arc::new(tile))));
         }
@@ -371,6 +390,7 @@ impl Store {
             tiles: self.tiles.clone(),
             revision: self.revision,
             antenna_table: OnceLock::new(),
+            silences: OnceLock::new(),
         }
     }
 
@@ -415,6 +435,11 @@ impl Store {
             self.drop_tiles(start);
         }
     }
+}
+
+/// The panes of partials, by start.
+fn batch_panes(batch: &Partials) -> PolarsResult<Vec<i64>> {
+    Ok(batch.cells.column(expressions::column::PANE)?.unique()?.i64()?.iter().flatten().collect())
 }
 
 /// A number that no store of this process has had.

@@ -36,6 +36,16 @@ impl Pane {
         Self { start_ms, revised, antennas, network: OnceLock::new() }
     }
 
+    /// What it measured over all antennas, if a question has asked or its parts know.
+    pub(super) fn known_network(&self) -> Option<&Partials> {
+        self.network.get()
+    }
+
+    /// The pane with what it measured over all antennas, where that is known.
+    pub(super) fn with_network(self, network: Option<Partials>) -> Self {
+        Self { network: network.map_or_else(OnceLock::new, OnceLock::from), ..self }
+    }
+
     /// The panes of a table that is rolled up by pane and antenna, in order of time.
     ///
     /// # Errors
@@ -43,23 +53,6 @@ impl Pane {
     pub fn split(partials: &Partials, revised: impl Fn(i64) -> bool) -> PolarsResult<Vec<Self>> {
         let panes = partials.split_by_pane()?.into_iter();
         Ok(panes.map(|(start_ms, antennas)| Self::new(start_ms, antennas, revised(start_ms))).collect())
-    }
-
-    /// Tells tiles what they measured over all antennas, as far as their parts know it: those have far fewer rows than by
-    /// antenna.
-    ///
-    /// # Errors
-    /// When a column is missing.
-    pub(super) fn share_networks<'a>(tiles: &[Self], parts: &[(i64, Vec<&'a Self>)], tile: Grid) -> PolarsResult<()> {
-        let of_tile = |(_, parts): &(i64, Vec<&'a Self>)| parts.iter().map(|it| it.network.get()).collect();
-        let known = parts.iter().filter_map(|tile| -> Option<Vec<&Partials>> { of_tile(tile) }).flatten();
-        let keys = Keys { pane: Some(tile), antenna: false };
-        for (start_ms, network) in Partials::roll_up(known, keys)?.split_by_pane()? {
-            if let Some(tile) = tiles.iter().find(|tile| tile.start_ms == start_ms) {
-                tile.network.get_or_init(|| network);
-            }
-        }
-        Ok(())
     }
 
     /// What panes with different starts measured over all antennas, in their order.

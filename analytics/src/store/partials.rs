@@ -9,10 +9,11 @@
 //! panes, coarsens panes and answers queries; there is no other aggregation. Its law: any split of the readings, in any
 //! order, merged in any tree, gives the same tables. Rows are sorted by key, so equal tables are equal in every byte.
 //!
-//! A roll-up is a plan: `concat > sort by key > running totals > group by key > differences`. Most of its inputs are sorted already, and the stable
-//! sort merges sorted runs in passes without comparing each row with many others; behind it, a group is a slice of rows, so
-//! nothing is hashed and the result is in order. Pane, antenna and bucket are packed into one integer, because a sort by
-//! several columns has to encode each row first.
+//! A roll-up is a plan: `concat > sort by key > running totals > group by key > differences`. Most of its inputs are sorted
+//! already, and the stable sort merges sorted runs in passes without comparing each row with many others; behind it, a group
+//! is a slice of rows, so nothing is hashed and the result is in order. Over all antennas, where a million rows make some
+//! hundred groups, it is `concat > group by key > sort by key` instead: hashing costs a tenth of the sort there. Pane, antenna
+//! and bucket are packed into one integer, because a sort by several columns has to encode each row first.
 
 use std::ops::Range;
 
@@ -21,7 +22,7 @@ use polars::prelude::*;
 use super::expressions::column::{
     ANTENNA, BUCKET, COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE,
 };
-use super::expressions::{COUNTS, added, floor, last, latencies, of_reading, running, sketch_of_reading};
+use super::expressions::{COUNTS, added, floor, last, latencies, of_reading, running, sketch_of_reading, summed};
 use super::grid::Grid;
 use crate::readings::Slot;
 use crate::readings::column::LATENCY_MS;
@@ -142,36 +143,111 @@ impl Partials {
     /// # Errors
     /// When a column is missing.
     pub fn of_antennas<'a>(parts: impl IntoIterator<Item = &'a Self>, slots: &[Slot]) -> PolarsResult<Self> {
-        let (mut cells, mut sketches) = (Vec::new(), Vec::new());
-        for part in parts {
-            append(&mut cells, rows_of_antennas(&part.cells, slots)?)?;
-            append(&mut sketches, rows_of_antennas(&part.sketch, slots)?)?;
-        }
-        let whole = |tables: Vec<DataFrame>, schema| union(&tables.iter().collect::<Vec<_>>(), &schema)?.collect();
-        Ok(Self { cells: whole(cells, cells_schema())?, sketch: whole(sketches, sketch_schema())? })
+        let (cells, sketches): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (&part.cells, &part.sketch)).unzip();
+        Ok(Self { cells: cells_of_antennas(&cells, slots)?, sketch: sketch_of_antennas(&sketches, slots)? })
     }
 }
 
-/// The rows of some antennas, whose slots ascend, from a table that is sorted by antenna. They are found by binary search,
-/// because a filter would look at every antenna's rows to find those of a few.
+/// The cells of some antennas; see [`Partials::of_antennas`].
 ///
 /// # Errors
 /// When a column is missing.
-pub fn rows_of_antennas(table: &DataFrame, slots: &[Slot]) -> PolarsResult<DataFrame> {
+pub fn cells_of_antennas(tables: &[&DataFrame], slots: &[Slot]) -> PolarsResult<DataFrame> {
+    rows_of_antennas(tables, &cells_schema(), slots)
+}
+
+/// The sketches of some antennas; see [`Partials::of_antennas`].
+///
+/// # Errors
+/// When a column is missing.
+pub fn sketch_of_antennas(tables: &[&DataFrame], slots: &[Slot]) -> PolarsResult<DataFrame> {
+    rows_of_antennas(tables, &sketch_schema(), slots)
+}
+
+/// The rows of some antennas; see [`Partials::of_antennas`]. They are found by binary search, because a filter would look at
+/// every antenna's rows to find those of a few, and copied column by column, because a slice of each of hundreds of tables
+/// would cost more than its rows.
+fn rows_of_antennas(tables: &[&DataFrame], schema: &Schema, slots: &[Slot]) -> PolarsResult<DataFrame> {
+    let rows = tables.iter().map(|table| ranges(table, slots)).collect::<PolarsResult<Vec<_>>>()?;
+    let column = |(name, dtype): (&PlSmallStr, &DataType)| {
+        let parts = tables.iter().map(|table| table.column(name)).zip(&rows);
+        match dtype {
+            DataType::Int32 => gathered::<Int32Type>(name, parts),
+            DataType::Int64 => gathered::<Int64Type>(name, parts),
+            DataType::UInt32 => gathered::<UInt32Type>(name, parts),
+            DataType::UInt64 => gathered::<UInt64Type>(name, parts),
+            _ => gathered::<Float64Type>(name, parts),
+        }
+    };
+    let height = rows.iter().flatten().map(ExactSizeIterator::len).sum();
+    DataFrame::new(height, schema.iter().map(column).collect::<PolarsResult<Vec<_>>>()?)
+}
+
+/// Where the rows of some antennas lie in a table that is sorted by antenna.
+fn ranges(table: &DataFrame, slots: &[Slot]) -> PolarsResult<Vec<Range<usize>>> {
     let known = table.column(ANTENNA)?.u32()?.cont_slice()?;
-    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let mut ranges: Vec<Range<usize>> = Vec::with_capacity(slots.len());
     for slot in slots {
-        let rows = known.partition_point(|it| it < slot)..known.partition_point(|it| it <= slot);
+        let start = first_row(known, *slot);
+        let rows = start..start + known[start..].iter().take_while(|it| *it == slot).count();
         match ranges.last_mut() {
             Some(last) if last.end == rows.start => last.end = rows.end,
             _ => ranges.push(rows),
         }
     }
-    match ranges.as_slice() {
-        [] => Ok(table.clear()),
-        [rows] => Ok(table.slice(offset(rows), rows.len())),
-        _ => table.take(&IdxCa::from_vec("".into(), ranges.into_iter().flat_map(indices).collect())),
+    Ok(ranges)
+}
+
+/// The first row of a slot or of one above it, in a column that is sorted by slot. Antennas report alike, so it lies about
+/// where the slot lies among all slots: a search outwards from there reads few of the lines of memory of a table that is in no
+/// cache, where halving all of it would read one at each step.
+fn first_row(known: &[Slot], slot: Slot) -> usize {
+    let share = |last: &Slot| known.len() * slot as usize / (*last as usize + 1);
+    let guess = known.last().map_or(0, share).min(known.len());
+    let (below, above) = known.split_at(guess);
+    let mut width = 32;
+    if above.first().is_some_and(|it| *it < slot) {
+        while above.get(width).is_some_and(|it| *it < slot) {
+            width *= 2;
+        }
+        let from = if width == 32 { 0 } else { width / 2 };
+        guess + from + above[from..width.min(above.len())].partition_point(|it| *it < slot)
+    } else {
+        while width < below.len() && below[below.len() - width] >= slot {
+            width *= 2;
+        }
+        let from = below.len().saturating_sub(width);
+        from + below[from..].partition_point(|it| *it < slot)
     }
+}
+
+/// Some rows of a column of several tables, each of which holds one value for all rows, one for each, or narrow counts.
+fn gathered<'a, T: PolarsNumericType>(
+    name: &PlSmallStr,
+    parts: impl Iterator<Item = (PolarsResult<&'a Column>, &'a Vec<Range<usize>>)>,
+) -> PolarsResult<Column> {
+    let is_wrong = || polars_err!(ComputeError: "{name} holds something else than numbers");
+    let mut values: Vec<T::Native> = Vec::new();
+    for (column, rows) in parts {
+        match column? {
+            Column::Scalar(one) => {
+                let value: T::Native = one.scalar().value().extract().ok_or_else(is_wrong)?;
+                values.extend(std::iter::repeat_n(value, rows.iter().map(ExactSizeIterator::len).sum()));
+            }
+            Column::Series(each) => match each.unpack::<T>() {
+                Ok(each) => {
+                    let each = each.cont_slice()?;
+                    rows.iter().for_each(|rows| values.extend_from_slice(&each[rows.clone()]));
+                }
+                Err(_) => {
+                    let counts = each.u32()?.cont_slice()?;
+                    let counts = rows.iter().flat_map(|rows| &counts[rows.clone()]);
+                    values.extend(counts.filter_map(|count| AnyValue::UInt32(*count).extract::<T::Native>()));
+                }
+            },
+        }
+    }
+    Ok(ChunkedArray::<T>::from_vec(name.clone(), values).into_column())
 }
 
 /// Rolls up tables of cells; see [`Partials::roll_up`].
@@ -271,14 +347,14 @@ fn roll_up_by(tables: &[&DataFrame], schema: &Schema, keys: Keys, antenna: Expr)
     let first: Vec<Expr> = first.iter().map(|name| col(*name).first()).collect();
     let pane = keys.pane.map_or_else(|| lit(0_i64), |grid| floor(col(PANE), grid)).alias(PANE);
     let key = key(tables, keys, has_buckets)?;
-    let rolled_up = union(tables, schema)?
-        .with_columns([pane, antenna.alias(ANTENNA)])
-        .with_column(key.alias(KEY))
-        .sort([KEY], SortMultipleOptions::default().with_maintain_order(true).with_multithreaded(false))
-        .with_columns(running(counts))
-        .group_by([col(KEY)])
-        .agg([first, last(counts), latencies].concat())
-        .with_columns(added(counts));
+    let keyed = union(tables, schema)?.with_columns([pane, antenna.alias(ANTENNA)]).with_column(key.alias(KEY));
+    let in_order = SortMultipleOptions::default().with_maintain_order(true).with_multithreaded(false);
+    let rolled_up = if keys.antenna {
+        let sorted = keyed.sort([KEY], in_order).with_columns(running(counts)).group_by([col(KEY)]);
+        sorted.agg([first, last(counts), latencies].concat()).with_columns(added(counts))
+    } else {
+        keyed.group_by([col(KEY)]).agg([first, summed(counts), latencies].concat()).sort([KEY], in_order)
+    };
     let names: Vec<Expr> = schema.iter_names().map(|name| col(name.clone())).collect();
     rolled_up.select(names).collect()
 }
@@ -364,25 +440,6 @@ fn at_rest(table: &DataFrame, rows: Range<usize>) -> PolarsResult<DataFrame> {
         }
     }
     Ok(part)
-}
-
-/// Puts rows behind those of the last table, or into one of their own where counts are of another width: widening those of
-/// each pane would cost more than finding its rows.
-fn append(tables: &mut Vec<DataFrame>, rows: DataFrame) -> PolarsResult<()> {
-    let types = |table: &DataFrame| table.columns().iter().map(|column| column.dtype().clone()).collect::<Vec<_>>();
-    match tables.last_mut().filter(|last| types(last) == types(&rows)) {
-        Some(last) => last.vstack_mut(&rows).map(|_| ()),
-        None if rows.height() == 0 => Ok(()),
-        None => {
-            tables.push(rows);
-            Ok(())
-        }
-    }
-}
-
-#[expect(clippy::cast_possible_wrap, reason = "a table in memory has fewer than 2^63 rows")]
-const fn offset(rows: &Range<usize>) -> i64 {
-    rows.start as i64
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a table of Polars has fewer than 2^32 rows")]

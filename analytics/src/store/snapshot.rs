@@ -43,6 +43,8 @@ pub struct Snapshot {
     pub(super) panes: BTreeMap<i64, Arc<Pane>>,
     pub(super) tiles: [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
     pub(super) antenna_table: OnceLock<DataFrame>,
+    /// The moments from which antennas are silent, in order.
+    pub(super) silences: OnceLock<Vec<i64>>,
 }
 
 impl Snapshot {
@@ -58,7 +60,7 @@ impl Snapshot {
     }
 
     /// The antennas of which a pane may still hold a reading, by slot: slot, id, arrival of the newest reading, and the
-    /// usual interval.
+    /// moment from which it is silent.
     ///
     /// # Errors
     /// Never in practice: the columns are made here.
@@ -74,10 +76,25 @@ impl Snapshot {
                 answer::LAST_SEEN.into(),
                 antennas.iter().map(|(_, it)| it.last_arrival_ms).collect::<Vec<_>>(),
             ),
-            Column::new(answer::INTERVAL_MS.into(), antennas.iter().map(|(_, it)| it.interval_ms).collect::<Vec<_>>()),
+            Column::new(
+                answer::SILENT_FROM.into(),
+                antennas.iter().map(|(_, it)| it.silent_from_ms()).collect::<Vec<_>>(),
+            ),
         ];
         let table = DataFrame::new(antennas.len(), columns)?;
         Ok(self.antenna_table.get_or_init(|| table))
+    }
+
+    /// The last moment up to `now_ms` at which an antenna fell silent, both in milliseconds since the epoch: from then on the
+    /// same antennas are. The epoch itself where none is silent.
+    #[must_use]
+    pub fn last_silence_ms(&self, now_ms: i64) -> i64 {
+        let moments = self.silences.get_or_init(|| {
+            let mut moments: Vec<i64> = self.retained().map(|(_, antenna)| antenna.silent_from_ms()).collect();
+            moments.sort_unstable();
+            moments
+        });
+        moments[..moments.partition_point(|moment| *moment <= now_ms)].last().copied().unwrap_or(0)
     }
 
     /// Where the panes that have closed end, in milliseconds since the epoch; it may lie before the oldest.
