@@ -7,7 +7,8 @@
 //! - [`http`]: the routes, the headers of every response, and the allowed hosts.
 //! - [`query`]: what an address asks for; [`language`]: the language of the page.
 //! - [`state`]: what the handlers share: the source, its cache, and the live rooms.
-//! - [`source`]: where figures come from, and what is asked for each page: [`client`] asks analytics, [`mock`] generates them.
+//! - [`source`]: where figures come from, and what is asked for each page: [`client`] asks analytics; [`mock`], a crate of
+//!   its own, generates them.
 //! - [`figures`]: the figures of each page, and how loading them went.
 //! - `cache`: one load for everybody who wants the same figures at the same moment.
 //! - `live`: one subscription to analytics, one rendering per change, any number of viewers; `events`: one compression for all.
@@ -22,7 +23,6 @@ pub mod client;
 pub mod figures;
 pub mod http;
 pub mod language;
-pub mod mock;
 pub mod query;
 pub mod settings;
 pub mod source;
@@ -49,6 +49,7 @@ use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use mock;
 pub use settings::Settings;
 
 use client::Client;

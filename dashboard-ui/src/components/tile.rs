@@ -33,7 +33,7 @@ pub(crate) fn TileCard(tile: Tile, against: String, language: Language) -> AnyVi
 #[component]
 fn ChangeLine(change: Option<Change>, uncompared: String, against: String, language: Language) -> impl IntoView {
     let Some(change) = change else {
-        return Either::Left(view! { <p class="change">{uncompared}</p> });
+        return Either::Left(view! { <p class="change is-none">{uncompared}</p> });
     };
     let (class, words) = match change.judgement {
         Judgement::Better => ("better", language.text(" (better)", " (mejor)")),

@@ -70,33 +70,50 @@ pub(crate) struct StatusShare {
 
 pub(super) fn tiles(figures: &OverviewFigures, scene: &Scene<'_>) -> Vec<Tile> {
     let OverviewFigures { summary, settled, previous, series, .. } = figures;
+    let now = settled.as_ref().unwrap_or(summary);
     let uncovered = uncovered(summary, scene);
     // A period without a reading is not a period of zeros, and one that is kept in part is not of the same length.
     let before = previous.as_ref().filter(|previous| previous.measures.readings > 0 && uncovered.is_none());
-    let (now, points) = (settled.as_ref().unwrap_or(summary), closed(series, scene));
-    let measures = before.map(|before| [&before.measures, &now.measures]);
-    let mut tiles = vec![
-        latency_tile(&summary.measures.latency_ms, measures, points, scene),
-        delivered_tile(&summary.measures, measures, points, scene),
-        success_tile(summary.measures.success_rate, measures, points, scene),
-        antennas_tile(&summary.antennas, before.map(|before| [&before.antennas, &now.antennas]), scene),
-    ];
-    tiles.iter_mut().for_each(|tile| tile.uncompared = said(uncovered.as_ref(), scene));
-    tiles
+    let compared = before.map(|before| [&before.measures, &now.measures]);
+    let mut tiles = measure_tiles(&summary.measures, compared, series, scene);
+    tiles.push(antennas_tile(&summary.antennas, before.map(|before| [&before.antennas, &now.antennas]), scene));
+    explain(tiles, uncovered, before.is_some(), scene)
 }
 
 pub(super) fn antenna_tiles(figures: &AntennaFigures, scene: &Scene<'_>) -> Vec<Tile> {
     let AntennaFigures { summary, antenna, settled, previous, series, .. } = figures;
     let uncovered = uncovered(summary, scene);
     let before = previous.as_ref().filter(|previous| previous.measures.readings > 0 && uncovered.is_none());
-    let measures = before.map(|before| [&before.measures, &settled.as_ref().unwrap_or(antenna).measures]);
-    let points = closed(series, scene);
-    let mut tiles = vec![
-        latency_tile(&antenna.measures.latency_ms, measures, points, scene),
-        delivered_tile(&antenna.measures, measures, points, scene),
-        success_tile(antenna.measures.success_rate, measures, points, scene),
-    ];
-    tiles.iter_mut().for_each(|tile| tile.uncompared = said(uncovered.as_ref(), scene));
+    let compared = before.map(|before| [&before.measures, &settled.as_ref().unwrap_or(antenna).measures]);
+    explain(measure_tiles(&antenna.measures, compared, series, scene), uncovered, before.is_some(), scene)
+}
+
+/// The tiles of the figures that the network and an antenna have. A change is measured between the two given.
+fn measure_tiles(shown: &Measures, compared: Option<[&Measures; 2]>, series: &Series, scene: &Scene<'_>) -> Vec<Tile> {
+    let closed = &series.points[..charts::closed(series, scene)];
+    vec![
+        latency_tile(&shown.latency_ms, compared, closed, scene),
+        delivered_tile(shown, compared, closed, scene),
+        success_tile(shown.success_rate, compared, closed, scene),
+    ]
+}
+
+/// Says why there is nothing to compare with: nothing is kept of the period before, only so many seconds are kept, or the
+/// figure itself is not known of both periods.
+fn explain(mut tiles: Vec<Tile>, kept_seconds: Option<f64>, has_before: bool, scene: &Scene<'_>) -> Vec<Tile> {
+    let language = scene.language();
+    let words = match kept_seconds {
+        Some(seconds) => {
+            let kept = language.duration(seconds);
+            match language {
+                Language::English => format!("no comparison: only {kept} kept"),
+                Language::Spanish => format!("sin comparación: solo hay {kept}"),
+            }
+        }
+        None if has_before => language.text("nothing to compare", "nada que comparar").to_owned(),
+        None => language.text("no earlier data", "sin datos anteriores").to_owned(),
+    };
+    tiles.iter_mut().for_each(|tile| tile.uncompared.clone_from(&words));
     tiles
 }
 
@@ -106,23 +123,6 @@ fn uncovered(summary: &Summary, scene: &Scene<'_>) -> Option<f64> {
     let settled = scene.settled(window.end, summary.as_of);
     let is_covered = oldest.0 < settled.0 - 2 * (window.end.0 - window.start.0);
     (!is_covered).then(|| (window.end.0 - oldest.0) as f64 / 1000.0)
-}
-
-fn said(kept_seconds: Option<&f64>, scene: &Scene<'_>) -> String {
-    match (kept_seconds, scene.language()) {
-        (None, language) => language.text("no earlier data", "sin datos anteriores").to_owned(),
-        (Some(seconds), Language::English) => {
-            format!("no comparison: only {} kept", Language::English.duration(*seconds))
-        }
-        (Some(seconds), Language::Spanish) => {
-            format!("sin comparación: solo hay {}", Language::Spanish.duration(*seconds))
-        }
-    }
-}
-
-/// The steps that nothing is still to come for.
-fn closed<'a>(series: &'a Series, scene: &Scene<'_>) -> &'a [Point] {
-    &series.points[..charts::closed(series, scene)]
 }
 
 fn latency_tile(latency: &Latency, compared: Option<[&Measures; 2]>, points: &[Point], scene: &Scene<'_>) -> Tile {

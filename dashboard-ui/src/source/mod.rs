@@ -93,7 +93,7 @@ impl Asker<'_> {
             Source::Mock(mock) => {
                 let (mock, now) = (mock.clone(), self.now);
                 // An answer about thousands of antennas takes its time.
-                tokio::task::spawn_blocking(move || mock.ask(&request, now)).await?
+                Ok(tokio::task::spawn_blocking(move || mock.ask(&request, now)).await??)
             }
         }
     }

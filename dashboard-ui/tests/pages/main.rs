@@ -1,5 +1,5 @@
-//! The pages as a browser receives them: their content in each state, addresses, files, and what every response has; the
-//! settings, and the built-in network.
+//! The pages as a browser receives them: their content in each state, addresses, files, and what every response has; and
+//! the settings.
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 #[path = "../common/mod.rs"]
@@ -7,7 +7,6 @@ mod common;
 
 mod addresses;
 mod files;
-mod network;
 mod query;
 mod responses;
 mod settings;

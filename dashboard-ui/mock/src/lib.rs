@@ -10,12 +10,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::{Stream, stream};
-use reference::{Entry, EntryId, Question, Reference, Settings, Stages};
+use reference::{Entry, EntryId, Question, Reference, Refusal, Settings, Stages};
 use scenario::Network;
 use scenario::network::Arrival;
 use shared::UnixMillis;
-
-use crate::client::ClientError;
 
 /// A batch is merged this often, in milliseconds.
 const BATCH_MS: i64 = 100;
@@ -51,8 +49,8 @@ impl Mock {
     ///
     /// # Errors
     /// What analytics would answer in place of a success.
-    pub fn ask<Q: Question>(&self, question: &Q, now: UnixMillis) -> Result<Q::Answer, ClientError> {
-        Ok(self.read(now, |reference| reference.ask(question, now))?)
+    pub fn ask<Q: Question>(&self, question: &Q, now: UnixMillis) -> Result<Q::Answer, Refusal> {
+        self.read(now, |reference| reference.ask(question, now))
     }
 
     /// Lets time pass up to a moment, and looks at what was counted.

@@ -1,8 +1,9 @@
 //! What the built-in network shows. How its figures hang together is the reference's matter.
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 use std::collections::BTreeSet;
 
-use dashboard_ui::mock::Mock;
+use mock::Mock;
 use shared::api::{
     AntennaCounts, AntennasRequest, Badness, Count, End, IncidentKind, IncidentState, IncidentsRequest, Ledger,
     PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, SeriesRequest, Status, SummaryRequest,
