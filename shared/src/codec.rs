@@ -1,8 +1,8 @@
 //! The wire format of a reading: flat field/value pairs of one stream entry.
 //!
 //! [`Fields`] collects the fields of an entry as they arrive, in any order and without copying, and [`Fields::decode`]
-//! checks them. [`encode`] does the reverse. Numbers are read exactly: the fraction of a timestamp is never held in a
-//! float.
+//! checks them. [`encode`] does the reverse. Numbers have one grammar, whatever the field, and are read exactly: `12`, `12.0`
+//! and `1.2e1` are the same whole number, and the fraction of a timestamp is never held in a float.
 
 use crate::reading::{Reading, Rejection};
 
@@ -11,6 +11,9 @@ pub const ANTENNA_ID_MAX_BYTES: usize = 253;
 
 /// The last millisecond of the year 9999, the latest event time.
 pub const TIMESTAMP_MAX_MS: i64 = 253_402_300_799_999;
+
+/// The highest plausible latency, in milliseconds: a day.
+pub const LATENCY_MAX_MS: f64 = 86_400_000.0;
 
 /// Names of the fields.
 pub mod field {
@@ -85,14 +88,14 @@ impl<'a> Fields<'a> {
         let reading = ReadingRef {
             antenna_id: antenna_id_from(antenna_id).ok_or(Rejection::BadAntennaId)?,
             timestamp_ms: timestamp_ms_from(timestamp).ok_or(Rejection::BadTimestamp)?,
-            packets: u32_from(packets).ok_or(Rejection::BadPackets)?,
-            loss: u32_from(loss).ok_or(Rejection::BadLoss)?,
+            packets: count_from(packets).ok_or(Rejection::BadPackets)?,
+            loss: count_from(loss).ok_or(Rejection::BadLoss)?,
             latency_ms: match self.latency {
                 None | Some(b"") => None,
                 Some(value) => Some(value),
             }
             .map_or(Ok(None), |value| latency_ms_from(value).map(Some).ok_or(Rejection::BadLatency))?,
-            seq: self.seq.map_or(Ok(None), |value| u64_from(value).map(Some).ok_or(Rejection::BadSeq))?,
+            seq: self.seq.map_or(Ok(None), |value| whole_from(value).map(Some).ok_or(Rejection::BadSeq))?,
         };
         if reading.loss > reading.packets {
             return Err(Rejection::LossExceedsPackets);
@@ -162,9 +165,15 @@ pub fn antenna_id_from(value: &[u8]) -> Option<&str> {
     }
 }
 
-/// Reads Unix seconds as decimal digits with an optional fraction, rounded down to the millisecond.
+/// Reads Unix seconds, rounded down to the millisecond. `None` for what is no number, below zero, or beyond the year 9999.
 #[must_use]
 pub fn timestamp_ms_from(value: &[u8]) -> Option<i64> {
+    let timestamp_ms = plain_timestamp_ms_from(value).or_else(|| Decimal::parse(value)?.thousandths())?;
+    (timestamp_ms <= TIMESTAMP_MAX_MS).then_some(timestamp_ms)
+}
+
+/// Digits with an optional fraction: what nearly every producer sends.
+fn plain_timestamp_ms_from(value: &[u8]) -> Option<i64> {
     let (whole, fraction) = match value.iter().position(|&byte| byte == b'.') {
         Some(dot) => (&value[..dot], &value[dot + 1..]),
         None => (value, &value[..0]),
@@ -176,8 +185,7 @@ pub fn timestamp_ms_from(value: &[u8]) -> Option<i64> {
     }
     let digit = |at: usize| i64::from(fraction.get(at).map_or(0, |byte| byte - b'0'));
     let millis = digit(0) * 100 + digit(1) * 10 + digit(2);
-    let timestamp_ms = seconds.checked_mul(1000)?.checked_add(millis)?;
-    (timestamp_ms <= TIMESTAMP_MAX_MS).then_some(timestamp_ms)
+    seconds.checked_mul(1000)?.checked_add(millis)
 }
 
 fn timestamp_to_string(timestamp_ms: i64) -> String {
@@ -187,12 +195,101 @@ fn timestamp_to_string(timestamp_ms: i64) -> String {
 
 fn latency_ms_from(value: &[u8]) -> Option<f64> {
     let latency_ms: f64 = std::str::from_utf8(value).ok()?.parse().ok()?;
-    // Adding zero turns -0.0 into 0.0, so that equal latencies are equal in every bit.
-    (latency_ms.is_finite() && latency_ms >= 0.0).then_some(latency_ms + 0.0)
+    // The parser of the standard library has the grammar of [`Decimal`], and takes infinity and NaN besides. Adding zero
+    // turns -0.0 into 0.0, so that equal latencies are equal in every bit.
+    (0.0..=LATENCY_MAX_MS).contains(&latency_ms).then_some(latency_ms + 0.0)
 }
 
-fn u32_from(value: &[u8]) -> Option<u32> {
-    u64_from(value).and_then(|number| u32::try_from(number).ok())
+fn count_from(value: &[u8]) -> Option<u32> {
+    whole_from(value).and_then(|number| u32::try_from(number).ok())
+}
+
+fn whole_from(value: &[u8]) -> Option<u64> {
+    u64_from(value).or_else(|| Decimal::parse(value)?.whole())
+}
+
+/// A number as any language prints it, digit by digit: a sign, digits with a point among them, an exponent.
+#[derive(Debug, Clone, Copy)]
+struct Decimal<'a> {
+    is_negative: bool,
+    /// Digits before and behind the point.
+    digits: [&'a [u8]; 2],
+    exponent: i64,
+}
+
+impl<'a> Decimal<'a> {
+    /// Hardly any entry needs it, so it stays out of the way of those that do not.
+    #[cold]
+    fn parse(value: &'a [u8]) -> Option<Self> {
+        let (is_negative, rest) = signed(value);
+        let (before, rest) = digits(rest);
+        let (behind, rest) = match rest {
+            [b'.', rest @ ..] => digits(rest),
+            _ => (&rest[..0], rest),
+        };
+        let exponent = match rest {
+            [] => 0,
+            [b'e' | b'E', rest @ ..] => {
+                let (is_negative, (size, [])) = (signed(rest).0, digits(signed(rest).1)) else { return None };
+                if size.is_empty() {
+                    return None;
+                }
+                // Larger than any length that a text has, all exponents mean the same.
+                let size = u64_from(size).and_then(|size| i64::try_from(size).ok()).unwrap_or(i64::MAX);
+                if is_negative { -size } else { size }
+            }
+            _ => return None,
+        };
+        let is_number = !before.is_empty() || !behind.is_empty();
+        is_number.then_some(Self { is_negative, digits: [before, behind], exponent })
+    }
+
+    fn whole(self) -> Option<u64> {
+        let (number, is_exact) = self.shifted(0)?;
+        is_exact.then_some(number)
+    }
+
+    fn thousandths(self) -> Option<i64> {
+        i64::try_from(self.shifted(3)?.0).ok()
+    }
+
+    /// The number times a power of ten, rounded down, and whether nothing was cut off. `None` for less than zero and for too
+    /// much.
+    fn shifted(self, by: i64) -> Option<(u64, bool)> {
+        let length = |digits: &[u8]| i64::try_from(digits.len()).unwrap_or(i64::MAX);
+        let kept = length(self.digits[0]).saturating_add(self.exponent).saturating_add(by);
+        let (mut number, mut is_exact, mut at) = (0_u64, true, 0);
+        for digit in self.digits.into_iter().flatten().map(|byte| u64::from(byte - b'0')) {
+            if self.is_negative && digit != 0 {
+                return None;
+            }
+            if at < kept {
+                number = number.checked_mul(10)?.checked_add(digit)?;
+            } else {
+                is_exact &= digit == 0;
+            }
+            at += 1;
+        }
+        while number != 0 && at < kept {
+            number = number.checked_mul(10)?;
+            at += 1;
+        }
+        Some((number, is_exact))
+    }
+}
+
+/// A sign, if there is one, and the rest; whether it is a minus.
+fn signed(value: &[u8]) -> (bool, &[u8]) {
+    match value {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, value),
+    }
+}
+
+/// The digits in front, and the rest.
+fn digits(value: &[u8]) -> (&[u8], &[u8]) {
+    value.split_at(value.iter().take_while(|byte| byte.is_ascii_digit()).count())
 }
 
 /// Reads decimal digits and nothing else: no sign, no space, no overflow. `None` for anything else.
@@ -217,7 +314,7 @@ mod tests {
     fn readings() -> impl Strategy<Value = Reading> {
         let id = "[^\\p{Cc}]{1,60}".prop_filter("at most 253 bytes", |id| id.len() <= ANTENNA_ID_MAX_BYTES);
         let packets = (any::<u32>(), any::<u32>()).prop_map(|(one, other)| (one.max(other), one.min(other)));
-        let latency = prop::option::of(any::<f64>().prop_map(f64::abs).prop_filter("finite", |it| it.is_finite()));
+        let latency = prop::option::of(prop_oneof![0.0..=LATENCY_MAX_MS, 0.0..1.0e-300, Just(0.0)]);
         (id, 0..=TIMESTAMP_MAX_MS, packets, latency, prop::option::of(any::<u64>())).prop_map(
             |(antenna_id, timestamp_ms, (packets, loss), latency_ms, seq)| Reading {
                 antenna_id,
@@ -234,7 +331,111 @@ mod tests {
         pairs.iter().map(|(name, value)| (*name, value.as_str())).collect::<Fields<'a>>().decode()
     }
 
+    fn entry(name: &str, value: &str) -> Result<Reading, Rejection> {
+        let mut fields = Fields::default();
+        fields.set(name.as_bytes(), value.as_bytes());
+        for (name, value) in [
+            ("antenna_id", "a"),
+            ("timestamp", "1700000000"),
+            ("packets", "4294967295"),
+            ("loss", "0"),
+            ("latency", "1"),
+        ] {
+            fields.set(name.as_bytes(), value.as_bytes());
+        }
+        fields.decode().map(|reading| reading.to_owned())
+    }
+
+    /// The same grammar in each field: what one takes, no other calls something else than a number.
+    #[test]
+    fn what_languages_print_is_the_number_that_they_mean() {
+        let forms = [
+            ("12", 12),
+            ("12.0", 12),
+            ("12.000", 12),
+            ("1.2e1", 12),
+            ("1.2E+1", 12),
+            ("1.2e+01", 12),
+            ("120e-1", 12),
+            ("0.0012e4", 12),
+            ("+12", 12),
+            ("012", 12),
+            ("12.", 12),
+            (".12e2", 12),
+            ("1e3", 1_000),
+            ("1E3", 1_000),
+            ("0", 0),
+            ("-0", 0),
+            ("-0.0", 0),
+            ("0e99999999999999999999", 0),
+            ("0.000e-7", 0),
+            ("4e9", 4_000_000_000),
+        ];
+        for (text, number) in forms {
+            assert_eq!(entry("packets", text).map(|it| i64::from(it.packets)), Ok(number), "{text}");
+            assert_eq!(entry("seq", text).map(|it| it.seq), Ok(u64::try_from(number).ok()), "{text}");
+            assert_eq!(entry("timestamp", text).map(|it| it.timestamp_ms), Ok(number * 1_000), "{text}");
+            #[expect(clippy::cast_precision_loss, reason = "it is far below 2^53")]
+            let latency_ms = (number < 86_400_000).then_some(number as f64);
+            assert_eq!(entry("latency", text).ok().and_then(|it| it.latency_ms), latency_ms, "{text}");
+        }
+        for text in ["1700000000.5", "1.7000000005e9", "17000000005e-1", "1700000000.5009"] {
+            assert_eq!(entry("timestamp", text).map(|it| it.timestamp_ms), Ok(1_700_000_000_500), "{text}");
+        }
+        assert_eq!(entry("timestamp", "1e-9").map(|it| it.timestamp_ms), Ok(0));
+        assert_eq!(entry("seq", "1.8446744073709551615e19").map(|it| it.seq), Ok(Some(u64::MAX)));
+        assert_eq!(entry("seq", "1.764e+18").map(|it| it.seq), Ok(Some(1_764_000_000_000_000_000)));
+    }
+
+    #[test]
+    fn what_is_no_number_or_not_the_right_one_is_rejected_in_every_field() {
+        let no_numbers = [
+            "", " 1", "1 ", ".", "e3", "1e", "1e+", "1e1.5", "--1", "+-1", "1,5", "1_000", "0x10", "nan", "NaN", "inf",
+            "Infinity", "None", "<NA>", "true", "1e3e3", "1.2.3", "\u{661}",
+        ];
+        for text in no_numbers.into_iter().chain(["-1", "-0.001", "-1e-400"]) {
+            assert_eq!(entry("packets", text), Err(Rejection::BadPackets), "{text:?}");
+            assert_eq!(entry("loss", text), Err(Rejection::BadLoss), "{text:?}");
+            assert_eq!(entry("seq", text), Err(Rejection::BadSeq), "{text:?}");
+            assert_eq!(entry("timestamp", text), Err(Rejection::BadTimestamp), "{text:?}");
+            // Latency is known to the double that is nearest, and an empty one is unknown.
+            if !matches!(text, "" | "-1e-400") {
+                assert_eq!(entry("latency", text), Err(Rejection::BadLatency), "{text:?}");
+            }
+        }
+        for text in ["1.5", "12e-1", "1e-9", "4294967296", "1e10", "1e99999999999999999999"] {
+            assert_eq!(entry("packets", text), Err(Rejection::BadPackets), "{text}");
+        }
+        for text in ["18446744073709551616", "1.8446744073709551616e19", "0.5", "1e-99999999999999999999"] {
+            assert_eq!(entry("seq", text), Err(Rejection::BadSeq), "{text}");
+        }
+        for text in ["253402300800", "2.534023008e11", "1e20", "1e400"] {
+            assert_eq!(entry("timestamp", text), Err(Rejection::BadTimestamp), "{text}");
+        }
+        assert_eq!(entry("latency", "86400000").map(|it| it.latency_ms), Ok(Some(LATENCY_MAX_MS)));
+        for text in ["86400000.1", "1e308", "1e309"] {
+            assert_eq!(entry("latency", text), Err(Rejection::BadLatency), "{text}");
+        }
+    }
+
     proptest! {
+        /// Wherever the point is put, and whatever the exponent makes up for.
+        #[test]
+        fn a_whole_number_is_the_same_in_every_form(number in any::<u64>(), point in 0..=25_u32, zeros in 0..4_u32) {
+            let text = format!("{number}{}", "0".repeat(zeros as usize));
+            let exponent = i64::from(point) - i64::from(zeros);
+            let padded = format!("{text:0>width$}", width = point as usize + 1);
+            let (before, behind) = padded.split_at(padded.len() - point as usize);
+            let scientific = format!("{before}.{behind}e{exponent}");
+            prop_assert_eq!(entry("seq", &scientific).map(|it| it.seq), Ok(Some(number)), "{}", scientific);
+        }
+
+        /// Of any text, the fields that hold numbers think alike but for their ranges.
+        #[test]
+        fn no_text_is_a_number_in_one_field_only(text in "[-+0-9.eE]{1,8}") {
+            prop_assert_eq!(Decimal::parse(text.as_bytes()).is_some(), text.parse::<f64>().is_ok());
+        }
+
         /// What is encoded decodes to the same reading, whatever the order of its fields and whatever stands between
         /// them.
         #[test]

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use clap::{Args, ValueEnum};
 use tracing::info;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// What a program logs once it answers HTTP.
 pub const ANSWERS_HTTP: &str = "answers HTTP";
@@ -55,6 +56,52 @@ pub fn answers_http(service: &str, address: SocketAddr) {
     info!(target: ADDRESS_TARGET, %service, %address, "{ANSWERS_HTTP}");
 }
 
+/// A level, or levels by module. The filter's own parser takes any other word for the name of a module, of which nothing else
+/// is logged then: `warning` would turn all lines off.
 fn check_filter(text: &str) -> Result<String, String> {
+    const LEVELS: &str = "off, error, warn, info, debug or trace";
+    let mut levels_for_all = 0;
+    for part in text.split(',') {
+        let (module, level) = part.split_once('=').map_or((None, part), |(module, level)| (Some(module), level));
+        if level.is_empty() || level.parse::<LevelFilter>().is_err() {
+            return Err(format!(
+                "{part:?} is not a level ({LEVELS}), nor a module and its level, like analytics=debug"
+            ));
+        }
+        match module {
+            None => levels_for_all += 1,
+            Some(module) if module.is_empty() || !module.bytes().all(is_of_module) => {
+                return Err(format!("{module:?} is not a module"));
+            }
+            Some(_) => {}
+        }
+    }
+    if levels_for_all > 1 {
+        return Err("it has more than one level for all modules".to_owned());
+    }
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+const fn is_of_module(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_taken_only_if_it_means_what_it_says() {
+        for good in
+            ["off", "info", "WARN", "warn,address=info", "info,analytics=debug,tower_http::trace=off", "a-b=error"]
+        {
+            assert_eq!(check_filter(good).as_deref(), Ok(good));
+        }
+        let words = ["", "warning", "none", "information", "infos", "all", "info,", "info;debug", "analytics"];
+        let pairs =
+            ["analytics=warning", "analytics=", "=debug", "info,debug", "info, analytics=debug", "analytics:debug"];
+        for bad in words.into_iter().chain(pairs).chain(["a[b]=debug", "analytics=debug=info"]) {
+            assert!(check_filter(bad).is_err(), "{bad}");
+        }
+    }
 }

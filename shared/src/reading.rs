@@ -13,7 +13,7 @@ pub struct Reading {
     pub packets: u32,
     /// How many of those were lost; never more than `packets`.
     pub loss: u32,
-    /// Mean latency of the delivered packets in milliseconds: finite and not negative. `None` if nothing was delivered.
+    /// Mean latency of the delivered packets in milliseconds, from 0 to a day. `None` if nothing was delivered.
     pub latency_ms: Option<f64>,
     /// Strictly increasing per antenna, across restarts too, so that a reading that is sent again can be recognised.
     pub seq: Option<u64>,
@@ -34,7 +34,7 @@ spelled! {
         BadLoss = "bad_loss",
         /// `loss` is greater than `packets`.
         LossExceedsPackets = "loss_exceeds_packets",
-        /// `latency` is present and not empty, but not a finite, non-negative number of milliseconds.
+        /// `latency` is present and not empty, but not a number of milliseconds from 0 to a day.
         BadLatency = "bad_latency",
         /// `seq` is present but not an integer from 0 to 2^64 - 1.
         BadSeq = "bad_seq",

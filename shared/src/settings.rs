@@ -1,5 +1,7 @@
 //! The settings that programs share, as flags or environment variables, and how a bad value is refused.
 
+mod broker;
+
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
@@ -7,47 +9,8 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser};
 
+pub use self::broker::BrokerSettings;
 use crate::keys::StreamKeys;
-
-/// Where the broker is. `REDIS_URL` wins over `REDIS_HOST` and `REDIS_PORT`.
-#[derive(Debug, Clone, Args)]
-pub struct BrokerSettings {
-    /// The broker's address: `redis://` or `rediss://`, with user, password and database if needed
-    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, value_parser = parse_redis_url)]
-    pub redis_url: Option<String>,
-    /// The broker's host, if there is no URL
-    #[arg(long, env = "REDIS_HOST", default_value = "127.0.0.1", value_name = "HOST")]
-    pub redis_host: String,
-    /// The broker's port, if there is no URL
-    #[arg(long, env = "REDIS_PORT", default_value_t = 6379, value_name = "PORT")]
-    pub redis_port: u16,
-}
-
-impl BrokerSettings {
-    /// The URL to connect to. It contains the password, so it must not be logged.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.redis_url.clone().unwrap_or_else(|| {
-            let host = &self.redis_host;
-            // An IPv6 address is written in brackets in a URL.
-            if host.contains(':') && !host.starts_with('[') {
-                format!("redis://[{host}]:{}", self.redis_port)
-            } else {
-                format!("redis://{host}:{}", self.redis_port)
-            }
-        })
-    }
-
-    /// The URL without user and password, for logs.
-    #[must_use]
-    pub fn public_url(&self) -> String {
-        let url = self.url();
-        match (url.find("://"), url.rfind('@')) {
-            (Some(scheme), Some(at)) if at > scheme => format!("{}{}", &url[..scheme + 3], &url[at + 1..]),
-            _ => url,
-        }
-    }
-}
 
 /// Which stream carries the readings.
 #[derive(Debug, Clone, Args)]
@@ -102,14 +65,15 @@ fn one_line<P: CommandFactory>(error: &clap::Error) -> String {
     };
     let setting = text(ContextKind::InvalidArg).map(|argument| named_with_variable::<P>(&argument));
     match (error.kind(), setting) {
+        (ErrorKind::UnknownArgument, Some(setting)) if shown(&setting).is_empty() => "unknown setting".to_owned(),
         (ErrorKind::UnknownArgument, Some(setting)) => format!("unknown setting {setting}"),
         (ErrorKind::InvalidSubcommand, _) => {
-            format!("unknown command {}", text(ContextKind::InvalidSubcommand).unwrap_or_default())
+            format!("unknown command{}", shown(&text(ContextKind::InvalidSubcommand).unwrap_or_default()))
         }
         (ErrorKind::ValueValidation, Some(setting)) => {
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
             let why = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
-            format!("bad value {value:?} for {setting}{why}")
+            format!("bad value{} for {setting}{why}", shown(&value))
         }
         (ErrorKind::InvalidValue, Some(setting)) => {
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
@@ -117,7 +81,7 @@ fn one_line<P: CommandFactory>(error: &clap::Error) -> String {
             if value.is_empty() {
                 format!("a value is needed for {setting}")
             } else {
-                format!("bad value {value:?} for {setting}: one of {valid} is needed")
+                format!("bad value{} for {setting}: one of {valid} is needed", shown(&value))
             }
         }
         _ => {
@@ -126,6 +90,11 @@ fn one_line<P: CommandFactory>(error: &clap::Error) -> String {
             first.strip_prefix("error: ").unwrap_or(first).to_owned()
         }
     }
+}
+
+/// A value with a space in front, to say which one is bad; empty where it may hold a password, as a URL does.
+fn shown(value: &str) -> String {
+    if value.contains('@') || value.contains("://") { String::new() } else { format!(" {value:?}") }
 }
 
 /// `--pane <DURATION>` becomes `--pane (PANE)`.
@@ -161,21 +130,9 @@ pub fn as_client(listening: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listening.port())
 }
 
-/// Checks that a text could be a broker's URL.
-///
-/// # Errors
-/// What is wrong with the text.
-pub fn parse_redis_url(text: &str) -> Result<String, String> {
-    if text.starts_with("redis://") || text.starts_with("rediss://") {
-        Ok(text.to_owned())
-    } else {
-        Err("a URL that begins with redis:// or rediss:// is needed".to_owned())
-    }
-}
-
 fn check_stream(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.contains(['{', '}']) {
-        Err("a name without { and } is needed".to_owned())
+    if text.is_empty() || text.trim() != text || text.contains(['{', '}']) {
+        Err("a name without { and }, and without spaces around it, is needed".to_owned())
     } else {
         Ok(text.to_owned())
     }

@@ -131,6 +131,10 @@ impl fmt::Debug for Clock {
 /// # Errors
 /// What is wrong with the text; zero is refused too.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    if text.contains(|it: char| it.is_ascii_uppercase()) {
+        // Behind this is a parser to which 5M are five months.
+        return Err("units are written in lower case, like 500ms, 30s, 5m, 1h, 7d".to_owned());
+    }
     let duration =
         humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 500ms, 30s, 5m, 1h, 7d"))?;
     if duration.is_zero() {
@@ -166,6 +170,14 @@ mod tests {
             let written = serde_json::to_string(&UnixMillis(ms)).expect("a time");
             let read: UnixMillis = serde_json::from_str(&written).expect("a time");
             assert_eq!(read.0, ms.clamp(WRITTEN_MIN_MS, TIMESTAMP_MAX_MS), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_what_it_looks_like() {
+        assert_eq!(parse_duration("1h 30m"), Ok(Duration::from_secs(5_400)));
+        for bad in ["5M", "1Y", "1H", "5", "-1s", "0s", "1h30", ""] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }
 

@@ -41,12 +41,20 @@ fn a_bad_setting_is_named_in_one_line() {
         (&["--bogus"][..], ("X", ""), "simulator: unknown setting --bogus\n"),
         (&[], ("SCENARIO", "calm"), "simulator: bad value \"calm\" for --scenario (SCENARIO): "),
         (&[], ("INTERVAL", "0s"), "simulator: bad value \"0s\" for --interval (INTERVAL): "),
-        (&[], ("REDIS_URL", "http://x"), "simulator: bad value \"http://x\" for --redis-url (REDIS_URL): "),
+        (&[], ("REDIS_URL", " http://:hunter2@x"), "simulator: bad value for --redis-url (REDIS_URL): "),
+        (
+            &[],
+            ("REDIS_HOST", "127.0.0.1:6379"),
+            "simulator: bad value \"127.0.0.1:6379\" for --redis-host (REDIS_HOST): ",
+        ),
+        (&[], ("RUST_LOG", "warning"), "simulator: bad value \"warning\" for --rust-log (RUST_LOG): "),
+        (&["redis://:hunter2@x"], ("X", ""), "simulator: unknown setting\n"),
         (&["replay", "file", "--speed", "-1"], ("X", ""), "simulator: bad value \"-1\" for --speed"),
     ] {
         let (code, said) = run(simulator(arguments).env(variable.0, variable.1));
         assert_eq!(code, Some(2), "{said}");
         assert!(said.starts_with(expected) && said.lines().count() == 1, "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
     }
 }
 

@@ -34,11 +34,11 @@ fn bad() -> Vec<(Rejection, Pairs)> {
     let mut bad = vec![(Rejection::LossExceedsPackets, with("loss", "101"))];
     bad.extend(["antenna_id", "timestamp", "packets", "loss"].map(|name| (Rejection::MissingField, without(name))));
     bad.extend(["", "a\u{7}b", &"x".repeat(254)].map(|id| (Rejection::BadAntennaId, with("antenna_id", id))));
-    let timestamps = ["-1", "soon", "1e9", "253402300800", "", "1."];
+    let timestamps = ["-1", "soon", "1e", "253402300800", "", "1..0"];
     bad.extend(timestamps.map(|timestamp| (Rejection::BadTimestamp, with("timestamp", timestamp))));
     bad.extend(["-1", "4294967296", "1.5", ""].map(|packets| (Rejection::BadPackets, with("packets", packets))));
     bad.extend(["-1", "x"].map(|loss| (Rejection::BadLoss, with("loss", loss))));
-    bad.extend(["-1", "inf", "nan", "x"].map(|latency| (Rejection::BadLatency, with("latency", latency))));
+    bad.extend(["-1", "inf", "nan", "1e308", "x"].map(|latency| (Rejection::BadLatency, with("latency", latency))));
     bad.extend(["-1", "18446744073709551616", ""].map(|seq| (Rejection::BadSeq, with("seq", seq))));
     let tomorrow = (UnixMillis::now().0 / 1000 + 86_400).to_string();
     bad.push((Rejection::Future, with("timestamp", &tomorrow)));

@@ -22,7 +22,7 @@ const STRAYS: [(i64, &str); 10] = [
     // BadLatency
     (457, "antenna_id=harbour-north|timestamp={time}|packets=9|loss=9|latency=NaN"),
     // BadSeq
-    (2003, "antenna_id=stadium|timestamp={time}|packets=150|loss=1|seq=1.5e6"),
+    (2003, "antenna_id=stadium|timestamp={time}|packets=150|loss=1|seq=1.5"),
     // Future
     (1801, "antenna_id=tv-tower|timestamp={later}|packets=166|loss=1|latency=27.4"),
     // Too late

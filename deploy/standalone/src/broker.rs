@@ -5,7 +5,6 @@ use std::fmt;
 use shared::settings::BrokerSettings;
 
 use crate::private_redis::{PrivateRedis, StartError};
-use crate::settings::GivenBroker;
 
 /// What carries the readings. Its text describes the choice to the person at the terminal.
 #[derive(Debug)]
@@ -23,9 +22,9 @@ pub enum Broker {
 
 impl Broker {
     /// The broker of the settings, or else the best one that this machine has.
-    pub async fn choose(given: &GivenBroker) -> Self {
-        match given.settings() {
-            Some(given) => Self::Given(given),
+    pub async fn choose(settings: &BrokerSettings) -> Self {
+        match settings.given() {
+            Some(given) => Self::Given(given.clone()),
             None => match PrivateRedis::start().await {
                 Ok(redis) => Self::Private(Box::new(redis)),
                 Err(why) => Self::InProcess { why },

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use analytics::settings::{PipelineSettings, Thresholds};
-use clap::{Args, Parser};
+use clap::Parser;
 use dashboard_ui::settings::AllowedHosts;
 use shared::logging::LogSettings;
-use shared::settings::{BrokerSettings, StreamSettings, parse_bind, parse_redis_url};
+use shared::settings::{BrokerSettings, StreamSettings, parse_bind};
 use simulator::FleetSettings;
 
 /// Vigía in one process: simulated antennas, analytics, the dashboard, and a broker where none is given
@@ -14,6 +14,8 @@ use simulator::FleetSettings;
 #[command(
     name = "vigia",
     version,
+    mut_arg("redis_host", |argument| argument.default_value(None)),
+    mut_arg("redis_port", |argument| argument.default_value(None)),
     mut_arg("antennas", |argument| argument.default_value("12")),
     mut_arg("antenna_id", |argument| argument
         .default_value("antenna")
@@ -32,9 +34,9 @@ pub struct Settings {
     /// allows any
     #[arg(long, env = "ALLOWED_HOSTS", default_value = "", value_name = "HOSTS", hide_default_value = true)]
     pub allowed_hosts: AllowedHosts,
-    /// The broker, if one is given.
+    /// The broker, if one is given. If none of its settings is, the program brings its own.
     #[command(flatten)]
-    pub broker: GivenBroker,
+    pub broker: BrokerSettings,
     /// The stream.
     #[command(flatten)]
     pub stream: StreamSettings,
@@ -50,34 +52,6 @@ pub struct Settings {
     /// Logging.
     #[command(flatten)]
     pub log: LogSettings,
-}
-
-/// The broker to use. If none of these is set, the program brings its own.
-#[derive(Debug, Clone, Default, Args)]
-pub struct GivenBroker {
-    /// The broker's address: `redis://` or `rediss://`, with user, password and database if needed
-    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, value_parser = parse_redis_url)]
-    pub redis_url: Option<String>,
-    /// The broker's host, if there is no URL
-    #[arg(long, env = "REDIS_HOST", value_name = "HOST")]
-    pub redis_host: Option<String>,
-    /// The broker's port, if there is no URL
-    #[arg(long, env = "REDIS_PORT", value_name = "PORT")]
-    pub redis_port: Option<u16>,
-}
-
-impl GivenBroker {
-    /// The broker that is given, if any; missing parts of the address have the same defaults as in the other programs.
-    #[must_use]
-    pub fn settings(&self) -> Option<BrokerSettings> {
-        let Self { redis_url, redis_host, redis_port } = self.clone();
-        let is_given = redis_url.is_some() || redis_host.is_some() || redis_port.is_some();
-        is_given.then(|| BrokerSettings {
-            redis_url,
-            redis_host: redis_host.unwrap_or_else(|| "127.0.0.1".to_owned()),
-            redis_port: redis_port.unwrap_or(6379),
-        })
-    }
 }
 
 impl Settings {
@@ -111,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_broker_is_given_by_url_or_by_half_an_address() {
-        let url = |arguments: &[&str]| parse(arguments).broker.settings().map(|broker| broker.url());
+        let url = |arguments: &[&str]| parse(arguments).broker.given().map(BrokerSettings::url);
         assert_eq!(url(&[]), None);
         assert_eq!(url(&["--redis-url", "redis://a"]).as_deref(), Some("redis://a"));
         assert_eq!(url(&["--redis-host", "a"]).as_deref(), Some("redis://a:6379"));

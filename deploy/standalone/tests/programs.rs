@@ -131,6 +131,7 @@ fn what_is_wrong_is_told_in_one_line_that_names_the_setting() {
         (vec![], vec![("ANTENNAS", "0")], 2, "--antennas (ANTENNAS)"),
         (vec![], vec![("RETENTION", "1s")], 2, "--retention (RETENTION)"),
         (vec![], vec![("REDIS_URL", "localhost")], 2, "--redis-url (REDIS_URL)"),
+        (vec![], vec![("REDIS_PORT", "tcp://10.0.0.1:6379")], 2, "--redis-port (REDIS_PORT): a port is a number"),
         (vec![], vec![("BIND", taken.as_str()), ("ANALYTICS_BIND", ANY)], 1, "(--bind, BIND)"),
         (vec![], vec![("BIND", ANY), ("ANALYTICS_BIND", taken.as_str())], 1, "ANALYTICS_BIND"),
     ] {
@@ -138,5 +139,27 @@ fn what_is_wrong_is_told_in_one_line_that_names_the_setting() {
         let said = ended.log;
         assert_eq!((ended.code, said.lines().count()), (Some(code), 1), "{said}");
         assert!(said.contains(named), "{named} is not named: {said}");
+    }
+}
+
+/// Whichever program it is, a password that stands in a setting is not repeated, and a word that is no level is told.
+#[test]
+fn no_program_repeats_a_password_or_takes_a_setting_for_another_one() {
+    for program in ["simulator", "analytics", "dashboard", "vigia"] {
+        for (variable, value) in [
+            ("REDIS_URL", " redis://:hunter2@a"),
+            ("REDIS_URL", "redis://:hun/ter2@a"),
+            ("REDIS_HOST", "redis://:hunter2@a"),
+            ("ANALYTICS_URL", "https://user:hunter2@a"),
+            ("RUST_LOG", "warning"),
+        ] {
+            if (variable == "ANALYTICS_URL") != (program == "dashboard") && variable != "RUST_LOG" {
+                continue;
+            }
+            let ended = Program::run(built(program).env(variable, value));
+            let said = ended.log;
+            assert_eq!((ended.code, said.lines().count()), (Some(2), 1), "{said}");
+            assert!(said.contains(&format!("({variable})")) && !said.contains("ter2"), "{said}");
+        }
     }
 }
