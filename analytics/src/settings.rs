@@ -78,6 +78,9 @@ pub struct PipelineSettings {
     /// Entries that stay in the stream after they were read
     #[arg(long, env = "KEEP_ENTRIES", default_value_t = 10_000, value_name = "N")]
     pub keep_entries: u64,
+    /// Most antennas that are kept track of at a time
+    #[arg(long, env = "ANTENNAS_MAX", default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub antennas_max: u32,
 }
 
 impl Default for PipelineSettings {
@@ -91,6 +94,7 @@ impl Default for PipelineSettings {
             batch_wait: Duration::from_millis(50),
             max_clock_skew: Duration::from_secs(60),
             keep_entries: 10_000,
+            antennas_max: 100_000,
         }
     }
 }

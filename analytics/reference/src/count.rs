@@ -69,6 +69,15 @@ pub enum Outcome {
     Rejected(Rejection),
 }
 
+/// What a clock shows in the coarsest unit in which the highest `seq` of an antenna is not ahead of it; in nanoseconds where
+/// it has none, or one that is ahead in all units.
+fn reached_seq(highest: Option<u64>, clock_ms: i64) -> u64 {
+    let clock_ns = i128::from(clock_ms.max(0)) * 1_000_000;
+    let units = [1_000_000_000, 1_000_000, 1_000, 1];
+    let clocks = units.map(|unit_ns| u64::try_from(clock_ns / unit_ns).unwrap_or(u64::MAX));
+    clocks.into_iter().find(|clock| highest.is_some_and(|highest| highest <= *clock)).unwrap_or(clocks[3])
+}
+
 impl Reference {
     /// Takes the next entry of the stream, whatever it holds.
     pub fn take(&mut self, entry: &Entry) -> Outcome {
@@ -93,7 +102,9 @@ impl Reference {
         self.cursor = id;
         self.pace.read(id.arrival_ms);
         let antenna = self.antenna(&reading.antenna_id);
-        if reading.seq.is_some() && reading.seq <= self.antennas[antenna].highest_seq {
+        let highest = self.antennas[antenna].highest_seq;
+        let reached = reached_seq(highest, id.arrival_ms.saturating_add(self.settings.max_clock_skew_ms));
+        if reading.seq.is_some() && reading.seq <= highest && highest <= Some(reached) {
             self.ledger.duplicates += 1;
             return Outcome::Duplicate;
         }
@@ -121,7 +132,8 @@ impl Reference {
         self.watermark_ms = watermark_ms;
         self.newest_ms = self.newest_ms.max(reading.timestamp_ms);
         self.keep(pane, counted);
-        let ended = self.antennas[antenna].count(&counted, &self.settings);
+        let known = Counted { seq: reading.seq.filter(|seq| *seq <= reached), ..counted };
+        let ended = self.antennas[antenna].count(&known, &self.settings);
         self.end(ended);
         if horizon_ms > self.horizon_ms {
             self.horizon_ms = horizon_ms;

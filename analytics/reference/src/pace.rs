@@ -176,6 +176,7 @@ impl Reference {
             started_at: pace.started_at,
             clock: None,
             ids_ahead: 0,
+            exhausted: false,
             now: Some(now),
             reason: None,
         }

@@ -7,7 +7,7 @@ use shared::api::{IncidentKind, Ledger, Phase, Pipeline, Summary};
 use crate::answer::incidents::OpenIncidents;
 
 /// Names and meanings of the metrics. The window is the default one, 5 minutes.
-pub const METRICS: [(&str, &str); 35] = [
+pub const METRICS: [(&str, &str); 37] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
     ("vigia_window_packets_delivered", "Packets delivered in the window."),
@@ -26,6 +26,7 @@ pub const METRICS: [(&str, &str); 35] = [
     ("vigia_entries_duplicate_total", "Entries whose seq had been counted before."),
     ("vigia_entries_rejected_total", "Entries that broke a rule, by reason."),
     ("vigia_entries_too_late_total", "Entries older than everything retained."),
+    ("vigia_entries_untracked_total", "Readings of antennas beyond the most that are kept track of."),
     ("vigia_entries_trimmed_unread_total", "Entries removed from the stream before they were read."),
     (
         "vigia_entries_lost_by_broker_total",
@@ -45,6 +46,7 @@ pub const METRICS: [(&str, &str); 35] = [
     ("vigia_panes", "Panes in memory."),
     ("vigia_owner_epoch", "Fencing epoch of this owner; 0 where it owns nothing."),
     ("vigia_broker_evicts", "1 while the broker removes keys when its memory is full."),
+    ("vigia_stream_exhausted", "1 while nothing can be appended, as the stream's last id is the largest there is."),
     ("vigia_ready", "1 while readings are read and committed."),
 ];
 
@@ -75,6 +77,7 @@ pub(crate) fn encode(
     }
     progress(&scrape, pipeline)?;
     scrape.int_gauge("vigia_broker_evicts", owned_ledger.map(|_| u64::from(is_evicting)))?;
+    scrape.int_gauge("vigia_stream_exhausted", owned_ledger.map(|_| u64::from(pipeline.exhausted)))?;
     scrape.gauge("vigia_newest_readings_age_seconds", summary.as_of.map(|as_of| now.seconds() - as_of.seconds()))?;
     scrape.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     let mut text = Vec::new();
@@ -128,6 +131,7 @@ fn ledger(scrape: &Scrape, ledger: &Ledger) -> prometheus::Result<()> {
     scrape.counter("vigia_entries_counted_total", ledger.counted)?;
     scrape.counter("vigia_entries_duplicate_total", ledger.duplicates)?;
     scrape.counter("vigia_entries_too_late_total", ledger.too_late)?;
+    scrape.counter("vigia_entries_untracked_total", ledger.untracked)?;
     scrape.counter("vigia_entries_trimmed_unread_total", ledger.trimmed_unread)?;
     scrape.counter("vigia_entries_lost_by_broker_total", ledger.lost_by_broker)?;
     let rejected = IntCounterVec::new(scrape.opts("vigia_entries_rejected_total"), &["reason"])?;

@@ -14,8 +14,20 @@ use super::resp::{EntryRef, ReplyError, ReplyParser, Visitor};
 use super::stream_id::StreamId;
 use crate::readings::{Readings, Row, Rows, Slot};
 
-/// At most this many rejected entries of one batch are kept for the dead-letter stream; all are counted.
+/// At most this many rejected entries, the newest, are kept for the dead-letter stream; all are counted.
 const REJECTED_KEPT: usize = shared::keys::REJECTED_MAX_ENTRIES;
+
+/// Their copies take so many bytes at most: they are held in memory, and written in one transaction.
+const REJECTED_BYTES: usize = 8 * 1024 * 1024;
+
+/// A copy ends with the field that brings it to so many bytes.
+const COPY_BYTES: usize = 4_096;
+
+/// So much of a name or a value is copied.
+const TEXT_BYTES: usize = 1_024;
+
+/// What a field takes beside its bytes.
+const FIELD_BYTES: usize = 64;
 
 /// One micro-batch: its readings, in stream order, with what could not be read.
 #[derive(Debug, Default)]
@@ -28,44 +40,110 @@ pub struct Batch {
     pub readings: Readings,
     /// Antennas seen for the first time, by slot.
     pub new_antennas: Vec<(Slot, Arc<str>)>,
-    /// Entries that are no readings, the newest [`REJECTED_KEPT`] of them.
+    /// Entries that are no readings, the newest of them, with their fields cut.
     pub rejected: Vec<RejectedEntry>,
     /// Number of entries that are no readings, by the position of the reason in [`Rejection::ALL`].
     pub rejected_counts: [u64; Rejection::ALL.len()],
     /// Entries whose id is ahead of the broker's clock.
     pub ids_ahead: u64,
+    /// Readings of antennas beyond the most that are kept track of.
+    pub untracked: u64,
 }
 
-/// An entry that is no reading, with its fields as they were.
+/// An entry that is no reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedEntry {
     /// Its id in the stream.
     pub source_id: StreamId,
     /// The rule that it broke.
     pub reason: Rejection,
-    /// Its field/value pairs, in order.
+    /// Its field/value pairs, in order, as [`RejectedEntry::new`] copies them.
     pub pairs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
+impl RejectedEntry {
+    /// Copies an entry as it is, unless it is longer than any reading: of a long name or value the beginning and the length,
+    /// and behind some kilobytes the number of the fields that follow.
+    #[must_use]
+    pub fn new<'a>(
+        source_id: StreamId,
+        reason: Rejection,
+        mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Self {
+        let mut entry = Self { source_id, reason, pairs: Vec::new() };
+        let mut bytes = 0;
+        while bytes < COPY_BYTES {
+            let Some((name, value)) = fields.next() else { return entry };
+            entry.pairs.push((cut(name), cut(value)));
+            bytes = entry.bytes();
+        }
+        let more = fields.count();
+        if more > 0 {
+            entry.pairs.push((b"...".to_vec(), format!("{more} more fields").into_bytes()));
+        }
+        entry
+    }
+
+    fn bytes(&self) -> usize {
+        self.pairs.iter().map(|(name, value)| FIELD_BYTES + name.len() + value.len()).sum()
+    }
+
+    /// How many of these entries, oldest first, are more than can be kept.
+    #[must_use]
+    pub fn surplus(entries: &[Self]) -> usize {
+        let mut bytes = 0;
+        let fits = |entry: &&Self| {
+            bytes += entry.bytes();
+            bytes <= REJECTED_BYTES
+        };
+        entries.len() - entries.iter().rev().take(REJECTED_KEPT).take_while(fits).count()
+    }
+}
+
+fn cut(text: &[u8]) -> Vec<u8> {
+    match text.split_at_checked(TEXT_BYTES) {
+        Some((beginning, [_, ..])) => [beginning, format!("... ({} bytes)", text.len()).as_bytes()].concat(),
+        _ => text.to_vec(),
+    }
+}
+
 /// Antenna ids to slots. Slots of antennas that were forgotten are used again first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Interner {
     /// Looked up once an entry: a hash that is fast for short ids, with seeds that nobody outside can know.
     slots: HashMap<Arc<str>, Slot, RandomState>,
     free: Vec<Slot>,
     next: Slot,
+    max: usize,
+}
+
+impl Default for Interner {
+    /// One that knows no antenna.
+    fn default() -> Self {
+        Self::new([], Vec::new(), 0)
+    }
 }
 
 impl Interner {
     /// An interner that knows `antennas`, has given out the slots below `next`, and may give out `free` again.
     #[must_use]
     pub fn new(antennas: impl IntoIterator<Item = (Arc<str>, Slot)>, free: Vec<Slot>, next: Slot) -> Self {
-        Self { slots: antennas.into_iter().collect(), free, next }
+        Self { slots: antennas.into_iter().collect(), free, next, max: usize::MAX }
     }
 
-    fn slot(&mut self, id: &str, new: &mut Vec<(Slot, Arc<str>)>) -> Slot {
+    /// The same interner, which knows so many antennas at most.
+    #[must_use]
+    pub fn with_max(self, max: usize) -> Self {
+        Self { max, ..self }
+    }
+
+    /// The slot of an antenna; `None` where it would be one too many.
+    fn slot(&mut self, id: &str, new: &mut Vec<(Slot, Arc<str>)>) -> Option<Slot> {
         if let Some(&slot) = self.slots.get(id) {
-            return slot;
+            return Some(slot);
+        }
+        if self.slots.len() >= self.max {
+            return None;
         }
         let slot = self.free.pop().unwrap_or_else(|| {
             self.next += 1;
@@ -74,7 +152,7 @@ impl Interner {
         let id: Arc<str> = id.into();
         self.slots.insert(Arc::clone(&id), slot);
         new.push((slot, id));
-        slot
+        Some(slot)
     }
 }
 
@@ -103,11 +181,27 @@ impl Decoder {
         self.broker_ms = time.0.min(TIMESTAMP_MAX_MS);
     }
 
+    /// Replaces the interner where slots are given out anew.
+    pub fn set_interner(&mut self, interner: Interner) {
+        self.interner = interner;
+    }
+
     /// Decodes a whole reply in one pass.
     ///
     /// # Errors
     /// See [`ReplyError`]; a reply that is cut off is malformed.
     pub fn decode(&mut self, reply: &[u8]) -> Result<Batch, ReplyError> {
+        match self.decode_first(reply)? {
+            (batch, true) => Ok(batch),
+            (_, false) => Err(ReplyError::Malformed("it is cut off")),
+        }
+    }
+
+    /// Decodes the entries that a reply begins with, and tells whether they are all of it.
+    ///
+    /// # Errors
+    /// See [`ReplyError`].
+    pub fn decode_first(&mut self, reply: &[u8]) -> Result<(Batch, bool), ReplyError> {
         let Self { interner, max_clock_skew_ms, broker_ms, expected } = self;
         let mut builder = Builder {
             batch: Batch::default(),
@@ -116,13 +210,14 @@ impl Decoder {
             max_clock_skew_ms: *max_clock_skew_ms,
             broker_ms: *broker_ms,
             fields: Fields::default(),
+            rejected_bytes: 0,
         };
         let mut parser = ReplyParser::default();
         parser.feed(reply, &mut builder)?;
         let Builder { mut batch, rows, .. } = builder;
         batch.readings = rows.finish().unwrap_or_else(|_| unreachable!("the columns of rows have one length"));
         *expected = batch.readings.height();
-        if parser.is_done() { Ok(batch) } else { Err(ReplyError::Malformed("it is cut off")) }
+        Ok((batch, parser.is_done()))
     }
 }
 
@@ -135,6 +230,8 @@ struct Builder<'a, 'interner> {
     max_clock_skew_ms: i64,
     broker_ms: i64,
     fields: Fields<'a>,
+    /// Of the copies made since the last that were dropped.
+    rejected_bytes: usize,
 }
 
 impl<'a> Visitor<'a> for Builder<'a, '_> {
@@ -159,10 +256,14 @@ impl<'a> Visitor<'a> for Builder<'a, '_> {
         });
         match decoded {
             Ok(reading) => {
+                let Some(antenna) = self.interner.slot(reading.antenna_id, &mut batch.new_antennas) else {
+                    batch.untracked += 1;
+                    return;
+                };
                 let row = Row {
                     arrival_ms,
                     event_ms: reading.timestamp_ms,
-                    antenna: self.interner.slot(reading.antenna_id, &mut batch.new_antennas),
+                    antenna,
                     packets_sent: reading.packets,
                     packets_lost: reading.loss,
                     latency_ms: reading.latency_ms,
@@ -170,17 +271,22 @@ impl<'a> Visitor<'a> for Builder<'a, '_> {
                 };
                 self.rows.push(&row);
             }
-            Err(reason) => reject(batch, &entry, reason),
+            Err(reason) => self.reject(&entry, reason),
         }
     }
 }
 
-fn reject(batch: &mut Batch, entry: &EntryRef<'_>, reason: Rejection) {
-    batch.rejected_counts[reason as usize] += 1;
-    // Twice the bound before the oldest half goes keeps a flood of bad entries linear.
-    if batch.rejected.len() >= 2 * REJECTED_KEPT {
-        batch.rejected.drain(..REJECTED_KEPT);
+impl Builder<'_, '_> {
+    fn reject(&mut self, entry: &EntryRef<'_>, reason: Rejection) {
+        let rejected = &mut self.batch.rejected;
+        self.batch.rejected_counts[reason as usize] += 1;
+        // Twice the bound before the oldest half goes keeps a flood of bad entries linear.
+        if rejected.len() >= 2 * REJECTED_KEPT || self.rejected_bytes >= REJECTED_BYTES {
+            rejected.drain(..RejectedEntry::surplus(rejected));
+            self.rejected_bytes = 0;
+        }
+        let copy = RejectedEntry::new(entry.id, reason, entry.pairs());
+        self.rejected_bytes += copy.bytes();
+        rejected.push(copy);
     }
-    let pairs = entry.pairs().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
-    batch.rejected.push(RejectedEntry { source_id: entry.id, reason, pairs });
 }

@@ -18,6 +18,9 @@ impl StreamId {
     /// Before every entry.
     pub const ZERO: Self = Self { millis: 0, counter: 0 };
 
+    /// Behind every entry: where the last entry has it, nothing can be appended any more.
+    pub const MAX: Self = Self { millis: u64::MAX, counter: u64::MAX };
+
     /// Parses the bytes of an id; `None` if they are not one.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {

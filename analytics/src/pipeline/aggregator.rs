@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use polars::prelude::PolarsResult;
 use shared::api::BatchTimes;
-use shared::keys::REJECTED_MAX_ENTRIES;
 use shared::throttle::Throttle;
 use shared::time::{Clock, millis};
 use shared::{Rejection, UnixMillis};
@@ -33,6 +32,8 @@ pub(super) enum Work {
     Merge(Reply),
     /// Prepare a commit of everything merged so far.
     Prepare(Accounts, oneshot::Sender<Prepared>),
+    /// Tell that everything before is done.
+    Tell(oneshot::Sender<()>),
 }
 
 /// A commit that has been prepared.
@@ -70,7 +71,9 @@ pub(super) struct Aggregator {
     accounts: Accounts,
     published: Published,
     clock: Clock,
+    antennas_max: usize,
     ahead_lines: Throttle,
+    untracked_lines: Throttle,
 }
 
 impl Aggregator {
@@ -78,8 +81,10 @@ impl Aggregator {
     pub(super) fn new<L>(pipeline: &Pipeline<L>, fence: Fence, loaded: Loaded, accounts: Accounts) -> Self {
         let (meta, cursor) = (loaded.meta, loaded.cursor);
         let Pipeline { settings, published, clock, .. } = pipeline;
+        let antennas_max = usize::try_from(settings.antennas_max).unwrap_or(usize::MAX);
+        let interner = loaded.store.antennas().interner().with_max(antennas_max);
         Self {
-            decoder: Decoder::new(loaded.store.antennas().interner(), millis(settings.max_clock_skew)),
+            decoder: Decoder::new(interner, millis(settings.max_clock_skew)),
             places: VecDeque::from([Place { processed: processed(&meta.ledger), id: cursor }]),
             version: published.snapshot().version,
             keep_entries: settings.keep_entries,
@@ -93,7 +98,9 @@ impl Aggregator {
             accounts,
             published: published.clone(),
             clock: clock.clone(),
+            antennas_max,
             ahead_lines: Throttle::new(),
+            untracked_lines: Throttle::new(),
         }
     }
 
@@ -107,6 +114,9 @@ impl Aggregator {
                     // If nobody waits for it any more, the term has ended, and so will this thread.
                     let _gone = reply.send(prepared);
                 }
+                Work::Tell(reply) => {
+                    let _gone = reply.send(());
+                }
             }
         }
         Ok(())
@@ -115,10 +125,16 @@ impl Aggregator {
     pub(super) fn merge(&mut self, reply: &Reply) -> anyhow::Result<()> {
         let started = Instant::now();
         // The socket's side has found the reply's end already, so an error here is a fault of ours.
-        if let Some(time) = reply.broker_time {
+        let told = reply.broker_time;
+        // The time comes behind a reply, so one that is cut has none, and the clocks were compared before.
+        let known = || reply.is_cut.then(|| self.published.by_broker(self.clock.now()));
+        if let Some(time) = told.or_else(known) {
             self.decoder.set_broker_time(time);
         }
-        let batch = self.decoder.decode(&reply.bytes)?;
+        let batch = match reply.is_cut {
+            true => self.decoder.decode_first(&reply.bytes)?.0,
+            false => self.decoder.decode(&reply.bytes)?,
+        };
         if batch.ids_ahead > 0 && self.ahead_lines.is_due(started) {
             warn!(
                 entries = batch.ids_ahead,
@@ -129,6 +145,9 @@ impl Aggregator {
         }
         let decoded = Instant::now();
         let counting = self.store.count(&batch)?;
+        if batch.untracked > 0 {
+            self.make_room(batch.untracked, started);
+        }
         let now = self.clock.now();
         let broker_now = self.published.by_broker(now);
         self.account(counting.accepted, &batch, broker_now);
@@ -158,11 +177,26 @@ impl Aggregator {
         Ok(())
     }
 
+    /// There are more antennas than are kept track of: the forgotten ones give up their places, from the next batch on.
+    fn make_room(&mut self, untracked: u64, now: Instant) {
+        if self.store.free_forgotten() {
+            self.decoder.set_interner(self.store.antennas().interner().with_max(self.antennas_max));
+        }
+        if self.untracked_lines.is_due(now) {
+            warn!(
+                entries = untracked,
+                antennas_max = self.antennas_max,
+                "there are more antennas than ANTENNAS_MAX, and the readings of those beyond are not counted"
+            );
+        }
+    }
+
     fn account(&mut self, accepted: Accepted, batch: &Batch, now: UnixMillis) {
         let ledger = &mut self.meta.ledger;
         ledger.counted += accepted.counted;
         ledger.duplicates += accepted.duplicates;
         ledger.too_late += accepted.too_late;
+        ledger.untracked += batch.untracked;
         for (reason, count) in Rejection::ALL.into_iter().zip(batch.rejected_counts) {
             *ledger.rejected.entry(reason).or_default() += count;
         }
@@ -176,8 +210,7 @@ impl Aggregator {
 
     fn reject(&mut self, entries: Vec<RejectedEntry>) {
         self.rejected.extend(entries);
-        let surplus = self.rejected.len().saturating_sub(REJECTED_MAX_ENTRIES);
-        self.rejected.drain(..surplus);
+        self.rejected.drain(..RejectedEntry::surplus(&self.rejected));
     }
 
     pub(super) fn prepare(&mut self, accounts: Accounts) -> PolarsResult<Prepared> {

@@ -18,6 +18,7 @@ use super::{Ended, LEASE, Pipeline, PipelineError, RENEW_INTERVAL};
 use crate::figures::CommitFigures;
 use crate::ingest::log::{Commit, Fence, Log, LogError, StreamInfo};
 use crate::ingest::stream_id::StreamId;
+use crate::published::EXHAUSTED;
 
 /// The last commit may take this long before the process ends without it.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -218,6 +219,12 @@ impl<'a, L: Log> Committer<'a, L> {
         self.seen =
             ledger.entries_added.map(|entries| Seen { epoch: self.fence.epoch, entries, last_id: info.last_id });
         self.pipeline.published.set_evicting(info.is_evicting);
+        if self.pipeline.published.set_exhausted(info.last_id == StreamId::MAX) {
+            match info.last_id {
+                StreamId::MAX => error!("{EXHAUSTED}"),
+                last_id => info!(%last_id, "entries can be appended to the stream again"),
+            }
+        }
         self.pipeline.published.balanced(ledger, *cursor, self.pipeline.clock.now());
         Ok(())
     }

@@ -139,7 +139,7 @@ impl Accounts {
 
 /// Entries that are in a column of the ledger because analytics put them there.
 pub(super) fn processed(ledger: &Ledger) -> u64 {
-    ledger.counted + ledger.duplicates + ledger.too_late + ledger.rejected.values().sum::<u64>()
+    ledger.counted + ledger.duplicates + ledger.too_late + ledger.untracked + ledger.rejected.values().sum::<u64>()
 }
 
 fn signed(difference: i128) -> i64 {

@@ -4,13 +4,15 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use shared::UnixMillis;
 use shared::api::Phase;
+use shared::time::millis;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use super::ledger::Seen;
+use super::ledger::{Accounts, Seen, processed};
 use super::retry::Retry;
 use super::{Ended, LEASE, Pipeline, PipelineError, empty_store};
 use crate::figures::Loaded;
@@ -35,6 +37,7 @@ impl<L: Log> Pipeline<L> {
         &self,
         fence: &Fence,
         seen: Option<Seen>,
+        is_told: bool,
         shutdown: &CancellationToken,
     ) -> Result<ControlFlow<Ended, Loaded>, PipelineError> {
         let started = Instant::now();
@@ -42,7 +45,9 @@ impl<L: Log> Pipeline<L> {
         loop {
             let pause = match self.try_load(fence, seen).await {
                 Ok(loaded) => {
-                    info!(duration_ms = started.elapsed().as_millis(), "loaded the committed state");
+                    if is_told {
+                        info!(duration_ms = started.elapsed().as_millis(), "loaded the committed state");
+                    }
                     return Ok(ControlFlow::Continue(loaded));
                 }
                 Err(PipelineError::Broker(LogError::Fenced)) => return Ok(ControlFlow::Break(Ended::Fenced)),
@@ -75,33 +80,87 @@ impl<L: Log> Pipeline<L> {
             .cursor
             .parse()
             .map_err(|error: NotAStreamId| StateError::Damaged { field: "meta".to_owned(), why: error.to_string() })?;
+        let cursor = self.reachable(cursor, fence, &meta).await?;
+        self.check_watermark(&meta, fence).await?;
         let lost = self.lost(fence, seen, &meta).await?;
         meta.ledger.lost_by_broker += lost;
         Ok(Loaded { store, meta, cursor, rejected, lost })
+    }
+
+    /// The cursor to begin after. Behind the largest id there is nothing. Where an operator took the entry with that id out, the
+    /// last entry that was read is found by their number; where the stream was made anew, nothing of it was.
+    async fn reachable(&self, cursor: StreamId, fence: &Fence, meta: &Meta) -> Result<StreamId, LogError> {
+        if cursor != StreamId::MAX {
+            return Ok(cursor);
+        }
+        let info = self.log.renew(fence, LEASE).await?;
+        if info.last_id == StreamId::MAX {
+            return Ok(cursor);
+        }
+        let read = Accounts::new(meta, cursor).entries_read(processed(&meta.ledger));
+        let unread = info.entries_added.saturating_sub(read);
+        let was_made_anew = info.entries_added < meta.entries_seen;
+        let there = if was_made_anew { 0 } else { info.length.saturating_sub(unread) };
+        let mut found = Nth { left: there, last_id: StreamId::ZERO };
+        self.walk(fence, StreamId::ZERO, info.last_id, &mut found).await?;
+        Ok(found.last_id)
+    }
+
+    /// Says where the state's watermark is so far ahead of the broker's clock that every right reading is too late, as in state of
+    /// versions that took an entry's id for that clock. It is not set back: the clock may be the wrong one of the two.
+    async fn check_watermark(&self, meta: &Meta, fence: &Fence) -> Result<(), LogError> {
+        let Some(watermark_ms) = meta.watermark_ms else { return Ok(()) };
+        let Some(now) = self.log.renew(fence, LEASE).await?.broker_time else { return Ok(()) };
+        let kept_ms = millis(self.settings.retention).saturating_add(millis(self.settings.max_clock_skew));
+        if watermark_ms > now.0.saturating_add(kept_ms) {
+            error!(
+                watermark = %UnixMillis(watermark_ms),
+                broker_time = %now,
+                "the state's watermark is ahead of the broker's clock by more than RETENTION, so readings of now are too \
+                 late; docs/operations.md (A watermark ahead of the clock) says what to do"
+            );
+        }
+        Ok(())
     }
 
     /// How many entries that this process had seen are gone because the broker went back. What lies behind the last entry
     /// seen is new; it is counted by reading it.
     async fn lost(&self, fence: &Fence, seen: Option<Seen>, meta: &Meta) -> Result<u64, LogError> {
         // If others have owned the stream meanwhile, they have seen what happened to it.
-        let Some(seen) = seen.filter(|seen| fence.epoch <= seen.epoch + 1) else { return Ok(0) };
+        let is_known = |seen: &Seen| fence.epoch <= seen.epoch + 1 && seen.last_id != StreamId::MAX;
+        let Some(seen) = seen.filter(is_known) else { return Ok(0) };
         let info = self.log.renew(fence, LEASE).await?;
-        let mut newer = Newer { after: seen.last_id, until: info.last_id, entries: 0 };
-        let mut reader = self.log.reader(fence).await?;
-        while newer.after < newer.until {
-            let reply = reader.read(newer.after, COUNTED_AT_ONCE, Duration::ZERO).await?;
-            if reply.entries == 0 {
-                break;
-            }
-            ReplyParser::default().feed(&reply.bytes, &mut newer)?;
-            newer.after = reply.last_id;
-            self.log.renew(fence, LEASE).await?;
-        }
+        let mut newer = Newer { until: info.last_id, entries: 0 };
+        self.walk(fence, seen.last_id, info.last_id, &mut newer).await?;
         let lost = seen.lost(meta, info, newer.entries);
         if lost > 0 {
             warn!(lost, "the broker has lost entries that it had confirmed");
         }
         Ok(lost)
+    }
+
+    /// Visits the entries behind one and, at least, up to another.
+    async fn walk(
+        &self,
+        fence: &Fence,
+        mut after: StreamId,
+        until: StreamId,
+        visitor: &mut (impl for<'a> Visitor<'a> + Send),
+    ) -> Result<(), LogError> {
+        let mut reader = self.log.reader(fence).await?;
+        while after < until {
+            let reply = reader.read(after, COUNTED_AT_ONCE, Duration::ZERO).await?;
+            if reply.entries == 0 {
+                break;
+            }
+            ReplyParser::default().feed(&reply.bytes, visitor)?;
+            after = reply.last_id;
+            if reply.is_cut {
+                reader = self.log.reader(fence).await?;
+            }
+            self.log.renew(fence, LEASE).await?;
+        }
+        Ok(())
     }
 
     /// The newest rejected entries, oldest first. They are only shown, so a broker that refuses them does not stop the
@@ -121,9 +180,23 @@ impl<L: Log> Pipeline<L> {
     }
 }
 
-/// Counts entries behind one and up to another.
+/// Finds the last of so many entries.
+struct Nth {
+    left: u64,
+    last_id: StreamId,
+}
+
+impl Visitor<'_> for Nth {
+    fn end(&mut self, entry: EntryRef<'_>) {
+        if self.left > 0 {
+            self.left -= 1;
+            self.last_id = entry.id;
+        }
+    }
+}
+
+/// Counts entries up to one.
 struct Newer {
-    after: StreamId,
     until: StreamId,
     entries: u64,
 }

@@ -38,7 +38,7 @@ use self::ledger::{Accounts, Seen};
 use self::read::ReadLoop;
 use self::retry::{Lines, Retry};
 pub use self::steps::Steps;
-use crate::ingest::log::{Fence, Lease, Log, LogError};
+use crate::ingest::log::{Epoch, Fence, Lease, Log, LogError};
 use crate::published::Published;
 use crate::settings::{PipelineSettings, Thresholds};
 use crate::state::StateError;
@@ -110,6 +110,7 @@ struct AllLines {
 #[must_use]
 pub fn empty_store(settings: &PipelineSettings, thresholds: Thresholds) -> Store {
     Store::new(millis(settings.pane), millis(settings.retention), thresholds)
+        .with_max_clock_skew(millis(settings.max_clock_skew))
 }
 
 impl<L: Log> Pipeline<L> {
@@ -131,16 +132,18 @@ impl<L: Log> Pipeline<L> {
     /// # Errors
     /// [`PipelineError`], if trying again would not help.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), PipelineError> {
-        let mut seen = None;
+        let (mut seen, mut known, mut is_told) = (None, 0, true);
         loop {
-            let Some(mut fence) = self.take_over(&shutdown).await? else { return Ok(()) };
-            let ended = self.term(&mut fence, &mut seen, &shutdown).await?;
+            let Some(mut fence) = self.take_over(known, is_told, &shutdown).await? else { return Ok(()) };
+            let began = Instant::now();
+            known = fence.epoch;
+            let ended = self.term(&mut fence, &mut seen, is_told, &shutdown).await?;
             if ended == Ended::Shutdown {
                 self.give_up(&fence).await;
                 return Ok(());
             }
             self.published.lose();
-            let is_told = self.lines.terms.lock().is_due(Instant::now());
+            is_told = self.lines.terms.lock().is_due(Instant::now());
             match ended {
                 Ended::Back(why) => {
                     self.published.set_phase(Phase::BrokerAway);
@@ -154,19 +157,31 @@ impl<L: Log> Pipeline<L> {
                 }
                 _ => {}
             }
+            // A broker that is never as it was left must not be asked without a pause.
+            let pause = if began.elapsed() < LEASE { LEASE / 6 } else { Duration::ZERO };
+            if timeout(pause, shutdown.cancelled()).await.is_ok() {
+                return Ok(());
+            }
         }
     }
 
     /// Waits for the lease; `None` if the process is to stop first.
-    async fn take_over(&self, shutdown: &CancellationToken) -> Result<Option<Fence>, PipelineError> {
+    async fn take_over(
+        &self,
+        known: Epoch,
+        is_told: bool,
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Fence>, PipelineError> {
         let mut retry = Retry::new("taking the stream", self.lines.taking.clone());
         let mut is_standby = false;
         loop {
             let mut pause = LEASE / 6;
-            match self.log.acquire(&self.owner, LEASE).await {
+            match self.log.acquire(&self.owner, known, LEASE).await {
                 Ok(Lease::Held(fence)) => {
                     retry.succeeded();
-                    info!(epoch = fence.epoch, owner = self.owner, "owns the stream");
+                    if is_told || is_standby {
+                        info!(epoch = fence.epoch, owner = self.owner, "owns the stream");
+                    }
                     self.published.set_owner(Some(self.owner.clone()));
                     return Ok(Some(fence));
                 }
@@ -199,14 +214,17 @@ impl<L: Log> Pipeline<L> {
         &self,
         fence: &mut Fence,
         seen: &mut Option<Seen>,
+        is_told: bool,
         shutdown: &CancellationToken,
     ) -> Result<Ended, PipelineError> {
-        let loaded = match self.load(fence, *seen, shutdown).await? {
+        let loaded = match self.load(fence, *seen, is_told, shutdown).await? {
             ControlFlow::Continue(loaded) => loaded,
             ControlFlow::Break(ended) => return Ok(ended),
         };
         let (cursor, meta) = (loaded.cursor, &loaded.meta);
-        info!(%cursor, counted = meta.ledger.counted, "begins after the committed cursor");
+        if is_told {
+            info!(%cursor, counted = meta.ledger.counted, "begins after the committed cursor");
+        }
         self.published.begin(fence.epoch, &loaded);
         let accounts = Accounts::new(meta, cursor);
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::aggregator::Work;
 use super::health::Health;
 use super::retry::{Lines, Retry};
-use crate::ingest::log::{Fence, Log, LogError, Reader as _, Reply};
+use crate::ingest::log::{Fence, Log, LogError, REPLY_BYTES_MAX, Reader as _, Reply};
 use crate::ingest::stream_id::StreamId;
 use crate::settings::PipelineSettings;
 
@@ -19,6 +19,9 @@ const READ_WAIT: Duration = Duration::from_secs(1);
 
 /// After this many full batches in a row, the stream counts as having had a backlog.
 const BACKLOG_BATCHES: u32 = 4;
+
+/// So many entries are asked for that a reply has about so many bytes, judging by the last one.
+const REPLY_BYTES: usize = REPLY_BYTES_MAX * 2 / 3;
 
 /// The read loop of a term.
 #[derive(Debug)]
@@ -41,23 +44,35 @@ impl<L: Log> ReadLoop<L> {
         let mut retry = Retry::new("reading the stream", self.lines.clone());
         let mut reader = None;
         let mut full_batches = 0;
+        let batch_max = usize::try_from(self.settings.batch_max).unwrap_or(usize::MAX);
+        let mut count = batch_max;
         loop {
             let started = Instant::now();
             let result = tokio::select! {
-                result = self.read(&mut reader) => result,
+                result = self.read(&mut reader, count) => result,
                 () = cancelled.cancelled() => return,
             };
             let next = match result {
                 Ok(reply) => {
                     let entries = reply.entries;
-                    if entries > 0 {
+                    let is_full = reply.is_cut || entries >= count as u64;
+                    if reply.is_cut {
+                        reader = None;
+                    }
+                    let bytes = reply.bytes.len();
+                    if let Some(each) = (bytes as u64).checked_div(entries) {
+                        let fit = REPLY_BYTES as u64 / each.max(1);
+                        count = usize::try_from(fit).unwrap_or(batch_max).clamp(1, batch_max);
                         self.cursor = reply.last_id;
                         // A closed channel means that the term has ended.
                         if self.work.send(Work::Merge(reply)).await.is_err() {
                             return;
                         }
+                        // One huge entry is in memory at a time.
+                        if bytes > REPLY_BYTES_MAX && self.merged().await.is_err() {
+                            return;
+                        }
                     }
-                    let is_full = entries >= u64::from(self.settings.batch_max);
                     if !is_full && full_batches >= BACKLOG_BATCHES {
                         self.caught_up.notify_one();
                     }
@@ -80,13 +95,20 @@ impl<L: Log> ReadLoop<L> {
         }
     }
 
-    /// One read, over a new connection if there is none.
-    async fn read(&self, reader: &mut Option<L::Reader>) -> Result<Reply, LogError> {
+    /// Waits until everything read has been merged.
+    async fn merged(&self) -> Result<(), oneshot::error::RecvError> {
+        let (reply, merged) = oneshot::channel();
+        // Where the queue is closed the reply is dropped, which ends the wait as well.
+        let _closed = self.work.send(Work::Tell(reply)).await;
+        merged.await
+    }
+
+    /// One read of up to so many entries, over a new connection if there is none.
+    async fn read(&self, reader: &mut Option<L::Reader>, count: usize) -> Result<Reply, LogError> {
         let connected = match reader.take() {
             Some(connected) => connected,
             None => self.log.reader(&self.fence).await?,
         };
-        let max = usize::try_from(self.settings.batch_max).unwrap_or(usize::MAX);
-        reader.insert(connected).read(self.cursor, max, READ_WAIT).await
+        reader.insert(connected).read(self.cursor, count, READ_WAIT).await
     }
 }

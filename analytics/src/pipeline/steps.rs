@@ -45,7 +45,8 @@ impl<'a, L: Log> Steps<'a, L> {
     /// # Errors
     /// [`PipelineError`].
     pub async fn take_over(&mut self) -> Result<bool, PipelineError> {
-        let Lease::Held(fence) = self.pipeline.log.acquire(&self.pipeline.owner, LEASE).await? else {
+        let known = self.seen.map_or(0, |seen| seen.epoch);
+        let Lease::Held(fence) = self.pipeline.log.acquire(&self.pipeline.owner, known, LEASE).await? else {
             return Ok(false);
         };
         let loaded = self.pipeline.try_load(&fence, self.seen).await?;
@@ -69,7 +70,7 @@ impl<'a, L: Log> Steps<'a, L> {
         };
         let max = usize::try_from(self.pipeline.settings.batch_max).unwrap_or(usize::MAX);
         let reply = reader.read(term.cursor, max, Duration::ZERO).await?;
-        term.reader = Some(reader);
+        term.reader = Some(reader).filter(|_| !reply.is_cut);
         let entries = reply.entries;
         if entries > 0 {
             term.cursor = reply.last_id;

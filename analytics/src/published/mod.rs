@@ -30,6 +30,10 @@ const RATE_WINDOW: Duration = Duration::from_secs(10);
 /// Freshness is taken over this many batches.
 const FRESHNESS_BATCHES: usize = 1024;
 
+/// What is said of a stream that takes no more entries.
+pub(crate) const EXHAUSTED: &str = "the stream's last id is the largest there is, so nothing can be appended any more; \
+     docs/operations.md (VigiaStreamExhausted) says how to take that entry out";
+
 /// What the pipeline has published. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Published {
@@ -58,6 +62,7 @@ struct Progress {
     pace: Pace,
     incidents_ended: Option<u64>,
     is_evicting: bool,
+    is_exhausted: bool,
     clock: Option<ClockOffset>,
     /// When the clocks were last compared, by this process's own: the broker's last sign of life.
     compared_at: Option<UnixMillis>,
@@ -95,6 +100,7 @@ impl Published {
             pace: Pace::new(started_at),
             incidents_ended: None,
             is_evicting: false,
+            is_exhausted: false,
             clock: None,
             compared_at: None,
             reason: None,
@@ -156,7 +162,11 @@ impl Published {
             clock: progress.clock,
             ids_ahead: progress.ids_ahead,
             now: None,
-            reason: progress.reason.clone().filter(|_| progress.phase == Phase::BrokerAway),
+            exhausted: progress.is_exhausted,
+            reason: match progress.phase {
+                Phase::BrokerAway => progress.reason.clone(),
+                _ => progress.is_exhausted.then(|| EXHAUSTED.to_owned()),
+            },
         }
     }
 
@@ -226,6 +236,11 @@ impl Published {
 
     pub(crate) fn set_evicting(&self, is_evicting: bool) {
         self.progress.lock().is_evicting = is_evicting;
+    }
+
+    /// Sets whether the stream takes no more entries; tells whether that is news.
+    pub(crate) fn set_exhausted(&self, is_exhausted: bool) -> bool {
+        std::mem::replace(&mut self.progress.lock().is_exhausted, is_exhausted) != is_exhausted
     }
 
     /// Sets who owns the stream, if that is known.

@@ -111,7 +111,9 @@ pub enum StateError {
         found_ms: i64,
     },
     /// A field does not hold what its name says.
-    #[error("the committed field {field} is damaged: {why}")]
+    #[error(
+        "the committed field {field} is damaged: {why}; docs/operations.md (A damaged state) says how to set it aside"
+    )]
     Damaged {
         /// The field's name.
         field: String,

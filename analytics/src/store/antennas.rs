@@ -128,6 +128,19 @@ impl Antenna {
     }
 }
 
+/// The highest `seq` that an antenna can have come to: what a clock shows, in milliseconds since the epoch, in the unit in
+/// which its highest one so far is a time, of seconds, milli-, micro- and nanoseconds the coarsest; for its first one, in
+/// nanoseconds.
+///
+/// A higher one is not taken note of. Anybody can send one for any antenna, and all that the antenna sends itself would be
+/// duplicates from then on.
+pub(super) fn reached_seq(highest: Option<u64>, clock_ms: i64) -> u64 {
+    let clock_ms = clock_ms.max(0).unsigned_abs();
+    let nanoseconds = clock_ms.saturating_mul(1_000_000);
+    let coarser = [clock_ms / 1_000, clock_ms, clock_ms.saturating_mul(1_000)];
+    highest.and_then(|highest| coarser.into_iter().find(|clock| highest <= *clock)).unwrap_or(nanoseconds)
+}
+
 type Chunk = Vec<Option<Antenna>>;
 
 /// All antennas by slot. Cloning is cheap: chunks are shared until one is written to.
@@ -232,6 +245,18 @@ impl Antennas {
     #[must_use]
     pub fn newest_arrival_ms(&self) -> i64 {
         self.iter().map(|(_, antenna)| antenna.last_arrival_ms).max().unwrap_or(i64::MIN)
+    }
+
+    /// Takes their slots from the antennas of which nothing is known but the id, and returns the chunks that this changed.
+    pub fn free_forgotten(&mut self) -> Vec<usize> {
+        let is_forgotten = |slot: &Option<Antenna>| slot.as_ref().is_some_and(|antenna| !antenna.has_started());
+        let changed = (0..).zip(&mut self.chunks).filter(|(_, chunk)| chunk.iter().any(is_forgotten));
+        changed
+            .map(|(index, chunk)| {
+                Arc::make_mut(chunk).iter_mut().filter(|slot| is_forgotten(slot)).for_each(|slot| *slot = None);
+                index
+            })
+            .collect()
     }
 
     /// An interner that gives these antennas their slots and uses the free slots first.

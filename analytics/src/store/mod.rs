@@ -132,6 +132,7 @@ pub struct Committed {
 pub struct Store {
     grid: Grid,
     retention_ms: i64,
+    max_clock_skew_ms: i64,
     thresholds: Thresholds,
     clock: EventClock,
     antennas: Antennas,
@@ -153,6 +154,7 @@ impl Store {
         Self {
             grid: Grid::of_width(pane_ms),
             retention_ms,
+            max_clock_skew_ms: i64::MAX,
             thresholds,
             clock: EventClock::START,
             antennas: Antennas::default(),
@@ -164,6 +166,12 @@ impl Store {
             changes: Changes::default(),
             revision: next_revision(),
         }
+    }
+
+    /// The store with a bound on how far ahead of the broker's clock an antenna's `seq` may be, in milliseconds.
+    #[must_use]
+    pub fn with_max_clock_skew(self, max_clock_skew_ms: i64) -> Self {
+        Self { max_clock_skew_ms, ..self }
     }
 
     /// The store as it was committed. Where retention has been shortened since, panes are dropped, and antennas of which
@@ -269,12 +277,17 @@ impl Store {
         let mut revised = BTreeSet::new();
         // By chunk of antennas.
         let mut is_touched = vec![false; self.antennas.chunks()];
-        for (row, (latency_ms, seq)) in latencies.zip(seqs).enumerate() {
+        for (row, (latency_ms, mut seq)) in latencies.zip(seqs).enumerate() {
             let (slot, event_ms, arrival_ms) = (slots[row], events[row], arrivals[row]);
-            if seq.is_some() && self.antennas.get(slot).is_some_and(|antenna| seq <= antenna.highest_seq) {
-                accepted.duplicates += 1;
-                is_counted[row] = false;
-                continue;
+            if let Some(number) = seq {
+                let highest = self.antennas.get(slot).and_then(|antenna| antenna.highest_seq);
+                let reached = antennas::reached_seq(highest, arrival_ms.saturating_add(self.max_clock_skew_ms));
+                if highest.is_some_and(|highest| number <= highest && highest <= reached) {
+                    accepted.duplicates += 1;
+                    is_counted[row] = false;
+                    continue;
+                }
+                seq = seq.filter(|number| *number <= reached);
             }
             let watermark_ms = self.clock.watermark_ms.max(event_ms.min(arrival_ms));
             let pane = self.grid.floor(event_ms);
@@ -364,6 +377,18 @@ impl Store {
             self.tiles[level].extend(all_built.into_iter().map(|tile| (tile.start_ms, Arc::new(tile))));
         }
         Ok(())
+    }
+
+    /// Makes room for other antennas where some are forgotten, whose slots may then be given out again; tells whether there
+    /// was any to make. The list of recent readings begins anew, as a slot stands for one antenna in all of it.
+    pub fn free_forgotten(&mut self) -> bool {
+        let changed = self.antennas.free_forgotten();
+        if changed.is_empty() {
+            return false;
+        }
+        self.changes.chunks.extend(changed);
+        self.recent = Recent::default();
+        true
     }
 
     /// What changed since the last call.

@@ -1,7 +1,7 @@
 //! The readings that were counted last, of all antennas together.
 //!
 //! They are the tables of the batches that they came in, shared and not copied; small ones are put together now and then.
-//! Nothing of it is committed: the list begins anew with each term, as slots do, so a slot stands for one antenna all along.
+//! Nothing of it is committed: the list begins anew whenever slots are given out anew, so a slot stands for one antenna all along.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

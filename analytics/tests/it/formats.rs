@@ -135,7 +135,7 @@ pub(crate) fn ten_minutes() -> Vec<(UnixMillis, Reading)> {
         of("idle", 0, 0, (step % 2 == 0).then_some(600.0), false);
         of("ánténa", 1_000, 1, Some(0.000_012_5), step % 2 == 0);
         if step < 90 && !(30..40).contains(&step) {
-            of("silent", 7, 1, Some(1e17), false);
+            of("silent", 7, 1, Some(7e7), false);
         }
     }
     readings

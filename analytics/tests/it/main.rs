@@ -5,11 +5,14 @@
 mod algebra;
 mod analysis;
 mod answers;
+mod brokers;
 mod cells;
 mod faults;
 mod formats;
 mod histories;
 mod incidents;
+mod limits;
+mod memory;
 mod oracle;
 mod programs;
 mod recent;

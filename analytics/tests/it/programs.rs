@@ -8,9 +8,9 @@ use shared::{Rejection, UnixMillis};
 
 use crate::support::{Analytics, fill};
 
-type Pairs = Vec<(&'static str, String)>;
+pub(crate) type Pairs = Vec<(&'static str, String)>;
 
-fn valid(number: u64) -> Pairs {
+pub(crate) fn valid(number: u64) -> Pairs {
     vec![
         ("antenna_id", format!("antenna-{}", number % 1_000)),
         ("timestamp", (UnixMillis::now().0 / 1000).to_string()),
@@ -45,7 +45,7 @@ fn bad() -> Vec<(Rejection, Pairs)> {
     bad
 }
 
-fn redis(server: &RedisServer) -> redis::Connection {
+pub(crate) fn redis(server: &RedisServer) -> redis::Connection {
     redis::Client::open(server.url()).and_then(|client| client.get_connection()).expect("a connection")
 }
 

@@ -170,6 +170,11 @@ impl Analytics {
         Self { program, address }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.program.id()
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.program.log()

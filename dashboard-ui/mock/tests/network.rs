@@ -145,7 +145,7 @@ fn the_ledger_adds_up_and_only_grows() {
         for now in (0..20).map(|second| seconds_later(NOON, second)) {
             let totals = mock.ask(&PipelineRequest::default(), now).unwrap().totals;
             let Ledger { counted, duplicates, too_late, trimmed_unread, lost_by_broker, lag, .. } = totals;
-            let gone = trimmed_unread + lost_by_broker;
+            let gone = trimmed_unread + lost_by_broker + totals.untracked;
             let sum = counted + duplicates + totals.rejected.values().sum::<u64>() + too_late + gone;
             assert_eq!((totals.entries_added, totals.imbalance), (lag.map(|lag| sum + lag), Some(0)));
             assert!(counted >= last.counted && totals.entries_added >= last.entries_added, "at {now}");

@@ -50,11 +50,15 @@ pub struct Pipeline {
     /// Entries since the start whose id was ahead of the broker's clock, which was taken for their arrival instead.
     #[serde(default)]
     pub ids_ahead: u64,
+    /// Whether nothing can be appended to the stream, as its last id is the largest there is.
+    #[serde(default)]
+    pub exhausted: bool,
     /// The moment of this answer by the broker's clock as this process knows it: what the times of arrival and `as_of` are
     /// to be compared with.
     #[serde(default)]
     pub now: Option<UnixMillis>,
-    /// While the phase is `broker_away`, why: what the broker answered, or how the connection failed; `null` otherwise.
+    /// While the phase is `broker_away`, why: what the broker answered, or how the connection failed. While the stream is
+    /// `exhausted`, what to do. `null` otherwise.
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -105,7 +109,8 @@ pub struct Partition {
 
 /// The ledger: what became of every entry that the broker ever added.
 ///
-/// `entries_added = counted + duplicates + sum(rejected) + too_late + lag + trimmed_unread + lost_by_broker + imbalance`.
+/// `entries_added = counted + duplicates + sum(rejected) + too_late + untracked + lag + trimmed_unread + lost_by_broker +
+/// imbalance`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ledger {
     /// Entries ever added to the stream; `null` if the broker has not reported it yet.
@@ -118,6 +123,9 @@ pub struct Ledger {
     pub rejected: BTreeMap<Rejection, u64>,
     /// Entries older than everything retained.
     pub too_late: u64,
+    /// Readings of antennas beyond the most that are kept track of (`ANTENNAS_MAX`).
+    #[serde(default)]
+    pub untracked: u64,
     /// Entries still to be read; `null` if the broker cannot tell.
     pub lag: Option<u64>,
     /// Entries that were removed from the stream before they were read.

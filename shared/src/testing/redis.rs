@@ -32,7 +32,8 @@ impl RedisServer {
         let folder = tempfile::tempdir().expect("a temporary folder for redis-server");
         let arguments: Vec<String> = extra_arguments.iter().map(|&argument| argument.to_owned()).collect();
         let port = Reservation::new();
-        let server = launch(port.port(), folder.path(), &arguments);
+        let mut server = start(port.port(), folder.path(), &arguments);
+        until_ready(&mut server);
         Self { server, port, arguments, folder }
     }
 
@@ -82,25 +83,39 @@ impl RedisServer {
     /// # Panics
     /// Where it does not come up.
     pub fn restart(&mut self) {
+        self.restart_with(&[], || ());
+    }
+
+    /// The same with more arguments, and with something to do while it starts.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub fn restart_with(&mut self, more_arguments: &[&str], meanwhile: impl FnOnce()) {
         self.kill();
-        self.server = launch(self.port(), self.folder.path(), &self.arguments);
+        let more = more_arguments.iter().map(|&argument| argument.to_owned());
+        let arguments: Vec<String> = self.arguments.iter().cloned().chain(more).collect();
+        self.server = start(self.port(), self.folder.path(), &arguments);
+        meanwhile();
+        until_ready(&mut self.server);
     }
 }
 
-/// Starts a server and waits until it listens. Its own log tells, so another server that answers on the same port is
-/// never taken for this one.
-fn launch(port: u16, folder: &Path, extra_arguments: &[String]) -> Program {
-    let mut server = Program::start(
+fn start(port: u16, folder: &Path, extra_arguments: &[String]) -> Program {
+    Program::start(
         Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .arg("--dir")
             .arg(folder)
             .args(extra_arguments),
-    );
+    )
+}
+
+/// Waits until a server listens. Its own log tells, so another server that answers on the same port is never taken for this
+/// one.
+fn until_ready(server: &mut Program) {
     server.until("redis-server listens", |server| {
         if server.output().contains(READY) { Ok(()) } else { Err("it does not say so") }
     });
-    server
 }
 
 #[cfg(test)]

@@ -95,6 +95,13 @@ impl MemoryLog {
         self.inner.lock().data.entries.retain(|(entry, _)| *entry >= id);
     }
 
+    /// Takes the newest entry out, and sets the stream's last id to the one before, as XDEL and XSETID do.
+    pub fn remove_last(&self) {
+        let mut inner = self.inner.lock();
+        inner.data.entries.pop_back();
+        inner.data.info.last_id = inner.data.entries.back().map_or(StreamId::ZERO, |(id, _)| *id);
+    }
+
     /// Makes the next commit fail.
     pub fn inject(&self, fault: Fault) {
         self.inner.lock().fault = Some(fault);
@@ -255,7 +262,7 @@ impl Saved {
 impl Log for MemoryLog {
     type Reader = MemoryReader;
 
-    async fn acquire(&self, owner: &str, _lease_for: Duration) -> Result<Lease, LogError> {
+    async fn acquire(&self, owner: &str, known: Epoch, _lease_for: Duration) -> Result<Lease, LogError> {
         let mut inner = self.inner.lock();
         inner.check()?;
         if let Some(other) = inner.data.owner.as_ref().filter(|other| *other != owner) {
@@ -264,7 +271,7 @@ impl Log for MemoryLog {
         inner.data.owner = Some(owner.to_owned());
         inner.nonces += 1;
         let Found { epoch, commit, .. } = inner.data.found();
-        let (epoch, nonce): (Epoch, u64) = (epoch.unwrap_or(0) + 1, inner.nonces);
+        let (epoch, nonce): (Epoch, u64) = (epoch.unwrap_or(0).max(known) + 1, inner.nonces);
         inner.data.set(EPOCH_FIELD, &epoch.to_string());
         inner.data.set(NONCE_FIELD, &nonce.to_string());
         Ok(Lease::Held(Fence { epoch, nonce, owner: owner.into(), server: inner.server.to_string().into(), commit }))
@@ -378,6 +385,7 @@ impl MemoryReader {
             last_id,
             read: Duration::ZERO,
             broker_time: inner.time,
+            is_cut: false,
         }))
     }
 }

@@ -32,8 +32,14 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// Reads the stream.
     type Reader: Reader;
 
-    /// Tries to become the stream's owner, for `lease_for` or until a later commit or renewal extends it.
-    fn acquire(&self, owner: &str, lease_for: Duration) -> impl Future<Output = Result<Lease, LogError>> + Send;
+    /// Tries to become the stream's owner, for `lease_for` or until a later commit or renewal extends it. The epoch will be
+    /// above the last one of the state and above `known`, the last one that the process itself had: the state may have gone back.
+    fn acquire(
+        &self,
+        owner: &str,
+        known: Epoch,
+        lease_for: Duration,
+    ) -> impl Future<Output = Result<Lease, LogError>> + Send;
 
     /// Gives the lease up, if it is still held.
     fn release(&self, fence: &Fence) -> impl Future<Output = Result<(), LogError>> + Send;
@@ -82,7 +88,12 @@ pub struct Reply {
     pub read: Duration,
     /// The broker's clock just after it gave the reply: no entry in it arrived later. `None` where the log has no clock.
     pub broker_time: Option<UnixMillis>,
+    /// Whether these are only its first entries, as all of them would take too much memory. The reader is of no use then.
+    pub is_cut: bool,
 }
+
+/// A reply is cut behind the entry that brings it to so many bytes. Only a single entry that is larger is held whole.
+pub const REPLY_BYTES_MAX: usize = 24 * 1024 * 1024;
 
 /// Whether the stream could be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,6 +183,13 @@ fn server_error(message: String) -> LogError {
     } else {
         LogError::Refused(message)
     }
+}
+
+/// What is said of a field that holds something else than this program writes there.
+pub(crate) fn damaged(field: &str) -> LogError {
+    LogError::Refused(format!(
+        "the committed field {field} is damaged; docs/operations.md (A damaged state) says how to set it aside"
+    ))
 }
 
 /// The name of the field that counts owners.

@@ -21,7 +21,7 @@ use super::fence::Found;
 use super::socket::{CONNECT_TIMEOUT, SocketReader};
 use super::{
     COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Fence, Lease, Log, LogError, NONCE_FIELD, StateField, StreamInfo,
-    server_error,
+    damaged, server_error,
 };
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::stream_id::StreamId;
@@ -31,6 +31,9 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Redis knows `entries-added` and ENTRIESREAD from this version on.
 const OLDEST_MAJOR_VERSION: u32 = 7;
+
+/// No more rejected entries are read back behind the one that makes them so large.
+const NEWEST_REJECTED_BYTES: usize = 1024 * 1024;
 
 /// One stream in Redis. Clones share the connection.
 #[derive(Debug, Clone)]
@@ -115,19 +118,19 @@ impl RedisLog {
 
     /// Watches the state, and returns what it says of its owner.
     async fn watch(&self, connection: &mut MultiplexedConnection) -> Result<Found, LogError> {
-        let (epoch, nonce, commit): (Option<Epoch>, Option<String>, Option<String>) = redis::pipe()
+        let (epoch, nonce, commit): (Option<String>, Option<String>, Option<String>) = redis::pipe()
             .cmd("WATCH")
             .arg(&self.keys.state)
             .ignore()
             .cmd("HMGET")
             .arg(&self.keys.state)
             .arg(&[EPOCH_FIELD, NONCE_FIELD, COMMIT_FIELD])
-            .query_async::<((Option<Epoch>, Option<String>, Option<String>),)>(connection)
+            .query_async::<((Option<String>, Option<String>, Option<String>),)>(connection)
             .await
             .map_err(redis_error)?
             .0;
         let nonce = nonce.and_then(|text| u64::from_str_radix(&text, 16).ok());
-        Ok(Found { epoch, nonce, commit })
+        Ok(Found { epoch: epoch_of(epoch)?, nonce, commit })
     }
 
     /// What the stream looks like; zeros where it does not exist.
@@ -232,30 +235,33 @@ impl RedisLog {
 impl Log for RedisLog {
     type Reader = SocketReader;
 
-    async fn acquire(&self, owner: &str, lease_for: Duration) -> Result<Lease, LogError> {
+    async fn acquire(&self, owner: &str, known: Epoch, lease_for: Duration) -> Result<Lease, LogError> {
         self.step(async |connected| {
             let connection = &mut connected.connection;
             self.check_type(connection, &self.keys.state, "hash").await?;
             self.check_type(connection, &self.keys.stream, "stream").await?;
-            let holder: Option<String> = redis::pipe()
+            let (holder, (last,)): (Option<String>, (Option<String>,)) = redis::pipe()
                 .cmd("WATCH")
-                .arg(&self.keys.lease)
+                .arg(&[&self.keys.lease, &self.keys.state])
                 .ignore()
                 .cmd("GET")
                 .arg(&self.keys.lease)
-                .query_async::<(Option<String>,)>(connection)
+                .cmd("HMGET")
+                .arg(&[&*self.keys.state, EPOCH_FIELD])
+                .query_async(connection)
                 .await
-                .map_err(redis_error)?
-                .0;
+                .map_err(redis_error)?;
             if let Some(holder) = holder.filter(|holder| holder != owner) {
                 cmd("UNWATCH").query_async::<()>(connection).await.map_err(redis_error)?;
                 return Ok(Lease::Taken(Some(holder)));
             }
+            let last = epoch_of(last)?.unwrap_or(0);
+            let step = known.max(last) + 1 - last;
             let nonce = RandomState::new().build_hasher().finish();
             let mut pipe = redis::pipe();
             pipe.atomic();
             self.add_lease(&mut pipe, owner, lease_for);
-            pipe.cmd("HINCRBY").arg(&self.keys.state).arg(EPOCH_FIELD).arg(1);
+            pipe.cmd("HINCRBY").arg(&self.keys.state).arg(EPOCH_FIELD).arg(step);
             pipe.cmd("HSET").arg(&self.keys.state).arg(NONCE_FIELD).arg(format!("{nonce:016x}"));
             pipe.cmd("HMGET").arg(&self.keys.state).arg(COMMIT_FIELD);
             let held: Option<(Value, Epoch, Value, (Option<String>,))> =
@@ -306,14 +312,24 @@ impl Log for RedisLog {
 
     async fn newest_rejected(&self, count: usize) -> Result<Vec<RejectedEntry>, LogError> {
         self.step(async |connected| {
-            let entries: Vec<(String, Vec<Vec<u8>>)> = cmd("XREVRANGE")
-                .arg(&self.keys.rejected)
-                .arg(&["+", "-", "COUNT"])
-                .arg(count)
-                .query_async(&mut connected.connection)
-                .await
-                .map_err(redis_error)?;
-            Ok(entries.iter().filter_map(|(_, words)| rejected_entry(words)).collect())
+            let (mut found, mut read, mut bytes, mut end, mut page) = (Vec::new(), 0, 0, "+".to_owned(), 1);
+            // Whoever wrote them may have written anything, so a page is twice the last one, and the last where it is large.
+            while page > 0 && bytes < NEWEST_REJECTED_BYTES {
+                let entries: Vec<(String, Vec<Vec<u8>>)> = cmd("XREVRANGE")
+                    .arg(&self.keys.rejected)
+                    .arg(&[&end, "-", "COUNT"])
+                    .arg(page)
+                    .query_async(&mut connected.connection)
+                    .await
+                    .map_err(redis_error)?;
+                let Some((oldest, _)) = entries.last() else { break };
+                end = format!("({oldest}");
+                bytes += entries.iter().flat_map(|(_, words)| words).map(Vec::len).sum::<usize>();
+                found.extend(entries.iter().filter_map(|(_, words)| rejected_entry(words)));
+                read += entries.len();
+                page = (2 * page).min(count.saturating_sub(read));
+            }
+            Ok(found)
         })
         .await
     }
@@ -366,11 +382,14 @@ fn rejected_entry(words: &[Vec<u8>]) -> Option<RejectedEntry> {
     if *reason_name != REJECTED_REASON.as_bytes() || *id_name != REJECTED_SOURCE_ID.as_bytes() {
         return None;
     }
-    Some(RejectedEntry {
-        source_id: std::str::from_utf8(source_id).ok()?.parse().ok()?,
-        reason: Rejection::ALL.into_iter().find(|known| known.as_str().as_bytes() == *reason)?,
-        pairs: pairs.iter().map(|[name, value]| (name.clone(), value.clone())).collect(),
-    })
+    let source_id = std::str::from_utf8(source_id).ok()?.parse().ok()?;
+    let reason = Rejection::ALL.into_iter().find(|known| known.as_str().as_bytes() == *reason)?;
+    Some(RejectedEntry::new(source_id, reason, pairs.iter().map(|[name, value]| (name.as_slice(), value.as_slice()))))
+}
+
+/// The state's epoch; `None` where there is no state.
+fn epoch_of(text: Option<String>) -> Result<Option<Epoch>, LogError> {
+    text.map(|text| text.parse().map_err(|_| damaged(EPOCH_FIELD))).transpose()
 }
 
 /// What TIME answers: seconds and the microseconds within the second.

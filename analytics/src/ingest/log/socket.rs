@@ -13,7 +13,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::{LogError, Reader, Reply, server_error};
+use super::{LogError, REPLY_BYTES_MAX, Reader, Reply, server_error};
 use crate::ingest::resp::{Extent, ReplyParser};
 use crate::ingest::stream_id::StreamId;
 
@@ -147,13 +147,14 @@ impl Reader for SocketReader {
         let (mut parser, mut extent, mut done) = (ReplyParser::default(), Extent::default(), 0);
         loop {
             done += parser.feed(&self.buffer[done..], &mut extent)?;
-            if parser.is_done() {
+            let is_cut = !parser.is_done() && extent.entries > 0 && self.buffer.len() >= REPLY_BYTES_MAX;
+            if parser.is_done() || is_cut {
                 let bytes = self.buffer.split_to(done).freeze();
                 self.expected = bytes.len();
                 let Extent { entries, last_id } = extent;
                 let read = start.elapsed();
-                let broker_time = Some(self.broker_time().await?);
-                return Ok(Reply { bytes, entries, last_id, read, broker_time });
+                let broker_time = if is_cut { None } else { Some(self.broker_time().await?) };
+                return Ok(Reply { bytes, entries, last_id, read, broker_time, is_cut });
             }
             self.fill(STALL_TIMEOUT).await?;
         }

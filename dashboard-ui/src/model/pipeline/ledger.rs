@@ -41,6 +41,11 @@ pub(super) fn ledger(totals: &Ledger, language: Language) -> Vec<LedgerTerm> {
         ),
         (totals.lag, ["to read", "por leer"], ["still in the stream", "aún en el flujo"]),
         (
+            Some(totals.untracked),
+            ["untracked", "sin seguir"],
+            ["of antennas beyond ANTENNAS_MAX", "de antenas más allá de ANTENNAS_MAX"],
+        ),
+        (
             Some(totals.trimmed_unread),
             ["lost unread", "perdidas sin leer"],
             ["removed before they were read", "eliminadas antes de leerse"],
@@ -88,13 +93,14 @@ pub(super) mod tests {
     pub(in super::super) fn ledgers() -> impl Strategy<Value = Ledger> {
         let count = || 0..1_000_000_000_u64;
         let rejected = prop::collection::btree_map(prop::sample::select(Rejection::ALL.to_vec()), count(), 0..9);
-        (count(), count(), rejected, count(), count(), count(), count()).prop_map(
-            |(counted, duplicates, rejected, too_late, lag, trimmed_unread, lost_by_broker)| Ledger {
+        (count(), count(), rejected, count(), count(), count(), count(), count()).prop_map(
+            |(counted, duplicates, rejected, too_late, untracked, lag, trimmed_unread, lost_by_broker)| Ledger {
                 entries_added: Some(
                     counted
                         + duplicates
                         + rejected.values().sum::<u64>()
                         + too_late
+                        + untracked
                         + lag
                         + trimmed_unread
                         + lost_by_broker,
@@ -103,6 +109,7 @@ pub(super) mod tests {
                 duplicates,
                 rejected,
                 too_late,
+                untracked,
                 lag: Some(lag),
                 trimmed_unread,
                 lost_by_broker,
@@ -116,7 +123,7 @@ pub(super) mod tests {
         fn the_terms_of_the_ledger_add_up_as_they_are_shown(ledger in ledgers()) {
             let terms = super::ledger(&ledger, Language::English);
             let signs: Vec<&str> = terms.iter().map(|term| term.sign).collect();
-            prop_assert_eq!(signs, ["", "=", "+", "+", "+", "+", "+", "+"]);
+            prop_assert_eq!(signs, ["", "=", "+", "+", "+", "+", "+", "+", "+"]);
             let counts: Vec<u64> = terms.iter().map(|term| number(&term.count)).collect();
             prop_assert_eq!(counts[0], counts[1..].iter().sum::<u64>());
             prop_assert_eq!(balance(&ledger, Language::English).map(|balance| balance.0), Some(Level::Good));
@@ -143,8 +150,8 @@ pub(super) mod tests {
             });
             screen.ledger.iter().map(|term| term.is_bad).collect::<Vec<_>>()
         };
-        assert_eq!(bad(0, 0), [false; 8]);
-        assert_eq!(bad(1, 0), [false, false, false, false, false, false, true, false]);
-        assert_eq!(bad(0, 1), [false, false, false, false, false, false, false, true]);
+        assert_eq!(bad(0, 0), [false; 9]);
+        assert_eq!(bad(1, 0), [false, false, false, false, false, false, false, true, false]);
+        assert_eq!(bad(0, 1), [false, false, false, false, false, false, false, false, true]);
     }
 }

@@ -1,0 +1,202 @@
+//! A real Redis that is not what it was: a replica, loading, locked, cut short, full of other things.
+
+use std::time::{Duration, Instant};
+
+use shared::testing::{DEADLINE, Program, RedisServer, Reservation, built, until};
+
+use crate::programs::{redis, valid};
+use crate::support::{Analytics, fill};
+
+fn ask(server: &RedisServer, words: &[&str]) {
+    redis::cmd(words[0]).arg(&words[1..]).exec(&mut redis(server)).expect("an answer");
+}
+
+/// Analytics with so many entries counted.
+fn with_entries(server: &RedisServer, entries: u64) -> Analytics {
+    fill(server.port(), "antenna_stream", (0..entries).map(valid));
+    let mut analytics = Analytics::start(&server.url(), &[]);
+    analytics.settle(entries);
+    analytics
+}
+
+/// Waits until the broker is away for a reason with a word in it.
+fn wait_for_reason(analytics: &mut Analytics, word: &str) {
+    analytics.wait("/api/v1/pipeline", |pipeline| {
+        pipeline["phase"] == "broker_away" && pipeline["reason"].as_str().is_some_and(|why| why.contains(word))
+    });
+}
+
+fn lines(analytics: &Analytics, text: &str) -> usize {
+    analytics.log().lines().filter(|line| line.contains(text)).count()
+}
+
+/// The owner's server is made a replica, and a master again: what is refused is told, both connections are made anew, and
+/// nothing is counted twice.
+#[test]
+fn a_master_that_is_demoted_under_its_owner_is_told_and_left() {
+    let server = RedisServer::start(&[]);
+    let mut analytics = with_entries(&server, 200);
+    let nobody = Reservation::new();
+    let master = nobody.port().to_string();
+    for (serves_stale, word) in [("yes", "READONLY"), ("no", "MASTERDOWN")] {
+        ask(&server, &["CONFIG", "SET", "replica-serve-stale-data", serves_stale]);
+        ask(&server, &["REPLICAOF", "127.0.0.1", &master]);
+        wait_for_reason(&mut analytics, word);
+        ask(&server, &["REPLICAOF", "NO", "ONE"]);
+        analytics.wait("/readyz", |health| health["ok"] == true);
+    }
+    fill(server.port(), "antenna_stream", (0..100).map(valid));
+    let totals = analytics.settle(300);
+    assert_eq!((&totals["counted"], &totals["lost_by_broker"]), (&300.into(), &0.into()), "{totals}");
+    assert_eq!(lines(&analytics, "another process"), 0, "{}", analytics.log());
+}
+
+/// A server that still reads its file answers some commands and not others, which is no change of owner.
+#[test]
+fn a_broker_that_is_loading_is_waited_for() {
+    const ENTRIES: u64 = 6_000;
+    let mut server =
+        RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always", "--aof-use-rdb-preamble", "no"]);
+    let mut analytics = with_entries(&server, ENTRIES);
+    server.kill();
+    server.restart_with(&["--key-load-delay", "300"], || {
+        until("it is told to be loading", DEADLINE, || {
+            let log = analytics.log();
+            if log.contains("LOADING") { Ok(()) } else { Err(log) }
+        });
+    });
+    analytics.wait("/readyz", |health| health["ok"] == true);
+    fill(server.port(), "antenna_stream", (0..100).map(valid));
+    let totals = analytics.settle(ENTRIES + 100);
+    assert_eq!(totals["counted"], ENTRIES + 100, "{totals}");
+    assert_eq!(lines(&analytics, "another process"), 0, "{}", analytics.log());
+}
+
+/// What a kept connection was let in with may not do for the next.
+#[test]
+fn a_broker_that_asks_for_a_password_or_takes_a_right_away_is_told() {
+    let server = RedisServer::start(&[]);
+    let mut analytics = with_entries(&server, 200);
+    let mut operator = redis(&server);
+    let mut ask = |words: &[&str]| redis::cmd(words[0]).arg(&words[1..]).exec(&mut operator).expect("an answer");
+    ask(&["CONFIG", "SET", "requirepass", "hunter2"]);
+    ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    wait_for_reason(&mut analytics, "NOAUTH");
+    ask(&["CONFIG", "SET", "requirepass", ""]);
+    analytics.wait("/readyz", |health| health["ok"] == true);
+    for right in ["xread", "hmget", "info"] {
+        ask(&["ACL", "SETUSER", "default", &format!("-{right}")]);
+        ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+        wait_for_reason(&mut analytics, "NOPERM");
+        ask(&["ACL", "SETUSER", "default", &format!("+{right}")]);
+        analytics.wait("/readyz", |health| health["ok"] == true);
+    }
+    fill(server.port(), "antenna_stream", (0..100).map(valid));
+    assert_eq!(analytics.settle(300)["counted"], 300);
+}
+
+/// The end of the append-only file is gone, in the middle of a command.
+#[test]
+fn an_append_only_file_that_is_cut_short_is_gone_back_to() {
+    let mut server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut analytics = with_entries(&server, 500);
+    let file = server.folder().join("appendonlydir/appendonly.aof.1.incr.aof");
+    let length = || std::fs::metadata(&file).expect("the append-only file").len();
+    let before = length();
+    fill(server.port(), "antenna_stream", (0..3_000).map(valid));
+    analytics.settle(3_500);
+    server.kill();
+    let cut = before + (length() - before) / 2;
+    std::fs::File::options().write(true).open(&file).and_then(|file| file.set_len(cut)).expect("a shorter file");
+    server.restart();
+    let kept: u64 = redis::cmd("XLEN").arg("antenna_stream").query(&mut redis(&server)).expect("a length");
+    assert!((500..3_500).contains(&kept), "{kept}");
+    fill(server.port(), "antenna_stream", (0..100).map(valid));
+    let totals = analytics.settle(3_600);
+    assert_eq!((&totals["counted"], &totals["lost_by_broker"]), (&(kept + 100).into(), &(3_500 - kept).into()));
+    let summary = analytics.get("/api/v1/summary?window=1h").expect("a summary");
+    assert_eq!(summary["readings"], kept + 100, "{summary}");
+}
+
+/// A field of the state that holds something else ends the program with one line that names it and the way out; one that is
+/// missing is that pane's readings.
+#[test]
+fn a_damaged_field_is_named_with_the_way_out() {
+    let server = RedisServer::start(&[]);
+    let mut analytics = with_entries(&server, 500);
+    analytics.terminate();
+    let state = "{antenna_stream}:state";
+    let names: Vec<String> = redis::cmd("HKEYS").arg(state).query(&mut redis(&server)).expect("names");
+    let pane = names.iter().find(|name| name.starts_with("pane:")).expect("a pane");
+    let get = |name: &str| -> Vec<u8> {
+        redis::cmd("HGET").arg(state).arg(name).query(&mut redis(&server)).expect("a field")
+    };
+    for name in [pane.as_str(), "meta", "antennas:0"] {
+        let whole = get(name);
+        ask(&server, &["HSET", state, name, "garbage"]);
+        let ended = Program::run(built("analytics").env("REDIS_URL", server.url()).env("BIND", "127.0.0.1:0"));
+        let said = ended.log;
+        assert_eq!(ended.code, Some(1), "{said}");
+        let last = said.lines().last().unwrap_or_default();
+        assert!(last.contains(&format!("field {name} is damaged")) && last.contains("docs/operations.md"), "{said}");
+        redis::cmd("HSET").arg(state).arg(name).arg(whole).exec(&mut redis(&server)).expect("a field");
+    }
+    let epoch = get("epoch");
+    ask(&server, &["HSET", state, "epoch", "garbage"]);
+    let mut refused = Analytics::start(&server.url(), &[]);
+    wait_for_reason(&mut refused, "field epoch is damaged");
+    refused.kill();
+    redis::cmd("HSET").arg(state).arg("epoch").arg(epoch).exec(&mut redis(&server)).expect("a field");
+    ask(&server, &["DEL", "{antenna_stream}:lease"]);
+    ask(&server, &["HDEL", state, pane]);
+    let mut again = Analytics::start(&server.url(), &[]);
+    assert_eq!(again.settle(500)["counted"], 500);
+    let readings = again.get("/api/v1/summary?window=1h").expect("a summary")["readings"].as_u64();
+    assert!(readings.is_some_and(|readings| readings < 500), "{readings:?}");
+}
+
+/// Connections that are cut all the time, and a state that is another one all the time, do not fill the log.
+#[test]
+fn what_flaps_is_told_once_a_minute() {
+    let server = RedisServer::start(&[]);
+    let mut analytics = with_entries(&server, 200);
+    let mut operator = redis(&server);
+    let mut ask = |words: &[&str]| redis::cmd(words[0]).arg(&words[1..]).exec(&mut operator).expect("an answer");
+    let before = analytics.log().lines().count();
+    let until_then = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until_then {
+        ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    analytics.wait("/readyz", |health| health["ok"] == true);
+    let cut = analytics.log().lines().count() - before;
+    assert!(cut <= 8, "{}", analytics.log());
+    for number in 0..6 {
+        let commit = format!("9-0-{number}");
+        ask(&["HSET", "{antenna_stream}:state", "commit", &commit]);
+        until("the term ends", DEADLINE, || {
+            let held: Vec<Option<String>> = redis::cmd("HMGET")
+                .arg(&["{antenna_stream}:state", "commit"])
+                .query(&mut redis(&server))
+                .expect("a field");
+            let epoch = analytics.get("/api/v1/pipeline").map(|it| it["partitions"][0]["epoch"].clone());
+            if epoch.as_ref().and_then(serde_json::Value::as_u64) > Some(number + 1) {
+                Ok(())
+            } else {
+                Err(format!("{held:?} {epoch:?}"))
+            }
+        });
+    }
+    let told = analytics.log().lines().count() - before - cut;
+    assert!(told <= 5, "{}", analytics.log());
+}
+
+/// A policy that lets the broker remove keys is told in one line, and shows as a metric.
+#[test]
+fn a_broker_that_evicts_is_told() {
+    let server = RedisServer::start(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
+    let analytics = with_entries(&server, 10);
+    assert_eq!(lines(&analytics, "maxmemory-policy"), 1, "{}", analytics.log());
+    let (_, exposition) = analytics.ask("/metrics", "text/plain").expect("an exposition");
+    assert!(exposition.lines().any(|line| line == "vigia_broker_evicts 1"), "{exposition}");
+}
