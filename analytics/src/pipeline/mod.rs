@@ -241,6 +241,7 @@ impl<L: Log> Pipeline<L> {
 
         let health = Arc::new(Health::new(self.published.clone()));
         let caught_up = Arc::new(Notify::new());
+        let (went_back, mut back) = oneshot::channel();
         let read_loop = ReadLoop {
             log: self.log.clone(),
             settings: self.settings.clone(),
@@ -250,6 +251,7 @@ impl<L: Log> Pipeline<L> {
             work: work.clone(),
             health: Arc::clone(&health),
             caught_up: Arc::clone(&caught_up),
+            went_back,
         };
         let reading = CancellationToken::new();
         let reader = tokio::spawn(read_loop.run(reading.clone()));
@@ -257,6 +259,7 @@ impl<L: Log> Pipeline<L> {
         let mut commits = CommitLoop::new(committer, work, health, caught_up, self.lines.committing.clone());
         let ended = tokio::select! {
             ended = commits.run(shutdown) => ended,
+            Ok(why) = &mut back => Ok(Ended::Back(why)),
             why = &mut failure => Err(PipelineError::Aggregator(why.unwrap_or_else(|_| "it panicked".to_owned()))),
         };
 

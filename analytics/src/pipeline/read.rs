@@ -36,6 +36,8 @@ pub(super) struct ReadLoop<L> {
     pub(super) health: Arc<Health>,
     /// Notified when a backlog has been read to its end.
     pub(super) caught_up: Arc<Notify>,
+    /// Told why, where the broker is found to be another one. The connection for commits may not have noticed.
+    pub(super) went_back: oneshot::Sender<String>,
 }
 
 impl<L: Log> ReadLoop<L> {
@@ -81,6 +83,11 @@ impl<L: Log> ReadLoop<L> {
                     retry.succeeded();
                     // A batch that was not full gives the next one time to fill.
                     if entries > 0 && !is_full { started + self.settings.batch_wait } else { started }
+                }
+                Err(LogError::Back(why)) => {
+                    // Nobody listens where the term has ended.
+                    let _ended = self.went_back.send(why);
+                    return;
                 }
                 Err(error) => {
                     reader = None;

@@ -59,10 +59,10 @@ fn a_broker_that_is_loading_is_waited_for() {
         RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always", "--aof-use-rdb-preamble", "no"]);
     let mut analytics = with_entries(&server, ENTRIES);
     server.kill();
-    server.restart_with(&["--key-load-delay", "300"], || {
+    server.restart_with(&["--key-load-delay", "500"], || {
         until("it is told to be loading", DEADLINE, || {
-            let log = analytics.log();
-            if log.contains("LOADING") { Ok(()) } else { Err(log) }
+            let reason = analytics.get("/api/v1/pipeline").map(|pipeline| pipeline["reason"].to_string());
+            if reason.as_ref().is_some_and(|why| why.contains("LOADING")) { Ok(()) } else { Err(format!("{reason:?}")) }
         });
     });
     analytics.wait("/readyz", |health| health["ok"] == true);

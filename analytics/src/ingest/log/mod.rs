@@ -176,9 +176,7 @@ impl From<ReplyError> for LogError {
 /// Sorts an error line of the server: what passes by itself, and what somebody has to mend.
 fn server_error(message: String) -> LogError {
     const PASSING: [&str; 6] = ["LOADING", "BUSY", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "UNBLOCKED"];
-    // The error of a command in a pipeline carries a prefix.
-    if message.split_whitespace().any(|word| PASSING.contains(&word.trim_matches(|it: char| !it.is_ascii_uppercase())))
-    {
+    if PASSING.contains(&message.split(' ').next().unwrap_or_default()) {
         LogError::Away(message)
     } else {
         LogError::Refused(message)

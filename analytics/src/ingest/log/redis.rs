@@ -466,12 +466,15 @@ fn check_version(version: &str) -> Result<(), LogError> {
 
 /// Sorts an error of the redis crate: an answer of the server, or a connection that is of no use.
 fn redis_error(error: RedisError) -> LogError {
-    match error.code() {
-        Some(code) => server_error(match error.detail() {
-            Some(detail) => format!("{code} {detail}"),
-            None => error.to_string(),
-        }),
-        None if error.kind() == redis::ErrorKind::AuthenticationFailed => server_error(format!("NOAUTH {error}")),
-        None => LogError::Away(error.to_string()),
+    let (text, is_refused) = (error.to_string(), error.kind() == redis::ErrorKind::AuthenticationFailed);
+    // Of a pipeline, what the first command that failed was answered: the text of the whole does not hold its code.
+    let first = error.into_server_errors().and_then(|errors| {
+        let (_, first) = errors.first()?;
+        Some(format!("{} {}", first.code(), first.details().unwrap_or_default()))
+    });
+    match first {
+        Some(answer) => server_error(answer),
+        None if is_refused => server_error(format!("NOAUTH {text}")),
+        None => LogError::Away(text),
     }
 }
