@@ -68,7 +68,7 @@ impl<'a, L: Log> CommitLoop<'a, L> {
             if is_due {
                 self.prepare().await?;
             }
-            match self.committer.step().await {
+            match self.step().await {
                 Ok(()) => {
                     self.health.set_committing(true);
                     retry.succeeded();
@@ -82,6 +82,19 @@ impl<'a, L: Log> CommitLoop<'a, L> {
                     // The next tick tries again, so the wait is not needed.
                     retry.failed(&error);
                 }
+            }
+        }
+    }
+
+    /// A step of the committer. One that takes longer than the lease is as good as none: anybody may have taken the stream.
+    async fn step(&mut self) -> Result<(), LogError> {
+        let step = self.committer.step();
+        tokio::pin!(step);
+        match timeout(LEASE, &mut step).await {
+            Ok(done) => done,
+            Err(_) => {
+                self.health.set_committing(false);
+                step.await
             }
         }
     }

@@ -23,6 +23,9 @@ const BACKLOG_BATCHES: u32 = 4;
 /// So many entries are asked for that a reply has about so many bytes, judging by the last one.
 const REPLY_BYTES: usize = REPLY_BYTES_MAX * 2 / 3;
 
+/// So many entries are asked for first: how large they are is not known yet, and the broker holds its whole reply.
+const FIRST_ENTRIES: usize = 64;
+
 /// The read loop of a term.
 #[derive(Debug)]
 pub(super) struct ReadLoop<L> {
@@ -47,7 +50,7 @@ impl<L: Log> ReadLoop<L> {
         let mut reader = None;
         let mut full_batches = 0;
         let batch_max = usize::try_from(self.settings.batch_max).unwrap_or(usize::MAX);
-        let mut count = batch_max;
+        let mut count = batch_max.min(FIRST_ENTRIES);
         loop {
             let started = Instant::now();
             let result = tokio::select! {

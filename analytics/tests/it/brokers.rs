@@ -200,3 +200,17 @@ fn a_broker_that_evicts_is_told() {
     let (_, exposition) = analytics.ask("/metrics", "text/plain").expect("an exposition");
     assert!(exposition.lines().any(|line| line == "vigia_broker_evicts 1"), "{exposition}");
 }
+
+/// Whoever takes no commits for longer than a lease is not ready, though it still waits for the answer.
+#[test]
+fn a_commit_that_hangs_is_no_readiness() {
+    let server = RedisServer::start(&[]);
+    let mut analytics = with_entries(&server, 10);
+    let began = Instant::now();
+    ask(&server, &["CLIENT", "PAUSE", "60000", "WRITE"]);
+    analytics.wait("/livez", |health| health["phase"] == "broker_away");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(9), "the answer is waited for 10 s, and readiness went after {took:?}");
+    ask(&server, &["CLIENT", "UNPAUSE"]);
+    analytics.wait("/readyz", |health| health["ok"] == true);
+}

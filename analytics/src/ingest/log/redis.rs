@@ -256,7 +256,7 @@ impl Log for RedisLog {
                 return Ok(Lease::Taken(Some(holder)));
             }
             let last = epoch_of(last)?.unwrap_or(0);
-            let step = known.max(last) + 1 - last;
+            let step = known.max(last).saturating_add(1) - last;
             let nonce = RandomState::new().build_hasher().finish();
             let mut pipe = redis::pipe();
             pipe.atomic();
