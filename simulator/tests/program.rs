@@ -48,7 +48,7 @@ fn a_bad_setting_is_named_in_one_line() {
             "simulator: bad value \"127.0.0.1:6379\" for --redis-host (REDIS_HOST): ",
         ),
         (&[], ("RUST_LOG", "warning"), "simulator: bad value \"warning\" for --rust-log (RUST_LOG): "),
-        (&["redis://:hunter2@x"], ("X", ""), "simulator: unknown setting\n"),
+        (&["redis://:hunter2@x"], ("X", ""), "simulator: unknown command\n"),
         (&["replay", "file", "--speed", "-1"], ("X", ""), "simulator: bad value \"-1\" for --speed"),
     ] {
         let (code, said) = run(simulator(arguments).env(variable.0, variable.1));

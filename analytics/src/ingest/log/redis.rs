@@ -241,8 +241,12 @@ impl Log for RedisLog {
             self.check_type(connection, &self.keys.state, "hash").await?;
             self.check_type(connection, &self.keys.stream, "stream").await?;
             let (holder, (last,)): (Option<String>, (Option<String>,)) = redis::pipe()
+                // One at a time: the rights of the broker's user are for each key alone.
                 .cmd("WATCH")
-                .arg(&[&self.keys.lease, &self.keys.state])
+                .arg(&self.keys.lease)
+                .ignore()
+                .cmd("WATCH")
+                .arg(&self.keys.state)
                 .ignore()
                 .cmd("GET")
                 .arg(&self.keys.lease)
