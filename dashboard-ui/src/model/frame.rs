@@ -176,7 +176,7 @@ fn ranges(scene: &Scene<'_>, summary: &Summary) -> Ranges {
 
 /// How much there is to show, and whether it is still growing.
 fn kept_words(kept: Range, limits: &Limits, language: Language) -> String {
-    let (length, is_all) = (language.range(kept.window), f64::from(kept.window) + 60.0 > limits.retention_seconds);
+    let (length, is_all) = (language.range(kept.window), f64::from(kept.window) >= limits.retention_seconds.floor());
     match (language, is_all) {
         (Language::English, true) => format!("All {length} that are kept"),
         (Language::Spanish, true) => format!("Todo lo guardado: {length}"),

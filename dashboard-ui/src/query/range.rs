@@ -49,7 +49,10 @@ impl Range {
 
     /// All that is kept up to the present, in whole minutes; `None` if analytics does not tell, or if it is less than a minute.
     pub(crate) fn kept(limits: &Limits, now: UnixMillis) -> Option<Self> {
-        let kept_ms = (now.0 - limits.oldest?.0).min((limits.retention_seconds * 1000.0) as i64);
+        // A pane is dropped as a whole, so a little less than the retention is as much as there ever is.
+        let (retention_ms, panes_ms) = ((limits.retention_seconds * 1e3) as i64, (limits.pane_seconds * 2e3) as i64);
+        let kept_ms = now.0 - limits.oldest?.0;
+        let kept_ms = if kept_ms + panes_ms >= retention_ms { retention_ms } else { kept_ms };
         let window = u32::try_from(kept_ms / 60_000 * 60).ok()?.min(LIMITS.1);
         is_within_limits(&window).then_some(Self::latest(window))
     }
