@@ -1,11 +1,21 @@
-//! Threads for queries. Work on frames blocks the thread that does it, which must not be one of the async runtime.
+//! Threads for work on frames, which blocks the thread that does it: it must not be one of the async runtime.
+//!
+//! Polars hands parts of each plan to a pool of threads of its own. Plans of this program are small and many, so what that
+//! costs is more than the work: each part wakes a thread that then waits for more in a loop, and a question waits in line
+//! behind the parts of a batch. So threads that work without a pause keep their plans to themselves.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
 use parking_lot::Mutex;
+use polars_async::executor::ALLOW_RAYON_THREADS;
 use tokio::sync::oneshot;
+
+/// From now on, plans are worked out by the thread that collects them, as far as the calling thread is concerned.
+pub(crate) fn keep_plans() {
+    ALLOW_RAYON_THREADS.set(false);
+}
 
 /// Jobs that may wait; more are turned away.
 const WAITING: usize = 256;
@@ -63,6 +73,7 @@ impl Workers {
 }
 
 fn work(queue: &Mutex<Receiver<Job>>) {
+    keep_plans();
     loop {
         let next = queue.lock().recv();
         let Ok(job) = next else { return };

@@ -43,6 +43,7 @@ use crate::published::Published;
 use crate::settings::{PipelineSettings, Thresholds};
 use crate::state::StateError;
 use crate::store::Store;
+use crate::workers::keep_plans;
 
 /// An owner that does not renew its lease for this long has lost the stream to any process that waits.
 const LEASE: Duration = Duration::from_secs(3);
@@ -232,6 +233,7 @@ impl<L: Log> Pipeline<L> {
         let aggregator = Aggregator::new(self, fence.clone(), loaded, accounts);
         let (failed, mut failure) = oneshot::channel();
         let thread = thread::Builder::new().name("aggregator".to_owned()).spawn(move || {
+            keep_plans();
             if let Err(error) = aggregator.run(queue) {
                 // Nobody listens once the term has ended.
                 let _ended = failed.send(error.to_string());
