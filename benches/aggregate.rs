@@ -6,7 +6,6 @@
 
 use std::hint::black_box;
 
-use analytics::answer::antenna::AntennaQuestion;
 use analytics::answer::{Question, Tables, View, Window};
 use analytics::ingest::decode::{Decoder, Interner};
 use analytics::ingest::resp::{Extent, ReplyParser};
@@ -89,7 +88,7 @@ fn query(criterion: &mut Criterion) {
         let page = AntennasRequest { window, ..AntennasRequest::default() };
         let histories = AntennasRequest { step, ..page.clone() };
         let heatmap = HeatmapRequest { window, ..HeatmapRequest::default() };
-        let antenna = AntennaQuestion { id: id.clone(), request: AntennaRequest { window } };
+        let antenna = AntennaRequest { id: id.clone(), window };
         let series = SeriesRequest { window, step, ..SeriesRequest::default() };
         let of_antenna = SeriesRequest { antenna: Some(id), ..series.clone() };
         let asked = Asked { snapshot, window: PANES * PANE_MS, antennas };

@@ -7,7 +7,7 @@
 //! - `window`, `measures`, `status`, `steps`, `format`: what several questions or answers share.
 //! - `summary`, `antennas`, `worst`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
 //! - `pipeline`, `pipeline_history`, `rejected`: questions about analytics itself.
-//! - `metrics`, `health`, `error`: answers that take no parameters.
+//! - `metrics`, `health`, `error`: what else is answered.
 
 mod antennas;
 mod cells;
@@ -43,7 +43,7 @@ pub use self::heatmap::{
 };
 pub use self::incidents::{Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
 pub use self::measures::{Latency, Measures};
-pub use self::metrics::{OriginalMetrics, ServiceFigures, ServiceStats};
+pub use self::metrics::{MetricsFormat, MetricsRequest, OriginalMetrics, ServiceFigures, ServiceStats};
 pub use self::pipeline::{
     BatchTimes, Batches, ClockOffset, Commits, Freshness, Ledger, Partition, Phase, Pipeline, PipelineRequest,
 };

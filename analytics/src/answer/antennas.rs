@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use polars::prelude::*;
-use shared::api::{AntennaPage, AntennasRequest, Format, Order, Sort, Status};
+use shared::api::{AntennaPage, AntennasRequest, Order, Sort, Status};
 use shared::time::Span;
 
-use super::format::TABLES;
 use super::network::contains;
-use super::{About, AnswerError, Question, View, key, rows};
+use super::{AnswerError, Question, View, rows};
 use crate::store::expressions::answer::{
     ANTENNA_ID, LAST_SEEN, LATENCY_MEAN, LATENCY_P95, MEASURES, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
 };
@@ -16,22 +15,6 @@ use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, READINGS};
 use crate::store::expressions::status_name;
 
 impl Question for AntennasRequest {
-    type Answer = AntennaPage;
-
-    const FORMATS: &'static [Format] = TABLES;
-
-    fn about(&self) -> About {
-        About::Window(self.window)
-    }
-
-    fn format(&self) -> Option<Format> {
-        self.format
-    }
-
-    fn key(&self) -> String {
-        key(self)
-    }
-
     fn answer(&self, view: &View<'_>) -> Result<AntennaPage, AnswerError> {
         page(self, view)?.answer(view, self.step, self.limit.get())
     }

@@ -6,9 +6,6 @@ use polars_io::csv::write::CsvWriter;
 use polars_io::parquet::write::{ParquetCompression, ParquetWriter};
 use shared::api::Format;
 
-/// The formats of an answer that is a table.
-pub const TABLES: &[Format] = &[Format::Json, Format::Csv, Format::Arrow, Format::Parquet];
-
 /// How times are written in CSV: as the API writes them.
 const TIME: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
 

@@ -3,11 +3,10 @@
 use std::ops::Range;
 
 use polars::prelude::*;
-use shared::api::{Format, Heatmap, HeatmapRequest, HeatmapRow, History, Status, heatmap_groups};
+use shared::api::{Heatmap, HeatmapRequest, HeatmapRow, History, Status, heatmap_groups};
 
 use super::antennas::wanted;
-use super::format::TABLES;
-use super::{About, AnswerError, Question, View, key, rows, summary};
+use super::{AnswerError, Question, View, rows, summary};
 use crate::readings::Slot;
 use crate::store::expressions::answer::{ANTENNA_ID, LATENCY_MEAN, START, STATUS};
 use crate::store::expressions::antenna_counts;
@@ -17,22 +16,6 @@ use crate::store::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT, REA
 const ROW: &str = "row";
 
 impl Question for HeatmapRequest {
-    type Answer = Heatmap;
-
-    const FORMATS: &'static [Format] = TABLES;
-
-    fn about(&self) -> About {
-        About::Window(self.window)
-    }
-
-    fn format(&self) -> Option<Format> {
-        self.format
-    }
-
-    fn key(&self) -> String {
-        key(self)
-    }
-
     fn answer(&self, view: &View<'_>) -> Result<Heatmap, AnswerError> {
         let steps = view.default_steps(self.step)?;
         let columns = [ANTENNA, ANTENNA_ID, STATUS, READINGS, PACKETS_LOST].map(col);

@@ -1,11 +1,11 @@
 //! Incidents: those that have ended, as they were recorded, and those that last, as the antennas are now.
 
 use polars::prelude::*;
-use shared::api::{Format, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
+use shared::api::{Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
 
-use super::format::{TABLES, time};
+use super::format::time;
 use super::network::contains;
-use super::{About, AnswerError, Question, View, key, rows};
+use super::{AnswerError, Question, View, rows};
 use crate::store::Snapshot;
 use crate::store::expressions::answer::{ANTENNA_ID, START};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
@@ -19,22 +19,6 @@ const WORST_SUCCESS_RATE: &str = "worst_success_rate";
 const WORST_LATENCY_MS: &str = "worst_latency_ms";
 
 impl Question for IncidentsRequest {
-    type Answer = IncidentPage;
-
-    const FORMATS: &'static [Format] = TABLES;
-
-    fn about(&self) -> About {
-        self.window.map_or(About::Kept, |window| About::Window(window.into()))
-    }
-
-    fn format(&self) -> Option<Format> {
-        self.format
-    }
-
-    fn key(&self) -> String {
-        key(self)
-    }
-
     fn answer(&self, view: &View<'_>) -> Result<IncidentPage, AnswerError> {
         let found = found(self, view)?.collect()?;
         let open = found.column(END)?.null_count() as u64;

@@ -27,9 +27,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use polars::prelude::*;
-use serde::Serialize;
 use shared::UnixMillis;
-use shared::api::{BadParameter, Format, Request, WindowRequest};
+use shared::api::{BadParameter, Request};
 
 pub use self::network::Tables;
 pub use self::window::Window;
@@ -37,32 +36,8 @@ use crate::readings::Slot;
 use crate::settings::Thresholds;
 use crate::store::{Pane, Snapshot};
 
-/// What a question is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
-    /// A window of time.
-    Window(WindowRequest),
-    /// Whatever is kept; only the current time matters.
-    Kept,
-}
-
-/// A question to a window of a snapshot.
-pub trait Question: Clone + Send + Sync + 'static {
-    /// The answer as JSON.
-    type Answer: Serialize;
-
-    /// The formats that it can be answered in; the first where a client has no wish.
-    const FORMATS: &'static [Format];
-
-    /// What it is about.
-    fn about(&self) -> About;
-
-    /// The format that is asked for.
-    fn format(&self) -> Option<Format>;
-
-    /// What tells it from every other question.
-    fn key(&self) -> String;
-
+/// A request that is a question to a window of a snapshot.
+pub trait Question: Request + Clone + Send + Sync + 'static {
     /// Its answer.
     ///
     /// # Errors
@@ -74,17 +49,6 @@ pub trait Question: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`AnswerError`].
     fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError>;
-}
-
-/// The key of a request: its path and the parameters that are not at their defaults.
-#[must_use]
-pub fn key<R: Request>(request: &R) -> String {
-    let mut key = R::PATH.to_owned();
-    for (name, value) in request.pairs() {
-        // A length before each value: no value can look like two.
-        key.push_str(&format!("\n{name}={}:{value}", value.len()));
-    }
-    key
 }
 
 /// Why there is no answer.

@@ -1,10 +1,10 @@
 //! The readings of an antenna that were counted last.
 
 use polars::prelude::*;
-use shared::api::{Format, ReadingsRequest, RecentReading, RecentReadings};
+use shared::api::{ReadingsRequest, RecentReading, RecentReadings};
 
-use super::format::{TABLES, time};
-use super::{About, AnswerError, Question, View, key, rows};
+use super::format::time;
+use super::{AnswerError, Question, View, rows};
 use crate::readings::column::{ARRIVAL_MS, EVENT_MS, LATE, LATENCY_MS, SEQ};
 use crate::store::expressions::answer::ANTENNA_ID;
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
@@ -16,22 +16,6 @@ const TIMESTAMP: &str = "timestamp";
 const ARRIVED_AT: &str = "arrived_at";
 
 impl Question for ReadingsRequest {
-    type Answer = RecentReadings;
-
-    const FORMATS: &'static [Format] = TABLES;
-
-    fn about(&self) -> About {
-        About::Kept
-    }
-
-    fn format(&self) -> Option<Format> {
-        self.format
-    }
-
-    fn key(&self) -> String {
-        key(self)
-    }
-
     fn answer(&self, view: &View<'_>) -> Result<RecentReadings, AnswerError> {
         let table = newest(self, view)?.collect()?;
         let (timestamps, arrivals) = (rows::times(&table, TIMESTAMP)?, rows::times(&table, ARRIVED_AT)?);

@@ -2,10 +2,10 @@
 
 use polars::prelude::*;
 use shared::UnixMillis;
-use shared::api::{Format, Point, Series, SeriesRequest};
+use shared::api::{Point, Series, SeriesRequest};
 
-use super::format::{TABLES, time};
-use super::{About, AnswerError, Question, View, key, rows};
+use super::format::time;
+use super::{AnswerError, Question, View, rows};
 use crate::store::Pane;
 use crate::store::expressions::answer::{MEASURES, PACKETS_DELIVERED, REVISED, START};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, PANE, READINGS};
@@ -14,22 +14,6 @@ use crate::store::grid::Grid;
 use crate::store::partials::{Keys, Partials};
 
 impl Question for SeriesRequest {
-    type Answer = Series;
-
-    const FORMATS: &'static [Format] = TABLES;
-
-    fn about(&self) -> About {
-        About::Window(self.window)
-    }
-
-    fn format(&self) -> Option<Format> {
-        self.format
-    }
-
-    fn key(&self) -> String {
-        key(self)
-    }
-
     fn answer(&self, view: &View<'_>) -> Result<Series, AnswerError> {
         let steps = view.series_steps(self.step)?;
         let table = points(self, view, steps)?;

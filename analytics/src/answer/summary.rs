@@ -2,30 +2,14 @@
 
 use polars::prelude::*;
 use shared::UnixMillis;
-use shared::api::{AntennaCounts, Format, Limits, Status, Summary, SummaryRequest};
+use shared::api::{AntennaCounts, Limits, Status, Summary, SummaryRequest};
 
-use super::{About, AnswerError, Question, View, key, rows};
+use super::{AnswerError, Question, View, rows};
 use crate::store::Pane;
 use crate::store::expressions::{Percentiles, antenna_counts, measures};
 use crate::store::partials::{Keys, Partials};
 
 impl Question for SummaryRequest {
-    type Answer = Summary;
-
-    const FORMATS: &'static [Format] = &[Format::Json];
-
-    fn about(&self) -> About {
-        About::Window(self.window)
-    }
-
-    fn format(&self) -> Option<Format> {
-        None
-    }
-
-    fn key(&self) -> String {
-        key(self)
-    }
-
     fn answer(&self, view: &View<'_>) -> Result<Summary, AnswerError> {
         Ok(Summary {
             window: view.window.bounds(),

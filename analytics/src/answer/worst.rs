@@ -1,32 +1,15 @@
 //! The worst antennas.
 
 use polars::prelude::*;
-use shared::api::{AntennaPage, Badness, Format, WorstRequest};
+use shared::api::{AntennaPage, Badness, WorstRequest};
 
 use super::antennas::Page;
-use super::format::TABLES;
-use super::{About, AnswerError, Question, View, key};
+use super::{AnswerError, Question, View};
 use crate::store::expressions::answer::{ANTENNA_ID, LATENCY_MEAN};
 use crate::store::expressions::column::PACKETS_LOST;
 use crate::store::expressions::wilson_upper;
 
 impl Question for WorstRequest {
-    type Answer = AntennaPage;
-
-    const FORMATS: &'static [Format] = TABLES;
-
-    fn about(&self) -> About {
-        About::Window(self.window)
-    }
-
-    fn format(&self) -> Option<Format> {
-        self.format
-    }
-
-    fn key(&self) -> String {
-        key(self)
-    }
-
     fn answer(&self, view: &View<'_>) -> Result<AntennaPage, AnswerError> {
         page(self, view)?.answer(view, self.step, self.limit.get())
     }

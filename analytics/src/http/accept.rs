@@ -1,15 +1,15 @@
 //! Which of the offered formats and media types a client prefers (RFC 9110, section 12.5.1).
 
 use axum::http::{HeaderMap, header};
-use shared::api::Format;
+use shared::api::{Format, Request};
 use shared::negotiation;
 
 /// The format of an answer: the one that is asked for by parameter, else what the client prefers of those offered, else the
 /// first.
-pub(crate) fn format(headers: &HeaderMap, wanted: Option<Format>, offered: &[Format]) -> Format {
-    wanted.unwrap_or_else(|| {
-        let media_types: Vec<&str> = offered.iter().map(|format| format.media_type()).collect();
-        offered[preferred(headers, &media_types)]
+pub(crate) fn format<R: Request>(headers: &HeaderMap, request: &R) -> Format {
+    request.format().unwrap_or_else(|| {
+        let media_types: Vec<&str> = R::FORMATS.iter().map(|format| format.media_type()).collect();
+        R::FORMATS[preferred(headers, &media_types)]
     })
 }
 

@@ -137,7 +137,7 @@ impl Answers {
         question: Q,
         format: Format,
     ) -> Result<Answer, ApiError> {
-        let key = (asked.snapshot.version, asked.window, question.key(), format);
+        let key = (asked.snapshot.version, asked.window, question.href(), format);
         let work = self.put(asked, move |view| match format {
             Format::Json => Answer::json(&question.answer(view)?),
             _ => {
@@ -220,7 +220,7 @@ impl From<AnswerError> for ApiError {
     fn from(error: AnswerError) -> Self {
         match error {
             AnswerError::BadParameter(error) => error.into(),
-            AnswerError::UnknownAntenna(id) => Self::unknown_antenna(&id),
+            AnswerError::UnknownAntenna(_) => Self::NotFound(error.to_string()),
             AnswerError::Failed(error) => Self::internal(&error),
         }
     }

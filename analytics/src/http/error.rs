@@ -18,6 +18,9 @@ pub enum ApiError {
     /// 405: the path does not allow the method.
     #[error("the method is not allowed here; use GET")]
     MethodNotAllowed,
+    /// 503: another process owns the stream and has the figures.
+    #[error("this process is a standby: another one owns the stream and has the figures")]
+    Standby,
     /// 503: too many questions at once.
     #[error("too many queries are waiting; try again")]
     Busy,
@@ -30,16 +33,6 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// A parameter that cannot be understood, by name.
-    pub(crate) fn parameter(name: &str, why: impl std::fmt::Display) -> Self {
-        BadParameter::new(name, why.to_string()).into()
-    }
-
-    /// An antenna that is not known, or of which nothing is retained.
-    pub(crate) fn unknown_antenna(id: &str) -> Self {
-        Self::NotFound(format!("no antenna {id:?} is known and retained"))
-    }
-
     /// A query that failed: the details go to the log, not to the client.
     pub(crate) fn internal(why: &dyn std::fmt::Display) -> Self {
         error!("a query failed: {why}");
@@ -51,7 +44,7 @@ impl ApiError {
             Self::BadParameter(_) => (StatusCode::BAD_REQUEST, "bad_parameter"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-            Self::Busy | Self::TooSlow => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Standby | Self::Busy | Self::TooSlow => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }

@@ -4,15 +4,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::http::{HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::stream::{self, Stream, StreamExt};
-use shared::api::{Format, SNAPSHOT_EVENT, Summary, SummaryRequest, WindowRequest, path};
+use axum::response::{IntoResponse, Response};
+use futures::stream::{self, StreamExt};
+use shared::api::{Format, SNAPSHOT_EVENT, SummaryRequest, WindowRequest};
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Api, ApiError};
-use crate::answer::About;
+use super::{Api, ApiError, UNBUFFERED};
 
 /// At most one event in this time.
 const EVERY: Duration = Duration::from_secs(1);
@@ -39,32 +39,30 @@ impl Events {
         tokio::spawn(publish(api.clone(), events.clone()));
         Self { api, events }
     }
-}
 
-/// The summary of the default window, now and after each change.
-#[utoipa::path(get, path = path::EVENTS, tag = "analytics", responses(
-    (status = 200, description = "Events named `snapshot` with a summary as data", body = Summary, content_type = "text/event-stream"),
-))]
-pub(crate) async fn events(
-    State(Events { api, events }): State<Events>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    // Subscribed before the first summary is computed, so that no change is missed in between.
-    let receiver = events.subscribe();
-    let first = summary(&api).await?;
-    let later = stream::unfold(receiver, |mut receiver| async move {
-        loop {
-            match receiver.recv().await {
-                Ok(text) => return Some((text, receiver)),
-                Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => return None,
+    /// The summary of the default window, now and after each change.
+    pub(crate) async fn stream(self) -> Result<Response, ApiError> {
+        // Subscribed before the first summary is computed, so that no change is missed in between.
+        let receiver = self.events.subscribe();
+        let first = summary(&self.api).await?;
+        let later = stream::unfold(receiver, |mut receiver| async move {
+            loop {
+                match receiver.recv().await {
+                    Ok(text) => return Some((text, receiver)),
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
             }
-        }
-    });
-    let all = stream::once(async { first })
-        .chain(later)
-        .map(|text| Ok(Event::default().event(SNAPSHOT_EVENT).data(text)))
-        .take_until(api.shutdown.clone().cancelled_owned());
-    Ok(Sse::new(all).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+        });
+        let all = stream::once(async { first })
+            .chain(later)
+            .map(|text| Ok::<_, Infallible>(Event::default().event(SNAPSHOT_EVENT).data(text)))
+            .take_until(self.api.shutdown.clone().cancelled_owned());
+        let stream = Sse::new(all).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+        let mut response = ([UNBUFFERED], stream).into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(response)
+    }
 }
 
 /// Computes the summary after each change, at most once a second, while there are viewers.
@@ -99,7 +97,7 @@ async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
 
 /// The summary of the default window as JSON.
 async fn summary(api: &Api) -> Result<Arc<str>, ApiError> {
-    let asked = api.asked(About::Window(WindowRequest::default()))?;
+    let asked = api.asked(Some(WindowRequest::default()))?;
     let answer = api.answers.answer(asked, SummaryRequest::default(), Format::Json).await?;
     std::str::from_utf8(&answer.body).map(Arc::from).map_err(|error| ApiError::internal(&error))
 }

@@ -59,26 +59,28 @@ pub(crate) struct IncidentCounts {
     pub(crate) ended: Option<u64>,
 }
 
-/// The exposition of a summary, of incidents, of the ledger and of the pipeline's progress. An unknown ledger is left
-/// out: counters that start at 0 and jump to millions would look like millions of entries at once.
+/// The exposition of the default window, of the ledger and of the pipeline's progress. What is unknown is left out: counters
+/// that start at 0 and jump to millions would look like millions of entries at once.
 pub(crate) fn encode(
-    summary: &Summary,
-    incident_counts: IncidentCounts,
+    default_window: Option<&(Summary, IncidentCounts)>,
     owned_ledger: Option<&Ledger>,
     pipeline: &Pipeline,
     is_evicting: bool,
     now: UnixMillis,
 ) -> prometheus::Result<Vec<u8>> {
     let scrape = Scrape { registry: Registry::new() };
-    window(&scrape, summary)?;
-    incidents(&scrape, incident_counts)?;
+    if let Some((summary, counts)) = default_window {
+        window(&scrape, summary)?;
+        incidents(&scrape, *counts)?;
+        let age_seconds = summary.as_of.map(|as_of| now.seconds() - as_of.seconds());
+        scrape.gauge("vigia_newest_readings_age_seconds", age_seconds)?;
+    }
     if let Some(owned) = owned_ledger {
         ledger(&scrape, owned)?;
     }
     progress(&scrape, pipeline)?;
     scrape.int_gauge("vigia_broker_evicts", owned_ledger.map(|_| u64::from(is_evicting)))?;
     scrape.int_gauge("vigia_stream_exhausted", owned_ledger.map(|_| u64::from(pipeline.exhausted)))?;
-    scrape.gauge("vigia_newest_readings_age_seconds", summary.as_of.map(|as_of| now.seconds() - as_of.seconds()))?;
     scrape.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     let mut text = Vec::new();
     TextEncoder::new().encode(&scrape.registry.gather(), &mut text)?;

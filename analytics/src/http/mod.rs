@@ -7,23 +7,20 @@ mod answer;
 mod error;
 mod events;
 pub mod exposition;
-mod openapi;
-mod parameters;
-mod pipeline;
-mod questions;
+mod routes;
 
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use shared::UnixMillis;
 use shared::api::{
-    Health, OriginalMetrics, Phase, ServiceFigures, ServiceStats, Summary, SummaryRequest, WindowRequest, path,
+    Health, MetricsFormat, MetricsRequest, OriginalMetrics, Phase, ServiceFigures, ServiceStats, Summary,
+    SummaryRequest, WindowRequest,
 };
 use shared::time::Clock;
 use tokio::net::TcpListener;
@@ -32,8 +29,9 @@ use tokio_util::sync::CancellationToken;
 use self::answer::{Answers, Asked};
 pub use self::error::ApiError;
 use self::exposition::IncidentCounts;
+use self::routes::Parameters;
+use crate::answer::Window;
 use crate::answer::window::full_seconds;
-use crate::answer::{About, Window};
 use crate::published::Published;
 use crate::settings::Thresholds;
 use crate::workers::Workers;
@@ -52,30 +50,11 @@ pub struct Api {
 
 /// The routes. Must be called within a tokio runtime: it starts the task that all streams of events share.
 pub fn router(api: Api) -> Router {
-    let events = events::Events::start(api.clone());
-    Router::new()
-        .route(path::METRICS, get(metrics))
-        .route(path::SUMMARY, get(questions::summary))
-        .route(path::ANTENNAS, get(questions::antennas))
-        .route(path::ANTENNA, get(questions::antenna))
-        .route(path::WORST, get(questions::worst))
-        .route(path::SERIES, get(questions::series))
-        .route(path::HEATMAP, get(questions::heatmap))
-        .route(path::CELLS, get(questions::cells))
-        .route(path::READINGS, get(questions::readings))
-        .route(path::REJECTED, get(pipeline::rejected))
-        .route(path::INCIDENTS, get(questions::incidents))
-        .route(path::PIPELINE, get(pipeline::pipeline))
-        .route(path::PIPELINE_HISTORY, get(pipeline::pipeline_history))
-        .route(path::LIVEZ, get(livez))
-        .route(path::READYZ, get(readyz))
-        .route(path::HEALTHZ, get(readyz))
-        .route(path::OPENAPI, get(openapi::document))
-        .with_state(api)
-        .route(path::EVENTS, get(events::events).with_state(events))
+    routes::router(api)
         .fallback(|| async { ApiError::NotFound("there is no such path; /openapi.json lists them".to_owned()) })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .layer(middleware::from_fn(in_time))
+        .layer(middleware::map_response(not_kept))
 }
 
 /// Answers on a listener until shutdown.
@@ -110,41 +89,53 @@ impl Api {
         self.published.by_broker(self.clock.now())
     }
 
-    /// The newest snapshot with what a question to it is about.
-    fn asked(&self, about: About) -> Result<Asked, ApiError> {
+    /// The newest snapshot with the window that is asked about, or else whatever is kept.
+    fn asked(&self, window: Option<WindowRequest>) -> Result<Asked, ApiError> {
+        if self.published.phase() == Phase::Standby {
+            return Err(ApiError::Standby);
+        }
         let (snapshot, now) = (self.published.snapshot(), self.published.judged_at(self.clock.now()));
-        let window = match about {
-            About::Window(request) => Window::of(&snapshot, request, now)?,
-            About::Kept => Window::kept(now),
+        let window = match window {
+            Some(request) => Window::of(&snapshot, request, now)?,
+            None => Window::kept(now),
         };
         Ok(Asked { snapshot, window, now: full_seconds(now) })
     }
 }
 
 /// The original contract's metrics as JSON, or Prometheus exposition for a scraper.
-#[utoipa::path(get, path = path::METRICS, tag = "analytics", responses(
-    (status = 200, description = "Over the default window", content(
-        (OriginalMetrics = "application/json"), (String = "text/plain"),
-    )),
-))]
-pub(crate) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let asked = api.asked(About::Window(WindowRequest::default()))?;
-    let summary = api.answers.figures(asked.clone(), SummaryRequest::default()).await?;
-    match accept::preferred(&headers, &["application/json", "text/plain", "application/openmetrics-text"]) {
-        0 => Ok(Json(original_metrics(&summary)).into_response()),
-        _ => {
-            let now = api.now();
-            let incidents = IncidentCounts {
-                open: api.answers.open_incidents(asked).await?,
-                ended: api.published.incidents_ended(),
-            };
-            let (ledger, pipeline) = (api.published.owned_ledger(), api.published.pipeline(Instant::now()));
-            let text =
-                exposition::encode(&summary, incidents, ledger.as_ref(), &pipeline, api.published.is_evicting(), now)
-                    .map_err(|error| ApiError::internal(&error))?;
-            Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
-        }
-    }
+async fn metrics(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Parameters(request): Parameters<MetricsRequest>,
+) -> Result<Response, ApiError> {
+    let media_types = ["application/json", "text/plain", "application/openmetrics-text"];
+    let is_json = match request.format {
+        Some(format) => format == MetricsFormat::Json,
+        None => accept::preferred(&headers, &media_types) == 0,
+    };
+    let asked = api.asked(Some(WindowRequest::default()));
+    let mut response = if is_json {
+        Json(original_metrics(&api.answers.figures(asked?, SummaryRequest::default()).await?)).into_response()
+    } else {
+        // A standby has no window to tell of, but is scraped like its owner.
+        let window = match asked {
+            Ok(asked) => {
+                let summary = api.answers.figures(asked.clone(), SummaryRequest::default()).await?;
+                let open = api.answers.open_incidents(asked).await?;
+                Some((summary, IncidentCounts { open, ended: api.published.incidents_ended() }))
+            }
+            Err(ApiError::Standby) => None,
+            Err(error) => return Err(error),
+        };
+        let (ledger, pipeline) = (api.published.owned_ledger(), api.published.pipeline(Instant::now()));
+        let is_evicting = api.published.is_evicting();
+        let text = exposition::encode(window.as_ref(), ledger.as_ref(), &pipeline, is_evicting, api.now())
+            .map_err(|error| ApiError::internal(&error))?;
+        ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response()
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
 }
 
 fn original_metrics(summary: &Summary) -> OriginalMetrics {
@@ -164,17 +155,11 @@ fn original_metrics(summary: &Summary) -> OriginalMetrics {
     }
 }
 
-/// Whether the process works. Does not depend on the broker.
-#[utoipa::path(get, path = path::LIVEZ, tag = "analytics", responses((status = 200, body = Health)))]
-pub(crate) async fn livez(State(api): State<Api>) -> Json<Health> {
+async fn livez(State(api): State<Api>, _: Parameters<()>) -> Json<Health> {
     Json(Health { ok: true, phase: api.published.phase() })
 }
 
-/// Whether readings are read and committed. `/healthz` answers the same.
-#[utoipa::path(get, path = path::READYZ, tag = "analytics", responses(
-    (status = 200, body = Health), (status = 503, body = Health),
-))]
-pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Health>) {
+async fn readyz(State(api): State<Api>, _: Parameters<()>) -> (StatusCode, Json<Health>) {
     let phase = api.published.phase();
     let ok = phase == Phase::Running;
     (if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(Health { ok, phase }))
@@ -187,3 +172,12 @@ async fn in_time(request: Request, next: Next) -> Response {
         Err(_elapsed) => ApiError::TooSlow.into_response(),
     }
 }
+
+/// Most answers are of a moment: one that says nothing about it is not to be kept by anybody.
+async fn not_kept(mut response: Response) -> Response {
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Tells a proxy to pass a stream on as it comes.
+const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the Python of docs/analysis.md against an analytics, and checks that every tool gets the same table.
+# Runs the Python of docs/analysis.md against an analytics, and checks that every tool gets the same table, and that every route
+# answers as /openapi.json says.
 #
 #   run.sh http://127.0.0.1:8001
 #
@@ -25,4 +26,5 @@ if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
   cp "$here/requirements.txt" "$venv/installed.txt"
 fi
 
-exec "$venv/bin/python" "$here/check.py" "$1"
+"$venv/bin/python" "$here/check.py" "$1"
+exec "$venv/bin/python" "$here/description.py" "$1"

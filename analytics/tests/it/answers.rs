@@ -7,7 +7,9 @@ use analytics::settings::{PipelineSettings, Thresholds};
 use futures::StreamExt as _;
 use serde_json::Value;
 use shared::UnixMillis;
-use shared::api::{AntennaPage, ErrorBody, OriginalMetrics, Pipeline, Series, ServiceStats, Status, Summary, path};
+use shared::api::{
+    AntennaPage, ErrorBody, OriginalMetrics, Phase, Pipeline, Series, ServiceStats, Status, Summary, path,
+};
 use shared::testing::{DEADLINE, until_async};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -25,7 +27,10 @@ pub(crate) struct Answering {
 
 impl Answering {
     pub(crate) async fn start() -> Self {
-        let log = MemoryLog::default();
+        Self::on(MemoryLog::default()).await
+    }
+
+    async fn on(log: MemoryLog) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("its address"));
         let shutdown = CancellationToken::new();
@@ -298,6 +303,90 @@ async fn the_description_names_every_route() {
     expected.sort_unstable();
     assert_eq!(described, expected);
     analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_that_a_route_does_not_know_is_refused_and_named_with_those_it_knows() {
+    let analytics = Answering::start().await;
+    analytics.publish("antenna", &[(1, 0, None)]).await;
+    for route in path::ALL {
+        let route = route.replace("{id}", "antenna");
+        let needed = if route == path::READINGS { "antenna=antenna&" } else { "" };
+        let (status, kind, body) = analytics.ask(&format!("{route}?{needed}windwo=5m"), "*/*").await;
+        assert_eq!((status, kind.as_str()), (400, "application/json"), "{route}: {body}");
+        let error = serde_json::from_str::<ErrorBody>(&body).expect("the error's body").error;
+        assert_eq!(error.code, "bad_parameter", "{route}");
+        assert!(error.message.contains("windwo") && error.message.contains("known"), "{route}: {}", error.message);
+    }
+    let (_, _, body) = analytics.ask("/metrics?windwo=5m", "*/*").await;
+    assert!(body.contains("known are format"), "{body}");
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cache_keeps_what_is_of_a_moment_or_was_made_for_another_client() {
+    let analytics = Answering::start().await;
+    analytics.publish("antenna", &[(1, 0, None)]).await;
+    for route in path::ALL {
+        let url = format!("{}{}", analytics.base, route.replace("{id}", "antenna"));
+        let url = if route == path::READINGS { format!("{url}?antenna=antenna") } else { url };
+        let answer = reqwest::get(&url).await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{route}");
+        let header = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().expect("text"));
+        // What carries an ETag may be kept, and is asked about before each use.
+        let has_etag = answer.headers().contains_key("etag");
+        assert_eq!(header("cache-control"), if has_etag { "no-cache" } else { "no-store" }, "{route}");
+        let depends_on_accept = has_etag || [path::CELLS, path::METRICS].contains(&route);
+        assert_eq!(header("vary"), if depends_on_accept { "accept" } else { "" }, "{route}");
+        assert_eq!(header("x-accel-buffering"), if route == path::EVENTS { "no" } else { "" }, "{route}");
+    }
+    let refused = reqwest::get(format!("{}{}?windwo=1", analytics.base, path::SUMMARY)).await.expect("an answer");
+    assert_eq!(refused.headers()["cache-control"], "no-store");
+    analytics.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scraper_that_cannot_set_a_header_asks_by_parameter() {
+    let analytics = Answering::start().await;
+    let (_, kind, text) = analytics.ask("/metrics?format=prometheus", "application/json").await;
+    assert!(kind.starts_with("text/plain") && text.contains("vigia_ready "), "{kind}: {text}");
+    let (_, kind, _) = analytics.ask("/metrics?format=json", "text/plain").await;
+    assert_eq!(kind, "application/json");
+    analytics.stop().await;
+}
+
+/// The figures of a standby would be those of the moment at which it lost the stream, or zeros.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_has_no_figures() {
+    let owner = Answering::start().await;
+    owner.publish("antenna", &[(100, 10, Some(20.0))]).await;
+    let standby = Answering::on(owner.log.clone()).await;
+    standby.until(path::PIPELINE, |pipeline: &Pipeline| pipeline.phase == Phase::Standby).await;
+    let of_itself = [
+        path::REJECTED,
+        path::PIPELINE,
+        path::PIPELINE_HISTORY,
+        path::LIVEZ,
+        path::READYZ,
+        path::HEALTHZ,
+        path::OPENAPI,
+    ];
+    for route in path::ALL.into_iter().filter(|route| !of_itself.contains(route)) {
+        let route = route.replace("{id}", "antenna");
+        let needed = if route == path::READINGS { "?antenna=antenna" } else { "" };
+        let (status, kind, body) = standby.ask(&format!("{route}{needed}"), "*/*").await;
+        assert_eq!((status, kind.as_str()), (503, "application/json"), "{route}: {body}");
+        let error = serde_json::from_str::<ErrorBody>(&body).expect("the error's body").error;
+        assert_eq!(error.code, "unavailable", "{route}");
+        assert!(error.message.contains("standby"), "{route}: {}", error.message);
+    }
+    let (status, _, text) = standby.ask("/metrics?format=prometheus", "*/*").await;
+    assert_eq!(status, 200, "a standby is watched like its owner");
+    assert!(text.contains("vigia_ready 0") && !text.contains("vigia_window_readings"), "{text}");
+    owner.stop().await;
+    standby.until(path::PIPELINE, |pipeline: &Pipeline| pipeline.phase == Phase::Running).await;
+    assert_eq!(standby.json::<Summary>(path::SUMMARY).await.measures.packets_lost, 10);
+    standby.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

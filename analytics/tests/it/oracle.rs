@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use reference::{EntryId, Reference, Refusal, Settings};
 use shared::api::{
     AntennaPage, AntennaRow, Cells, CellsRequest, Format, Heatmap, History, IncidentPage, Latency, RecentReadings,
-    Request, Series, Summary,
+    Series, Summary,
 };
 use shared::{Reading, UnixMillis};
 
@@ -41,10 +41,10 @@ pub(crate) fn alike<Q>(
     reference: &Reference,
     now: UnixMillis,
     question: &Q,
-) -> Result<Option<<Q as Question>::Answer>, TestCaseError>
+) -> Result<Option<Q::Answer>, TestCaseError>
 where
-    Q: Question + reference::Question + Request<Answer = <Q as Question>::Answer>,
-    <Q as Question>::Answer: Approximate,
+    Q: Question + reference::Question,
+    Q::Answer: Approximate,
 {
     compare(ask(snapshot, now, question), reference.ask(question, now))
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use analytics::answer::{About, AnswerError, Question, Tables, View, Window};
+use analytics::answer::{AnswerError, Question, Tables, View, Window};
 use analytics::ingest::decode::Batch;
 use analytics::ingest::log::MemoryLog;
 use analytics::pipeline::{Pipeline, PipelineError, empty_store};
@@ -74,12 +74,12 @@ pub(crate) fn feed(store: &mut Store, known: &mut BTreeSet<u32>, arrivals: &[Arr
 
 /// The answer to a question to a snapshot at a time; `None` where the antenna is not known.
 pub(crate) fn ask<Q: Question>(snapshot: &Snapshot, now: UnixMillis, question: &Q) -> Option<Q::Answer> {
-    let window = match question.about() {
-        About::Window(request) => {
+    let window = match question.window() {
+        Some(request) => {
             let length_ms = request.length.map_or(DEFAULT_WINDOW_MS, Span::ms);
             Window::new(snapshot, length_ms, request.end, now)
         }
-        About::Kept => Window::kept(now),
+        None => Window::kept(now),
     };
     match question.answer(&View::new(snapshot, window, now, Thresholds::default(), &Tables::default())) {
         Ok(answer) => Some(answer),

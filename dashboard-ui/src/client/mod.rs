@@ -82,9 +82,7 @@ impl Client {
     /// # Errors
     /// When analytics does not answer, or not as the contract says.
     pub async fn ask<R: Request>(&self, request: &R) -> Result<R::Answer, ClientError> {
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(request.pairs()).finish();
-        let url = format!("{}?{query}", self.url(R::PATH));
-        let response = self.http.get(url).timeout(ANSWER_TIMEOUT).send().await?;
+        let response = self.http.get(self.url(&request.href())).timeout(ANSWER_TIMEOUT).send().await?;
         Ok(succeeded(response)?.json().await?)
     }
 

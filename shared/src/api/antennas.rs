@@ -44,7 +44,17 @@ request! {
 
 impl Request for AntennasRequest {
     const PATH: &'static str = path::ANTENNAS;
+    const MEANING: &'static str = "Antennas, searched, sorted and paged.";
+    const FORMATS: &'static [Format] = &Format::ALL;
     type Answer = AntennaPage;
+
+    fn window(&self) -> Option<WindowRequest> {
+        Some(self.window)
+    }
+
+    fn format(&self) -> Option<Format> {
+        self.format
+    }
 }
 
 spelled! {
@@ -88,8 +98,10 @@ spelled! {
 }
 
 request! {
-    /// `GET /api/v1/antennas/{id}`; the id is in the path.
+    /// `GET /api/v1/antennas/{id}`.
     pub struct AntennaRequest {
+        /// The antenna's id, percent-encoded.
+        pub id: String,
         /// The window.
         pub window: WindowRequest,
     }
@@ -97,7 +109,12 @@ request! {
 
 impl Request for AntennaRequest {
     const PATH: &'static str = path::ANTENNA;
+    const MEANING: &'static str = "One antenna.";
     type Answer = AntennaRow;
+
+    fn window(&self) -> Option<WindowRequest> {
+        Some(self.window)
+    }
 }
 
 /// `GET /api/v1/antennas` and `GET /api/v1/worst`.
@@ -126,7 +143,7 @@ pub struct AntennaRow {
     /// Its sums.
     #[serde(flatten)]
     pub measures: Measures,
-    /// When its newest reading arrived at the broker.
+    /// When its newest reading arrived at the broker, by the broker's clock.
     pub last_seen: UnixMillis,
     /// Its history over the window, if a `step` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -29,7 +29,18 @@ request! {
 
 impl Request for CellsRequest {
     const PATH: &'static str = path::CELLS;
+    const MEANING: &'static str = "What each antenna measured in each step, oldest step first, then by id. The table is written as it \
+        is read, so it has no `ETag`.";
+    const FORMATS: &'static [Format] = &Format::ALL;
     type Answer = Cells;
+
+    fn window(&self) -> Option<WindowRequest> {
+        Some(self.window)
+    }
+
+    fn format(&self) -> Option<Format> {
+        self.format
+    }
 }
 
 /// `GET /api/v1/cells`: what was measured at each antenna in each step, oldest step first, then by id. A step in which

@@ -44,7 +44,18 @@ request! {
 
 impl Request for HeatmapRequest {
     const PATH: &'static str = path::HEATMAP;
+    const MEANING: &'static str =
+        "All antennas over time, worst first; where there are more than rows, the better ones share rows.";
+    const FORMATS: &'static [Format] = &Format::ALL;
     type Answer = Heatmap;
+
+    fn window(&self) -> Option<WindowRequest> {
+        Some(self.window)
+    }
+
+    fn format(&self) -> Option<Format> {
+        self.format
+    }
 }
 
 /// `GET /api/v1/heatmap`: every antenna that is known and retained over time, worst first.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Count, Request, request};
-use super::{DEFAULT_ROWS, Format, MAX_ROWS, OptionalWindow, path};
+use super::{DEFAULT_ROWS, Format, MAX_ROWS, OptionalWindow, WindowRequest, path};
 use crate::spelled::spelled;
 use crate::time::UnixMillis;
 
@@ -32,7 +32,17 @@ request! {
 
 impl Request for IncidentsRequest {
     const PATH: &'static str = path::INCIDENTS;
+    const MEANING: &'static str = "When antennas degraded, went down or fell silent, newest start first.";
+    const FORMATS: &'static [Format] = &Format::ALL;
     type Answer = IncidentPage;
+
+    fn window(&self) -> Option<WindowRequest> {
+        self.window.map(Into::into)
+    }
+
+    fn format(&self) -> Option<Format> {
+        self.format
+    }
 }
 
 spelled! {

@@ -18,6 +18,7 @@ request! {
 
 impl Request for PipelineRequest {
     const PATH: &'static str = path::PIPELINE;
+    const MEANING: &'static str = "Progress and the ledger.";
     type Answer = Pipeline;
 }
 

@@ -14,6 +14,7 @@ request! {
 
 impl Request for PipelineHistoryRequest {
     const PATH: &'static str = path::PIPELINE_HISTORY;
+    const MEANING: &'static str = "The pace of the pipeline over the last five minutes, in steps of two seconds.";
     type Answer = PipelineHistory;
 }
 

@@ -27,7 +27,14 @@ request! {
 
 impl Request for ReadingsRequest {
     const PATH: &'static str = path::READINGS;
+    const MEANING: &'static str = "The readings of an antenna that were counted last, newest arrival first. They are kept in memory \
+        and not across a restart.";
+    const FORMATS: &'static [Format] = &Format::ALL;
     type Answer = RecentReadings;
+
+    fn format(&self) -> Option<Format> {
+        self.format
+    }
 }
 
 /// `GET /api/v1/readings`: the readings of an antenna that were counted last, newest arrival first. They are kept

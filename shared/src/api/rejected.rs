@@ -28,6 +28,7 @@ request! {
 
 impl Request for RejectedRequest {
     const PATH: &'static str = path::REJECTED;
+    const MEANING: &'static str = "How many entries were rejected and why, with the newest examples.";
     type Answer = RejectedPage;
 }
 

@@ -6,32 +6,68 @@
 
 mod values;
 
+use form_urlencoded::{Serializer, byte_serialize};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
 use utoipa::openapi::{RefOr, Required, Schema};
 
 pub use self::values::Count;
+use super::{Format, WindowRequest};
 
 /// What a route is asked, with its path and the type of its answer.
 pub trait Request: Part {
-    /// The route's path, one of [`super::path`].
+    /// The route's path, one of [`super::path`]. A parameter whose name stands in it, in braces, is a part of the path.
     const PATH: &'static str;
 
-    /// What the route answers as JSON.
-    type Answer: DeserializeOwned;
+    /// What is asked, for the OpenAPI document.
+    const MEANING: &'static str;
 
-    /// Reads a request from the decoded pairs of a query string.
+    /// The formats in which it is answered; the first where a client has no wish.
+    const FORMATS: &'static [Format] = &[Format::Json];
+
+    /// What the route answers as JSON.
+    type Answer: Serialize + DeserializeOwned + ToSchema;
+
+    /// The window that is asked about; `None` if it is about whatever is kept.
+    fn window(&self) -> Option<WindowRequest> {
+        None
+    }
+
+    /// The format that is asked for.
+    fn format(&self) -> Option<Format> {
+        None
+    }
+
+    /// Reads a request from the decoded parameters of a path and of a query string.
     ///
     /// # Errors
     /// The first parameter that is unknown, missing, given twice or has a bad value.
     fn read_from(pairs: Vec<(String, String)>) -> Result<Self, BadParameter> {
-        let mut query = Query { pairs, known: Vec::new() };
-        let request = Self::read("", &mut query)?;
-        query.finish()?;
-        Ok(request)
+        read_all(pairs)
     }
 
-    /// The request as pairs of a query string, not encoded. Defaults are left out.
+    /// The request as a path with its query string. Equal requests have the same, and others another.
+    #[must_use]
+    fn href(&self) -> String {
+        let mut path = Self::PATH.to_owned();
+        let mut query = Serializer::new(String::new());
+        for (name, value) in self.pairs() {
+            match place_in_path(Self::PATH, name) {
+                // In a path, a plus sign is itself and not a space.
+                Some(place) => {
+                    let value = byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20");
+                    path = path.replace(&place, &value);
+                }
+                None => _ = query.append_pair(name, &value),
+            }
+        }
+        let query = query.finish();
+        if query.is_empty() { path } else { format!("{path}?{query}") }
+    }
+
+    /// The request as parameters, not encoded. Defaults are left out.
     #[must_use]
     fn pairs(&self) -> Vec<(&'static str, String)> {
         let mut pairs = Vec::new();
@@ -44,8 +80,30 @@ pub trait Request: Part {
     fn parameters() -> Vec<Parameter> {
         let mut parameters = Vec::new();
         Self::describe("", "", &mut parameters);
+        for parameter in &mut parameters {
+            if place_in_path(Self::PATH, &parameter.name).is_some() {
+                parameter.parameter_in = ParameterIn::Path;
+            }
+        }
         parameters
     }
+}
+
+/// Reads parameters, none of which may be unknown.
+///
+/// # Errors
+/// The first parameter that is unknown, missing, given twice or has a bad value.
+pub fn read_all<P: Part>(pairs: Vec<(String, String)>) -> Result<P, BadParameter> {
+    let mut query = Query { pairs, known: Vec::new() };
+    let request = P::read("", &mut query)?;
+    query.finish()?;
+    Ok(request)
+}
+
+/// How a parameter is written in the path of a route, if it is a part of it.
+fn place_in_path(path: &str, name: &str) -> Option<String> {
+    let place = format!("{{{name}}}");
+    path.contains(&place).then_some(place)
 }
 
 /// A part of a request: the value of one parameter, or parameters that belong together and have names of their own.
@@ -61,6 +119,17 @@ pub trait Part: Sized {
 
     /// Appends the description of the part's parameters.
     fn describe(name: &'static str, description: &str, parameters: &mut Vec<Parameter>);
+}
+
+/// No parameter.
+impl Part for () {
+    fn read(_: &'static str, _: &mut Query) -> Result<Self, BadParameter> {
+        Ok(())
+    }
+
+    fn write(&self, _: &'static str, _: &mut Vec<(&'static str, String)>) {}
+
+    fn describe(_: &'static str, _: &str, _: &mut Vec<Parameter>) {}
 }
 
 /// The value of one parameter.

@@ -26,7 +26,17 @@ request! {
 
 impl Request for SeriesRequest {
     const PATH: &'static str = path::SERIES;
+    const MEANING: &'static str = "A window in steps.";
+    const FORMATS: &'static [Format] = &Format::ALL;
     type Answer = Series;
+
+    fn window(&self) -> Option<WindowRequest> {
+        Some(self.window)
+    }
+
+    fn format(&self) -> Option<Format> {
+        self.format
+    }
 }
 
 /// `GET /api/v1/series`: a window in steps, oldest first, without gaps.

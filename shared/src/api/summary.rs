@@ -20,7 +20,12 @@ request! {
 
 impl Request for SummaryRequest {
     const PATH: &'static str = path::SUMMARY;
+    const MEANING: &'static str = "One window over the whole network.";
     type Answer = Summary;
+
+    fn window(&self) -> Option<WindowRequest> {
+        Some(self.window)
+    }
 }
 
 /// `GET /api/v1/summary`: one window over the whole network.

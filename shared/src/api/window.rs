@@ -72,6 +72,7 @@ impl Value for End {
 
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String).default(Some("latest".into()));
+        let text = text.pattern(Some("^(latest|watermark|now|[0-9].*)$"));
         text.examples(["latest", "watermark", "now", "2023-02-11T22:40:05Z", "1676155205"]).into()
     }
 }

@@ -26,7 +26,17 @@ request! {
 
 impl Request for WorstRequest {
     const PATH: &'static str = path::WORST;
+    const MEANING: &'static str = "The worst antennas.";
+    const FORMATS: &'static [Format] = &Format::ALL;
     type Answer = AntennaPage;
+
+    fn window(&self) -> Option<WindowRequest> {
+        Some(self.window)
+    }
+
+    fn format(&self) -> Option<Format> {
+        self.format
+    }
 }
 
 spelled! {

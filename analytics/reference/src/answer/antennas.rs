@@ -21,17 +21,14 @@ impl Question for AntennasRequest {
     }
 }
 
-impl Reference {
-    /// One antenna.
-    ///
-    /// # Errors
-    /// Where it is not known, or the window is not retained.
-    pub fn antenna_row(&self, id: &str, asked: &AntennaRequest, now: UnixMillis) -> Result<AntennaRow, Refusal> {
-        let window = self.window(&asked.window, now)?;
-        let (position, antenna) = self.find(id)?;
-        let own = self.readings(window.start_ms, window.end_ms).filter(|reading| reading.antenna == position).collect();
-        let Row { status, measures, last_seen, .. } = self.row(antenna, own, window);
-        Ok(AntennaRow { antenna_id: id.to_owned(), status, measures, last_seen, history: None })
+impl Question for AntennaRequest {
+    fn answer(&self, reference: &Reference, now: UnixMillis) -> Result<AntennaRow, Refusal> {
+        let window = reference.window(&self.window, now)?;
+        let (position, antenna) = reference.find(&self.id)?;
+        let readings = reference.readings(window.start_ms, window.end_ms);
+        let own = readings.filter(|reading| reading.antenna == position).collect();
+        let Row { status, measures, last_seen, .. } = reference.row(antenna, own, window);
+        Ok(AntennaRow { antenna_id: self.id.clone(), status, measures, last_seen, history: None })
     }
 }
 

@@ -11,8 +11,8 @@ use proptest::sample::select;
 use super::{BadParameter, Count, Request};
 use crate::api::{
     AntennaRequest, AntennasRequest, Badness, CellsRequest, End, Format, HeatmapRequest, IncidentKind, IncidentState,
-    IncidentsRequest, OptionalWindow, Order, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest,
-    SeriesRequest, Sort, Status, SummaryRequest, WindowRequest, WorstRequest,
+    IncidentsRequest, MetricsFormat, MetricsRequest, OptionalWindow, Order, PipelineHistoryRequest, PipelineRequest,
+    ReadingsRequest, RejectedRequest, SeriesRequest, Sort, Status, SummaryRequest, WindowRequest, WorstRequest,
 };
 use crate::codec::TIMESTAMP_MAX_MS;
 use crate::reading::Rejection;
@@ -117,13 +117,14 @@ proptest! {
         holds(&antennas)?;
         holds(&incidents)?;
         holds(&SummaryRequest { window })?;
-        holds(&AntennaRequest { window })?;
+        holds(&AntennaRequest { id: text.clone().unwrap_or_default(), window })?;
         holds(&WorstRequest { window, by, limit, step, format })?;
         holds(&SeriesRequest { window, step, antenna: text.clone(), format })?;
         holds(&ReadingsRequest { antenna: text.clone().unwrap_or_default(), limit: readings, format })?;
         holds(&CellsRequest { window, step, antenna: text, q: q.clone(), statuses: statuses.clone(), format })?;
         holds(&HeatmapRequest { window, step, rows, q, statuses, format })?;
         holds(&RejectedRequest { reason, limit: rejected })?;
+        holds(&MetricsRequest { format: format.map(|_| MetricsFormat::Prometheus) })?;
         holds(&PipelineRequest {})?;
         holds(&PipelineHistoryRequest {})?;
     }
@@ -137,7 +138,6 @@ fn a_request_at_its_defaults_has_no_parameters() {
     }
     check::<SummaryRequest>();
     check::<AntennasRequest>();
-    check::<AntennaRequest>();
     check::<WorstRequest>();
     check::<SeriesRequest>();
     check::<HeatmapRequest>();
@@ -146,6 +146,18 @@ fn a_request_at_its_defaults_has_no_parameters() {
     check::<RejectedRequest>();
     check::<PipelineRequest>();
     check::<PipelineHistoryRequest>();
+}
+
+#[test]
+fn what_stands_in_a_path_is_encoded_as_a_path() {
+    let antenna = AntennaRequest { id: "a/b +%?".to_owned(), window: WindowRequest::default() };
+    assert_eq!(antenna.href(), "/api/v1/antennas/a%2Fb%20%2B%25%3F");
+    let end = WindowRequest { length: Some(Span::from_ms(60_000)), end: End::Now };
+    assert_eq!(SummaryRequest { window: end }.href(), "/api/v1/summary?window=1m&end=now");
+    let twice = read::<AntennaRequest>(&[("id", "a"), ("id", "b")]).expect_err("a refusal");
+    assert_eq!(twice, BadParameter::new("id", "it is given twice"));
+    let described = serde_json::to_value(AntennaRequest::parameters()).expect("JSON");
+    assert_eq!((&described[0]["in"], &described[1]["in"]), (&"path".into(), &"query".into()));
 }
 
 #[test]

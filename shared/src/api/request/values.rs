@@ -152,7 +152,7 @@ impl<T: Spelled + Ord> Value for BTreeSet<T> {
     }
 
     fn schema() -> RefOr<Schema> {
-        ArrayBuilder::new().items(Option::<T>::schema()).build().into()
+        ArrayBuilder::new().items(Option::<T>::schema()).min_items(Some(1)).build().into()
     }
 }
 
@@ -170,6 +170,7 @@ impl Value for Span {
     }
 
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(Type::String).examples(["30s", "5m", "1h", "7d"]).into()
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^([0-9.]+ *[A-Za-zµ]+ *)+$"));
+        text.examples(["30s", "5m", "1h", "7d"]).into()
     }
 }
