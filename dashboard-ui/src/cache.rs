@@ -80,18 +80,21 @@ impl Cache {
         let (figures, standing) = match query.page {
             Page::Pipeline => {
                 let figures = figures.await;
-                let standing = figures.as_ref().ok().and_then(|figures| match figures {
-                    Figures::Pipeline(figures) => Some(Standing::of(&figures.pipeline, now, self.0.clock.now())),
+                let standing = match &figures {
+                    Ok(Figures::Pipeline(figures)) => Some(Standing::of(&figures.pipeline, now, self.0.clock.now())),
+                    Err(ClientError::Status(_)) => self.standing(version, now).await,
                     _ => None,
-                });
+                };
                 (figures, standing)
             }
             _ => match futures::future::select(pin!(figures), pin!(self.standing(version, now))).await {
-                Either::Left((Ok(figures), standing)) => (Ok(figures), standing.await),
+                Either::Left((figures @ (Ok(_) | Err(ClientError::Status(_))), standing)) => (figures, standing.await),
                 Either::Left((failure, _)) => (failure, None),
                 Either::Right((standing, figures)) => (figures.await, standing),
             },
         };
+        // Who does not answer at all is no standby any more.
+        let standing_before = standing_before.map(|before| Standing { is_standby: false, ..before });
         let standing = standing.or(standing_before).unwrap_or_default();
         let error = match figures {
             Ok(figures) => {

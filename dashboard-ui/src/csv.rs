@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use csv::WriterBuilder;
 use serde::Serialize;
 use serde_json::Value;
+use shared::spreadsheet::harmless;
 
 use crate::figures::Figures;
 use crate::query::Decimal;
@@ -70,27 +71,11 @@ fn collect(name: String, value: Value, decimal: Decimal, cells: &mut HashMap<Str
             return fields.into_iter().for_each(nested);
         }
         Value::Null => String::new(),
-        Value::String(text) => harmless(&text),
+        Value::String(text) => harmless(&text).into_owned(),
         Value::Number(number) if decimal == Decimal::Comma => number.to_string().replace('.', ","),
         value => value.to_string(),
     };
     cells.insert(name, text);
-}
-
-/// A text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV Injection"): anybody can
-/// publish any id. In locales with a decimal comma, spreadsheets also split cells at semicolons, so the text after one is
-/// treated likewise.
-fn harmless(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    let mut is_start = true;
-    for letter in text.chars() {
-        if is_start && "=+-@\t\r＝＋－＠".contains(letter) {
-            safe.push('\'');
-        }
-        safe.push(letter);
-        is_start = letter == ';';
-    }
-    safe
 }
 
 #[cfg(test)]

@@ -129,6 +129,8 @@ pub struct Standing {
     pub ahead_ms: i64,
     /// Why the broker is away, if it is.
     pub broker_away: Option<String>,
+    /// Whether another process owns the stream and has the figures.
+    pub is_standby: bool,
 }
 
 impl Standing {
@@ -139,6 +141,7 @@ impl Standing {
         Self {
             ahead_ms: pipeline.now.map_or(0, |now| now.0.saturating_sub(middle_ms)),
             broker_away: (pipeline.phase == Phase::BrokerAway).then(|| pipeline.reason.clone().unwrap_or_default()),
+            is_standby: pipeline.phase == Phase::Standby,
         }
     }
 }

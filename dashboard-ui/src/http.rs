@@ -9,7 +9,7 @@ use axum::http::header::{
     ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
     RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -37,6 +37,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// No route takes a body.
 const BODY_MAX: usize = 1024;
 
+/// For what is of a moment.
+const NOT_KEPT: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
+
 type Asked = Result<extract::Query<Parameters>, QueryRejection>;
 
 /// The dashboard's routes.
@@ -56,12 +59,13 @@ pub fn router(state: State) -> Router {
     let pages = pages
         // Pages of the first release connect here; the answer tells them of the new release, and they reload.
         .route("/live", get(|state, headers, asked| live(Kind::Overview, state, headers, asked)))
-        .route("/assets/{name}", get(asset))
+        .route("/assets/{name}", get(asset).layer(middleware::from_fn(without_parameters)))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(state.clone(), only_allowed_hosts));
     // Probes use the address, whatever the public host name is. The dashboard is ready even if analytics is not: it has
     // a page that says so.
     let probes = Router::new().route(LIVEZ, get(ok)).route(READYZ, get(ok)).route(HEALTHZ, get(ok));
+    let probes = probes.layer(middleware::from_fn(without_parameters));
     pages
         .merge(probes)
         .layer(CompressionLayer::new())
@@ -122,12 +126,17 @@ async fn live(kind: Kind, extract::State(state): extract::State<State>, headers:
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "30")]).into_response();
     };
     let release = Event::new("release", &assets::RELEASE);
-    events::answer(&headers, stream::once(async { release }).chain(fragments))
+    (NOT_KEPT, events::answer(&headers, stream::once(async { release }).chain(fragments))).into_response()
 }
 
 /// The rows or steps that a page shows, as a file.
-async fn csv(kind: Kind, extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {
-    let decimal = asked.as_ref().map_or(Ok(Decimal::Point), |asked| asked.decimal());
+async fn csv(
+    kind: Kind,
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+    mut asked: Asked,
+) -> Response {
+    let decimal = asked.as_mut().map_or(Ok(Decimal::Point), |asked| asked.take_decimal());
     let address = match judge(kind, asked, &headers) {
         Ok(address) => address,
         Err(refused) => return refused,
@@ -147,7 +156,8 @@ async fn csv(kind: Kind, extract::State(state): extract::State<State>, headers: 
     };
     let Some((name, text)) = csv::file(&figures, decimal) else { return not_found_page(address.manner) };
     let disposition = format!("attachment; filename=\"vigia-{name}.csv\"");
-    ([(CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, disposition)], text).into_response()
+    let about = [(CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, disposition)];
+    (NOT_KEPT, about, text).into_response()
 }
 
 async fn asset(name: extract::Path<String>, headers: HeaderMap, asked: Asked) -> Response {
@@ -157,8 +167,8 @@ async fn asset(name: extract::Path<String>, headers: HeaderMap, asked: Asked) ->
     }
 }
 
-async fn ok() -> &'static str {
-    "ok"
+async fn ok() -> impl IntoResponse {
+    (NOT_KEPT, "ok")
 }
 
 async fn not_found(headers: HeaderMap, asked: Asked) -> Response {
@@ -170,7 +180,7 @@ fn not_found_page(manner: Manner) -> Response {
 }
 
 fn bad_request(reason: Reason, manner: Manner) -> Response {
-    (StatusCode::BAD_REQUEST, Html(pages::bad_request(reason, manner))).into_response()
+    (StatusCode::BAD_REQUEST, Html(pages::bad_request(&reason, manner))).into_response()
 }
 
 /// The address, or a page that explains what is wrong with it.
@@ -194,6 +204,18 @@ fn manner(asked: &Asked, headers: &HeaderMap) -> Manner {
 
 fn preferred(headers: &HeaderMap) -> Language {
     Language::preferred(headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok()))
+}
+
+/// For routes that have no parameter.
+async fn without_parameters(request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    match form_urlencoded::parse(query.as_bytes()).next() {
+        None => next.run(request).await,
+        Some((name, _)) => {
+            let manner = Manner { language: preferred(request.headers()), ..Manner::default() };
+            bad_request(Reason::Unknown(name.into_owned()), manner)
+        }
+    }
 }
 
 async fn only_allowed_hosts(extract::State(state): extract::State<State>, request: Request, next: Next) -> Response {

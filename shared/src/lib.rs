@@ -11,6 +11,7 @@
 //! - [`settings`]: the settings that programs share, and how a bad value is refused.
 //! - [`logging`]: the same logging for every program, as text or as JSON.
 //! - [`throttle`]: how often a log line about the same trouble may be written.
+//! - [`spreadsheet`]: what a spreadsheet would take for a formula.
 //! - [`shutdown`]: how a program is told to stop.
 //! - [`health`]: asks a program on this machine whether it is healthy.
 //! - `testing`: starts programs, ours and a real `redis-server`, for tests; behind the feature of the same name.
@@ -27,6 +28,7 @@ pub mod reading;
 pub mod settings;
 pub mod shutdown;
 pub mod spelled;
+pub mod spreadsheet;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod throttle;

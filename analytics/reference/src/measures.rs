@@ -29,7 +29,10 @@ fn latency(latencies_ms: &mut [f64]) -> Latency {
     let (min, max) =
         (latencies_ms.iter().copied().min_by(f64::total_cmp), latencies_ms.iter().copied().max_by(f64::total_cmp));
     Latency {
-        mean: mean(latencies_ms.iter().sum(), latencies_ms.len() as u64),
+        // Rounded, a mean may lie a hair outside of the extremes.
+        mean: min
+            .zip(max)
+            .and_then(|(min, max)| Some(mean(latencies_ms.iter().sum(), latencies_ms.len() as u64)?.clamp(min, max))),
         min,
         max,
         p50: nearest_rank(latencies_ms, 0.50),
@@ -98,6 +101,10 @@ pub(crate) const fn count(counts: &mut AntennaCounts, status: Status, is_active:
 /// succession, and statistical inference"): `(p + z²/2n + z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)`.
 pub(crate) fn wilson_upper(measures: &Measures) -> Option<f64> {
     let (p, n, z) = (measures.success_rate?, measures.packets_sent as f64, Z_95);
+    if measures.packets_lost == 0 {
+        // Exactly, which the formula misses by a rounding error that depends on `n`.
+        return Some(1.0);
+    }
     let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
-    Some((p + z * z / (2.0 * n) + spread) / (1.0 + z * z / n))
+    Some(((p + z * z / (2.0 * n) + spread) / (1.0 + z * z / n)).min(1.0))
 }

@@ -5,6 +5,7 @@ use polars::prelude::*;
 use polars_io::csv::write::CsvWriter;
 use polars_io::parquet::write::{ParquetCompression, ParquetWriter};
 use shared::api::Format;
+use shared::spreadsheet::harmless;
 
 /// How times are written in CSV: as the API writes them.
 const TIME: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
@@ -49,6 +50,7 @@ pub(super) fn csv(table: &DataFrame, has_head: bool) -> PolarsResult<Vec<u8>> {
     let as_text = |column: &Column| match column.dtype() {
         DataType::Datetime(..) => Some(naive(column.name())),
         DataType::Float64 => Some(plain(column.name())),
+        DataType::String => Some(cells(column.name())),
         _ => None,
     };
     let changed: Vec<Expr> = table.columns().iter().filter_map(as_text).collect();
@@ -64,6 +66,12 @@ fn plain(name: &PlSmallStr) -> Expr {
     let is_whole = number().eq(number().floor()).and(number().lt(lit(MOST_WHOLE)));
     let whole = number().cast(DataType::Int64).cast(DataType::String);
     when(is_whole).then(whole).otherwise(number().cast(DataType::String)).alias(name.clone())
+}
+
+/// Texts, none of which a spreadsheet takes for a formula.
+fn cells(name: &PlSmallStr) -> Expr {
+    let harmless = |column: Column| Ok(column.str()?.apply_values(harmless).into_column());
+    col(name.clone()).map(harmless, |_, field| Ok(field.clone()))
 }
 
 fn naive(name: &PlSmallStr) -> Expr {

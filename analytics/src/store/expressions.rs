@@ -189,9 +189,11 @@ pub fn success_rate() -> Expr {
     known_if(col(PACKETS_SENT).gt(lit(0_u64)), delivered / col(PACKETS_SENT).cast(DataType::Float64))
 }
 
-/// Mean latency in milliseconds; null where no reading carries one.
+/// Mean latency in milliseconds; null where no reading carries one. The sum is of latencies on a grid, so the quotient may lie
+/// a hair outside of the extremes, which are exact.
 pub fn latency_mean() -> Expr {
-    known_if(has_latency(), col(LATENCY_SUM) / col(LATENCY_COUNT).cast(DataType::Float64))
+    let mean = col(LATENCY_SUM) / col(LATENCY_COUNT).cast(DataType::Float64);
+    known_if(has_latency(), within(mean, LATENCY_MIN, LATENCY_MAX))
 }
 
 /// What the API tells of a partial, under its names; percentiles come from the sketch, see [`Percentiles`].
@@ -214,14 +216,16 @@ fn has_latency() -> Expr {
 }
 
 /// The upper bound of the Wilson score interval at 95 % (E. B. Wilson, "Probable inference, the law of succession, and
-/// statistical inference", 1927) of the success rate; null where no packet was sent.
+/// statistical inference", 1927) of the success rate; null where no packet was sent. Where none was lost it is 1, which the
+/// formula misses by a rounding error that depends on the number sent.
 pub fn wilson_upper() -> Expr {
     let n = || col(PACKETS_SENT).cast(DataType::Float64);
     let p = || (col(PACKETS_SENT) - col(PACKETS_LOST)).cast(DataType::Float64) / n();
     let z2 = Z_95 * Z_95;
     let spread = lit(Z_95) * (p() * (lit(1.0) - p()) / n() + lit(z2) / (lit(4.0) * n() * n())).sqrt();
     let bound = (p() + lit(z2) / (lit(2.0) * n()) + spread) / (lit(1.0) + lit(z2) / n());
-    known_if(col(PACKETS_SENT).gt(lit(0_u64)), bound)
+    let is_whole = col(PACKETS_LOST).eq(lit(0_u64)).or(bound.clone().gt(lit(1.0)));
+    known_if(col(PACKETS_SENT).gt(lit(0_u64)), when(is_whole).then(lit(1.0)).otherwise(bound))
 }
 
 /// The contract's rule of the status, from the top: down, degraded, silent, else healthy, as the position in
@@ -260,6 +264,13 @@ pub fn antenna_counts() -> Vec<Expr> {
     let counted = |condition: Expr, name: &str| condition.cast(DataType::UInt64).sum().alias(name);
     let statuses = Status::ALL.map(|it| counted(col(answer::STATUS).eq(lit(it as u32)), it.as_str()));
     std::iter::once(counted(col(READINGS).gt(lit(0_u64)), "active")).chain(statuses).collect()
+}
+
+/// A value, at least that of the column `low` and at most that of `high`.
+fn within(value: Expr, low: &str, high: &str) -> Expr {
+    let (low, high) = (col(low), col(high));
+    let is_low = value.clone().lt(low.clone());
+    when(is_low).then(low).when(value.clone().gt(high.clone())).then(high).otherwise(value)
 }
 
 /// A value where a condition holds, else null.
@@ -305,15 +316,7 @@ impl Percentiles {
     /// Bounds percentiles by the exact extremes, which a bucket's value may lie outside of.
     #[must_use]
     pub fn bounded() -> Vec<Expr> {
-        let bounded = |name: &str| {
-            let (low, high) = (col(answer::LATENCY_MIN), col(answer::LATENCY_MAX));
-            when(col(name).lt(low.clone()))
-                .then(low)
-                .when(col(name).gt(high.clone()))
-                .then(high)
-                .otherwise(col(name))
-                .alias(name)
-        };
+        let bounded = |name| within(col(name), answer::LATENCY_MIN, answer::LATENCY_MAX).alias(name);
         answer::PERCENTILES.map(|(name, _)| bounded(name)).to_vec()
     }
 }
@@ -367,6 +370,25 @@ mod tests {
             let floored = table.lazy().select([floor(col(X), grid).alias(X)]).collect().expect("a plan");
             let expected = grid.floor(time_ms.into());
             prop_assert_eq!(floored.column(X).expect("a column").i64().expect("times").get(0), Some(expected));
+        }
+
+        #[test]
+        fn what_is_derived_stays_within_what_it_is_derived_from(
+            latencies in prop::collection::vec(prop_oneof![Just(0.1), Just(0.3), latency()], 1..20),
+            sent in prop_oneof![1..10_000_u64, 1..=u64::MAX >> 12],
+            share in 0.0..=1.0_f64,
+        ) {
+            let lost = (sent as f64 * share * share) as u64;
+            let sums = [snap(col(X)).sum().alias(LATENCY_SUM), col(X).min().alias(LATENCY_MIN), col(X).max().alias(LATENCY_MAX)];
+            let table = df!(X => latencies.clone()).expect("a column").lazy().select(sums).with_columns([
+                lit(latencies.len() as u64).alias(LATENCY_COUNT), lit(sent).alias(PACKETS_SENT), lit(lost).alias(PACKETS_LOST),
+            ]);
+            let derived = [latency_mean().alias("mean"), success_rate().alias("rate"), wilson_upper().alias("bound")];
+            let found = table.with_columns(derived).collect().expect("a plan");
+            let value = |name: &str| found.column(name).expect("a column").f64().expect("numbers").get(0).expect("a value");
+            prop_assert!(value(LATENCY_MIN) <= value("mean") && value("mean") <= value(LATENCY_MAX), "{found}");
+            prop_assert!((value("rate")..=1.0).contains(&value("bound")), "{found}");
+            prop_assert_eq!(value("bound") == 1.0 && sent < 10_000, lost == 0 && sent < 10_000, "{}", found);
         }
 
         /// A window and an interval are judged by one rule.

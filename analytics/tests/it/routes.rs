@@ -92,6 +92,47 @@ async fn a_heat_map_is_worst_first_and_its_default_step_is_a_sixtieth_in_tiles()
     analytics.stop().await;
 }
 
+/// The bound of antennas that lost nothing is 1 whatever they sent, so ids decide; and three readings of 0.1 ms have a mean of
+/// 0.1 ms.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_derived_hangs_on_rounding() {
+    let analytics = Answering::start().await;
+    for (id, packets) in [("a", 5), ("b", 60), ("c", 25), ("d", 237), ("e", 682)] {
+        analytics.publish(id, &[(packets, 0, Some(0.1)), (0, 0, Some(0.1)), (0, 0, Some(0.1))]).await;
+    }
+    analytics.publish("f", &[(1_000_000, 1, None)]).await;
+    let page: AntennaPage = analytics.json("/api/v1/worst?by=success_rate").await;
+    let ids: Vec<&str> = page.antennas.iter().map(|row| &*row.antenna_id).collect();
+    assert_eq!(ids, ["f", "a", "b", "c", "d", "e"]);
+    for row in &page.antennas[1..] {
+        let latency = row.measures.latency_ms;
+        assert_eq!([latency.mean, latency.min, latency.max, latency.p50], [Some(0.1); 4], "{}", row.antenna_id);
+    }
+    analytics.stop().await;
+}
+
+/// Anybody can publish any id; a number is none, whatever it begins with.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_csv_holds_a_formula() {
+    let analytics = Answering::start().await;
+    let ids = ["=cmd|' /C calc'!A0", "-1", "a;=1", "fine"];
+    for id in ids {
+        analytics.publish(id, &[(100, 100, Some(10.0))]).await;
+    }
+    let [worst, heatmap] = ["worst", "heatmap"].map(|route| format!("/api/v1/{route}?format=csv"));
+    for route in ["/api/v1/antennas?format=csv", "/api/v1/cells?format=csv", &worst, &heatmap] {
+        let (_, _, text) = analytics.ask(route, "*/*").await;
+        let mut rows = csv::Reader::from_reader(text.as_bytes());
+        let place = rows.headers().expect("heads").iter().position(|head| head == "antenna_id").expect("ids");
+        let mut found: Vec<String> = rows.records().map(|row| row.expect("a row")[place].to_owned()).collect();
+        found.sort_unstable();
+        assert_eq!(found, ["'-1", "'=cmd|' /C calc'!A0", "a;'=1", "fine"], "{route}");
+    }
+    let (_, _, text) = analytics.ask("/api/v1/antennas?format=json", "*/*").await;
+    assert!(text.contains(r#""=cmd|' /C calc'!A0""#), "only spreadsheets read formulas: {text}");
+    analytics.stop().await;
+}
+
 /// A client that holds an answer gets 304 until the answer changes.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_client_holds_of_the_pages_is_not_sent_again() {

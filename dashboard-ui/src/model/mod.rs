@@ -31,7 +31,7 @@ pub(crate) use overview::OverviewScreen;
 pub(crate) use pipeline::{LedgerTerm, PipelineScreen, RejectedReason, RejectedRow, Stage};
 pub(crate) use rows::{AntennaLine, Pages, ReadingRow, status_label};
 pub(crate) use tiles::{Change, Judgement, Picture, Tile};
-pub(crate) use verdict::{Level, Verdict, away, broker_away};
+pub(crate) use verdict::{Level, Verdict, away, broker_away, standby};
 
 use crate::figures::Figures;
 use crate::figures::{Loaded, Outcome};
@@ -66,6 +66,8 @@ pub(crate) enum Screen {
     Refused,
     /// Analytics answers, but does not know the antenna.
     Unknown(String),
+    /// Analytics answers, but another process owns the stream and has the figures.
+    Standby,
     /// Analytics does not answer, and there are no figures from before.
     Away,
 }
@@ -105,6 +107,7 @@ pub(crate) fn screen(loaded: &Loaded, address: &Address, now: UnixMillis) -> Scr
             crate::query::Page::Antenna { id } => Screen::Unknown(id.clone()),
             _ => Screen::Refused,
         },
+        (Outcome::Away, _) if loaded.standing.is_standby => Screen::Standby,
         (Outcome::Away, None) => Screen::Away,
         (_, Some(figures)) => shown(figures, loaded, address, now),
         (Outcome::Answered, None) => Screen::NoData,
@@ -259,7 +262,7 @@ pub(crate) mod tests {
             Screen::Antenna(screen) => Some(&screen.frame),
             Screen::Incidents(screen) => Some(&screen.frame),
             Screen::Pipeline(screen) => Some(&screen.frame),
-            Screen::NoData | Screen::Refused | Screen::Unknown(_) | Screen::Away => None,
+            Screen::NoData | Screen::Refused | Screen::Unknown(_) | Screen::Standby | Screen::Away => None,
         }
     }
 
@@ -285,7 +288,7 @@ pub(crate) mod tests {
     fn ages_go_by_the_clock_of_analytics() {
         for address in PAGES.map(address) {
             let after = |ahead_ms: i64, age_ms: i64| {
-                let standing = Standing { ahead_ms, broker_away: None };
+                let standing = Standing { ahead_ms, ..Standing::default() };
                 let loaded = Loaded { standing, ..loaded(Some(figures(&address)), Outcome::Answered) };
                 condition(&screen(&loaded, &address, UnixMillis(NOW.0 + age_ms - ahead_ms)))
             };
@@ -297,7 +300,8 @@ pub(crate) mod tests {
     #[test]
     fn every_page_says_first_that_the_broker_is_away_and_why() {
         for address in PAGES.map(address) {
-            let standing = Standing { ahead_ms: 0, broker_away: Some("OOM command not allowed".to_owned()) };
+            let broker_away = Some("OOM command not allowed".to_owned());
+            let standing = Standing { broker_away, ..Standing::default() };
             let loaded = Loaded { standing, ..loaded(Some(figures(&address)), Outcome::Answered) };
             let screen = screen(&loaded, &address, UnixMillis(NOW.0 + 240_000));
             assert_eq!(condition(&screen), Some(Condition::BrokerAway));

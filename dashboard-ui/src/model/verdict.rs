@@ -70,6 +70,11 @@ pub(crate) const fn away(language: Language) -> &'static str {
     language.text("Analytics can’t be reached", "No hay conexión con el servicio de análisis")
 }
 
+/// Says that the analytics that is asked has no figures, as another one owns the stream.
+pub(crate) const fn standby(language: Language) -> &'static str {
+    language.text("Analytics is standing by", "El análisis está en espera")
+}
+
 /// Says that the broker does not work.
 pub(crate) const fn broker_away(language: Language) -> &'static str {
     language.text(

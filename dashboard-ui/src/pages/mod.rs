@@ -56,10 +56,10 @@ pub(crate) fn not_found(manner: Manner) -> String {
 }
 
 /// The page for an invalid address.
-pub(crate) fn bad_request(reason: Reason, manner: Manner) -> String {
+pub(crate) fn bad_request(reason: &Reason, manner: Manner) -> String {
     let language = manner.language;
     let heading = language.text("This address can’t be understood", "No se entiende esta dirección");
-    message_page(heading, reason.words(language), manner)
+    message_page(heading, &reason.words(language), manner)
 }
 
 /// The page for a range that analytics does not keep, with the same page over what it keeps.
@@ -133,6 +133,15 @@ fn content(screen: Screen, address: &Address) -> AnyView {
             let text = view! { {before}<bdi>{id}</bdi>{after} }.into_any();
             view! { <Message heading text to/> }.into_any()
         }
+        Screen::Standby => {
+            let text = language.text(
+                "Another process of analytics owns the stream and has the figures. This page shows them as soon as it takes over, \
+                 or once the dashboard’s ANALYTICS_URL names the other one.",
+                "Otro proceso de análisis es dueño del flujo y tiene las cifras. Esta página las mostrará en cuanto tome el relevo, \
+                 o cuando ANALYTICS_URL del panel nombre al otro.",
+            );
+            view! { <Message heading=model::standby(language) text=text.into_any() to/> }.into_any()
+        }
         Screen::Away => view! { <AwayMessage language/> }.into_any(),
     }
 }
@@ -148,6 +157,7 @@ fn title(screen: &Screen, language: Language) -> String {
         Screen::NoData => language.text("No data yet", "Aún no hay datos").to_owned(),
         Screen::Refused => refusal(language)[0].to_owned(),
         Screen::Unknown(_) => language.text("This antenna is not known", "No se conoce esta antena").to_owned(),
+        Screen::Standby => model::standby(language).to_owned(),
         Screen::Away => model::away(language).to_owned(),
     };
     format!("{title} · Vigía")

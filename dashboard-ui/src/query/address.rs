@@ -1,5 +1,7 @@
 //! Addresses: a query, how it is displayed, and both as text.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::{Fleet, Kind, Page, Query, Range, Reason};
@@ -25,7 +27,7 @@ pub struct Manner {
     pub is_wall: bool,
 }
 
-/// The parameters of an address before validation. Unknown ones are ignored.
+/// The parameters of an address before validation.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Parameters {
     pub(super) window: Option<String>,
@@ -45,6 +47,8 @@ pub struct Parameters {
     pub(super) lang: Option<String>,
     pub(super) wall: Option<String>,
     pub(super) decimal: Option<String>,
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
 }
 
 /// How numbers stand in a file.
@@ -62,6 +66,9 @@ impl Address {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(kind: Kind, given: &Parameters, preferred: Language) -> Result<Self, Reason> {
+        if let Some(name) = given.first_unknown(kind) {
+            return Err(Reason::Unknown(name.to_owned()));
+        }
         let range = match (given.from.as_deref(), given.to.as_deref()) {
             (Some(from), Some(to)) => Range::between(from, to)?,
             _ => Range::parse(given.window.as_deref(), given.end.as_deref())?,
@@ -133,6 +140,26 @@ impl Manner {
 }
 
 impl Parameters {
+    /// The first one that a page does not have.
+    fn first_unknown(&self, kind: Kind) -> Option<&str> {
+        let of_pages = [
+            ("by", &self.by),
+            ("heatmap", &self.heatmap),
+            ("q", &self.q),
+            ("status", &self.status),
+            ("sort", &self.sort),
+            ("order", &self.order),
+            ("page", &self.page),
+            ("kind", &self.kind),
+            ("state", &self.state),
+            ("id", &self.id),
+            ("decimal", &self.decimal),
+        ];
+        let given = of_pages.into_iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name);
+        let of_others = given.into_iter().find(|name| !kind.parameters().contains(name));
+        of_others.or_else(|| self.others.keys().next().map(String::as_str))
+    }
+
     /// Whether they come from the form with the start and end of a range, which redirects to the range's own address.
     #[must_use]
     pub const fn are_of_the_range_form(&self) -> bool {
@@ -143,8 +170,8 @@ impl Parameters {
     ///
     /// # Errors
     /// When it is none of the ways.
-    pub fn decimal(&self) -> Result<Decimal, Reason> {
-        match self.decimal.as_deref() {
+    pub fn take_decimal(&mut self) -> Result<Decimal, Reason> {
+        match self.decimal.take().as_deref() {
             None | Some("point") => Ok(Decimal::Point),
             Some("comma") => Ok(Decimal::Comma),
             Some(_) => Err(Reason::Decimal),

@@ -123,6 +123,18 @@ impl Kind {
         }
     }
 
+    /// The parameters of the page, besides those of the range and of how it is displayed.
+    #[must_use]
+    pub const fn parameters(self) -> &'static [&'static str] {
+        match self {
+            Self::Overview => &["by", "heatmap"],
+            Self::Antennas => &["q", "status", "sort", "order", "page"],
+            Self::Antenna => &["id"],
+            Self::Incidents => &["q", "kind", "state", "page"],
+            Self::Pipeline => &[],
+        }
+    }
+
     /// The page of this kind without search or sort order; for an antenna, the list of all antennas.
     #[must_use]
     pub fn page(self) -> Page {

@@ -1,12 +1,16 @@
 //! What can be wrong with an address, and the words for it.
 
+use std::borrow::Cow;
+
 use crate::language::Language;
 
 /// What is wrong with an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// A parameter is given twice, or is not text.
     Parameters,
+    /// A parameter is not known to the page.
+    Unknown(String),
     /// The range.
     Window,
     /// The end of the range.
@@ -36,8 +40,16 @@ pub enum Reason {
 impl Reason {
     /// What is wrong, explained to the person who typed the address.
     #[must_use]
-    pub const fn words(self, language: Language) -> &'static str {
-        match self {
+    pub fn words(&self, language: Language) -> Cow<'static, str> {
+        let words = match self {
+            Self::Unknown(name) => {
+                return Cow::Owned(match language {
+                    Language::English => format!("This page has no parameter {name:?}. Take it out of the address."),
+                    Language::Spanish => {
+                        format!("Esta página no tiene el parámetro {name:?}. Quítelo de la dirección.")
+                    }
+                });
+            }
             Self::Parameters => language.text(
                 "A parameter is given twice, or is not text. Use each of them once.",
                 "Un parámetro está repetido o no es texto. Use cada uno una sola vez.",
@@ -81,6 +93,7 @@ impl Reason {
                 "The dashboard does not answer for this host name.",
                 "El panel no responde a este nombre de host.",
             ),
-        }
+        };
+        Cow::Borrowed(words)
     }
 }

@@ -269,26 +269,13 @@ trait Fake: Question + Send + Sync + 'static {
     /// Whether the original contract does not have its route.
     const IS_ADDED: bool = false;
 
-    /// The window asked for.
-    fn window(&self) -> Option<WindowRequest> {
-        None
-    }
-
     /// Takes away the parameters that the original contract does not have.
     fn forget_additions(&mut self) {}
 }
 
-impl Fake for SummaryRequest {
-    fn window(&self) -> Option<WindowRequest> {
-        Some(self.window)
-    }
-}
+impl Fake for SummaryRequest {}
 
 impl Fake for AntennasRequest {
-    fn window(&self) -> Option<WindowRequest> {
-        Some(self.window)
-    }
-
     fn forget_additions(&mut self) {
         (self.id, self.step) = (None, None);
         self.statuses.clear();

@@ -40,7 +40,25 @@ async fn bad_parameters_are_answered_in_words() {
             assert!(html.replace(['(', ')'], "").contains(&words), "{path}: {words}");
         }
     }
-    assert_eq!(dashboard.get("/?window=15m&by=latency&utm_source=mail").await.0, StatusCode::OK);
+}
+
+/// A misspelt parameter would otherwise show another range or list than the one asked for.
+#[tokio::test]
+async fn a_parameter_that_a_page_does_not_have_is_named() {
+    let dashboard = mock().await;
+    let pages = PAGES.map(|page| format!("{page}{}windwo=1m", if page.contains('?') { '&' } else { '?' }));
+    let with_fragments = pages.iter().flat_map(|page| [page.clone(), format!("/live{page}"), format!("/csv{page}")]);
+    let others = ["/livez", "/readyz", "/healthz", "/assets/app.css"].map(|path| format!("{path}?windwo=1m"));
+    for path in with_fragments.chain(others) {
+        let (status, html) = dashboard.get(&path).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(html.contains("This page has no parameter \"windwo\""), "{path}: {html}");
+    }
+    for path in ["/?sort=latency", "/antennas?by=latency", "/antenna?id=quarry&q=a", "/incidents?status=down"] {
+        assert_eq!(dashboard.get(path).await.0, StatusCode::BAD_REQUEST, "{path}: it belongs to another page");
+    }
+    let hostile = dashboard.get("/?%3Cscript%3E=1").await.1;
+    assert!(hostile.contains("&lt;script&gt;") && !hostile.contains("\"<script>"), "{hostile}");
 }
 
 #[tokio::test]

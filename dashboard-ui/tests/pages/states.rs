@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::routing::get;
+use axum::{Json, Router};
+use dashboard_ui::mock::Mock;
 use reference::{EntryId, Reference, Settings, Stages};
 use reqwest::StatusCode;
 use scenario::Network;
 use scenario::network::Arrival;
 use shared::api::{
-    AntennasRequest, End, IncidentsRequest, PipelineRequest, ReadingsRequest, RejectedRequest, SummaryRequest,
-    WorstRequest,
+    AntennasRequest, End, IncidentsRequest, Phase, PipelineRequest, ReadingsRequest, RejectedRequest, SummaryRequest,
+    WorstRequest, path,
 };
 use shared::testing::Reservation;
 use shared::{Reading, UnixMillis};
@@ -28,6 +30,22 @@ async fn the_overview_shows_what_analytics_answers() {
         assert!(html.contains(text), "{text}");
     }
     assert!(html.contains("Data from the analytics service.") && !html.contains("<b>north"));
+}
+
+#[tokio::test]
+async fn a_standby_is_told_from_an_analytics_that_does_not_answer() {
+    let mut pipeline = Mock::default().ask(&PipelineRequest::default(), NOW).unwrap();
+    pipeline.phase = Phase::Standby;
+    let standby = Router::new().route(path::PIPELINE, get(async move || Json(pipeline)));
+    let dashboard = before(standby.fallback(async || StatusCode::SERVICE_UNAVAILABLE)).await;
+    for page in PAGES {
+        let (status, html) = dashboard.get(page).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{page}");
+        assert!(
+            html.contains("<h1>Analytics is standing by</h1>") && !html.contains("can’t be reached"),
+            "{page}: {html}"
+        );
+    }
 }
 
 #[tokio::test]
