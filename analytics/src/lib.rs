@@ -27,6 +27,7 @@ pub mod workers;
 use anyhow::Context;
 use shared::UnixMillis;
 use shared::logging::answers_http;
+use shared::server::HttpSettings;
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +54,8 @@ pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
         .await
         .with_context(|| format!("cannot listen on {} (--bind, BIND)", settings.bind))?;
     info!(broker = settings.broker.public_url(), stream = settings.stream.stream, "starts");
-    run_on(log, &settings.stream.stream, &settings.pipeline, settings.thresholds, listener, shutdown).await
+    let Settings { pipeline, thresholds, http, .. } = settings;
+    run_on(log, &settings.stream.stream, pipeline, *thresholds, listener, http, shutdown).await
 }
 
 /// Runs analytics on any log until `shutdown`, answering on a listener.
@@ -66,6 +68,7 @@ pub async fn run_on<L: Log>(
     settings: &PipelineSettings,
     thresholds: Thresholds,
     listener: TcpListener,
+    http: &HttpSettings,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let clock = Clock::system();
@@ -74,12 +77,13 @@ pub async fn run_on<L: Log>(
     let workers = Workers::start(QUERY_THREADS).context("no threads for queries")?;
     let api = Api::new(published.clone(), workers, thresholds, clock.clone(), serving.clone());
     answers_http("analytics", listener.local_addr().context("the listener has no address")?);
-    let server = tokio::spawn(http::serve(listener, api));
+    let http = http.clone();
+    let server = tokio::spawn(async move { http::serve(listener, api, &http).await });
     let pipeline = Pipeline::new(log, settings.clone(), thresholds, owner(clock.now()), published, clock);
     let result = pipeline.run(shutdown).await;
     // Answers go on until the last commit is done.
     serving.cancel();
-    server.await.context("the HTTP server failed")?.context("the HTTP server failed")?;
+    server.await.context("the HTTP server failed")?;
     result.map_err(Into::into)
 }
 

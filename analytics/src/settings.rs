@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use shared::health::HealthSettings;
 use shared::logging::LogSettings;
+use shared::server::HttpSettings;
 use shared::settings::{BrokerSettings, StreamSettings, parse_bind};
 use shared::time::{parse_duration, parse_duration_or_zero};
 
@@ -37,6 +38,9 @@ pub struct Settings {
     /// Where HTTP is answered
     #[arg(long, global = true, env = "BIND", default_value = "0.0.0.0:8000", value_name = "ADDRESS", value_parser = parse_bind)]
     pub bind: SocketAddr,
+    /// Who may take how much of HTTP.
+    #[command(flatten)]
+    pub http: HttpSettings,
     /// The broker.
     #[command(flatten)]
     pub broker: BrokerSettings,

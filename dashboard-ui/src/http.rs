@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{self, Request};
 use axum::http::header::{
@@ -13,8 +12,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use futures::{StreamExt, stream};
 use shared::api::path::{HEALTHZ, LIVEZ, READYZ};
+use shared::server::Peer;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -48,7 +49,7 @@ pub fn router(state: State) -> Router {
     for kind in [Kind::Overview, Kind::Antennas, Kind::Antenna, Kind::Incidents, Kind::Pipeline] {
         let (page, live, csv) = (
             move |state, headers, asked| page(kind, state, headers, asked),
-            move |state, headers, asked| live(kind, state, headers, asked),
+            move |state, peer, headers, asked| live(kind, state, peer, headers, asked),
             move |state, headers, asked| csv(kind, state, headers, asked),
         );
         pages = pages
@@ -58,7 +59,7 @@ pub fn router(state: State) -> Router {
     }
     let pages = pages
         // Pages of the first release connect here; the answer tells them of the new release, and they reload.
-        .route("/live", get(|state, headers, asked| live(Kind::Overview, state, headers, asked)))
+        .route("/live", get(|state, peer, headers, asked| live(Kind::Overview, state, peer, headers, asked)))
         .route("/assets/{name}", get(asset).layer(middleware::from_fn(without_parameters)))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(state.clone(), only_allowed_hosts));
@@ -117,12 +118,18 @@ async fn with_what_is_kept(state: &State, address: &Address) -> Option<Address> 
 }
 
 /// A page's fragments as Server-Sent Events: `release` first, then `fragment` whenever it changes.
-async fn live(kind: Kind, extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {
+async fn live(
+    kind: Kind,
+    extract::State(state): extract::State<State>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Response {
     let address = match judge(kind, asked, &headers) {
         Ok(address) => address,
         Err(refused) => return refused,
     };
-    let Some(fragments) = state.live.join(address).await else {
+    let Some(fragments) = state.live.join(address, peer.map(|Extension(peer)| peer)).await else {
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "30")]).into_response();
     };
     let release = Event::new("release", &assets::RELEASE);

@@ -38,13 +38,12 @@ mod live;
 mod model;
 mod pages;
 mod plot;
-mod server;
 
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::serve::ListenerExt;
 use shared::logging::answers_http;
+use shared::server;
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -83,14 +82,8 @@ pub async fn serve(settings: Settings, listener: TcpListener, shutdown: Cancella
     };
     let state = State::start(source, settings.allowed_hosts, clock, shutdown.clone());
     answers_http("dashboard", listener.local_addr().context("the listener has no address")?);
-    // Without TCP_NODELAY, the second of two small writes waits for the acknowledgement of the first, 40 ms or more.
-    let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was refused");
-        }
-    });
     tokio::select! {
-        () = server::serve(listener, http::router(state), shutdown.clone()) => (),
+        () = server::serve(listener, http::router(state), &settings.http, shutdown.clone()) => (),
         () = async { shutdown.cancelled().await; tokio::time::sleep(GRACE).await } => {
             tracing::warn!(grace_ms = GRACE.as_millis(), "requests under way were cut off");
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::{Stream, StreamExt, stream};
+use shared::server::Peer;
 use shared::time::Clock;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,9 @@ const TICK: Duration = Duration::from_secs(5);
 /// More rooms than this are refused: each costs analytics one load per change.
 const MOST_ROOMS: usize = 256;
 
+/// And of these, one client opens no more than this, or it would keep all others out. Rooms that others are in are free.
+const MOST_ROOMS_OF_PEER: usize = MOST_ROOMS / 4;
+
 const RECONNECT: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(250))
     .with_max_delay(Duration::from_secs(2))
@@ -38,8 +42,14 @@ struct Inner {
     cache: Cache,
     clock: Clock,
     changes: watch::Receiver<u64>,
-    rooms: Mutex<HashMap<Address, watch::Sender<Option<Fragment>>>>,
+    rooms: Mutex<HashMap<Address, Room>>,
     shutdown: CancellationToken,
+}
+
+struct Room {
+    fragments: watch::Sender<Option<Fragment>>,
+    /// Who opened it, if that is known.
+    opened_by: Option<Peer>,
 }
 
 /// What a page shows, rendered, and the version of its figures.
@@ -62,10 +72,14 @@ impl Live {
     }
 
     /// The fragments for a viewer, as events named `fragment`: one now, then one whenever it changes. `None` if there are too
-    /// many rooms.
-    pub(crate) async fn join(&self, address: Address) -> Option<impl Stream<Item = Event> + Send + 'static> {
+    /// many rooms, or too many that this client has opened.
+    pub(crate) async fn join(
+        &self,
+        address: Address,
+        peer: Option<Peer>,
+    ) -> Option<impl Stream<Item = Event> + Send + 'static> {
         // The viewer enters before the first fragment is rendered, so that no change is missed between it and the next.
-        let room = self.enter(&address)?;
+        let room = self.enter(&address, peer)?;
         let first = self.render(&address).await;
         let rest = stream::unfold((room, first.clone()), |(mut room, last)| async move {
             loop {
@@ -83,16 +97,17 @@ impl Live {
         Some(stream::once(async { first.event }).chain(rest).take_until(shutdown.cancelled_owned()))
     }
 
-    fn enter(&self, address: &Address) -> Option<watch::Receiver<Option<Fragment>>> {
+    fn enter(&self, address: &Address, peer: Option<Peer>) -> Option<watch::Receiver<Option<Fragment>>> {
         let mut rooms = self.rooms();
         if let Some(room) = rooms.get(address) {
-            return Some(room.subscribe());
+            return Some(room.fragments.subscribe());
         }
-        if rooms.len() >= MOST_ROOMS {
+        let own = rooms.values().filter(|room| room.opened_by.is_some() && room.opened_by == peer).count();
+        if rooms.len() >= MOST_ROOMS || own >= MOST_ROOMS_OF_PEER {
             return None;
         }
         let (sender, receiver) = watch::channel(None);
-        rooms.insert(address.clone(), sender);
+        rooms.insert(address.clone(), Room { fragments: sender, opened_by: peer });
         let mut changes = self.0.changes.clone();
         changes.mark_unchanged();
         tokio::spawn(self.clone().keep_room(address.clone(), changes));
@@ -112,7 +127,7 @@ impl Live {
             }
             let fragment = self.render(&address).await;
             if let Some(room) = self.rooms().get(&address) {
-                room.send_replace(Some(fragment));
+                room.fragments.send_replace(Some(fragment));
             }
         }
     }
@@ -120,7 +135,7 @@ impl Live {
     /// Takes the same lock as [`Self::enter`], so that nobody can enter a room that is being closed.
     fn close_if_empty(&self, address: &Address) -> bool {
         let mut rooms = self.rooms();
-        let is_empty = rooms.get(address).is_none_or(|room| room.receiver_count() == 0);
+        let is_empty = rooms.get(address).is_none_or(|room| room.fragments.receiver_count() == 0);
         if is_empty {
             rooms.remove(address);
         }
@@ -133,7 +148,7 @@ impl Live {
         Fragment { event: Event::new("fragment", &html), version: loaded.version }
     }
 
-    fn rooms(&self) -> MutexGuard<'_, HashMap<Address, watch::Sender<Option<Fragment>>>> {
+    fn rooms(&self) -> MutexGuard<'_, HashMap<Address, Room>> {
         // No code that can panic runs under this lock, so the map is always consistent.
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use shared::server::HttpSettings;
 use shared::settings::parse_bind;
 
 pub use reqwest::Url;
@@ -15,6 +16,9 @@ pub struct Settings {
     /// Address and port to listen on
     #[arg(long, global = true, env = "BIND", default_value = "0.0.0.0:8000", value_name = "ADDRESS", value_parser = parse_bind)]
     pub bind: SocketAddr,
+    /// Who may take how much of HTTP.
+    #[command(flatten)]
+    pub http: HttpSettings,
     /// Where analytics answers
     #[arg(long, env = "ANALYTICS_URL", default_value = DEFAULT_ANALYTICS_URL, value_name = "URL", value_parser = parse_analytics_url)]
     pub analytics_url: Url,
@@ -37,7 +41,14 @@ impl Settings {
     #[must_use]
     pub fn new(analytics_url: Url) -> Self {
         let bind = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000));
-        Self { bind, analytics_url, allowed_hosts: AllowedHosts::default(), mock: false, mock_antennas: 24 }
+        Self {
+            bind,
+            http: HttpSettings::default(),
+            analytics_url,
+            allowed_hosts: AllowedHosts::default(),
+            mock: false,
+            mock_antennas: 24,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use futures::future::join_all;
 use reqwest::Url;
 use shared::UnixMillis;
 use shared::api::{PipelineRequest, SummaryRequest};
+use shared::server::HttpSettings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -233,6 +234,27 @@ async fn open_streams_do_not_hold_up_the_shutdown() {
     shutdown.cancel();
     within_deadline("the end", server).await.unwrap().unwrap();
     assert!(asked.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn one_client_does_not_take_all_live_rooms() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let http = HttpSettings { trusted_proxies: "127.0.0.1".parse().unwrap(), ..HttpSettings::default() };
+    let settings = Settings { mock: true, http, ..Settings::new(Url::parse("http://127.0.0.1:1").unwrap()) };
+    tokio::spawn(dashboard_ui::serve(settings, listener, CancellationToken::new()));
+    let view = async |n: usize, client: &str| {
+        let request = browser().get(format!("{url}/live/incidents?q={n}")).header("x-forwarded-for", client);
+        request.send().await.unwrap()
+    };
+    let greedy = "2001:db8::1";
+    let mut viewers = join_all((0..64).map(|n| view(n, greedy))).await;
+    assert!(viewers.iter().all(|viewer| viewer.status().is_success()));
+    assert_eq!(view(64, "2001:db8::ffff").await.status(), 503, "it is the same client");
+    viewers.push(view(0, greedy).await);
+    viewers.push(view(64, "2001:db8:0:1::1").await);
+    viewers.push(view(64, greedy).await);
+    assert!(viewers.iter().all(|viewer| viewer.status().is_success()), "rooms of others, and others' rooms, are free");
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@
 //! - [`spreadsheet`]: what a spreadsheet would take for a formula.
 //! - [`shutdown`]: how a program is told to stop.
 //! - [`health`]: asks a program on this machine whether it is healthy.
+//! - `server`: the HTTP server of analytics and of the dashboard, and who may take how much of it; behind the feature of the same
+//!   name.
 //! - `testing`: starts programs, ours and a real `redis-server`, for tests; behind the feature of the same name.
 //!
 //! Nothing else here does network or file IO.
@@ -25,6 +27,8 @@ pub mod keys;
 pub mod logging;
 pub mod negotiation;
 pub mod reading;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod settings;
 pub mod shutdown;
 pub mod spelled;

@@ -23,7 +23,6 @@ pub mod summary;
 pub mod window;
 pub mod worst;
 
-use std::fmt;
 use std::sync::Arc;
 
 use polars::prelude::*;
@@ -76,12 +75,6 @@ pub struct View<'a> {
     /// What is down and degraded.
     pub thresholds: Thresholds,
     tables: &'a Tables,
-}
-
-impl fmt::Debug for View<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("View").field("version", &self.snapshot.version).field("window", &self.window).finish()
-    }
 }
 
 impl<'a> View<'a> {

@@ -15,13 +15,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use shared::UnixMillis;
 use shared::api::{
     Health, MetricsFormat, MetricsRequest, OriginalMetrics, Phase, ServiceFigures, ServiceStats, Summary,
     SummaryRequest, WindowRequest,
 };
+use shared::server::{self, HttpSettings};
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -58,17 +58,9 @@ pub fn router(api: Api) -> Router {
 }
 
 /// Answers on a listener until shutdown.
-///
-/// # Errors
-/// If the listener fails.
-pub async fn serve(listener: TcpListener, api: Api) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, api: Api, settings: &HttpSettings) {
     let shutdown = api.shutdown.clone();
-    let listener = listener.tap_io(|connection| {
-        // Otherwise an answer in two writes would wait for the client's acknowledgement. A socket that refuses the
-        // option is about to fail anyway.
-        let _failed = connection.set_nodelay(true);
-    });
-    axum::serve(listener, router(api)).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    server::serve(listener, router(api), settings, shutdown).await;
 }
 
 impl Api {

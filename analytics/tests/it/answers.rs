@@ -10,6 +10,7 @@ use shared::UnixMillis;
 use shared::api::{
     AntennaPage, ErrorBody, OriginalMetrics, Phase, Pipeline, Series, ServiceStats, Status, Summary, path,
 };
+use shared::server::HttpSettings;
 use shared::testing::{DEADLINE, until_async};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -37,8 +38,9 @@ impl Answering {
         let task = tokio::spawn({
             let (log, shutdown) = (log.clone(), shutdown.clone());
             async move {
+                let http = HttpSettings::default();
                 let settings = PipelineSettings { commit_interval: Duration::from_millis(20), ..Default::default() };
-                analytics::run_on(log, "memory", &settings, Thresholds::default(), listener, shutdown).await
+                analytics::run_on(log, "memory", &settings, Thresholds::default(), listener, &http, shutdown).await
             }
         });
         Self { log, base, shutdown, task }

@@ -13,6 +13,7 @@ use polars::prelude::*;
 use polars_io::parquet::read::ParquetReader;
 use serde_json::{Map, Value};
 use shared::api::{ErrorBody, path};
+use shared::server::HttpSettings;
 use shared::time::Clock;
 use shared::{Reading, UnixMillis};
 use tokio::net::TcpListener;
@@ -27,7 +28,7 @@ pub(crate) struct Still {
     pub(crate) pipeline: Embedded,
     pub(crate) address: SocketAddr,
     serving: CancellationToken,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     client: reqwest::Client,
     published: u64,
 }
@@ -54,7 +55,7 @@ impl Still {
             Clock::of(|| NOW),
             serving.clone(),
         );
-        let server = tokio::spawn(serve(listener, api));
+        let server = tokio::spawn(async move { serve(listener, api, &HttpSettings::default()).await });
         Self { log, pipeline, address, serving, server, client: reqwest::Client::new(), published: 0 }
     }
 
@@ -100,7 +101,7 @@ impl Still {
 
     pub(crate) async fn stop(self) {
         self.serving.cancel();
-        self.server.await.expect("no panic").expect("a good end");
+        self.server.await.expect("no panic");
         self.pipeline.stop().await;
     }
 }

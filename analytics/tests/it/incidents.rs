@@ -15,6 +15,7 @@ use shared::api::{
     Count, End, ErrorBody, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest,
     OptionalWindow, path,
 };
+use shared::server::HttpSettings;
 use shared::time::Clock;
 use shared::time::Span;
 use tokio::net::TcpListener;
@@ -294,7 +295,7 @@ struct Answering {
     embedded: Embedded,
     base: String,
     shutdown: CancellationToken,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
 }
 
 impl Answering {
@@ -308,7 +309,7 @@ impl Answering {
         let workers = Workers::start(1).expect("a thread");
         let published = embedded.published.clone();
         let api = Api::new(published, workers, Thresholds::default(), Clock::of(|| NOW), shutdown.clone());
-        let server = tokio::spawn(serve(listener, api));
+        let server = tokio::spawn(async move { serve(listener, api, &HttpSettings::default()).await });
         Self { log, embedded, base, shutdown, server }
     }
 
@@ -340,7 +341,7 @@ impl Answering {
     async fn stop(self) {
         self.embedded.stop().await;
         self.shutdown.cancel();
-        self.server.await.expect("no panic").expect("a good end");
+        self.server.await.expect("no panic");
     }
 }
 

@@ -1,8 +1,10 @@
 //! The program `analytics` on a real Redis: a million entries, faults of the broker, two owners, signals, settings.
 
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
+use shared::api::path;
 use shared::testing::{DEADLINE, Program, RedisServer, built, until};
 use shared::{Rejection, UnixMillis};
 
@@ -311,4 +313,26 @@ fn a_bad_setting_stops_the_program_with_one_line_that_names_it() {
     let (code, said) = run(&[], &[("BIND", &address), ("RUST_LOG", "off")]);
     assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
     assert!(said.contains("BIND") && said.contains(&address), "{said}");
+}
+
+/// More clients than the process may open descriptors, all of which just wait.
+#[test]
+fn idle_clients_stop_neither_the_probes_nor_the_commits() {
+    let server = RedisServer::start(&[]);
+    let mut analytics = Analytics::start_with_descriptors(&server.url(), 300);
+    analytics.wait(path::READYZ, |_| true);
+    let address = analytics.base().trim_start_matches("http://").to_owned();
+    // What was turned away is closed at once, and stays open on this side.
+    let idle: Vec<_> = (0..400).filter_map(|_| TcpStream::connect(&address).ok()).collect();
+    assert_eq!(idle.len(), 400);
+    for path in [path::LIVEZ, path::READYZ] {
+        assert_eq!(analytics.ask(path, "*/*").map(|(status, _)| status), Some(200), "{path}");
+    }
+    // The broker loses all connections, and new ones need descriptors.
+    let mut connection = redis(&server);
+    redis::cmd("CLIENT").arg(&["KILL", "TYPE", "normal"]).exec(&mut connection).expect("connections are killed");
+    fill(server.port(), "antenna_stream", (0..1_000).map(valid));
+    let totals = analytics.settle(1_000);
+    assert_eq!(totals["counted"], 1_000, "{totals}");
+    drop(idle);
 }

@@ -175,6 +175,17 @@ impl Analytics {
         self.program.id()
     }
 
+    /// The same, with a bound for the descriptors that it may open.
+    pub(crate) fn start_with_descriptors(redis_url: &str, descriptors: u32) -> Self {
+        let program = built("analytics");
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\"")]).arg(program.get_program()).env_clear();
+        command.env("REDIS_URL", redis_url).env("BIND", "127.0.0.1:0");
+        let mut program = Program::start(&mut command);
+        let address = program.address("analytics");
+        Self { program, address }
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.program.log()

@@ -30,7 +30,7 @@ use pipeline::PipelinePage;
 /// The page for what was loaded.
 pub(crate) fn page(loaded: &Loaded, address: &Address, is_mock: bool, now: UnixMillis) -> String {
     // A newly requested page says that analytics is away instead of showing old figures.
-    let is_away = loaded.outcome == Outcome::Away;
+    let is_away = loaded.outcome == Outcome::Away && !loaded.standing.is_standby;
     let screen = if is_away { Screen::Away } else { model::screen(loaded, address, now) };
     render(|| {
         let (document, content) = (document(&screen, address, is_mock), content(screen, address));

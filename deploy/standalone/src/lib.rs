@@ -84,14 +84,15 @@ fn start<L: Log>(
     let api = as_client(listeners.api.local_addr()?);
     let dashboard = dashboard_ui::Settings {
         bind: settings.bind,
+        http: settings.http.clone(),
         allowed_hosts: settings.allowed_hosts.clone(),
         ..dashboard_ui::Settings::new(format!("http://{api}").parse().context("no address for analytics")?)
     };
     let (fleet, stream) = (settings.fleet.clone(), settings.stream.stream.clone());
-    let (pipeline, thresholds) = (settings.pipeline.clone(), settings.thresholds);
+    let (pipeline, thresholds, http) = (settings.pipeline.clone(), settings.thresholds, settings.http.clone());
     Ok(Parts {
         analytics: Part::start("analytics", |stop| async move {
-            analytics::run_on(log, &stream, &pipeline, thresholds, listeners.api, stop).await
+            analytics::run_on(log, &stream, &pipeline, thresholds, listeners.api, &http, stop).await
         }),
         dashboard: Part::start("the dashboard", |stop| dashboard_ui::serve(dashboard, listeners.page, stop)),
         simulators: Part::start("the simulated antennas", |stop| simulate(fleet, sink, stop)),

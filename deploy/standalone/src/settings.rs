@@ -6,6 +6,7 @@ use analytics::settings::{PipelineSettings, Thresholds};
 use clap::Parser;
 use dashboard_ui::settings::AllowedHosts;
 use shared::logging::LogSettings;
+use shared::server::HttpSettings;
 use shared::settings::{BrokerSettings, StreamSettings, parse_bind};
 use simulator::FleetSettings;
 
@@ -30,6 +31,9 @@ pub struct Settings {
     /// Where analytics answers HTTP
     #[arg(long, env = "ANALYTICS_BIND", default_value = "127.0.0.1:8001", value_name = "ADDRESS", value_parser = parse_bind)]
     pub analytics_bind: SocketAddr,
+    /// Who may take how much of HTTP, for each of the two.
+    #[command(flatten)]
+    pub http: HttpSettings,
     /// Host names that the dashboard answers to, separated by commas; .example.org includes its subdomains; empty
     /// allows any
     #[arg(long, env = "ALLOWED_HOSTS", default_value = "", value_name = "HOSTS", hide_default_value = true)]
