@@ -106,19 +106,21 @@ async fn metrics(
         Some(format) => format == MetricsFormat::Json,
         None => accept::preferred(&headers, &media_types) == 0,
     };
-    let asked = api.asked(Some(WindowRequest::default()));
+    // A standby has no window to tell of, but is watched like its owner.
+    let window = match api.asked(Some(WindowRequest::default())) {
+        Ok(asked) => Some((api.answers.figures(asked.clone(), SummaryRequest::default()).await?, asked)),
+        Err(ApiError::Standby) => None,
+        Err(error) => return Err(error),
+    };
     let mut response = if is_json {
-        Json(original_metrics(&api.answers.figures(asked?, SummaryRequest::default()).await?)).into_response()
+        Json(original_metrics(window.as_ref().map(|(summary, _)| summary))).into_response()
     } else {
-        // A standby has no window to tell of, but is scraped like its owner.
-        let window = match asked {
-            Ok(asked) => {
-                let summary = api.answers.figures(asked.clone(), SummaryRequest::default()).await?;
+        let window = match window {
+            Some((summary, asked)) => {
                 let open = api.answers.open_incidents(asked).await?;
                 Some((summary, IncidentCounts { open, ended: api.published.incidents_ended() }))
             }
-            Err(ApiError::Standby) => None,
-            Err(error) => return Err(error),
+            None => None,
         };
         let (ledger, pipeline) = (api.published.owned_ledger(), api.published.pipeline(Instant::now()));
         let is_evicting = api.published.is_evicting();
@@ -130,21 +132,21 @@ async fn metrics(
     Ok(response)
 }
 
-fn original_metrics(summary: &Summary) -> OriginalMetrics {
-    let measures = &summary.measures;
+/// Without figures before the first reading, and where there is no window.
+fn original_metrics(summary: Option<&Summary>) -> OriginalMetrics {
+    let Some((as_of, Summary { measures, antennas, .. })) = summary.and_then(|it| it.as_of.zip(Some(it))) else {
+        return OriginalMetrics { last_update: None, service_stats: ServiceStats::None {} };
+    };
     let figures = ServiceFigures {
         total_packets: measures.packets_sent,
         total_loss: measures.packets_lost,
         loss_rate: measures.success_rate.map(|rate| 1.0 - rate),
         avg_latency: measures.latency_ms.mean,
-        active_antennas: summary.antennas.active,
+        active_antennas: antennas.active,
         delivered_packets: measures.packets_delivered,
         success_rate: measures.success_rate,
     };
-    OriginalMetrics {
-        last_update: summary.as_of.map(UnixMillis::seconds),
-        service_stats: if summary.as_of.is_some() { ServiceStats::Some(figures) } else { ServiceStats::None {} },
-    }
+    OriginalMetrics { last_update: Some(as_of.seconds()), service_stats: ServiceStats::Some(figures) }
 }
 
 async fn livez(State(api): State<Api>, _: Parameters<()>) -> Json<Health> {

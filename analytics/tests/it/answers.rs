@@ -365,6 +365,7 @@ async fn a_standby_has_no_figures() {
     let standby = Answering::on(owner.log.clone()).await;
     standby.until(path::PIPELINE, |pipeline: &Pipeline| pipeline.phase == Phase::Standby).await;
     let of_itself = [
+        path::METRICS,
         path::REJECTED,
         path::PIPELINE,
         path::PIPELINE_HISTORY,
