@@ -13,6 +13,9 @@ use tokio::task::JoinError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Analytics closes connections that idle for 20 s; one that is about to be closed is not to be used.
+const POOL_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// For a complete answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -70,6 +73,7 @@ impl Client {
         // Analytics runs next to the dashboard, so neither proxies nor redirects are expected.
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(POOL_TIMEOUT)
             .redirect(Policy::none())
             .no_proxy()
             .tcp_nodelay(true)
