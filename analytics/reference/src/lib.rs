@@ -137,6 +137,11 @@ impl Reference {
         self.ended_ever
     }
 
+    /// The antennas that are known and retained: id, arrival of the newest reading, and whether it is silent at a time.
+    pub fn arrivals(&self, now: UnixMillis) -> impl Iterator<Item = (&str, UnixMillis, bool)> {
+        self.retained().map(move |(_, it)| (it.id.as_str(), UnixMillis(it.last_arrival_ms), it.is_silent(now.0)))
+    }
+
     /// The antennas that are known and retained, with their positions.
     fn retained(&self) -> impl Iterator<Item = (u32, &Antenna)> {
         (0..).zip(&self.antennas).filter(|(_, antenna)| antenna.has_started())
