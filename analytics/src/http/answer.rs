@@ -1,8 +1,8 @@
 //! Answers over HTTP, worked out once for each snapshot.
 //!
-//! A question to a snapshot has one answer until another antenna falls silent (see [`Window::judged_ms`]), so answers are kept by snapshot,
-//! window and question: whoever asks the same again gets the same bytes, and whoever asks at the same time waits for the
-//! first. An answer carries an `ETag` made of its bytes, so a client that holds them already is told so (304).
+//! A question to a snapshot has one answer until another antenna falls silent (see [`Window::judged_ms`]), so answers are
+//! kept by snapshot, window and question: whoever asks the same again gets the same bytes, and whoever asks at the same time
+//! waits for the first. An answer carries an `ETag` made of its bytes, so a client that holds them already is told so (304).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;

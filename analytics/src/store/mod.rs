@@ -37,7 +37,7 @@ use self::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
 use self::grid::Grid;
 use self::incidents::{Incidents, Mark};
 pub use self::panes::Pane;
-use self::panes::{TILE_PANES, cover, some, tile_grids};
+use self::panes::{TILE_PANES, cover, over_all_antennas, some, tile_grids};
 use self::partials::{Keys, Partials};
 use self::recent::Recent;
 pub use self::snapshot::Snapshot;
@@ -240,7 +240,7 @@ impl Store {
         let retained = readings.clone().lazy().filter(col(reading::EVENT_MS).gt_eq(lit(horizon_ms)));
         let partials = Partials::of_readings(retained, self.grid)?;
         self.recent.extend(readings)?;
-        let starts: Vec<i64> = batch_panes(&partials)?;
+        let starts = batch_panes(&partials)?;
         let mut networks = self.networks(&starts, &partials)?;
         let whole = if accepted.counted > 0 { self.with_panes(&starts, partials)? } else { partials };
         let rolled_up = Instant::now();
@@ -334,9 +334,9 @@ impl Store {
         if networks.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let keys = Keys { pane: Some(self.grid), antenna: false };
-        let networks = Partials::roll_up(networks.into_iter().chain([batch]), keys)?.split_by_pane()?;
-        Ok(networks.into_iter().filter(|(start, _)| known(start) != Some(None)).collect())
+        let mut networks = over_all_antennas(networks.into_iter().chain([batch]), self.grid)?;
+        networks.retain(|start, _| known(start) != Some(None));
+        Ok(networks)
     }
 
     /// Builds the tiles of closed panes that are missing. Called now and then, not for each batch: a late reading
@@ -364,10 +364,9 @@ impl Store {
                     |(start, parts): &(i64, Vec<&Pane>)| parts.iter().any(|it| it.revised).then_some(*start);
                 let revised: BTreeSet<i64> = these.iter().filter_map(is_revised).collect();
                 let parts: Vec<&Pane> = these.iter().flat_map(|(_, parts)| parts).copied().collect();
-                let keys = |antenna| Keys { pane: Some(tile), antenna };
-                let whole = Partials::roll_up(parts.iter().map(|part| &part.antennas), keys(true))?;
-                let networks = Partials::roll_up(Pane::networks(&parts, self.grid)?, keys(false))?.split_by_pane()?;
-                let mut networks: BTreeMap<i64, Partials> = networks.into_iter().collect();
+                let keys = Keys { pane: Some(tile), antenna: true };
+                let whole = Partials::roll_up(parts.iter().map(|part| &part.antennas), keys)?;
+                let mut networks = over_all_antennas(Pane::networks(&parts, self.grid)?, tile)?;
                 let built = Pane::split(&whole, |start| revised.contains(&start))?.into_iter();
                 all_built.extend(built.map(|tile| {
                     let network = networks.remove(&tile.start_ms);

@@ -63,9 +63,7 @@ impl Pane {
         let mut missing = panes.iter().filter(|pane| pane.network.get().is_none()).peekable();
         while missing.peek().is_some() {
             let these = some(&mut missing, |pane| pane.antennas.sketch.height());
-            let keys = Keys { pane: Some(grid), antenna: false };
-            let networks = Partials::roll_up(these.iter().map(|pane| &pane.antennas), keys)?.split_by_pane()?;
-            let mut networks: BTreeMap<i64, Partials> = networks.into_iter().collect();
+            let mut networks = over_all_antennas(these.iter().map(|pane| &pane.antennas), grid)?;
             for pane in these {
                 // A pane without a row has no row over all antennas either.
                 let network = networks.remove(&pane.start_ms).unwrap_or_else(Partials::empty);
@@ -74,6 +72,18 @@ impl Pane {
         }
         Ok(panes.iter().filter_map(|pane| pane.network.get()).collect())
     }
+}
+
+/// What partials add up to over all antennas, by start of the interval of a grid that their panes lie in.
+///
+/// # Errors
+/// When a column is missing.
+pub(super) fn over_all_antennas<'a>(
+    partials: impl IntoIterator<Item = &'a Partials>,
+    grid: Grid,
+) -> PolarsResult<BTreeMap<i64, Partials>> {
+    let networks = Partials::roll_up(partials, Keys { pane: Some(grid), antenna: false })?;
+    Ok(networks.split_by_pane()?.into_iter().collect())
 }
 
 /// The next items, until they have [`ROWS_AT_ONCE`] rows: several at once, because a plan has its price, and not all,
@@ -92,8 +102,8 @@ pub(super) fn tile_grids(panes: Grid) -> [Grid; TILE_PANES.len()] {
     TILE_PANES.map(|count| Grid::of_width(panes.width_ms * count))
 }
 
-/// Tiles and panes that together cover `[start, end)`, both on the grid: each pane once, in itself or in a tile. At each pane that is not covered yet, the largest tile that begins behind what is covered and
-/// ends within the window stands for it, else the pane itself.
+/// Tiles and panes that together cover `[start, end)`, both on the grid: each pane once, in itself or in a tile. At each pane
+/// that is not covered yet, the largest tile that begins behind what is covered and ends within the window stands for it, else the pane itself.
 pub(super) fn cover<'a>(
     panes: &'a BTreeMap<i64, Arc<Pane>>,
     tiles: &'a [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],

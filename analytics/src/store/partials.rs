@@ -188,37 +188,13 @@ fn ranges(table: &DataFrame, slots: &[Slot]) -> PolarsResult<Vec<Range<usize>>> 
     let known = table.column(ANTENNA)?.u32()?.cont_slice()?;
     let mut ranges: Vec<Range<usize>> = Vec::with_capacity(slots.len());
     for slot in slots {
-        let start = first_row(known, *slot);
-        let rows = start..start + known[start..].iter().take_while(|it| *it == slot).count();
+        let rows = known.partition_point(|it| it < slot)..known.partition_point(|it| it <= slot);
         match ranges.last_mut() {
             Some(last) if last.end == rows.start => last.end = rows.end,
             _ => ranges.push(rows),
         }
     }
     Ok(ranges)
-}
-
-/// The first row of a slot or of one above it, in a column that is sorted by slot. Antennas report alike, so it lies about
-/// where the slot lies among all slots: a search outwards from there reads few of the lines of memory of a table that is in no
-/// cache, where halving all of it would read one at each step.
-fn first_row(known: &[Slot], slot: Slot) -> usize {
-    let share = |last: &Slot| known.len() * slot as usize / (*last as usize + 1);
-    let guess = known.last().map_or(0, share).min(known.len());
-    let (below, above) = known.split_at(guess);
-    let mut width = 32;
-    if above.first().is_some_and(|it| *it < slot) {
-        while above.get(width).is_some_and(|it| *it < slot) {
-            width *= 2;
-        }
-        let from = if width == 32 { 0 } else { width / 2 };
-        guess + from + above[from..width.min(above.len())].partition_point(|it| *it < slot)
-    } else {
-        while width < below.len() && below[below.len() - width] >= slot {
-            width *= 2;
-        }
-        let from = below.len().saturating_sub(width);
-        from + below[from..].partition_point(|it| *it < slot)
-    }
 }
 
 /// Some rows of a column of several tables, each of which holds one value for all rows, one for each, or narrow counts.
