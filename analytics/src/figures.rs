@@ -20,8 +20,8 @@ pub(crate) struct Loaded {
     pub(crate) cursor: StreamId,
     /// The newest rejected entries, oldest first.
     pub(crate) rejected: Vec<RejectedEntry>,
-    /// Entries of the ledger that the broker has just been found to have lost.
-    pub(crate) lost: u64,
+    /// Whether more was found out than is committed, so that a commit is due before anything is merged.
+    pub(crate) is_changed: bool,
 }
 
 /// What a batch came to.

@@ -71,10 +71,11 @@ impl Antenna {
         let mut ended = Vec::new();
         if self.has_started() {
             ended.extend(self.silence(reading.arrival_ms, Some((reading.arrival_ms, IncidentEnding::Recovered))));
-            let gap_ms = (reading.arrival_ms - self.last_arrival_ms) as f64;
+            // The ids of a stream that was made anew may go back.
+            let gap_ms = (reading.arrival_ms - self.last_arrival_ms).max(0) as f64;
             self.usual_gap_ms = Some(self.usual_gap_ms.map_or(gap_ms, |usual_ms| usual_ms + (gap_ms - usual_ms) / 8.0));
         }
-        self.last_arrival_ms = reading.arrival_ms;
+        self.last_arrival_ms = self.last_arrival_ms.max(reading.arrival_ms);
         self.newest_event_ms = self.newest_event_ms.max(reading.event_ms);
         self.highest_seq = reading.seq.or(self.highest_seq);
         ended.extend(self.add(reading, settings));

@@ -28,6 +28,16 @@ impl StreamId {
         Some(Self { millis: u64_from(&bytes[..dash])?, counter: u64_from(&bytes[dash + 1..])? })
     }
 
+    /// The largest id that is smaller; none is smaller than [`ZERO`](Self::ZERO), which is its own.
+    #[must_use]
+    pub const fn before(self) -> Self {
+        match (self.millis, self.counter) {
+            (0, 0) => Self::ZERO,
+            (millis, 0) => Self { millis: millis - 1, counter: u64::MAX },
+            (millis, counter) => Self { millis, counter: counter - 1 },
+        }
+    }
+
     /// The arrival time of the entry in milliseconds since the epoch.
     #[must_use]
     pub fn arrival_ms(self) -> i64 {

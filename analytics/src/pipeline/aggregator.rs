@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use super::Pipeline;
-use super::ledger::{Accounts, processed};
+use super::ledger::{Accounts, Stream, processed};
 use crate::figures::{CommitFigures, Loaded, Outcome};
 use crate::histogram::Histogram;
 use crate::ingest::decode::{Batch, Decoder, RejectedEntry};
@@ -90,7 +90,7 @@ impl Aggregator {
             keep_entries: settings.keep_entries,
             commits: 0,
             rejected: Vec::new(),
-            is_changed: loaded.lost > 0,
+            is_changed: loaded.is_changed,
             store: loaded.store,
             meta,
             cursor,
@@ -214,9 +214,9 @@ impl Aggregator {
     }
 
     pub(super) fn prepare(&mut self, accounts: Accounts) -> PolarsResult<Prepared> {
-        let trimmed_before = self.accounts.trimmed_unread;
-        self.accounts = accounts;
-        let commit = if self.is_changed || accounts.trimmed_unread != trimmed_before {
+        let committed = std::mem::replace(&mut self.accounts, accounts);
+        let is_settled = accounts.trimmed_unread != committed.trimmed_unread;
+        let commit = if self.is_changed || is_settled || accounts.stream != Stream::Same {
             self.store.build_tiles()?;
             Some(self.commit()?)
         } else {
@@ -235,6 +235,9 @@ impl Aggregator {
         self.meta.ledger.lost_by_broker = self.accounts.lost_by_broker;
         self.meta.entries_before = self.accounts.entries_before;
         self.meta.entries_seen = self.accounts.entries_seen;
+        self.meta.caught_up_at = Some(self.accounts.caught_up_at.to_string());
+        self.meta.is_recreated = self.accounts.is_recreated;
+        self.meta.awaits_group = self.accounts.stream == Stream::Behind;
         let changes = self.store.take_changes();
         let (fields, dropped) = encode_changes(&self.store, &changes, &self.meta)?;
         self.commits += 1;
@@ -246,6 +249,7 @@ impl Aggregator {
             dropped,
             rejected: std::mem::take(&mut self.rejected),
             cursor: self.cursor,
+            group: self.accounts.stream.group(),
             entries_read: self.accounts.entries_read(processed(&self.meta.ledger)),
             trim_before: self.trim_before(),
         };

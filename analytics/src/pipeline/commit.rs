@@ -16,7 +16,7 @@ use super::ledger::{Accounts, Seen};
 use super::retry::{Lines, Retry};
 use super::{Ended, LEASE, Pipeline, PipelineError, RENEW_INTERVAL};
 use crate::figures::CommitFigures;
-use crate::ingest::log::{Commit, Fence, Log, LogError, StreamInfo};
+use crate::ingest::log::{Commit, Fence, GroupStep, Log, LogError, StreamInfo};
 use crate::ingest::stream_id::StreamId;
 use crate::published::EXHAUSTED;
 
@@ -72,6 +72,9 @@ impl<'a, L: Log> CommitLoop<'a, L> {
                 Ok(()) => {
                     self.health.set_committing(true);
                     retry.succeeded();
+                    if let Some(why) = self.committer.is_made_anew() {
+                        return Ok(Ended::Back(why));
+                    }
                 }
                 Err(LogError::Fenced) => return Ok(Ended::Fenced),
                 Err(LogError::Back(why)) => return Ok(Ended::Back(why)),
@@ -148,12 +151,23 @@ pub(super) struct Committer<'a, L> {
     seen: Option<Seen>,
     /// Whether the broker's clock was far from ours when they were last compared.
     is_skewed: bool,
+    /// Whether a commit has left it to the next term to settle which stream this is.
+    has_left_group: bool,
 }
 
 impl<'a, L: Log> Committer<'a, L> {
     /// A committer of a term that has just begun.
     pub(super) const fn new(pipeline: &'a Pipeline<L>, fence: Fence, accounts: Accounts) -> Self {
-        Self { pipeline, fence, accounts, in_flight: None, committed: None, seen: None, is_skewed: false }
+        Self {
+            pipeline,
+            fence,
+            accounts,
+            in_flight: None,
+            committed: None,
+            seen: None,
+            is_skewed: false,
+            has_left_group: false,
+        }
     }
 
     /// What a commit is to be prepared with.
@@ -180,6 +194,11 @@ impl<'a, L: Log> Committer<'a, L> {
         self.seen
     }
 
+    /// Why the term has to end although nobody has taken the stream: everything merged is committed, and the cursor is in doubt.
+    pub(super) fn is_made_anew(&self) -> Option<String> {
+        self.has_left_group.then(|| "the stream or its consumer group was deleted".to_owned())
+    }
+
     /// Commits what is in flight, or renews the lease if nothing is; then balances the ledger.
     pub(super) async fn step(&mut self) -> Result<(), LogError> {
         if self.in_flight.is_some() {
@@ -197,6 +216,7 @@ impl<'a, L: Log> Committer<'a, L> {
         let info = self.pipeline.log.commit(commit, LEASE).await?;
         let took = started.elapsed();
         log_commit(commit, took);
+        self.has_left_group |= commit.group == GroupStep::Leave;
         self.fence.commit = Some(commit.name());
         self.compare_clocks(info, took);
         self.committed = self.in_flight.take().map(|prepared| prepared.figures);
@@ -224,7 +244,7 @@ impl<'a, L: Log> Committer<'a, L> {
 
     fn balance(&mut self, info: StreamInfo) -> Result<(), LogError> {
         let Some(CommitFigures { ledger, cursor, .. }) = &self.committed else { return Ok(()) };
-        if let Some(seen) = self.seen.filter(|seen| info.last_id < seen.last_id && info.last_id != StreamId::ZERO) {
+        if let Some(seen) = self.seen.filter(|seen| info.has_group && info.last_id < seen.last_id) {
             return Err(LogError::Back(format!("the stream ends at {}, before {}", info.last_id, seen.last_id)));
         }
         let mut ledger = ledger.clone();

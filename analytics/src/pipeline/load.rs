@@ -12,12 +12,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::ledger::{Accounts, Seen, processed};
+use super::ledger::{Accounts, Place, Seen, processed, resume};
 use super::retry::Retry;
 use super::{Ended, LEASE, Pipeline, PipelineError, empty_store};
 use crate::figures::Loaded;
 use crate::ingest::decode::RejectedEntry;
-use crate::ingest::log::{Fence, Log, LogError, Reader as _};
+use crate::ingest::log::{Fence, Log, LogError, Reader as _, StreamInfo};
 use crate::ingest::resp::{EntryRef, ReplyParser, Visitor};
 use crate::ingest::stream_id::{NotAStreamId, StreamId};
 use crate::state::{Meta, Restored, StateError};
@@ -80,37 +80,63 @@ impl<L: Log> Pipeline<L> {
             .cursor
             .parse()
             .map_err(|error: NotAStreamId| StateError::Damaged { field: "meta".to_owned(), why: error.to_string() })?;
-        let cursor = self.reachable(cursor, fence, &meta).await?;
-        self.check_watermark(&meta, fence).await?;
+        let info = self.log.renew(fence, LEASE).await?;
+        let info = StreamInfo { has_group: info.has_group && self.log.has_group().await?, ..info };
+        let place = if info.has_group { None } else { Some(self.place(cursor, fence, info).await?) };
+        let cursor = resume(&mut meta, cursor, info, place);
+        let cursor = self.reachable(cursor, fence, &meta, info).await?;
+        self.check_watermark(&meta, info);
         let lost = self.lost(fence, seen, &meta).await?;
         meta.ledger.lost_by_broker += lost;
-        Ok(Loaded { store, meta, cursor, rejected, lost })
+        let is_changed = lost > 0 || meta.awaits_group;
+        Ok(Loaded { store, meta, cursor, rejected, is_changed })
+    }
+
+    /// Where an id lies in the stream.
+    async fn place(&self, id: StreamId, fence: &Fence, info: StreamInfo) -> Result<Place, LogError> {
+        let is_there = self.is_there(id, fence, info).await?;
+        Ok(Place { is_there, newer: self.newer(id, fence, info).await? })
+    }
+
+    /// How many entries are behind an id.
+    async fn newer(&self, id: StreamId, fence: &Fence, info: StreamInfo) -> Result<u64, LogError> {
+        let mut newer = Newer { until: info.last_id, entries: 0 };
+        self.walk(fence, id, info.last_id, &mut newer).await?;
+        Ok(newer.entries)
+    }
+
+    /// Whether the stream holds an entry with this id.
+    async fn is_there(&self, id: StreamId, fence: &Fence, info: StreamInfo) -> Result<bool, LogError> {
+        if info.length == 0 || id < info.first_id || id > info.last_id {
+            return Ok(false);
+        }
+        let mut reader = self.log.reader(fence).await?;
+        Ok(reader.read(id.before(), 1, Duration::ZERO).await?.last_id == id)
     }
 
     /// The cursor to begin after. Behind the largest id there is nothing. Where an operator took the entry with that id out, the
-    /// last entry that was read is found by their number; where the stream was made anew, nothing of it was.
-    async fn reachable(&self, cursor: StreamId, fence: &Fence, meta: &Meta) -> Result<StreamId, LogError> {
-        if cursor != StreamId::MAX {
-            return Ok(cursor);
-        }
-        let info = self.log.renew(fence, LEASE).await?;
-        if info.last_id == StreamId::MAX {
+    /// last entry that was read is found by their number.
+    async fn reachable(
+        &self,
+        cursor: StreamId,
+        fence: &Fence,
+        meta: &Meta,
+        info: StreamInfo,
+    ) -> Result<StreamId, LogError> {
+        if cursor != StreamId::MAX || info.last_id == StreamId::MAX {
             return Ok(cursor);
         }
         let read = Accounts::new(meta, cursor).entries_read(processed(&meta.ledger));
         let unread = info.entries_added.saturating_sub(read);
-        let was_made_anew = info.entries_added < meta.entries_seen;
-        let there = if was_made_anew { 0 } else { info.length.saturating_sub(unread) };
-        let mut found = Nth { left: there, last_id: StreamId::ZERO };
+        let mut found = Nth { left: info.length.saturating_sub(unread), last_id: StreamId::ZERO };
         self.walk(fence, StreamId::ZERO, info.last_id, &mut found).await?;
         Ok(found.last_id)
     }
 
     /// Says where the state's watermark is so far ahead of the broker's clock that every right reading is too late, as in state of
     /// versions that took an entry's id for that clock. It is not set back: the clock may be the wrong one of the two.
-    async fn check_watermark(&self, meta: &Meta, fence: &Fence) -> Result<(), LogError> {
-        let Some(watermark_ms) = meta.watermark_ms else { return Ok(()) };
-        let Some(now) = self.log.renew(fence, LEASE).await?.broker_time else { return Ok(()) };
+    fn check_watermark(&self, meta: &Meta, info: StreamInfo) {
+        let (Some(watermark_ms), Some(now)) = (meta.watermark_ms, info.broker_time) else { return };
         let kept_ms = millis(self.settings.retention).saturating_add(millis(self.settings.max_clock_skew));
         if watermark_ms > now.0.saturating_add(kept_ms) {
             error!(
@@ -120,19 +146,18 @@ impl<L: Log> Pipeline<L> {
                  late; docs/operations.md (A watermark ahead of the clock) says what to do"
             );
         }
-        Ok(())
     }
 
     /// How many entries that this process had seen are gone because the broker went back. What lies behind the last entry
-    /// seen is new; it is counted by reading it.
+    /// seen is new; it is counted by reading it. Of a stream that was made anew since, everything is.
     async fn lost(&self, fence: &Fence, seen: Option<Seen>, meta: &Meta) -> Result<u64, LogError> {
         // If others have owned the stream meanwhile, they have seen what happened to it.
         let is_known = |seen: &Seen| fence.epoch <= seen.epoch + 1 && seen.last_id != StreamId::MAX;
         let Some(seen) = seen.filter(is_known) else { return Ok(0) };
         let info = self.log.renew(fence, LEASE).await?;
-        let mut newer = Newer { until: info.last_id, entries: 0 };
-        self.walk(fence, seen.last_id, info.last_id, &mut newer).await?;
-        let lost = seen.lost(meta, info, newer.entries);
+        let is_same = info.has_group || self.is_there(seen.last_id, fence, info).await?;
+        let newer = if is_same { self.newer(seen.last_id, fence, info).await? } else { info.entries_added };
+        let lost = seen.lost(meta, info.entries_added.saturating_sub(newer));
         if lost > 0 {
             warn!(lost, "the broker has lost entries that it had confirmed");
         }

@@ -106,7 +106,10 @@ impl<'a, L: Log> Steps<'a, L> {
     /// [`LogError`].
     pub async fn commit(&mut self) -> Result<(), LogError> {
         let Some(term) = &mut self.term else { return Ok(()) };
-        let result = term.committer.step().await;
+        let mut result = term.committer.step().await;
+        if let (Ok(()), Some(why)) = (&result, term.committer.is_made_anew()) {
+            result = Err(LogError::Back(why));
+        }
         self.seen = term.committer.seen().or(self.seen);
         if matches!(result, Err(LogError::Fenced | LogError::Back(_))) {
             self.pipeline.published.lose();

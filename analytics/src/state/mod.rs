@@ -68,6 +68,15 @@ pub struct Meta {
     pub entries_before: u64,
     /// The broker's count at the last look.
     pub entries_seen: u64,
+    /// The cursor when everything present had been read the last time; `None` in state of versions that did not keep it.
+    #[serde(default)]
+    pub caught_up_at: Option<String>,
+    /// The stream was deleted and made anew since everything present had been read the last time.
+    #[serde(default)]
+    pub is_recreated: bool,
+    /// The present stream is accounted for, though it has no consumer group yet.
+    #[serde(default)]
+    pub awaits_group: bool,
 }
 
 impl Meta {
@@ -86,6 +95,9 @@ impl Meta {
             ledger,
             entries_before: 0,
             entries_seen: 0,
+            caught_up_at: None,
+            is_recreated: false,
+            awaits_group: false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use shared::UnixMillis;
 use shared::testing::{DEADLINE, Program, RedisServer, Reservation, built, until};
 
 use crate::programs::{redis, valid};
@@ -23,6 +24,15 @@ fn with_entries(server: &RedisServer, entries: u64) -> Analytics {
 fn wait_for_reason(analytics: &mut Analytics, word: &str) {
     analytics.wait("/api/v1/pipeline", |pipeline| {
         pipeline["phase"] == "broker_away" && pipeline["reason"].as_str().is_some_and(|why| why.contains(word))
+    });
+}
+
+/// Waits until the stream has a consumer group.
+fn wait_for_group(server: &RedisServer) {
+    until("the consumer group is made again", DEADLINE, || {
+        let groups: Result<Vec<redis::Value>, _> =
+            redis::cmd("XINFO").arg("GROUPS").arg("antenna_stream").query(&mut redis(server));
+        groups.as_ref().is_ok_and(|groups| groups.len() == 1).then_some(()).ok_or(format!("{groups:?}"))
     });
 }
 
@@ -116,6 +126,82 @@ fn an_append_only_file_that_is_cut_short_is_gone_back_to() {
     assert_eq!((&totals["counted"], &totals["lost_by_broker"]), (&(kept + 100).into(), &(3_500 - kept).into()));
     let summary = analytics.get("/api/v1/summary?window=1h").expect("a summary");
     assert_eq!(summary["readings"], kept + 100, "{summary}");
+}
+
+/// The server dies behind a deletion that its idle owner has not seen: nothing is counted twice, and nothing of it was lost.
+#[test]
+fn a_stream_that_is_deleted_before_a_restart_is_counted_once() {
+    let mut server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut analytics = with_entries(&server, 200);
+    ask(&server, &["DEL", "antenna_stream"]);
+    server.kill();
+    server.restart();
+    fill(server.port(), "antenna_stream", (0..50).map(valid));
+    let totals = analytics.settle(250);
+    assert_eq!((&totals["counted"], &totals["lost_by_broker"]), (&250.into(), &0.into()), "{totals}");
+}
+
+/// That a stream was deleted is known to the owner's successor, though nothing was read in between.
+#[test]
+fn a_stream_that_is_deleted_and_outgrown_is_known_to_the_next_owner() {
+    let server = RedisServer::start(&[]);
+    let mut analytics = with_entries(&server, 200);
+    ask(&server, &["DEL", "antenna_stream"]);
+    wait_for_group(&server);
+    analytics.kill();
+    for entries in [500, 800] {
+        fill(server.port(), "antenna_stream", (0..300).map(valid));
+        let mut analytics = Analytics::start(&server.url(), &[]);
+        let totals = analytics.settle(entries);
+        assert_eq!((&totals["counted"], &totals["trimmed_unread"]), (&entries.into(), &0.into()), "{totals}");
+        // The next one begins with a stream that it has not seen deleted.
+        analytics.kill();
+        ask(&server, &["DEL", "antenna_stream"]);
+    }
+}
+
+/// A stream takes another one's place and has more entries before anybody looks; their ids go on, or lie before those that were
+/// read, as where the broker's clock was set back.
+#[test]
+fn a_stream_that_takes_another_one_s_place_is_read_from_its_beginning() {
+    for (back_ms, group) in [(0, None), (0, Some("another")), (30_000, None), (30_000, Some("another"))] {
+        let server = RedisServer::start(&[]);
+        let mut analytics = with_entries(&server, 200);
+        let begin_ms = UnixMillis::now().0 - back_ms;
+        let mut pipe = redis::pipe();
+        pipe.atomic().cmd("DEL").arg("antenna_stream");
+        for number in 0..300 {
+            pipe.cmd("XADD").arg("antenna_stream").arg(format!("{begin_ms}-{number}"));
+            for (name, value) in valid(number) {
+                pipe.arg(name).arg(value);
+            }
+        }
+        if let Some(group) = group {
+            pipe.cmd("XGROUP").arg("CREATE").arg("antenna_stream").arg(group).arg("0");
+        }
+        pipe.exec(&mut redis(&server)).expect("the broker takes it");
+        // With a group of somebody else's in a stream whose ids go on, only a commit finds ours gone.
+        let more = u64::from(group.is_some() && back_ms == 0);
+        fill(server.port(), "antenna_stream", (0..more).map(valid));
+        let entries = 500 + more;
+        let totals = analytics.settle(entries);
+        assert_eq!((&totals["counted"], &totals["trimmed_unread"]), (&entries.into(), &0.into()), "{totals}");
+        analytics.wait("/api/v1/summary?window=1h", |summary| summary["readings"] == entries);
+    }
+}
+
+/// Whoever destroys the consumer group has not deleted the stream.
+#[test]
+fn a_group_that_is_destroyed_is_made_again_and_nothing_is_counted_twice() {
+    let server = RedisServer::start(&[]);
+    let mut analytics = with_entries(&server, 200);
+    for entries in [250, 300] {
+        ask(&server, &["XGROUP", "DESTROY", "antenna_stream", "analytics"]);
+        fill(server.port(), "antenna_stream", (0..50).map(valid));
+        let totals = analytics.settle(entries);
+        assert_eq!(totals["counted"], entries, "{totals}");
+        wait_for_group(&server);
+    }
 }
 
 /// A field of the state that holds something else ends the program with one line that names it and the way out; one that is

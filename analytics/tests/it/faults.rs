@@ -2,14 +2,16 @@
 
 use analytics::ingest::log::{Fault, MemoryLog};
 use analytics::ingest::stream_id::StreamId;
-use analytics::settings::PipelineSettings;
+use analytics::pipeline::{Pipeline, Steps, empty_store};
+use analytics::published::Published;
+use analytics::settings::{PipelineSettings, Thresholds};
 use analytics::store::Snapshot;
 use proptest::prelude::*;
 use shared::api::{
     AntennaPage, AntennasRequest, End, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentsRequest, Ledger,
     Phase, Series, SeriesRequest, SummaryRequest,
 };
-use shared::time::Span;
+use shared::time::{Clock, Span};
 use shared::{Rejection, UnixMillis};
 use std::time::{Duration, Instant};
 
@@ -206,6 +208,44 @@ async fn entries_removed_unread_are_accounted_for() {
     let again = Embedded::start(&log, &settings(), "owner");
     assert_eq!(again.settle(50).await, ledger, "what was settled is committed");
     again.stop().await;
+}
+
+/// An owner that dies in a backlog of which a part was removed leaves that to the next one.
+#[test]
+fn entries_removed_unread_are_accounted_for_by_the_next_owner() {
+    let log = MemoryLog::default();
+    let published = Published::new("memory", &empty_store(&settings(), Thresholds::default()), NOW);
+    let pipeline = |owner: &str| {
+        let clock = Clock::of(|| NOW);
+        Pipeline::new(log.clone(), settings(), Thresholds::default(), owner.to_owned(), published.clone(), clock)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let read = |steps: &mut Steps<'_, MemoryLog>, times: u32| {
+        for _ in 0..times {
+            runtime.block_on(steps.read()).expect("entries");
+            steps.merge().expect("columns");
+            steps.prepare().expect("columns");
+            runtime.block_on(steps.commit()).expect("a commit");
+            let totals = published.pipeline(Instant::now()).totals;
+            assert_eq!(totals.imbalance, Some(0), "{totals:?}");
+        }
+    };
+    let (first, second) = (pipeline("first"), pipeline("second"));
+    let mut steps = Steps::new(&first);
+    assert!(runtime.block_on(steps.take_over()).expect("an owner"));
+    let mut ids = Vec::new();
+    let mut add = |count: u64| ids.extend((0..count).map(|_| log.add(NOW, &[("antenna_id", "nobody")])));
+    add(10);
+    read(&mut steps, 4);
+    add(50);
+    log.trim_before(ids[40]);
+    read(&mut steps, 1);
+    log.expire_lease();
+    let mut steps = Steps::new(&second);
+    assert!(runtime.block_on(steps.take_over()).expect("an owner"));
+    read(&mut steps, 6);
+    let totals = published.pipeline(Instant::now()).totals;
+    assert_eq!((totals.lag, totals.trimmed_unread, totals.entries_added), (Some(0), 30, Some(60)), "{totals:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -73,6 +73,8 @@ impl Chance {
 struct Truth {
     /// Ids of all entries that were ever added.
     added: Vec<StreamId>,
+    /// How many of them were in streams that have been deleted since.
+    before: usize,
     /// Those that the state is made of once everything is read.
     entries: Vec<Entry>,
     /// Those that went before the present state could read them.
@@ -168,7 +170,8 @@ impl World<'_> {
             87..93 => self.go_back(),
             93..95 => self.delete_state(),
             95..96 => self.damage(process),
-            96..97 => {
+            96..98 => self.delete_stream(),
+            98..99 => {
                 self.log.flush();
                 self.truth = Truth::default();
             }
@@ -232,7 +235,10 @@ impl World<'_> {
             // What is behind the last entry seen is new. Where another process has read and trimmed it meanwhile, nobody
             // can tell any more.
             let trimmed = self.truth.added.len() - self.log.len();
-            let newer = self.truth.added[trimmed..].iter().filter(|id| **id > seen.last_id).count();
+            let present = &self.truth.added[trimmed..];
+            // Of a stream that was made anew, everything is new.
+            let is_known = self.log.info().has_group || present.contains(&seen.last_id);
+            let newer = present.iter().filter(|id| !is_known || **id > seen.last_id).count();
             let still_there = (self.truth.added.len() - newer) as u64;
             it.lost += seen.entries.saturating_sub(still_there + self.truth.lost);
         }
@@ -255,10 +261,14 @@ impl World<'_> {
     fn commit(&mut self, process: usize) {
         self.take_over(process);
         if self.chance.below(4) > 0 && self.processes[process].steps.is_owner() {
-            self.processes[process].steps.prepare().expect("columns");
-            self.processes[process].has_prepared = true;
+            self.prepare(process);
         }
         self.commit_prepared(process);
+    }
+
+    fn prepare(&mut self, process: usize) {
+        self.processes[process].steps.prepare().expect("columns");
+        self.processes[process].has_prepared = true;
     }
 
     /// Whether the broker took a commit, or a renewal.
@@ -270,7 +280,8 @@ impl World<'_> {
             return false;
         }
         let result = self.runtime.block_on(it.steps.commit());
-        let is_done = result.is_ok();
+        // A stream that was deleted ends the term with a commit.
+        let is_done = result.is_ok() || matches!(&result, Err(LogError::Back(why)) if why.contains("was deleted"));
         assert!(!matches!(result, Err(LogError::Refused(_) | LogError::Unsupported(_))), "{result:?}");
         if name(self) != before {
             self.truth.lost = self.processes[process].lost;
@@ -322,11 +333,38 @@ impl World<'_> {
         self.log.delete_state();
         let truth = &mut self.truth;
         let present = self.log.len();
+        truth.added.drain(..std::mem::take(&mut truth.before));
         truth.trimmed = (truth.added.len() - present) as u64;
         // Entries that an earlier deletion left out are among the oldest.
         let surplus = truth.entries.len().saturating_sub(present);
         truth.entries.drain(..surplus);
         truth.lost = 0;
+    }
+
+    /// The stream's key is gone, when everything in it had been read but what nobody has seen; its owner may be gone too, and the
+    /// broker's clock may have been set back.
+    fn delete_stream(&mut self) {
+        let owner = self.settle();
+        let (added, entries) = (self.truth.added.len(), self.truth.entries.len());
+        if self.chance.below(2) == 0 {
+            self.add();
+            self.truth.added.truncate(added);
+            self.truth.entries.truncate(entries);
+        }
+        if self.chance.below(2) == 0 {
+            self.crash(owner);
+        }
+        self.log.delete_stream();
+        self.truth.before = added;
+        self.save();
+        if self.chance.below(2) == 0 {
+            self.now_ms -= self.chance.below(60_000) as i64;
+            // Its owner looks at the stream before the clock is where it was.
+            while self.processes[owner].steps.is_owner() {
+                self.prepare(owner);
+                self.commit_prepared(owner);
+            }
+        }
     }
 
     /// A damaged field is named when the state is loaded, and the state can be set aside.
@@ -356,8 +394,7 @@ impl World<'_> {
             if !matches!(read, Ok(0) | Err(_)) {
                 continue;
             }
-            it.steps.prepare().expect("columns");
-            it.has_prepared = true;
+            self.prepare(process);
             let is_done = self.commit_prepared(process);
             let it = &self.processes[process];
             if is_done && read == Ok(0) && it.ledger().lag == Some(0) {

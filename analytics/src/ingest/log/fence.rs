@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{Commit, Epoch, LogError, StreamInfo};
-use crate::ingest::stream_id::StreamId;
 
 /// The token of a term. Every write under it is refused once the state does not agree with it any more.
 ///
@@ -49,8 +48,8 @@ impl Fence {
             return Ok(true);
         }
         commit.fence.check(found)?;
-        // A stream that was deleted has no last entry, and what was read of it counts.
-        if info.last_id != StreamId::ZERO && info.last_id < commit.cursor {
+        // What was read of a stream that was deleted counts.
+        if info.has_group && info.last_id < commit.cursor {
             return Err(LogError::Back(format!("the stream ends at {}, before {}", info.last_id, commit.cursor)));
         }
         Ok(false)

@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 
 use super::fence::Found;
 use super::{
-    COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Fence, Lease, Log, LogError, NONCE_FIELD, Reader, Reply, StateField,
-    StreamInfo,
+    COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Fence, GroupStep, Lease, Log, LogError, NONCE_FIELD, Reader, Reply,
+    StateField, StreamInfo,
 };
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::stream_id::StreamId;
@@ -154,6 +154,18 @@ impl MemoryLog {
         inner.server += 1;
     }
 
+    /// Deletes the stream, as DEL does; what is added then makes another one.
+    pub fn delete_stream(&self) {
+        let data = &mut self.inner.lock().data;
+        data.entries.clear();
+        data.info = StreamInfo::default();
+    }
+
+    /// Deletes the consumer group, as XGROUP DESTROY does.
+    pub fn destroy_group(&self) {
+        self.inner.lock().data.info.has_group = false;
+    }
+
     /// Deletes everything, as FLUSHALL does.
     pub fn flush(&self) {
         self.inner.lock().data = Saved::default();
@@ -245,6 +257,7 @@ impl Saved {
     fn apply(&mut self, commit: &Commit) {
         self.state.extend(commit.fields.iter().map(|(name, value)| (name.clone(), value.as_slice().into())));
         self.set(COMMIT_FIELD, &commit.name());
+        self.info.has_group |= commit.group == GroupStep::Make;
         for field in &commit.dropped {
             self.state.remove(field);
         }
@@ -274,6 +287,7 @@ impl Log for MemoryLog {
         let (epoch, nonce): (Epoch, u64) = (epoch.unwrap_or(0).max(known) + 1, inner.nonces);
         inner.data.set(EPOCH_FIELD, &epoch.to_string());
         inner.data.set(NONCE_FIELD, &nonce.to_string());
+        inner.data.info.has_group |= commit.is_none();
         Ok(Lease::Held(Fence { epoch, nonce, owner: owner.into(), server: inner.server.to_string().into(), commit }))
     }
 
@@ -324,6 +338,12 @@ impl Log for MemoryLog {
         fence.check(&inner.found(fence)?)?;
         inner.data.renew(fence);
         Ok(StreamInfo { broker_time: inner.time, ..inner.data.look() })
+    }
+
+    async fn has_group(&self) -> Result<bool, LogError> {
+        let inner = self.inner.lock();
+        inner.check()?;
+        Ok(inner.data.info.has_group)
     }
 
     async fn reader(&self, fence: &Fence) -> Result<Self::Reader, LogError> {

@@ -60,6 +60,9 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// Renews the lease and looks at the stream.
     fn renew(&self, fence: &Fence, lease_for: Duration) -> impl Future<Output = Result<StreamInfo, LogError>> + Send;
 
+    /// Whether the stream has our consumer group, even where it has others. See [`GroupStep`].
+    fn has_group(&self) -> impl Future<Output = Result<bool, LogError>> + Send;
+
     /// A reader of the stream on the server of a term.
     fn reader(&self, fence: &Fence) -> impl Future<Output = Result<Self::Reader, LogError>> + Send;
 }
@@ -119,10 +122,25 @@ pub struct Commit {
     pub rejected: Vec<RejectedEntry>,
     /// The last entry that is counted with this commit.
     pub cursor: StreamId,
+    /// What becomes of the consumer group.
+    pub group: GroupStep,
     /// Entries of the present stream up to the cursor, for the consumer group's lag.
     pub entries_read: u64,
     /// Entries before this one may be trimmed.
     pub trim_before: Option<StreamId>,
+}
+
+/// What a commit does to the consumer group. A stream that was deleted took its group along, so where the group is missing, the
+/// stream may be another one. The group is therefore only made together with a state that accounts for that.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum GroupStep {
+    /// It is moved to the cursor, if it exists.
+    #[default]
+    Move,
+    /// It is made at the cursor.
+    Make,
+    /// It stays away.
+    Leave,
 }
 
 /// What the broker tells of the stream.
@@ -138,6 +156,9 @@ pub struct StreamInfo {
     pub first_id: StreamId,
     /// Highest id that was deleted out of order.
     pub max_deleted_id: StreamId,
+    /// Whether the stream has the consumer group, see [`GroupStep`]. With a group of somebody else's in the stream this can be said
+    /// wrongly, but not behind a commit.
+    pub has_group: bool,
     /// Whether the broker removes keys when its memory is full.
     pub is_evicting: bool,
     /// The broker's clock at that moment; `None` where the log has none.

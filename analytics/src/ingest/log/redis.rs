@@ -5,6 +5,7 @@
 //! wrote in between, nothing. Checks that could make a command fail inside the transaction come before it, because
 //! Redis does not roll back.
 
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
@@ -20,8 +21,8 @@ use tracing::{info, warn};
 use super::fence::Found;
 use super::socket::{CONNECT_TIMEOUT, SocketReader};
 use super::{
-    COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Fence, Lease, Log, LogError, NONCE_FIELD, StateField, StreamInfo,
-    damaged, server_error,
+    COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Fence, GroupStep, Lease, Log, LogError, NONCE_FIELD, StateField,
+    StreamInfo, damaged, server_error,
 };
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::stream_id::StreamId;
@@ -184,13 +185,14 @@ impl RedisLog {
             self.add_rejected(&mut pipe, entry);
         }
         self.add_lease(&mut pipe, &commit.fence.owner, lease_for);
-        pipe.cmd("XGROUP")
-            .arg("SETID")
-            .arg(&self.keys.stream)
-            .arg(GROUP)
-            .arg(commit.cursor.to_string())
-            .arg("ENTRIESREAD")
-            .arg(commit.entries_read);
+        let cursor = commit.cursor.to_string();
+        if commit.group == GroupStep::Make {
+            pipe.cmd("XGROUP").arg("CREATE").arg(&self.keys.stream).arg(GROUP).arg(&cursor).arg("MKSTREAM");
+        }
+        if commit.group != GroupStep::Leave {
+            pipe.cmd("XGROUP").arg("SETID").arg(&self.keys.stream).arg(GROUP).arg(&cursor);
+            pipe.arg("ENTRIESREAD").arg(commit.entries_read);
+        }
         if let Some(id) = commit.trim_before {
             pipe.cmd("XTRIM").arg(&self.keys.stream).arg("MINID").arg(id.to_string());
         }
@@ -219,13 +221,11 @@ impl RedisLog {
         pipe.cmd("TIME").cmd("XINFO").arg("STREAM").arg(&self.keys.stream);
         match pipe.query_async::<Value>(connection).await.map_err(redis_error)? {
             Value::Array(answers) => {
-                // What can fail here needs the stream or its group, and somebody deleted one of them.
-                if answers.iter().any(|answer| matches!(answer, Value::ServerError(_))) {
-                    self.ensure_group(connection).await?;
-                }
                 let Some([time, stream]) = answers.last_chunk() else { return Ok(Some(StreamInfo::default())) };
-                let (is_evicting, broker_time) = (server.is_evicting, broker_time(time));
-                Ok(Some(StreamInfo { is_evicting, broker_time, ..stream_info(stream) }))
+                let (is_evicting, broker_time, info) = (server.is_evicting, broker_time(time), stream_info(stream));
+                // What can fail here needs the stream or its group, and somebody deleted one of them.
+                let has_group = info.has_group && !answers.iter().any(is_missing);
+                Ok(Some(StreamInfo { is_evicting, broker_time, has_group, ..info }))
             }
             _ => Ok(None),
         }
@@ -273,7 +273,10 @@ impl Log for RedisLog {
             let Some((_, epoch, _, (commit,))) = held else {
                 return Ok(Lease::Taken(None));
             };
-            self.ensure_group(connection).await?;
+            // Without a commit there is nothing that the stream could be another one than.
+            if commit.is_none() {
+                self.ensure_group(connection).await?;
+            }
             let server = Arc::clone(&connected.server.id);
             Ok(Lease::Held(Fence { epoch, nonce, owner: owner.into(), server, commit }))
         })
@@ -370,6 +373,21 @@ impl Log for RedisLog {
         .await
     }
 
+    async fn has_group(&self) -> Result<bool, LogError> {
+        self.step(async |connected| {
+            let groups: Result<Vec<HashMap<String, Value>>, _> =
+                cmd("XINFO").arg("GROUPS").arg(&self.keys.stream).query_async(&mut connected.connection).await;
+            match groups {
+                Ok(groups) => Ok(groups.iter().any(|group| is_ours(group))),
+                // Without the stream there is no group. Where the right to ask is missing, nothing is said against it.
+                Err(error) if error.code() == Some("NOPERM") => Ok(true),
+                Err(error) if error.kind() == redis::ServerErrorKind::ResponseError.into() => Ok(false),
+                Err(error) => Err(redis_error(error)),
+            }
+        })
+        .await
+    }
+
     async fn reader(&self, fence: &Fence) -> Result<Self::Reader, LogError> {
         let (reader, about) =
             SocketReader::connect(self.client.get_connection_info(), &self.keys.stream, &info()).await?;
@@ -402,6 +420,16 @@ fn broker_time(answer: &Value) -> Option<UnixMillis> {
     Some(UnixMillis(seconds.checked_mul(1_000)?.checked_add(micros / 1_000)?))
 }
 
+/// Whether a group that XINFO GROUPS tells of is ours.
+fn is_ours(group: &HashMap<String, Value>) -> bool {
+    group.get("name").and_then(|name| String::from_redis_value_ref(name).ok()).is_some_and(|name| name == GROUP)
+}
+
+/// Whether an answer says that the stream or its group does not exist. That the group exists already is no such answer.
+fn is_missing(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(error) if error.code() != "BUSYGROUP")
+}
+
 /// What XINFO STREAM answers; zeros where the stream does not exist (any more).
 fn stream_info(answer: &Value) -> StreamInfo {
     let mut info = StreamInfo::default();
@@ -421,6 +449,8 @@ fn stream_info(answer: &Value) -> StreamInfo {
             Ok("last-generated-id") => info.last_id = id(value),
             Ok("max-deleted-entry-id") => info.max_deleted_id = id(value),
             Ok("recorded-first-entry-id") => info.first_id = id(value),
+            // Ours, as far as this can tell: moving it fails where it is another one.
+            Ok("groups") => info.has_group = number(value) > 0,
             _ => {}
         }
     }
