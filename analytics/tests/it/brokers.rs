@@ -190,6 +190,27 @@ fn a_stream_that_takes_another_one_s_place_is_read_from_its_beginning() {
     }
 }
 
+/// State of a version that took an entry's id for the broker's clock: the line names both times and the page with the way out, and
+/// what arrives is in a column of the ledger.
+#[test]
+fn a_watermark_from_2100_is_named_with_the_way_out() {
+    let server = RedisServer::start(&[]);
+    let mut analytics = with_entries(&server, 200);
+    assert_eq!(analytics.terminate().0, Some(0));
+    let state = "{antenna_stream}:state";
+    let meta: String = redis::cmd("HGET").arg(state).arg("meta").query(&mut redis(&server)).expect("the state");
+    let mut meta: serde_json::Value = serde_json::from_str(&meta).expect("JSON");
+    meta["watermark_ms"] = 4_102_444_800_000_i64.into();
+    ask(&server, &["HSET", state, "meta", &meta.to_string()]);
+    fill(server.port(), "antenna_stream", (0..50).map(valid));
+    let mut analytics = Analytics::start(&server.url(), &[]);
+    let totals = analytics.settle(250);
+    assert_eq!((&totals["counted"], &totals["too_late"]), (&200.into(), &50.into()), "{totals}");
+    let log = analytics.log();
+    let line = log.lines().find(|line| line.contains("A watermark ahead of the clock")).expect("a line about it");
+    assert!(line.contains("2100-01-01T00:00:00.000Z"), "{line}");
+}
+
 /// Whoever destroys the consumer group has not deleted the stream.
 #[test]
 fn a_group_that_is_destroyed_is_made_again_and_nothing_is_counted_twice() {

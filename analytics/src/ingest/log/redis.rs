@@ -27,8 +27,12 @@ use super::{
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::stream_id::StreamId;
 
-/// How long an answer may take; a commit of many panes is megabytes.
+/// How long an answer may take, on top of what a commit takes to get there.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection that is slower than this is not waited for. What could not be committed for a while is one commit of up to all
+/// panes, hundreds of megabytes; with a fixed timeout it would never get there.
+const BYTES_PER_SECOND_MIN: usize = 1024 * 1024;
 
 /// Redis knows `entries-added` and ENTRIESREAD from this version on.
 const OLDEST_MAJOR_VERSION: u32 = 7;
@@ -357,7 +361,10 @@ impl Log for RedisLog {
                 }
                 self.transaction(commit, lease_for)
             };
-            self.execute(pipe, connected).await?.ok_or(LogError::Fenced)
+            connected.connection.set_response_timeout(patience(commit));
+            let info = self.execute(pipe, connected).await?.ok_or(LogError::Fenced)?;
+            connected.connection.set_response_timeout(RESPONSE_TIMEOUT);
+            Ok(info)
         })
         .await
     }
@@ -378,7 +385,7 @@ impl Log for RedisLog {
             let groups: Result<Vec<HashMap<String, Value>>, _> =
                 cmd("XINFO").arg("GROUPS").arg(&self.keys.stream).query_async(&mut connected.connection).await;
             match groups {
-                Ok(groups) => Ok(groups.iter().any(|group| is_ours(group))),
+                Ok(groups) => Ok(groups.iter().any(is_ours)),
                 // Without the stream there is no group. Where the right to ask is missing, nothing is said against it.
                 Err(error) if error.code() == Some("NOPERM") => Ok(true),
                 Err(error) if error.kind() == redis::ServerErrorKind::ResponseError.into() => Ok(false),
@@ -394,6 +401,12 @@ impl Log for RedisLog {
         fence.check_server(&Server::of(&about)?.id)?;
         Ok(reader)
     }
+}
+
+/// How long the answer to a commit may take.
+fn patience(commit: &Commit) -> Duration {
+    let bytes: usize = commit.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+    RESPONSE_TIMEOUT + Duration::from_secs((bytes / BYTES_PER_SECOND_MIN) as u64)
 }
 
 /// The rejected entry of an entry of the dead-letter stream; `None` where something else put it there. Its own fields may
