@@ -41,6 +41,8 @@ struct Interval {
     start_ms: i64,
     /// Event time of its first reading.
     first_ms: i64,
+    /// It was closed before its time.
+    is_judged: bool,
     sent: u64,
     lost: u64,
     /// Readings that carry a latency, and the sum of these.
@@ -70,7 +72,11 @@ impl Antenna {
     pub(crate) fn count(&mut self, reading: &Counted, settings: &Settings) -> Vec<Ended> {
         let mut ended = Vec::new();
         if self.has_started() {
-            ended.extend(self.silence(reading.arrival_ms, Some((reading.arrival_ms, IncidentEnding::Recovered))));
+            let silence = self.silence(reading.arrival_ms, Some((reading.arrival_ms, IncidentEnding::Recovered)));
+            if silence.is_some() {
+                ended.extend(self.close_open(settings));
+            }
+            ended.extend(silence);
             // The ids of a stream that was made anew may go back.
             let gap_ms = (reading.arrival_ms - self.last_arrival_ms).max(0) as f64;
             self.usual_gap_ms = Some(self.usual_gap_ms.map_or(gap_ms, |usual_ms| usual_ms + (gap_ms - usual_ms) / 8.0));
@@ -88,17 +94,28 @@ impl Antenna {
         let start_ms = floor(reading.event_ms, INTERVAL_MS);
         let closed = match &mut self.open {
             Some(open) if start_ms < open.start_ms => return None,
-            Some(open) if start_ms == open.start_ms => {
+            Some(open) if start_ms == open.start_ms && !open.is_judged => {
                 open.add(reading);
                 None
             }
             open => {
-                let mut next = Interval::new(start_ms, reading.event_ms);
+                // What follows what was judged does not begin before it.
+                let before = open.as_ref().filter(|open| open.start_ms == start_ms);
+                let first_ms = before.map_or(reading.event_ms, |open| open.first_ms.max(reading.event_ms));
+                let mut next = Interval::new(start_ms, first_ms);
                 next.add(reading);
                 open.replace(next)
             }
         };
-        closed.and_then(|interval| self.close(interval, settings))
+        closed.filter(|interval| !interval.is_judged).and_then(|interval| self.close(interval, settings))
+    }
+
+    /// Silence, or being forgotten, closes the interval that is not over. What follows within it is judged by itself.
+    fn close_open(&mut self, settings: &Settings) -> Option<Ended> {
+        let open = self.open.as_mut().filter(|open| !open.is_judged)?;
+        let closed = open.clone();
+        open.is_judged = true;
+        self.close(closed, settings)
     }
 
     /// Goes on with an incident or begins one. Two well intervals behind each other end it.
@@ -119,10 +136,11 @@ impl Antenna {
 
     /// Ends what it is in the middle of, as of an arrival, and knows nothing but its id any more.
     pub(crate) fn forget(&mut self, arrival_ms: i64, settings: &Settings) -> Vec<Ended> {
+        let ended = self.close_open(settings);
         let silence = self.silence(arrival_ms, Some((arrival_ms, IncidentEnding::Forgotten)));
         let trouble = self.trouble(settings, Some((self.newest_event_ms, IncidentEnding::Forgotten)));
         *self = Self::new(std::mem::take(&mut self.id));
-        silence.into_iter().chain(trouble).collect()
+        ended.into_iter().chain(silence).chain(trouble).collect()
     }
 
     /// Whether nothing has arrived for three usual intervals, and for 15 s at least.
@@ -131,9 +149,12 @@ impl Antenna {
         gap_ms >= SILENT_MIN_MS && gap_ms as f64 >= SILENT_INTERVALS * self.usual_gap_ms.unwrap_or(0.0)
     }
 
-    /// What lasts at a time.
-    pub(crate) fn lasting(&self, settings: &Settings, now_ms: i64) -> impl Iterator<Item = Incident> {
-        self.silence(now_ms, None).into_iter().chain(self.trouble(settings, None))
+    /// What lasts at a time, and what silence has ended by then.
+    pub(crate) fn current(&self, settings: &Settings, now_ms: i64) -> impl Iterator<Item = Incident> {
+        let silence = self.silence(now_ms, None);
+        let mut then = self.clone();
+        let ended = silence.as_ref().and_then(|_| then.close_open(settings));
+        silence.into_iter().chain(ended).chain(then.trouble(settings, None))
     }
 
     /// The silence since its newest reading, if it is one at a time. How often it reports is not known after its first reading.
@@ -182,7 +203,7 @@ pub(crate) fn duration_seconds(start: UnixMillis, end: UnixMillis) -> f64 {
 
 impl Interval {
     const fn new(start_ms: i64, first_ms: i64) -> Self {
-        Self { start_ms, first_ms, sent: 0, lost: 0, timed: 0, latency_ms: 0.0 }
+        Self { start_ms, first_ms, is_judged: false, sent: 0, lost: 0, timed: 0, latency_ms: 0.0 }
     }
 
     fn add(&mut self, reading: &Counted) {

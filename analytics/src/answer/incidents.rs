@@ -6,10 +6,11 @@ use shared::api::{Incident, IncidentEnding, IncidentKind, IncidentPage, Incident
 use super::format::time;
 use super::network::contains;
 use super::{AnswerError, Question, View, rows};
+use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::store::expressions::answer::{ANTENNA_ID, START};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
-use crate::store::trouble::Tally;
+use crate::store::trouble::{Tally, Trouble};
 
 const KIND: &str = "kind";
 const END: &str = "end";
@@ -97,7 +98,7 @@ fn found(request: &IncidentsRequest, view: &View<'_>) -> Result<LazyFrame, Answe
         WORST_SUCCESS_RATE,
         WORST_LATENCY_MS,
     ];
-    let all = table(view.snapshot, now_ms)?.lazy().filter(wanted).sort([START, ANTENNA_ID, KIND], by);
+    let all = table(view.snapshot, now_ms, &view.thresholds)?.lazy().filter(wanted).sort([START, ANTENNA_ID, KIND], by);
     Ok(all.with_column(duration).select(columns.map(col)))
 }
 
@@ -109,11 +110,11 @@ fn page(request: &IncidentsRequest, found: LazyFrame) -> LazyFrame {
 /// The incidents that last, by the position of their kind in [`IncidentKind::ALL`].
 pub type OpenIncidents = [u64; IncidentKind::ALL.len()];
 
-/// The number of incidents that last, by kind; for silence, as of `now_ms`, milliseconds since the epoch.
+/// The number of incidents that last, by kind; for silence and what it closes, as of `now_ms`, milliseconds since the epoch.
 #[must_use]
-pub fn open_incidents(snapshot: &Snapshot, now_ms: i64) -> OpenIncidents {
+pub fn open_incidents(snapshot: &Snapshot, now_ms: i64, thresholds: &Thresholds) -> OpenIncidents {
     let mut counts = OpenIncidents::default();
-    for incident in open(snapshot, now_ms) {
+    for incident in current(snapshot, now_ms, thresholds).filter(|incident| incident.end.is_none()) {
         counts[incident.kind as usize] += 1;
     }
     counts
@@ -130,7 +131,7 @@ struct Row<'a> {
 }
 
 /// A row for each incident.
-fn table(snapshot: &Snapshot, now_ms: i64) -> PolarsResult<DataFrame> {
+fn table(snapshot: &Snapshot, now_ms: i64, thresholds: &Thresholds) -> PolarsResult<DataFrame> {
     let ended = snapshot.incidents.iter().map(|it| Row {
         antenna: &it.antenna,
         kind: it.kind,
@@ -138,7 +139,7 @@ fn table(snapshot: &Snapshot, now_ms: i64) -> PolarsResult<DataFrame> {
         end: Some((it.end_ms, it.ended_by)),
         tally: it.tally,
     });
-    let rows: Vec<Row<'_>> = ended.chain(open(snapshot, now_ms)).collect();
+    let rows: Vec<Row<'_>> = ended.chain(current(snapshot, now_ms, thresholds)).collect();
     fn column<'a, T>(rows: &[Row<'a>], name: &str, value: impl Fn(&Row<'a>) -> T) -> Column
     where
         Series: NamedFrom<Vec<T>, [T]>,
@@ -159,14 +160,21 @@ fn table(snapshot: &Snapshot, now_ms: i64) -> PolarsResult<DataFrame> {
     DataFrame::new(rows.len(), columns)
 }
 
-/// The trouble and the silence of each antenna.
-fn open(snapshot: &Snapshot, now_ms: i64) -> impl Iterator<Item = Row<'_>> {
+/// The trouble and the silence of each antenna, and the trouble that silence shows to be over before a reading does.
+fn current<'a>(
+    snapshot: &'a Snapshot,
+    now_ms: i64,
+    thresholds: &'a Thresholds,
+) -> impl Iterator<Item = Row<'a>> + use<'a> {
     snapshot.retained().flat_map(move |(_, antenna)| {
-        let row = |kind, start_ms, tally| Row { antenna: &antenna.id, kind, start_ms, end: None, tally };
-        let trouble = antenna.trouble.as_ref().map(|it| row(it.severity.kind(), it.start_ms, it.tally));
-        let silence =
-            antenna.is_missed(now_ms).then(|| row(IncidentKind::Silent, antenna.last_arrival_ms, Tally::default()));
-        trouble.into_iter().chain(silence)
+        let row = |kind, start_ms, end, tally| Row { antenna: &antenna.id, kind, start_ms, end, tally };
+        let of = |it: &Trouble, end| row(it.severity.kind(), it.start_ms, end, it.tally);
+        let (lasting, ended) = antenna.trouble_at(now_ms, thresholds);
+        let lasting = lasting.map(|it| of(&it, None));
+        let ended = ended.map(|(it, well_ms)| of(&it, Some((well_ms, IncidentEnding::Recovered))));
+        let silence = antenna.is_missed(now_ms);
+        let silence = silence.then(|| row(IncidentKind::Silent, antenna.last_arrival_ms, None, Tally::default()));
+        lasting.into_iter().chain(ended).chain(silence)
     })
 }
 

@@ -195,7 +195,7 @@ impl Answers {
 
     /// The number of incidents that last, by kind.
     pub(crate) async fn open_incidents(&self, asked: Asked) -> Result<OpenIncidents, ApiError> {
-        self.put(asked, |view| Ok(open_incidents(view.snapshot, view.now_ms))).await
+        self.put(asked, |view| Ok(open_incidents(view.snapshot, view.now_ms, &view.thresholds))).await
     }
 
     /// Puts something to a view, on a query thread.

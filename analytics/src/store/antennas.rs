@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shared::api::{IncidentEnding, IncidentKind};
 
 use super::incidents::{Finished, Incidents};
-use super::trouble::{self, Counted, Interval, Tally, Trouble};
+use super::trouble::{self, Counted, Ended, Interval, Tally, Trouble};
 use crate::ingest::decode::Interner;
 use crate::readings::Slot;
 use crate::settings::Thresholds;
@@ -37,7 +37,7 @@ pub struct Antenna {
     pub highest_seq: Option<u64>,
     /// Moving average of the gaps between arrivals, in milliseconds; `None` before the second reading.
     pub interval_ms: Option<f64>,
-    /// The interval of event time that is judged next.
+    /// The interval of event time that is judged next; empty where silence has closed it.
     pub open: Interval,
     /// The trouble that it is in.
     pub trouble: Option<Arc<Trouble>>,
@@ -69,6 +69,7 @@ impl Antenna {
     fn count(&mut self, reading: &Counted, thresholds: &Thresholds, incidents: &mut Incidents) {
         if self.has_started() {
             if self.is_missed(reading.arrival_ms) {
+                self.close(thresholds, incidents);
                 incidents.record(self.silence(reading.arrival_ms, IncidentEnding::Recovered));
             }
             let gap_ms = reading.arrival_ms.saturating_sub(self.last_arrival_ms).max(0) as f64;
@@ -83,14 +84,36 @@ impl Antenna {
             self.highest_seq = reading.seq;
         }
         let passed = self.open.count(reading);
+        self.judge(passed, thresholds, incidents);
+    }
+
+    /// Judges an interval that has passed, if there is one, and records the trouble that it shows to be over.
+    fn judge(&mut self, passed: Option<Interval>, thresholds: &Thresholds, incidents: &mut Incidents) {
         if let Some((ended, well_ms)) = passed.and_then(|it| trouble::judge(&mut self.trouble, &it, thresholds)) {
             incidents.record(self.finished(&ended, well_ms, IncidentEnding::Recovered));
         }
     }
 
+    /// Judges the open interval, which silence has closed.
+    fn close(&mut self, thresholds: &Thresholds, incidents: &mut Incidents) {
+        let passed = self.open.close();
+        self.judge(passed, thresholds, incidents);
+    }
+
+    /// The trouble that it is in at a time, and the one that has ended by then without a reading that showed it: silence
+    /// closes the open interval.
+    #[must_use]
+    pub fn trouble_at(&self, now_ms: i64, thresholds: &Thresholds) -> (Option<Arc<Trouble>>, Option<Ended>) {
+        let mut trouble = self.trouble.clone();
+        let is_closed = self.is_missed(now_ms) && self.open.has_readings();
+        let ended = if is_closed { trouble::judge(&mut trouble, &self.open, thresholds) } else { None };
+        (trouble, ended)
+    }
+
     /// Ends what it is in the middle of, as of an arrival in milliseconds since the epoch, and knows nothing but its id any
     /// more.
-    fn forget(&mut self, arrival_ms: i64, incidents: &mut Incidents) {
+    fn forget(&mut self, arrival_ms: i64, thresholds: &Thresholds, incidents: &mut Incidents) {
+        self.close(thresholds, incidents);
         let forgotten = std::mem::replace(self, Self::new(Arc::clone(&self.id)));
         if forgotten.is_missed(arrival_ms) {
             incidents.record(forgotten.silence(arrival_ms, IncidentEnding::Forgotten));
@@ -222,7 +245,13 @@ impl Antennas {
     ///
     /// What they were in the middle of ends as of the newest arrival counted, in milliseconds since the epoch. Incidents are
     /// recorded in the order of ids: slots differ from one run to another.
-    pub fn forget_before(&mut self, horizon_ms: i64, arrival_ms: i64, incidents: &mut Incidents) -> Vec<usize> {
+    pub fn forget_before(
+        &mut self,
+        horizon_ms: i64,
+        arrival_ms: i64,
+        thresholds: &Thresholds,
+        incidents: &mut Incidents,
+    ) -> Vec<usize> {
         let is_gone = |antenna: &Antenna| antenna.has_started() && antenna.newest_event_ms < horizon_ms;
         let mut gone: Vec<(Arc<str>, Slot)> =
             self.iter().filter(|(_, it)| is_gone(it)).map(|(slot, it)| (Arc::clone(&it.id), slot)).collect();
@@ -231,7 +260,7 @@ impl Antennas {
         for (_, slot) in gone {
             let (chunk, row) = place(slot);
             if let Some(antenna) = Arc::make_mut(&mut self.chunks[chunk])[row].as_mut() {
-                antenna.forget(arrival_ms, incidents);
+                antenna.forget(arrival_ms, thresholds, incidents);
             }
             changed.push(chunk);
         }

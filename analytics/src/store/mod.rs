@@ -445,7 +445,8 @@ impl Store {
         if !self.antennas.may_forget_before(horizon_ms) {
             return;
         }
-        self.changes.chunks.extend(self.antennas.forget_before(horizon_ms, arrival_ms, &mut self.incidents));
+        let changed = self.antennas.forget_before(horizon_ms, arrival_ms, &self.thresholds, &mut self.incidents);
+        self.changes.chunks.extend(changed);
     }
 
     fn retain(&mut self) {

@@ -1,7 +1,8 @@
 //! Trouble of one antenna: the rule that tells it, the intervals that are judged by it, the incident that bad ones make.
 //!
 //! Readings of an antenna are added up over intervals of event time. The first reading of a later interval closes the one
-//! before, which is judged then. So the outcome depends on the antenna's readings and their order alone.
+//! before, which is judged then, and so does silence, or the antenna being forgotten. So the outcome depends on the antenna's
+//! readings and their order alone.
 
 use std::sync::Arc;
 
@@ -79,12 +80,17 @@ pub fn success_rate(packets_sent: u64, packets_lost: u64) -> Option<f64> {
     (packets_sent > 0).then(|| (packets_sent - packets_lost) as f64 / packets_sent as f64)
 }
 
+/// Added to [`Interval::first_after_ms`] of an interval that has been judged. No reading of an interval is as late as its end.
+#[expect(clippy::cast_possible_truncation, reason = "a constant of 30,000")]
+const JUDGED: u32 = INTERVAL_MS as u32;
+
 /// The sums of one antenna's readings over one interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// Where it begins, milliseconds since the epoch; `i64::MIN` where there is none.
     pub start_ms: i64,
-    /// Event time of its first reading, milliseconds after its beginning.
+    /// Event time of its first reading, milliseconds after its beginning; an interval's length more where what was measured in it
+    /// has been judged, and nothing has come since.
     pub first_after_ms: u32,
     /// Readings that carry a latency.
     pub latencies: u32,
@@ -117,7 +123,7 @@ impl Interval {
         if !is_within && event_ms < self.start_ms {
             return None;
         }
-        let passed = if is_within { None } else { self.begin(event_ms) };
+        let passed = if is_within && self.has_readings() { None } else { self.begin(event_ms) };
         self.packets_sent += u64::from(packets_sent);
         self.packets_lost += u64::from(packets_lost);
         if let Some(latency_ms) = latency_ms {
@@ -132,8 +138,27 @@ impl Interval {
     fn begin(&mut self, first_ms: i64) -> Option<Self> {
         let start_ms = INTERVALS.floor(first_ms);
         let first_after_ms = u32::try_from(first_ms - start_ms).unwrap_or_default();
-        let passed = std::mem::replace(self, Self { start_ms, first_after_ms, ..Self::NONE });
-        (passed.start_ms != i64::MIN).then_some(passed)
+        let mut next = Self { start_ms, first_after_ms, ..Self::NONE };
+        if start_ms == self.start_ms {
+            // What follows what was judged does not begin before it.
+            next.first_after_ms = first_after_ms.max(self.first_after_ms.saturating_sub(JUDGED));
+        }
+        let passed = std::mem::replace(self, next);
+        passed.has_readings().then_some(passed)
+    }
+
+    /// Ends before its time, and returns what was measured in it. What follows within it is judged by itself.
+    #[must_use]
+    pub fn close(&mut self) -> Option<Self> {
+        let closed =
+            Self { start_ms: self.start_ms, first_after_ms: self.first_after_ms.saturating_add(JUDGED), ..Self::NONE };
+        self.has_readings().then(|| std::mem::replace(self, closed))
+    }
+
+    /// Whether something was measured in it that has not been judged.
+    #[must_use]
+    pub const fn has_readings(&self) -> bool {
+        self.start_ms != i64::MIN && self.first_after_ms < JUDGED
     }
 
     /// Event time of its first reading, milliseconds since the epoch.

@@ -34,12 +34,12 @@ impl Reference {
     /// All that are kept and all that last, newest start first. A duration that goes on runs to now, in full seconds.
     fn incidents(&self, now: UnixMillis) -> Vec<Incident> {
         let now_ms = floor(now.0, 1_000);
-        let lasting = self.retained().flat_map(|(_, antenna)| antenna.lasting(&self.settings, now_ms));
-        let lasting = lasting.map(|incident| Incident {
-            duration_seconds: duration_seconds(incident.start, UnixMillis(now_ms)),
+        let current = self.retained().flat_map(|(_, antenna)| antenna.current(&self.settings, now_ms));
+        let current = current.map(|incident| Incident {
+            duration_seconds: duration_seconds(incident.start, incident.end.unwrap_or(UnixMillis(now_ms))),
             ..incident
         });
-        let mut incidents: Vec<Incident> = self.ended.iter().cloned().chain(lasting).collect();
+        let mut incidents: Vec<Incident> = self.ended.iter().cloned().chain(current).collect();
         incidents
             .sort_by(|a, b| (Reverse(a.start), &a.antenna_id, a.kind).cmp(&(Reverse(b.start), &b.antenna_id, b.kind)));
         incidents
