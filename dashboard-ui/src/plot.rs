@@ -54,6 +54,11 @@ impl Scale {
         ((0..=count).rev().map(|tick| self.bottom + f64::from(tick) * self.step).collect(), self.step)
     }
 
+    /// Whether a value is within the axis.
+    pub(crate) fn holds(self, value: f64) -> bool {
+        value <= self.top
+    }
+
     /// The position of a value, from the top.
     pub(crate) fn y(self, value: f64) -> f64 {
         let share = (value - self.bottom) / (self.top - self.bottom);
@@ -115,6 +120,19 @@ pub(crate) fn bars(values: &[Option<f64>], scale: Scale, include: impl Fn(f64) -
         let x = step * (index as f64 + (1.0 - BAR) / 2.0);
         let y = scale.y(value).min(HEIGHT - 1.5);
         push(&mut path, format_args!("M{} {HEIGHT}V{}h{}V{HEIGHT}z", short(x), short(y), short(step * BAR)));
+    }
+    path
+}
+
+/// A mark at the top of each step whose value the axis does not reach: an arrowhead that leads on.
+pub(crate) fn cuts(values: &[Option<f64>], scale: Scale) -> String {
+    let step = WIDTH / values.len().max(1) as f64;
+    let mut path = String::new();
+    for (index, _) in values.iter().enumerate().filter(|(_, value)| value.is_some_and(|value| !scale.holds(value))) {
+        push(
+            &mut path,
+            format_args!("M{} 14l{} -14l{} 14z", short(step * index as f64), short(step / 2.0), short(step / 2.0)),
+        );
     }
     path
 }

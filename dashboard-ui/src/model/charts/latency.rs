@@ -52,8 +52,16 @@ fn chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_
         paths.push(("revised", revised));
     }
     if nothing.is_none() {
-        legend.extend(filling_up(values.open.len() - values.closed, scene));
-        legend.push(threshold(y, &format::with_unit(&format!("{limit:.0}"), "ms"), scene));
+        let open = &values.open[values.closed..];
+        let beyond = highest(open).filter(|highest| !scale.holds(*highest));
+        legend.extend(filling_up(
+            "line-open",
+            open.len(),
+            beyond.map(|highest| language.latency(Some(highest))),
+            scene,
+        ));
+        let above = open.iter().flatten().filter(|latency| **latency > limit).count();
+        legend.push(threshold(y, &format::with_unit(&format!("{limit:.0}"), "ms"), above, scene));
     }
     let period = period(series, language);
     Chart {

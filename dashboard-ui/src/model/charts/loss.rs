@@ -2,7 +2,7 @@
 
 use shared::api::Series;
 
-use super::scale::{gap_sentence, highest, labels, missing, period, scale, steps, threshold};
+use super::scale::{filling_up, gap_sentence, highest, labels, missing, period, scale, steps, threshold};
 use super::{Axis, Chart, closed};
 use crate::format;
 use crate::language::Language;
@@ -23,19 +23,24 @@ pub(super) fn chart(series: &Series, scene: &Scene<'_>) -> Chart {
     let (scale, y) = scale(highest(&loss).or_else(|| highest(&open)).map(|highest| highest.max(1.0)), limit);
     let is_total = |loss: f64| loss >= 100.0;
     let lost: u64 = points.iter().map(|point| point.measures.packets_lost).sum();
-    let above = steps(loss.iter().flatten().filter(|loss| **loss > limit).count(), language);
+    let above = |of: &[Option<f64>]| of.iter().flatten().filter(|loss| **loss > limit).count();
+    let beyond =
+        highest(&open).filter(|highest| !scale.holds(*highest)).map(|highest| language.percent(Some(highest / 100.0)));
     let period = period(series, language);
     let paths = vec![
         ("usual", plot::bars(&loss, scale, |loss| loss <= limit)),
         ("high", plot::bars(&loss, scale, |loss| loss > limit && !is_total(loss))),
         ("total", plot::bars(&loss, scale, is_total)),
         ("open-bar", plot::bars(&open, scale, |_| true)),
+        ("open-cut", plot::cuts(&open, scale)),
     ];
     let mut legend = Vec::new();
     if loss.iter().flatten().any(|loss| is_total(*loss)) {
         legend.push(("bar-total", language.text("all lost", "todo perdido").to_owned()));
     }
-    legend.push(threshold(y, &format::with_unit(&language.fixed(limit, decimals(limit)), "%"), scene));
+    legend.extend(filling_up("bar-open", all.len() - closed, beyond, scene));
+    let limit_in_words = format::with_unit(&language.fixed(limit, decimals(limit)), "%");
+    legend.push(threshold(y, &limit_in_words, above(&open), scene));
     let known = all.iter().any(Option::is_some).then_some(lost);
     legend.push(("", format!("{} {}", format::count_if_known(known), language.text("lost", "perdidos"))));
     Chart {
@@ -52,6 +57,7 @@ pub(super) fn chart(series: &Series, scene: &Scene<'_>) -> Chart {
         description: match highest(&loss) {
             Some(high) => {
                 let (lost, high, gaps) = (format::count(lost), language.fixed(high, 2), gap_sentence(&all, language));
+                let above = steps(above(&all), language);
                 match language {
                     Language::English => format!(
                         "Packet loss {period}. {lost} packets lost, at most {high} % in a step; {above} above the threshold of {limit:.0} %.{gaps}"
@@ -88,13 +94,35 @@ mod tests {
         assert_eq!(charts.rows[56].cells.last().unwrap(), "100\u{202f}%");
     }
 
+    /// An antenna that is in trouble from its first reading on is degraded by steps that are still filling up.
+    #[test]
+    fn open_steps_count_for_the_threshold_and_say_when_the_axis_does_not_reach_them() {
+        let mut series = overview().series;
+        for point in &mut series.points {
+            point.measures.success_rate = Some(0.999);
+        }
+        series.points[59].measures.success_rate = Some(0.58);
+        let loss = charted(&series).loss;
+        let words: Vec<&str> = loss.legend.iter().map(|(_, words)| &**words).collect();
+        let expected =
+            ["still filling up, up to 42.00\u{202f}%", "1 step still filling up above the threshold of 5\u{202f}%"];
+        assert_eq!(words[..2], expected);
+        assert_eq!((path(&loss, "open-cut"), loss.threshold), ("M590 14l5 -14l5 14z", None));
+        assert!(loss.description.contains("; 1 step above the threshold of 5 %"), "{}", loss.description);
+        assert!(loss.description.contains("at most 0.10 % in a step"), "{}", loss.description);
+        series.points[59].measures.success_rate = Some(0.999);
+        let loss = charted(&series).loss;
+        assert_eq!(loss.legend[0].1, "still filling up");
+        assert_eq!(path(&loss, "open-cut"), "");
+    }
+
     #[test]
     fn the_threshold_is_drawn_where_values_come_near_it() {
         let mut series = overview().series;
         for point in &mut series.points {
             point.measures.success_rate = Some(0.999);
         }
-        let threshold = |chart: Chart| (chart.threshold, chart.legend[0].1.clone());
+        let threshold = |chart: Chart| (chart.threshold, chart.legend[1].1.clone());
         let (y, words) = threshold(charted(&series).loss);
         assert_eq!((y, &*words), (None, "all far below the threshold of 5\u{202f}%"));
         assert_eq!(charted(&series).loss.labels[0], "1.00%");

@@ -9,18 +9,33 @@ use crate::plot::Scale;
 /// Values from this share of a threshold on are close to it.
 const NEAR: f64 = 0.6;
 
-/// The threshold as an entry of the legend, which mentions it even if it is not drawn.
-pub(super) fn threshold(y: Option<f64>, limit: &str, scene: &Scene<'_>) -> (&'static str, String) {
-    let words = match y {
-        Some(_) => scene.text("threshold", "umbral"),
-        None => scene.text("all far below the threshold of", "todo muy por debajo del umbral de"),
+/// The threshold as an entry of the legend, which mentions it even if it is not drawn. The axis goes by closed steps alone, so
+/// what is still filling up may lie beyond a threshold that it does not reach.
+pub(super) fn threshold(y: Option<f64>, limit: &str, open_above: usize, scene: &Scene<'_>) -> (&'static str, String) {
+    let words = match (y, open_above) {
+        (Some(_), _) => scene.text("threshold", "umbral").to_owned(),
+        (None, 0) => scene.text("all far below the threshold of", "todo muy por debajo del umbral de").to_owned(),
+        (None, open) => match scene.language() {
+            Language::English => format!("{} still filling up above the threshold of", steps(open, Language::English)),
+            Language::Spanish => format!(
+                "{} por encima del umbral de",
+                scene.language().plural(open as u64, ["", ""], ["tramo aún incompleto", "tramos aún incompletos"],)
+            ),
+        },
     };
     ("line-threshold", format!("{words} {limit}"))
 }
 
-/// The steps that are still filling up as an entry of the legend.
-pub(super) fn filling_up(steps: usize, scene: &Scene<'_>) -> Option<(&'static str, String)> {
-    (steps > 0).then(|| ("line-open", scene.text("still filling up", "aún incompleto").to_owned()))
+/// The steps that are still filling up as an entry of the legend; with the highest of them, if the axis does not reach it.
+pub(super) fn filling_up(
+    class: &'static str,
+    steps: usize,
+    beyond: Option<String>,
+    scene: &Scene<'_>,
+) -> Option<(&'static str, String)> {
+    let words = scene.text("still filling up", "aún incompleto");
+    let beyond = beyond.map(|highest| format!(", {} {highest}", scene.text("up to", "hasta")));
+    (steps > 0).then(|| (class, format!("{words}{}", beyond.unwrap_or_default())))
 }
 
 /// The axis, and the position of the threshold on it. An axis far below the threshold does not extend up to it, or the
