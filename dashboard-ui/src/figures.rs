@@ -25,6 +25,9 @@ pub enum Figures {
     Pipeline(Box<PipelineFigures>),
 }
 
+/// What began or ended within so many seconds of the end of a window is news.
+pub const RECENT_SECONDS: u32 = 15 * 60;
+
 /// Figures of the overview.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OverviewFigures {
@@ -42,6 +45,10 @@ pub struct OverviewFigures {
     pub heatmap: Option<Heatmap>,
     /// The newest incidents of the window.
     pub incidents: Option<IncidentPage>,
+    /// Those that are going on; `None` for a range that has ended.
+    pub ongoing: Option<IncidentPage>,
+    /// How many were going on [`RECENT_SECONDS`] before; `None` if analytics does not tell.
+    pub before: Option<u64>,
 }
 
 /// Figures of the fleet.

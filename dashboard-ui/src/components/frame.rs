@@ -3,9 +3,9 @@
 use leptos::prelude::*;
 
 use super::icon::{Glyph, GlyphView, LevelBadge};
-use super::parts::{Hidden, Prose, Time};
+use super::parts::{AntennaLink, Hidden, Prose, Time};
 use crate::language::Language;
-use crate::model::{self, Condition, Frame, Level, Part, Ranges, Verdict};
+use crate::model::{self, Condition, Frame, Level, Part, Ranges, Trouble, Verdict};
 
 /// The page's name, how its figures relate to the present, and the ranges on offer.
 #[component]
@@ -123,13 +123,27 @@ fn FreshnessLabel(frame: Frame) -> AnyView {
 /// The verdict in one sentence. It is the only part whose changes screen readers announce.
 #[component]
 pub(crate) fn VerdictCard(verdict: Verdict, language: Language) -> AnyView {
-    let Verdict { level, sentence, detail } = verdict;
+    let Verdict { level, sentence, detail, course, who } = verdict;
+    let who = who.into_iter().map(|Trouble { status, words, href, named, more }| {
+        let named = named.into_iter().map(|(id, href)| view! { <AntennaLink id href/>" " }).collect_view();
+        view! {
+            <li>
+                <a class=format!("pill status-{status}") href=href.clone()>{words}</a>
+                " "{named}
+                {(!more.is_empty()).then(|| view! { <a href=href>{more}</a> })}
+            </li>
+        }
+    });
+    let who = who.collect_view();
+    let course = (!course.is_empty()).then(|| view! { <p class="since"><Prose parts=course/></p> });
     let class = format!("card verdict level-{}", level.class());
     view! {
         <section class=class aria-label=language.text("Verdict", "Veredicto")>
             <LevelBadge level/>
             <div>
                 <p class="sentence" role="status" aria-live="polite">{sentence}</p>
+                {course}
+                <ul class="who">{who}</ul>
                 <p class="detail"><Prose parts=detail/></p>
             </div>
         </section>

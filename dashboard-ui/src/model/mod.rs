@@ -31,7 +31,7 @@ pub(crate) use overview::OverviewScreen;
 pub(crate) use pipeline::{LedgerTerm, PipelineScreen, RejectedReason, RejectedRow, Stage};
 pub(crate) use rows::{AntennaLine, Pages, ReadingRow, status_label};
 pub(crate) use tiles::{Change, Judgement, Picture, Tile};
-pub(crate) use verdict::{Level, Verdict, away, broker_away, standby};
+pub(crate) use verdict::{Level, Trouble, Verdict, away, broker_away, standby};
 
 use crate::figures::Figures;
 use crate::figures::{Loaded, Outcome};

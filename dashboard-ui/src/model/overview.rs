@@ -51,7 +51,7 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
     let worst = figures.worst.antennas.iter().filter(|row| row.status != Status::Healthy);
     let all = scene.address.with_page(Page::Incidents(Incidents::default())).href();
     OverviewScreen {
-        verdict: verdict(&figures.summary, &frame, scene),
+        verdict: verdict(figures, &frame, scene),
         tiles: tiles(figures, scene),
         charts: charts(&figures.series, scene),
         heat_map: figures.heatmap.as_ref().map(|heatmap| heat_map(heatmap, tall, scene)),

@@ -1,10 +1,23 @@
 //! The state of the network in one sentence.
 
+use std::cmp::Ordering;
+
+use shared::UnixMillis;
 use shared::api::{AntennaCounts, Status, Summary};
 
+use super::heat::antenna_href;
 use super::rows::{counts_in_words, status_word};
-use super::{Condition, Frame, Part, Scene};
+use super::{Condition, Frame, Moment, Part, Scene};
+use crate::figures::{OverviewFigures, RECENT_SECONDS};
+use crate::format;
 use crate::language::Language;
+use crate::query::{Fleet, Page};
+
+/// What is in trouble, worst first.
+const TROUBLE: [Status; 3] = [Status::Down, Status::Silent, Status::Degraded];
+
+/// So many antennas of each status are named.
+const NAMED: usize = 3;
 
 /// How good or bad something is. The page shows it as colour, as an icon and in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,25 +45,49 @@ pub(crate) struct Verdict {
     pub(crate) level: Level,
     pub(crate) sentence: String,
     pub(crate) detail: Vec<Part>,
+    /// How much is in trouble, since when, and whether it gets worse; empty if nothing is.
+    pub(crate) course: Vec<Part>,
+    /// Which antennas are in trouble, worst first.
+    pub(crate) who: Vec<Trouble>,
 }
 
-pub(super) fn verdict(summary: &Summary, frame: &Frame, scene: &Scene<'_>) -> Verdict {
-    let language = scene.language();
+impl Verdict {
+    /// Without antennas to name.
+    pub(super) const fn new(level: Level, sentence: String, detail: Vec<Part>) -> Self {
+        Self { level, sentence, detail, course: Vec::new(), who: Vec::new() }
+    }
+}
+
+/// The antennas of one status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    /// As a CSS class.
+    pub(crate) status: &'static str,
+    /// How many there are: `401 silent`.
+    pub(crate) words: String,
+    /// The address of exactly these.
+    pub(crate) href: String,
+    /// The first of them, each with its address.
+    pub(crate) named: Vec<(String, String)>,
+    /// How many more there are, in words; empty if all are named.
+    pub(crate) more: String,
+}
+
+pub(super) fn verdict(figures: &OverviewFigures, frame: &Frame, scene: &Scene<'_>) -> Verdict {
+    let (language, summary) = (scene.language(), &figures.summary);
     let (level, sentence) = judge(&summary.antennas, language);
     match frame.condition {
-        Condition::Live | Condition::Fixed | Condition::Waiting => {
-            Verdict { level, sentence, detail: basis(summary, frame, scene) }
+        Condition::Live | Condition::Fixed | Condition::Waiting => Verdict {
+            course: course(figures, scene),
+            who: TROUBLE.into_iter().filter_map(|status| trouble(status, figures, scene)).collect(),
+            ..Verdict::new(level, sentence, basis(summary, frame, scene))
+        },
+        Condition::Stale(age) => {
+            Verdict::new(Level::Warning, stale(age, language), was_so(frame, format!(": {sentence}"), language))
         }
-        Condition::Stale(age) => Verdict {
-            level: Level::Warning,
-            sentence: stale(age, language),
-            detail: was_so(frame, format!(": {sentence}"), language),
-        },
-        Condition::BrokerAway => Verdict {
-            level: Level::Bad,
-            sentence: broker_away(language).to_owned(),
-            detail: was_so(frame, ".".to_owned(), language),
-        },
+        Condition::BrokerAway => {
+            Verdict::new(Level::Bad, broker_away(language).to_owned(), was_so(frame, ".".to_owned(), language))
+        }
         Condition::Away => away_verdict(frame, language),
     }
 }
@@ -58,11 +95,77 @@ pub(super) fn verdict(summary: &Summary, frame: &Frame, scene: &Scene<'_>) -> Ve
 /// The verdict while analytics does not answer, whatever the last figures were.
 pub(super) fn away_verdict(frame: &Frame, language: Language) -> Verdict {
     let recovers = language.text(". This page recovers by itself.", ". Esta página se recupera sola.");
-    Verdict {
-        level: Level::Bad,
-        sentence: away(language).to_owned(),
-        detail: was_so(frame, recovers.to_owned(), language),
+    Verdict::new(Level::Bad, away(language).to_owned(), was_so(frame, recovers.to_owned(), language))
+}
+
+/// The share in trouble, since when, and what is new: `33 % in trouble · since 14:05:10 (42 min) · getting worse: …`.
+fn course(figures: &OverviewFigures, scene: &Scene<'_>) -> Vec<Part> {
+    let (language, antennas) = (scene.language(), &figures.summary.antennas);
+    let in_trouble: u64 = TROUBLE.into_iter().map(|status| antennas.of(status)).sum();
+    if in_trouble == 0 {
+        return Vec::new();
     }
+    let share = 100.0 * in_trouble as f64 / antennas.total() as f64;
+    let share = if share < 1.0 { "< 1".to_owned() } else { format!("{share:.0}") };
+    let share = format::with_unit(&share, "%");
+    let mut parts = vec![Part::Text(format!("{share} {}", language.text("in trouble", "con problemas")))];
+    let ongoing = figures.ongoing.as_ref().map_or(&[][..], |page| &page.incidents);
+    let Some(since) = ongoing.iter().map(|incident| incident.start).min() else { return parts };
+    let moment = Moment::near(since, scene.now, language);
+    parts.push(match language {
+        Language::English => Part::text(" · since "),
+        Language::Spanish => moment.led_by(" · desde las ", " · desde el "),
+    });
+    let age = language.duration((scene.now.0 - since.0).max(0) as f64 / 1000.0);
+    parts.extend([Part::Time(moment), Part::text(" "), Part::Zone, Part::Text(format!(" ({age}) · "))]);
+    // Of those that were going on then, and those that began since and last: what flaps in between is neither.
+    let recent = UnixMillis(figures.summary.window.end.0 - i64::from(RECENT_SECONDS) * 1000);
+    let new = ongoing.iter().filter(|incident| incident.start > recent).count() as u64;
+    let ended = (figures.before.unwrap_or_default() + new).saturating_sub(ongoing.len() as u64);
+    let trend = match new.cmp(&ended) {
+        _ if (new, ended) == (0, 0) => language.text("unchanged", "sin cambios"),
+        Ordering::Greater => language.text("getting worse", "empeora"),
+        Ordering::Less => language.text("getting better", "mejora"),
+        Ordering::Equal => language.text("no better, no worse", "ni mejor ni peor"),
+    };
+    let news = match language {
+        Language::English => format!("{trend}: {} new in 15 min, {} over", format::count(new), format::count(ended)),
+        Language::Spanish => {
+            let new = language.plural(new, ["", ""], ["nuevo", "nuevos"]);
+            format!("{trend}: {new} en 15 min, {}", language.plural(ended, ["", ""], ["acabado", "acabados"]))
+        }
+    };
+    parts.push(Part::Text(news));
+    parts
+}
+
+/// The antennas of a status: the first by name, and the address of all of them.
+fn trouble(status: Status, figures: &OverviewFigures, scene: &Scene<'_>) -> Option<Trouble> {
+    let (number, language) = (figures.summary.antennas.of(status), scene.language());
+    if number == 0 {
+        return None;
+    }
+    let of_map = figures.heatmap.iter().flat_map(|map| &map.rows).map(|row| (row.status, row.antenna_id.as_ref()));
+    let of_list = figures.worst.antennas.iter().map(|row| (row.status, Some(&row.antenna_id)));
+    let ids: Vec<&String> = if figures.heatmap.is_some() { of_map.collect::<Vec<_>>() } else { of_list.collect() }
+        .into_iter()
+        .filter(|(own, _)| *own == status)
+        .filter_map(|(_, id)| id)
+        .take(NAMED)
+        .collect();
+    let rest = number.saturating_sub(ids.len() as u64);
+    let fleet = Fleet { status: Some(status), ..Fleet::default() };
+    Some(Trouble {
+        status: status.as_str(),
+        words: format!("{} {}", format::count(number), status_word(status, number, language)),
+        href: scene.address.with_page(Page::Antennas(fleet)).href(),
+        more: match (ids.len(), rest) {
+            (_, 0) => String::new(),
+            (0, _) => language.text("show them", "mostrarlas").to_owned(),
+            _ => format!("{} {} {}", language.text("and", "y"), format::count(rest), language.text("more", "más")),
+        },
+        named: ids.into_iter().map(|id| (id.clone(), antenna_href(id, scene))).collect(),
+    })
 }
 
 /// Says that analytics does not answer.
@@ -131,9 +234,12 @@ fn judge(antennas: &AntennaCounts, language: Language) -> (Level, String) {
                 language.text("No antenna is known in this range", "No se conoce ninguna antena en este intervalo");
             return (Level::Unknown, words.to_owned());
         }
-        () if antennas.down > 0 => Level::Bad,
-        () if antennas.degraded > 0 || antennas.silent > 0 => Level::Warning,
-        () => Level::Good,
+        // By kind and by share, so that one antenna of thousands is not as loud as a third of them.
+        () if antennas.healthy == total => Level::Good,
+        () if antennas.down * 100 >= total && antennas.down > 0 => Level::Bad,
+        () if (antennas.down + antennas.silent) * 10 >= total => Level::Bad,
+        () if (total - antennas.healthy) * 4 >= total => Level::Bad,
+        () => Level::Warning,
     };
     if let Some(status) = Status::ALL.into_iter().find(|status| antennas.of(*status) == total) {
         let word = status_word(status, total, language);
@@ -154,7 +260,9 @@ fn judge(antennas: &AntennaCounts, language: Language) -> (Level, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::tests::{address_in, overview, said, scene};
+    use crate::model::tests::{address_in, fleet, overview, said, scene};
+    use crate::query::Range;
+    use crate::query::tests::read;
 
     fn judged(language: Language, counts: (u64, u64, u64, u64)) -> (Level, String) {
         let (healthy, degraded, down, silent) = counts;
@@ -162,9 +270,9 @@ mod tests {
     }
 
     fn verdict_on(href: &str, language: Language, condition: Condition) -> Verdict {
-        let (address, summary) = (address_in(language, href), overview().summary);
-        let frame = Frame { condition, ..Frame::new(&scene(&address), summary.as_of, &summary, false) };
-        verdict(&summary, &frame, &scene(&address))
+        let (address, figures) = (address_in(language, href), overview());
+        let frame = Frame { condition, ..Frame::new(&scene(&address), figures.summary.as_of, &figures.summary, false) };
+        verdict(&figures, &frame, &scene(&address))
     }
 
     #[test]
@@ -181,7 +289,7 @@ mod tests {
             ((11, 1, 0, 0), Level::Warning, "1 of 12 antennas degraded", "1 de 12 antenas degradada"),
             ((11, 0, 0, 1), Level::Warning, "1 of 12 antennas silent", "1 de 12 antenas sin señal"),
             ((0, 0, 3, 0), Level::Bad, "All 3 antennas down", "Las 3 antenas están caídas"),
-            ((0, 0, 0, 3), Level::Warning, "All 3 antennas silent", "Las 3 antenas están sin señal"),
+            ((0, 0, 0, 3), Level::Bad, "All 3 antennas silent", "Las 3 antenas están sin señal"),
             ((0, 1, 1, 0), Level::Bad, "1 of 2 antennas down, 1 degraded", "1 de 2 antenas caída, 1 degradada"),
             ((1, 0, 0, 0), Level::Good, "The only antenna is healthy", "La única antena está sana"),
             ((0, 0, 1, 0), Level::Bad, "The only antenna is down", "La única antena está caída"),
@@ -197,6 +305,76 @@ mod tests {
         }
         let many = judged(Language::English, (0, 0, 1234, 1)).1;
         assert_eq!(many, "1\u{202f}234 of 1\u{202f}235 antennas down, 1 silent");
+    }
+
+    #[test]
+    fn how_bad_it_is_goes_by_share_and_kind() {
+        for (counts, level) in [
+            ((8, 4, 0, 0), Level::Bad),
+            ((1599, 0, 0, 401), Level::Bad),
+            ((1999, 0, 1, 0), Level::Warning),
+            ((1980, 0, 20, 0), Level::Bad),
+            ((1990, 9, 0, 1), Level::Warning),
+            ((1999, 0, 0, 0), Level::Good),
+        ] {
+            assert_eq!(judged(Language::English, counts).0, level, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn it_says_who_and_since_when_and_what_is_new_and_leads_to_exactly_those() {
+        let shown = verdict_on("/?window=15m", Language::English, Condition::Live);
+        let counts = overview().summary.antennas;
+        let numbers: u64 =
+            shown.who.iter().map(|who| who.words.split(' ').next().unwrap().parse::<u64>().unwrap()).sum();
+        assert_eq!(numbers, counts.total() - counts.healthy);
+        for who in &shown.who {
+            let there = read(&who.href).unwrap();
+            assert_eq!(there.query.range, Range::latest(900));
+            let ids: Vec<String> = fleet(&there).antennas.antennas.into_iter().map(|row| row.antenna_id).collect();
+            assert!(!who.named.is_empty() && who.named.iter().all(|(id, _)| ids.contains(id)), "{who:?}");
+        }
+        let course = said(&shown.course);
+        assert!(
+            course.starts_with("17\u{202f}% in trouble · since 1") && course.contains(" new in 15 min, "),
+            "{course}"
+        );
+        let past = OverviewFigures { ongoing: None, before: None, ..overview() };
+        let address = address_in(Language::Spanish, "/");
+        assert_eq!(said(&super::course(&past, &scene(&address))), "17\u{202f}% con problemas");
+        assert!(verdict_on("/", Language::English, Condition::Stale(45_000)).who.is_empty());
+    }
+
+    #[test]
+    fn what_is_new_and_what_is_over_is_counted_against_a_quarter_of_an_hour_ago() {
+        let address = address_in(Language::English, "/");
+        let mut figures = overview();
+        let ongoing = figures.ongoing.as_mut().unwrap();
+        let minutes_ago = |minutes: i64| UnixMillis(figures.summary.window.end.0 - minutes * 60_000);
+        ongoing.incidents.truncate(3);
+        let starts = [minutes_ago(2), minutes_ago(14), minutes_ago(40)];
+        ongoing.incidents.iter_mut().zip(starts).for_each(|(incident, start)| incident.start = start);
+        assert_eq!(ongoing.incidents.len(), 3);
+        for (before, words) in [
+            (1, "getting worse: 2 new in 15 min, 0 over"),
+            (3, "no better, no worse: 2 new in 15 min, 2 over"),
+            (9, "getting better: 2 new in 15 min, 8 over"),
+        ] {
+            figures.before = Some(before);
+            let course = said(&super::course(&figures, &scene(&address)));
+            assert!(course.ends_with(words), "{course}");
+        }
+    }
+
+    #[test]
+    fn many_are_counted_beyond_the_first_names() {
+        let mut figures = overview();
+        figures.summary.antennas.silent = 1401;
+        let address = address_in(Language::English, "/");
+        let who = trouble(Status::Silent, &figures, &scene(&address)).unwrap();
+        assert_eq!((&*who.words, &*who.more), ("1\u{202f}401 silent", "and 1\u{202f}400 more"));
+        (figures.heatmap, figures.worst.antennas) = (None, Vec::new());
+        assert_eq!(trouble(Status::Silent, &figures, &scene(&address)).unwrap().more, "show them");
     }
 
     #[test]

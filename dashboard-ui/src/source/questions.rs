@@ -2,15 +2,17 @@
 
 use shared::UnixMillis;
 use shared::api::{
-    AntennaRow, AntennasRequest, Badness, Count, End, HeatmapRequest, IncidentState, IncidentsRequest, OptionalWindow,
-    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RecentReadings, RejectedRequest, SeriesRequest, Summary,
-    SummaryRequest, WindowRequest, WorstRequest,
+    AntennaRow, AntennasRequest, Badness, Count, End, HeatmapRequest, IncidentPage, IncidentState, IncidentsRequest,
+    OptionalWindow, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RecentReadings, RejectedRequest,
+    SeriesRequest, Summary, SummaryRequest, WindowRequest, WorstRequest,
 };
 use shared::time::Span;
 
 use super::{Asker, Extent};
 use crate::client::ClientError;
-use crate::figures::{AntennaFigures, AntennasFigures, Figures, IncidentsFigures, OverviewFigures, PipelineFigures};
+use crate::figures::{
+    AntennaFigures, AntennasFigures, Figures, IncidentsFigures, OverviewFigures, PipelineFigures, RECENT_SECONDS,
+};
 use crate::query::{FLEET_ROWS, Fleet, INCIDENT_ROWS, Incidents, Page, Query, Range};
 
 /// The worst antennas on the overview.
@@ -60,14 +62,17 @@ async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Re
     let (end, [before, settled]) = (summary.window.end, compared(range, &summary));
     let series = SeriesRequest { window: until(range, end), step, ..SeriesRequest::default() };
     let incidents = newest_incidents(asker, Some(Range { end: range.end.map(|_| end), ..range }), None);
-    let (previous, settled, series, incidents) = tokio::join!(
+    let (previous, settled, series, incidents, ongoing, before) = tokio::join!(
         summary_if_kept(asker, Some(before)),
         summary_if_kept(asker, Some(settled).filter(|settled| settled.end != End::At(end))),
         asker.ask(series),
-        asker.ask_if_known(incidents)
+        asker.ask_if_known(incidents),
+        ongoing(asker, range),
+        incidents_before(asker, range, end),
     );
     let (previous, settled, series, incidents) = (previous?, settled?, series?, incidents?);
-    Ok(OverviewFigures { settled, previous, series, incidents, summary, worst, heatmap })
+    let (ongoing, before) = (ongoing?, before?.map(|page| page.total));
+    Ok(OverviewFigures { settled, previous, series, incidents, ongoing, before, summary, worst, heatmap })
 }
 
 async fn antenna(asker: Asker<'_>, range: Range, id: &str) -> Result<AntennaFigures, ClientError> {
@@ -147,6 +152,25 @@ fn newest_incidents(asker: Asker<'_>, within: Option<Range>, antenna: Option<&st
         limit: rows(NEWEST_INCIDENTS),
         ..IncidentsRequest::default()
     }
+}
+
+/// All incidents that are going on; `None` for a range that is not about the present.
+async fn ongoing(asker: Asker<'_>, range: Range) -> Result<Option<IncidentPage>, ClientError> {
+    let state = Some(IncidentState::Open);
+    let request = IncidentsRequest { state, limit: Count::MOST, ..IncidentsRequest::default() };
+    if range.end.is_some() { Ok(None) } else { asker.ask_if_known(request).await }
+}
+
+/// How many were going on a while before the end; `None` for a range that is not about the present, or if it is not kept.
+async fn incidents_before(
+    asker: Asker<'_>,
+    range: Range,
+    end: UnixMillis,
+) -> Result<Option<IncidentPage>, ClientError> {
+    let then = UnixMillis(end.0 - i64::from(RECENT_SECONDS) * 1000);
+    let window = Some(OptionalWindow { length: seconds(1), end: End::At(then) });
+    let request = IncidentsRequest { window, limit: rows(1), ..IncidentsRequest::default() };
+    if range.end.is_some() { Ok(None) } else { if_kept(asker.ask_if_known(request).await).map(Option::flatten) }
 }
 
 fn fleet_request(asker: Asker<'_>, fleet: &Fleet, range: Range, extent: Extent) -> AntennasRequest {

@@ -93,3 +93,25 @@ function texts(page) {
     return [document.title, ...parts].join("\n");
   });
 }
+
+for (const antennas of [12, 2000]) {
+  test(`with ${antennas} antennas, a phone's first screen says what is wrong, since when, where, and whether it gets worse`, async () => {
+    const network = await mockDashboard({ MOCK_ANTENNAS: `${antennas}` });
+    try {
+      await visit(browser, network.url, PHONE, async (page) => {
+        for (const selector of [".verdict .sentence", ".verdict .since", ".verdict .who li:last-child", ".verdict .detail"]) {
+          const { y, height } = await page.locator(selector).boundingBox();
+          assert.ok(y + height <= PHONE.viewport.height, `${selector} ends at ${y + height} px`);
+        }
+        assert.match(await page.locator(".verdict .since").innerText(), /in trouble · since .* new in 15 min, \d+ over/);
+        const [link] = await page.locator('.who a[href^="/antennas?status="]').all();
+        const number = (await link.innerText()).replace(/\D/g, "");
+        await link.click();
+        await page.waitForURL("**/antennas?status=*");
+        assert.equal((await page.locator(".found [role=status]").innerText()).replace(/\D/g, ""), number);
+      });
+    } finally {
+      await network.kill();
+    }
+  });
+}

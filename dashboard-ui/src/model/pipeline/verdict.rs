@@ -82,7 +82,7 @@ pub(super) fn verdict(pipeline: &Pipeline, frame: &Frame, scene: &Scene<'_>) -> 
         });
         detail.push(Part::Time(at));
     }
-    Verdict { level, sentence: sentence.to_owned(), detail }
+    Verdict::new(level, sentence.to_owned(), detail)
 }
 
 #[cfg(test)]
