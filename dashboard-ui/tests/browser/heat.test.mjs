@@ -86,3 +86,22 @@ test("the taller map is in line too", () =>
     assert.equal(rows, 120);
     assert.ok(worst <= OFF_PX, `${worst} px off`);
   }));
+
+for (const [width, height] of [[1920, 1080], [2560, 1440], [3840, 2160]]) {
+  for (const [index, antennas] of sizes.entries()) {
+    test(`${antennas} antennas fill a wall of ${width} x ${height} without scrolling, ids are whole and in line`, () =>
+      visit(browser, `${dashboards[index].url}/?wall=1`, { viewport: { width, height } }, async (page) => {
+        const { across, down, end, cut } = await page.evaluate(() => ({
+          across: document.documentElement.scrollWidth,
+          down: document.documentElement.scrollHeight,
+          end: Math.max(...[...document.querySelectorAll("main .card")].map((card) => card.getBoundingClientRect().bottom)),
+          cut: [...document.querySelectorAll(".map-labels bdi")].filter((id) => id.scrollWidth > id.clientWidth + 1).length,
+        }));
+        assert.deepEqual([across, down], [width, height]);
+        assert.ok(end <= height && end > height * 0.97, `the last card ends at ${end} px`);
+        assert.equal(cut, 0);
+        const { worst } = await distances(page);
+        assert.ok(worst <= OFF_PX * (width / 1920), `${worst} px off`);
+      }));
+  }
+}
