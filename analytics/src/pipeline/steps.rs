@@ -8,6 +8,7 @@ use super::ledger::{Accounts, Seen};
 use super::{LEASE, Pipeline, PipelineError};
 use crate::ingest::log::{Fence, Lease, Log, LogError, Reader as _, Reply};
 use crate::ingest::stream_id::StreamId;
+use crate::workers::keep_plans;
 
 /// A process that may own the stream. Between two steps it can be dropped, as by a crash, or left alone for as long as one
 /// likes. It never waits, so it needs no runtime; every method blocks its thread.
@@ -28,9 +29,10 @@ struct Term<'a, L: Log> {
 }
 
 impl<'a, L: Log> Steps<'a, L> {
-    /// A process that has just started.
+    /// A process that has just started. The thread keeps its plans to itself from now on, as the aggregator's does.
     #[must_use]
-    pub const fn new(pipeline: &'a Pipeline<L>) -> Self {
+    pub fn new(pipeline: &'a Pipeline<L>) -> Self {
+        keep_plans();
         Self { pipeline, seen: None, term: None }
     }
 
