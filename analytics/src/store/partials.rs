@@ -12,8 +12,9 @@
 //! A roll-up is a plan: `concat > sort by key > running totals > group by key > differences`. Most of its inputs are sorted
 //! already, and the stable sort merges sorted runs in passes without comparing each row with many others; behind it, a group
 //! is a slice of rows, so nothing is hashed and the result is in order. Over all antennas, where a million rows make some
-//! hundred groups, it is `concat > group by key > sort by key` instead: hashing costs a tenth of the sort there. Pane, antenna
-//! and bucket are packed into one integer, because a sort by several columns has to encode each row first.
+//! hundred groups, it is `concat > group by key > sort by key` instead: hashing costs a tenth of the sort there. So it is for
+//! few rows, whose plan costs more than they do, and is shorter this way. Pane, antenna and bucket are packed into one integer,
+//! because a sort by several columns has to encode each row first.
 
 use std::ops::Range;
 
@@ -35,6 +36,9 @@ const SLOT_BITS: u32 = 28;
 const BUCKET_BITS: u32 = 16;
 
 const _: () = assert!(MAX_PANES <= 1 << (64 - SLOT_BITS - BUCKET_BITS), "the key of a row has no room for its pane");
+
+/// From so many rows on, running totals save more than they add to the plan.
+const MANY_ROWS: usize = 4_096;
 
 /// The packed key of a row.
 const KEY: &str = "key";
@@ -325,7 +329,8 @@ fn roll_up_by(tables: &[&DataFrame], schema: &Schema, keys: Keys, antenna: Expr)
     let key = key(tables, keys, has_buckets)?;
     let keyed = union(tables, schema)?.with_columns([pane, antenna.alias(ANTENNA)]).with_column(key.alias(KEY));
     let in_order = SortMultipleOptions::default().with_maintain_order(true).with_multithreaded(false);
-    let rolled_up = if keys.antenna {
+    let rows: usize = tables.iter().map(|table| table.height()).sum();
+    let rolled_up = if keys.antenna && rows >= MANY_ROWS {
         let sorted = keyed.sort([KEY], in_order).with_columns(running(counts)).group_by([col(KEY)]);
         sorted.agg([first, last(counts), latencies].concat()).with_columns(added(counts))
     } else {

@@ -85,6 +85,15 @@ proptest! {
         assert_same(&merged, &at_once)?;
     }
 
+    /// Many rows are added up in another way than few.
+    #[test]
+    fn many_rows_add_up_as_few_do(rows in rows(120..160)) {
+        const COPIES: usize = 40;
+        let at_once = roll_up(&partials(&rows.repeat(COPIES)), BY_PANE_AND_ANTENNA);
+        let once = roll_up(&partials(&rows), BY_PANE_AND_ANTENNA);
+        assert_same(&at_once, &merge(std::iter::repeat_n(&once, COPIES), BY_PANE_AND_ANTENNA))?;
+    }
+
     #[test]
     fn a_roll_up_of_a_roll_up_is_the_coarser_roll_up(rows in rows(0..80), width in 1..4_i64) {
         let coarse = Keys { pane: Some(Grid::of_width(width * 5_000)), antenna: true };
