@@ -129,9 +129,13 @@ fn course(figures: &OverviewFigures, scene: &Scene<'_>) -> Vec<Part> {
         Ordering::Equal => language.text("no better, no worse", "ni mejor ni peor"),
     };
     let news = match language {
-        Language::English => format!("{trend}: {} new in 15 min, {} over", format::count(new), format::count(ended)),
+        Language::English => format!(
+            "{trend}: {} began in 15 min, {} ended",
+            language.plural(new, ["incident", "incidents"], ["", ""]),
+            format::count(ended)
+        ),
         Language::Spanish => {
-            let new = language.plural(new, ["", ""], ["nuevo", "nuevos"]);
+            let new = language.plural(new, ["", ""], ["incidente nuevo", "incidentes nuevos"]);
             format!("{trend}: {new} en 15 min, {}", language.plural(ended, ["", ""], ["acabado", "acabados"]))
         }
     };
@@ -336,7 +340,7 @@ mod tests {
         }
         let course = said(&shown.course);
         assert!(
-            course.starts_with("17\u{202f}% in trouble · since 1") && course.contains(" new in 15 min, "),
+            course.starts_with("17\u{202f}% in trouble · since 1") && course.contains(" began in 15 min, "),
             "{course}"
         );
         let past = OverviewFigures { ongoing: None, before: None, ..overview() };
@@ -356,9 +360,9 @@ mod tests {
         ongoing.incidents.iter_mut().zip(starts).for_each(|(incident, start)| incident.start = start);
         assert_eq!(ongoing.incidents.len(), 3);
         for (before, words) in [
-            (1, "getting worse: 2 new in 15 min, 0 over"),
-            (3, "no better, no worse: 2 new in 15 min, 2 over"),
-            (9, "getting better: 2 new in 15 min, 8 over"),
+            (1, "getting worse: 2 incidents began in 15 min, 0 ended"),
+            (3, "no better, no worse: 2 incidents began in 15 min, 2 ended"),
+            (9, "getting better: 2 incidents began in 15 min, 8 ended"),
         ] {
             figures.before = Some(before);
             let course = said(&super::course(&figures, &scene(&address)));

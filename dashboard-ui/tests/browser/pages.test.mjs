@@ -103,7 +103,7 @@ for (const antennas of [12, 2000]) {
           const { y, height } = await page.locator(selector).boundingBox();
           assert.ok(y + height <= PHONE.viewport.height, `${selector} ends at ${y + height} px`);
         }
-        assert.match(await page.locator(".verdict .since").innerText(), /in trouble · since .* new in 15 min, \d+ over/);
+        assert.match(await page.locator(".verdict .since").innerText(), /in trouble · since .* began in 15 min, \d+ ended/);
         const [link] = await page.locator('.who a[href^="/antennas?status="]').all();
         const number = (await link.innerText()).replace(/\D/g, "");
         await link.click();
