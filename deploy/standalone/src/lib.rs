@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 
 use analytics::ingest::log::{Log, MemoryLog, RedisLog};
 use anyhow::Context as _;
+use dashboard_ui::settings::Origin;
 use shared::UnixMillis;
 use shared::logging::LogFormat;
 use shared::settings::as_client;
@@ -82,11 +83,12 @@ fn start<L: Log>(
     listeners: Listeners,
 ) -> anyhow::Result<Parts> {
     let api = as_client(listeners.api.local_addr()?);
+    let url = format!("http://{api}").parse().context("no address for analytics")?;
     let dashboard = dashboard_ui::Settings {
         bind: settings.bind,
         http: settings.http.clone(),
         allowed_hosts: settings.allowed_hosts.clone(),
-        ..dashboard_ui::Settings::new(format!("http://{api}").parse().context("no address for analytics")?)
+        ..dashboard_ui::Settings::new(Origin::Analytics(url))
     };
     let (fleet, stream) = (settings.fleet.clone(), settings.stream.stream.clone());
     let (pipeline, thresholds, http) = (settings.pipeline.clone(), settings.thresholds, settings.http.clone());

@@ -12,6 +12,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use shared::api::path;
+use shared::server::Proxies;
 
 use crate::manifests::{MINIKUBE, Manifests, PARTS, PRODUCTION};
 
@@ -195,9 +196,14 @@ fn what_scales_and_what_leads_in_name_what_is_there() {
         assert!(count > 0);
         // The page answers to the hosts that lead to it.
         let dashboard = workloads(&PRODUCTION).into_iter().find(|workload| workload.name == "dashboard").expect("it");
-        let allowed = dashboard.container.env.into_iter().flatten().find(|variable| variable.name == "ALLOWED_HOSTS");
-        let allowed = allowed.and_then(|variable| variable.value).expect("hosts");
+        let environment = dashboard.container.env.unwrap_or_default();
+        let value = |name: &str| environment.iter().find(|it| it.name == name).and_then(|it| it.value.as_deref());
+        let allowed = value("ALLOWED_HOSTS").expect("hosts");
         assert_eq!(hosts, allowed.split(',').map(str::to_owned).collect());
+        // And tells the viewers behind the Ingress apart.
+        let proxies: Proxies = value("TRUSTED_PROXIES").expect("networks").parse().expect("networks");
+        let pod = "10.244.0.7".parse().expect("an address");
+        assert!(proxies.contains(pod) && !proxies.contains([203, 0, 113, 7].into()), "{proxies:?}");
     }
 }
 
