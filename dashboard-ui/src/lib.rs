@@ -49,6 +49,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use mock;
+use settings::Origin;
 pub use settings::Settings;
 
 use client::Client;
@@ -67,18 +68,19 @@ const GRACE: Duration = Duration::from_secs(4);
 /// When the client for analytics cannot be built, or the listener has no address.
 pub async fn serve(settings: Settings, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
     let clock = Clock::system();
-    let source = if settings.mock {
-        tracing::info!(antennas = settings.mock_antennas, "the figures are made up (MOCK)");
-        let mock = Mock::with_antennas(settings.mock_antennas);
-        // Nobody need wait for its past with the first page.
-        let _begun = tokio::task::spawn_blocking({
-            let mock = mock.clone();
-            let now = clock.now();
-            move || mock.read(now, |_| ())
-        });
-        Source::Mock(mock)
-    } else {
-        Source::Http(Client::new(settings.analytics_url).context("the client for analytics cannot be built")?)
+    let source = match settings.origin {
+        Origin::Analytics(url) => Source::Http(Client::new(url).context("the client for analytics cannot be built")?),
+        Origin::BuiltIn { antennas } => {
+            tracing::info!(antennas, "the figures are made up (MOCK)");
+            let mock = Mock::with_antennas(antennas);
+            // Nobody need wait for its past with the first page.
+            let _begun = tokio::task::spawn_blocking({
+                let mock = mock.clone();
+                let now = clock.now();
+                move || mock.read(now, |_| ())
+            });
+            Source::Mock(mock)
+        }
     };
     let state = State::start(source, settings.allowed_hosts, clock, shutdown.clone());
     answers_http("dashboard", listener.local_addr().context("the listener has no address")?);

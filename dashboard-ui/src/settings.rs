@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use clap::Args;
 use clap::builder::BoolishValueParser;
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 use shared::server::HttpSettings;
 use shared::settings::parse_bind;
 
@@ -19,36 +20,76 @@ pub struct Settings {
     /// Who may take how much of HTTP.
     #[command(flatten)]
     pub http: HttpSettings,
-    /// Where analytics answers
-    #[arg(long, env = "ANALYTICS_URL", default_value = DEFAULT_ANALYTICS_URL, value_name = "URL", value_parser = parse_analytics_url)]
-    pub analytics_url: Url,
+    /// Where the figures come from.
+    #[command(flatten)]
+    pub origin: Origin,
     /// Host names that the dashboard answers to, separated by commas; .example.org includes its subdomains; empty
     /// allows any
     #[arg(long, env = "ALLOWED_HOSTS", default_value = "", value_name = "HOSTS", hide_default_value = true)]
     pub allowed_hosts: AllowedHosts,
+}
+
+/// Where the figures come from. With `MOCK`, the address of analytics is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Analytics answers here.
+    Analytics(Url),
+    /// The built-in network.
+    BuiltIn {
+        /// Its number of antennas.
+        antennas: u32,
+    },
+}
+
+#[derive(Debug, Args)]
+struct OriginArguments {
+    /// Where analytics answers
+    #[arg(long, env = "ANALYTICS_URL", default_value = DEFAULT_ANALYTICS_URL, value_name = "URL")]
+    analytics_url: String,
     /// Serve built-in data instead of asking analytics
     #[arg(long, env = "MOCK", value_parser = BoolishValueParser::new())]
-    pub mock: bool,
+    mock: bool,
     /// Antennas in the built-in data
     #[arg(long, env = "MOCK_ANTENNAS", default_value_t = 24, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub mock_antennas: u32,
+    mock_antennas: u32,
+}
+
+impl Args for Origin {
+    fn augment_args(command: Command) -> Command {
+        OriginArguments::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        OriginArguments::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for Origin {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let OriginArguments { analytics_url, mock, mock_antennas } = OriginArguments::from_arg_matches(matches)?;
+        if mock {
+            return Ok(Self::BuiltIn { antennas: mock_antennas });
+        }
+        // The value is not repeated: it may hold a password.
+        let bad = |why| format!("bad value for --analytics-url (ANALYTICS_URL): {why}");
+        let url = parse_analytics_url(&analytics_url);
+        url.map(Self::Analytics).map_err(|why| clap::Error::raw(ErrorKind::ValueValidation, bad(why)))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 const DEFAULT_ANALYTICS_URL: &str = "http://analytics-service:8000";
 
 impl Settings {
-    /// The defaults, with analytics at the given URL.
+    /// The defaults, with figures from somewhere.
     #[must_use]
-    pub fn new(analytics_url: Url) -> Self {
+    pub fn new(origin: Origin) -> Self {
         let bind = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000));
-        Self {
-            bind,
-            http: HttpSettings::default(),
-            analytics_url,
-            allowed_hosts: AllowedHosts::default(),
-            mock: false,
-            mock_antennas: 24,
-        }
+        Self { bind, http: HttpSettings::default(), origin, allowed_hosts: AllowedHosts::default() }
     }
 }
 

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use common::{Analytics, Dashboard, NOW, PAGES, browser, poll, within_deadline};
 use dashboard_ui::Settings;
 use dashboard_ui::mock::Mock;
+use dashboard_ui::settings::Origin;
 use dashboard_ui::source::Source;
 use flate2::read::GzDecoder;
 use futures::future::join_all;
-use reqwest::Url;
 use shared::UnixMillis;
 use shared::api::{PipelineRequest, SummaryRequest};
 use shared::server::HttpSettings;
@@ -207,7 +207,7 @@ async fn a_request_that_never_comes_whole_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let settings = Settings { mock: true, ..Settings::new(Url::parse("http://127.0.0.1:1").unwrap()) };
+    let settings = Settings::new(Origin::BuiltIn { antennas: 24 });
     tokio::spawn(dashboard_ui::serve(settings, listener, shutdown.clone()));
     // Half a request head, nothing at all, and a connection kept alive after a response.
     for sent in ["GET / HTTP/1.1\r\nHost: loc", "", "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
@@ -226,7 +226,7 @@ async fn open_streams_do_not_hold_up_the_shutdown() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let shutdown = CancellationToken::new();
-    let settings = Settings { mock: true, ..Settings::new(Url::parse("http://127.0.0.1:1").unwrap()) };
+    let settings = Settings::new(Origin::BuiltIn { antennas: 24 });
     let server = tokio::spawn(dashboard_ui::serve(settings, listener, shutdown.clone()));
     let mut stream = browser().get(format!("{url}/live/")).send().await.unwrap();
     stream.chunk().await.unwrap();
@@ -241,7 +241,7 @@ async fn one_client_does_not_take_all_live_rooms() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let http = HttpSettings { trusted_proxies: "127.0.0.1".parse().unwrap(), ..HttpSettings::default() };
-    let settings = Settings { mock: true, http, ..Settings::new(Url::parse("http://127.0.0.1:1").unwrap()) };
+    let settings = Settings { http, ..Settings::new(Origin::BuiltIn { antennas: 24 }) };
     tokio::spawn(dashboard_ui::serve(settings, listener, CancellationToken::new()));
     let view = async |n: usize, client: &str| {
         let request = browser().get(format!("{url}/live/incidents?q={n}")).header("x-forwarded-for", client);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use dashboard_ui::Settings;
-use dashboard_ui::settings::AllowedHosts;
+use dashboard_ui::settings::{AllowedHosts, Origin};
 
 #[derive(Debug, Parser)]
 struct Program {
@@ -22,15 +22,16 @@ fn parse(flags: &[&str]) -> Result<Settings, ExitCode> {
 fn defaults_are_those_of_the_contract() {
     let settings = parse(&[]).unwrap();
     assert_eq!(settings.bind.to_string(), "0.0.0.0:8000");
-    assert_eq!(settings.analytics_url.as_str(), "http://analytics-service:8000/");
+    assert_eq!(settings.origin, Origin::Analytics("http://analytics-service:8000/".parse().unwrap()));
     assert_eq!(settings.allowed_hosts, AllowedHosts::default());
-    assert!(!settings.mock);
-    assert_eq!(settings.mock_antennas, 24);
 }
 
 #[test]
-fn mock_is_a_flag() {
-    assert!(parse(&["--mock"]).unwrap().mock);
+fn with_the_built_in_network_the_address_of_analytics_is_not_read() {
+    for url in ["http://analytics", "analytics", ""] {
+        let settings = parse(&["--mock", "--analytics-url", url]).unwrap();
+        assert_eq!(settings.origin, Origin::BuiltIn { antennas: 24 });
+    }
 }
 
 #[test]
