@@ -24,6 +24,16 @@ const PIPELINE: [&str; 2] = [
 const MEASURES: &str = "readings packets_sent packets_delivered packets_lost success_rate latency_ms_mean latency_ms_min \
     latency_ms_max latency_ms_p50 latency_ms_p95 latency_ms_p99";
 
+/// The rows that a list has beyond those of its file: how many are in it, and how many there are.
+pub(crate) fn cut(figures: &Figures) -> Option<(usize, u64)> {
+    let (rows, total) = match figures {
+        Figures::Antennas(figures) => (figures.antennas.antennas.len(), figures.antennas.total),
+        Figures::Incidents(figures) => figures.incidents.as_ref().map(|page| (page.incidents.len(), page.total))?,
+        _ => return None,
+    };
+    ((rows as u64) < total).then_some((rows, total))
+}
+
 /// The name of the file and its text; `None` if analytics does not report what would be in it.
 pub(crate) fn file(figures: &Figures, decimal: Decimal) -> Option<(&'static str, String)> {
     Some(match figures {
@@ -230,6 +240,16 @@ mod tests {
             assert!(rows.iter().flat_map(Record::values).all(|cell| is_time(cell) || !cell.contains('.')));
             assert_eq!(rows.into_iter().map(pointed).collect::<Vec<_>>(), records(&figures));
         }
+    }
+
+    #[test]
+    fn a_file_that_lacks_rows_tells_how_many() {
+        let mut figures = fleet(&address("/antennas"));
+        figures.antennas.total = figures.antennas.antennas.len() as u64;
+        assert_eq!(cut(&Figures::Antennas(Box::new(figures.clone()))), None);
+        figures.antennas.total = 12_000;
+        assert_eq!(cut(&Figures::Antennas(Box::new(figures))), Some((24, 12_000)));
+        assert_eq!(cut(&Figures::Pipeline(Box::new(pipeline()))), None);
     }
 
     #[test]

@@ -162,7 +162,9 @@ async fn csv(
         }
     };
     let Some((name, text)) = csv::file(&figures, decimal) else { return not_found_page(address.manner) };
-    let disposition = format!("attachment; filename=\"vigia-{name}.csv\"");
+    // Analytics returns so many rows at once; a file that lacks some must not look whole.
+    let part = csv::cut(&figures).map_or_else(String::new, |(rows, total)| format!("-{rows}-of-{total}"));
+    let disposition = format!("attachment; filename=\"vigia-{name}{part}.csv\"");
     let about = [(CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, disposition)];
     (NOT_KEPT, about, text).into_response()
 }

@@ -4,19 +4,19 @@ use polars::prelude::*;
 use shared::api::{AntennaRequest, AntennaRow};
 
 use super::network::{measured, with_status};
-use super::{AnswerError, Question, View, rows};
+use super::{AnswerError, Question, Table, View, rows};
 use crate::store::expressions::column::ANTENNA;
 
 impl Question for AntennaRequest {
     fn answer(&self, view: &View<'_>) -> Result<AntennaRow, AnswerError> {
-        let row = rows::antennas(&self.table(view)?)?.pop();
+        let row = rows::antennas(&self.table(view)?.rows)?.pop();
         row.ok_or_else(|| AnswerError::UnknownAntenna(self.id.clone()))
     }
 
-    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
+    fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
         let slot = view.slot(&self.id)?;
         let known = view.snapshot.antenna_table()?.clone().lazy().filter(col(ANTENNA).eq(lit(slot))).collect()?;
         let row = with_status(view, measured(known, &view.cells_of(slot)?)).collect()?;
-        Ok(view.with_percentiles(row)?)
+        Ok(view.with_percentiles(row)?.into())
     }
 }

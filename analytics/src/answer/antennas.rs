@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use polars::prelude::*;
-use shared::api::{AntennaPage, AntennasRequest, Order, Sort, Status};
+use shared::api::request::Count;
+use shared::api::{AntennaPage, AntennasRequest, Format, Order, Sort, Status};
 use shared::time::Span;
 
 use super::network::contains;
-use super::{AnswerError, Question, View, rows};
+use super::{AnswerError, Question, Table, View, next_offset, rows};
 use crate::store::expressions::answer::{
     ANTENNA_ID, LAST_SEEN, LATENCY_MEAN, LATENCY_P95, MEASURES, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
 };
@@ -16,15 +17,27 @@ use crate::store::expressions::status_name;
 
 impl Question for AntennasRequest {
     fn answer(&self, view: &View<'_>) -> Result<AntennaPage, AnswerError> {
-        page(self, view)?.answer(view, self.step, self.limit.get())
+        page(self, view, self.limit.get())?.answer(view, self.step, self.limit.get())
     }
 
-    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
-        page(self, view)?.table()
+    fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
+        page(self, view, self.limit.in_table())?.table()
+    }
+
+    const IS_LIST: bool = true;
+
+    fn total(&self, answer: &AntennaPage, _: &View<'_>) -> Result<Option<u64>, AnswerError> {
+        Ok(Some(answer.total))
+    }
+
+    fn next(&self, format: Format, total: u64) -> Option<Self> {
+        let limit = self.limit.in_format(format);
+        let offset = next_offset(self.offset, limit, total)?;
+        Some(Self { limit: Count::new(limit)?, offset, ..self.clone() })
     }
 }
 
-fn page(request: &AntennasRequest, view: &View<'_>) -> Result<Page, AnswerError> {
+fn page(request: &AntennasRequest, view: &View<'_>, limit: usize) -> Result<Page, AnswerError> {
     let mut wanted = wanted(request.q.as_deref(), &request.statuses);
     if let Some(id) = &request.id {
         wanted = wanted.and(col(ANTENNA_ID).eq(lit(id.clone())));
@@ -35,7 +48,7 @@ fn page(request: &AntennasRequest, view: &View<'_>) -> Result<Page, AnswerError>
     }
     let descending = request.order == Order::Descending;
     let by = [(column(request.sort), descending), (ANTENNA_ID, descending && request.sort == Sort::AntennaId)];
-    Page::of(view, rows, &by.map(|(name, descending)| (col(name), descending)), request.limit.get(), request.offset)
+    Page::of(view, rows, &by.map(|(name, descending)| (col(name), descending)), limit, request.offset)
 }
 
 /// The antennas that a search and a choice of statuses leave; all of them where there is neither.
@@ -108,9 +121,10 @@ impl Page {
     }
 
     /// The page as a table; histories have no place in it.
-    pub(super) fn table(self) -> Result<DataFrame, AnswerError> {
+    pub(super) fn table(self) -> Result<Table, AnswerError> {
         let first = [col(ANTENNA_ID), status_name().alias(STATUS)].into_iter();
         let columns = first.chain(MEASURES.map(col)).chain([super::format::time(LAST_SEEN)]);
-        Ok(self.rows.lazy().select(columns.collect::<Vec<_>>()).collect()?)
+        let rows = self.rows.lazy().select(columns.collect::<Vec<_>>()).collect()?;
+        Ok(Table { rows, total: Some(self.total) })
     }
 }

@@ -6,7 +6,7 @@ use polars::prelude::*;
 use shared::api::{Heatmap, HeatmapRequest, HeatmapRow, History, Status, heatmap_groups};
 
 use super::antennas::wanted;
-use super::{AnswerError, Question, View, rows, summary};
+use super::{AnswerError, Question, Table, View, rows, summary};
 use crate::readings::Slot;
 use crate::store::expressions::answer::{ANTENNA_ID, LATENCY_MEAN, START, STATUS};
 use crate::store::expressions::antenna_counts;
@@ -38,7 +38,7 @@ impl Question for HeatmapRequest {
     }
 
     /// A row for each step of each row of the map; a step in which a row of the map has no reading is left out.
-    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
+    fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
         let map = self.answer(view)?;
         let mut cells: Vec<(u64, &HeatmapRow, usize)> = Vec::new();
         for (number, row) in (0..).zip(&map.rows) {
@@ -69,7 +69,7 @@ impl Question for HeatmapRequest {
             Column::new(LATENCY_MEAN.into(), means),
         ];
         let table = DataFrame::new(cells.len(), columns)?;
-        Ok(table.lazy().with_column(super::format::time(START)).collect()?)
+        Ok(table.lazy().with_column(super::format::time(START)).collect()?.into())
     }
 }
 

@@ -1,11 +1,12 @@
 //! Incidents: those that have ended, as they were recorded, and those that last, as the antennas are now.
 
 use polars::prelude::*;
-use shared::api::{Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
+use shared::api::request::Count;
+use shared::api::{Format, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
 
 use super::format::time;
 use super::network::contains;
-use super::{AnswerError, Question, View, rows};
+use super::{AnswerError, Question, Table, View, next_offset, rows};
 use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::store::expressions::answer::{ANTENNA_ID, START};
@@ -23,7 +24,7 @@ impl Question for IncidentsRequest {
     fn answer(&self, view: &View<'_>) -> Result<IncidentPage, AnswerError> {
         let found = found(self, view)?.collect()?;
         let open = found.column(END)?.null_count() as u64;
-        let page = page(self, found.clone().lazy()).collect()?;
+        let page = page(self, found.clone().lazy(), self.limit.get()).collect()?;
         let (ids, kinds) = (rows::texts(&page, ANTENNA_ID)?, rows::positions(&page, KIND, &IncidentKind::ALL)?);
         let (starts, ends) = (rows::times(&page, START)?, rows::known_times(&page, END)?);
         let endings: Vec<Option<u32>> = page.column(ENDED_BY)?.u32()?.iter().collect();
@@ -50,11 +51,26 @@ impl Question for IncidentsRequest {
         })
     }
 
-    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
+    fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
         let kind = spelled(KIND, &IncidentKind::ALL.map(IncidentKind::as_str));
         let ended_by = spelled(ENDED_BY, &IncidentEnding::ALL.map(IncidentEnding::as_str));
         let names = [kind, time(START), time(END), ended_by];
-        Ok(page(self, found(self, view)?).with_columns(names).collect()?)
+        let found = found(self, view)?.collect()?;
+        let total = Some(found.height() as u64);
+        let rows = page(self, found.lazy(), self.limit.in_table()).with_columns(names).collect()?;
+        Ok(Table { rows, total })
+    }
+
+    const IS_LIST: bool = true;
+
+    fn total(&self, answer: &IncidentPage, _: &View<'_>) -> Result<Option<u64>, AnswerError> {
+        Ok(Some(answer.total))
+    }
+
+    fn next(&self, format: Format, total: u64) -> Option<Self> {
+        let limit = self.limit.in_format(format);
+        let offset = next_offset(self.offset, limit, total)?;
+        Some(Self { limit: Count::new(limit)?, offset, ..self.clone() })
     }
 }
 
@@ -102,8 +118,8 @@ fn found(request: &IncidentsRequest, view: &View<'_>) -> Result<LazyFrame, Answe
     Ok(all.with_column(duration).select(columns.map(col)))
 }
 
-fn page(request: &IncidentsRequest, found: LazyFrame) -> LazyFrame {
-    let limit = u32::try_from(request.limit.get()).unwrap_or(u32::MAX);
+fn page(request: &IncidentsRequest, found: LazyFrame, limit: usize) -> LazyFrame {
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
     found.slice(i64::try_from(request.offset).unwrap_or(i64::MAX), limit)
 }
 

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 use shared::UnixMillis;
-use shared::api::{BadParameter, Request};
+use shared::api::{BadParameter, Format, Request};
 
 pub use self::network::Tables;
 pub use self::window::Window;
@@ -47,7 +47,46 @@ pub trait Question: Request + Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`AnswerError`].
-    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError>;
+    fn table(&self, view: &View<'_>) -> Result<Table, AnswerError>;
+
+    /// Whether the answer may be a part of a list, and then says how long the list is.
+    const IS_LIST: bool = false;
+
+    /// The rows of the list that an answer is a part of.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    fn total(&self, answer: &Self::Answer, view: &View<'_>) -> Result<Option<u64>, AnswerError> {
+        let (_, _) = (answer, view);
+        Ok(None)
+    }
+
+    /// The question for the rows that follow an answer in a format; `None` behind the last one of the total.
+    #[must_use]
+    fn next(&self, format: Format, total: u64) -> Option<Self> {
+        let (_, _) = (format, total);
+        None
+    }
+}
+
+/// An answer as a table.
+#[derive(Debug)]
+pub struct Table {
+    /// Its rows.
+    pub rows: DataFrame,
+    /// The rows of the list that it is a part of, if it is.
+    pub total: Option<u64>,
+}
+
+impl From<DataFrame> for Table {
+    fn from(rows: DataFrame) -> Self {
+        Self { rows, total: None }
+    }
+}
+
+/// The offset of the page behind one, if there is one.
+fn next_offset(offset: usize, limit: usize, total: u64) -> Option<usize> {
+    offset.checked_add(limit).filter(|next| (*next as u64) < total)
 }
 
 /// Why there is no answer.

@@ -4,7 +4,7 @@ use polars::prelude::*;
 use shared::api::{ReadingsRequest, RecentReading, RecentReadings};
 
 use super::format::time;
-use super::{AnswerError, Question, View, rows};
+use super::{AnswerError, Question, Table, View, rows};
 use crate::readings::column::{ARRIVAL_MS, EVENT_MS, LATE, LATENCY_MS, SEQ};
 use crate::store::expressions::answer::ANTENNA_ID;
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
@@ -17,7 +17,7 @@ const ARRIVED_AT: &str = "arrived_at";
 
 impl Question for ReadingsRequest {
     fn answer(&self, view: &View<'_>) -> Result<RecentReadings, AnswerError> {
-        let table = newest(self, view)?.collect()?;
+        let table = newest(self, view, self.limit.get())?.collect()?;
         let (timestamps, arrivals) = (rows::times(&table, TIMESTAMP)?, rows::times(&table, ARRIVED_AT)?);
         let (sent, lost) = (rows::counts(&table, PACKETS_SENT)?, rows::counts(&table, PACKETS_LOST)?);
         let (latencies, late) = (rows::numbers(&table, LATENCY_MS)?, rows::flags(&table, LATE)?);
@@ -38,14 +38,29 @@ impl Question for ReadingsRequest {
         })
     }
 
-    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
-        Ok(newest(self, view)?.with_columns([time(TIMESTAMP), time(ARRIVED_AT)]).collect()?)
+    fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
+        let newest = newest(self, view, self.limit.in_table())?;
+        Ok(Table {
+            rows: newest.with_columns([time(TIMESTAMP), time(ARRIVED_AT)]).collect()?,
+            total: kept(self, view)?,
+        })
+    }
+
+    const IS_LIST: bool = true;
+
+    fn total(&self, _: &RecentReadings, view: &View<'_>) -> Result<Option<u64>, AnswerError> {
+        kept(self, view)
     }
 }
 
+/// The readings of the antenna that are kept.
+fn kept(request: &ReadingsRequest, view: &View<'_>) -> Result<Option<u64>, AnswerError> {
+    Ok(Some(view.snapshot.recent.count(view.slot(&request.antenna)?)?))
+}
+
 /// The readings, newest arrival first, under the API's names.
-fn newest(request: &ReadingsRequest, view: &View<'_>) -> Result<LazyFrame, AnswerError> {
-    let readings = view.snapshot.recent.of(view.slot(&request.antenna)?, request.limit.get())?;
+fn newest(request: &ReadingsRequest, view: &View<'_>, limit: usize) -> Result<LazyFrame, AnswerError> {
+    let readings = view.snapshot.recent.of(view.slot(&request.antenna)?, limit)?;
     let count = |name: &str| col(name).cast(DataType::UInt64);
     Ok(readings.lazy().select([
         lit(request.antenna.clone()).alias(ANTENNA_ID),

@@ -5,7 +5,7 @@ use shared::UnixMillis;
 use shared::api::{Point, Series, SeriesRequest};
 
 use super::format::time;
-use super::{AnswerError, Question, View, rows};
+use super::{AnswerError, Question, Table, View, rows};
 use crate::store::Pane;
 use crate::store::expressions::answer::{MEASURES, PACKETS_DELIVERED, REVISED, START};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, PANE, READINGS};
@@ -27,10 +27,10 @@ impl Question for SeriesRequest {
         })
     }
 
-    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
+    fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
         let points = points(self, view, view.series_steps(self.step)?)?;
         let columns = std::iter::once(time(START)).chain(MEASURES.map(col)).chain([col(REVISED)]);
-        Ok(points.lazy().select(columns.collect::<Vec<_>>()).collect()?)
+        Ok(points.lazy().select(columns.collect::<Vec<_>>()).collect()?.into())
     }
 }
 

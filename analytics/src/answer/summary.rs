@@ -4,7 +4,7 @@ use polars::prelude::*;
 use shared::UnixMillis;
 use shared::api::{AntennaCounts, Limits, Status, Summary, SummaryRequest};
 
-use super::{AnswerError, Question, View, rows};
+use super::{AnswerError, Question, Table, View, rows};
 use crate::store::Pane;
 use crate::store::expressions::{Percentiles, antenna_counts, measures};
 use crate::store::partials::{Keys, Partials};
@@ -13,7 +13,7 @@ impl Question for SummaryRequest {
     fn answer(&self, view: &View<'_>) -> Result<Summary, AnswerError> {
         Ok(Summary {
             window: view.window.bounds(),
-            measures: rows::measures(&self.table(view)?)?.into_iter().next().unwrap_or_default(),
+            measures: rows::measures(&self.table(view)?.rows)?.into_iter().next().unwrap_or_default(),
             antennas: counts(&view.antennas()?.as_ref().clone().lazy().select(antenna_counts()).collect()?)?.remove(0),
             as_of: view.snapshot.as_of,
             revised: view.cover().iter().any(|part| part.revised),
@@ -21,7 +21,7 @@ impl Question for SummaryRequest {
         })
     }
 
-    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
+    fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
         let network = Pane::networks(&view.cover(), view.snapshot.grid)?;
         let network = Partials::roll_up(network, Keys { pane: None, antenna: false })?;
         let percentiles = Percentiles::of(network.sketch.lazy(), &[])?.collect()?;
@@ -29,7 +29,7 @@ impl Question for SummaryRequest {
         // No row where nothing was measured; percentiles are one row of nulls then.
         let percentiles = percentiles.head(Some(measured.height()));
         let whole = measured.hstack(percentiles.columns())?;
-        Ok(whole.lazy().with_columns(Percentiles::bounded()).collect()?)
+        Ok(whole.lazy().with_columns(Percentiles::bounded()).collect()?.into())
     }
 }
 

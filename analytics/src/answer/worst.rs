@@ -4,7 +4,7 @@ use polars::prelude::*;
 use shared::api::{AntennaPage, Badness, WorstRequest};
 
 use super::antennas::Page;
-use super::{AnswerError, Question, View};
+use super::{AnswerError, Question, Table, View};
 use crate::store::expressions::answer::{ANTENNA_ID, LATENCY_MEAN};
 use crate::store::expressions::column::PACKETS_LOST;
 use crate::store::expressions::wilson_upper;
@@ -14,8 +14,15 @@ impl Question for WorstRequest {
         page(self, view)?.answer(view, self.step, self.limit.get())
     }
 
-    fn table(&self, view: &View<'_>) -> Result<DataFrame, AnswerError> {
+    /// So many as in JSON: who asks for the worst does not ask for all.
+    fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
         page(self, view)?.table()
+    }
+
+    const IS_LIST: bool = true;
+
+    fn total(&self, answer: &AntennaPage, _: &View<'_>) -> Result<Option<u64>, AnswerError> {
+        Ok(Some(answer.total))
     }
 }
 

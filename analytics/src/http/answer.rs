@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream;
@@ -23,7 +23,7 @@ use super::ApiError;
 use crate::answer::cells::CellsExport;
 use crate::answer::format::write;
 use crate::answer::incidents::{OpenIncidents, open_incidents};
-use crate::answer::{AnswerError, Question, Tables, View, Window};
+use crate::answer::{AnswerError, Question, Table, Tables, View, Window};
 use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::workers::{JobError, Workers};
@@ -33,6 +33,9 @@ const ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 
 /// About as many answers fit.
 const ANSWERS: usize = 1024;
+
+/// How many rows there are, on this page or not.
+pub(super) const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// What a question is put to.
 #[derive(Debug, Clone)]
@@ -48,20 +51,36 @@ pub(crate) struct Answer {
     format: Format,
     /// The body.
     pub(crate) body: Bytes,
+    list: Option<List>,
     etag: ETag,
 }
 
+/// The list that an answer is a part of.
+#[derive(Debug, Clone, Hash)]
+struct List {
+    /// Its rows.
+    total: u64,
+    /// Where the rows behind those of the answer are.
+    next: Option<String>,
+}
+
+impl List {
+    fn of<Q: Question>(question: &Q, format: Format, total: u64) -> Self {
+        Self { total, next: question.next(format, total).map(|next| next.href()) }
+    }
+}
+
 impl Answer {
-    fn new(format: Format, body: Vec<u8>) -> Result<Self, ApiError> {
+    fn new(format: Format, body: Vec<u8>, list: Option<List>) -> Result<Self, ApiError> {
         let mut hasher = DefaultHasher::new();
-        (format, &body).hash(&mut hasher);
+        (format, &body, &list).hash(&mut hasher);
         let etag = format!("\"{:016x}\"", hasher.finish()).parse();
         let etag = etag.map_err(|_| ApiError::internal(&"an ETag of hexadecimal digits is refused"))?;
-        Ok(Self { format, body: body.into(), etag })
+        Ok(Self { format, body: body.into(), list, etag })
     }
 
-    fn json(value: &impl Serialize) -> Result<Self, ApiError> {
-        Self::new(Format::Json, serde_json::to_vec(value).map_err(|error| ApiError::internal(&error))?)
+    fn json(value: &impl Serialize, list: Option<List>) -> Result<Self, ApiError> {
+        Self::new(Format::Json, serde_json::to_vec(value).map_err(|error| ApiError::internal(&error))?, list)
     }
 
     /// The whole answer, or 304 for a client that holds it.
@@ -69,6 +88,13 @@ impl Answer {
         let is_held = request.typed_get::<IfNoneMatch>().is_some_and(|held| !held.precondition_passes(&self.etag));
         let mut response =
             if is_held { StatusCode::NOT_MODIFIED.into_response() } else { written(self.format, self.body.into()) };
+        if let Some(List { total, next }) = self.list {
+            response.headers_mut().insert(TOTAL_COUNT, total.into());
+            // An address of ours has no characters that a header cannot hold.
+            if let Some(link) = next.and_then(|next| format!("<{next}>; rel=\"next\"").try_into().ok()) {
+                response.headers_mut().insert(header::LINK, link);
+            }
+        }
         response.headers_mut().typed_insert(self.etag);
         // Kept by whoever wants to, and asked about before each use.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -139,10 +165,15 @@ impl Answers {
     ) -> Result<Answer, ApiError> {
         let key = (asked.snapshot.version, asked.window, question.href(), format);
         let work = self.put(asked, move |view| match format {
-            Format::Json => Answer::json(&question.answer(view)?),
+            Format::Json => {
+                let answer = question.answer(view)?;
+                let total = question.total(&answer, view)?;
+                Answer::json(&answer, total.map(|total| List::of(&question, format, total)))
+            }
             _ => {
-                let table = question.table(view)?;
-                Answer::new(format, write(&table, format).map_err(AnswerError::from)?)
+                let Table { rows, total } = question.table(view)?;
+                let list = total.map(|total| List::of(&question, format, total));
+                Answer::new(format, write(&rows, format).map_err(AnswerError::from)?, list)
             }
         });
         self.answers.get_or_insert_async(&key, work).await

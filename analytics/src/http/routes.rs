@@ -22,6 +22,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::{RefOr, Schema};
 
+use super::answer::TOTAL_COUNT;
 use super::events::Events;
 use super::{Api, ApiError, accept, livez, metrics, readyz};
 use crate::answer::Question;
@@ -111,7 +112,20 @@ struct Routes {
 impl Routes {
     fn question<Q: Question>(self) -> Self {
         let mut routes = self.request::<Q, _>(&[], ask::<Q>);
-        routes.paths[Q::PATH]["get"]["responses"]["304"] = json!({"description": "As the client holds it"});
+        let responses = &mut routes.paths[Q::PATH]["get"]["responses"];
+        responses["304"] = json!({"description": "As the client holds it"});
+        if Q::IS_LIST {
+            responses["200"]["headers"] = json!({
+                TOTAL_COUNT.as_str(): {
+                    "description": "The rows that there are, whether in this answer or not.", "required": true,
+                    "schema": {"type": "integer", "minimum": 0},
+                },
+                "link": {
+                    "description": "Where the rows that follow are, with `rel=\"next\"`, if the route has an offset and some follow.",
+                    "schema": {"type": "string"},
+                },
+            });
+        }
         routes
     }
 

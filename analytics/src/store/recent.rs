@@ -89,6 +89,18 @@ impl Recent {
         }
     }
 
+    /// The readings of an antenna that are kept.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn count(&self, antenna: Slot) -> PolarsResult<u64> {
+        let mut count = 0;
+        for table in self.large.iter().chain(&self.small) {
+            count += table.column(ANTENNA)?.u32()?.equal(antenna).sum().map_or(0, u64::from);
+        }
+        Ok(count)
+    }
+
     fn small_rows(&self) -> usize {
         self.small.iter().map(|table| table.height()).sum()
     }

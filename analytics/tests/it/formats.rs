@@ -229,7 +229,7 @@ fn questions() -> Vec<Asked> {
         of(path::HEATMAP, "&rows=4&step=1m", heatmap, map_rows),
         of(path::INCIDENTS, "", incidents, |it| flat(&it["incidents"])),
         Asked {
-            path: format!("{}?antenna=%C3%A1nt%C3%A9na", path::READINGS),
+            path: format!("{}?antenna=%C3%A1nt%C3%A9na&limit=1000", path::READINGS),
             columns: readings.clone(),
             rows: reading_rows,
         },
@@ -437,5 +437,68 @@ async fn a_format_comes_by_parameter_or_by_header_and_an_unknown_one_is_refused(
         let got = analytics.get(&format!("{path}&format=parquet"), "text/csv").await;
         assert_eq!((got.status, got.kind.as_str()), (200, "application/vnd.apache.parquet"), "{path}");
     }
+    analytics.stop().await;
+}
+
+/// A file is not taken for whole where it is not: without a limit it has all there is, and whatever is cut says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_whole_and_a_part_says_of_how_much() {
+    const ANTENNAS: usize = 130;
+    let mut analytics = Still::start().await;
+    let readings = (0..ANTENNAS).flat_map(|antenna| {
+        let of = move |back_ms: i64| {
+            (UnixMillis(NOW.0 - back_ms), reading(&format!("{antenna:03}"), NOW.0 - back_ms, 9, 9, None))
+        };
+        // A silent antenna that was down has both incidents.
+        [of(200_000), of(195_000), of(150_000)]
+    });
+    let mut readings: Vec<_> = readings.collect();
+    readings.sort_by_key(|(arrival, _)| *arrival);
+    analytics.publish(readings).await;
+    let ask = async |path: &str| {
+        let answer = reqwest::get(analytics.url(path)).await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{path}");
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().expect("text").to_owned());
+        let (total, link) = (header("x-total-count"), header("link"));
+        let is_json = header("content-type").as_deref() == Some("application/json");
+        let body = answer.bytes().await.expect("a body").to_vec();
+        let rows = if is_json {
+            let page: Value = serde_json::from_slice(&body).expect("JSON");
+            let rows = ["antennas", "incidents", "readings"].iter().find_map(|name| page[name].as_array());
+            rows.expect("rows").len()
+        } else {
+            from_arrow(body).height()
+        };
+        (rows, total.map(|total| total.parse::<usize>().expect("a number")), link)
+    };
+    let end = format!("end={}", NOW.0 / 1_000);
+    for route in [format!("{}?{end}", path::ANTENNAS), format!("{}?{end}&window=5m", path::INCIDENTS)] {
+        let (rows, total, link) = ask(&format!("{route}&format=arrow")).await;
+        assert!(rows >= ANTENNAS, "{route}: {rows}");
+        assert_eq!((total, link), (Some(rows), None), "{route}");
+        let (first, total, link) = ask(&route).await;
+        assert_eq!((first, total), (100, Some(rows)), "{route}: 100 by default in JSON");
+        assert!(link.is_some(), "{route}");
+        for format in ["json", "arrow"] {
+            // Who follows the links sees every row.
+            let mut next = Some(format!("{route}&limit=60&format={format}"));
+            let mut seen = 0;
+            while let Some(path) = next {
+                let (rows_of_page, total, link) = ask(&path).await;
+                assert_eq!(total, Some(rows), "{path}");
+                seen += rows_of_page;
+                next = link.map(|link| {
+                    let target = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
+                    target.expect("a link to the next page").to_owned()
+                });
+            }
+            assert_eq!(seen, rows, "{route} in {format}");
+        }
+    }
+    let worst = format!("{}?{end}&format=arrow", path::WORST);
+    assert_eq!(ask(&worst).await, (10, Some(ANTENNAS), None), "the worst ten of so many");
+    let readings = format!("{}?antenna=007&format=arrow", path::READINGS);
+    assert_eq!(ask(&readings).await, (3, Some(3), None));
+    assert_eq!(ask(&format!("{readings}&limit=2")).await, (2, Some(3), None));
     analytics.stop().await;
 }

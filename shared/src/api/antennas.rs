@@ -25,7 +25,7 @@ request! {
         pub sort: Sort,
         /// Whether the smallest or the largest comes first. Unknown values come last in either order.
         pub order: Order,
-        /// The most rows to return.
+        /// The most rows to return. Without it, CSV, Arrow and Parquet have all of them, up to the maximum; the default is that of JSON.
         pub limit: Count<DEFAULT_ROWS, MAX_ROWS>,
         /// Rows to skip first.
         pub offset: usize,

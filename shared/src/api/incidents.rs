@@ -21,7 +21,7 @@ request! {
         pub antenna: Option<String>,
         /// Only incidents of antennas whose id contains this text, ignoring case.
         pub q: Option<String>,
-        /// The most rows to return.
+        /// The most rows to return. Without it, CSV, Arrow and Parquet have all of them, up to the maximum; the default is that of JSON.
         pub limit: Count<DEFAULT_ROWS, MAX_ROWS>,
         /// Rows to skip first.
         pub offset: usize,

@@ -18,7 +18,8 @@ request! {
     pub struct ReadingsRequest {
         /// The antenna's id.
         pub antenna: String,
-        /// The most readings to return.
+        /// The most readings to return. Without it, CSV, Arrow and Parquet have all that are kept, up to the maximum; the default
+        /// is that of JSON.
         pub limit: Count<DEFAULT_READINGS, MAX_READINGS>,
         /// The format of the answer. It takes precedence over the header `Accept`.
         pub format: Option<Format>,

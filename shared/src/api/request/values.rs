@@ -6,34 +6,47 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 use super::Value;
+use crate::api::Format;
 use crate::spelled::Spelled;
 use crate::time::Span;
 
 /// A number from 1 to `MAX`; `DEFAULT` if none is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Count<const DEFAULT: usize, const MAX: usize>(usize);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Count<const DEFAULT: usize, const MAX: usize>(Option<usize>);
 
 impl<const DEFAULT: usize, const MAX: usize> Count<DEFAULT, MAX> {
     /// The number, if it is within the bounds.
     #[must_use]
     pub fn new(number: usize) -> Option<Self> {
-        (1..=MAX).contains(&number).then_some(Self(number))
+        (1..=MAX).contains(&number).then_some(Self(Some(number)))
     }
 
     /// The largest number.
-    pub const MOST: Self = Self(MAX);
+    pub const MOST: Self = Self(Some(MAX));
 
     /// The number.
     #[must_use]
-    pub const fn get(self) -> usize {
-        self.0
+    pub fn get(self) -> usize {
+        self.0.unwrap_or(DEFAULT)
+    }
+
+    /// The number of rows in a table, which is to be whole: as many as there may be where none is given.
+    #[must_use]
+    pub fn in_table(self) -> usize {
+        self.0.unwrap_or(MAX)
+    }
+
+    /// The number of rows in an answer in a format.
+    #[must_use]
+    pub fn in_format(self, format: Format) -> usize {
+        if format == Format::Json { self.get() } else { self.in_table() }
     }
 }
 
 impl<const DEFAULT: usize, const MAX: usize> Default for Count<DEFAULT, MAX> {
     fn default() -> Self {
         const { assert!(1 <= DEFAULT && DEFAULT <= MAX, "the default is within the bounds") };
-        Self(DEFAULT)
+        Self(None)
     }
 }
 
@@ -43,7 +56,7 @@ impl<const DEFAULT: usize, const MAX: usize> Value for Count<DEFAULT, MAX> {
     }
 
     fn to_text(&self) -> String {
-        self.0.to_string()
+        self.get().to_string()
     }
 
     fn when_absent() -> Option<Self> {
