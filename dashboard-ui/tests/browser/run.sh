@@ -4,6 +4,7 @@
 #   run.sh                      builds the programs, runs the tests; pictures of the pages go to the folder SCREENSHOTS
 #   run.sh pages live           runs these test files only
 #   run.sh measure WHAT ...     what takes time to measure, on a quiet machine: see measure/measure.mjs
+#   run.sh pictures [STATE ...] pictures of every page in every state, to be looked at: see measure/pictures.mjs
 #
 # Needs chromium (or another one: CHROMIUM), node 18 or newer with npm, redis-server and redis-cli.
 set -euo pipefail
@@ -37,6 +38,11 @@ if [[ ${1-} == measure ]]; then
   install_packages measure measure
   build release release
   exec node measure/measure.mjs "$@"
+fi
+if [[ ${1-} == pictures ]]; then
+  shift
+  build release release
+  exec node measure/pictures.mjs "$@"
 fi
 build dev debug
 files=("${@/%/.test.mjs}")

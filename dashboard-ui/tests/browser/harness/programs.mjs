@@ -82,7 +82,7 @@ export function mockDashboard(settings = {}) {
   return dashboard({ MOCK: "1", ...settings });
 }
 
-/** The real programs with a broker of their own. The dashboard reaches analytics at `via(address)`. */
+/** The real programs with a broker of their own; without antennas, no simulator. The dashboard reaches analytics at `via(address)`. */
 export async function network({ antennas, interval = "1s", via = (address) => address }) {
   const [redisPort, analyticsPort] = [await freePort(), await freePort()];
   const redis = new Program(
@@ -96,12 +96,13 @@ export async function network({ antennas, interval = "1s", via = (address) => ad
   const own = (name, settings, ready) => new Program(join(programs, name), [], { ...broker, ...settings }, ready);
   const analytics = own("analytics", { BIND: address }, () => isReady(address));
   const fleet = { ANTENNAS: `${antennas}`, ANTENNA_ID: "antenna", SCENARIO: "mixed", INTERVAL: interval };
-  const simulator = own("simulator", fleet, () => true);
-  const all = { redis: await redis.start(), analytics: await analytics.start(), simulator: await simulator.start() };
+  const all = { redis: await redis.start(), analytics: await analytics.start() };
+  if (antennas) all.simulator = await own("simulator", fleet, () => true).start();
   all.dashboard = await dashboard({ ANALYTICS_URL: await via(`http://${address}`) });
   return {
     ...all,
     url: all.dashboard.url,
+    redisPort,
     redisCli: (...args) => cli(redisPort, args),
     ask: async (path) => (await fetch(`http://${address}${path}`)).json(),
     end: () => Promise.all(Object.values(all).map((program) => program.kill())),
