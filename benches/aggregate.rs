@@ -17,7 +17,6 @@ use benches::{
 };
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use polars::prelude::IntoLazy;
 use shared::UnixMillis;
 use shared::api::{
     AntennaRequest, AntennasRequest, End, HeatmapRequest, SeriesRequest, SummaryRequest, WindowRequest, WorstRequest,
@@ -44,7 +43,7 @@ fn aggregate(criterion: &mut Criterion) {
         let bytes = reply(&readings);
         let mut extent = Extent::default();
         let batch = batch(readings.clone()).expect("columns of one length");
-        let partials = Partials::of_readings(batch.readings.clone().lazy(), GRID).expect("the columns of readings");
+        let partials = Partials::of_readings(&batch.readings, GRID).expect("the columns of readings");
         let mut warm = store(1, antennas).expect("columns");
         warm.count(&batch).expect("columns");
         let mut decoder = Decoder::new(Interner::default(), 60_000);
@@ -56,7 +55,7 @@ fn aggregate(criterion: &mut Criterion) {
             bencher.iter(|| decoder.decode(black_box(&bytes)).expect("a reply"));
         });
         group.bench_function(of("partials"), |bencher| {
-            bencher.iter(|| Partials::of_readings(black_box(&batch.readings).clone().lazy(), GRID).expect("columns"));
+            bencher.iter(|| Partials::of_readings(black_box(&batch.readings), GRID).expect("columns"));
         });
         group.bench_function(of("roll_up"), |bencher| {
             bencher.iter(|| Partials::roll_up([black_box(&partials)], BY_PANE_AND_ANTENNA).expect("columns"));

@@ -335,7 +335,7 @@ mod tests {
         let rows = [row(3, 10, 1, Some(5.0)), row(1, 20, 0, Some(7.0)), row(1, 30, 30, None), row(2, 40, 2, None)];
         let readings = rows.into_iter().collect::<Rows>().finish().expect("columns of one length");
         let panes = Grid::of_width(PANE_MS);
-        let readings = Partials::of_readings(readings.lazy(), panes).expect("the columns of readings");
+        let readings = Partials::of_readings(&readings, panes).expect("the columns of readings");
         Partials::roll_up([&readings], Keys { pane: Some(panes), antenna: true }).expect("columns")
     }
 

@@ -1,8 +1,8 @@
 //! What is summed and what is derived, once for all tables: readings of a batch, panes in memory, tiles, answers.
 //!
 //! A **reading** is a row of a micro-batch, see [`crate::readings`]. A **partial** is a row of sums, see [`column`]: [`of_reading`]
-//! makes a partial of each reading, [`sums`] adds partials up, [`measures`] derives what the API tells. The latency sketch
-//! likewise: [`bucket`], [`count`], [`Percentiles`].
+//! makes a partial of each reading, [`summed`] and [`latencies`] add partials up, [`measures`] derives what the API tells. The latency sketch
+//! likewise: [`bucket`], [`Percentiles`].
 
 use polars::prelude::*;
 use shared::api::Status;
@@ -101,7 +101,7 @@ pub fn floor(time_ms: Expr, grid: Grid) -> Expr {
     (time_ms - origin.clone()).floor_div(width.clone()) * width + origin
 }
 
-/// A reading as a partial of its own, in panes of a grid.
+/// A reading as a partial of its own, in panes of a grid, with the bucket of its latency; null where it carries none.
 #[must_use]
 pub fn of_reading(panes: Grid) -> Vec<Expr> {
     let latency = || col(LATENCY_MS);
@@ -115,17 +115,7 @@ pub fn of_reading(panes: Grid) -> Vec<Expr> {
         snap(latency()).fill_null(0.0).alias(LATENCY_SUM),
         latency().fill_null(f64::INFINITY).alias(LATENCY_MIN),
         latency().fill_null(f64::NEG_INFINITY).alias(LATENCY_MAX),
-    ]
-}
-
-/// The latency of a reading, which carries one, as a row of the sketch.
-#[must_use]
-pub fn sketch_of_reading(panes: Grid) -> Vec<Expr> {
-    vec![
-        floor(col(EVENT_MS), panes).alias(PANE),
-        col(ANTENNA),
-        lit(1_u64).alias(COUNT),
-        bucket(col(LATENCY_MS)).alias(BUCKET),
+        bucket(latency()).alias(BUCKET),
     ]
 }
 

@@ -236,9 +236,8 @@ impl Store {
         }
         let Acceptance { accepted, readings, revised } = self.accept(&batch.readings)?;
         // What retention has moved past within the batch is gone at its end.
-        let horizon_ms = self.horizon_ms(self.clock.watermark_ms);
-        let retained = readings.clone().lazy().filter(col(reading::EVENT_MS).gt_eq(lit(horizon_ms)));
-        let partials = Partials::of_readings(retained, self.grid)?;
+        let is_retained = readings.column(reading::EVENT_MS)?.i64()?.gt_eq(self.horizon_ms(self.clock.watermark_ms));
+        let partials = Partials::of_readings(&readings.filter(&is_retained)?, self.grid)?;
         self.recent.extend(readings)?;
         let starts = batch_panes(&partials)?;
         let mut networks = self.networks(&starts, &partials)?;

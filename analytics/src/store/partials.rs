@@ -21,12 +21,11 @@ use std::ops::Range;
 use polars::prelude::*;
 
 use super::expressions::column::{
-    ANTENNA, BUCKET, COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE,
+    ANTENNA, BUCKET, COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE, READINGS,
 };
-use super::expressions::{COUNTS, added, floor, last, latencies, of_reading, running, sketch_of_reading, summed};
+use super::expressions::{COUNTS, added, floor, last, latencies, of_reading, running, summed};
 use super::grid::Grid;
 use crate::readings::Slot;
-use crate::readings::column::LATENCY_MS;
 use crate::settings::MAX_PANES;
 
 /// Slots are below `2^SLOT_BITS`: memory does not hold as many antennas.
@@ -71,14 +70,20 @@ impl Partials {
         }
     }
 
-    /// Each reading of a micro-batch as a partial of its own, in panes of a grid, not rolled up yet.
+    /// Each reading of a micro-batch as a partial of its own, in panes of a grid, not rolled up yet: one plan for both tables,
+    /// as that of a few rows takes longer than they do.
     ///
     /// # Errors
     /// When a column is missing.
-    pub fn of_readings(readings: LazyFrame, panes: Grid) -> PolarsResult<Self> {
-        let cells = readings.clone().select(of_reading(panes)).collect()?;
-        let with_latency = readings.filter(col(LATENCY_MS).is_not_null());
-        Ok(Self { cells, sketch: with_latency.select(sketch_of_reading(panes)).collect()? })
+    pub fn of_readings(readings: &DataFrame, panes: Grid) -> PolarsResult<Self> {
+        let rows = readings.clone().lazy().select(of_reading(panes)).collect()?;
+        let has_latency = rows.column(BUCKET)?.is_not_null();
+        let mut sketch = rows.select([PANE, ANTENNA, READINGS, BUCKET])?;
+        if !has_latency.all() {
+            sketch = sketch.filter(&has_latency)?;
+        }
+        sketch.rename(READINGS, COUNT.into())?;
+        Ok(Self { cells: rows.drop(BUCKET)?, sketch })
     }
 
     /// Adds up the rows of all parts that share the keys kept. The result is sorted by pane, antenna and bucket.

@@ -33,7 +33,7 @@ fn partials(rows: &[Row]) -> Partials {
         seq: None,
     });
     let readings = rows.collect::<Rows>().finish().expect("columns of one length");
-    Partials::of_readings(readings.lazy(), PANES).expect("the columns of readings")
+    Partials::of_readings(&readings, PANES).expect("the columns of readings")
 }
 
 /// The value of an expression over one column of doubles.
