@@ -12,7 +12,7 @@ use crate::figures::Figures;
 use crate::query::Decimal;
 
 const ANTENNAS: [&str; 3] = ["antenna_id status", MEASURES, "last_seen"];
-const SERIES: [&str; 3] = ["start", MEASURES, "revised"];
+const SERIES: [&str; 3] = ["start", MEASURES, "revised worst_status antennas_down"];
 const INCIDENTS: [&str; 2] = [
     "antenna_id kind start end ended_by duration_seconds packets_sent packets_lost",
     "worst_success_rate worst_latency_ms",

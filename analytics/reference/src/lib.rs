@@ -8,6 +8,7 @@
 //! - `antenna`: what is known of an antenna beyond its readings: how often it reports, and when it was in trouble.
 //! - `pace`: what the pipeline was told to have done.
 //! - `window`, `measures`: the parts of time that questions are about, and what readings come to.
+//! - `worst`: how single panes fared.
 //! - [`answer`]: the questions, one file for each.
 //!
 //! Time is an argument everywhere, in milliseconds since the epoch.
@@ -19,6 +20,7 @@ mod measures;
 mod pace;
 pub mod settings;
 mod window;
+mod worst;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 

@@ -122,7 +122,7 @@ impl Page {
 
     /// The page as a table; histories have no place in it.
     pub(super) fn table(self) -> Result<Table, AnswerError> {
-        let first = [col(ANTENNA_ID), status_name().alias(STATUS)].into_iter();
+        let first = [col(ANTENNA_ID), status_name(STATUS)].into_iter();
         let columns = first.chain(MEASURES.map(col)).chain([super::format::time(LAST_SEEN)]);
         let rows = self.rows.lazy().select(columns.collect::<Vec<_>>()).collect()?;
         Ok(Table { rows, total: Some(self.total) })

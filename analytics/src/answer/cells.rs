@@ -7,7 +7,7 @@ use polars::prelude::*;
 use polars_io::parquet::write::{BatchedWriter, ParquetCompression, ParquetWriter};
 use serde::Serialize;
 use shared::UnixMillis;
-use shared::api::{BadParameter, Cell, CellsRequest, Format, WindowBounds};
+use shared::api::{BadParameter, Cell, CellsRequest, Format, Status, WindowBounds};
 use std::io;
 use std::sync::Arc;
 
@@ -18,10 +18,11 @@ use super::format::{self, ArrowStream, time};
 use super::{AnswerError, View, rows};
 use crate::readings::Slot;
 use crate::store::Pane;
-use crate::store::expressions::answer::{ANTENNA_ID, MEASURES, START};
+use crate::store::expressions::answer::{ANTENNA_ID, MEASURES, START, WORST_STATUS};
 use crate::store::expressions::column::{ANTENNA, PANE};
-use crate::store::expressions::{Percentiles, measures};
+use crate::store::expressions::{Percentiles, measures, status_name};
 use crate::store::grid::Grid;
+use crate::store::judged::Judged;
 use crate::store::partials::{Keys, Partials};
 
 /// Rows of an answer at most.
@@ -92,7 +93,7 @@ impl CellsExport {
             let slots = antennas.column(ANTENNA)?.sort(SortOptions::default())?;
             Some(slots.u32()?.iter().flatten().collect())
         };
-        let nothing = table(Partials::empty(), &antennas)?;
+        let nothing = named(table(Partials::empty(), &Judged::default(), &antennas)?)?;
         let writer = match format {
             Format::Json => Writer::Json(Head {
                 window: view.window.bounds(),
@@ -126,8 +127,9 @@ impl CellsExport {
             return Ok(Some(self.end()?));
         };
         let parts = view.parts_of(start_ms, self.steps);
-        let table = table(self.partials(&parts)?, &self.antennas)?;
-        Ok(Some(self.write(&table, is_first)?))
+        let judged = Pane::worst_of(&parts, &view.thresholds)?;
+        let table = table(self.partials(&parts)?, &judged, &self.antennas)?;
+        Ok(Some(self.write(table, is_first)?))
     }
 
     /// What the wanted antennas measured in some parts of one step.
@@ -140,7 +142,7 @@ impl CellsExport {
         }
     }
 
-    fn write(&mut self, table: &DataFrame, is_first: bool) -> Result<Vec<u8>, AnswerError> {
+    fn write(&mut self, table: DataFrame, is_first: bool) -> Result<Vec<u8>, AnswerError> {
         let mut bytes = Vec::new();
         match &mut self.writer {
             Writer::Json(head) => {
@@ -150,7 +152,7 @@ impl CellsExport {
                     bytes.pop();
                     bytes.extend_from_slice(b",\"cells\":[");
                 }
-                for cell in cells(table)? {
+                for cell in cells(&table)? {
                     if self.has_rows {
                         bytes.push(b',');
                     }
@@ -158,17 +160,17 @@ impl CellsExport {
                     self.has_rows = true;
                 }
             }
-            Writer::Csv => bytes = format::csv(table, is_first)?,
+            Writer::Csv => bytes = format::csv(&named(table)?, is_first)?,
             Writer::Arrow(stream) => {
                 if is_first {
                     bytes = stream.head();
                 }
-                bytes.extend(stream.batches(table)?);
+                bytes.extend(stream.batches(&named(table)?)?);
             }
             Writer::Parquet(parquet) => {
                 let (writer, sink) = &mut **parquet;
                 if table.height() > 0 {
-                    writer.write_batch(table)?;
+                    writer.write_batch(&named(table)?)?;
                 }
                 bytes = sink.take();
             }
@@ -191,31 +193,41 @@ impl CellsExport {
 }
 
 /// The cells of one step, by id.
-fn table(partials: Partials, antennas: &DataFrame) -> PolarsResult<DataFrame> {
+fn table(partials: Partials, judged: &Judged, antennas: &DataFrame) -> PolarsResult<DataFrame> {
     let on = || [col(ANTENNA)];
     let measured =
         partials.cells.lazy().select([&[col(PANE).alias(START), col(ANTENNA)], measures().as_slice()].concat());
     let percentiles = Percentiles::of(partials.sketch.lazy(), &[ANTENNA])?;
-    let columns: Vec<Expr> = [time(START), col(ANTENNA_ID)].into_iter().chain(MEASURES.map(col)).collect();
+    let worst = col(WORST_STATUS).fill_null(lit(Status::Healthy as u32));
+    let columns: Vec<Expr> =
+        [time(START), col(ANTENNA_ID)].into_iter().chain(MEASURES.map(col)).chain([worst]).collect();
     antennas
         .clone()
         .lazy()
         .join(measured, on(), on(), JoinArgs::new(JoinType::Inner))
         .join(percentiles, on(), on(), JoinArgs::new(JoinType::Left))
+        .join(judged.table(WORST_STATUS)?.lazy(), on(), on(), JoinArgs::new(JoinType::Left))
         .with_columns(Percentiles::bounded())
         .sort([ANTENNA_ID], SortMultipleOptions::default())
         .select(columns)
         .collect()
 }
 
+/// Cells for the formats that are tables: with statuses as the API spells them.
+fn named(cells: DataFrame) -> PolarsResult<DataFrame> {
+    cells.lazy().with_column(status_name(WORST_STATUS)).collect()
+}
+
 fn cells(table: &DataFrame) -> PolarsResult<Vec<Cell>> {
     let starts = table.column(START)?.cast(&DataType::Int64)?;
     let starts = starts.i64()?.iter().map(|start| UnixMillis(start.unwrap_or_default()));
-    let cells = starts.zip(rows::texts(table, ANTENNA_ID)?).zip(rows::measures(table)?);
-    let cell = |((start, antenna_id), measures): ((_, Option<String>), _)| Cell {
+    let worst = rows::known_positions(table, WORST_STATUS, &Status::ALL)?;
+    let cells = starts.zip(rows::texts(table, ANTENNA_ID)?).zip(rows::measures(table)?).zip(worst);
+    let cell = |(((start, antenna_id), measures), worst_status): (((_, Option<String>), _), _)| Cell {
         start,
         antenna_id: antenna_id.unwrap_or_default(),
         measures,
+        worst_status,
     };
     Ok(cells.map(cell).collect())
 }

@@ -8,7 +8,7 @@ use shared::api::{Heatmap, HeatmapRequest, HeatmapRow, History, Status, heatmap_
 use super::antennas::wanted;
 use super::{AnswerError, Question, Table, View, rows, summary};
 use crate::readings::Slot;
-use crate::store::expressions::answer::{ANTENNA_ID, LATENCY_MEAN, START, STATUS};
+use crate::store::expressions::answer::{ANTENNA_ID, ANTENNAS_DOWN, LATENCY_MEAN, START, STATUS, WORST_STATUS};
 use crate::store::expressions::antenna_counts;
 use crate::store::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT, READINGS};
 
@@ -27,12 +27,12 @@ impl Question for HeatmapRequest {
         let groups = heatmap_groups(&statuses, self.rows.get());
         let slots: Vec<Slot> = antennas.column(ANTENNA)?.u32()?.iter().flatten().collect();
         let members: Vec<Vec<Slot>> = groups.iter().map(|group| slots[group.clone()].to_vec()).collect();
-        let histories = view.histories_of_groups(&members, steps)?;
+        let (histories, antennas_down) = view.histories_of_groups(&members, steps)?;
         Ok(Heatmap {
             window: view.window.bounds(),
             steps: view.told_steps(steps),
             total: antennas.height() as u64,
-            rows: map_rows(antennas, &groups, histories)?,
+            rows: map_rows(antennas, &groups, histories, antennas_down)?,
             as_of: view.snapshot.as_of,
         })
     }
@@ -57,6 +57,9 @@ impl Question for HeatmapRequest {
         };
         let starts: Vec<i64> = cells.iter().map(|(_, _, step)| map.steps.starts[*step].0).collect();
         let means: Vec<Option<f64>> = cells.iter().map(|(_, row, step)| row.history.latency_mean_ms[*step]).collect();
+        let worst: Vec<Option<&str>> =
+            cells.iter().map(|(_, row, step)| row.history.worst_status[*step].map(Status::as_str)).collect();
+        let down: Vec<u64> = cells.iter().map(|(_, row, step)| row.antennas_down[*step]).collect();
         let columns = vec![
             Column::new(ROW.into(), cells.iter().map(|(number, _, _)| *number).collect::<Vec<_>>()),
             Column::new(ANTENNA_ID.into(), text(|row| row.antenna_id.as_deref())),
@@ -67,6 +70,8 @@ impl Question for HeatmapRequest {
             Column::new(PACKETS_SENT.into(), counts(|history| &history.packets_sent)),
             Column::new(PACKETS_LOST.into(), counts(|history| &history.packets_lost)),
             Column::new(LATENCY_MEAN.into(), means),
+            Column::new(WORST_STATUS.into(), worst),
+            Column::new(ANTENNAS_DOWN.into(), down),
         ];
         let table = DataFrame::new(cells.len(), columns)?;
         Ok(table.lazy().with_column(super::format::time(START)).collect()?.into())
@@ -78,6 +83,7 @@ fn map_rows(
     antennas: DataFrame,
     groups: &[Range<usize>],
     histories: Vec<History>,
+    antennas_down: Vec<Vec<u64>>,
 ) -> Result<Vec<HeatmapRow>, AnswerError> {
     let rows: Vec<u32> = (0..).zip(groups).flat_map(|(row, group)| std::iter::repeat_n(row, group.len())).collect();
     let mut antennas = antennas;
@@ -89,7 +95,13 @@ fn map_rows(
     let ids = rows::texts(&table, ANTENNA_ID)?.into_iter().zip(groups);
     let ids = ids.map(|(id, group)| id.filter(|_| group.len() == 1));
     let statuses = rows::positions(&table, "worst", &Status::ALL)?;
-    let rows = ids.zip(statuses).zip(summary::counts(&table)?).zip(histories);
-    let row = |(((antenna_id, status), antennas), history)| HeatmapRow { antenna_id, status, antennas, history };
+    let rows = ids.zip(statuses).zip(summary::counts(&table)?).zip(histories.into_iter().zip(antennas_down));
+    let row = |(((antenna_id, status), antennas), (history, antennas_down))| HeatmapRow {
+        antenna_id,
+        status,
+        antennas,
+        history,
+        antennas_down,
+    };
     Ok(rows.map(row).collect())
 }

@@ -21,15 +21,44 @@ impl View<'_> {
         let slots: Vec<Slot> = antennas.column(ANTENNA)?.u32()?.iter().flatten().collect();
         let mut ascending = slots.clone();
         ascending.sort_unstable();
-        let tables: Vec<&DataFrame> = self.parts(steps).into_iter().map(|part| &part.antennas.cells).collect();
-        self.add_up(&[&cells_of_antennas(&tables, &ascending)?], &Lines::new(slots.iter().map(|&slot| [slot])), steps)
-    }
-
-    /// The histories of groups of antennas, which together are most of the network.
-    pub(super) fn histories_of_groups(&self, groups: &[Vec<Slot>], steps: Grid) -> PolarsResult<Vec<History>> {
         let parts = self.parts(steps);
         let tables: Vec<&DataFrame> = parts.iter().map(|part| &part.antennas.cells).collect();
-        self.add_up(&tables, &Lines::new(groups.iter().map(|group| group.iter().copied())), steps)
+        let lines = Lines::new(slots.iter().map(|&slot| [slot]));
+        let mut histories = self.add_up(&[&cells_of_antennas(&tables, &ascending)?], &lines, steps)?;
+        self.add_worst(&mut histories, &parts, &lines, steps)?;
+        Ok(histories)
+    }
+
+    /// The histories of groups of antennas, which together are most of the network, and how many antennas of each were down
+    /// in a pane of each step.
+    pub(super) fn histories_of_groups(
+        &self,
+        groups: &[Vec<Slot>],
+        steps: Grid,
+    ) -> PolarsResult<(Vec<History>, Vec<Vec<u64>>)> {
+        let parts = self.parts(steps);
+        let tables: Vec<&DataFrame> = parts.iter().map(|part| &part.antennas.cells).collect();
+        let lines = Lines::new(groups.iter().map(|group| group.iter().copied()));
+        let mut histories = self.add_up(&tables, &lines, steps)?;
+        let antennas_down = self.add_worst(&mut histories, &parts, &lines, steps)?;
+        Ok((histories, antennas_down))
+    }
+
+    /// Adds the worst status of each step with readings. Returns how many antennas were down in a pane of it.
+    fn add_worst(
+        &self,
+        histories: &mut [History],
+        parts: &[&Pane],
+        lines: &Lines,
+        steps: Grid,
+    ) -> PolarsResult<Vec<Vec<u64>>> {
+        let worst = self.worst_by_line(parts, steps, lines.len() as usize, lines.by_slot()?)?;
+        for (history, worst) in histories.iter_mut().zip(&worst) {
+            let known =
+                history.readings.iter().zip(worst).map(|(readings, worst)| (*readings > 0).then_some(worst.status));
+            history.worst_status = known.collect();
+        }
+        Ok(worst.into_iter().map(|line| line.into_iter().map(|worst| worst.antennas_down).collect()).collect())
     }
 
     /// Tiles and panes that together cover the window, none of which lies in two steps.
@@ -53,10 +82,9 @@ impl View<'_> {
         let (panes, positions) = (cells.column(PANE)?.i64()?, cells.column(ANTENNA)?.u32()?);
         let (readings, sent) = (rows::counts(&cells, READINGS)?, rows::counts(&cells, PACKETS_SENT)?);
         let (lost, means) = (rows::counts(&cells, PACKETS_LOST)?, rows::numbers(&cells, LATENCY_SUM)?);
-        let first_ms = steps.floor(self.window.start_ms);
         let mut histories = vec![nothing(self.window.step_starts(steps).count()); lines.len() as usize];
         for (row, (pane, line)) in panes.iter().flatten().zip(positions.iter().flatten()).enumerate() {
-            let step = usize::try_from((pane - first_ms) / steps.width_ms).unwrap_or(usize::MAX);
+            let step = self.step_of(pane, steps);
             let history = &mut histories[line as usize];
             history.readings[step] = readings[row];
             history.packets_sent[step] = sent[row];
@@ -74,6 +102,7 @@ fn nothing(steps: usize) -> History {
         packets_sent: vec![0; steps],
         packets_lost: vec![0; steps],
         latency_mean_ms: vec![None; steps],
+        worst_status: vec![None; steps],
     }
 }
 

@@ -3,7 +3,8 @@
 //! - [`window`]: which panes a question is about, and in which steps.
 //! - [`network`]: every antenna in a window, the table that most questions begin with.
 //! - A file a question: [`summary`], [`antennas`], [`antenna`], [`worst`], [`series`], [`heatmap`], [`cells`],
-//!   [`incidents`], [`readings`]; [`history`] is what lists of antennas and the heat map share.
+//!   [`incidents`], [`readings`]; [`history`] is what lists of antennas and the heat map share, `leveled` what the sums of a
+//!   step level out.
 //! - [`rows`]: tables to the API's types; [`format`]: tables to CSV, Arrow and Parquet.
 //!
 //! [`Question::answer`] is where a window is answered.
@@ -15,6 +16,7 @@ pub mod format;
 pub mod heatmap;
 pub mod history;
 pub mod incidents;
+mod leveled;
 pub mod network;
 pub mod readings;
 pub mod rows;

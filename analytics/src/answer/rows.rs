@@ -42,11 +42,17 @@ pub(super) fn flags(table: &DataFrame, name: &str) -> PolarsResult<Vec<bool>> {
 
 /// The values of a column of positions in a list of values.
 pub(super) fn positions<T: Copy>(table: &DataFrame, name: &str, all: &[T]) -> PolarsResult<Vec<T>> {
-    let value = |position: Option<u32>| {
-        let value = position.and_then(|position| all.get(position as usize).copied());
+    let known = known_positions(table, name, all)?.into_iter();
+    known.map(|value| value.ok_or_else(|| polars_err!(ComputeError: "{name} has no position"))).collect()
+}
+
+/// The values of a column of positions in a list of values, some of which are unknown.
+pub(super) fn known_positions<T: Copy>(table: &DataFrame, name: &str, all: &[T]) -> PolarsResult<Vec<Option<T>>> {
+    let value = |position: u32| {
+        let value = all.get(position as usize).copied();
         value.ok_or_else(|| polars_err!(ComputeError: "{name} has a position that stands for nothing"))
     };
-    table.column(name)?.u32()?.iter().map(value).collect()
+    table.column(name)?.u32()?.iter().map(|position| position.map(value).transpose()).collect()
 }
 
 /// What was measured, row by row.

@@ -2,14 +2,15 @@
 
 use polars::prelude::*;
 use shared::UnixMillis;
-use shared::api::{Point, Series, SeriesRequest};
+use shared::api::{Point, Series, SeriesRequest, Status};
 
 use super::format::time;
 use super::{AnswerError, Question, Table, View, rows};
+use crate::readings::Slot;
 use crate::store::Pane;
-use crate::store::expressions::answer::{MEASURES, PACKETS_DELIVERED, REVISED, START};
+use crate::store::expressions::answer::{ANTENNAS_DOWN, MEASURES, PACKETS_DELIVERED, REVISED, START, WORST_STATUS};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, PANE, READINGS};
-use crate::store::expressions::{Percentiles, floor, measures};
+use crate::store::expressions::{Percentiles, floor, known_if, measures, status_name};
 use crate::store::grid::Grid;
 use crate::store::partials::{Keys, Partials};
 
@@ -18,18 +19,28 @@ impl Question for SeriesRequest {
         let steps = view.series_steps(self.step)?;
         let table = points(self, view, steps)?;
         let starts = rows::times(&table, START)?.into_iter().zip(rows::flags(&table, REVISED)?);
-        let points = starts.zip(rows::measures(&table)?);
+        let worst = rows::known_positions(&table, WORST_STATUS, &Status::ALL)?;
+        let worst = worst.into_iter().zip(rows::counts(&table, ANTENNAS_DOWN)?);
+        let points = starts.zip(rows::measures(&table)?).zip(worst);
+        let point = |(((start, revised), measures), (worst_status, antennas_down))| Point {
+            start,
+            measures,
+            revised,
+            worst_status,
+            antennas_down,
+        };
         Ok(Series {
             window: view.window.bounds(),
             step_seconds: UnixMillis(steps.width_ms).seconds(),
-            points: points.map(|((start, revised), measures)| Point { start, measures, revised }).collect(),
+            points: points.map(point).collect(),
             as_of: view.snapshot.as_of,
         })
     }
 
     fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
         let points = points(self, view, view.series_steps(self.step)?)?;
-        let columns = std::iter::once(time(START)).chain(MEASURES.map(col)).chain([col(REVISED)]);
+        let last = [col(REVISED), status_name(WORST_STATUS), col(ANTENNAS_DOWN)];
+        let columns = std::iter::once(time(START)).chain(MEASURES.map(col)).chain(last);
         Ok(points.lazy().select(columns.collect::<Vec<_>>()).collect()?.into())
     }
 }
@@ -38,10 +49,11 @@ impl Question for SeriesRequest {
 fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataFrame, AnswerError> {
     let panes: Vec<&Pane> = view.snapshot.panes_in(view.window.start_ms, view.window.end_ms).collect();
     let keys = Keys { pane: Some(steps), antenna: false };
-    let partials = match &request.antenna {
+    let antenna = request.antenna.as_deref().map(|id| view.slot(id)).transpose()?;
+    let partials = match antenna {
         None => Partials::roll_up(Pane::networks(&panes, view.snapshot.grid)?, keys)?,
-        Some(id) => {
-            let of_antenna = Partials::of_antennas(panes.iter().map(|pane| &pane.antennas), &[view.slot(id)?])?;
+        Some(slot) => {
+            let of_antenna = Partials::of_antennas(panes.iter().map(|pane| &pane.antennas), &[slot])?;
             Partials::roll_up([&of_antenna], keys)?
         }
     };
@@ -56,7 +68,19 @@ fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataF
         by_start(by_start(by_start(starts.lazy(), measured, PANE), percentiles, PANE), revised(&panes, steps)?, START);
     let counts = [READINGS, PACKETS_SENT, PACKETS_DELIVERED, PACKETS_LOST].map(|name| col(name).fill_null(lit(0_u64)));
     let points = points.with_columns(Percentiles::bounded()).with_columns(counts);
-    Ok(points.with_column(col(REVISED).fill_null(lit(false))).collect()?)
+    let points = points.with_column(col(REVISED).fill_null(lit(false))).collect()?;
+    let points = points.hstack(&worst(view, &panes, steps, antenna)?)?;
+    let is_known = col(READINGS).gt(lit(0_u64));
+    Ok(points.lazy().with_column(known_if(is_known, col(WORST_STATUS)).alias(WORST_STATUS)).collect()?)
+}
+
+/// How the antenna, or all of them, fared at worst in each step, whether something was measured in it or not.
+fn worst(view: &View<'_>, panes: &[&Pane], steps: Grid, antenna: Option<Slot>) -> PolarsResult<Vec<Column>> {
+    let line = |slot| antenna.is_none_or(|antenna| antenna == slot).then_some(0);
+    let worst = view.worst_by_line(panes, steps, 1, line)?.concat();
+    let statuses: Vec<u32> = worst.iter().map(|worst| worst.status as u32).collect();
+    let down: Vec<u64> = worst.iter().map(|worst| worst.antennas_down).collect();
+    Ok(vec![Column::new(WORST_STATUS.into(), statuses), Column::new(ANTENNAS_DOWN.into(), down)])
 }
 
 /// Whether a pane of each step was revised, for the steps that have panes.

@@ -146,6 +146,11 @@ impl View<'_> {
         Ok((steps, number))
     }
 
+    /// The number of the step that holds a time of the window.
+    pub(super) fn step_of(&self, time_ms: i64, steps: Grid) -> usize {
+        usize::try_from((time_ms - steps.floor(self.window.start_ms)) / steps.width_ms).unwrap_or(usize::MAX)
+    }
+
     /// The steps as the API tells them.
     pub(super) fn told_steps(&self, steps: Grid) -> Steps {
         let starts = self.window.step_starts(steps).map(UnixMillis).collect();

@@ -65,6 +65,10 @@ pub mod answer {
     pub const SILENT_FROM: &str = "silent_from";
     /// Whether a pane of the step was revised, bool.
     pub const REVISED: &str = "revised";
+    /// The worst status in a single pane of the step, as [`STATUS`]; null where there is no reading.
+    pub const WORST_STATUS: &str = "worst_status";
+    /// Antennas that were down in at least one pane of the step, u64.
+    pub const ANTENNAS_DOWN: &str = "antennas_down";
 
     /// What every answer measures, in the API's order.
     pub const MEASURES: [&str; 11] = [
@@ -235,9 +239,9 @@ pub fn status(thresholds: &Thresholds, is_silent: Expr) -> Expr {
         .cast(DataType::UInt32)
 }
 
-/// A status as the API spells it.
-pub fn status_name() -> Expr {
-    let is = |status: Status| col(answer::STATUS).eq(lit(status as u32));
+/// A status as the API spells it, from a column of its position; null where that is.
+pub fn status_name(column: &str) -> Expr {
+    let is = |status: Status| col(column).eq(lit(status as u32));
     let name = |status: Status| lit(status.as_str());
     when(is(Status::Down))
         .then(name(Status::Down))
@@ -245,7 +249,10 @@ pub fn status_name() -> Expr {
         .then(name(Status::Degraded))
         .when(is(Status::Silent))
         .then(name(Status::Silent))
-        .otherwise(name(Status::Healthy))
+        .when(is(Status::Healthy))
+        .then(name(Status::Healthy))
+        .otherwise(lit(NULL))
+        .alias(column)
 }
 
 /// How many antennas have a status, and how many are active, of a table of antennas or a group of it.
@@ -264,7 +271,7 @@ fn within(value: Expr, low: &str, high: &str) -> Expr {
 }
 
 /// A value where a condition holds, else null.
-fn known_if(condition: Expr, value: Expr) -> Expr {
+pub fn known_if(condition: Expr, value: Expr) -> Expr {
     when(condition).then(value).otherwise(lit(NULL))
 }
 

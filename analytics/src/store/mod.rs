@@ -1,7 +1,7 @@
 //! What has been counted: panes, antennas, incidents, and the snapshot of all that questions read.
 //!
 //! - [`grid`]: intervals of time; [`expressions`]: what is summed and derived; [`sketch`]: the buckets of latency.
-//! - [`partials`]: the one algebra, a plan over tables.
+//! - [`partials`]: the one algebra, a plan over tables; [`judged`]: how single panes fared, which sums level out.
 //! - [`antennas`], [`trouble`], [`incidents`]: what is known of each antenna, and when it was down, degraded or silent.
 //! - [`recent`]: the readings counted last.
 //!
@@ -16,6 +16,7 @@ pub mod antennas;
 pub mod expressions;
 pub mod grid;
 pub mod incidents;
+pub mod judged;
 mod panes;
 pub mod partials;
 pub mod recent;
@@ -362,14 +363,18 @@ impl Store {
                 let is_revised =
                     |(start, parts): &(i64, Vec<&Pane>)| parts.iter().any(|it| it.revised).then_some(*start);
                 let revised: BTreeSet<i64> = these.iter().filter_map(is_revised).collect();
+                let mut judged = BTreeMap::new();
+                for (start, parts) in &these {
+                    judged.insert(*start, Pane::worst_of(parts, &self.thresholds)?);
+                }
                 let parts: Vec<&Pane> = these.iter().flat_map(|(_, parts)| parts).copied().collect();
                 let keys = Keys { pane: Some(tile), antenna: true };
                 let whole = Partials::roll_up(parts.iter().map(|part| &part.antennas), keys)?;
                 let mut networks = over_all_antennas(Pane::networks(&parts, self.grid)?, tile)?;
                 let built = Pane::split(&whole, |start| revised.contains(&start))?.into_iter();
                 all_built.extend(built.map(|tile| {
-                    let network = networks.remove(&tile.start_ms);
-                    tile.with_network(network)
+                    let (network, judged) = (networks.remove(&tile.start_ms), judged.remove(&tile.start_ms));
+                    tile.with_network(network).with_judged(judged)
                 }));
             }
             self.tiles[level].extend(all_built.into_iter().map(|tile| (tile.start_ms, Arc::new(tile))));

@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock};
 use polars::prelude::*;
 
 use super::grid::Grid;
+use super::judged::Judged;
 use super::partials::{Keys, Partials};
+use crate::settings::Thresholds;
 
 /// Panes in a tile, level by level: a minute and twelve minutes of the default panes. A window of an hour reads thirty
 /// tables or so instead of 720.
@@ -27,13 +29,15 @@ pub struct Pane {
     pub antennas: Partials,
     /// Over all antennas; worked out when a question first asks, as most panes are merged into several times before.
     network: OnceLock<Partials>,
+    /// How its antennas fared, pane by pane; worked out when a question or a tile first asks. A tile has it from its parts.
+    judged: OnceLock<Judged>,
 }
 
 impl Pane {
     /// A pane of what its antennas measured, rolled up by antenna.
     #[must_use]
     pub const fn new(start_ms: i64, antennas: Partials, revised: bool) -> Self {
-        Self { start_ms, revised, antennas, network: OnceLock::new() }
+        Self { start_ms, revised, antennas, network: OnceLock::new(), judged: OnceLock::new() }
     }
 
     /// What it measured over all antennas, if a question has asked or its parts know.
@@ -44,6 +48,32 @@ impl Pane {
     /// The pane with what it measured over all antennas, where that is known.
     pub(super) fn with_network(self, network: Option<Partials>) -> Self {
         Self { network: network.map_or_else(OnceLock::new, OnceLock::from), ..self }
+    }
+
+    /// The tile with how its antennas fared in its panes.
+    pub(super) fn with_judged(self, judged: Option<Judged>) -> Self {
+        Self { judged: judged.map_or_else(OnceLock::new, OnceLock::from), ..self }
+    }
+
+    /// How its antennas fared, each pane judged by itself. A process has one set of thresholds, so what was judged stays.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn judged(&self, thresholds: &Thresholds) -> PolarsResult<&Judged> {
+        if let Some(judged) = self.judged.get() {
+            return Ok(judged);
+        }
+        let judged = Judged::of_cells(&self.antennas.cells, thresholds)?;
+        Ok(self.judged.get_or_init(|| judged))
+    }
+
+    /// How antennas fared at worst in a pane of some panes and tiles.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn worst_of(parts: &[&Self], thresholds: &Thresholds) -> PolarsResult<Judged> {
+        let judged = parts.iter().map(|part| part.judged(thresholds)).collect::<PolarsResult<Vec<_>>>()?;
+        Ok(Judged::worst_of(&judged))
     }
 
     /// The panes of a table that is rolled up by pane and antenna, in order of time.

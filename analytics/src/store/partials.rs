@@ -312,6 +312,19 @@ impl Lines {
         self.len == 0
     }
 
+    /// The line of an antenna; `None` for those that the answer is not about.
+    ///
+    /// # Errors
+    /// Never in practice: the column is made here.
+    pub fn by_slot(&self) -> PolarsResult<impl Fn(Slot) -> Option<usize> + '_> {
+        let of_slot = self.of_slot.u32()?;
+        // Slots behind the last that has a line are not in the column.
+        Ok(move |slot: Slot| {
+            let slot = Some(slot as usize).filter(|slot| *slot < of_slot.len())?;
+            of_slot.get(slot).map(|line| line as usize)
+        })
+    }
+
     /// The line of an antenna; one behind the last for those that the answer is not about.
     fn of(&self, antenna: Expr) -> Expr {
         lit(self.of_slot.clone()).gather(antenna, true).fill_null(lit(self.len))

@@ -204,6 +204,8 @@ fn questions() -> Vec<Asked> {
         ("packets_sent", COUNT),
         ("packets_lost", COUNT),
         ("latency_ms_mean", NUMBER),
+        ("worst_status", TEXT),
+        ("antennas_down", COUNT),
     ];
     let readings = vec![
         ("antenna_id", TEXT),
@@ -215,16 +217,15 @@ fn questions() -> Vec<Asked> {
         ("seq", COUNT),
         ("late", FLAG),
     ];
-    let cells = around(&[("start", TIME), ("antenna_id", TEXT)], &[]);
+    let cells = around(&[("start", TIME), ("antenna_id", TEXT)], &[("worst_status", TEXT)]);
+    let series = around(&[("start", TIME)], &[("revised", FLAG), ("worst_status", TEXT), ("antennas_down", COUNT)]);
     vec![
         of(path::ANTENNAS, "", antennas.clone(), |it| flat(&it["antennas"])),
         of(path::ANTENNAS, "&sort=p95&order=desc&limit=3&offset=1", antennas.clone(), |it| flat(&it["antennas"])),
         of(path::WORST, "", antennas.clone(), |it| flat(&it["antennas"])),
         of(path::WORST, "&by=latency&limit=4", antennas, |it| flat(&it["antennas"])),
-        of(path::SERIES, "", around(&[("start", TIME)], &[("revised", FLAG)]), |it| flat(&it["points"])),
-        of(path::SERIES, "&step=70s&antenna=silent", around(&[("start", TIME)], &[("revised", FLAG)]), |it| {
-            flat(&it["points"])
-        }),
+        of(path::SERIES, "", series.clone(), |it| flat(&it["points"])),
+        of(path::SERIES, "&step=70s&antenna=silent", series, |it| flat(&it["points"])),
         of(path::HEATMAP, "", heatmap.clone(), map_rows),
         of(path::HEATMAP, "&rows=4&step=1m", heatmap, map_rows),
         of(path::INCIDENTS, "", incidents, |it| flat(&it["incidents"])),
@@ -284,6 +285,8 @@ fn map_rows(map: &Value) -> Vec<Map<String, Value>> {
                 ("packets_sent", history["packets_sent"][step].clone()),
                 ("packets_lost", history["packets_lost"][step].clone()),
                 ("latency_ms_mean", history["latency_mean_ms"][step].clone()),
+                ("worst_status", history["worst_status"][step].clone()),
+                ("antennas_down", row["antennas_down"][step].clone()),
             ];
             rows.push(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
         }

@@ -1,15 +1,17 @@
 //! The course of antennas over a window, and the heat map, against the reference.
 
+use analytics::settings::Thresholds;
 use analytics::store::Store;
+use analytics::store::trouble::Severity;
 use proptest::prelude::*;
 use shared::UnixMillis;
 use shared::api::{
-    AntennaCounts, AntennaPage, AntennasRequest, Count, End, HeatmapRequest, Order, SeriesRequest, Sort, Status,
-    SummaryRequest, WorstRequest,
+    AntennaCounts, AntennaPage, AntennasRequest, Cell, CellsRequest, Count, End, HeatmapRequest, Order, SeriesRequest,
+    Sort, Status, SummaryRequest, WorstRequest,
 };
 use shared::time::Span;
 
-use crate::oracle::alike;
+use crate::oracle::{alike, alike_in_cells};
 use crate::support::{Arrival, ask, name, window};
 use crate::windows::{PANE_MS, START_MS, arrivals, counted, end, ends, store};
 
@@ -131,6 +133,110 @@ proptest! {
             let series = ask(&snapshot, now, &series).expect("a network");
             prop_assert_eq!(lost, series.points.iter().map(|point| point.measures.packets_lost).sum::<u64>());
         }
+    }
+}
+
+/// The status that a cell of a single pane has by its own sums.
+fn of_pane(cell: &Cell) -> Status {
+    let it = &cell.measures;
+    match Thresholds::default().judge(it.packets_sent, it.packets_lost, it.latency_ms.mean) {
+        Some(Severity::Down) => Status::Down,
+        Some(Severity::Degraded) => Status::Degraded,
+        None => Status::Healthy,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Averages hide nothing: what a single pane shows as down or degraded, every longer step that holds it shows too, in a
+    /// heat map, in cells, and in the series of the antenna and of the network.
+    #[test]
+    fn no_step_is_better_than_its_worst_pane(
+        arrivals in arrivals(),
+        has_tiles in any::<bool>(),
+        (panes, step_panes) in (1..=120_i64, prop_oneof![4..=40_i64, Just(12), Just(24)]),
+        end_ms in ends(),
+    ) {
+        let (store, _) = store(&arrivals, &[0, arrivals.len() / 2, arrivals.len()], has_tiles);
+        let (snapshot, reference) = (store.snapshot(1, None), counted(&arrivals));
+        let (now, asked) = (UnixMillis(START_MS), window(panes * PANE_MS, end(&reference, end_ms)));
+        let step_ms = step_panes * PANE_MS;
+        let step = Some(Span::from_ms(step_ms));
+        let of = |step| CellsRequest { window: asked, step, ..CellsRequest::default() };
+        // Single panes are those of the reference.
+        let each = reference.ask(&of(Some(Span::from_ms(PANE_MS))), now).expect("cells").cells;
+        prop_assert!(each.iter().all(|cell| cell.worst_status == Some(of_pane(cell))));
+        let within = |from: i64, to: i64, id: Option<&str>| -> Vec<&Cell> {
+            let is_asked_for = |cell: &&Cell| (from..to).contains(&cell.start.0) && id.is_none_or(|id| id == cell.antenna_id);
+            each.iter().filter(is_asked_for).collect()
+        };
+        let worst = |panes: &[&Cell]| panes.iter().map(|cell| of_pane(cell)).min();
+        let down = |panes: &[&Cell]| {
+            let down = panes.iter().filter(|cell| of_pane(cell) == Status::Down).map(|cell| &cell.antenna_id);
+            down.collect::<std::collections::BTreeSet<_>>().len() as u64
+        };
+        for cell in alike_in_cells(&snapshot, &reference, now, &of(step))?.expect("cells").cells {
+            let panes = within(cell.start.0, cell.start.0 + step_ms, Some(&cell.antenna_id));
+            prop_assert_eq!(cell.worst_status, worst(&panes));
+        }
+        for rows in [2, 100] {
+            let rows = Count::new(rows).expect("within the bounds");
+            let map = HeatmapRequest { window: asked, step, rows, ..HeatmapRequest::default() };
+            let map = alike(&snapshot, &reference, now, &map)?.expect("a map");
+            for (step, start) in map.steps.starts.iter().enumerate() {
+                let (from, to) = (start.0, start.0 + step_ms);
+                for row in map.rows.iter().filter(|row| row.antenna_id.is_some()) {
+                    let panes = within(from, to, row.antenna_id.as_deref());
+                    prop_assert_eq!(row.history.worst_status[step], worst(&panes));
+                    prop_assert_eq!(row.antennas_down[step], down(&panes));
+                }
+                let all = within(from, to, None);
+                prop_assert_eq!(map.rows.iter().filter_map(|row| row.history.worst_status[step]).min(), worst(&all));
+                prop_assert_eq!(map.rows.iter().map(|row| row.antennas_down[step]).sum::<u64>(), down(&all));
+            }
+        }
+        for antenna in [None, each.first().map(|cell| cell.antenna_id.clone())] {
+            let series = SeriesRequest { window: asked, step, antenna, ..SeriesRequest::default() };
+            for point in alike(&snapshot, &reference, now, &series)?.expect("a series").points {
+                let panes = within(point.start.0, point.start.0 + step_ms, series.antenna.as_deref());
+                prop_assert_eq!((point.worst_status, point.antennas_down), (worst(&panes), down(&panes)));
+            }
+        }
+    }
+}
+
+/// An antenna is down for twenty seconds of ten minutes, in which it is well on average: the map says so, whatever the step, and
+/// a late reading that undoes it takes the tiles along.
+#[test]
+fn an_outage_of_seconds_shows_at_every_step_until_a_late_reading_undoes_it() {
+    let reading = |second: i64, loss| Arrival {
+        arrival_ms: START_MS + second * 1_000,
+        event_ms: START_MS + second * 1_000,
+        antenna: 0,
+        packets: 100,
+        loss,
+        latency_ms: None,
+        seq: None,
+    };
+    let mut arrivals: Vec<Arrival> =
+        (0..120).map(|pane| reading(pane * 5, if (60..64).contains(&pane) { 100 } else { 0 })).collect();
+    let shown = |arrivals: &[Arrival], step_panes: i64| {
+        let (store, _) = store(arrivals, &[0, 120, arrivals.len()], true);
+        let (snapshot, now) = (store.snapshot(1, None), UnixMillis(START_MS + 600_000));
+        let step = Some(Span::from_ms(step_panes * PANE_MS));
+        let request = HeatmapRequest { window: window(600_000, End::Latest), step, ..HeatmapRequest::default() };
+        let map = ask(&snapshot, now, &request).expect("a map");
+        let row = &map.rows[0];
+        let down = row.history.worst_status.iter().filter(|status| **status == Some(Status::Down)).count();
+        (row.status, down, row.antennas_down.iter().sum::<u64>())
+    };
+    for (step_panes, steps) in [(1, 4), (12, 1), (120, 1)] {
+        assert_eq!(shown(&arrivals, step_panes), (Status::Healthy, steps, steps as u64), "steps of {step_panes} panes");
+    }
+    arrivals.extend((60..64).map(|pane| Arrival { arrival_ms: START_MS + 600_000, ..reading(pane * 5, 0) }));
+    for step_panes in [1, 12, 120] {
+        assert_eq!(shown(&arrivals, step_panes), (Status::Healthy, 0, 0), "steps of {step_panes} panes");
     }
 }
 

@@ -10,6 +10,7 @@ use crate::model::{HeatLabel, HeatMap};
 #[component]
 pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
     let cells = map.cells.into_iter().map(|(class, path)| view! { <path class=class d=path/> }).collect_view();
+    let splits = (!map.splits.is_empty()).then(|| view! { <path class="heat-down" d=map.splits/> });
     let labels = map.labels.into_iter().map(|label| view! { <HeatLabelItem label/> }).collect_view();
     let times = map.times.into_iter().map(|moment| view! { <li><Time moment/></li> }).collect_view();
     // What is still filling up is toned down.
@@ -25,6 +26,7 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
         ("heat-degraded", language.text("degraded", "degradada")),
         ("heat-bad", language.text("badly degraded", "muy degradada")),
         ("heat-down", language.text("down", "caída")),
+        ("heat-split", language.text("down in part", "caída en parte")),
         ("heat-unknown", language.text("no data", "sin datos")),
     ];
     let legend = legend
@@ -41,7 +43,7 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
             <div class="map">
                 <ol class="map-labels">{labels}</ol>
                 <div class="map-cells">
-                    <svg viewBox=viewbox preserveAspectRatio="none" role="img" aria-label=map.description>{cells}{open}</svg>
+                    <svg viewBox=viewbox preserveAspectRatio="none" role="img" aria-label=map.description>{cells}{splits}{open}</svg>
                 </div>
                 <ul class="axis-x" aria-hidden="true">{times}</ul>
             </div>

@@ -81,6 +81,7 @@ fn history(figures: &AntennaFigures) -> History {
         packets_sent: points.iter().map(|point| point.measures.packets_sent).collect(),
         packets_lost: points.iter().map(|point| point.measures.packets_lost).collect(),
         latency_mean_ms: points.iter().map(|point| point.measures.latency_ms.mean).collect(),
+        worst_status: points.iter().map(|point| point.worst_status).collect(),
     }
 }
 

@@ -67,4 +67,7 @@ pub struct Cell {
     /// Its sums over the step.
     #[serde(flatten)]
     pub measures: Measures,
+    /// Its worst status in a single pane of the step, each pane judged by itself: `down`, `degraded` or `healthy`.
+    #[serde(default)]
+    pub worst_status: Option<Status>,
 }

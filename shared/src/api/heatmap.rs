@@ -88,6 +88,9 @@ pub struct HeatmapRow {
     pub antennas: AntennaCounts,
     /// The sums over the row's antennas, step by step.
     pub history: History,
+    /// Antennas of the row that were down in at least one pane of the step, step by step.
+    #[serde(default)]
+    pub antennas_down: Vec<u64>,
 }
 
 /// The rows of a heat map: divides antennas, given by their statuses, worst first, into at most `limit` groups.

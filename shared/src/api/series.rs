@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Request, request};
-use super::{Format, Measures, WindowBounds, WindowRequest, path};
+use super::{Format, Measures, Status, WindowBounds, WindowRequest, path};
 use crate::time::{Span, UnixMillis};
 
 /// The most points of a series.
@@ -62,4 +62,11 @@ pub struct Point {
     pub measures: Measures,
     /// Whether a pane of the step changed after it had closed.
     pub revised: bool,
+    /// The worst status of an antenna in a single pane of the step, each pane judged by itself: `down`, `degraded` or
+    /// `healthy`; `null` where there is no reading.
+    #[serde(default)]
+    pub worst_status: Option<Status>,
+    /// Antennas that were down in at least one pane of the step.
+    #[serde(default)]
+    pub antennas_down: u64,
 }

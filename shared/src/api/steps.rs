@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Status;
 use crate::time::UnixMillis;
 
 /// The steps of a history.
@@ -25,4 +26,8 @@ pub struct History {
     pub packets_lost: Vec<u64>,
     /// Mean latency in milliseconds; `null` if no reading carries one.
     pub latency_mean_ms: Vec<Option<f64>>,
+    /// The worst status in a single pane of the step, each pane judged by itself: `down`, `degraded` or `healthy`; `null` where
+    /// there is no reading. What the sums of a step level out shows here.
+    #[serde(default)]
+    pub worst_status: Vec<Option<Status>>,
 }

@@ -7,6 +7,7 @@ use shared::api::{BadParameter, Cell, Cells, CellsRequest};
 
 use super::{Question, Refusal};
 use crate::measures::measures;
+use crate::worst::worst;
 use crate::{Counted, Reference};
 
 /// Cells at most: antennas times steps.
@@ -35,6 +36,7 @@ impl Question for CellsRequest {
         let cells = cells.into_iter().map(|((step, id), readings)| Cell {
             start: starts[step],
             antenna_id: id.to_owned(),
+            worst_status: worst(readings.iter().copied(), &reference.settings).status,
             measures: measures(readings),
         });
         Ok(Cells {

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use shared::UnixMillis;
 use shared::api::{Heatmap, HeatmapRequest, HeatmapRow, Status, heatmap_groups};
 
-use super::rows::{Row, counts, history};
+use super::rows::{Row, counts};
 use super::{Question, Refusal};
 use crate::{Counted, Reference};
 
@@ -21,11 +21,13 @@ impl Question for HeatmapRequest {
         let groups = heatmap_groups(&statuses, self.rows.get()).into_iter().map(|group| {
             let group = &rows[group];
             let readings: Vec<&Counted> = group.iter().flat_map(|row| row.readings.iter().copied()).collect();
+            let (history, antennas_down) = reference.history(&readings, window, step_ms);
             HeatmapRow {
                 antenna_id: alone(group).map(|row| row.id.to_owned()),
                 status: group[0].status,
                 antennas: counts(group),
-                history: history(&readings, window, step_ms),
+                history,
+                antennas_down,
             }
         });
         Ok(Heatmap {

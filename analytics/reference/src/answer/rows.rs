@@ -12,6 +12,7 @@ use super::is_found;
 use crate::antenna::Antenna;
 use crate::measures::{count, mean, measures, status};
 use crate::window::Window;
+use crate::worst::{Worst, worst};
 use crate::{Counted, Reference};
 
 /// An antenna in a window.
@@ -71,10 +72,33 @@ impl Reference {
             status: row.status,
             measures: row.measures,
             last_seen: row.last_seen,
-            history: step_ms.map(|step_ms| history(&row.readings, window, step_ms)),
+            history: step_ms.map(|step_ms| self.history(&row.readings, window, step_ms).0),
         });
         let antennas = shown.collect();
         Ok(AntennaPage { window: window.bounds(), total: rows.len() as u64, antennas, steps, as_of: self.as_of })
+    }
+
+    /// What readings of a window come to in each of its steps, and how many antennas were down in a pane of it.
+    pub(super) fn history(&self, readings: &[&Counted], window: Window, step_ms: i64) -> (History, Vec<u64>) {
+        let mut steps: Vec<Vec<&Counted>> = vec![Vec::new(); window.parts(step_ms).count()];
+        for reading in readings {
+            steps[window.step_of(reading.event_ms, step_ms)].push(reading);
+        }
+        let mut history = History::default();
+        let mut antennas_down = Vec::new();
+        for readings in &steps {
+            let count = |of: fn(&Counted) -> u32| readings.iter().map(|reading| u64::from(of(reading))).sum::<u64>();
+            let latencies: Vec<f64> = readings.iter().filter_map(|reading| reading.latency_ms).collect();
+            let mean_ms = mean(latencies.iter().sum(), latencies.len() as u64);
+            let Worst { status, antennas_down: down } = worst(readings.iter().copied(), &self.settings);
+            history.readings.push(readings.len() as u64);
+            history.packets_sent.push(count(|reading| reading.packets));
+            history.packets_lost.push(count(|reading| reading.lost));
+            history.latency_mean_ms.push(mean_ms.map(to_microseconds));
+            history.worst_status.push(status);
+            antennas_down.push(down);
+        }
+        (history, antennas_down)
     }
 }
 
@@ -90,30 +114,6 @@ pub(super) fn counts(rows: &[Row<'_>]) -> AntennaCounts {
     let mut counts = AntennaCounts::default();
     rows.iter().for_each(|row| count(&mut counts, row.status, row.measures.readings > 0));
     counts
-}
-
-/// What readings of a window come to in each of its steps.
-pub(super) fn history(readings: &[&Counted], window: Window, step_ms: i64) -> History {
-    let steps = window.parts(step_ms).count();
-    let mut history = History {
-        readings: vec![0; steps],
-        packets_sent: vec![0; steps],
-        packets_lost: vec![0; steps],
-        ..History::default()
-    };
-    let mut latencies = vec![(0.0, 0); steps];
-    for reading in readings {
-        let step = window.step_of(reading.event_ms, step_ms);
-        history.readings[step] += 1;
-        history.packets_sent[step] += u64::from(reading.packets);
-        history.packets_lost[step] += u64::from(reading.lost);
-        if let Some(latency_ms) = reading.latency_ms {
-            latencies[step].0 += latency_ms;
-            latencies[step].1 += 1;
-        }
-    }
-    history.latency_mean_ms = latencies.into_iter().map(|(sum, count)| mean(sum, count).map(to_microseconds)).collect();
-    history
 }
 
 /// Histories tell latencies to the microsecond.

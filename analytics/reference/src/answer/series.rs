@@ -5,6 +5,7 @@ use shared::api::{Point, Series, SeriesRequest};
 
 use super::{Question, Refusal};
 use crate::measures::measures;
+use crate::worst::worst;
 use crate::{Counted, Reference};
 
 impl Question for SeriesRequest {
@@ -17,10 +18,13 @@ impl Question for SeriesRequest {
         let starts = (window.start_ms..window.end_ms).step_by(usize::try_from(step_ms).unwrap_or(usize::MAX));
         let points = starts.map(|start_ms| {
             let end_ms = (start_ms + step_ms).min(window.end_ms);
+            let worst = worst(reference.readings(start_ms, end_ms).filter(is_wanted), &reference.settings);
             Point {
                 start: UnixMillis(start_ms),
                 measures: measures(reference.readings(start_ms, end_ms).filter(is_wanted)),
                 revised: reference.is_revised(start_ms, end_ms),
+                worst_status: worst.status,
+                antennas_down: worst.antennas_down,
             }
         });
         Ok(Series {

@@ -7,9 +7,23 @@ use super::{Axis, Chart, closed};
 use crate::format;
 use crate::language::Language;
 use crate::model::Scene;
-use crate::plot;
+use crate::plot::{self, Scale};
 
-pub(super) fn chart(series: &Series, scene: &Scene<'_>) -> Chart {
+/// The chart of the network.
+pub(super) fn network(series: &Series, scene: &Scene<'_>) -> Chart {
+    chart(series, scene, |highest| {
+        let english = ["antenna down in the worst step", "antennas down in the worst step"];
+        scene.language().plural(highest, english, ["antena caída en el peor tramo", "antenas caídas en el peor tramo"])
+    })
+}
+
+/// The chart of one antenna.
+pub(super) fn antenna(series: &Series, scene: &Scene<'_>) -> Chart {
+    chart(series, scene, |_| scene.text("down for a part of the step", "caída en parte del tramo").to_owned())
+}
+
+/// `worst` says how many antennas were down in the worst step.
+fn chart(series: &Series, scene: &Scene<'_>, worst: impl Fn(u64) -> String) -> Chart {
     let (points, language) = (&series.points, scene.language());
     let closed = closed(series, scene);
     let all: Vec<Option<f64>> =
@@ -27,13 +41,23 @@ pub(super) fn chart(series: &Series, scene: &Scene<'_>) -> Chart {
     let beyond =
         highest(&open).filter(|highest| !scale.holds(*highest)).map(|highest| language.percent(Some(highest / 100.0)));
     let period = period(series, language);
-    let paths = vec![
+    let mut paths = vec![
         ("usual", plot::bars(&loss, scale, |loss| loss <= limit)),
         ("high", plot::bars(&loss, scale, |loss| loss > limit && !is_total(loss))),
         ("total", plot::bars(&loss, scale, is_total)),
         ("open-bar", plot::bars(&open, scale, |_| true)),
         ("open-cut", plot::cuts(&open, scale)),
     ];
+    let most_down = points.iter().map(|point| point.antennas_down).max().filter(|most| *most > 0);
+    // A step in which all was lost says so itself.
+    let marks: Vec<Option<f64>> = points
+        .iter()
+        .zip(&all)
+        .map(|(point, loss)| (Some(point.antennas_down) == most_down && !loss.is_some_and(is_total)).then_some(0.96))
+        .collect();
+    let marks = plot::dots(&marks, Scale::from_zero_to(1.0));
+    let worst = most_down.filter(|_| !marks.is_empty()).map(worst);
+    paths.push(("worst-step", marks));
     let mut legend = Vec::new();
     if loss.iter().flatten().any(|loss| is_total(*loss)) {
         legend.push(("bar-total", language.text("all lost", "todo perdido").to_owned()));
@@ -41,6 +65,7 @@ pub(super) fn chart(series: &Series, scene: &Scene<'_>) -> Chart {
     legend.extend(filling_up("bar-open", all.len() - closed, beyond, scene));
     let limit_in_words = format::with_unit(&language.fixed(limit, decimals(limit)), "%");
     legend.push(threshold(y, &limit_in_words, above(&open), scene));
+    legend.extend(worst.iter().map(|words| ("dot-worst", words.clone())));
     let known = all.iter().any(Option::is_some).then_some(lost);
     legend.push(("", format!("{} {}", format::count_if_known(known), language.text("lost", "perdidos"))));
     Chart {
@@ -54,20 +79,20 @@ pub(super) fn chart(series: &Series, scene: &Scene<'_>) -> Chart {
         gaps: plot::stretches(&missing(&all)),
         threshold: y,
         nothing: None,
-        description: match highest(&loss) {
-            Some(high) => {
+        description: match (highest(&loss), worst.map(|words| format!(" {words}.")).unwrap_or_default()) {
+            (Some(high), worst) => {
                 let (lost, high, gaps) = (format::count(lost), language.fixed(high, 2), gap_sentence(&all, language));
                 let above = steps(above(&all), language);
                 match language {
                     Language::English => format!(
-                        "Packet loss {period}. {lost} packets lost, at most {high} % in a step; {above} above the threshold of {limit:.0} %.{gaps}"
+                        "Packet loss {period}. {lost} packets lost, at most {high} % in a step; {above} above the threshold of {limit:.0} %.{worst}{gaps}"
                     ),
                     Language::Spanish => format!(
-                        "Pérdida de paquetes {period}. {lost} paquetes perdidos, como máximo {high} % en un tramo; {above} por encima del umbral de {limit:.0} %.{gaps}"
+                        "Pérdida de paquetes {period}. {lost} paquetes perdidos, como máximo {high} % en un tramo; {above} por encima del umbral de {limit:.0} %.{worst}{gaps}"
                     ),
                 }
             }
-            None => match language {
+            (None, _) => match language {
                 Language::English => format!("Packet loss {period}. No step has packets."),
                 Language::Spanish => format!("Pérdida de paquetes {period}. Ningún tramo tiene paquetes."),
             },
@@ -81,9 +106,11 @@ const fn decimals(number: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{all_lost, charted, path, with_step};
+    use shared::api::Status;
+
+    use super::super::tests::{all_lost, charted, path, smoke, with_step};
     use super::Chart;
-    use crate::model::tests::overview;
+    use crate::model::tests::{antenna, overview};
 
     #[test]
     fn a_step_in_which_all_was_lost_stands_out() {
@@ -91,7 +118,39 @@ mod tests {
         assert_eq!(path(&charts.loss, "total"), "M31.2 200V0h7.6V200z", "it reaches the top");
         assert!(!path(&charts.loss, "high").contains("M31.2 "), "it is told apart from what is merely high");
         assert_eq!(charts.loss.labels[0], "100%");
-        assert_eq!(charts.rows[56].cells.last().unwrap(), "100\u{202f}%");
+        assert_eq!(charts.rows[56].cells[6], "100\u{202f}%");
+    }
+
+    #[test]
+    fn the_worst_step_is_marked_and_said_where_the_sums_are_well() {
+        let mut series = overview().series;
+        for (step, point) in series.points.iter_mut().enumerate() {
+            point.measures.success_rate = Some(0.999);
+            point.antennas_down = [(7, 3), (8, 1)].iter().find(|(it, _)| *it == step).map_or(0, |(_, down)| *down);
+        }
+        let charts = charted(&series);
+        assert_eq!(path(&charts.loss, "worst-step"), "M75 8h0", "of the steps with antennas down, the worst");
+        assert!(charts.loss.legend.contains(&("dot-worst", "3 antennas down in the worst step".to_owned())));
+        assert!(charts.loss.description.contains(" 3 antennas down in the worst step."), "{}", charts.loss.description);
+        assert_eq!(charts.rows[52].cells.last().unwrap(), "3");
+        series.points.iter_mut().for_each(|point| point.antennas_down = 0);
+        let loss = charted(&series).loss;
+        assert_eq!(path(&loss, "worst-step"), "");
+        assert!(loss.legend.iter().all(|(class, _)| *class != "dot-worst"));
+        // Of one antenna, each step in which it was down for a part; what was lost as a whole says so itself.
+        let mut series = antenna("airport-west").series;
+        for (step, point) in series.points.iter_mut().enumerate() {
+            point.measures.success_rate = Some(if step == 4 { 0.0 } else { 0.999 });
+            (point.antennas_down, point.worst_status) = (0, Some(Status::Healthy));
+            if (3..6).contains(&step) {
+                (point.antennas_down, point.worst_status) = (1, Some(Status::Down));
+            }
+        }
+        let charts = smoke(&series);
+        assert_eq!(path(&charts.loss, "worst-step"), "M35 8h0M55 8h0");
+        assert_eq!(charts.rows[56].cells.last().unwrap(), "Down");
+        series.points[3].worst_status = None;
+        assert_eq!(smoke(&series).rows[56].cells.last().unwrap(), "–", "analytics does not tell");
     }
 
     /// An antenna that is in trouble from its first reading on is degraded by steps that are still filling up.

@@ -5,11 +5,11 @@ mod loss;
 mod scale;
 
 use shared::UnixMillis;
-use shared::api::{Point, Series};
+use shared::api::{Point, Series, Status};
 
 pub(super) use scale::{highest, labels, missing};
 
-use super::{Moment, Scene};
+use super::{Moment, Scene, status_label};
 use crate::format;
 use crate::language::Language;
 
@@ -90,19 +90,35 @@ pub(super) fn closed(series: &Series, scene: &Scene<'_>) -> usize {
 
 /// The charts of the network.
 pub(super) fn charts(series: &Series, scene: &Scene<'_>) -> Charts {
-    with_latency(latency::network(series, scene), series, scene)
+    let down = |point: &Point| format::count_if_known(known_worst(point).map(|_| point.antennas_down));
+    let column = (scene.text("Antennas down", "Antenas caídas"), down);
+    both(latency::network(series, scene), loss::network(series, scene), column, series, scene)
 }
 
 /// The charts of one antenna.
 pub(super) fn antenna_charts(series: &Series, scene: &Scene<'_>) -> Charts {
-    with_latency(latency::antenna(series, scene), series, scene)
+    let worst = |point: &Point| known_worst(point).map_or("–", |it| status_label(it, scene.language())).to_owned();
+    let column = (scene.text("At worst", "En lo peor"), worst);
+    both(latency::antenna(series, scene), loss::antenna(series, scene), column, series, scene)
 }
 
-fn with_latency(latency: Chart, series: &Series, scene: &Scene<'_>) -> Charts {
+/// The worst status of a step, where it has readings and analytics tells.
+fn known_worst(point: &Point) -> Option<Status> {
+    point.worst_status.filter(|_| point.measures.readings > 0)
+}
+
+/// The table has one more column, of what the sums of a step level out.
+fn both(
+    latency: Chart,
+    loss: Chart,
+    (worst, worst_of): (&'static str, impl Fn(&Point) -> String),
+    series: &Series,
+    scene: &Scene<'_>,
+) -> Charts {
     let language = scene.language();
     Charts {
         latency,
-        loss: loss::chart(series, scene),
+        loss,
         columns: vec![
             language.text("From", "Desde"),
             language.text("Mean", "Media"),
@@ -112,10 +128,15 @@ fn with_latency(latency: Chart, series: &Series, scene: &Scene<'_>) -> Charts {
             language.text("Delivered", "Entregados"),
             language.text("Lost", "Perdidos"),
             language.text("Loss", "Pérdida"),
+            worst,
         ],
         rows: {
             let closed = closed(series, scene);
-            let row = |(step, point)| StepRow { is_open: step >= closed, ..step_row(point, scene) };
+            let row = |(step, point)| {
+                let mut row = step_row(point, scene);
+                row.cells.push(worst_of(point));
+                StepRow { is_open: step >= closed, ..row }
+            };
             series.points.iter().enumerate().rev().map(row).collect()
         },
         csv: format!("/csv{}", scene.address.href()),

@@ -3,7 +3,7 @@
 use shared::UnixMillis;
 use shared::api::{Badness, Heatmap, HeatmapRow, Limits, Status, Steps};
 
-use super::{Heat, push};
+use super::{Heat, is_down_in_part, push};
 use crate::language::Language;
 use crate::model::rows::counts_in_words;
 use crate::model::{Moment, Scene, status_label};
@@ -11,6 +11,9 @@ use crate::query::Page;
 
 /// The share of a row that its cells take; the rest keeps rows apart.
 const ROW: f64 = 0.86;
+
+/// The share of a row that the lower part of a split cell takes.
+const SPLIT: f64 = 0.34;
 
 /// How many parts the time axis of the map is divided into.
 const TIME_STRETCHES: usize = 4;
@@ -21,6 +24,8 @@ pub(crate) struct HeatMap {
     pub(crate) columns: usize,
     pub(crate) rows: usize,
     pub(crate) cells: Vec<(&'static str, String)>,
+    /// The lower parts of the cells of steps in which an antenna was down for a part.
+    pub(crate) splits: String,
     /// How many columns nothing is still to come for.
     pub(crate) closed: usize,
     /// The labels of the rows.
@@ -55,6 +60,7 @@ pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_
         columns,
         rows: heatmap.rows.len(),
         cells: cells(heatmap, columns, &scene.limits),
+        splits: splits(heatmap, columns, &scene.limits),
         closed: {
             let (end, step_ms) = (heatmap.window.end, (heatmap.steps.step_seconds * 1000.0) as i64);
             let settled = scene.settled(end, heatmap.as_of);
@@ -113,6 +119,24 @@ fn cells(heatmap: &Heatmap, columns: usize, limits: &Limits) -> Vec<(&'static st
     paths.into_iter().filter(|(_, path)| !path.is_empty()).map(|(heat, path)| (heat.class(), path)).collect()
 }
 
+/// The lower part of each cell in which an antenna was down for a part of the step, neighbours as one.
+fn splits(heatmap: &Heatmap, columns: usize, limits: &Limits) -> String {
+    let mut path = String::new();
+    for (row, HeatmapRow { history, .. }) in heatmap.rows.iter().enumerate() {
+        let is_split: Vec<bool> =
+            (0..columns).map(|step| is_down_in_part(history, step, Heat::of(history, step, limits))).collect();
+        let (top, height) = (row as f64 + ROW - SPLIT, SPLIT);
+        let mut column = 0;
+        for run in is_split.chunk_by(|a, b| a == b) {
+            if run[0] {
+                push(&mut path, format_args!("M{column} {top:.2}h{}v{height}h-{}z", run.len(), run.len()));
+            }
+            column += run.len();
+        }
+    }
+    path
+}
+
 fn label(row: &HeatmapRow, scene: &Scene<'_>) -> HeatLabel {
     let language = scene.language();
     // A group usually has one status, sometimes a few.
@@ -161,6 +185,7 @@ mod tests {
             status: Status::Healthy,
             antennas: AntennaCounts::default(),
             history: history(cells),
+            antennas_down: vec![0; cells.len()],
         };
         Heatmap {
             window: WindowBounds { start: NOW, end: UnixMillis(NOW.0 + columns * 5000), seconds: 0 },
@@ -205,6 +230,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_was_down_for_a_part_is_split_unless_all_of_it_was_down() {
+        let mut map = heatmap(&[vec![(1, 100, 0, None); 5], vec![(1, 100, 100, None); 5]]);
+        for row in &mut map.rows {
+            row.history.worst_status = [Status::Down, Status::Down, Status::Degraded, Status::Down].map(Some).to_vec();
+        }
+        assert_eq!(splits(&map, 5, &CONTRACT_LIMITS), format!("M0 0.52h2v{SPLIT}h-2zM3 0.52h1v{SPLIT}h-1z"));
+        map.rows.iter_mut().for_each(|row| row.history.worst_status.clear());
+        assert_eq!(splits(&map, 5, &CONTRACT_LIMITS), "", "analytics does not tell");
     }
 
     #[test]

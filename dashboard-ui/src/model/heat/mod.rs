@@ -5,7 +5,7 @@ mod strip;
 
 use std::fmt::Write;
 
-use shared::api::{History, Limits};
+use shared::api::{History, Limits, Status};
 
 pub(crate) use map::{HeatLabel, HeatMap};
 pub(super) use map::{antenna_href, heat_map};
@@ -94,6 +94,12 @@ impl Heat {
     }
 }
 
+/// Whether an antenna was down in a part of a step whose sums do not say so. Nothing milder counts: in a healthy network, a
+/// pane in which one packet of ten is lost is common.
+fn is_down_in_part(history: &History, step: usize, heat: Heat) -> bool {
+    heat != Heat::Down && history.worst_status.get(step).copied().flatten() == Some(Status::Down)
+}
+
 fn push(path: &mut String, text: std::fmt::Arguments<'_>) {
     path.write_fmt(text).expect("writing to a string cannot fail");
 }
@@ -118,6 +124,7 @@ mod tests {
             packets_sent: cells.iter().map(|cell| cell.1).collect(),
             packets_lost: cells.iter().map(|cell| cell.2).collect(),
             latency_mean_ms: cells.iter().map(|cell| cell.3).collect(),
+            worst_status: cells.iter().map(|cell| (cell.0 > 0).then_some(Status::Healthy)).collect(),
         }
     }
 

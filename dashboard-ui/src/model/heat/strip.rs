@@ -2,7 +2,7 @@
 
 use shared::api::History;
 
-use super::{Heat, push};
+use super::{Heat, is_down_in_part, push};
 use crate::language::Language;
 use crate::model::Scene;
 
@@ -27,6 +27,17 @@ pub(in crate::model) fn strip(history: Option<&History>, scene: &Scene<'_>) -> S
         path
     };
     let bars = Heat::DRAWN.into_iter().map(|heat| (heat.class(), path(heat))).filter(|(_, path)| !path.is_empty());
+    let in_part: Vec<usize> = heats
+        .iter()
+        .enumerate()
+        .filter(|(step, heat)| is_down_in_part(history, *step, **heat))
+        .map(|(step, _)| step)
+        .collect();
+    let mut split = String::new();
+    for step in &in_part {
+        push(&mut split, format_args!("M{} 10V7h.72V10z", *step as f64 + 0.14));
+    }
+    let bars = bars.chain([("heat-down", split)].into_iter().filter(|(_, path)| !path.is_empty()));
     let number = |wanted: &[Heat]| heats.iter().filter(|heat| wanted.contains(heat)).count() as u64;
     let (bad, down) = (number(&[Heat::Degraded, Heat::Bad]), number(&[Heat::Down]));
     Strip {
@@ -34,9 +45,17 @@ pub(in crate::model) fn strip(history: Option<&History>, scene: &Scene<'_>) -> S
         bars: bars.collect(),
         description: {
             let (steps, unknown) = (heats.len(), number(&[Heat::Unknown]));
+            let in_part = match in_part.len() {
+                0 => String::new(),
+                steps => format!("{steps} {}, ", scene.text("down in part", "caídos en parte")),
+            };
             match scene.language() {
-                Language::English => format!("{steps} steps: {bad} degraded, {down} down, {unknown} without data"),
-                Language::Spanish => format!("{steps} tramos: {bad} degradados, {down} caídos, {unknown} sin datos"),
+                Language::English => {
+                    format!("{steps} steps: {bad} degraded, {down} down, {in_part}{unknown} without data")
+                }
+                Language::Spanish => {
+                    format!("{steps} tramos: {bad} degradados, {down} caídos, {in_part}{unknown} sin datos")
+                }
             }
         },
     }
@@ -45,6 +64,7 @@ pub(in crate::model) fn strip(history: Option<&History>, scene: &Scene<'_>) -> S
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use shared::api::Status;
 
     use super::super::tests::{cell, history, judged};
     use super::*;
@@ -74,6 +94,15 @@ mod tests {
             );
             prop_assert_eq!(strip.description, said);
         }
+    }
+
+    #[test]
+    fn a_step_that_was_down_for_a_part_has_a_foot_and_words() {
+        let mut cells = history(&[(1, 100, 10, None), (1, 100, 100, None)]);
+        cells.worst_status = vec![Some(Status::Down); 2];
+        let strip = strip(Some(&cells), &scene(&address("/")));
+        assert_eq!(strip.bars.last(), Some(&("heat-down", "M0.14 10V7h.72V10z".to_owned())));
+        assert_eq!(strip.description, "2 steps: 1 degraded, 1 down, 1 down in part, 0 without data");
     }
 
     #[test]

@@ -1,0 +1,53 @@
+//! What the sums of a step level out: how antennas fared at worst in its panes.
+
+use polars::prelude::PolarsResult;
+use shared::api::Status;
+
+use super::View;
+use crate::readings::Slot;
+use crate::store::Pane;
+use crate::store::grid::Grid;
+
+/// How the antennas of a line fared at worst in the panes of a step; well where nothing is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Worst {
+    pub(super) status: Status,
+    /// Antennas that were down in at least one pane.
+    pub(super) antennas_down: u64,
+}
+
+impl View<'_> {
+    /// How antennas fared at worst, by line and step. `parts` are tiles and panes in order of time, none of which lies in two
+    /// steps; `line` tells an antenna's line.
+    pub(super) fn worst_by_line(
+        &self,
+        parts: &[&Pane],
+        steps: Grid,
+        lines: usize,
+        line: impl Fn(Slot) -> Option<usize>,
+    ) -> PolarsResult<Vec<Vec<Worst>>> {
+        let well = Worst { status: Status::Healthy, antennas_down: 0 };
+        let mut worst = vec![vec![well; self.window.step_starts(steps).count()]; lines];
+        // By slot, the steps up to the last one in which the antenna was down: several parts of a step count it once.
+        let mut counted: Vec<usize> = Vec::new();
+        for part in parts {
+            let step = self.step_of(part.start_ms, steps);
+            for (slot, status) in part.judged(&self.thresholds)?.iter() {
+                let Some(line) = line(slot) else { continue };
+                let worst = &mut worst[line][step];
+                worst.status = worst.status.min(status);
+                let slot = slot as usize;
+                if status == Status::Down {
+                    if counted.len() <= slot {
+                        counted.resize(slot + 1, 0);
+                    }
+                    if counted[slot] <= step {
+                        counted[slot] = step + 1;
+                        worst.antennas_down += 1;
+                    }
+                }
+            }
+        }
+        Ok(worst)
+    }
+}

@@ -1,0 +1,72 @@
+//! How the antennas of a single pane fared, kept beside tiles: what the sums of several panes level out.
+//!
+//! An antenna that is down for twenty seconds of an hour is well on the average of the hour. So each pane is judged by
+//! itself, by the rule of the status, and a tile keeps the worst that its panes were told. Only antennas that were worse
+//! than well are listed, which a network in good health has few of.
+
+use polars::prelude::*;
+use shared::api::Status;
+
+use super::expressions::answer::STATUS;
+use super::expressions::column::ANTENNA;
+use super::expressions::status;
+use crate::readings::Slot;
+use crate::settings::Thresholds;
+
+/// The antennas that were worse than well in a pane, or in at least one of several.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Ascending.
+    down: Box<[Slot]>,
+    /// Ascending; without those that are down.
+    degraded: Box<[Slot]>,
+}
+
+impl Judged {
+    /// Judges what antennas measured, a row for each. Silence is told by arrivals, so no pane is silent.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn of_cells(cells: &DataFrame, thresholds: &Thresholds) -> PolarsResult<Self> {
+        let judged = cells.clone().lazy().select([col(ANTENNA), status(thresholds, lit(false)).alias(STATUS)]);
+        let worse = judged.filter(col(STATUS).lt(lit(Status::Healthy as u32))).collect()?;
+        let (slots, positions) = (worse.column(ANTENNA)?.u32()?, worse.column(STATUS)?.u32()?);
+        let of = |status: Status| {
+            let rows = slots.iter().zip(positions.iter()).filter(|(_, position)| *position == Some(status as u32));
+            rows.filter_map(|(slot, _)| slot).collect()
+        };
+        Ok(Self { down: of(Status::Down), degraded: of(Status::Degraded) })
+    }
+
+    /// The worst of several.
+    #[must_use]
+    pub fn worst_of(parts: &[&Self]) -> Self {
+        if let [one] = parts {
+            return (*one).clone();
+        }
+        let union = |of: fn(&Self) -> &[Slot]| {
+            let mut slots: Vec<Slot> = parts.iter().flat_map(|part| of(part)).copied().collect();
+            slots.sort_unstable();
+            slots.dedup();
+            slots
+        };
+        let (down, mut degraded) = (union(|part| &part.down), union(|part| &part.degraded));
+        degraded.retain(|slot| down.binary_search(slot).is_err());
+        Self { down: down.into(), degraded: degraded.into() }
+    }
+
+    /// The antennas that were worse than well, each with its status.
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, Status)> {
+        let down = self.down.iter().map(|slot| (*slot, Status::Down));
+        down.chain(self.degraded.iter().map(|slot| (*slot, Status::Degraded)))
+    }
+
+    /// The same as a table: antenna and status.
+    ///
+    /// # Errors
+    /// Never in practice: the columns are made here.
+    pub fn table(&self, status: &str) -> PolarsResult<DataFrame> {
+        let (slots, statuses): (Vec<Slot>, Vec<u32>) = self.iter().map(|(slot, status)| (slot, status as u32)).unzip();
+        DataFrame::new(slots.len(), vec![Column::new(ANTENNA.into(), slots), Column::new(status.into(), statuses)])
+    }
+}
