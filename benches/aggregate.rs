@@ -9,6 +9,7 @@ use std::hint::black_box;
 use analytics::answer::{Question, Tables, View, Window};
 use analytics::ingest::decode::{Decoder, Interner};
 use analytics::ingest::resp::{Extent, ReplyParser};
+use analytics::readings::column::AVAILABLE_MS;
 use analytics::settings::Thresholds;
 use analytics::store::partials::Partials;
 use analytics::store::{Snapshot, Store};
@@ -17,6 +18,7 @@ use benches::{
 };
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use polars::prelude::Column;
 use shared::UnixMillis;
 use shared::api::{
     AntennaRequest, AntennasRequest, End, HeatmapRequest, SeriesRequest, SummaryRequest, WindowRequest, WorstRequest,
@@ -43,7 +45,10 @@ fn aggregate(criterion: &mut Criterion) {
         let bytes = reply(&readings);
         let mut extent = Extent::default();
         let batch = batch(readings.clone()).expect("columns of one length");
-        let partials = Partials::of_readings(&batch.readings, GRID).expect("the columns of readings");
+        let mut vouching = batch.readings.clone();
+        let available_ms = vec![1_000_u64; vouching.height()];
+        vouching.with_column(Column::new(AVAILABLE_MS.into(), available_ms)).expect("as many");
+        let partials = Partials::of_readings(&vouching, GRID).expect("the columns of readings");
         let mut warm = store(1, antennas).expect("columns");
         warm.count(&batch).expect("columns");
         let mut decoder = Decoder::new(Interner::default(), 60_000);
@@ -55,7 +60,7 @@ fn aggregate(criterion: &mut Criterion) {
             bencher.iter(|| decoder.decode(black_box(&bytes)).expect("a reply"));
         });
         group.bench_function(of("partials"), |bencher| {
-            bencher.iter(|| Partials::of_readings(black_box(&batch.readings), GRID).expect("columns"));
+            bencher.iter(|| Partials::of_readings(black_box(&vouching), GRID).expect("columns"));
         });
         group.bench_function(of("roll_up"), |bencher| {
             bencher.iter(|| Partials::roll_up([black_box(&partials)], BY_PANE_AND_ANTENNA).expect("columns"));

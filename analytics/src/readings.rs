@@ -24,6 +24,8 @@ pub mod column {
     pub const SEQ: &str = "seq";
     /// Whether the pane had closed when the reading was counted, bool; the store adds it.
     pub const LATE: &str = "late";
+    /// Milliseconds before the reading for which it shows its antenna to have been available, u64; the store adds it.
+    pub const AVAILABLE_MS: &str = "available_ms";
 }
 
 /// A table with the columns of [`column`].

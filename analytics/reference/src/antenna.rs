@@ -29,6 +29,10 @@ pub(crate) struct Antenna {
     pub(crate) highest_seq: Option<u64>,
     /// Moving average of the gaps between arrivals; a new gap weighs an eighth.
     usual_gap_ms: Option<f64>,
+    /// The first event time counted.
+    pub(crate) first_event_ms: i64,
+    /// The same average of the gaps between event times; a gap that is a silence counts as no longer than it takes to be one.
+    pub(crate) usual_event_gap_ms: Option<f64>,
     /// The interval of event time that is not over yet.
     open: Option<Interval>,
     /// The intervals from the first bad one of an incident that lasts; empty where all is well.
@@ -58,6 +62,8 @@ impl Antenna {
             newest_event_ms: i64::MIN,
             highest_seq: None,
             usual_gap_ms: None,
+            first_event_ms: i64::MIN,
+            usual_event_gap_ms: None,
             open: None,
             course: Vec::new(),
         }
@@ -66,6 +72,58 @@ impl Antenna {
     /// Whether a reading was counted since it was new or forgotten.
     pub(crate) const fn has_started(&self) -> bool {
         self.newest_event_ms != i64::MIN
+    }
+
+    /// For how long before a reading that counts the antenna was available: since the event time before it if it is not late,
+    /// or for a usual gap of event times if there was silence between the two; not at all if the reading is down.
+    pub(crate) fn available_ms(&self, reading: &Counted) -> i64 {
+        if !self.has_started()
+            || reading.event_ms <= self.newest_event_ms
+            || is_down(reading.packets.into(), reading.lost.into())
+        {
+            return 0;
+        }
+        let gap_ms = reading.event_ms - self.newest_event_ms;
+        match self.usual_event_gap_ms {
+            Some(usual_ms) if gap_ms >= silent_after_ms(usual_ms) => usual_ms.floor() as i64,
+            _ => gap_ms,
+        }
+    }
+
+    /// Takes note of when a reading that counts was taken.
+    fn take_note_of_time(&mut self, event_ms: i64) {
+        if !self.has_started() {
+            self.first_event_ms = event_ms;
+        } else if event_ms > self.newest_event_ms {
+            let gap_ms = event_ms - self.newest_event_ms;
+            self.usual_event_gap_ms = Some(self.usual_event_gap_ms.map_or(gap_ms as f64, |usual_ms| {
+                let gap_ms = gap_ms.min(silent_after_ms(usual_ms));
+                usual_ms + (gap_ms as f64 - usual_ms) / 8.0
+            }));
+        }
+        self.newest_event_ms = self.newest_event_ms.max(event_ms);
+    }
+
+    /// For how much of `[start, end)` the antenna was available, and for how much it was observed, by its readings of that time;
+    /// nothing where nothing can be said. `missed_until_ms` is the time up to which it is missed, if it is.
+    pub(crate) fn availability(
+        &self,
+        readings: &[&Counted],
+        (start_ms, end_ms): (i64, i64),
+        missed_until_ms: Option<i64>,
+    ) -> (i64, i64) {
+        let Some(usual_ms) = self.usual_event_gap_ms else { return (0, 0) };
+        let usual_ms = usual_ms.floor() as i64;
+        let until_ms = if self.newest_event_ms >= end_ms {
+            end_ms - usual_ms
+        } else if let Some(missed_until_ms) = missed_until_ms {
+            self.newest_event_ms.max(missed_until_ms - usual_ms)
+        } else {
+            self.newest_event_ms
+        };
+        let observed_ms = (until_ms - start_ms.max(self.first_event_ms)).max(0);
+        let available_ms: i64 = readings.iter().map(|reading| reading.available_ms).sum();
+        (available_ms.min(observed_ms), observed_ms)
     }
 
     /// Takes note of a reading that counts, and returns the incidents that it ends.
@@ -82,7 +140,7 @@ impl Antenna {
             self.usual_gap_ms = Some(self.usual_gap_ms.map_or(gap_ms, |usual_ms| usual_ms + (gap_ms - usual_ms) / 8.0));
         }
         self.last_arrival_ms = self.last_arrival_ms.max(reading.arrival_ms);
-        self.newest_event_ms = self.newest_event_ms.max(reading.event_ms);
+        self.take_note_of_time(reading.event_ms);
         self.highest_seq = reading.seq.or(self.highest_seq);
         ended.extend(self.add(reading, settings));
         ended
@@ -194,6 +252,11 @@ impl Antenna {
             worst_latency_ms: during.iter().filter_map(Interval::mean_latency_ms).max_by(f64::total_cmp),
         }
     }
+}
+
+/// Three usual gaps, and 15 s at least.
+fn silent_after_ms(usual_ms: f64) -> i64 {
+    SILENT_MIN_MS.max((SILENT_INTERVALS * usual_ms).ceil() as i64)
 }
 
 /// Seconds from a start to an end; none where the end is before it.

@@ -127,7 +127,10 @@ impl Reference {
             latency_ms: reading.latency_ms,
             seq: reading.seq,
             is_late: pane + pane_ms + CLOSING_GRACE_MS <= self.watermark_ms,
+            available_ms: 0,
         };
+        let available_ms = self.antennas[antenna].available_ms(&counted);
+        let counted = Counted { available_ms, ..counted };
         self.ledger.counted += 1;
         self.watermark_ms = watermark_ms;
         self.newest_ms = self.newest_ms.max(reading.timestamp_ms);

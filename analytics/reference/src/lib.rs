@@ -83,6 +83,8 @@ struct Counted {
     latency_ms: Option<f64>,
     seq: Option<u64>,
     is_late: bool,
+    /// For how long before it the antenna was available, by what the reading shows.
+    available_ms: i64,
 }
 
 impl Reference {

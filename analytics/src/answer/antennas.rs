@@ -10,7 +10,7 @@ use shared::time::Span;
 use super::network::contains;
 use super::{AnswerError, Question, Table, View, next_offset, rows};
 use crate::store::expressions::answer::{
-    ANTENNA_ID, LAST_SEEN, LATENCY_MEAN, LATENCY_P95, MEASURES, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
+    ANTENNA_ID, AVAILABILITY, LAST_SEEN, LATENCY_MEAN, LATENCY_P95, MEASURES, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
 };
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, READINGS};
 use crate::store::expressions::status_name;
@@ -77,6 +77,7 @@ const fn column(sort: Sort) -> &'static str {
         Sort::Latency => LATENCY_MEAN,
         Sort::P95 => LATENCY_P95,
         Sort::LastSeen => LAST_SEEN,
+        Sort::Availability => AVAILABILITY,
     }
 }
 
@@ -123,7 +124,8 @@ impl Page {
     /// The page as a table; histories have no place in it.
     pub(super) fn table(self) -> Result<Table, AnswerError> {
         let first = [col(ANTENNA_ID), status_name(STATUS)].into_iter();
-        let columns = first.chain(MEASURES.map(col)).chain([super::format::time(LAST_SEEN)]);
+        let last = [super::format::time(LAST_SEEN), col(AVAILABILITY)];
+        let columns = first.chain(MEASURES.map(col)).chain(last);
         let rows = self.rows.lazy().select(columns.collect::<Vec<_>>()).collect()?;
         Ok(Table { rows, total: Some(self.total) })
     }

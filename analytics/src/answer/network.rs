@@ -8,9 +8,11 @@ use quick_cache::sync::Cache;
 
 use super::{View, Window};
 use crate::readings::Slot;
-use crate::store::expressions::answer::{ANTENNA_ID, LATENCY_P50, LATENCY_P95, LATENCY_P99, SILENT_FROM, STATUS};
-use crate::store::expressions::column::{ANTENNA, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, READINGS};
-use crate::store::expressions::{COUNTS, Percentiles, measures, status};
+use crate::store::expressions::answer::{
+    ANTENNA_ID, AVAILABILITY, LATENCY_P50, LATENCY_P95, LATENCY_P99, OBSERVED_MS, SILENT_FROM, STATUS,
+};
+use crate::store::expressions::column::{ANTENNA, AVAILABLE_MS, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, READINGS};
+use crate::store::expressions::{COUNTS, Percentiles, availability, available_ms, measures, observed_ms, status};
 use crate::store::partials::{Keys, cells_of_antennas, roll_up_cells, roll_up_sketch, sketch_of_antennas};
 
 /// Tables are kept for this many windows and snapshots: with 10,000 antennas each takes two megabytes or so.
@@ -86,13 +88,28 @@ pub(super) fn measured(known: DataFrame, cells: &DataFrame) -> LazyFrame {
         .with_columns(measures())
 }
 
-/// Antennas that were measured, with their status.
+/// Antennas that were measured, with their status and availability.
 pub(super) fn with_status(view: &View<'_>, measured: LazyFrame) -> LazyFrame {
     let is_silent = match view.window.judged_ms {
         Some(judged_ms) => lit(judged_ms).gt_eq(col(SILENT_FROM)),
         None => col(READINGS).eq(lit(0_u64)),
     };
-    measured.with_column(status(&view.thresholds, is_silent).alias(STATUS))
+    measured
+        .with_column(status(&view.thresholds, is_silent).alias(STATUS))
+        .with_column(observed(view).alias(OBSERVED_MS))
+        .with_column(available_ms().alias(AVAILABLE_MS))
+        .with_column(availability(col(AVAILABLE_MS), col(OBSERVED_MS)).alias(AVAILABILITY))
+}
+
+/// For how long an antenna was observed in the window. Of a window with a given end, it is missed where it was silent by the
+/// watermark, so that nothing depends on the clock.
+fn observed(view: &View<'_>) -> Expr {
+    let Window { start_ms, end_ms, judged_ms } = view.window;
+    let watermark_ms = view.snapshot.clock.watermark_ms;
+    let kept_from_ms = start_ms.max(view.snapshot.horizon_ms);
+    let is_missed = lit(judged_ms.unwrap_or(watermark_ms)).gt_eq(col(SILENT_FROM));
+    let missed_until_ms = if judged_ms.is_some() { end_ms } else { end_ms.min(watermark_ms) };
+    observed_ms(kept_from_ms, end_ms, is_missed, missed_until_ms)
 }
 
 impl View<'_> {

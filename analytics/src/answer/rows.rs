@@ -5,7 +5,7 @@ use shared::UnixMillis;
 use shared::api::{AntennaRow, Latency, Measures, Status};
 
 use crate::store::expressions::answer::{
-    ANTENNA_ID, LAST_SEEN, LATENCY_MAX, LATENCY_MEAN, LATENCY_MIN, LATENCY_P50, LATENCY_P95, LATENCY_P99,
+    ANTENNA_ID, AVAILABILITY, LAST_SEEN, LATENCY_MAX, LATENCY_MEAN, LATENCY_MIN, LATENCY_P50, LATENCY_P95, LATENCY_P99,
     PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
 };
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, READINGS};
@@ -85,13 +85,10 @@ pub(super) fn measures(table: &DataFrame) -> PolarsResult<Vec<Measures>> {
 /// Antennas, row by row, without histories.
 pub(super) fn antennas(table: &DataFrame) -> PolarsResult<Vec<AntennaRow>> {
     let rows = texts(table, ANTENNA_ID)?.into_iter().zip(positions(table, STATUS, &Status::ALL)?);
-    let rows = rows.zip(measures(table)?).zip(times(table, LAST_SEEN)?);
-    let row = |(((antenna_id, status), measures), last_seen): (((Option<String>, _), _), _)| AntennaRow {
-        antenna_id: antenna_id.unwrap_or_default(),
-        status,
-        measures,
-        last_seen,
-        history: None,
+    let rows = rows.zip(measures(table)?).zip(times(table, LAST_SEEN)?).zip(numbers(table, AVAILABILITY)?);
+    let row = |((((antenna_id, status), measures), last_seen), availability): ((((Option<String>, _), _), _), _)| {
+        let antenna_id = antenna_id.unwrap_or_default();
+        AntennaRow { antenna_id, status, measures, last_seen, availability, history: None }
     };
     Ok(rows.map(row).collect())
 }

@@ -6,15 +6,23 @@ use shared::api::{AntennaCounts, Limits, Status, Summary, SummaryRequest};
 
 use super::{AnswerError, Question, Table, View, rows};
 use crate::store::Pane;
-use crate::store::expressions::{Percentiles, antenna_counts, measures};
+use crate::store::expressions::answer::{AVAILABILITY, OBSERVED_MS};
+use crate::store::expressions::column::AVAILABLE_MS;
+use crate::store::expressions::{Percentiles, antenna_counts, availability, measures};
 use crate::store::partials::{Keys, Partials};
 
 impl Question for SummaryRequest {
     fn answer(&self, view: &View<'_>) -> Result<Summary, AnswerError> {
+        let sums = [col(AVAILABLE_MS), col(OBSERVED_MS)].map(|time| time.sum());
+        let [available_ms, observed_ms] = sums;
+        let availability = availability(available_ms, observed_ms).alias(AVAILABILITY);
+        let of_antennas = [antenna_counts().as_slice(), &[availability]].concat();
+        let of_antennas = view.antennas()?.as_ref().clone().lazy().select(of_antennas).collect()?;
         Ok(Summary {
             window: view.window.bounds(),
             measures: rows::measures(&self.table(view)?.rows)?.into_iter().next().unwrap_or_default(),
-            antennas: counts(&view.antennas()?.as_ref().clone().lazy().select(antenna_counts()).collect()?)?.remove(0),
+            antennas: counts(&of_antennas)?.remove(0),
+            availability: rows::numbers(&of_antennas, AVAILABILITY)?.remove(0),
             as_of: view.snapshot.as_of,
             revised: view.cover().iter().any(|part| part.revised),
             limits: Some(limits(view)),

@@ -5,7 +5,7 @@ use shared::api::{AntennaPage, Badness, WorstRequest};
 
 use super::antennas::Page;
 use super::{AnswerError, Question, Table, View};
-use crate::store::expressions::answer::{ANTENNA_ID, LATENCY_MEAN};
+use crate::store::expressions::answer::{ANTENNA_ID, AVAILABILITY, LATENCY_MEAN};
 use crate::store::expressions::column::PACKETS_LOST;
 use crate::store::expressions::wilson_upper;
 
@@ -32,6 +32,7 @@ fn page(request: &WorstRequest, view: &View<'_>) -> Result<Page, AnswerError> {
         Badness::Failures => (col(PACKETS_LOST).gt(lit(0_u64)), col(PACKETS_LOST), true),
         Badness::SuccessRate => (wilson_upper().is_not_null(), wilson_upper(), false),
         Badness::Latency => (col(LATENCY_MEAN).is_not_null(), col(LATENCY_MEAN), true),
+        Badness::Availability => (col(AVAILABILITY).lt(lit(1.0)), col(AVAILABILITY), false),
     };
     let bad = view.antennas()?.as_ref().clone().lazy().filter(is_bad).collect()?;
     Page::of(view, bad, &[(by, descending), (col(ANTENNA_ID), false)], request.limit.get(), 0)

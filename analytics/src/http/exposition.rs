@@ -7,12 +7,16 @@ use shared::api::{IncidentKind, Ledger, Phase, Pipeline, Summary};
 use crate::answer::incidents::OpenIncidents;
 
 /// Names and meanings of the metrics. The window is the default one, 5 minutes.
-pub const METRICS: [(&str, &str); 37] = [
+pub const METRICS: [(&str, &str); 38] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
     ("vigia_window_packets_delivered", "Packets delivered in the window."),
     ("vigia_window_packets_lost", "Packets lost in the window."),
     ("vigia_window_success_ratio", "Delivered share of the packets sent in the window; absent where none was sent."),
+    (
+        "vigia_window_availability_ratio",
+        "Share of the time for which antennas were observed in the window in which they reported as often as usual and were not down; absent where nothing can be said.",
+    ),
     ("vigia_window_latency_mean_seconds", "Mean latency in the window; absent where no reading carries one."),
     ("vigia_window_latency_p50_seconds", "Median latency in the window, within 2 %."),
     ("vigia_window_latency_p95_seconds", "95th percentile of latency in the window, within 2 %."),
@@ -95,6 +99,7 @@ fn window(scrape: &Scrape, summary: &Summary) -> prometheus::Result<()> {
     scrape.int_gauge("vigia_window_packets_delivered", Some(measures.packets_delivered))?;
     scrape.int_gauge("vigia_window_packets_lost", Some(measures.packets_lost))?;
     scrape.gauge("vigia_window_success_ratio", measures.success_rate)?;
+    scrape.gauge("vigia_window_availability_ratio", summary.availability)?;
     scrape.gauge("vigia_window_latency_mean_seconds", seconds(measures.latency_ms.mean))?;
     scrape.gauge("vigia_window_latency_p50_seconds", seconds(measures.latency_ms.p50))?;
     scrape.gauge("vigia_window_latency_p95_seconds", seconds(measures.latency_ms.p95))?;

@@ -20,6 +20,8 @@ pub(super) fn encode_antennas(chunk: &[Option<Antenna>]) -> PolarsResult<Vec<u8>
         column("newest_event_ms", &rows, |it| Some(it.newest_event_ms)),
         column("highest_seq", &rows, |it| it.highest_seq),
         column("interval_ms", &rows, |it| it.interval_ms),
+        column("first_event_ms", &rows, |it| Some(it.first_event_ms)),
+        column("event_interval_ms", &rows, |it| it.event_interval_ms),
     ];
     let open: Vec<Option<&Interval>> =
         rows.iter().map(|row| row.map(|it| &it.open).filter(|open| **open != Interval::NONE)).collect();
@@ -49,12 +51,15 @@ pub(super) fn encode_antennas(chunk: &[Option<Antenna>]) -> PolarsResult<Vec<u8>
 }
 
 /// Reads a chunk back. Columns that a chunk in state of format 2, or a chunk without trouble, does not have stand for
-/// nothing.
+/// nothing; up to format 4, antennas are observed from their newest reading on.
 pub(super) fn decode_antennas(bytes: &[u8]) -> PolarsResult<Vec<Option<Antenna>>> {
     let frame = decode_frame(bytes)?;
     let (ids, seqs) = (frame.column("id")?.str()?, frame.column("highest_seq")?.u64()?);
     let (arrivals, events) = (frame.column("last_arrival_ms")?.i64()?, frame.column("newest_event_ms")?.i64()?);
     let intervals = frame.column("interval_ms")?.f64()?;
+    let first_events =
+        if frame.column("first_event_ms").is_ok() { frame.column("first_event_ms")?.i64()? } else { events };
+    let event_intervals = frame.column("event_interval_ms").ok().map(|column| column.f64()).transpose()?;
     let open = decode_open(&frame)?;
     let trouble = decode_trouble(&frame)?;
     Ok((0..frame.height())
@@ -65,6 +70,8 @@ pub(super) fn decode_antennas(bytes: &[u8]) -> PolarsResult<Vec<Option<Antenna>>
                 newest_event_ms: events.get(row)?,
                 highest_seq: seqs.get(row),
                 interval_ms: intervals.get(row),
+                first_event_ms: first_events.get(row)?,
+                event_interval_ms: event_intervals.and_then(|intervals| intervals.get(row)),
                 open: open.get(row).copied().flatten().unwrap_or(Interval::NONE),
                 trouble: trouble.get(row).cloned().flatten(),
             })

@@ -27,14 +27,14 @@ use self::incidents::{decode_incidents, encode_incidents};
 use crate::ingest::log::StateField;
 use crate::ingest::stream_id::StreamId;
 use crate::store::antennas::{Antenna, Antennas};
-use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, PANE};
+use crate::store::expressions::column::{AVAILABLE_MS, PACKETS_LOST, PACKETS_SENT, PANE};
 use crate::store::incidents::{Finished, Incidents};
 use crate::store::partials::Partials;
 use crate::store::{Changes, Committed, EventClock, Pane, Store};
 
 /// Version of the format. In version 1, missing latencies were null and all counts u64. Version 2 had no incidents. Up to
-/// version 3, the columns of packets had shorter names.
-const FORMAT: u32 = 4;
+/// version 3, the columns of packets had shorter names. Up to version 4, it was not known how long antennas were available.
+const FORMAT: u32 = 5;
 
 /// The oldest version that is read; what it does not have is absent from its fields.
 const OLDEST_FORMAT: u32 = 2;
@@ -251,6 +251,10 @@ fn decode_pane(bytes: &[u8], start: i64) -> PolarsResult<Pane> {
             cells.rename(former, name.into())?;
         }
     }
+    if cells.get_column_index(AVAILABLE_MS).is_none() {
+        cells.with_column(Column::new_scalar(AVAILABLE_MS.into(), 0_u32.into(), cells.height()))?;
+    }
+    let cells = cells.select(Partials::empty().cells.drop(PANE)?.get_column_names_owned())?;
     let partials = Partials { cells, sketch: decode_frame(sketch)? };
     partials.check()?;
     Ok(Pane::new(start, partials.with_pane(start)?, revised == 1))
@@ -333,7 +337,8 @@ mod tests {
             seq: None,
         };
         let rows = [row(3, 10, 1, Some(5.0)), row(1, 20, 0, Some(7.0)), row(1, 30, 30, None), row(2, 40, 2, None)];
-        let readings = rows.into_iter().collect::<Rows>().finish().expect("columns of one length");
+        let mut readings = rows.into_iter().collect::<Rows>().finish().expect("columns of one length");
+        readings.with_column(Column::new(AVAILABLE_MS.into(), [1_000_u64, 0, 2_000, 3_000])).expect("as many");
         let panes = Grid::of_width(PANE_MS);
         let readings = Partials::of_readings(&readings, panes).expect("the columns of readings");
         Partials::roll_up([&readings], Keys { pane: Some(panes), antenna: true }).expect("columns")
@@ -373,7 +378,13 @@ mod tests {
         assert_eq!(read.format, FORMAT);
         assert_eq!(store.incidents().ended(), 0);
         let expected = antennas.iter().filter(|(_, it)| it.has_started());
-        let expected = expected.map(|(slot, it)| (slot, Antenna { open: Interval::NONE, trouble: None, ..it.clone() }));
+        // From then on they are observed.
+        let expected = expected.map(|(slot, it)| {
+            let (first_event_ms, event_interval_ms) = (it.newest_event_ms, None);
+            let known =
+                Antenna { open: Interval::NONE, trouble: None, first_event_ms, event_interval_ms, ..it.clone() };
+            (slot, known)
+        });
         assert!(expected.eq(store.antennas().iter().map(|(slot, it)| (slot, it.clone()))));
         for format in [1, FORMAT + 1] {
             assert!(matches!(finish(vec![meta(format)]), Err(StateError::Format(found)) if found == format));
@@ -422,6 +433,23 @@ mod tests {
         let decoded = decode_pane(&encode_pane(&pane).expect("a table"), 0).expect("the same table");
         assert_eq!((decoded.start_ms, decoded.revised), (0, true));
         assert_eq!(decoded.antennas, pane.antennas);
+    }
+
+    /// Up to format 4 it was not known how long antennas were available, up to format 3 packets had other names.
+    #[test]
+    fn a_pane_of_a_format_before_is_read() {
+        let mut pane = Pane::split(&partials(), |_| false).expect("columns").remove(0);
+        pane.antennas.cells.drop_in_place(AVAILABLE_MS).expect("a column");
+        for (former, name) in FORMER_NAMES {
+            pane.antennas.cells.rename(name, former.into()).expect("a column");
+        }
+        let read = decode_pane(&encode_pane(&pane).expect("a table"), 0).expect("a pane");
+        let now = Pane::split(&partials(), |_| false).expect("columns").remove(0).antennas;
+        assert_eq!(read.antennas.cells.get_column_names(), now.cells.get_column_names());
+        let column =
+            read.antennas.cells.column(AVAILABLE_MS).expect("a column").cast(&DataType::UInt64).expect("counts");
+        assert_eq!(column.u64().expect("counts").sum(), Some(0));
+        Partials::roll_up([&read.antennas, &now], Keys { pane: None, antenna: true }).expect("they go together");
     }
 
     /// What queries take for granted is checked when a table comes from the broker.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shared::api::{IncidentEnding, IncidentKind};
 
 use super::incidents::{Finished, Incidents};
-use super::trouble::{self, Counted, Ended, Interval, Tally, Trouble};
+use super::trouble::{self, Counted, Ended, Interval, Severity, Tally, Trouble};
 use crate::ingest::decode::Interner;
 use crate::readings::Slot;
 use crate::settings::Thresholds;
@@ -37,6 +37,10 @@ pub struct Antenna {
     pub highest_seq: Option<u64>,
     /// Moving average of the gaps between arrivals, in milliseconds; `None` before the second reading.
     pub interval_ms: Option<f64>,
+    /// Event time of its first reading counted, milliseconds since the epoch.
+    pub first_event_ms: i64,
+    /// Moving average of the gaps between event times, in milliseconds; `None` before there are two.
+    pub event_interval_ms: Option<f64>,
     /// The interval of event time that is judged next; empty where silence has closed it.
     pub open: Interval,
     /// The trouble that it is in.
@@ -53,6 +57,8 @@ impl Antenna {
             newest_event_ms: i64::MIN,
             highest_seq: None,
             interval_ms: None,
+            first_event_ms: i64::MIN,
+            event_interval_ms: None,
             open: Interval::NONE,
             trouble: None,
         }
@@ -64,9 +70,11 @@ impl Antenna {
         self.newest_event_ms != i64::MIN
     }
 
-    /// Takes note of a counted reading, and records what it ends: a silence, or trouble that it shows to be over.
+    /// Takes note of a counted reading, and records what it ends: a silence, or trouble that it shows to be over. Returns for
+    /// how many milliseconds it shows the antenna to have been available.
     #[expect(clippy::cast_precision_loss, reason = "a gap in milliseconds is far below 2^53")]
-    fn count(&mut self, reading: &Counted, thresholds: &Thresholds, incidents: &mut Incidents) {
+    fn count(&mut self, reading: &Counted, thresholds: &Thresholds, incidents: &mut Incidents) -> u64 {
+        let available_ms = self.vouch(reading, thresholds);
         if self.has_started() {
             if self.is_missed(reading.arrival_ms) {
                 self.close(thresholds, incidents);
@@ -85,6 +93,37 @@ impl Antenna {
         }
         let passed = self.open.count(reading);
         self.judge(passed, thresholds, incidents);
+        available_ms
+    }
+
+    /// For how many milliseconds before a reading it shows the antenna to have been available: since the newest event time so
+    /// far; one usual interval where that is as long ago as silence takes; not at all where the reading is late, or down.
+    ///
+    /// All of it is in event time, so old readings that arrive at once are judged by when they were taken.
+    #[expect(clippy::cast_precision_loss, reason = "a gap in milliseconds is far below 2^53")]
+    #[expect(clippy::cast_possible_truncation, reason = "a usual interval is no longer than a gap")]
+    fn vouch(&mut self, reading: &Counted, thresholds: &Thresholds) -> u64 {
+        if !self.has_started() {
+            self.first_event_ms = reading.event_ms;
+            return 0;
+        }
+        let gap_ms = reading.event_ms.saturating_sub(self.newest_event_ms);
+        if gap_ms <= 0 {
+            return 0;
+        }
+        let patience_ms = patience_ms(self.event_interval_ms);
+        let (usual_ms, vouched_ms) = match self.event_interval_ms {
+            None => (gap_ms as f64, gap_ms),
+            Some(usual_ms) => {
+                // How long a silence lasts says little about how often the antenna reports.
+                let next_ms = usual_ms + INTERVAL_WEIGHT * (gap_ms.min(patience_ms) as f64 - usual_ms);
+                (next_ms, if gap_ms < patience_ms { gap_ms } else { usual_ms as i64 })
+            }
+        };
+        self.event_interval_ms = Some(usual_ms);
+        let Counted { packets_sent, packets_lost, latency_ms, .. } = *reading;
+        let is_down = thresholds.judge(packets_sent.into(), packets_lost.into(), latency_ms) == Some(Severity::Down);
+        if is_down { 0 } else { vouched_ms.unsigned_abs() }
     }
 
     /// Judges an interval that has passed, if there is one, and records the trouble that it shows to be over.
@@ -138,10 +177,15 @@ impl Antenna {
     /// The moment from which it is silent if nothing arrives until then, in milliseconds since the epoch: three usual
     /// intervals after the last arrival, and 15 s at least.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "a few intervals in milliseconds are far below 2^63")]
     pub fn silent_from_ms(&self) -> i64 {
-        let patience_ms = (SILENT_INTERVALS * self.interval_ms.unwrap_or(0.0)).ceil() as i64;
-        self.last_arrival_ms.saturating_add(patience_ms.max(SILENT_MIN_MS))
+        self.last_arrival_ms.saturating_add(patience_ms(self.interval_ms))
+    }
+
+    /// How much time usually lies between its readings, in milliseconds; `None` before it has reported at two times.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "an interval in milliseconds is far below 2^63")]
+    pub fn usual_ms(&self) -> Option<i64> {
+        self.event_interval_ms.map(|usual_ms| usual_ms as i64)
     }
 
     /// Whether its silence is an incident. Before the second reading nobody can tell how seldom it reports.
@@ -149,6 +193,13 @@ impl Antenna {
     pub fn is_missed(&self, now_ms: i64) -> bool {
         self.interval_ms.is_some() && now_ms >= self.silent_from_ms()
     }
+}
+
+/// How long nothing comes until an antenna is silent, in milliseconds: three of its usual intervals, and 15 s at least.
+#[expect(clippy::cast_possible_truncation, reason = "a few intervals in milliseconds are far below 2^63")]
+fn patience_ms(usual_ms: Option<f64>) -> i64 {
+    let patience_ms = (SILENT_INTERVALS * usual_ms.unwrap_or(0.0)).ceil() as i64;
+    patience_ms.max(SILENT_MIN_MS)
 }
 
 /// The highest `seq` that an antenna can have come to: what a clock shows, in milliseconds since the epoch, in the unit in
@@ -204,16 +255,17 @@ impl Antennas {
         self.chunks.get(chunk)?.get(row)?.as_ref()
     }
 
-    /// Takes note of a counted reading of the antenna in `slot`, and records the incidents that it ends.
-    pub fn count(&mut self, slot: Slot, reading: &Counted, thresholds: &Thresholds, incidents: &mut Incidents) {
+    /// Takes note of a counted reading of the antenna in `slot`, and records the incidents that it ends. Returns for how many
+    /// milliseconds it shows the antenna to have been available.
+    pub fn count(&mut self, slot: Slot, reading: &Counted, thresholds: &Thresholds, incidents: &mut Incidents) -> u64 {
         let (chunk, row) = place(slot);
-        if let Some(antenna) = self.chunks.get_mut(chunk).and_then(|chunk| Arc::make_mut(chunk).get_mut(row)?.as_mut())
-        {
+        let antenna = self.chunks.get_mut(chunk).and_then(|chunk| Arc::make_mut(chunk).get_mut(row)?.as_mut());
+        antenna.map_or(0, |antenna| {
             if !antenna.has_started() {
                 self.oldest_ms = self.oldest_ms.min(reading.event_ms);
             }
-            antenna.count(reading, thresholds, incidents);
-        }
+            antenna.count(reading, thresholds, incidents)
+        })
     }
 
     /// The antennas with their slots.

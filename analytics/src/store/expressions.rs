@@ -15,7 +15,7 @@ use crate::settings::Thresholds;
 /// Columns of partials.
 pub mod column {
     /// Columns of readings too. Packets are counts.
-    pub use crate::readings::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
+    pub use crate::readings::column::{ANTENNA, AVAILABLE_MS, PACKETS_LOST, PACKETS_SENT};
 
     /// Start of the pane, i64, milliseconds since the epoch.
     pub const PANE: &str = "pane";
@@ -63,6 +63,16 @@ pub mod answer {
     pub const LAST_SEEN: &str = "last_seen";
     /// The moment from which the antenna is silent if nothing arrives until then, milliseconds since the epoch.
     pub const SILENT_FROM: &str = "silent_from";
+    /// The antenna's first event time, milliseconds since the epoch.
+    pub const FIRST_EVENT: &str = "first_event";
+    /// The antenna's newest event time, milliseconds since the epoch.
+    pub const NEWEST_EVENT: &str = "newest_event";
+    /// The usual time between an antenna's readings in milliseconds, i64; null before the second one.
+    pub const USUAL_MS: &str = "usual_ms";
+    /// How much of the window the antenna was observed in milliseconds, i64; null where nothing can be said.
+    pub const OBSERVED_MS: &str = "observed_ms";
+    /// Available of observed time, f64; null where nothing can be said.
+    pub const AVAILABILITY: &str = "availability";
     /// Whether a pane of the step was revised, bool.
     pub const REVISED: &str = "revised";
     /// The worst status in a single pane of the step, as [`STATUS`]; null where there is no reading.
@@ -89,12 +99,12 @@ pub mod answer {
     pub const PERCENTILES: [(&str, f64); 3] = [(LATENCY_P50, 0.50), (LATENCY_P95, 0.95), (LATENCY_P99, 0.99)];
 }
 use column::{
-    ANTENNA, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE,
-    READINGS,
+    ANTENNA, AVAILABLE_MS, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST,
+    PACKETS_SENT, PANE, READINGS,
 };
 
 /// The counts of a partial.
-pub const COUNTS: [&str; 4] = [READINGS, PACKETS_SENT, PACKETS_LOST, LATENCY_COUNT];
+pub const COUNTS: [&str; 5] = [READINGS, PACKETS_SENT, PACKETS_LOST, LATENCY_COUNT, AVAILABLE_MS];
 
 /// 97.5th percentile of the normal distribution: 95 % lie within it on both sides.
 const Z_95: f64 = 1.959_963_984_540_054;
@@ -116,6 +126,7 @@ pub fn of_reading(panes: Grid) -> Vec<Expr> {
         col(PACKETS_SENT),
         col(PACKETS_LOST),
         latency().is_not_null().cast(DataType::UInt64).alias(LATENCY_COUNT),
+        col(AVAILABLE_MS),
         snap(latency()).fill_null(0.0).alias(LATENCY_SUM),
         latency().fill_null(f64::INFINITY).alias(LATENCY_MIN),
         latency().fill_null(f64::NEG_INFINITY).alias(LATENCY_MAX),
@@ -207,6 +218,35 @@ pub fn measures() -> Vec<Expr> {
 
 fn has_latency() -> Expr {
     col(LATENCY_COUNT).gt(lit(0_u64))
+}
+
+/// How much of `[start_ms, end_ms)` an antenna was observed, in milliseconds: from its first reading on; to its newest one, or
+/// to the end where a newer one shows that it goes on, or where it is missed. As a reading speaks for the time before it, the
+/// last usual interval before such an end is left to a reading that is still to come. Null where nothing was observed.
+pub fn observed_ms(start_ms: i64, end_ms: i64, is_missed: Expr, missed_until_ms: i64) -> Expr {
+    let (newest, usual) = (col(answer::NEWEST_EVENT), col(answer::USUAL_MS));
+    let later = |a: Expr, b: Expr| when(a.clone().gt(b.clone())).then(a).otherwise(b);
+    let until = when(newest.clone().gt_eq(lit(end_ms)))
+        .then(lit(end_ms) - usual.clone())
+        .when(is_missed)
+        .then(later(lit(missed_until_ms) - usual.clone(), newest.clone()))
+        .otherwise(newest);
+    let observed = until - later(col(answer::FIRST_EVENT), lit(start_ms));
+    known_if(usual.is_not_null().and(observed.clone().gt(lit(0_i64))), observed)
+}
+
+/// Available time of an antenna in milliseconds, of that for which it was observed. What the first reading of a window speaks
+/// for may lie before the window. Null where nothing was observed.
+pub fn available_ms() -> Expr {
+    let (available, observed) = (col(AVAILABLE_MS).cast(DataType::Int64), col(answer::OBSERVED_MS));
+    let within = when(available.clone().gt(observed.clone())).then(observed.clone()).otherwise(available);
+    known_if(observed.is_not_null(), within)
+}
+
+/// Available of observed time, each in milliseconds; null where nothing was observed.
+pub fn availability(available_ms: Expr, observed_ms: Expr) -> Expr {
+    let share = available_ms.cast(DataType::Float64) / observed_ms.clone().cast(DataType::Float64);
+    known_if(observed_ms.gt(lit(0_i64)), share)
 }
 
 /// The upper bound of the Wilson score interval at 95 % (E. B. Wilson, "Probable inference, the law of succession, and

@@ -239,7 +239,7 @@ impl Store {
         // What retention has moved past within the batch is gone at its end.
         let is_retained = readings.column(reading::EVENT_MS)?.i64()?.gt_eq(self.horizon_ms(self.clock.watermark_ms));
         let partials = Partials::of_readings(&readings.filter(&is_retained)?, self.grid)?;
-        self.recent.extend(readings)?;
+        self.recent.extend(readings.drop(reading::AVAILABLE_MS)?)?;
         let starts = batch_panes(&partials)?;
         let mut networks = self.networks(&starts, &partials)?;
         let whole = if accepted.counted > 0 { self.with_panes(&starts, partials)? } else { partials };
@@ -261,7 +261,8 @@ impl Store {
     }
 
     /// Decides for each reading, in stream order, whether it counts, and takes note of it and of the incidents that it
-    /// ends. Returns the readings that count, with whether they are late, and the panes that they revise.
+    /// ends. Returns the readings that count, with whether they are late and how long each shows its antenna to have been
+    /// available, and the panes that they revise.
     ///
     /// This is a loop and no expression, because whether a reading counts depends on those before it: on the highest `seq`
     /// of its antenna, on the watermark, on the antennas forgotten meanwhile.
@@ -274,6 +275,7 @@ impl Store {
         let seqs = readings.column(reading::SEQ)?.u64()?.iter();
         let mut accepted = Accepted::default();
         let (mut is_counted, mut is_late) = (vec![true; slots.len()], vec![false; slots.len()]);
+        let mut available_ms = vec![0_u64; slots.len()];
         let mut revised = BTreeSet::new();
         // By chunk of antennas.
         let mut is_touched = vec![false; self.antennas.chunks()];
@@ -305,7 +307,7 @@ impl Store {
             self.clock.newest_ms = self.clock.newest_ms.max(event_ms);
             let (packets_sent, packets_lost) = (sent[row], lost[row]);
             let counted = Counted { arrival_ms, event_ms, packets_sent, packets_lost, latency_ms, seq };
-            self.antennas.count(slot, &counted, &self.thresholds, &mut self.incidents);
+            available_ms[row] = self.antennas.count(slot, &counted, &self.thresholds, &mut self.incidents);
             if let Some(is_touched) = is_touched.get_mut(place(slot).0) {
                 *is_touched = true;
             }
@@ -314,6 +316,7 @@ impl Store {
         }
         self.changes.chunks.extend((0..).zip(is_touched).filter_map(|(chunk, is_touched)| is_touched.then_some(chunk)));
         let mut readings = recent::with_late(readings.clone(), is_late)?;
+        readings.with_column(Column::new(reading::AVAILABLE_MS.into(), available_ms))?;
         if accepted.counted < is_counted.len() as u64 {
             readings = readings.filter(&BooleanChunked::from_slice("".into(), &is_counted))?;
         }

@@ -59,8 +59,8 @@ impl Snapshot {
         self.retained().find(|(_, antenna)| &*antenna.id == id)
     }
 
-    /// The antennas of which a pane may still hold a reading, by slot: slot, id, arrival of the newest reading, and the
-    /// moment from which it is silent.
+    /// The antennas of which a pane may still hold a reading, by slot: slot, id, arrival of the newest reading, the moment from
+    /// which it is silent, its first and newest event time, and how often it reports.
     ///
     /// # Errors
     /// Never in practice: the columns are made here.
@@ -80,6 +80,15 @@ impl Snapshot {
                 answer::SILENT_FROM.into(),
                 antennas.iter().map(|(_, it)| it.silent_from_ms()).collect::<Vec<_>>(),
             ),
+            Column::new(
+                answer::FIRST_EVENT.into(),
+                antennas.iter().map(|(_, it)| it.first_event_ms).collect::<Vec<_>>(),
+            ),
+            Column::new(
+                answer::NEWEST_EVENT.into(),
+                antennas.iter().map(|(_, it)| it.newest_event_ms).collect::<Vec<_>>(),
+            ),
+            Column::new(answer::USUAL_MS.into(), antennas.iter().map(|(_, it)| it.usual_ms()).collect::<Vec<_>>()),
         ];
         let table = DataFrame::new(antennas.len(), columns)?;
         Ok(self.antenna_table.get_or_init(|| table))

@@ -1,5 +1,6 @@
 //! The law of the algebra: any split of the readings, in any order, merged in any tree, gives the same tables.
 
+use analytics::readings::column::AVAILABLE_MS;
 use analytics::readings::{self, Rows};
 use analytics::store::expressions;
 use analytics::store::grid::Grid;
@@ -9,12 +10,14 @@ use proptest::prelude::*;
 
 const BY_PANE_AND_ANTENNA: Keys = Keys { pane: Some(PANES), antenna: true };
 
-type Row = (i64, u32, u32, u32, Option<f64>);
+type Row = (i64, u32, u32, u32, Option<f64>, u64);
 
 fn rows(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
     let latency = prop_oneof![Just(None), Just(Some(0.0)), (1e-6..20_000.0_f64).prop_map(Some)];
-    let row = (0..4_i64, 0..5_u32, 0..2_000_u32, 0..=100_u32, latency).prop_map(
-        |(pane, antenna, packets, percent, latency)| (pane * 5_000, antenna, packets, packets * percent / 100, latency),
+    let row = (0..4_i64, 0..5_u32, 0..2_000_u32, 0..=100_u32, latency, 0..5_000_u64).prop_map(
+        |(pane, antenna, packets, percent, latency, available_ms)| {
+            (pane * 5_000, antenna, packets, packets * percent / 100, latency, available_ms)
+        },
     );
     prop::collection::vec(row, count)
 }
@@ -23,7 +26,8 @@ fn rows(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
 const PANES: Grid = Grid::of_width(5_000);
 
 fn partials(rows: &[Row]) -> Partials {
-    let rows = rows.iter().map(|&(event_ms, antenna, packets_sent, packets_lost, latency_ms)| readings::Row {
+    let available_ms: Vec<u64> = rows.iter().map(|row| row.5).collect();
+    let rows = rows.iter().map(|&(event_ms, antenna, packets_sent, packets_lost, latency_ms, _)| readings::Row {
         arrival_ms: event_ms,
         event_ms,
         antenna,
@@ -32,7 +36,8 @@ fn partials(rows: &[Row]) -> Partials {
         latency_ms,
         seq: None,
     });
-    let readings = rows.collect::<Rows>().finish().expect("columns of one length");
+    let mut readings = rows.collect::<Rows>().finish().expect("columns of one length");
+    readings.with_column(Column::new(AVAILABLE_MS.into(), available_ms)).expect("columns of one length");
     Partials::of_readings(&readings, PANES).expect("the columns of readings")
 }
 

@@ -181,7 +181,7 @@ fn questions() -> Vec<Asked> {
         columns,
         rows,
     };
-    let antennas = around(&[("antenna_id", TEXT), ("status", TEXT)], &[("last_seen", TIME)]);
+    let antennas = around(&[("antenna_id", TEXT), ("status", TEXT)], &[("last_seen", TIME), ("availability", NUMBER)]);
     let incidents = vec![
         ("antenna_id", TEXT),
         ("kind", TEXT),

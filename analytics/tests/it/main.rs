@@ -5,6 +5,7 @@
 mod algebra;
 mod analysis;
 mod answers;
+mod availability;
 mod brokers;
 mod cells;
 mod faults;

@@ -92,6 +92,7 @@ fn AntennaTableRow(row: AntennaLine, language: Language) -> AnyView {
             <td role="cell" class="col-status" data-label=label(Sort::Status)><Pill status=row.status label=row.status_label/></td>
             <th scope="row" role="rowheader" class="col-id"><AntennaLink id=row.id href=row.href/></th>
             <td role="cell" class="strong" data-label=label(Sort::SuccessRate)>{row.success}</td>
+            <td role="cell" class="strong" data-label=label(Sort::Availability)>{row.availability}</td>
             <td role="cell" data-label=label(Sort::Latency)>{row.mean}</td>
             <td role="cell" data-label=label(Sort::P95)>{row.p95}</td>
             <td role="cell" data-label=label(Sort::PacketsDelivered)>{row.delivered}</td>
@@ -120,6 +121,7 @@ const fn order(by: Badness, language: Language) -> &'static str {
         Badness::Failures => language.text("most packets lost first", "más paquetes perdidos primero"),
         Badness::SuccessRate => language.text("lowest success rate first", "menor tasa de éxito primero"),
         Badness::Latency => language.text("highest mean latency first", "mayor latencia media primero"),
+        Badness::Availability => language.text("lowest availability first", "menor disponibilidad primero"),
     }
 }
 
@@ -136,6 +138,10 @@ const fn nothing_to_list(by: Badness, language: Language) -> &'static str {
         Badness::Latency => language.text(
             "No antenna in trouble is among those with the highest latency.",
             "Ninguna antena con problemas está entre las de mayor latencia.",
+        ),
+        Badness::Availability => language.text(
+            "No antenna in trouble is among those with the lowest availability.",
+            "Ninguna antena con problemas está entre las de menor disponibilidad.",
         ),
     }
 }

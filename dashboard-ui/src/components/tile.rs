@@ -1,6 +1,6 @@
 //! A tile: one figure with its unit, its change and its trend.
 
-use leptos::either::Either;
+use leptos::either::{Either, EitherOf3};
 use leptos::prelude::*;
 
 use crate::language::Language;
@@ -60,7 +60,16 @@ fn ChangeLine(change: Option<Change>, uncompared: String, against: String, langu
 #[component]
 fn PictureView(picture: Picture) -> impl IntoView {
     match picture {
-        Picture::Sparkline { line, area } => Either::Left(view! {
+        Picture::Share(share) => EitherOf3::C(share.map(|share| {
+            let width = format!("{:.2}", share * 100.0);
+            view! {
+                <svg class="share" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+                    <rect class="whole" width="100" height="8"/>
+                    <rect class="part" width=width height="8"/>
+                </svg>
+            }
+        })),
+        Picture::Sparkline { line, area } => EitherOf3::A(view! {
             <svg class="sparkline" viewBox="0 0 600 200" preserveAspectRatio="none" aria-hidden="true">
                 <path class="area" d=area/>
                 <path class="line" d=line/>
@@ -78,7 +87,7 @@ fn PictureView(picture: Picture) -> impl IntoView {
                 view! { <li><a href=share.href.clone()><span class=class aria-hidden="true"></span>{share.words.clone()}</a></li> }
             });
             let words = words.collect_view();
-            Either::Right(view! {
+            EitherOf3::B(view! {
                 <div class="statuses">
                     <ul>{words}</ul>
                     <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{bars}</svg>

@@ -99,6 +99,7 @@ pub(crate) const fn column_label(sort: Sort, language: Language) -> &'static str
         Sort::Status => language.text("Status", "Estado"),
         Sort::AntennaId => language.text("Antenna", "Antena"),
         Sort::SuccessRate => language.text("Success", "Éxito"),
+        Sort::Availability => language.text("Available", "Disponible"),
         Sort::Latency => language.text("Mean", "Media"),
         Sort::P95 => "p95",
         Sort::PacketsDelivered => language.text("Delivered", "Entregados"),

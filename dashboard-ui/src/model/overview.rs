@@ -73,5 +73,6 @@ const fn order_label(by: Badness, language: Language) -> &'static str {
         Badness::Failures => language.text("Failures", "Fallos"),
         Badness::SuccessRate => language.text("Success rate", "Tasa de éxito"),
         Badness::Latency => language.text("Latency", "Latencia"),
+        Badness::Availability => language.text("Availability", "Disponibilidad"),
     }
 }

@@ -52,6 +52,8 @@ pub(crate) enum Picture {
     Sparkline { line: String, area: String },
     /// How many antennas have each status, without those that have none. With the share before it and its own, from 0 to 1.
     Statuses(Vec<StatusShare>),
+    /// The figure as a part of a whole, from 0 to 1; `None` if it is not known.
+    Share(Option<f64>),
 }
 
 /// Antennas of one status among all.
@@ -76,7 +78,7 @@ pub(super) fn tiles(figures: &OverviewFigures, scene: &Scene<'_>) -> Vec<Tile> {
     let before = previous.as_ref().filter(|previous| previous.measures.readings > 0 && uncovered.is_none());
     let compared = before.map(|before| [&before.measures, &now.measures]);
     let mut tiles = measure_tiles(&summary.measures, compared, series, scene);
-    tiles.push(antennas_tile(&summary.antennas, before.map(|before| [&before.antennas, &now.antennas]), scene));
+    tiles.push(antennas_tile(summary, before.map(|before| [&before.antennas, &now.antennas]), scene));
     explain(tiles, uncovered, before.is_some(), scene)
 }
 
@@ -85,7 +87,11 @@ pub(super) fn antenna_tiles(figures: &AntennaFigures, scene: &Scene<'_>) -> Vec<
     let uncovered = uncovered(summary, scene);
     let before = previous.as_ref().filter(|previous| previous.measures.readings > 0 && uncovered.is_none());
     let compared = before.map(|before| [&before.measures, &settled.as_ref().unwrap_or(antenna).measures]);
-    explain(measure_tiles(&antenna.measures, compared, series, scene), uncovered, before.is_some(), scene)
+    let mut tiles = measure_tiles(&antenna.measures, compared, series, scene);
+    let then = before.and_then(|before| before.availability);
+    let now = settled.as_ref().unwrap_or(antenna).availability;
+    tiles.push(availability_tile(antenna.availability, then.zip(now), scene));
+    explain(tiles, uncovered, before.is_some(), scene)
 }
 
 /// The tiles of the figures that the network and an antenna have. A change is measured between the two given.
@@ -191,8 +197,25 @@ fn success_tile(rate: Option<f64>, compared: Option<[&Measures; 2]>, points: &[P
     }
 }
 
-fn antennas_tile(counts: &AntennaCounts, compared: Option<[&AntennaCounts; 2]>, scene: &Scene<'_>) -> Tile {
+/// For how much of the time an antenna reported as often as usual and was not down. A change is measured between the two given.
+fn availability_tile(share: Option<f64>, compared: Option<(f64, f64)>, scene: &Scene<'_>) -> Tile {
     let language = scene.language();
+    Tile {
+        label: language.text("Availability", "Disponibilidad"),
+        value: share.map_or_else(unknown, |share| language.percent_number(share)),
+        unit: "%".to_owned(),
+        aside: Some(language.text("reporting, not down", "informa y no está caída").to_owned()),
+        uncompared: String::new(),
+        change: compared.map(|(then, now)| {
+            let points = (now - then).abs() * 100.0;
+            change(now - then, points >= 0.005, format!("{} pp", language.fixed(points, 2)), Judgement::Better)
+        }),
+        picture: Picture::Share(share),
+    }
+}
+
+fn antennas_tile(summary: &Summary, compared: Option<[&AntennaCounts; 2]>, scene: &Scene<'_>) -> Tile {
+    let (language, counts) = (scene.language(), &summary.antennas);
     let total = counts.total();
     let mut start = 0.0;
     // Most are healthy, so these come first and the worse ones at the end.
@@ -216,7 +239,10 @@ fn antennas_tile(counts: &AntennaCounts, compared: Option<[&AntennaCounts; 2]>, 
         label: language.text("Antennas reporting", "Antenas que informan"),
         value: format::count(counts.active),
         unit: format!("{} {}", language.text("of", "de"), format::count(total)),
-        aside: None,
+        // An older analytics does not report it.
+        aside: summary
+            .availability
+            .map(|share| format!("{} {}", language.percent(Some(share)), language.text("available", "disponible"))),
         uncompared: String::new(),
         change: compared.map(|[before, now]| {
             let (now, then) = (now.active, before.active);
@@ -399,10 +425,19 @@ mod tests {
         let tiles = antenna_tiles(&figures, &scene(&address));
         assert_eq!(
             tiles.iter().map(|tile| tile.label).collect::<Vec<_>>(),
-            ["Mean latency", "Delivered packets", "Success rate"]
+            ["Mean latency", "Delivered packets", "Success rate", "Availability"]
         );
         let change = tiles[1].change.clone().unwrap();
         assert_eq!((change.rises, &*change.amount, change.judgement), (true, "30\u{202f}k", Judgement::Better));
+        figures.antenna.availability = Some(0.4);
+        (figures.settled, figures.previous.as_mut().unwrap().availability) = (None, Some(0.9));
+        let available = antenna_tiles(&figures, &scene(&address)).remove(3);
+        let change = available.change.clone().unwrap();
+        assert_eq!((&*available.value, &*change.amount, change.judgement), ("40.00", "50.00 pp", Judgement::Worse));
+        assert_eq!(available.picture, Picture::Share(Some(0.4)));
+        figures.antenna.availability = None;
+        let unknown = antenna_tiles(&figures, &scene(&address)).remove(3);
+        assert_eq!((&*unknown.value, unknown.change, unknown.picture), ("–", None, Picture::Share(None)));
         figures.previous = None;
         assert!(antenna_tiles(&figures, &scene(&address)).iter().all(|tile| tile.change.is_none()));
     }

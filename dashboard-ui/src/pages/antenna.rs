@@ -58,7 +58,7 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
             </div>
         </section>
         <div class=class>
-            <div class="tiles of-three">{tiles}</div>
+            <div class="tiles">{tiles}</div>
             <div class="charts">
                 <ChartCard chart=charts.latency/>
                 <ChartCard chart=charts.loss/>

@@ -16,10 +16,11 @@ pub const INCIDENT_ROWS: u32 = 50;
 const FIRST_SORT: Sort = Sort::Status;
 
 /// The columns that the fleet can be sorted by, in the order of the table.
-pub const COLUMNS: [Sort; 8] = [
+pub const COLUMNS: [Sort; 9] = [
     Sort::Status,
     Sort::AntennaId,
     Sort::SuccessRate,
+    Sort::Availability,
     Sort::Latency,
     Sort::P95,
     Sort::PacketsDelivered,

@@ -235,7 +235,7 @@ async fn a_window_before_that_analytics_does_not_keep_is_no_failure() {
     let analytics = Analytics::start().await;
     analytics.forget_previous();
     let dashboard = Dashboard::start(analytics.source()).await;
-    for (page, tiles) in [("/", 4), ("/antenna?id=airport-west", 3)] {
+    for (page, tiles) in [("/", 4), ("/antenna?id=airport-west", 4)] {
         let (status, html) = dashboard.get(page).await;
         assert_eq!(status, StatusCode::OK);
         assert_eq!(html.matches("no earlier data").count(), tiles, "{page}");

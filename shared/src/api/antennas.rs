@@ -82,6 +82,8 @@ spelled! {
         P95 = "p95",
         /// Arrival of the newest reading.
         LastSeen = "last_seen",
+        /// Availability.
+        Availability = "availability",
     }
 }
 
@@ -145,6 +147,10 @@ pub struct AntennaRow {
     pub measures: Measures,
     /// When its newest reading arrived at the broker, by the broker's clock.
     pub last_seen: UnixMillis,
+    /// Share of the time for which it was observed in the window in which it reported as often as usual and was not down,
+    /// from 0 to 1; `null` where nothing can be said. An older analytics does not report it.
+    #[serde(default)]
+    pub availability: Option<f64>,
     /// Its history over the window, if a `step` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,

@@ -38,6 +38,10 @@ pub struct Summary {
     pub measures: Measures,
     /// Antennas by status.
     pub antennas: AntennaCounts,
+    /// Time for which antennas reported as often as usual and were not down, of the time for which they were observed in the
+    /// window, from 0 to 1; `null` where nothing can be said. An older analytics does not report it.
+    #[serde(default)]
+    pub availability: Option<f64>,
     /// When the newest readings were merged; `null` before the first.
     pub as_of: Option<UnixMillis>,
     /// Whether a pane of the window changed after it had closed.

@@ -50,5 +50,7 @@ spelled! {
         SuccessRate = "success_rate",
         /// Mean latency, highest first.
         Latency = "latency",
+        /// Availability, lowest first.
+        Availability = "availability",
     }
 }

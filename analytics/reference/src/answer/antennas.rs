@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use shared::UnixMillis;
 use shared::api::{AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, Order, Sort};
 
-use super::rows::Row;
+use super::rows::{Row, availability};
 use super::{Question, Refusal};
 use crate::Reference;
 
@@ -27,8 +27,9 @@ impl Question for AntennaRequest {
         let (position, antenna) = reference.find(&self.id)?;
         let readings = reference.readings(window.start_ms, window.end_ms);
         let own = readings.filter(|reading| reading.antenna == position).collect();
-        let Row { status, measures, last_seen, .. } = reference.row(antenna, own, window);
-        Ok(AntennaRow { antenna_id: self.id.clone(), status, measures, last_seen, history: None })
+        let Row { status, measures, last_seen, available, .. } = reference.row(antenna, own, window);
+        let availability = availability(&[available]);
+        Ok(AntennaRow { antenna_id: self.id.clone(), status, measures, last_seen, availability, history: None })
     }
 }
 
@@ -53,6 +54,7 @@ fn compare(a: &Row<'_>, b: &Row<'_>, sort: Sort, order: Order) -> Ordering {
         Sort::SuccessRate => known(one.success_rate, other.success_rate),
         Sort::Latency => known(one.latency_ms.mean, other.latency_ms.mean),
         Sort::P95 => known(one.latency_ms.p95, other.latency_ms.p95),
+        Sort::Availability => known(availability(&[a.available]), availability(&[b.available])),
         Sort::LastSeen => directed(a.last_seen.cmp(&b.last_seen)),
     }
 }

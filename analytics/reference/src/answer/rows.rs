@@ -21,6 +21,8 @@ pub(super) struct Row<'a> {
     pub(super) status: Status,
     pub(super) measures: Measures,
     pub(super) last_seen: UnixMillis,
+    /// Milliseconds of the window for which it was available, and for which it was observed.
+    pub(super) available: (i64, i64),
     /// What was counted of it in the window.
     pub(super) readings: Vec<&'a Counted>,
 }
@@ -44,7 +46,14 @@ impl Reference {
         let measures = measures(readings.iter().copied());
         // Of a window with a given end, nothing depends on the clock.
         let is_silent = window.now_ms.map_or(readings.is_empty(), |now_ms| antenna.is_silent(now_ms));
+        let kept_from_ms = window.start_ms.max(self.horizon_ms);
+        // There it is missed if it was silent at the watermark.
+        let missed_until_ms = match window.now_ms {
+            Some(now_ms) => antenna.is_silent(now_ms).then_some(window.end_ms),
+            None => antenna.is_silent(self.watermark_ms).then_some(window.end_ms.min(self.watermark_ms)),
+        };
         Row {
+            available: antenna.availability(&readings, (kept_from_ms, window.end_ms), missed_until_ms),
             id: &antenna.id,
             status: status(&measures, is_silent, &self.settings),
             measures,
@@ -72,6 +81,7 @@ impl Reference {
             status: row.status,
             measures: row.measures,
             last_seen: row.last_seen,
+            availability: availability(&[row.available]),
             history: step_ms.map(|step_ms| self.history(&row.readings, window, step_ms).0),
         });
         let antennas = shown.collect();
@@ -114,6 +124,12 @@ pub(super) fn counts(rows: &[Row<'_>]) -> AntennaCounts {
     let mut counts = AntennaCounts::default();
     rows.iter().for_each(|row| count(&mut counts, row.status, row.measures.readings > 0));
     counts
+}
+
+/// Available of observed time.
+pub(super) fn availability(times: &[(i64, i64)]) -> Option<f64> {
+    let (available_ms, observed_ms) = times.iter().fold((0, 0), |sums, times| (sums.0 + times.0, sums.1 + times.1));
+    (observed_ms > 0).then(|| available_ms as f64 / observed_ms as f64)
 }
 
 /// Histories tell latencies to the microsecond.

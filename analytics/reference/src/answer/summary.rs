@@ -3,7 +3,7 @@
 use shared::UnixMillis;
 use shared::api::{Limits, Summary, SummaryRequest};
 
-use super::rows::counts;
+use super::rows::{availability, counts};
 use super::{Question, Refusal};
 use crate::Reference;
 use crate::measures::measures;
@@ -11,11 +11,13 @@ use crate::measures::measures;
 impl Question for SummaryRequest {
     fn answer(&self, reference: &Reference, now: UnixMillis) -> Result<Summary, Refusal> {
         let window = reference.window(&self.window, now)?;
-        let settings = &reference.settings;
+        let (rows, settings) = (reference.rows(window), &reference.settings);
+        let times: Vec<(i64, i64)> = rows.iter().map(|row| row.available).collect();
         Ok(Summary {
             window: window.bounds(),
             measures: measures(reference.readings(window.start_ms, window.end_ms)),
-            antennas: counts(&reference.rows(window)),
+            antennas: counts(&rows),
+            availability: availability(&times),
             as_of: reference.as_of,
             revised: reference.is_revised(window.start_ms, window.end_ms),
             limits: Some(Limits {

@@ -164,7 +164,7 @@ fn what_stands_in_a_path_is_encoded_as_a_path() {
 fn what_is_refused_is_named_with_what_is_needed() {
     let refused = |pairs: &[(&str, &str)]| read::<AntennasRequest>(pairs).expect_err("a refusal").to_string();
     let sorts = "antenna_id, status, readings, packets_sent, packets_delivered, packets_lost, success_rate, latency, p95, \
-                 last_seen";
+                 last_seen, availability";
     for (name, value, why) in [
         ("window", "soon", "expected number at 0; write it like 500ms, 30s, 5m, 1h, 7d"),
         ("window", "0s", "a duration above zero is needed"),
