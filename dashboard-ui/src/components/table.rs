@@ -7,7 +7,7 @@ use shared::api::{Badness, Order, Sort};
 
 use super::parts::{Ago, AntennaLink, Choices, Pill, StripView, Time};
 use crate::language::Language;
-use crate::model::{AntennaLine, Choice, Column, IncidentRow, ReadingRow, column_label};
+use crate::model::{AntennaLine, Choice, Column, IncidentLine, IncidentRow, Inner, Moment, ReadingRow, column_label};
 use crate::query::COLUMNS;
 
 /// The worst antennas, with the available orders.
@@ -148,7 +148,7 @@ const fn nothing_to_list(by: Badness, language: Language) -> &'static str {
 
 /// Incidents; the antenna's name is left out if all are of one antenna.
 #[component]
-pub(crate) fn IncidentTable(rows: Vec<IncidentRow>, has_antenna: bool, language: Language) -> AnyView {
+pub(crate) fn IncidentTable(lines: Vec<IncidentLine>, has_antenna: bool, language: Language) -> AnyView {
     let labels = [
         language.text("What", "Qué"),
         language.text("Antenna", "Antena"),
@@ -163,33 +163,71 @@ pub(crate) fn IncidentTable(rows: Vec<IncidentRow>, has_antenna: bool, language:
     };
     let is_shown = |(label, _): &(&str, _)| has_antenna || *label != labels[1];
     let heads = labels.into_iter().zip(classes).filter(is_shown).map(head).collect_view();
-    let row = |row: IncidentRow| {
-        let end = match row.end {
-            Some(moment) => view! { <Time moment/><small>" "{row.state}</small> }.into_any(),
-            None => view! { <strong class="ongoing">{row.state}</strong> }.into_any(),
+    let line = |IncidentLine { row, inner }: IncidentLine| {
+        let end = end_of(row.end, row.state);
+        // Where no name leads to the incident, its time does.
+        let start = match has_antenna {
+            true => view! { <Time moment=row.start/> }.into_any(),
+            false => view! { <a href=row.href.clone()><Time moment=row.start/></a> }.into_any(),
         };
-        let antenna = has_antenna.then(
-            || view! { <th scope="row" role="rowheader" class="col-id"><AntennaLink id=row.id href=row.href/></th> },
-        );
+        let words = inner.as_ref().map(|inner| inner.words.clone());
+        let antenna = has_antenna.then(|| {
+            let link = (!row.id.is_empty()).then(|| view! { <AntennaLink id=row.id href=row.href/> });
+            let words = words.map(|words| view! { <span class="fold"><bdi>{words}</bdi></span> });
+            view! { <th scope="row" role="rowheader" class="col-id">{link}{words}</th> }
+        });
+        let inner = inner.map(|inner| view! { <InnerList inner language/> });
         view! {
             <tr role="row" class:is-open=row.is_open>
                 <td role="cell" class="col-status" data-label=labels[0]><Pill status=row.kind label=row.kind_label/></td>
                 {antenna}
-                <td role="cell" data-label=labels[2]><Time moment=row.start/></td>
+                <td role="cell" data-label=labels[2]>{start}</td>
                 <td role="cell" data-label=labels[3]>{end}</td>
                 <td role="cell" data-label=labels[4] class="strong">{row.duration}</td>
-                <td role="cell" data-label=labels[5] class="wide">{row.severity}</td>
+                <td role="cell" data-label=labels[5] class="wide">{row.severity}{inner}</td>
             </tr>
         }
     };
-    let rows = rows.into_iter().map(row).collect_view();
+    let lines = lines.into_iter().map(line).collect_view();
     view! {
         <table role="table" class="cards incidents">
             <thead role="rowgroup"><tr role="row">{heads}</tr></thead>
-            <tbody role="rowgroup">{rows}</tbody>
+            <tbody role="rowgroup">{lines}</tbody>
         </table>
     }
     .into_any()
+}
+
+/// The incidents of a line one by one.
+#[component]
+fn InnerList(inner: Inner, language: Language) -> AnyView {
+    let Inner { key, has_antenna, rows, rest, .. } = inner;
+    let item = |row: IncidentRow| {
+        let start = view! { <Time moment=row.start/> };
+        let lead = match has_antenna {
+            true => view! { <AntennaLink id=row.id href=row.href/>" "{start} }.into_any(),
+            false => view! { <a href=row.href>{start}</a> }.into_any(),
+        };
+        view! { <li>{lead}" – "{end_of(row.end, row.state)}", "{row.duration}", "{row.severity}</li> }
+    };
+    let items = rows.into_iter().map(item).collect_view();
+    let rest = rest.map(|(words, href)| match href {
+        Some(href) => view! { <li><a href=href>{words}</a></li> }.into_any(),
+        None => view! { <li>{words}</li> }.into_any(),
+    });
+    let label = match has_antenna {
+        true => language.text("Each antenna", "Cada antena"),
+        false => language.text("Each time", "Cada vez"),
+    };
+    view! { <details class="inner" id=key><summary>{label}</summary><ul>{items}{rest}</ul></details> }.into_any()
+}
+
+/// When an incident ended and how, or that it has not.
+fn end_of(end: Option<Moment>, state: &'static str) -> AnyView {
+    match end {
+        Some(moment) => view! { <Time moment/><small>" "{state}</small> }.into_any(),
+        None => view! { <strong class="ongoing">{state}</strong> }.into_any(),
+    }
 }
 
 /// The newest readings of an antenna.

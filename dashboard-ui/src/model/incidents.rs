@@ -1,14 +1,21 @@
 //! Incidents: what went wrong, when, for how long, how bad.
 
 use shared::api::{Incident, IncidentEnding, IncidentKind};
+use shared::spelled::Spelled;
 
-use super::heat::antenna_href;
+use super::inbox::{Fold, Line, lines};
 use super::rows::pages;
 use super::{Choice, Frame, Moment, Pages, Scene, hidden};
 use crate::figures::IncidentsFigures;
 use crate::format;
 use crate::language::Language;
-use crate::query::{INCIDENT_ROWS, Incidents, Page};
+use crate::query::{INCIDENT_LINES, IncidentSort, Incidents, Page, Range};
+
+/// So many incidents of a line are shown one by one; the list narrowed down to them has them all.
+const SHOWN_OF_LINE: usize = 50;
+
+/// So many antennas of a line are named.
+const NAMED: usize = 3;
 
 /// The incidents.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,23 +29,59 @@ pub(crate) struct IncidentsScreen {
     pub(crate) kinds: Vec<Choice>,
     /// All incidents, and the ongoing ones.
     pub(crate) states: Vec<Choice>,
-    /// The rows, newest first; `None` if analytics keeps no incidents.
-    pub(crate) rows: Option<Vec<IncidentRow>>,
-    /// The position among all rows.
+    /// Those of the range, and all that are kept.
+    pub(crate) scopes: Vec<Choice>,
+    /// The orders.
+    pub(crate) sorts: Vec<Choice>,
+    /// The lines of this page; `None` if analytics keeps no incidents.
+    pub(crate) lines: Option<Vec<IncidentLine>>,
+    /// The position among all lines.
     pub(crate) pages: Pages,
-    /// How many match and how many of them are ongoing, in words.
+    /// How many match, how many of them are ongoing, and in how many lines they are, in words.
     pub(crate) found: String,
     /// Whether anything is searched or filtered.
     pub(crate) is_narrowed: bool,
+    /// Whether all that are kept are asked for.
+    pub(crate) is_all: bool,
     /// The address of the same list as a file.
     pub(crate) csv: String,
+}
+
+/// One line: an incident, the repeats of an antenna, or antennas whose trouble began together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IncidentLine {
+    /// What it says as a whole. Its id is empty where it is about several antennas.
+    pub(crate) row: IncidentRow,
+    /// What its incidents have in common, and they; `None` for a single one.
+    pub(crate) inner: Option<Inner>,
+}
+
+impl From<IncidentRow> for IncidentLine {
+    fn from(row: IncidentRow) -> Self {
+        Self { row, inner: None }
+    }
+}
+
+/// The incidents of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Inner {
+    /// How often, or which antennas, in words.
+    pub(crate) words: String,
+    /// The same line in another snapshot has the same.
+    pub(crate) key: String,
+    /// Whether they are of several antennas.
+    pub(crate) has_antenna: bool,
+    /// Newest first.
+    pub(crate) rows: Vec<IncidentRow>,
+    /// How many others there are, in words, and where they are listed.
+    pub(crate) rest: Option<(String, Option<String>)>,
 }
 
 /// One incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IncidentRow {
     pub(crate) id: String,
-    /// The antenna's page.
+    /// The antenna's page, at the time of the incident.
     pub(crate) href: String,
     /// As a CSS class.
     pub(crate) kind: &'static str,
@@ -62,8 +105,9 @@ pub(super) fn incidents_screen(figures: &IncidentsFigures, frame: Frame, scene: 
     let language = scene.language();
     let href = |asked: Incidents| scene.address.with_page(Page::Incidents(asked)).href();
     let page = figures.incidents.as_ref();
-    let (total, open) = page.map_or((0, 0), |page| (page.total, page.open));
-    let shown = page.map_or(0, |page| page.incidents.len()) as u64;
+    let all = page.map_or_else(Vec::new, |page| lines(&page.incidents, asked.sort));
+    let first = (asked.page.saturating_sub(1) as usize).saturating_mul(INCIDENT_LINES as usize);
+    let shown: Vec<&Line<'_>> = all.iter().skip(first).take(INCIDENT_LINES as usize).collect();
     IncidentsScreen {
         search: asked.search.clone(),
         hidden: hidden(scene.address, &["q", "page"]),
@@ -73,39 +117,160 @@ pub(super) fn incidents_screen(figures: &IncidentsFigures, frame: Frame, scene: 
                 Choice::new(label, href(Incidents { open, page: 1, ..asked.clone() }), asked.open == open)
             })
             .to_vec(),
-        rows: page.map(|page| page.incidents.iter().map(|incident| incident_row(incident, scene)).collect()),
-        pages: pages(total, shown, asked.page, INCIDENT_ROWS, language, |page| {
+        scopes: [
+            (false, language.text("This range", "Este intervalo")),
+            (true, language.text("All kept", "Todo lo guardado")),
+        ]
+        .map(|(kept, label)| Choice::new(label, href(Incidents { kept, page: 1, ..asked.clone() }), asked.kept == kept))
+        .to_vec(),
+        sorts: IncidentSort::EVERY
+            .iter()
+            .map(|sort| {
+                let there = href(Incidents { sort: *sort, page: 1, ..asked.clone() });
+                Choice::new(sort_label(*sort, language), there, asked.sort == *sort)
+            })
+            .collect(),
+        pages: pages(all.len() as u64, shown.len() as u64, asked.page, INCIDENT_LINES, language, |page| {
             href(Incidents { page, ..asked.clone() })
         }),
-        found: match language {
-            Language::English => {
-                let total = language.plural(total, ["incident", "incidents"], ["", ""]);
-                format!("{total}, {} open", format::count(open))
-            }
-            Language::Spanish => format!(
-                "{}, {}",
-                language.plural(total, ["", ""], ["incidente", "incidentes"]),
-                language.plural(open, ["", ""], ["abierto", "abiertos"])
-            ),
-        },
+        found: page
+            .map_or_else(String::new, |page| found(page.total, page.open, page.incidents.len(), all.len(), language)),
+        lines: page.map(|_| shown.into_iter().map(|line| incident_line(line, asked, scene)).collect()),
+        is_all: asked.kept,
         is_narrowed: asked.kind.is_some() || asked.open || !asked.search.is_empty(),
         csv: format!("/csv{}", href(Incidents { page: 1, ..asked.clone() })),
         frame,
     }
 }
 
+/// `57 incidents, 3 open, in 12 lines`; analytics tells of some at most.
+fn found(total: u64, open: u64, told: usize, lines: usize, language: Language) -> String {
+    let count = |number: usize| format::count(number as u64);
+    let of = if (told as u64) < total {
+        match language {
+            Language::English => format!(", the newest {} of them", count(told)),
+            Language::Spanish => format!(", los {} más recientes", count(told)),
+        }
+    } else {
+        String::new()
+    };
+    let folded = match language {
+        _ if lines == told => of,
+        Language::English => format!("{of} in {}", language.plural(lines as u64, ["line", "lines"], ["", ""])),
+        Language::Spanish => format!("{of} en {}", language.plural(lines as u64, ["", ""], ["línea", "líneas"])),
+    };
+    match language {
+        Language::English => {
+            let total = language.plural(total, ["incident", "incidents"], ["", ""]);
+            format!("{total}, {} open{folded}", format::count(open))
+        }
+        Language::Spanish => format!(
+            "{}, {}{folded}",
+            language.plural(total, ["", ""], ["incidente", "incidentes"]),
+            language.plural(open, ["", ""], ["abierto", "abiertos"])
+        ),
+    }
+}
+
+fn incident_line(line: &Line<'_>, asked: &Incidents, scene: &Scene<'_>) -> IncidentLine {
+    let language = scene.language();
+    let row = incident_row(line.incidents[0], scene);
+    if line.fold == Fold::Single {
+        return IncidentLine { row, inner: None };
+    }
+    let (one, is_open, number) = (line.as_one(), line.is_open(), line.incidents.len());
+    let (id, href, words, narrowed) = match line.fold {
+        Fold::Together => {
+            let names: Vec<&str> = line.incidents.iter().take(NAMED).map(|incident| &*incident.antenna_id).collect();
+            (String::new(), String::new(), named(&names, number, language), None)
+        }
+        Fold::Repeats | Fold::Single => {
+            let seconds = (line.until().0 - line.start().0) as f64 / 1e3;
+            let words = repeats(number, seconds, line.share(), language);
+            let range = Range::around(line.start(), Some(line.until()).filter(|_| !is_open), scene.now, &scene.limits);
+            let search = Incidents { search: one.antenna_id.clone(), kind: Some(one.kind), page: 1, ..asked.clone() };
+            let href = scene.address.with_page(Page::Antenna { id: one.antenna_id.clone() }).with_range(range).href();
+            (one.antenna_id.clone(), href, words, Some(scene.address.with_page(Page::Incidents(search)).href()))
+        }
+    };
+    let others = number.saturating_sub(SHOWN_OF_LINE) as u64;
+    let rest = match language {
+        Language::English => format!("and {} more", format::count(others)),
+        Language::Spanish => format!("y {} más", format::count(others)),
+    };
+    let inner = Inner {
+        words,
+        key: format!("{}-{}-{}", one.kind.as_str(), one.antenna_id, line.start().0),
+        has_antenna: line.fold == Fold::Together,
+        rows: line.incidents.iter().take(SHOWN_OF_LINE).map(|incident| incident_row(incident, scene)).collect(),
+        rest: (others > 0).then_some((rest, narrowed)),
+    };
+    let end = line.until();
+    let row = IncidentRow {
+        id,
+        href,
+        start: Moment::near(line.start(), scene.now, language),
+        end: (!is_open).then(|| Moment::near(end, scene.now, language)),
+        is_open,
+        state: if is_open { ongoing(language) } else { row.state },
+        duration: language.duration(line.duration_seconds()),
+        severity: severity(&one, language),
+        ..row
+    };
+    IncidentLine { row, inner: Some(inner) }
+}
+
+/// `31 times in 40 min, 60 % of the time`.
+fn repeats(times: usize, seconds: f64, share: f64, language: Language) -> String {
+    let (times, within) = (format::count(times as u64), language.duration(seconds));
+    let share = format::with_unit(&format!("{:.0}", share * 100.0), "%");
+    match language {
+        Language::English => format!("{times} times in {within}, {share} of the time"),
+        Language::Spanish => format!("{times} veces en {within}, {share} del tiempo"),
+    }
+}
+
+/// `12 antennas: a, b, c and 9 more`.
+fn named(names: &[&str], antennas: usize, language: Language) -> String {
+    let (others, names) = (antennas - names.len(), names.join(", "));
+    let antennas = language.antennas(antennas as u64);
+    match (language, others) {
+        (_, 0) => format!("{antennas}: {names}"),
+        (Language::English, _) => format!("{antennas}: {names} and {} more", format::count(others as u64)),
+        (Language::Spanish, _) => format!("{antennas}: {names} y {} más", format::count(others as u64)),
+    }
+}
+
+const fn sort_label(sort: IncidentSort, language: Language) -> &'static str {
+    match sort {
+        IncidentSort::Newest => language.text("Newest", "Recientes"),
+        IncidentSort::Severity => language.text("Severity", "Gravedad"),
+        IncidentSort::Length => language.text("Length", "Duración"),
+    }
+}
+
+const fn ongoing(language: Language) -> &'static str {
+    language.text("ongoing", "en curso")
+}
+
+/// An antenna's page while an incident went on, with some time before and after it.
+fn permalink(incident: &Incident, scene: &Scene<'_>) -> String {
+    let range = Range::around(incident.start, incident.end, scene.now, &scene.limits);
+    scene.address.with_page(Page::Antenna { id: incident.antenna_id.clone() }).with_range(range).href()
+}
+
 pub(super) fn incident_row(incident: &Incident, scene: &Scene<'_>) -> IncidentRow {
     let language = scene.language();
     IncidentRow {
         id: incident.antenna_id.clone(),
-        href: antenna_href(&incident.antenna_id, scene),
+        href: permalink(incident, scene),
         kind: incident.kind.as_str(),
         kind_label: kind_label(incident.kind, language),
         start: Moment::near(incident.start, scene.now, language),
         end: incident.end.map(|end| Moment::near(end, scene.now, language)),
         is_open: incident.end.is_none(),
         state: match incident.ended_by {
-            None => language.text("ongoing", "en curso"),
+            None => ongoing(language),
             Some(IncidentEnding::Recovered) => language.text("recovered", "recuperada"),
             Some(IncidentEnding::Forgotten) => language.text("never seen again", "no volvió"),
         },
@@ -211,8 +376,12 @@ mod tests {
     #[test]
     fn what_is_found_is_said_with_what_of_it_lasts() {
         let found = |href: &str| shown(&address(href)).found;
-        let page = incidents(&address("/incidents")).incidents.unwrap();
-        assert_eq!(found("/incidents"), format!("{} incidents, {} open", page.total, page.open));
+        let page = incidents(&address("/incidents?window=1h")).incidents.unwrap();
+        let lines = lines(&page.incidents, IncidentSort::Newest).len();
+        assert_eq!(
+            found("/incidents?window=1h"),
+            format!("{} incidents, {} open in {lines} lines", page.total, page.open)
+        );
         assert_eq!(found("/incidents?state=open&kind=down"), "1 incident, 1 open");
         assert_eq!(found("/incidents?state=open&kind=down&lang=es"), "1 incidente, 1 abierto");
         assert_eq!(found("/incidents?q=nothing&lang=es"), "0 incidentes, 0 abiertos");
@@ -226,26 +395,86 @@ mod tests {
         let mut figures = incidents(&address("/incidents"));
         let page = figures.incidents.as_mut().unwrap();
         (page.total, page.open) = (12_345, 1_234);
+        page.incidents = vec![incident(IncidentKind::Down)];
         let found = |href: &str| shown_for(&figures, &address(href)).found;
-        assert_eq!(found("/incidents"), "12\u{202f}345 incidents, 1\u{202f}234 open");
-        assert_eq!(found("/incidents?lang=es"), "12\u{202f}345 incidentes, 1\u{202f}234 abiertos");
+        assert_eq!(found("/incidents"), "12\u{202f}345 incidents, 1\u{202f}234 open, the newest 1 of them");
+        assert_eq!(found("/incidents?lang=es"), "12\u{202f}345 incidentes, 1\u{202f}234 abiertos, los 1 más recientes");
+    }
+
+    /// A page of lines for incidents of as many antennas, a minute apart.
+    fn many(number: usize) -> IncidentsFigures {
+        let mut figures = incidents(&address("/incidents"));
+        let page = figures.incidents.as_mut().unwrap();
+        let of_antenna = |antenna: usize| Incident {
+            antenna_id: format!("antenna-{antenna:03}"),
+            start: UnixMillis(NOW.0 - 60_000 * antenna as i64 - 600_000),
+            ..incident(IncidentKind::Down)
+        };
+        page.incidents = (0..number).map(of_antenna).collect();
+        (page.total, page.open) = (number as u64, 0);
+        figures
     }
 
     #[test]
-    fn pages_cover_every_incident_once() {
-        let (mut at, mut starts) = (address("/incidents"), Vec::new());
-        let total = incidents(&at).incidents.unwrap().total;
+    fn pages_cover_every_line_once() {
+        let (mut at, mut ids, figures) = (address("/incidents"), Vec::new(), many(120));
         loop {
-            let screen = shown(&at);
-            starts.extend(screen.rows.unwrap().into_iter().map(|row| (row.start.machine, row.id, row.kind)));
+            let screen = shown_for(&figures, &at);
+            ids.extend(screen.lines.unwrap().into_iter().map(|line| line.row.id));
             let Some(next) = screen.pages.next else { break };
             at = read(&next).unwrap();
         }
-        assert_eq!(starts.len() as u64, total);
-        assert!(starts.is_sorted_by(|a, b| a.0 >= b.0), "newest first");
-        starts.sort();
-        starts.dedup();
-        assert_eq!(starts.len() as u64, total, "each once");
+        assert_eq!(ids, (0..120).map(|antenna| format!("antenna-{antenna:03}")).collect::<Vec<_>>(), "newest first");
+    }
+
+    #[test]
+    fn a_line_tells_what_its_incidents_have_in_common() {
+        let mut figures = many(3);
+        let page = figures.incidents.as_mut().unwrap();
+        page.incidents.iter_mut().for_each(|incident| incident.antenna_id = "flapping".to_owned());
+        let narrow = |text: &str| text.replace('\u{202f}', "_");
+        let line = |figures: &IncidentsFigures, href: &str| shown_for(figures, &address(href)).lines.unwrap().remove(0);
+        let repeats = line(&figures, "/incidents");
+        assert_eq!((&*repeats.row.id, repeats.row.is_open), ("flapping", false));
+        assert_eq!(
+            (&*repeats.row.duration, &*repeats.row.severity),
+            ("13 min", "41.00\u{202f}% delivered at worst, up to 1\u{202f}284\u{202f}ms")
+        );
+        let inner = repeats.inner.unwrap();
+        // Three times 260 s, from the first beginning to the last end 380 s.
+        assert_eq!(narrow(&inner.words), "3 times in 6 min 20 s, 100_% of the time");
+        assert_eq!((inner.rows.len(), inner.has_antenna, inner.rest), (3, false, None));
+
+        let page = figures.incidents.as_mut().unwrap();
+        for (number, incident) in page.incidents.iter_mut().enumerate() {
+            (incident.antenna_id, incident.start) = (format!("mill-{number}"), UnixMillis(NOW.0 - 600_000));
+        }
+        page.incidents.push(Incident { antenna_id: "mill-3".to_owned(), ..page.incidents[0].clone() });
+        let together = line(&figures, "/incidents");
+        assert_eq!((&*together.row.id, &*together.row.duration), ("", "4 min 20 s"));
+        let inner = together.inner.unwrap();
+        assert_eq!(
+            (&*inner.words, inner.rows.len(), inner.has_antenna),
+            ("4 antennas: mill-0, mill-1, mill-2 and 1 more", 4, true)
+        );
+        let spanish = line(&figures, "/incidents?lang=es").inner.unwrap().words;
+        assert_eq!(spanish, "4 antenas: mill-0, mill-1, mill-2 y 1 más");
+    }
+
+    #[test]
+    fn a_long_line_shows_some_of_its_incidents_and_leads_to_the_others() {
+        let mut figures = many(SHOWN_OF_LINE + 7);
+        let page = figures.incidents.as_mut().unwrap();
+        page.incidents.iter_mut().for_each(|incident| incident.antenna_id = "flapping".to_owned());
+        let line = shown_for(&figures, &address("/incidents?sort=length&window=1h")).lines.unwrap().remove(0);
+        let inner = line.inner.unwrap();
+        let (words, href) = inner.rest.unwrap();
+        assert_eq!((inner.rows.len(), &*words), (SHOWN_OF_LINE, "and 7 more"));
+        let there = asked(&href.unwrap());
+        assert_eq!(
+            (&*there.search, there.kind, there.sort),
+            ("flapping", Some(IncidentKind::Down), IncidentSort::Length)
+        );
     }
 
     #[test]
@@ -253,9 +482,9 @@ mod tests {
         let address = address("/incidents");
         let mut figures = incidents(&address);
         figures.incidents.as_mut().unwrap().incidents.clear();
-        assert_eq!(shown_for(&figures, &address).rows, Some(Vec::new()));
+        assert_eq!(shown_for(&figures, &address).lines, Some(Vec::new()));
         figures.incidents = None;
-        assert_eq!(shown_for(&figures, &address).rows, None);
+        assert_eq!(shown_for(&figures, &address).lines, None);
     }
 
     #[test]
@@ -295,9 +524,20 @@ mod tests {
     }
 
     #[test]
-    fn an_incident_leads_to_its_antenna() {
-        let address = address("/incidents?kind=down&window=15m&lang=es");
-        let there = read(&row(&incident(IncidentKind::Down), "/incidents?kind=down&window=15m&lang=es").href);
-        assert_eq!(there, Ok(address.with_page(Page::Antenna { id: "a/b".to_owned() })));
+    fn an_incident_leads_to_its_antenna_at_its_time() {
+        let there = read(&row(&incident(IncidentKind::Down), "/incidents?kind=down&window=15m&lang=es").href).unwrap();
+        assert_eq!(there.query.page, Page::Antenna { id: "a/b".to_owned() });
+        assert_eq!(there.manner.language, Language::Spanish);
+        let Range { window, end } = there.query.range;
+        // It went on for 260 s, until 340 s ago: with 130 s before and after it, in whole minutes.
+        let (end, start_ms) = (end.unwrap(), end.unwrap().0 - i64::from(window) * 1000);
+        assert!((NOW.0 - 340_000 + 130_000..NOW.0 - 340_000 + 190_000).contains(&end.0), "{end}");
+        assert!((NOW.0 - 600_000 - 190_000 - 60_000..=NOW.0 - 600_000 - 130_000).contains(&start_ms), "{window}");
+        let lasting = Incident { end: None, ended_by: None, ..incident(IncidentKind::Down) };
+        let there = read(&row(&lasting, "/incidents").href).unwrap();
+        assert_eq!(there.query.range, Range::latest(16 * 60), "what lasts is seen up to the present");
+        let ancient = Incident { start: UnixMillis(NOW.0 - 90_000_000), ..lasting };
+        let there = read(&row(&ancient, "/incidents").href).unwrap();
+        assert_eq!(there.query.range, Range::latest(3600), "as much as is kept");
     }
 }

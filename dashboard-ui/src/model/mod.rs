@@ -2,7 +2,7 @@
 //!
 //! - [`screen`]: from loaded figures to the content of a page; each page has a module.
 //! - `frame`: what all pages share: how the figures relate to the present, and the ranges on offer.
-//! - `charts`, `heat`, `tiles`, `verdict`, `rows`, `choice`: the parts of a page.
+//! - `charts`, `heat`, `tiles`, `verdict`, `rows`, `inbox`, `choice`: the parts of a page.
 
 mod antenna;
 mod charts;
@@ -10,6 +10,7 @@ mod choice;
 mod fleet;
 mod frame;
 mod heat;
+mod inbox;
 mod incidents;
 mod overview;
 mod pipeline;
@@ -26,7 +27,7 @@ pub(crate) use choice::Choice;
 pub(crate) use fleet::{Column, FleetScreen, column_label};
 pub(crate) use frame::{Condition, Frame, Moment, Part, Ranges};
 pub(crate) use heat::{HeatLabel, HeatMap, Strip};
-pub(crate) use incidents::{IncidentRow, IncidentsScreen};
+pub(crate) use incidents::{IncidentLine, IncidentRow, IncidentsScreen, Inner};
 pub(crate) use overview::OverviewScreen;
 pub(crate) use pipeline::{LedgerTerm, PipelineScreen, RejectedReason, RejectedRow, Stage};
 pub(crate) use rows::{AntennaLine, Pages, ReadingRow, status_label};

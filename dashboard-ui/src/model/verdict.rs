@@ -151,12 +151,18 @@ fn trouble(status: Status, figures: &OverviewFigures, scene: &Scene<'_>) -> Opti
     }
     let of_map = figures.heatmap.iter().flat_map(|map| &map.rows).map(|row| (row.status, row.antenna_id.as_ref()));
     let of_list = figures.worst.antennas.iter().map(|row| (row.status, Some(&row.antenna_id)));
-    let ids: Vec<&String> = if figures.heatmap.is_some() { of_map.collect::<Vec<_>>() } else { of_list.collect() }
-        .into_iter()
-        .filter(|(own, _)| *own == status)
-        .filter_map(|(_, id)| id)
-        .take(NAMED)
-        .collect();
+    let known: Vec<(Status, &String)> =
+        if figures.heatmap.is_some() { of_map.collect::<Vec<_>>() } else { of_list.collect() }
+            .into_iter()
+            .filter_map(|(own, id)| Some((own, id?)))
+            .collect();
+    // Where the map has rows for the antennas of worse statuses only, what lasts tells of some.
+    let ongoing = figures.ongoing.iter().flat_map(|page| &page.incidents);
+    let ongoing =
+        ongoing.filter(|incident| incident.kind.as_str() == status.as_str()).map(|incident| &incident.antenna_id);
+    let ongoing = ongoing.filter(|id| known.iter().all(|(_, other)| other != id));
+    let own = known.iter().filter(|(own, _)| *own == status).map(|(_, id)| *id);
+    let ids: Vec<&String> = own.chain(ongoing).take(NAMED.min(usize::try_from(number).unwrap_or(NAMED))).collect();
     let rest = number.saturating_sub(ids.len() as u64);
     let fleet = Fleet { status: Some(status), ..Fleet::default() };
     Some(Trouble {
@@ -378,6 +384,9 @@ mod tests {
         let who = trouble(Status::Silent, &figures, &scene(&address)).unwrap();
         assert_eq!((&*who.words, &*who.more), ("1\u{202f}401 silent", "and 1\u{202f}400 more"));
         (figures.heatmap, figures.worst.antennas) = (None, Vec::new());
+        let from_incidents = trouble(Status::Silent, &figures, &scene(&address)).unwrap();
+        assert_eq!((from_incidents.named, from_incidents.more), (who.named, who.more), "what lasts names it too");
+        figures.ongoing = None;
         assert_eq!(trouble(Status::Silent, &figures, &scene(&address)).unwrap().more, "show them");
     }
 

@@ -7,7 +7,7 @@ use crate::components::{
     Ago, ChartCard, Heading, IncidentTable, LevelBadge, NumbersCard, Pill, ReadingTable, StripView, TileCard,
 };
 use crate::language::Language;
-use crate::model::{AntennaScreen, IncidentRow, ReadingRow};
+use crate::model::{AntennaScreen, IncidentLine, IncidentRow, ReadingRow};
 
 /// One antenna.
 #[component]
@@ -100,7 +100,8 @@ fn Incidents(rows: Vec<IncidentRow>, all: String, language: Language) -> AnyView
     let body = if rows.is_empty() {
         view! { <p class="empty">{language.text("None that is known of.", "No se conoce ninguno.")}</p> }.into_any()
     } else {
-        view! { <IncidentTable rows has_antenna=false language/> }.into_any()
+        let lines: Vec<IncidentLine> = rows.into_iter().map(Into::into).collect();
+        view! { <IncidentTable lines has_antenna=false language/> }.into_any()
     };
     view! {
         <section class="card" id="incidents">

@@ -1,4 +1,4 @@
-//! Incidents: what went wrong, when, for how long, how bad; newest first.
+//! Incidents: what went wrong, when, for how long, how bad; what lasts first.
 
 use leptos::prelude::*;
 
@@ -10,35 +10,59 @@ use crate::query::Kind;
 /// The incidents.
 #[component]
 pub(crate) fn IncidentsPage(screen: IncidentsScreen) -> AnyView {
-    let IncidentsScreen { frame, search, hidden, kinds, states, rows, pages, found, is_narrowed, csv } = screen;
+    let IncidentsScreen {
+        frame,
+        search,
+        hidden,
+        kinds,
+        states,
+        scopes,
+        sorts,
+        lines,
+        pages,
+        found,
+        is_narrowed,
+        is_all,
+        csv,
+    } = screen;
     let (language, class) = (frame.language, figures_class(&frame));
     let title = language.text("Incidents", "Incidentes").into_any();
-    let body = match rows {
+    let body = match lines {
         None => {
             let unknown = language.text("This analytics keeps no incidents.", "Este análisis no guarda incidentes.");
             view! { <p class="empty">{unknown}</p> }.into_any()
         }
-        Some(rows) if rows.is_empty() => {
+        Some(lines) if lines.is_empty() => {
             let nothing = if pages.is_beyond {
                 beyond(language)
             } else if is_narrowed {
                 language.text("No incident matches.", "Ningún incidente coincide.")
-            } else {
+            } else if is_all {
                 language.text("Nothing has gone wrong so far.", "Nada ha fallado hasta ahora.")
+            } else {
+                language.text("Nothing has gone wrong in this range.", "Nada ha fallado en este intervalo.")
             };
-            view! { <p class="empty">{nothing}</p> }.into_any()
+            // What went wrong before is a step away.
+            let all = scopes.iter().find(|scope| !scope.is_shown && !pages.is_beyond && !is_all);
+            let all = all.map(|all| {
+                let words = language.text("See all that are kept.", "Ver todos los que se guardan.");
+                view! { " "<a href=all.href.clone()>{words}</a> }
+            });
+            view! { <p class="empty">{nothing}{all}</p> }.into_any()
         }
-        Some(rows) => view! { <IncidentTable rows has_antenna=true language/> }.into_any(),
+        Some(lines) => view! { <IncidentTable lines has_antenna=true language/> }.into_any(),
     };
     view! {
-        <Heading title frame has_ranges=false/>
+        <Heading title frame/>
         <div class=class>
             <section class="card" id="incidents">
                 <header>
                     <Search action=Kind::Incidents.path() value=search hidden language/>
                     <div class="filters">
+                        <Choices label=language.text("From when", "De cuándo") choices=scopes/>
                         <Choices label=language.text("Filter by state", "Filtrar por situación") choices=states/>
                         <Choices label=language.text("Filter by kind", "Filtrar por tipo") choices=kinds/>
+                        <Choices label=language.text("Order", "Orden") choices=sorts/>
                     </div>
                 </header>
                 <p class="found">

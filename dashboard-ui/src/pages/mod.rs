@@ -18,7 +18,7 @@ use crate::components::{App, Document, Layout};
 use crate::figures::{Loaded, Outcome};
 use crate::language::Language;
 use crate::model::{self, Condition, Frame, Screen};
-use crate::query::{Address, Kind, Manner, Reason};
+use crate::query::{Address, Incidents, Kind, Manner, Page, Reason};
 
 use antenna::AntennaPage;
 use antennas::AntennasPage;
@@ -127,9 +127,20 @@ fn content(screen: Screen, address: &Address) -> AnyView {
         Screen::Unknown(id) => {
             let heading = language.text("This antenna is not known", "No se conoce esta antena");
             let [before, after] = match language {
-                Language::English => ["No reading of “", "” is kept."],
-                Language::Spanish => ["No se guarda ninguna lectura de «", "»."],
+                Language::English => [
+                    "No reading of “",
+                    "” is kept: it has not reported for longer than readings are, or it never has. If anything went wrong with it, \
+                     that is kept for longer.",
+                ],
+                Language::Spanish => [
+                    "No se guarda ninguna lectura de «",
+                    "»: hace más tiempo que no informa del que se guardan, o nunca lo ha hecho. Si algo le falló, eso se guarda \
+                     durante más tiempo.",
+                ],
             };
+            let incidents = Page::Incidents(Incidents { search: id.clone(), kept: true, ..Incidents::default() });
+            let there = address.with_page(incidents).href();
+            let to = (language.text("See its incidents", "Ver sus incidentes").to_owned(), there);
             let text = view! { {before}<bdi>{id}</bdi>{after} }.into_any();
             view! { <Message heading text to/> }.into_any()
         }

@@ -7,7 +7,7 @@ use crate::components::{
     ChartCard, Heading, HeatMapCard, IncidentTable, NumbersCard, TileCard, VerdictCard, WorstCard,
 };
 use crate::language::Language;
-use crate::model::{IncidentRow, OverviewScreen};
+use crate::model::{IncidentLine, IncidentRow, OverviewScreen};
 
 /// Everything on one page. Figures that are not current are toned down.
 #[component]
@@ -43,7 +43,8 @@ fn NewestIncidents(rows: Vec<IncidentRow>, all: String, language: Language) -> A
         let nothing = language.text("Nothing went wrong in this range.", "Nada falló en este intervalo.");
         view! { <p class="empty">{nothing}</p> }.into_any()
     } else {
-        view! { <IncidentTable rows has_antenna=true language/> }.into_any()
+        let lines: Vec<IncidentLine> = rows.into_iter().map(Into::into).collect();
+        view! { <IncidentTable lines has_antenna=true language/> }.into_any()
     };
     view! {
         <section class="card" id="incidents">

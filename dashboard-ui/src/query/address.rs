@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Fleet, Kind, Page, Query, Range, Reason};
+use super::{Fleet, Incidents, Kind, Page, Query, Range, Reason};
 use crate::language::Language;
 
 /// A query and how it is displayed.
@@ -43,6 +43,7 @@ pub struct Parameters {
     pub(super) page: Option<String>,
     pub(super) kind: Option<String>,
     pub(super) state: Option<String>,
+    pub(super) scope: Option<String>,
     pub(super) id: Option<String>,
     pub(super) lang: Option<String>,
     pub(super) wall: Option<String>,
@@ -106,6 +107,7 @@ impl Address {
     pub fn with_range(&self, range: Range) -> Self {
         let page = match &self.query.page {
             Page::Antennas(fleet) => Page::Antennas(Fleet { page: 1, ..fleet.clone() }),
+            Page::Incidents(incidents) => Page::Incidents(Incidents { page: 1, ..incidents.clone() }),
             page => page.clone(),
         };
         Self { query: Query { page, range }, manner: self.manner }
@@ -152,6 +154,7 @@ impl Parameters {
             ("page", &self.page),
             ("kind", &self.kind),
             ("state", &self.state),
+            ("scope", &self.scope),
             ("id", &self.id),
             ("decimal", &self.decimal),
         ];

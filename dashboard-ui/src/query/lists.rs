@@ -9,8 +9,8 @@ use super::{Parameters, Reason};
 /// Rows of a page of the fleet.
 pub const FLEET_ROWS: u32 = 50;
 
-/// Rows of a page of incidents.
-pub const INCIDENT_ROWS: u32 = 50;
+/// Lines of a page of incidents.
+pub const INCIDENT_LINES: u32 = 50;
 
 /// What the fleet is sorted by unless another column is chosen: the worst status first.
 const FIRST_SORT: Sort = Sort::Status;
@@ -95,6 +95,30 @@ impl Fleet {
     }
 }
 
+/// The order of incidents; those that last come first in any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum IncidentSort {
+    /// The newest start first.
+    #[default]
+    Newest,
+    /// The worst kind first, then the most antennas and packets lost.
+    Severity,
+    /// The longest first.
+    Length,
+}
+
+impl Spelled for IncidentSort {
+    const EVERY: &'static [Self] = &[Self::Newest, Self::Severity, Self::Length];
+
+    fn spelling(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Severity => "severity",
+            Self::Length => "length",
+        }
+    }
+}
+
 /// Some of the incidents.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Incidents {
@@ -104,13 +128,17 @@ pub struct Incidents {
     pub kind: Option<IncidentKind>,
     /// Only ongoing ones.
     pub open: bool,
+    /// Not only those of the page's range, but all that analytics keeps, which may be older.
+    pub kept: bool,
+    /// The order.
+    pub sort: IncidentSort,
     /// The page, from 1.
     pub page: u32,
 }
 
 impl Default for Incidents {
     fn default() -> Self {
-        Self { search: String::new(), kind: None, open: false, page: 1 }
+        Self { search: String::new(), kind: None, open: false, kept: false, sort: IncidentSort::default(), page: 1 }
     }
 }
 
@@ -122,7 +150,13 @@ impl Incidents {
             Some(_) => return Err(Reason::State),
         };
         let kind = choose(&IncidentKind::ALL, &asked.kind, Reason::Kind)?;
-        Ok(Self { search: parse_search(&asked.q)?, kind, open, page: parse_page(&asked.page)? })
+        let kept = match given(&asked.scope) {
+            None | Some("range") => false,
+            Some("kept") => true,
+            Some(_) => return Err(Reason::Scope),
+        };
+        let sort = choose(IncidentSort::EVERY, &asked.sort, Reason::IncidentSort)?.unwrap_or_default();
+        Ok(Self { search: parse_search(&asked.q)?, kind, open, kept, sort, page: parse_page(&asked.page)? })
     }
 
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -130,6 +164,9 @@ impl Incidents {
         push(&mut parameters, "q", (!self.search.is_empty()).then(|| self.search.clone()));
         push(&mut parameters, "kind", self.kind.map(|kind| kind.to_string()));
         push(&mut parameters, "state", self.open.then(|| IncidentState::Open.to_string()));
+        push(&mut parameters, "scope", self.kept.then(|| "kept".to_owned()));
+        let is_usual = self.sort == IncidentSort::default();
+        push(&mut parameters, "sort", (!is_usual).then(|| self.sort.spelling().to_owned()));
         push(&mut parameters, "page", (self.page > 1).then(|| self.page.to_string()));
         parameters
     }

@@ -130,7 +130,7 @@ impl Kind {
             Self::Overview => &["by", "heatmap"],
             Self::Antennas => &["q", "status", "sort", "order", "page"],
             Self::Antenna => &["id"],
-            Self::Incidents => &["q", "kind", "state", "page"],
+            Self::Incidents => &["q", "kind", "state", "scope", "sort", "page"],
             Self::Pipeline => &[],
         }
     }

@@ -57,6 +57,21 @@ impl Range {
         is_within_limits(&window).then_some(Self::latest(window))
     }
 
+    /// What shows something that lasted from `start` to `end`, or lasts: with half as much time before and after it, a minute
+    /// at least, in whole minutes. No longer than what analytics keeps; then the end is what is seen.
+    pub(crate) fn around(start: UnixMillis, end: Option<UnixMillis>, now: UnixMillis, limits: &Limits) -> Self {
+        const MINUTE_MS: i64 = 60_000;
+        let length_ms = end.map_or(now.0, |end| end.0).saturating_sub(start.0).max(0);
+        let context_ms = (length_ms / 2).max(MINUTE_MS);
+        // What reaches into the present goes on with it.
+        let end = end.map(|end| UnixMillis((end.0 + context_ms).div_euclid(MINUTE_MS) * MINUTE_MS + MINUTE_MS));
+        let end = end.filter(|end| end.0 < now.0);
+        let window_ms = end.map_or(now.0, |end| end.0) - start.0 + context_ms;
+        let longest = u32::try_from((limits.retention_seconds / 60.0) as i64 * 60).unwrap_or(LIMITS.1);
+        let window = u32::try_from(window_ms.div_euclid(MINUTE_MS) * 60 + 60).unwrap_or(LIMITS.1);
+        Self { window: window.min(longest).clamp(LIMITS.0, LIMITS.1), end }
+    }
+
     /// Parses `window` and `end`.
     pub(super) fn parse(window: Option<&str>, end: Option<&str>) -> Result<Self, Reason> {
         Ok(Self {

@@ -25,6 +25,10 @@ pub enum Reason {
     Kind,
     /// The state of incidents.
     State,
+    /// Whether incidents are those of the range, or all.
+    Scope,
+    /// The order of incidents.
+    IncidentSort,
     /// The search.
     Search,
     /// The page's number.
@@ -80,6 +84,14 @@ impl Reason {
             ),
             Self::State => language
                 .text("The state of incidents is open or all.", "El estado de los incidentes (state) es open o all."),
+            Self::Scope => language.text(
+                "The scope of incidents (scope) is range or kept.",
+                "El alcance de los incidentes (scope) es range o kept.",
+            ),
+            Self::IncidentSort => language.text(
+                "The order of incidents (sort) is newest, severity or length.",
+                "El orden de los incidentes (sort) es newest, severity o length.",
+            ),
             Self::Search => language.text(
                 "The search (q) is at most 253 bytes long, as ids are.",
                 "La búsqueda (q) tiene como máximo 253 bytes, igual que los identificadores.",

@@ -13,7 +13,7 @@ use crate::client::ClientError;
 use crate::figures::{
     AntennaFigures, AntennasFigures, Figures, IncidentsFigures, OverviewFigures, PipelineFigures, RECENT_SECONDS,
 };
-use crate::query::{FLEET_ROWS, Fleet, INCIDENT_ROWS, Incidents, Page, Query, Range};
+use crate::query::{FLEET_ROWS, Fleet, Incidents, Page, Query, Range};
 
 /// The worst antennas on the overview.
 const WORST_ROWS: u32 = 10;
@@ -40,7 +40,8 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
         }
         Page::Antenna { id } => Figures::Antenna(Box::new(antenna(asker, range, id).await?)),
         Page::Incidents(incidents) => {
-            let (summary, incidents) = (present(asker), incidents_request(incidents, extent));
+            let summary = SummaryRequest { window: window(asker, range) };
+            let incidents = incidents_request(asker, incidents, range);
             let (summary, incidents) = tokio::try_join!(asker.ask(summary), asker.ask_if_known(incidents))?;
             Figures::Incidents(Box::new(IncidentsFigures { summary, incidents }))
         }
@@ -188,14 +189,14 @@ fn fleet_request(asker: Asker<'_>, fleet: &Fleet, range: Range, extent: Extent) 
     }
 }
 
-fn incidents_request(incidents: &Incidents, extent: Extent) -> IncidentsRequest {
-    let (limit, offset) = paging(extent, incidents.page, INCIDENT_ROWS);
+/// All incidents that are asked for, as their lines depend on all of them.
+fn incidents_request(asker: Asker<'_>, incidents: &Incidents, range: Range) -> IncidentsRequest {
     IncidentsRequest {
+        window: (!incidents.kept).then(|| OptionalWindow { length: seconds(range.window), end: end(asker, range) }),
         kind: incidents.kind,
         state: incidents.open.then_some(IncidentState::Open),
         q: given(&incidents.search),
-        limit,
-        offset,
+        limit: Count::MOST,
         ..IncidentsRequest::default()
     }
 }

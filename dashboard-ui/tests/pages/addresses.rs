@@ -25,6 +25,8 @@ async fn bad_parameters_are_answered_in_words() {
         ("/csv/antennas?decimal=dot", "a point or a comma", "point o comma"),
         ("/incidents?kind=odd", "(kind)", "(kind)"),
         ("/incidents?state=shut", "open or all", "open o all"),
+        ("/incidents?scope=all", "range or kept", "range o kept"),
+        ("/incidents?sort=latency", "newest, severity or length", "newest, severity o length"),
         ("/antenna", "1 to 253 bytes", "1 a 253 bytes"),
         ("/live/antenna?id=", "1 to 253 bytes", "1 a 253 bytes"),
         ("/csv/pipeline?window=1s", "5m, 15m or 1h", "5m, 15m o 1h"),
@@ -90,6 +92,9 @@ async fn an_unknown_antenna_is_not_found_and_named() {
         let (status, html) = dashboard.get("/antenna?id=%3Ci%3Enowhere").await;
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert!(html.contains("<h1>This antenna is not known</h1>") && html.contains("&lt;i&gt;nowhere"));
+        let incidents = "/incidents?q=%3Ci%3Enowhere&amp;scope=kept";
+        assert!(html.contains(&format!("href=\"{incidents}\"")), "what is known of it");
+        assert_eq!(dashboard.get(&incidents.replace("&amp;", "&")).await.0, StatusCode::OK);
         assert_eq!(dashboard.get("/csv/antenna?id=nowhere").await.0, StatusCode::NOT_FOUND);
     }
 }

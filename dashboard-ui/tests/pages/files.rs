@@ -35,13 +35,13 @@ async fn a_file_holds_all_rows_of_what_a_page_lists_a_part_of() {
     }
     let commas = file("/csv/antennas?q=harbour&decimal=comma").await.1;
     assert!(commas.starts_with("\u{feff}antenna_id;status;readings;"), "{commas}");
-    for list in ["/incidents", "/incidents?state=open", "/incidents?kind=silent&q=mill"] {
+    for list in ["/incidents?window=1h", "/incidents?state=open", "/incidents?kind=silent&q=mill&window=1h"] {
         let (disposition, incidents) = file(&format!("/csv{list}")).await;
         assert_eq!(disposition, "attachment; filename=\"vigia-incidents.csv\"");
         let found = format!(">{} incident", incidents.lines().count() - 1);
         assert!(dashboard.get(list).await.1.contains(&found), "{list}: {found}");
     }
-    assert!(file("/csv/incidents").await.1.lines().count() > 51, "more than a page has");
+    assert!(file("/csv/incidents?window=1h").await.1.lines().count() > 51, "more than a page has");
     assert!(
         file("/csv/antennas?sort=antenna_id&order=desc").await.1.lines().nth(1).unwrap().starts_with("water-tower,")
     );

@@ -1,10 +1,13 @@
 //! Addresses as text, and what they ask for.
 
 use dashboard_ui::language::Language;
-use dashboard_ui::query::{Address, COLUMNS, Fleet, Incidents, Kind, Manner, Page, Parameters, Query, Range, Reason};
+use dashboard_ui::query::{
+    Address, COLUMNS, Fleet, IncidentSort, Incidents, Kind, Manner, Page, Parameters, Query, Range, Reason,
+};
 use proptest::prelude::*;
 use shared::UnixMillis;
 use shared::api::{Badness, IncidentKind, Order, Sort, Status};
+use shared::spelled::Spelled;
 
 /// The address of a text, as the router and axum's extractor read it.
 fn read(href: &str) -> Result<Address, Reason> {
@@ -25,11 +28,12 @@ fn addresses() -> impl Strategy<Value = Address> {
             Page::Antennas(Fleet { search, status, sort: COLUMNS[sort], order: Order::ALL[order], page })
         },
     );
-    let incidents =
-        (text, prop::option::of(0..3_usize), any::<bool>(), 1..1000_u32).prop_map(|(search, kind, open, page)| {
+    let incidents = (text, prop::option::of(0..3_usize), any::<[bool; 2]>(), 0..3_usize, 1..1000_u32).prop_map(
+        |(search, kind, [open, kept], sort, page)| {
             let kind = kind.map(|at| IncidentKind::ALL[at]);
-            Page::Incidents(Incidents { search, kind, open, page })
-        });
+            Page::Incidents(Incidents { search, kind, open, kept, sort: IncidentSort::EVERY[sort], page })
+        },
+    );
     let page = prop_oneof![
         (0..3_usize, any::<bool>()).prop_map(|(by, tall)| Page::Overview { by: Badness::ALL[by], tall }),
         fleet,
@@ -61,7 +65,7 @@ fn defaults_are_left_out_of_the_text() {
         ("/?window=900s", "/?window=15m"),
         ("/antennas?q=&status=&sort=&order=&page=1", "/antennas"),
         ("/antennas?sort=latency&order=desc", "/antennas?sort=latency"),
-        ("/incidents?state=all&kind=", "/incidents"),
+        ("/incidents?state=all&kind=&sort=newest&scope=range", "/incidents"),
         ("/antenna?id=a/b%20c&lang=es&wall=1", "/antenna?id=a%2Fb+c&lang=es&wall=1"),
         ("/?lang=xx&wall=0", "/"),
     ] {
@@ -84,6 +88,8 @@ fn what_is_wrong_is_named() {
         (&format!("/antennas?q={long}"), Reason::Search),
         ("/incidents?kind=odd", Reason::Kind),
         ("/incidents?state=shut", Reason::State),
+        ("/incidents?sort=latency", Reason::IncidentSort),
+        ("/incidents?scope=all", Reason::Scope),
         ("/antenna", Reason::Id),
         ("/antenna?id=", Reason::Id),
         (&format!("/antenna?id={long}"), Reason::Id),
