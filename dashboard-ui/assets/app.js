@@ -289,6 +289,7 @@
   }
 
   // The server writes UTC in the same forms. A time that clocks show twice, as when summer time ends, has its offset.
+  addEventListener("times", ({ target }) => root.dataset.zone && writeTimes(target.parentNode), true);
   function writeTimes(part) {
     const isLocal = root.dataset.zone === "local";
     const offset = (date) => (isLocal ? -date.getTimezoneOffset() : 0);

@@ -13,7 +13,7 @@ use crate::plot::{HEIGHT, WIDTH};
 pub(crate) fn ChartCard(chart: Chart) -> AnyView {
     let key = |(class, words): (&'static str, String)| {
         let mark = (!class.is_empty()).then(|| view! { <span class=format!("key {class}")></span> });
-        if class == "bar-total" {
+        if class == "bar-total" || class == "all-lost" {
             view! { <li class="all-lost">{mark}{words}</li> }.into_any()
         } else {
             view! { <li>{mark}{words}</li> }.into_any()

@@ -10,13 +10,11 @@ use crate::model::{HeatLabel, HeatMap};
 #[component]
 pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
     let cells = map.cells.into_iter().map(|(class, path)| view! { <path class=class d=path/> }).collect_view();
-    let splits = (!map.splits.is_empty()).then(|| view! { <path class="heat-down" d=map.splits/> });
+    let splits = (!map.splits.is_empty()).then(|| view! { <path class="split" d=map.splits/> });
     let labels = map.labels.into_iter().map(|label| view! { <HeatLabelItem label/> }).collect_view();
     let times = map.times.into_iter().map(|moment| view! { <li><Time moment/></li> }).collect_view();
     // What is still filling up is toned down.
-    let open = (map.closed < map.columns).then(|| {
-        view! { <rect class="open" x=map.closed width=map.columns - map.closed height=map.rows/> }
-    });
+    let open = (!map.open.is_empty()).then(|| view! { <path class="open" d=map.open/> });
     let viewbox = format!("0 0 {} {}", map.columns.max(1), map.rows.max(1));
     let more =
         map.more.map(|(href, words)| view! { <p class="file"><a href=format!("{href}#heatmap")>{words}</a></p> });
@@ -32,6 +30,7 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
     let legend = legend
         .map(|(class, words)| view! { <li><span class=format!("key {class}")></span>{words}</li> })
         .collect_view();
+    // A label reaches over its row of the picture, so that the row is its link; the script has it lead to the time pointed at.
     // The picture has one row per label, as high as the label; the style sheet sets that height. The picture itself has none:
     // as a part of the grid, it would be as high as its aspect ratio asks for.
     view! {
@@ -40,7 +39,16 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
                 <h2>{language.text("Health of every antenna", "Salud de cada antena")}<small>" "{map.caption}</small></h2>
                 <ul class="legend" aria-hidden="true">{legend}</ul>
             </header>
-            <div class="map">
+            <div
+                class="map"
+                data-start=map.start_ms
+                data-step=map.step_ms
+                data-steps=map.columns
+                data-end=map.end_ms
+                data-loss=language.text("Loss", "Pérdida")
+                data-latency=language.text("Mean", "Media")
+                data-down=language.text("Antennas down in part", "Antenas caídas en parte")
+            >
                 <ol class="map-labels">{labels}</ol>
                 <div class="map-cells">
                     <svg viewBox=viewbox preserveAspectRatio="none" role="img" aria-label=map.description>{cells}{splits}{open}</svg>
@@ -55,14 +63,21 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
 
 #[component]
 fn HeatLabelItem(label: HeatLabel) -> AnyView {
-    let HeatLabel { text, href, status, status_label } = label;
+    let HeatLabel { text, cut, href, status, status_label, story, cells } = label;
     let dot = view! { <span class=format!("key status-{status}") title=status_label></span> };
-    let hidden = view! { <span class="hidden">", "{status_label}</span> };
+    let hidden = view! { <span class="hidden">{format!(", {status_label}. {story}")}</span> };
     match href {
         Some(href) => {
-            let title = text.clone();
-            view! { <li><a href=href title=title>{dot}<bdi>{text}</bdi>{hidden}</a></li> }.into_any()
+            let (head, tail) = (text[..cut].to_owned(), text[cut..].to_owned());
+            let head = (!head.is_empty()).then(|| view! { <span>{head}</span> });
+            let id = view! { <bdi>{head}<span>{tail}</span></bdi> };
+            view! { <li data-cells=cells><a href=href title=text>{dot}{id}{hidden}</a></li> }.into_any()
         }
-        None => view! { <li class="group">{dot}<span>{text}</span>{hidden}</li> }.into_any(),
+        None => view! {
+            <li class="group" data-cells=cells>
+                <span class="row" tabindex="-1">{dot}<span class="of">{text}</span>{hidden}</span>
+            </li>
+        }
+        .into_any(),
     }
 }

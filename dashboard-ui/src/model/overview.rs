@@ -53,7 +53,7 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
     OverviewScreen {
         verdict: verdict(figures, &frame, scene),
         tiles: tiles(figures, scene),
-        charts: charts(&figures.series, scene),
+        charts: charts(&figures.series, &figures.summary.antennas, scene),
         heat_map: figures.heatmap.as_ref().map(|heatmap| heat_map(heatmap, tall, scene)),
         incidents: figures
             .incidents

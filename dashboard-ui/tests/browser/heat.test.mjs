@@ -1,8 +1,8 @@
 // The heat map: every label stands beside its row.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { isLive, launch, visit } from "./harness/browser.mjs";
-import { mockDashboard } from "./harness/programs.mjs";
+import { isLive, launch, PHONE, updates, visit } from "./harness/browser.mjs";
+import { mockDashboard, network } from "./harness/programs.mjs";
 
 const WIDTHS = [390, 768, 1100, 1440, 1920, 2560, 3840];
 const OFF_PX = 1;
@@ -95,7 +95,7 @@ for (const [width, height] of [[1920, 1080], [2560, 1440], [3840, 2160]]) {
           across: document.documentElement.scrollWidth,
           down: document.documentElement.scrollHeight,
           end: Math.max(...[...document.querySelectorAll("main .card")].map((card) => card.getBoundingClientRect().bottom)),
-          cut: [...document.querySelectorAll(".map-labels bdi")].filter((id) => id.scrollWidth > id.clientWidth + 1).length,
+          cut: [...document.querySelectorAll(".map-labels bdi, .map-labels bdi span")].filter((id) => id.scrollWidth > id.clientWidth + 1).length,
         }));
         assert.deepEqual([across, down], [width, height]);
         assert.ok(end <= height && end > height * 0.97, `the last card ends at ${end} px`);
@@ -105,3 +105,218 @@ for (const [width, height] of [[1920, 1080], [2560, 1440], [3840, 2160]]) {
       }));
   }
 }
+
+// The middle of a cell of the map.
+const cellAt = (page, row, step) =>
+  page.evaluate(
+    ([row, step]) => {
+      const picture = document.querySelector(".map svg");
+      picture.scrollIntoView({ block: "center" });
+      const [box, { width, height }] = [picture.getBoundingClientRect(), picture.viewBox.baseVal];
+      return { x: box.left + (box.width * (step + 0.5)) / width, y: box.top + (box.height * (row + 0.5)) / height };
+    },
+    [row, step],
+  );
+
+// What the crosshair tells: names and values.
+const told = (page) =>
+  page.evaluate(() => {
+    const tip = [...document.querySelectorAll(".overlay:not([hidden]) .tip")].at(-1);
+    return tip && [...tip.querySelectorAll("dt, dd")].map((part) => part.textContent);
+  });
+
+const start = (page, step) =>
+  page.evaluate((step) => {
+    const { start, step: length } = document.querySelector(".map").dataset;
+    return Number(start) + step * Number(length);
+  }, step);
+
+// A window that has ended stays as it is.
+const ended = (dashboard) => {
+  const end = new Date(Date.now() - 120_000).toISOString().slice(0, 19);
+  return `${dashboard.url}/?window=15m&end=${end}Z`;
+};
+
+test("a crosshair tells antenna, time, loss and latency of a cell, and a click leads to the antenna at that time", () =>
+  visit(browser, ended(dashboards[0]), {}, async (page) => {
+    const [row, step] = [3, 20];
+    const { x, y } = await cellAt(page, row, step);
+    await page.mouse.move(x, y);
+    const time = await start(page, step);
+    const id = await page.locator(".map-labels li").nth(row).locator("bdi").textContent();
+    const [name, at, loss, share, mean, latency] = await told(page);
+    assert.deepEqual([name, at, loss, mean], [id, new Date(time).toISOString().slice(11, 19), "Loss", "Mean"]);
+    assert.match(share, /^\d+\.\d\d\u202f%$|^–$/);
+    assert.match(latency, /^\d+\u202fms$|^–$/);
+    // The lines cross in the cell.
+    const lines = await page.evaluate(() =>
+      [...document.querySelectorAll(".overlay:not([hidden]) .crosshair")].map((line) => {
+        const { left, top, right, bottom } = line.getBoundingClientRect();
+        return [left, right, top, bottom];
+      }),
+    );
+    assert.ok(lines.some(([left, right]) => Math.abs(left - x) < 2 && right - left < 2), `${lines}`);
+    assert.ok(lines.some(([, , top, bottom]) => Math.abs(top - y) < 2 && bottom - top < 2), `${lines}`);
+    await page.mouse.click(x, y);
+    await page.waitForURL(/antenna/);
+    const there = new URL(page.url()).searchParams;
+    const end = Date.parse(there.get("end"));
+    assert.equal(there.get("id"), id);
+    const length = Number.parseInt(there.get("window"), 10) * 1_000;
+    assert.ok(end - length <= time && time < end, `${page.url()} holds ${time}`);
+    assert.equal(await page.locator("h1").textContent(), id);
+  }));
+
+test("beside the map there is no crosshair, and a label leads to its antenna over the range of the page", () =>
+  visit(browser, ended(dashboards[0]), {}, async (page) => {
+    const { x, y } = await cellAt(page, 1, 5);
+    await page.mouse.move(x, y);
+    assert.ok(await told(page));
+    const label = page.locator(".map-labels li a").nth(1);
+    await label.locator("bdi").hover();
+    assert.equal(await told(page), undefined);
+    const here = new URL(page.url()).searchParams;
+    const there = new URL(await label.getAttribute("href"), page.url()).searchParams;
+    assert.deepEqual([there.get("window"), there.get("end")], [here.get("window"), here.get("end")]);
+    await page.mouse.move(5, 5);
+    assert.equal(await told(page), undefined);
+  }));
+
+test("without JavaScript, a row of the map leads to its antenna", () =>
+  visit(browser, ended(dashboards[0]), { javaScriptEnabled: false }, async (page) => {
+    const label = page.locator(".map-labels li a").nth(2);
+    const id = await label.locator("bdi").textContent();
+    await label.scrollIntoViewIfNeeded();
+    const [picture, row] = [await page.locator(".map svg").boundingBox(), await label.boundingBox()];
+    await page.mouse.click(picture.x + picture.width / 2, row.y + row.height / 2);
+    await page.waitForURL(/antenna/);
+    assert.equal(new URL(page.url()).searchParams.get("id"), id);
+  }));
+
+test("arrow keys walk rows and steps, tell each, and Enter leads to the antenna at that time", () =>
+  visit(browser, ended(dashboards[2]), {}, async (page) => {
+    const focused = () => page.evaluate(() => [...document.querySelectorAll(".map-labels li")].indexOf(document.activeElement.closest("li")));
+    const last = (await page.evaluate(() => Number(document.querySelector(".map").dataset.steps))) - 1;
+    await page.locator(".map-labels li a").first().focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await focused(), 2);
+    assert.equal(await told(page), undefined, "no step has been chosen");
+    for (const [key, step] of [["ArrowLeft", last], ["ArrowLeft", last - 1], ["Home", 0], ["ArrowRight", 1], ["End", last], ["ArrowRight", last]]) {
+      await page.keyboard.press(key);
+      const at = new Date(await start(page, step)).toISOString().slice(11, 19);
+      assert.equal((await told(page))[1], at, key);
+    }
+    // Rows that stand for groups are walked too.
+    for (let row = 3; row < 24; row += 1) {
+      await page.keyboard.press("ArrowDown");
+      assert.equal(await focused(), row);
+    }
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await focused(), 23);
+    assert.match((await told(page))[0], /antennas?|healthy|degraded|down|silent/);
+    assert.equal(await page.locator(".overlay:not([hidden]) [role=status]").getAttribute("aria-live"), "polite");
+    for (let row = 22; row >= 0; row -= 1) await page.keyboard.press("ArrowUp");
+    assert.equal(await focused(), 0);
+    const id = (await told(page))[0];
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/antenna/);
+    const there = new URL(page.url()).searchParams;
+    assert.equal(there.get("id"), id);
+    assert.ok(there.get("end"));
+  }));
+
+test("a screen reader is told the story of each row, and Escape ends the crosshair", () =>
+  visit(browser, ended(dashboards[2]), {}, async (page) => {
+    const stories = await page.locator(".map-labels li").allTextContents();
+    assert.equal(stories.length, 24);
+    for (const story of stories) assert.match(story, /, (Healthy|Degraded|Down|Silent)\. \d+ steps: \d+ degraded, \d+ down, .*\d+ without data$/);
+    await page.locator(".map-labels li a").first().focus();
+    await page.keyboard.press("End");
+    assert.ok(await told(page));
+    await page.keyboard.press("Escape");
+    assert.equal(await told(page), undefined);
+    assert.doesNotMatch(await page.locator(".map-labels li a").first().getAttribute("href"), /window=300s/);
+  }));
+
+test("an update leaves the crosshair at its cell", () =>
+  visit(browser, `${dashboards[0].url}/?window=15m`, {}, async (page) => {
+    await isLive(page);
+    await page.locator(".map-labels li a").nth(4).focus();
+    await page.keyboard.press("Home");
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowRight");
+    const before = await told(page);
+    await updates(page, 2);
+    assert.equal((await told(page))[1], before[1]);
+    assert.match(await page.locator(".map-labels li a").nth(4).getAttribute("href"), /end=/);
+  }));
+
+test("on a phone a tap leads to the antenna at that time, and every row is 44 px high", () =>
+  visit(browser, ended(dashboards[1]), PHONE, async (page) => {
+    const heights = await page.evaluate(() => [...document.querySelectorAll(".map-labels a, .map-labels li")].map((row) => row.getBoundingClientRect().height));
+    assert.ok(Math.min(...heights) >= 44, `${heights}`);
+    const { worst } = await distances(page);
+    assert.ok(worst <= OFF_PX, `${worst} px off`);
+    const { x, y } = await cellAt(page, 2, 30);
+    const time = await start(page, 30);
+    await page.touchscreen.tap(x, y);
+    await page.waitForURL(/antenna/);
+    const there = new URL(page.url()).searchParams;
+    const end = Date.parse(there.get("end"));
+    assert.ok(end - Number.parseInt(there.get("window"), 10) * 1_000 <= time && time < end, page.url());
+  }));
+
+test("ids that only differ at their ends are told apart on a phone, and outages of seconds split cells of any step", async () => {
+  const names = ["a", "b", "c"].map((end) => `antenna-of-the-northern-district-with-a-long-name-${end}`);
+  const real = await network({ antennas: 1 });
+  const rows = (page) => page.waitForFunction(() => document.querySelectorAll(".map-labels li").length === 4);
+  try {
+    // Ten minutes with a reading in each pane: one antenna is down for twenty seconds, another loses a packet now and then.
+    const now = Math.floor(Date.now() / 1_000);
+    for (let ago = 600; ago > 0; ago -= 5) {
+      for (const [index, name] of names.entries()) {
+        const loss = index === 0 && ago > 300 && ago <= 320 ? 10 : index === 1 && ago % 60 === 0 ? 1 : 0;
+        const reading = ["antenna_id", name, "timestamp", `${now - ago}`, "packets", "10", "loss", `${loss}`, "latency", "20"];
+        await real.redisCli("XADD", "antenna_stream", "*", ...reading);
+      }
+    }
+    await visit(browser, `${real.url}/?window=1h`, PHONE, async (page) => {
+      await rows(page);
+      const shown = await page.evaluate(() => {
+        const { right } = document.querySelector(".map-labels").getBoundingClientRect();
+        return [...document.querySelectorAll(".map-labels bdi")].map((id) => {
+          const [head, tail] = id.querySelectorAll("span");
+          const isCut = tail && head.scrollWidth > head.clientWidth;
+          return { id: id.textContent, tail: tail?.textContent, isCut, isIn: tail?.getBoundingClientRect().right <= right + 1 };
+        });
+      });
+      const long = shown.filter(({ id }) => names.includes(id));
+      assert.equal(new Set(long.map(({ tail }) => tail)).size, 3);
+      assert.ok(long.every(({ isCut, isIn }) => isCut && isIn), JSON.stringify(shown));
+    });
+    for (const window of ["15m", "1h"]) {
+      await visit(browser, `${real.url}/?window=${window}`, {}, async (page) => {
+        await rows(page);
+        await page.locator("#pause").click();
+        const { splits, stories } = await page.evaluate(() => {
+          const path = document.querySelector(".map svg path.split")?.getAttribute("d") ?? "";
+          return {
+            splits: [...path.matchAll(/M(\d+) (\d+)/g)].map(([, step, row]) => [Number(row), Number(step)]),
+            stories: [...document.querySelectorAll(".map-labels li")].map((row) => row.textContent),
+          };
+        });
+        const of = (name) => splits.filter(([row]) => stories[row].startsWith(name));
+        assert.equal(of(names[0]).length, 1, `${window}: ${splits} ${stories}`);
+        assert.deepEqual(names.slice(1).flatMap(of), [], "a lost packet of ten is no outage");
+        const [[row, step]] = of(names[0]);
+        assert.match(stories[row], /, [12] down in part, /);
+        const { x, y } = await cellAt(page, row, step);
+        await page.mouse.move(x, y);
+        assert.deepEqual((await told(page)).slice(-2), ["Antennas down in part", "1"]);
+      });
+    }
+  } finally {
+    await real.end();
+  }
+});

@@ -5,7 +5,7 @@ use std::ops::Range;
 use shared::api::{Limits, Measures, Point, Series};
 
 use super::scale::{filling_up, gap_sentence, highest, labels, lowest, missing, period, scale, threshold};
-use super::{Axis, Chart, closed};
+use super::{Axis, Chart, closed, is_all_lost};
 use crate::format;
 use crate::language::Language;
 use crate::model::Scene;
@@ -132,10 +132,18 @@ impl<'a> Values<'a> {
             p99: values(|measures| measures.latency_ms.p99),
         }
     }
+
+    /// Where everything was lost there is no latency; that must not look like missing data.
+    fn all_down(&self) -> String {
+        let down = self.points.iter().take(self.closed).map(|point| is_all_lost(point).then_some(1.0));
+        let open = self.points.iter().skip(self.closed).map(|_| None);
+        plot::stretches(&down.chain(open).collect::<Vec<_>>())
+    }
 }
 
 fn lines(values: &Values<'_>, scale: Scale, scene: &Scene<'_>) -> Paths {
     let paths = vec![
+        ("all-down", values.all_down()),
         ("band", plot::band(&values.p50, &values.p95, scale)),
         ("p99", plot::line(&values.p99, scale)),
         ("p95", plot::line(&values.p95, scale)),
@@ -164,10 +172,7 @@ fn smoke(values: &Values<'_>, scale: Scale, scene: &Scene<'_>) -> Paths {
             medians.iter().enumerate().map(|(step, median)| median.filter(|_| own(step))).collect();
         paths.push((heat.mark_class(), plot::marks(&marks, scale)));
     }
-    // Where everything was lost there is no latency; that must not look like missing data.
-    let mut down: Vec<Option<f64>> = heats.iter().map(|heat| (*heat == Heat::Down).then_some(1.0)).collect();
-    down.resize(values.points.len(), None);
-    paths.push(("all-down", plot::stretches(&down)));
+    paths.push(("all-down", values.all_down()));
     let open = medians.iter().enumerate().map(|(step, median)| median.filter(|_| step >= values.closed));
     paths.push(("mark-open", plot::marks(&open.collect::<Vec<_>>(), scale)));
     paths.retain(|(_, path)| !path.is_empty());
@@ -201,7 +206,8 @@ mod tests {
             (point.measures, point.revised) = (all_lost(), false);
         }
         let lost = charted(&series).latency;
-        assert_eq!((lost.nothing, lost.labels, lost.legend), (Some("No packet came back"), vec![], vec![]));
+        let said = vec![("all-lost", "All packets lost for 4 min 50 s".to_owned())];
+        assert_eq!((lost.nothing, lost.labels, lost.legend), (Some("No packet came back"), vec![], said));
         for point in &mut series.points {
             point.measures = Measures::default();
         }

@@ -1,6 +1,6 @@
 //! The share of packets lost over time.
 
-use shared::api::Series;
+use shared::api::{Point, Series};
 
 use super::scale::{filling_up, gap_sentence, highest, labels, missing, period, scale, steps, threshold};
 use super::{Axis, Chart, closed};
@@ -9,21 +9,33 @@ use crate::language::Language;
 use crate::model::Scene;
 use crate::plot::{self, Scale};
 
-/// The chart of the network.
+/// The steps in which antennas were down that their sums do not tell.
+struct Worst {
+    /// How many antennas were down in a step that is marked.
+    marked: Option<u64>,
+    words: Option<String>,
+}
+
+/// The chart of the network. The worst step is marked, unless antennas are down throughout and none is worse.
 pub(super) fn network(series: &Series, scene: &Scene<'_>) -> Chart {
-    chart(series, scene, |highest| {
+    let down = || series.points.iter().filter(|point| point.measures.readings > 0).map(|point| point.antennas_down);
+    let (least, most) = (down().min().unwrap_or_default(), down().max().unwrap_or_default());
+    let words = || {
         let english = ["antenna down in the worst step", "antennas down in the worst step"];
-        scene.language().plural(highest, english, ["antena caída en el peor tramo", "antenas caídas en el peor tramo"])
-    })
+        scene.language().plural(most, english, ["antena caída en el peor tramo", "antenas caídas en el peor tramo"])
+    };
+    chart(series, scene, &Worst { marked: (most > least).then_some(most), words: (most > 0).then(words) })
 }
 
-/// The chart of one antenna.
+/// The chart of one antenna. Each step in which it was down for a part is marked.
 pub(super) fn antenna(series: &Series, scene: &Scene<'_>) -> Chart {
-    chart(series, scene, |_| scene.text("down for a part of the step", "caída en parte del tramo").to_owned())
+    let in_part = |point: &Point| point.antennas_down > 0 && point.measures.success_rate != Some(0.0);
+    let words = || scene.text("down for a part of the step", "caída en parte del tramo").to_owned();
+    let words = series.points.iter().any(in_part).then(words);
+    chart(series, scene, &Worst { marked: Some(1), words })
 }
 
-/// `worst` says how many antennas were down in the worst step.
-fn chart(series: &Series, scene: &Scene<'_>, worst: impl Fn(u64) -> String) -> Chart {
+fn chart(series: &Series, scene: &Scene<'_>, worst: &Worst) -> Chart {
     let (points, language) = (&series.points, scene.language());
     let closed = closed(series, scene);
     let all: Vec<Option<f64>> =
@@ -48,15 +60,13 @@ fn chart(series: &Series, scene: &Scene<'_>, worst: impl Fn(u64) -> String) -> C
         ("open-bar", plot::bars(&open, scale, |_| true)),
         ("open-cut", plot::cuts(&open, scale)),
     ];
-    let most_down = points.iter().map(|point| point.antennas_down).max().filter(|most| *most > 0);
     // A step in which all was lost says so itself.
-    let marks: Vec<Option<f64>> = points
-        .iter()
-        .zip(&all)
-        .map(|(point, loss)| (Some(point.antennas_down) == most_down && !loss.is_some_and(is_total)).then_some(0.96))
-        .collect();
-    let marks = plot::dots(&marks, Scale::from_zero_to(1.0));
-    let worst = most_down.filter(|_| !marks.is_empty()).map(worst);
+    let is_marked =
+        |point: &Point, loss: &Option<f64>| Some(point.antennas_down) == worst.marked && !loss.is_some_and(is_total);
+    let marks = points.iter().zip(&all).map(|(point, loss)| is_marked(point, loss).then_some(0.96));
+    let marks = plot::dots(&marks.collect::<Vec<_>>(), Scale::from_zero_to(1.0));
+    let is_marked = !marks.is_empty();
+    let gaps = plot::stretches(&missing(&all));
     paths.push(("worst-step", marks));
     let mut legend = Vec::new();
     if loss.iter().flatten().any(|loss| is_total(*loss)) {
@@ -65,7 +75,10 @@ fn chart(series: &Series, scene: &Scene<'_>, worst: impl Fn(u64) -> String) -> C
     legend.extend(filling_up("bar-open", all.len() - closed, beyond, scene));
     let limit_in_words = format::with_unit(&language.fixed(limit, decimals(limit)), "%");
     legend.push(threshold(y, &limit_in_words, above(&open), scene));
-    legend.extend(worst.iter().map(|words| ("dot-worst", words.clone())));
+    legend.extend(worst.words.iter().filter(|_| is_marked).map(|words| ("dot-worst", words.clone())));
+    if !gaps.is_empty() {
+        legend.push(("gap", language.text("no data", "sin datos").to_owned()));
+    }
     let known = all.iter().any(Option::is_some).then_some(lost);
     legend.push(("", format!("{} {}", format::count_if_known(known), language.text("lost", "perdidos"))));
     Chart {
@@ -76,10 +89,11 @@ fn chart(series: &Series, scene: &Scene<'_>, worst: impl Fn(u64) -> String) -> C
         labels: labels(scale, "%", language),
         paths,
         legend,
-        gaps: plot::stretches(&missing(&all)),
+        gaps,
         threshold: y,
         nothing: None,
-        description: match (highest(&loss), worst.map(|words| format!(" {words}.")).unwrap_or_default()) {
+        description: match (highest(&loss), worst.words.as_ref().map(|words| format!(" {words}.")).unwrap_or_default())
+        {
             (Some(high), worst) => {
                 let (lost, high, gaps) = (format::count(lost), language.fixed(high, 2), gap_sentence(&all, language));
                 let above = steps(above(&all), language);
@@ -133,6 +147,11 @@ mod tests {
         assert!(charts.loss.legend.contains(&("dot-worst", "3 antennas down in the worst step".to_owned())));
         assert!(charts.loss.description.contains(" 3 antennas down in the worst step."), "{}", charts.loss.description);
         assert_eq!(charts.rows[52].cells.last().unwrap(), "3");
+        series.points.iter_mut().for_each(|point| point.antennas_down = 2);
+        let loss = charted(&series).loss;
+        assert_eq!(path(&loss, "worst-step"), "", "no step is worse than another");
+        assert!(loss.legend.iter().all(|(class, _)| *class != "dot-worst"));
+        assert!(loss.description.contains(" 2 antennas down in the worst step."), "{}", loss.description);
         series.points.iter_mut().for_each(|point| point.antennas_down = 0);
         let loss = charted(&series).loss;
         assert_eq!(path(&loss, "worst-step"), "");

@@ -5,7 +5,7 @@ mod loss;
 mod scale;
 
 use shared::UnixMillis;
-use shared::api::{Point, Series, Status};
+use shared::api::{AntennaCounts, Point, Series, Status};
 
 pub(super) use scale::{highest, labels, missing};
 
@@ -88,11 +88,37 @@ pub(super) fn closed(series: &Series, scene: &Scene<'_>) -> usize {
     series.points.iter().take_while(|point| (point.start.0 + step_ms).min(end.0) <= settled.0).count()
 }
 
-/// The charts of the network.
-pub(super) fn charts(series: &Series, scene: &Scene<'_>) -> Charts {
+/// The charts of the network. If it lost everything lately, or says nothing at all, they say so themselves: no line and no bar
+/// does.
+pub(super) fn charts(series: &Series, antennas: &AntennaCounts, scene: &Scene<'_>) -> Charts {
     let down = |point: &Point| format::count_if_known(known_worst(point).map(|_| point.antennas_down));
     let column = (scene.text("Antennas down", "Antenas caídas"), down);
-    both(latency::network(series, scene), loss::network(series, scene), column, series, scene)
+    let mut charts = both(latency::network(series, scene), loss::network(series, scene), column, series, scene);
+    if let Some(words) = outage(series, antennas, scene) {
+        for chart in [&mut charts.latency, &mut charts.loss] {
+            chart.description = format!("{words}. {}", chart.description);
+            chart.legend.insert(0, ("all-lost", words.clone()));
+        }
+    }
+    charts
+}
+
+/// What is to say of a network of which nothing comes through.
+fn outage(series: &Series, antennas: &AntennaCounts, scene: &Scene<'_>) -> Option<String> {
+    let language = scene.language();
+    if antennas.silent > 0 && antennas.silent == antennas.total() {
+        return Some(language.text("All antennas are silent", "Todas las antenas en silencio").to_owned());
+    }
+    let lost = series.points[..closed(series, scene)].iter().rev().take_while(|point| is_all_lost(point)).count();
+    let length = language.duration(lost as f64 * series.step_seconds);
+    (lost > 0).then(|| {
+        format!("{} {length}", language.text("All packets lost for", "Todos los paquetes perdidos desde hace"))
+    })
+}
+
+/// Whether packets were sent in a step and none came back.
+const fn is_all_lost(point: &Point) -> bool {
+    point.measures.packets_sent > 0 && point.measures.packets_lost == point.measures.packets_sent
 }
 
 /// The charts of one antenna.
@@ -195,7 +221,7 @@ mod tests {
     use crate::model::tests::{address, address_in, antenna, overview, scene};
 
     pub(super) fn charted(series: &Series) -> Charts {
-        charts(series, &scene(&address("/")))
+        charts(series, &AntennaCounts::default(), &scene(&address("/")))
     }
 
     pub(super) fn with_step(index: usize, measures: Measures) -> Charts {
@@ -224,6 +250,31 @@ mod tests {
         assert_eq!(path(&charts.latency, "mean").matches('M').count(), 2, "the line is broken");
         assert!(charts.rows[29].cells.iter().all(|cell| cell == "–"), "{:?}", charts.rows[29]);
         assert!(charts.latency.description.ends_with("1 step without data."));
+    }
+
+    #[test]
+    fn a_network_that_says_nothing_or_loses_everything_has_charts_that_say_so() {
+        let address = address("/");
+        let said = |lost: usize, antennas: AntennaCounts| {
+            let mut series = overview().series;
+            let closed = closed(&series, &scene(&address));
+            series.points[closed - lost..closed].iter_mut().for_each(|point| point.measures = all_lost());
+            let charts = charts(&series, &antennas, &scene(&address));
+            let loss = &charts.loss;
+            assert_eq!(
+                charts.latency.legend.iter().find(|(class, _)| *class == "all-lost"),
+                loss.legend.iter().find(|(class, _)| *class == "all-lost")
+            );
+            let said = loss.legend.first().filter(|(class, _)| *class == "all-lost").map(|(_, words)| words.clone());
+            assert!(said.iter().all(|words| loss.description.starts_with(words)), "{}", loss.description);
+            (said, path(&charts.latency, "all-down").matches('M').count())
+        };
+        let counts = AntennaCounts { healthy: 1, silent: 4, ..AntennaCounts::default() };
+        assert_eq!(said(0, counts), (None, 0));
+        assert_eq!(said(0, AntennaCounts::default()), (None, 0), "there is no antenna");
+        assert_eq!(said(3, counts), (Some("All packets lost for 15 s".to_owned()), 1));
+        let silent = AntennaCounts { silent: 5, ..AntennaCounts::default() };
+        assert_eq!(said(0, silent), (Some("All antennas are silent".to_owned()), 0));
     }
 
     #[test]
@@ -291,7 +342,8 @@ mod tests {
     #[test]
     fn both_languages_draw_the_same() {
         let address = address_in(Language::Spanish, "/");
-        let (english, spanish) = (charted(&overview().series), charts(&overview().series, &scene(&address)));
+        let (english, spanish) =
+            (charted(&overview().series), charts(&overview().series, &AntennaCounts::default(), &scene(&address)));
         assert_eq!(english.latency.paths, spanish.latency.paths);
         assert_eq!(english.loss.paths, spanish.loss.paths);
         let cells = |charts: &Charts| charts.rows.iter().flat_map(|row| row.cells.clone()).collect::<Vec<_>>();

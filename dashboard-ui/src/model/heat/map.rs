@@ -1,9 +1,9 @@
 //! All antennas over time: a map with a row for each antenna, or for each group of them.
 
 use shared::UnixMillis;
-use shared::api::{Badness, Heatmap, HeatmapRow, Limits, Status, Steps};
+use shared::api::{Badness, Heatmap, HeatmapRow, History, Limits, Status, Steps};
 
-use super::{Heat, is_down_in_part, push};
+use super::{Heat, is_down_in_part, push, story};
 use crate::language::Language;
 use crate::model::rows::counts_in_words;
 use crate::model::{Moment, Scene, status_label};
@@ -14,6 +14,9 @@ const ROW: f64 = 0.86;
 
 /// The share of a row that the lower part of a split cell takes.
 const SPLIT: f64 = 0.34;
+
+/// Letters at the end of an id that are shown always.
+const TAIL: usize = 6;
 
 /// How many parts the time axis of the map is divided into.
 const TIME_STRETCHES: usize = 4;
@@ -26,8 +29,12 @@ pub(crate) struct HeatMap {
     pub(crate) cells: Vec<(&'static str, String)>,
     /// The lower parts of the cells of steps in which an antenna was down for a part.
     pub(crate) splits: String,
-    /// How many columns nothing is still to come for.
-    pub(crate) closed: usize,
+    /// The cells that are still filling up.
+    pub(crate) open: String,
+    /// Start and length of a step and the end of the window, in milliseconds.
+    pub(crate) start_ms: i64,
+    pub(crate) step_ms: i64,
+    pub(crate) end_ms: i64,
     /// The labels of the rows.
     pub(crate) labels: Vec<HeatLabel>,
     /// The time axis.
@@ -45,10 +52,17 @@ pub(crate) struct HeatMap {
 pub(crate) struct HeatLabel {
     /// The id, or how many antennas the row represents.
     pub(crate) text: String,
+    /// Where the id is cut if there is no room for it: ids differ at their ends most.
+    pub(crate) cut: usize,
     /// The antenna's page; `None` for a group.
     pub(crate) href: Option<String>,
     pub(crate) status: &'static str,
     pub(crate) status_label: &'static str,
+    /// The row in words.
+    pub(crate) story: String,
+    /// What the crosshair tells of each step, separated by spaces: loss in hundredths of a percent, mean latency in whole
+    /// milliseconds, and the antennas that were down for a part. Unknown is empty.
+    pub(crate) cells: String,
 }
 
 pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_>) -> HeatMap {
@@ -60,13 +74,11 @@ pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_
         columns,
         rows: heatmap.rows.len(),
         cells: cells(heatmap, columns, &scene.limits),
-        splits: splits(heatmap, columns, &scene.limits),
-        closed: {
-            let (end, step_ms) = (heatmap.window.end, (heatmap.steps.step_seconds * 1000.0) as i64);
-            let settled = scene.settled(end, heatmap.as_of);
-            let is_closed = |start: &&UnixMillis| (start.0 + step_ms).min(end.0) <= settled.0;
-            heatmap.steps.starts.iter().take_while(is_closed).count()
-        },
+        splits: splits(heatmap, &scene.limits),
+        open: open(heatmap, scene),
+        start_ms: heatmap.steps.starts.first().map_or(heatmap.window.start.0, |start| start.0),
+        step_ms: step_ms(&heatmap.steps),
+        end_ms: heatmap.window.end.0,
         labels: heatmap.rows.iter().map(|row| label(row, scene)).collect(),
         times: times(&heatmap.steps),
         caption: format!(
@@ -96,6 +108,21 @@ pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_
     }
 }
 
+const fn step_ms(steps: &Steps) -> i64 {
+    (steps.step_seconds * 1000.0) as i64
+}
+
+/// The cells of columns that are still filling up. Where nothing was counted there is nothing to tone down: a map has one
+/// colour for that.
+fn open(heatmap: &Heatmap, scene: &Scene<'_>) -> String {
+    let end = heatmap.window.end;
+    let settled = scene.settled(end, heatmap.as_of);
+    let is_closed = |start: &&UnixMillis| (start.0 + step_ms(&heatmap.steps)).min(end.0) <= settled.0;
+    let closed = heatmap.steps.starts.iter().take_while(is_closed).count();
+    let is_open = |history: &History, step| step >= closed && history.readings.get(step).is_some_and(|it| *it > 0);
+    stretches(heatmap, is_open, 0.0, ROW)
+}
+
 fn overview_with(scene: &Scene<'_>, tall: bool) -> Page {
     match &scene.address.query.page {
         Page::Overview { by, .. } => Page::Overview { by: *by, tall },
@@ -119,17 +146,22 @@ fn cells(heatmap: &Heatmap, columns: usize, limits: &Limits) -> Vec<(&'static st
     paths.into_iter().filter(|(_, path)| !path.is_empty()).map(|(heat, path)| (heat.class(), path)).collect()
 }
 
-/// The lower part of each cell in which an antenna was down for a part of the step, neighbours as one.
-fn splits(heatmap: &Heatmap, columns: usize, limits: &Limits) -> String {
+/// The lower part of each cell in which an antenna was down for a part of the step.
+fn splits(heatmap: &Heatmap, limits: &Limits) -> String {
+    let is_split = |history: &History, step| is_down_in_part(history, step, Heat::of(history, step, limits));
+    stretches(heatmap, is_split, ROW - SPLIT, SPLIT)
+}
+
+/// A part of each cell that is included, from a distance below its top on; neighbours as one.
+fn stretches(heatmap: &Heatmap, include: impl Fn(&History, usize) -> bool, below: f64, height: f64) -> String {
     let mut path = String::new();
     for (row, HeatmapRow { history, .. }) in heatmap.rows.iter().enumerate() {
-        let is_split: Vec<bool> =
-            (0..columns).map(|step| is_down_in_part(history, step, Heat::of(history, step, limits))).collect();
-        let (top, height) = (row as f64 + ROW - SPLIT, SPLIT);
+        let included: Vec<bool> = (0..heatmap.steps.starts.len()).map(|step| include(history, step)).collect();
         let mut column = 0;
-        for run in is_split.chunk_by(|a, b| a == b) {
+        for run in included.chunk_by(|a, b| a == b) {
             if run[0] {
-                push(&mut path, format_args!("M{column} {top:.2}h{}v{height}h-{}z", run.len(), run.len()));
+                let (top, width) = (short(row as f64 + below), run.len());
+                push(&mut path, format_args!("M{column} {top}h{width}v{height}h-{width}z"));
             }
             column += run.len();
         }
@@ -137,16 +169,46 @@ fn splits(heatmap: &Heatmap, columns: usize, limits: &Limits) -> String {
     path
 }
 
+/// Two decimals are finer than any screen.
+fn short(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
+}
+
 fn label(row: &HeatmapRow, scene: &Scene<'_>) -> HeatLabel {
     let language = scene.language();
     // A group usually has one status, sometimes a few.
     let group = || counts_in_words(&row.antennas, &Status::ALL, language).join(", ");
+    let text = row.antenna_id.clone().unwrap_or_else(group);
     HeatLabel {
-        text: row.antenna_id.clone().unwrap_or_else(group),
+        cut: text.char_indices().rev().nth(TAIL - 1).map_or(0, |(at, _)| at),
+        story: story(&row.history, scene),
+        cells: told(row, &scene.limits),
+        text,
         href: row.antenna_id.as_ref().map(|id| antenna_href(id, scene)),
         status: row.status.as_str(),
         status_label: status_label(row.status, language),
     }
+}
+
+fn told(row: &HeatmapRow, limits: &Limits) -> String {
+    let history = &row.history;
+    let mut text = String::new();
+    for step in 0..history.readings.len() {
+        let at = |column: &[u64]| column.get(step).copied().unwrap_or_default();
+        let (sent, lost) = (at(&history.packets_sent), at(&history.packets_lost));
+        push(&mut text, format_args!("{}", if step > 0 { " " } else { "" }));
+        if sent > 0 {
+            push(&mut text, format_args!("{:.0}", lost as f64 / sent as f64 * 1e4));
+        }
+        push(&mut text, format_args!(","));
+        if let Some(latency_ms) = history.latency_mean_ms.get(step).copied().flatten() {
+            push(&mut text, format_args!("{latency_ms:.0}"));
+        }
+        if is_down_in_part(history, step, Heat::of(history, step, limits)) {
+            push(&mut text, format_args!(",{}", at(&row.antennas_down)));
+        }
+    }
+    text
 }
 
 /// The address of an antenna's page, over the same range.
@@ -156,7 +218,7 @@ pub(in crate::model) fn antenna_href(id: &str, scene: &Scene<'_>) -> String {
 
 fn times(steps: &Steps) -> Vec<Moment> {
     let (Some(first), Some(last)) = (steps.starts.first(), steps.starts.last()) else { return Vec::new() };
-    let end_ms = last.0 + (steps.step_seconds * 1000.0) as i64;
+    let end_ms = last.0 + step_ms(steps);
     let length_ms = end_ms - first.0;
     (0..=TIME_STRETCHES as i64)
         .map(|stretch| UnixMillis(first.0 + length_ms * stretch / TIME_STRETCHES as i64))
@@ -238,9 +300,9 @@ mod tests {
         for row in &mut map.rows {
             row.history.worst_status = [Status::Down, Status::Down, Status::Degraded, Status::Down].map(Some).to_vec();
         }
-        assert_eq!(splits(&map, 5, &CONTRACT_LIMITS), format!("M0 0.52h2v{SPLIT}h-2zM3 0.52h1v{SPLIT}h-1z"));
+        assert_eq!(splits(&map, &CONTRACT_LIMITS), format!("M0 0.52h2v{SPLIT}h-2zM3 0.52h1v{SPLIT}h-1z"));
         map.rows.iter_mut().for_each(|row| row.history.worst_status.clear());
-        assert_eq!(splits(&map, 5, &CONTRACT_LIMITS), "", "analytics does not tell");
+        assert_eq!(splits(&map, &CONTRACT_LIMITS), "", "analytics does not tell");
     }
 
     #[test]
@@ -288,6 +350,35 @@ mod tests {
             assert_eq!((map.rows, map.labels.len(), map.columns), (24, 24, heatmap.steps.starts.len()));
             assert_eq!((map.times[0].text.as_str(), map.times[4].text.as_str()), ("14:42:05", "14:47:05"));
         }
+    }
+
+    #[test]
+    fn an_id_is_cut_before_its_last_letters_and_a_crosshair_tells_what_is_known() {
+        let address = address("/");
+        let mut map = heatmap(&[vec![(1, 8, 0, Some(20.4)), (0, 0, 0, None), (1, 8, 1, None), (1, 8, 8, None)]]);
+        map.rows[0].antenna_id = Some("estación-norte-0042".to_owned());
+        (map.rows[0].history.worst_status[2], map.rows[0].antennas_down[2]) = (Some(Status::Down), 1);
+        (map.rows[0].history.worst_status[3], map.rows[0].antennas_down[3]) = (Some(Status::Down), 1);
+        let label = heat_map(&map, false, &scene(&address)).labels.remove(0);
+        assert_eq!(label.text.split_at(label.cut), ("estación-nort", "e-0042"));
+        assert_eq!(label.cells, "0,20 , 1250,,1 10000,");
+        assert_eq!(label.story, "4 steps: 1 degraded, 1 down, 1 down in part, 1 without data");
+        map.rows[0].antenna_id = Some("ñandú".to_owned());
+        assert_eq!(heat_map(&map, false, &scene(&address)).labels[0].cut, 0);
+    }
+
+    /// A window that goes on after the last reading: what is missing is one colour, whether it may still come or not.
+    #[test]
+    fn only_steps_with_something_in_them_are_still_filling_up() {
+        let address = address("/?window=1m&end=2025-11-24T14:47:40Z");
+        let mut map = heatmap(&[vec![(1, 100, 0, None); 8]]);
+        map.as_of = Some(UnixMillis(NOW.0 + 20_000));
+        let open = |map: &Heatmap| heat_map(map, false, &scene(&address)).open;
+        assert_eq!(open(&map), format!("M3 0h5v{ROW}h-5z"));
+        map.rows[0].history.readings[5] = 0;
+        assert_eq!(open(&map), format!("M3 0h2v{ROW}h-2zM6 0h2v{ROW}h-2z"));
+        map.rows[0].history.readings[3..].fill(0);
+        assert_eq!(open(&map), "");
     }
 
     #[test]

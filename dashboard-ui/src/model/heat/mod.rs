@@ -7,6 +7,9 @@ use std::fmt::Write;
 
 use shared::api::{History, Limits, Status};
 
+use super::Scene;
+use crate::language::Language;
+
 pub(crate) use map::{HeatLabel, HeatMap};
 pub(super) use map::{antenna_href, heat_map};
 pub(crate) use strip::Strip;
@@ -98,6 +101,22 @@ impl Heat {
 /// pane in which one packet of ten is lost is common.
 fn is_down_in_part(history: &History, step: usize, heat: Heat) -> bool {
     heat != Heat::Down && history.worst_status.get(step).copied().flatten() == Some(Status::Down)
+}
+
+/// A history in words: how many of its steps were bad, and how.
+fn story(history: &History, scene: &Scene<'_>) -> String {
+    let heats: Vec<Heat> = (0..history.readings.len()).map(|step| Heat::of(history, step, &scene.limits)).collect();
+    let number = |wanted: &[Heat]| heats.iter().filter(|heat| wanted.contains(heat)).count();
+    let (bad, down, unknown) = (number(&[Heat::Degraded, Heat::Bad]), number(&[Heat::Down]), number(&[Heat::Unknown]));
+    let in_part = match (0..heats.len()).filter(|step| is_down_in_part(history, *step, heats[*step])).count() {
+        0 => String::new(),
+        steps => format!("{steps} {}, ", scene.text("down in part", "caídos en parte")),
+    };
+    let steps = heats.len();
+    match scene.language() {
+        Language::English => format!("{steps} steps: {bad} degraded, {down} down, {in_part}{unknown} without data"),
+        Language::Spanish => format!("{steps} tramos: {bad} degradados, {down} caídos, {in_part}{unknown} sin datos"),
+    }
 }
 
 fn push(path: &mut String, text: std::fmt::Arguments<'_>) {

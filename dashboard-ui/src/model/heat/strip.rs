@@ -2,8 +2,7 @@
 
 use shared::api::History;
 
-use super::{Heat, is_down_in_part, push};
-use crate::language::Language;
+use super::{Heat, is_down_in_part, push, story};
 use crate::model::Scene;
 
 /// A strip of bars: one path for the steps of each heat, in a box of `width` by 10.
@@ -27,38 +26,12 @@ pub(in crate::model) fn strip(history: Option<&History>, scene: &Scene<'_>) -> S
         path
     };
     let bars = Heat::DRAWN.into_iter().map(|heat| (heat.class(), path(heat))).filter(|(_, path)| !path.is_empty());
-    let in_part: Vec<usize> = heats
-        .iter()
-        .enumerate()
-        .filter(|(step, heat)| is_down_in_part(history, *step, **heat))
-        .map(|(step, _)| step)
-        .collect();
     let mut split = String::new();
-    for step in &in_part {
-        push(&mut split, format_args!("M{} 10V7h.72V10z", *step as f64 + 0.14));
+    for (step, _) in heats.iter().enumerate().filter(|(step, heat)| is_down_in_part(history, *step, **heat)) {
+        push(&mut split, format_args!("M{} 10V7h.72V10z", step as f64 + 0.14));
     }
     let bars = bars.chain([("heat-down", split)].into_iter().filter(|(_, path)| !path.is_empty()));
-    let number = |wanted: &[Heat]| heats.iter().filter(|heat| wanted.contains(heat)).count() as u64;
-    let (bad, down) = (number(&[Heat::Degraded, Heat::Bad]), number(&[Heat::Down]));
-    Strip {
-        width: heats.len(),
-        bars: bars.collect(),
-        description: {
-            let (steps, unknown) = (heats.len(), number(&[Heat::Unknown]));
-            let in_part = match in_part.len() {
-                0 => String::new(),
-                steps => format!("{steps} {}, ", scene.text("down in part", "caídos en parte")),
-            };
-            match scene.language() {
-                Language::English => {
-                    format!("{steps} steps: {bad} degraded, {down} down, {in_part}{unknown} without data")
-                }
-                Language::Spanish => {
-                    format!("{steps} tramos: {bad} degradados, {down} caídos, {in_part}{unknown} sin datos")
-                }
-            }
-        },
-    }
+    Strip { width: heats.len(), bars: bars.collect(), description: story(history, scene) }
 }
 
 #[cfg(test)]
