@@ -27,7 +27,9 @@ install_packages() {
 # PROGRAMS is a folder with programs that are not to be built.
 build() {
   if [[ -z ${PROGRAMS-} ]]; then
-    cargo build --quiet --locked --profile "$1" -p dashboard-ui -p analytics -p simulator
+    # The whole workspace: with some packages alone, dependencies would have other features than for `cargo test --workspace`,
+    # and be compiled once more.
+    cargo build --quiet --locked --profile "$1" --workspace
     export PROGRAMS=$target/$2
   fi
 }
