@@ -68,7 +68,7 @@ async function picture(browser, state, { antennas, intervalMs }) {
   const end = fleet.goOn();
   await until("all is counted", async () => {
     const { totals } = await real.ask("/api/v1/pipeline");
-    return totals.counted > 0 && totals.lag < 2 * antennas;
+    return totals.counted > 0 && totals.lag < 5 * antennas;
   });
   if (state === "broker-away") {
     await real.redis.kill();
