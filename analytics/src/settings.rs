@@ -50,7 +50,7 @@ pub struct Settings {
     /// The pipeline.
     #[command(flatten)]
     pub pipeline: PipelineSettings,
-    /// What counts as degraded.
+    /// What counts as degraded, and as flapping.
     #[command(flatten)]
     pub thresholds: Thresholds,
     /// Logging.
@@ -103,7 +103,7 @@ impl Default for PipelineSettings {
     }
 }
 
-/// When an antenna counts as degraded.
+/// When an antenna counts as degraded, and when as flapping.
 #[derive(Debug, Clone, Copy, PartialEq, Args)]
 pub struct Thresholds {
     /// An antenna is degraded below this success rate
@@ -112,12 +112,15 @@ pub struct Thresholds {
     /// An antenna is degraded above this mean latency
     #[arg(long, env = "DEGRADED_LATENCY", default_value = "250ms", value_name = "DURATION", value_parser = parse_duration)]
     pub degraded_latency: Duration,
+    /// An antenna is flapping from so many incidents begun or ended on, in 15 minutes
+    #[arg(long, env = "FLAPPING_CHANGES", default_value_t = 6, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub flapping_changes: u32,
 }
 
 impl Default for Thresholds {
     /// The contract's defaults.
     fn default() -> Self {
-        Self { degraded_success_rate: 0.95, degraded_latency: Duration::from_millis(250) }
+        Self { degraded_success_rate: 0.95, degraded_latency: Duration::from_millis(250), flapping_changes: 6 }
     }
 }
 
@@ -126,6 +129,18 @@ impl Thresholds {
     #[must_use]
     pub fn degraded_latency_ms(&self) -> f64 {
         self.degraded_latency.as_secs_f64() * 1000.0
+    }
+}
+
+/// How long a window may be until an antenna that flaps has more changes than [`Thresholds::flapping_changes`].
+const FLAPPING_WINDOW_MS: u64 = 15 * 60 * 1000;
+
+impl Thresholds {
+    /// From how many changes on an antenna flaps in a window of a length in milliseconds.
+    #[must_use]
+    pub fn flapping_changes_in(&self, length_ms: i64) -> u64 {
+        let scaled = u64::from(self.flapping_changes).saturating_mul(length_ms.max(0).unsigned_abs());
+        scaled.div_ceil(FLAPPING_WINDOW_MS).max(self.flapping_changes.into())
     }
 }
 

@@ -41,6 +41,8 @@ pub struct OverviewFigures {
     pub series: Series,
     /// The worst antennas, worst first.
     pub worst: AntennaPage,
+    /// The first of those that are healthy by what they measured, but flapping or mostly unavailable.
+    pub unsettled: Vec<AntennaRow>,
     /// All antennas over time.
     pub heatmap: Option<Heatmap>,
     /// The newest incidents of the window.

@@ -52,7 +52,7 @@ pub use self::readings::{DEFAULT_READINGS, MAX_READINGS, ReadingsRequest, Recent
 pub use self::rejected::{DEFAULT_REJECTED, MAX_REJECTED, RejectedExample, RejectedPage, RejectedRequest};
 pub use self::request::{BadParameter, Count, Request};
 pub use self::series::{MAX_POINTS, Point, Series, SeriesRequest};
-pub use self::status::{AntennaCounts, Status};
+pub use self::status::{AntennaCounts, MOSTLY, Status};
 pub use self::steps::{History, Steps};
 pub use self::summary::{Limits, SNAPSHOT_EVENT, Summary, SummaryRequest};
 pub use self::window::{DEFAULT_WINDOW_MS, End, OptionalWindow, WindowBounds, WindowRequest};

@@ -86,8 +86,18 @@ pub(crate) fn status(measures: &Measures, is_silent: bool, settings: &Settings) 
 }
 
 /// Adds an antenna to the counts.
-pub(crate) const fn count(counts: &mut AntennaCounts, status: Status, is_active: bool) {
+pub(crate) const fn count(
+    counts: &mut AntennaCounts,
+    status: Status,
+    is_active: bool,
+    is_flapping: bool,
+    is_mostly_unavailable: bool,
+) {
+    let is_healthy = matches!(status, Status::Healthy);
     counts.active += is_active as u64;
+    counts.flapping += is_flapping as u64;
+    counts.unavailable += (is_healthy && is_mostly_unavailable) as u64;
+    counts.unsettled += (is_healthy && (is_flapping || is_mostly_unavailable)) as u64;
     let of_status = match status {
         Status::Down => &mut counts.down,
         Status::Degraded => &mut counts.degraded,

@@ -13,6 +13,9 @@ pub struct Settings {
     pub degraded_success_rate: f64,
     /// An antenna is degraded above this mean latency in milliseconds.
     pub degraded_latency_ms: f64,
+    /// An antenna is flapping from so many incidents begun or ended in a window of a quarter of an hour on; in a longer one, from
+    /// as many for each quarter of an hour.
+    pub flapping_changes: u64,
 }
 
 impl Default for Settings {
@@ -23,6 +26,7 @@ impl Default for Settings {
             max_clock_skew_ms: 60_000,
             degraded_success_rate: 0.95,
             degraded_latency_ms: 250.0,
+            flapping_changes: 6,
         }
     }
 }

@@ -10,10 +10,11 @@ use shared::time::Span;
 use super::network::contains;
 use super::{AnswerError, Question, Table, View, next_offset, rows};
 use crate::store::expressions::answer::{
-    ANTENNA_ID, AVAILABILITY, LAST_SEEN, LATENCY_MEAN, LATENCY_P95, MEASURES, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
+    ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, LAST_SEEN, LATENCY_MEAN, LATENCY_P95, MEASURES, PACKETS_DELIVERED,
+    STATUS, SUCCESS_RATE,
 };
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, READINGS};
-use crate::store::expressions::status_name;
+use crate::store::expressions::{status_name, unrest};
 
 impl Question for AntennasRequest {
     fn answer(&self, view: &View<'_>) -> Result<AntennaPage, AnswerError> {
@@ -38,7 +39,7 @@ impl Question for AntennasRequest {
 }
 
 fn page(request: &AntennasRequest, view: &View<'_>, limit: usize) -> Result<Page, AnswerError> {
-    let mut wanted = wanted(request.q.as_deref(), &request.statuses);
+    let mut wanted = wanted(request.q.as_deref(), &request.statuses, request.flapping);
     if let Some(id) = &request.id {
         wanted = wanted.and(col(ANTENNA_ID).eq(lit(id.clone())));
     }
@@ -47,13 +48,18 @@ fn page(request: &AntennasRequest, view: &View<'_>, limit: usize) -> Result<Page
         rows = view.with_percentiles(rows)?;
     }
     let descending = request.order == Order::Descending;
-    let by = [(column(request.sort), descending), (ANTENNA_ID, descending && request.sort == Sort::AntennaId)];
-    Page::of(view, rows, &by.map(|(name, descending)| (col(name), descending)), limit, request.offset)
+    let mut by = vec![(col(column(request.sort)), descending)];
+    if request.sort == Sort::Status {
+        // Of one status, those that only look well come before those that are.
+        by.push((unrest(), descending));
+    }
+    by.push((col(ANTENNA_ID), descending && request.sort == Sort::AntennaId));
+    Page::of(view, rows, &by, limit, request.offset)
 }
 
-/// The antennas that a search and a choice of statuses leave; all of them where there is neither.
-pub(super) fn wanted(search: Option<&str>, statuses: &BTreeSet<Status>) -> Expr {
-    let mut wanted = lit(true);
+/// The antennas that a search, a choice of statuses and one of whether they flap leave; all of them where there is none.
+pub(super) fn wanted(search: Option<&str>, statuses: &BTreeSet<Status>, flapping: Option<bool>) -> Expr {
+    let mut wanted = flapping.map_or_else(|| lit(true), |flapping| col(FLAPPING).eq(lit(flapping)));
     if !statuses.is_empty() {
         let is = |status: &Status| col(STATUS).eq(lit(*status as u32));
         wanted = wanted.and(statuses.iter().map(is).reduce(Expr::or).unwrap_or_else(|| lit(true)));
@@ -124,7 +130,7 @@ impl Page {
     /// The page as a table; histories have no place in it.
     pub(super) fn table(self) -> Result<Table, AnswerError> {
         let first = [col(ANTENNA_ID), status_name(STATUS)].into_iter();
-        let last = [super::format::time(LAST_SEEN), col(AVAILABILITY)];
+        let last = [super::format::time(LAST_SEEN), col(AVAILABILITY), col(CHANGES), col(FLAPPING)];
         let columns = first.chain(MEASURES.map(col)).chain(last);
         let rows = self.rows.lazy().select(columns.collect::<Vec<_>>()).collect()?;
         Ok(Table { rows, total: Some(self.total) })

@@ -74,7 +74,7 @@ impl CellsExport {
     /// When the antenna is not known, or there would be too many rows.
     pub fn begin(request: &CellsRequest, format: Format, view: &View<'_>) -> Result<Self, AnswerError> {
         let steps = view.default_steps(request.step)?;
-        let mut wanted = wanted(request.q.as_deref(), &request.statuses);
+        let mut wanted = wanted(request.q.as_deref(), &request.statuses, request.flapping);
         if let Some(antenna) = &request.antenna {
             wanted = wanted.and(col(ANTENNA).eq(lit(view.slot(antenna)?)));
         }

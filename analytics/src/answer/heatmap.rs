@@ -8,7 +8,9 @@ use shared::api::{Heatmap, HeatmapRequest, HeatmapRow, History, Status, heatmap_
 use super::antennas::wanted;
 use super::{AnswerError, Question, Table, View, rows, summary};
 use crate::readings::Slot;
-use crate::store::expressions::answer::{ANTENNA_ID, ANTENNAS_DOWN, LATENCY_MEAN, START, STATUS, WORST_STATUS};
+use crate::store::expressions::answer::{
+    ANTENNA_ID, ANTENNAS_DOWN, AVAILABILITY, FLAPPING, LATENCY_MEAN, START, STATUS, WORST_STATUS,
+};
 use crate::store::expressions::antenna_counts;
 use crate::store::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT, READINGS};
 
@@ -18,10 +20,10 @@ const ROW: &str = "row";
 impl Question for HeatmapRequest {
     fn answer(&self, view: &View<'_>) -> Result<Heatmap, AnswerError> {
         let steps = view.default_steps(self.step)?;
-        let columns = [ANTENNA, ANTENNA_ID, STATUS, READINGS, PACKETS_LOST].map(col);
+        let columns = [ANTENNA, ANTENNA_ID, STATUS, READINGS, PACKETS_LOST, AVAILABILITY, FLAPPING].map(col);
         let by = SortMultipleOptions::default().with_order_descending_multi([false, true, false]);
         let antennas = view.antennas()?.as_ref().clone().lazy().select(columns);
-        let antennas = antennas.filter(wanted(self.q.as_deref(), &self.statuses));
+        let antennas = antennas.filter(wanted(self.q.as_deref(), &self.statuses, self.flapping));
         let antennas = antennas.sort([STATUS, PACKETS_LOST, ANTENNA_ID], by).collect()?;
         let statuses = rows::positions(&antennas, STATUS, &Status::ALL)?;
         let groups = heatmap_groups(&statuses, self.rows.get());

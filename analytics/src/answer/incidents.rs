@@ -9,7 +9,7 @@ use super::network::contains;
 use super::{AnswerError, Question, Table, View, next_offset, rows};
 use crate::settings::Thresholds;
 use crate::store::Snapshot;
-use crate::store::expressions::answer::{ANTENNA_ID, START};
+use crate::store::expressions::answer::{ANTENNA_ID, CHANGES, START};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
 use crate::store::trouble::{Tally, Trouble};
 
@@ -136,6 +136,24 @@ pub fn open_incidents(snapshot: &Snapshot, now_ms: i64, thresholds: &Thresholds)
     counts
 }
 
+/// How many incidents began in `[start_ms, end_ms)` and how many ended in it, together, as of `now_ms`; all in milliseconds since the
+/// epoch. A row for each antenna that had any.
+pub(super) fn changes(
+    snapshot: &Snapshot,
+    (start_ms, end_ms): (i64, i64),
+    now_ms: i64,
+    thresholds: &Thresholds,
+) -> PolarsResult<DataFrame> {
+    let is_within = |time_ms: &i64| (start_ms..end_ms).contains(time_ms);
+    let changed = all(snapshot, now_ms, thresholds).flat_map(|row| {
+        let times = [Some(row.start_ms), row.end.map(|(end_ms, _)| end_ms)];
+        times.into_iter().flatten().filter(is_within).map(move |_| row.antenna)
+    });
+    let changed: Vec<&str> = changed.collect();
+    let table = DataFrame::new(changed.len(), vec![Column::new(ANTENNA_ID.into(), changed)])?;
+    table.lazy().group_by([col(ANTENNA_ID)]).agg([len().cast(DataType::UInt64).alias(CHANGES)]).collect()
+}
+
 /// An incident that has ended or lasts.
 #[derive(Debug, Clone, Copy)]
 struct Row<'a> {
@@ -146,8 +164,8 @@ struct Row<'a> {
     tally: Tally,
 }
 
-/// A row for each incident.
-fn table(snapshot: &Snapshot, now_ms: i64, thresholds: &Thresholds) -> PolarsResult<DataFrame> {
+/// Every incident that is kept or lasts.
+fn all<'a>(snapshot: &'a Snapshot, now_ms: i64, thresholds: &'a Thresholds) -> impl Iterator<Item = Row<'a>> + use<'a> {
     let ended = snapshot.incidents.iter().map(|it| Row {
         antenna: &it.antenna,
         kind: it.kind,
@@ -155,7 +173,12 @@ fn table(snapshot: &Snapshot, now_ms: i64, thresholds: &Thresholds) -> PolarsRes
         end: Some((it.end_ms, it.ended_by)),
         tally: it.tally,
     });
-    let rows: Vec<Row<'_>> = ended.chain(current(snapshot, now_ms, thresholds)).collect();
+    ended.chain(current(snapshot, now_ms, thresholds))
+}
+
+/// A row for each incident.
+fn table(snapshot: &Snapshot, now_ms: i64, thresholds: &Thresholds) -> PolarsResult<DataFrame> {
+    let rows: Vec<Row<'_>> = all(snapshot, now_ms, thresholds).collect();
     fn column<'a, T>(rows: &[Row<'a>], name: &str, value: impl Fn(&Row<'a>) -> T) -> Column
     where
         Series: NamedFrom<Vec<T>, [T]>,

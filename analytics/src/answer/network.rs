@@ -6,10 +6,12 @@ use std::sync::Arc;
 use polars::prelude::*;
 use quick_cache::sync::Cache;
 
+use super::incidents::changes;
 use super::{View, Window};
 use crate::readings::Slot;
 use crate::store::expressions::answer::{
-    ANTENNA_ID, AVAILABILITY, LATENCY_P50, LATENCY_P95, LATENCY_P99, OBSERVED_MS, SILENT_FROM, STATUS,
+    ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, LATENCY_P50, LATENCY_P95, LATENCY_P99, OBSERVED_MS, SILENT_FROM,
+    STATUS,
 };
 use crate::store::expressions::column::{ANTENNA, AVAILABLE_MS, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, READINGS};
 use crate::store::expressions::{COUNTS, Percentiles, availability, available_ms, measures, observed_ms, status};
@@ -53,7 +55,7 @@ impl Tables {
                     let known = view.snapshot.antenna_table()?.clone();
                     measured(known, &self.cells(view)?).collect().map(Arc::new)
                 })?;
-            with_status(view, measured.as_ref().clone().lazy()).collect().map(Arc::new)
+            with_status(view, measured.as_ref().clone().lazy())?.collect().map(Arc::new)
         })
     }
 
@@ -88,27 +90,38 @@ pub(super) fn measured(known: DataFrame, cells: &DataFrame) -> LazyFrame {
         .with_columns(measures())
 }
 
-/// Antennas that were measured, with their status and availability.
-pub(super) fn with_status(view: &View<'_>, measured: LazyFrame) -> LazyFrame {
+/// Antennas that were measured, with their status and availability, and how often that changed.
+pub(super) fn with_status(view: &View<'_>, measured: LazyFrame) -> PolarsResult<LazyFrame> {
     let is_silent = match view.window.judged_ms {
         Some(judged_ms) => lit(judged_ms).gt_eq(col(SILENT_FROM)),
         None => col(READINGS).eq(lit(0_u64)),
     };
-    measured
+    let Window { start_ms, end_ms, .. } = view.window;
+    let changes = changes(view.snapshot, (start_ms, end_ms), judged_ms(view), &view.thresholds)?.lazy();
+    let flapping_changes = view.thresholds.flapping_changes_in(end_ms - start_ms);
+    Ok(measured
         .with_column(status(&view.thresholds, is_silent).alias(STATUS))
         .with_column(observed(view).alias(OBSERVED_MS))
         .with_column(available_ms().alias(AVAILABLE_MS))
         .with_column(availability(col(AVAILABLE_MS), col(OBSERVED_MS)).alias(AVAILABILITY))
+        .join(changes, [col(ANTENNA_ID)], [col(ANTENNA_ID)], JoinArgs::new(JoinType::Left))
+        .with_column(col(CHANGES).fill_null(lit(0_u64)))
+        .with_column(col(CHANGES).gt_eq(lit(flapping_changes)).alias(FLAPPING)))
 }
 
-/// For how long an antenna was observed in the window. Of a window with a given end, it is missed where it was silent by the
-/// watermark, so that nothing depends on the clock.
+/// The moment by which silence is judged that may be over or last, milliseconds since the epoch. For a window with a given end
+/// it is the watermark, so that nothing depends on the clock.
+fn judged_ms(view: &View<'_>) -> i64 {
+    view.window.judged_ms.unwrap_or(view.snapshot.clock.watermark_ms)
+}
+
+/// For how long an antenna was observed in the window.
 fn observed(view: &View<'_>) -> Expr {
-    let Window { start_ms, end_ms, judged_ms } = view.window;
-    let watermark_ms = view.snapshot.clock.watermark_ms;
+    let Window { start_ms, end_ms, .. } = view.window;
     let kept_from_ms = start_ms.max(view.snapshot.horizon_ms);
-    let is_missed = lit(judged_ms.unwrap_or(watermark_ms)).gt_eq(col(SILENT_FROM));
-    let missed_until_ms = if judged_ms.is_some() { end_ms } else { end_ms.min(watermark_ms) };
+    let is_missed = lit(judged_ms(view)).gt_eq(col(SILENT_FROM));
+    let is_present = view.window.judged_ms.is_some();
+    let missed_until_ms = if is_present { end_ms } else { end_ms.min(view.snapshot.clock.watermark_ms) };
     observed_ms(kept_from_ms, end_ms, is_missed, missed_until_ms)
 }
 

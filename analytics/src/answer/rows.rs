@@ -5,8 +5,8 @@ use shared::UnixMillis;
 use shared::api::{AntennaRow, Latency, Measures, Status};
 
 use crate::store::expressions::answer::{
-    ANTENNA_ID, AVAILABILITY, LAST_SEEN, LATENCY_MAX, LATENCY_MEAN, LATENCY_MIN, LATENCY_P50, LATENCY_P95, LATENCY_P99,
-    PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
+    ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, LAST_SEEN, LATENCY_MAX, LATENCY_MEAN, LATENCY_MIN, LATENCY_P50,
+    LATENCY_P95, LATENCY_P99, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
 };
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, READINGS};
 
@@ -84,11 +84,18 @@ pub(super) fn measures(table: &DataFrame) -> PolarsResult<Vec<Measures>> {
 
 /// Antennas, row by row, without histories.
 pub(super) fn antennas(table: &DataFrame) -> PolarsResult<Vec<AntennaRow>> {
-    let rows = texts(table, ANTENNA_ID)?.into_iter().zip(positions(table, STATUS, &Status::ALL)?);
-    let rows = rows.zip(measures(table)?).zip(times(table, LAST_SEEN)?).zip(numbers(table, AVAILABILITY)?);
-    let row = |((((antenna_id, status), measures), last_seen), availability): ((((Option<String>, _), _), _), _)| {
-        let antenna_id = antenna_id.unwrap_or_default();
-        AntennaRow { antenna_id, status, measures, last_seen, availability, history: None }
+    let (statuses, measures) = (positions(table, STATUS, &Status::ALL)?, measures(table)?);
+    let (last_seen, availability) = (times(table, LAST_SEEN)?, numbers(table, AVAILABILITY)?);
+    let (changes, flapping) = (counts(table, CHANGES)?, flags(table, FLAPPING)?);
+    let row = |(row, antenna_id): (usize, Option<String>)| AntennaRow {
+        antenna_id: antenna_id.unwrap_or_default(),
+        status: statuses[row],
+        measures: measures[row],
+        last_seen: last_seen[row],
+        availability: availability[row],
+        changes: Some(changes[row]),
+        flapping: flapping[row],
+        history: None,
     };
-    Ok(rows.map(row).collect())
+    Ok(texts(table, ANTENNA_ID)?.into_iter().enumerate().map(row).collect())
 }

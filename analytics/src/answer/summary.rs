@@ -6,7 +6,7 @@ use shared::api::{AntennaCounts, Limits, Status, Summary, SummaryRequest};
 
 use super::{AnswerError, Question, Table, View, rows};
 use crate::store::Pane;
-use crate::store::expressions::answer::{AVAILABILITY, OBSERVED_MS};
+use crate::store::expressions::answer::{AVAILABILITY, FLAPPING_ANTENNAS, OBSERVED_MS, UNAVAILABLE, UNSETTLED};
 use crate::store::expressions::column::AVAILABLE_MS;
 use crate::store::expressions::{Percentiles, antenna_counts, availability, measures};
 use crate::store::partials::{Keys, Partials};
@@ -47,12 +47,17 @@ pub(super) fn counts(table: &DataFrame) -> PolarsResult<Vec<AntennaCounts>> {
     let of = |status: Status| rows::counts(table, status.as_str());
     let (healthy, degraded) = (of(Status::Healthy)?, of(Status::Degraded)?);
     let (down, silent) = (of(Status::Down)?, of(Status::Silent)?);
+    let (flapping, unavailable) = (rows::counts(table, FLAPPING_ANTENNAS)?, rows::counts(table, UNAVAILABLE)?);
+    let unsettled = rows::counts(table, UNSETTLED)?;
     let of_row = |row: usize| AntennaCounts {
         active: active[row],
         healthy: healthy[row],
         degraded: degraded[row],
         down: down[row],
         silent: silent[row],
+        flapping: flapping[row],
+        unavailable: unavailable[row],
+        unsettled: unsettled[row],
     };
     Ok((0..table.height()).map(of_row).collect())
 }
@@ -64,5 +69,6 @@ fn limits(view: &View<'_>) -> Limits {
         oldest: view.snapshot.oldest_ms().map(UnixMillis),
         degraded_success_rate: view.thresholds.degraded_success_rate,
         degraded_latency_ms: view.thresholds.degraded_latency_ms(),
+        flapping_changes: Some(view.thresholds.flapping_changes.into()),
     }
 }

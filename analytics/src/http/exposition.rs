@@ -7,7 +7,7 @@ use shared::api::{IncidentKind, Ledger, Phase, Pipeline, Summary};
 use crate::answer::incidents::OpenIncidents;
 
 /// Names and meanings of the metrics. The window is the default one, 5 minutes.
-pub const METRICS: [(&str, &str); 38] = [
+pub const METRICS: [(&str, &str); 40] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
     ("vigia_window_packets_delivered", "Packets delivered in the window."),
@@ -23,6 +23,11 @@ pub const METRICS: [(&str, &str); 38] = [
     ("vigia_window_latency_p99_seconds", "99th percentile of latency in the window, within 2 %."),
     ("vigia_antennas", "Antennas known and retained, by status."),
     ("vigia_antennas_active", "Antennas with a reading in the window."),
+    ("vigia_antennas_flapping", "Antennas that are flapping in the window."),
+    (
+        "vigia_antennas_unavailable",
+        "Antennas that are healthy by what they measured, and were available for less than half of the window.",
+    ),
     ("vigia_incidents_open", "Open incidents, by kind."),
     ("vigia_incidents_ended_total", "Incidents that have ended since the stream began."),
     ("vigia_stream_entries_added_total", "Entries ever added to the stream."),
@@ -116,6 +121,8 @@ fn window(scrape: &Scrape, summary: &Summary) -> prometheus::Result<()> {
         gauges.with_label_values(&[status]).set(signed(count));
     }
     scrape.registry.register(Box::new(gauges))?;
+    scrape.int_gauge("vigia_antennas_flapping", Some(antennas.flapping))?;
+    scrape.int_gauge("vigia_antennas_unavailable", Some(antennas.unavailable))?;
     scrape.int_gauge("vigia_antennas_active", Some(antennas.active))
 }
 

@@ -5,7 +5,7 @@
 //! likewise: [`bucket`], [`Percentiles`].
 
 use polars::prelude::*;
-use shared::api::Status;
+use shared::api::{MOSTLY, Status};
 
 use super::grid::Grid;
 use super::sketch;
@@ -73,6 +73,16 @@ pub mod answer {
     pub const OBSERVED_MS: &str = "observed_ms";
     /// Available of observed time, f64; null where nothing can be said.
     pub const AVAILABILITY: &str = "availability";
+    /// Incidents begun and incidents ended in the window, u64.
+    pub const CHANGES: &str = "changes";
+    /// Whether there are as many as make an antenna flap, bool.
+    pub const FLAPPING: &str = "flapping";
+    /// How many antennas are flapping.
+    pub const FLAPPING_ANTENNAS: &str = "flapping_antennas";
+    /// How many antennas are healthy by what they measured, and were mostly unavailable.
+    pub const UNAVAILABLE: &str = "unavailable";
+    /// How many antennas are healthy by what they measured, and were mostly unavailable or are flapping.
+    pub const UNSETTLED: &str = "unsettled";
     /// Whether a pane of the step was revised, bool.
     pub const REVISED: &str = "revised";
     /// The worst status in a single pane of the step, as [`STATUS`]; null where there is no reading.
@@ -295,12 +305,31 @@ pub fn status_name(column: &str) -> Expr {
         .alias(column)
 }
 
-/// How many antennas have a status, and how many are active, of a table of antennas or a group of it.
+/// Whether an antenna was available for less than half of the time; false where nothing can be said.
+pub fn is_mostly_unavailable() -> Expr {
+    col(answer::AVAILABILITY).lt(lit(MOSTLY)).fill_null(false)
+}
+
+/// How unsettled an antenna is beside its status, the most first.
+pub fn unrest() -> Expr {
+    let rank = |rank: u32| lit(rank);
+    when(is_mostly_unavailable()).then(rank(0)).when(col(answer::FLAPPING)).then(rank(1)).otherwise(rank(2))
+}
+
+/// How many antennas have a status, how many are active, and how many are flapping or unsettled, of a table of antennas or a
+/// group of it.
 #[must_use]
 pub fn antenna_counts() -> Vec<Expr> {
     let counted = |condition: Expr, name: &str| condition.cast(DataType::UInt64).sum().alias(name);
     let statuses = Status::ALL.map(|it| counted(col(answer::STATUS).eq(lit(it as u32)), it.as_str()));
-    std::iter::once(counted(col(READINGS).gt(lit(0_u64)), "active")).chain(statuses).collect()
+    let is_healthy = || col(answer::STATUS).eq(lit(Status::Healthy as u32));
+    let is_unsettled = is_mostly_unavailable().or(col(answer::FLAPPING));
+    let beside = [
+        counted(col(answer::FLAPPING), answer::FLAPPING_ANTENNAS),
+        counted(is_healthy().and(is_mostly_unavailable()), answer::UNAVAILABLE),
+        counted(is_healthy().and(is_unsettled), answer::UNSETTLED),
+    ];
+    std::iter::once(counted(col(READINGS).gt(lit(0_u64)), "active")).chain(statuses).chain(beside).collect()
 }
 
 /// A value, at least that of the column `low` and at most that of `high`.
@@ -436,7 +465,7 @@ mod tests {
             (latency_count, mean_ms) in (0..3_u64, prop_oneof![Just(250.0), 0.0..500.0_f64]),
             is_silent in any::<bool>(),
         ) {
-            let thresholds = Thresholds { degraded_success_rate: 0.5, degraded_latency: Duration::from_millis(250) };
+            let thresholds = Thresholds { degraded_success_rate: 0.5, degraded_latency: Duration::from_millis(250), ..Thresholds::default() };
             let lost = sent * share / 50;
             let table = partial(1, sent, lost, latency_count, mean_ms * latency_count as f64);
             let columns = [status(&thresholds, lit(is_silent)).alias(answer::STATUS), success_rate().alias("rate")];

@@ -426,14 +426,17 @@ async fn the_description_has_every_parameter_of_every_route() {
         parameters.into_iter().map(|parameter| parameter["name"].as_str().expect("a name").to_owned()).collect()
     };
     let antennas: Vec<String> = described(path::ANTENNAS);
-    assert_eq!(antennas, ["window", "end", "sort", "order", "limit", "offset", "q", "id", "status", "step", "format"]);
+    assert_eq!(
+        antennas,
+        ["window", "end", "sort", "order", "limit", "offset", "q", "id", "status", "flapping", "step", "format"]
+    );
     let antenna: Vec<String> = described(path::ANTENNA);
     assert_eq!(antenna, ["id", "window", "end"]);
     for (path, count) in [
         (path::SUMMARY, 2),
         (path::WORST, 6),
         (path::SERIES, 5),
-        (path::HEATMAP, 7),
+        (path::HEATMAP, 8),
         (path::INCIDENTS, 9),
         (path::READINGS, 3),
         (path::REJECTED, 2),

@@ -66,6 +66,7 @@ proptest! {
             antenna: antenna.map(name),
             q: q.map(str::to_owned),
             statuses,
+            flapping: None,
             format: None,
         };
         let reference = counted(PANE_MS, RETENTION_MS, &arrivals);

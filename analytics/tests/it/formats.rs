@@ -181,7 +181,10 @@ fn questions() -> Vec<Asked> {
         columns,
         rows,
     };
-    let antennas = around(&[("antenna_id", TEXT), ("status", TEXT)], &[("last_seen", TIME), ("availability", NUMBER)]);
+    let antennas = around(
+        &[("antenna_id", TEXT), ("status", TEXT)],
+        &[("last_seen", TIME), ("availability", NUMBER), ("changes", COUNT), ("flapping", FLAG)],
+    );
     let incidents = vec![
         ("antenna_id", TEXT),
         ("kind", TEXT),

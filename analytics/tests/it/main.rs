@@ -9,6 +9,7 @@ mod availability;
 mod brokers;
 mod cells;
 mod faults;
+mod flapping;
 mod formats;
 mod histories;
 mod incidents;

@@ -90,8 +90,10 @@ fn lists() -> impl Strategy<Value = AntennasRequest> {
     let order = prop::sample::select(Order::ALL.to_vec());
     // Analytics sorts by percentiles that are near the exact ones.
     let sorts = Sort::ALL.into_iter().filter(|sort| *sort != Sort::P95).collect::<Vec<_>>();
-    (q, statuses, order, prop::sample::select(sorts), 1..8_usize, 0..3_usize).prop_map(
-        |(q, statuses, order, sort, limit, offset)| AntennasRequest {
+    let flapping = prop_oneof![3 => Just(None), 1 => any::<bool>().prop_map(Some)];
+    (q, statuses, flapping, order, prop::sample::select(sorts), 1..8_usize, 0..3_usize).prop_map(
+        |(q, statuses, flapping, order, sort, limit, offset)| AntennasRequest {
+            flapping,
             q,
             statuses: statuses.into_iter().collect(),
             order,

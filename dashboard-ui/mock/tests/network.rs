@@ -41,9 +41,15 @@ fn the_same_moment_has_the_same_readings_whenever_the_network_was_begun() {
             let mut summary = mock.ask(&SummaryRequest { window }, now).unwrap();
             let mut antennas = mock.ask(&antennas, now).unwrap();
             if seconds == 3_600 {
-                // Of all that is kept: who began late has not seen an antenna that was dark at the beginning until it reported.
+                // Of all that is kept: who began late has not seen an antenna that was dark at the beginning until it reported,
+                // nor what began before.
                 summary.availability = None;
-                antennas.antennas.iter_mut().for_each(|row| row.availability = None);
+                let AntennaCounts { active, healthy, degraded, down, silent, .. } = summary.antennas;
+                summary.antennas =
+                    AntennaCounts { active, healthy, degraded, down, silent, ..AntennaCounts::default() };
+                for row in &mut antennas.antennas {
+                    (row.availability, row.changes, row.flapping) = (None, None, false);
+                }
             }
             (summary, antennas, mock.ask(&series, now).unwrap())
         };

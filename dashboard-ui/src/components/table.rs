@@ -89,7 +89,10 @@ fn AntennaTableRow(row: AntennaLine, language: Language) -> AnyView {
     let course = language.text("Course", "Evolución");
     view! {
         <tr role="row">
-            <td role="cell" class="col-status" data-label=label(Sort::Status)><Pill status=row.status label=row.status_label/></td>
+            <td role="cell" class="col-status" data-label=label(Sort::Status)>
+                <Pill status=row.status label=row.status_label/>
+                {row.flapping.map(|words| view! { <small class="beside">{words}</small> })}
+            </td>
             <th scope="row" role="rowheader" class="col-id"><AntennaLink id=row.id href=row.href/></th>
             <td role="cell" class="strong" data-label=label(Sort::SuccessRate)>{row.success}</td>
             <td role="cell" class="strong" data-label=label(Sort::Availability)>{row.availability}</td>

@@ -5,10 +5,11 @@ use shared::api::{History, Status};
 use super::charts::{Charts, antenna_charts};
 use super::heat::strip;
 use super::incidents::incident_row;
-use super::rows::reading_row;
+use super::rows::{flapping, reading_row};
 use super::tiles::{Tile, antenna_tiles};
-use super::{Condition, Frame, IncidentRow, Level, Moment, ReadingRow, Scene, Strip, status_label};
+use super::{Condition, Frame, IncidentRow, Level, Moment, ReadingRow, Scene, State, Strip};
 use crate::figures::AntennaFigures;
+use crate::language::Language;
 use crate::query::{Incidents, Page};
 
 /// One antenna.
@@ -22,6 +23,10 @@ pub(crate) struct AntennaScreen {
     /// As a CSS class.
     pub(crate) status: &'static str,
     pub(crate) status_label: &'static str,
+    /// That it flaps, where its status says something else.
+    pub(crate) flapping: Option<String>,
+    /// How often trouble began and ended, in words; `None` if it did not, or if that is not known.
+    pub(crate) changes: Option<String>,
     /// How long ago its newest reading arrived, and when.
     pub(crate) last_seen: String,
     /// See [`Self::last_seen`].
@@ -46,14 +51,16 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
     let all = scene.address.with_page(all).href();
     AntennaScreen {
         id: row.antenna_id.clone(),
-        level: match row.status {
+        level: match State::of(row) {
             _ if matches!(frame.condition, Condition::Away | Condition::BrokerAway) => Level::Unknown,
-            Status::Healthy => Level::Good,
-            Status::Degraded | Status::Silent => Level::Warning,
-            Status::Down => Level::Bad,
+            State::Status(Status::Healthy) => Level::Good,
+            State::Status(Status::Degraded | Status::Silent) | State::Unavailable | State::Flapping => Level::Warning,
+            State::Status(Status::Down) => Level::Bad,
         },
-        status: row.status.as_str(),
-        status_label: status_label(row.status, language),
+        status: State::of(row).class(),
+        status_label: State::of(row).label(language),
+        flapping: flapping(row, language),
+        changes: row.changes.filter(|changes| *changes > 0).map(|changes| changes_in_words(changes, language)),
         last_seen: language.ago(scene.now.0 - row.last_seen.0),
         last_seen_at: Moment::near(row.last_seen, scene.now, language),
         tiles: antenna_tiles(figures, scene),
@@ -71,6 +78,12 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
         revised: figures.series.points.iter().filter(|point| point.revised).count(),
         frame,
     }
+}
+
+/// How often trouble began and ended: `6 changes in the range`.
+fn changes_in_words(changes: u64, language: Language) -> String {
+    let changes = language.plural(changes, ["change", "changes"], ["cambio", "cambios"]);
+    format!("{changes} {}", language.text("in the range", "en el intervalo"))
 }
 
 /// The series as a history, so that the strip has the same steps as the charts.
@@ -118,6 +131,29 @@ mod tests {
             let away = shown_at(&figures, &address("/antenna?id=airport-west"), true);
             assert_eq!((away.level, away.status_label), (Level::Unknown, label));
         }
+    }
+
+    #[test]
+    fn an_antenna_that_flaps_or_was_mostly_unavailable_is_not_told_healthy() {
+        let mut figures = antenna("airport-west");
+        figures.antenna.status = Status::Healthy;
+        (figures.antenna.flapping, figures.antenna.changes) = (true, Some(8));
+        let screen = shown(&figures);
+        assert_eq!((screen.level, screen.status, screen.status_label), (Level::Warning, "flapping", "Flapping"));
+        assert_eq!((screen.changes.as_deref(), screen.flapping), (Some("8 changes in the range"), None));
+        figures.antenna.availability = Some(0.4);
+        let screen = shown(&figures);
+        assert_eq!((screen.level, screen.status_label), (Level::Warning, "Mostly unavailable"));
+        assert_eq!(screen.flapping.as_deref(), Some("flapping"));
+        figures.antenna.status = Status::Down;
+        let screen = shown(&figures);
+        assert_eq!(
+            (screen.level, screen.status_label, screen.flapping.as_deref()),
+            (Level::Bad, "Down", Some("flapping"))
+        );
+        (figures.antenna.status, figures.antenna.flapping) = (Status::Healthy, false);
+        figures.antenna.availability = None;
+        assert_eq!(shown(&figures).status_label, "Healthy", "nothing is said of it");
     }
 
     #[test]

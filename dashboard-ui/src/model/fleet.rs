@@ -1,13 +1,13 @@
 //! The fleet: every antenna, searched, filtered, sorted and paged by analytics.
 
-use shared::api::{Order, Sort, Status};
+use shared::api::{Order, Sort};
 
 use super::rows::{antenna_line, pages};
-use super::{AntennaLine, Choice, Frame, Pages, Scene, hidden, status_label};
+use super::{AntennaLine, Choice, Frame, Pages, Scene, State, hidden};
 use crate::figures::AntennasFigures;
 use crate::format;
 use crate::language::Language;
-use crate::query::{COLUMNS, FLEET_ROWS, Fleet, Page};
+use crate::query::{COLUMNS, FLEET_ROWS, Filter, Fleet, Page};
 
 /// The fleet.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +52,7 @@ pub(super) fn fleet_screen(figures: &AntennasFigures, frame: Frame, scene: &Scen
     let language = scene.language();
     let href = |fleet: Fleet| scene.address.with_page(Page::Antennas(fleet)).href();
     let page = &figures.antennas;
-    let is_narrowed = !fleet.search.is_empty() || fleet.status.is_some();
+    let is_narrowed = !fleet.search.is_empty() || fleet.filter.is_some();
     FleetScreen {
         search: fleet.search.clone(),
         hidden: hidden(scene.address, &["q", "page"]),
@@ -63,7 +63,7 @@ pub(super) fn fleet_screen(figures: &AntennasFigures, frame: Frame, scene: &Scen
             href(Fleet { page, ..fleet.clone() })
         }),
         found: language.antennas(page.total),
-        clear: is_narrowed.then(|| href(Fleet { search: String::new(), status: None, page: 1, ..fleet.clone() })),
+        clear: is_narrowed.then(|| href(Fleet { search: String::new(), filter: None, page: 1, ..fleet.clone() })),
         csv: format!("/csv{}", href(Fleet { page: 1, ..fleet.clone() })),
         frame,
     }
@@ -71,15 +71,21 @@ pub(super) fn fleet_screen(figures: &AntennasFigures, frame: Frame, scene: &Scen
 
 fn filters(figures: &AntennasFigures, fleet: &Fleet, scene: &Scene<'_>) -> Vec<Choice> {
     let counts = &figures.summary.antennas;
-    let href = |status| scene.address.with_page(Page::Antennas(Fleet { status, page: 1, ..fleet.clone() })).href();
-    let choice = |status: Option<Status>, label, count| Choice {
-        status: status.map(Status::as_str),
+    let href = |filter| scene.address.with_page(Page::Antennas(Fleet { filter, page: 1, ..fleet.clone() })).href();
+    let choice = |filter: Option<Filter>, label, count| Choice {
+        status: filter.map(Filter::as_str),
         count: Some(format::count(count)),
-        ..Choice::new(label, href(status), fleet.status == status)
+        ..Choice::new(label, href(filter), fleet.filter == filter)
     };
     let all = choice(None, scene.text("All", "Todas"), counts.total());
-    let filter = |status| choice(Some(status), status_label(status, scene.language()), counts.of(status));
-    std::iter::once(all).chain(Status::ALL.map(filter)).collect()
+    let filter = |filter| {
+        let state = match filter {
+            Filter::Status(status) => State::Status(status),
+            Filter::Flapping => State::Flapping,
+        };
+        choice(Some(filter), state.label(scene.language()), state.count(counts))
+    };
+    std::iter::once(all).chain(Filter::ALL.map(filter)).collect()
 }
 
 fn column(sort: Sort, fleet: &Fleet, scene: &Scene<'_>) -> Column {
@@ -112,6 +118,8 @@ pub(crate) const fn column_label(sort: Sort, language: Language) -> &'static str
 mod tests {
     use std::sync::LazyLock;
 
+    use shared::api::Status;
+
     use super::*;
     use crate::figures::Figures;
     use crate::mock::Mock;
@@ -143,13 +151,13 @@ mod tests {
     fn a_filter_counts_what_it_leads_to() {
         for href in ["/antennas", "/antennas?status=down&sort=latency&page=2&lang=es", "/antennas?window=15m"] {
             let filters = shown(&address(href)).filters;
-            assert_eq!(filters.len(), 5);
+            assert_eq!(filters.len(), 6);
             for filter in filters {
                 let there = read(&filter.href).unwrap();
                 assert_eq!(filter.count.unwrap(), format::count(fleet(&there).antennas.total), "{}", filter.href);
                 let marked: Vec<bool> = shown(&there).filters.iter().map(|filter| filter.is_shown).collect();
                 assert_eq!(marked.iter().filter(|is_shown| **is_shown).count(), 1);
-                assert_eq!(asked(&filter.href).status.map(Status::as_str), filter.status);
+                assert_eq!(asked(&filter.href).filter.map(Filter::as_str), filter.status);
             }
         }
     }
@@ -158,9 +166,9 @@ mod tests {
     fn a_filter_keeps_search_order_and_range_and_begins_at_the_first_page() {
         let address = address("/antennas?q=a%26b&sort=p95&order=asc&page=7&window=15m&lang=es&wall=1");
         let fleet = Fleet { search: "a&b".to_owned(), sort: Sort::P95, order: Order::Ascending, ..Fleet::default() };
-        for (filter, status) in shown(&address).filters.iter().zip(std::iter::once(None).chain(Status::ALL.map(Some))) {
-            let there = address.with_page(Page::Antennas(Fleet { status, ..fleet.clone() }));
-            assert_eq!(read(&filter.href), Ok(there));
+        for (choice, filter) in shown(&address).filters.iter().zip(std::iter::once(None).chain(Filter::ALL.map(Some))) {
+            let there = address.with_page(Page::Antennas(Fleet { filter, ..fleet.clone() }));
+            assert_eq!(read(&choice.href), Ok(there));
         }
     }
 
@@ -180,8 +188,8 @@ mod tests {
             assert_eq!(second, Fleet { order: reversed(first.order), ..first.clone() });
             assert_eq!(thrice, once);
             assert_eq!(
-                (&*first.search, first.status, once.query.range),
-                ("harbour", Some(Status::Down), Range::latest(900))
+                (&*first.search, first.filter, once.query.range),
+                ("harbour", Some(Filter::Status(Status::Down)), Range::latest(900))
             );
             assert_eq!(column(&once).order, Some(first.order));
             assert!(shown(&once).columns.iter().all(|other| (other.order.is_some()) == (other.sort == sort)));
@@ -240,8 +248,12 @@ mod tests {
         let fields = screen.hidden.iter().cloned().chain([("q".to_owned(), "quarry".to_owned())]);
         let sent = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let there = read(&format!("/antennas?{sent}")).unwrap();
-        let fleet =
-            Fleet { search: "quarry".to_owned(), status: Some(Status::Down), sort: Sort::P95, ..Fleet::default() };
+        let fleet = Fleet {
+            search: "quarry".to_owned(),
+            filter: Some(Filter::Status(Status::Down)),
+            sort: Sort::P95,
+            ..Fleet::default()
+        };
         assert_eq!(there, address.with_page(Page::Antennas(Fleet { order: Order::Descending, ..fleet })));
     }
 }

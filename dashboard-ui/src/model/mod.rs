@@ -30,7 +30,7 @@ pub(crate) use heat::{HeatLabel, HeatMap, Strip};
 pub(crate) use incidents::{IncidentLine, IncidentRow, IncidentsScreen, Inner};
 pub(crate) use overview::OverviewScreen;
 pub(crate) use pipeline::{LedgerTerm, PipelineScreen, RejectedReason, RejectedRow, Stage};
-pub(crate) use rows::{AntennaLine, Pages, ReadingRow, status_label};
+pub(crate) use rows::{AntennaLine, Pages, ReadingRow, State, status_label};
 pub(crate) use tiles::{Change, Judgement, Picture, Tile};
 pub(crate) use verdict::{Level, Trouble, Verdict, away, broker_away, standby};
 
@@ -46,6 +46,7 @@ const CONTRACT_LIMITS: Limits = Limits {
     oldest: None,
     degraded_success_rate: 0.95,
     degraded_latency_ms: 250.0,
+    flapping_changes: None,
 };
 
 /// The content of a page.

@@ -1,6 +1,6 @@
 //! The overview: verdict, tiles, charts, the heat map, incidents, the worst antennas.
 
-use shared::api::{Badness, Status};
+use shared::api::{AntennaRow, Badness, Status};
 
 use super::charts::{Charts, charts};
 use super::heat::heat_map;
@@ -8,7 +8,7 @@ use super::incidents::incident_row;
 use super::rows::antenna_line;
 use super::tiles::{Tile, tiles};
 use super::verdict::{Verdict, verdict};
-use super::{AntennaLine, Choice, Frame, HeatMap, IncidentRow, Scene};
+use super::{AntennaLine, Choice, Frame, HeatMap, IncidentRow, Scene, State};
 use crate::figures::OverviewFigures;
 use crate::language::Language;
 use crate::query::{Incidents, Page};
@@ -48,7 +48,11 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
         let href = scene.address.with_page(Page::Overview { by, tall }).href();
         Choice::new(order_label(by, scene.language()), format!("{href}#worst"), by == shown)
     };
-    let worst = figures.worst.antennas.iter().filter(|row| row.status != Status::Healthy);
+    let in_trouble = |row: &&AntennaRow| State::of(row) != State::Status(Status::Healthy);
+    let is_listed = |id: &str| figures.worst.antennas.iter().any(|row| row.antenna_id == id);
+    // What they measured does not tell that these fare badly, so they may not be among the worst.
+    let unsettled = figures.unsettled.iter().filter(|row| !is_listed(&row.antenna_id));
+    let worst = figures.worst.antennas.iter().filter(in_trouble).chain(unsettled);
     let all = scene.address.with_page(Page::Incidents(Incidents::default())).href();
     OverviewScreen {
         verdict: verdict(figures, &frame, scene),
@@ -60,7 +64,7 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
             .as_ref()
             .map(|page| (page.incidents.iter().map(|incident| incident_row(incident, scene)).collect(), all)),
         worst: worst.map(|row| antenna_line(row, scene)).collect(),
-        is_all_well: figures.summary.antennas.healthy == figures.summary.antennas.total(),
+        is_all_well: figures.summary.antennas.in_trouble() == 0,
         by: shown,
         orders: Badness::ALL.map(order).to_vec(),
         against: scene.language().against(scene.address.query.range.window),

@@ -1,6 +1,6 @@
 //! Rows of tables: antennas, readings, and the paging of long tables.
 
-use shared::api::{AntennaCounts, AntennaRow, RecentReading, Status};
+use shared::api::{AntennaCounts, AntennaRow, HeatmapRow, MOSTLY, RecentReading, Status};
 
 use super::heat::{antenna_href, strip};
 use super::{Moment, Scene, Strip};
@@ -17,6 +17,8 @@ pub(crate) struct AntennaLine {
     /// As a CSS class.
     pub(crate) status: &'static str,
     pub(crate) status_label: &'static str,
+    /// That it flaps, where its status says something else.
+    pub(crate) flapping: Option<String>,
     pub(crate) success: String,
     pub(crate) availability: String,
     pub(crate) mean: String,
@@ -60,8 +62,9 @@ pub(super) fn antenna_line(row: &AntennaRow, scene: &Scene<'_>) -> AntennaLine {
     AntennaLine {
         id: row.antenna_id.clone(),
         href: antenna_href(&row.antenna_id, scene),
-        status: row.status.as_str(),
-        status_label: status_label(row.status, language),
+        status: State::of(row).class(),
+        status_label: State::of(row).label(language),
+        flapping: flapping(row, language),
         success: language.percent(measures.success_rate),
         availability: language.percent(row.availability),
         mean: language.latency(measures.latency_ms.mean),
@@ -120,10 +123,87 @@ pub(super) fn pages(
     }
 }
 
-/// How many antennas there are of each of these statuses, without those of which there are none: `1 down`, `2 degraded`.
-pub(super) fn counts_in_words(counts: &AntennaCounts, statuses: &[Status], language: Language) -> Vec<String> {
-    let of = statuses.iter().map(|status| (*status, counts.of(*status))).filter(|(_, number)| *number > 0);
-    of.map(|(status, number)| format!("{} {}", format::count(number), status_word(status, number, language))).collect()
+/// How an antenna fares, as the page shows it: its status, but where it is healthy by what it measured and was mostly unavailable
+/// or is flapping, that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Status(Status),
+    Unavailable,
+    Flapping,
+}
+
+impl State {
+    /// What an antenna can be besides its status.
+    pub(super) const UNSETTLED: [Self; 2] = [Self::Unavailable, Self::Flapping];
+
+    pub(crate) fn of(row: &AntennaRow) -> Self {
+        let is_mostly_unavailable = row.availability.is_some_and(|share| share < MOSTLY);
+        Self::with(row.status, is_mostly_unavailable, row.flapping)
+    }
+
+    /// Of a row of the heat map that is one antenna, or a group of antennas that are all like that.
+    pub(super) fn of_map(row: &HeatmapRow) -> Self {
+        let AntennaCounts { unavailable, flapping, .. } = row.antennas;
+        let total = row.antennas.total();
+        Self::with(row.status, unavailable == total, flapping == total)
+    }
+
+    const fn with(status: Status, is_mostly_unavailable: bool, is_flapping: bool) -> Self {
+        match status {
+            Status::Healthy if is_mostly_unavailable => Self::Unavailable,
+            Status::Healthy if is_flapping => Self::Flapping,
+            status => Self::Status(status),
+        }
+    }
+
+    /// How many antennas are in it. Those that flap may have another status too.
+    pub(super) const fn count(self, counts: &AntennaCounts) -> u64 {
+        match self {
+            Self::Status(status) => counts.of(status),
+            Self::Unavailable => counts.unavailable,
+            Self::Flapping => counts.flapping,
+        }
+    }
+
+    /// As a CSS class.
+    pub(crate) const fn class(self) -> &'static str {
+        match self {
+            Self::Status(status) => status.as_str(),
+            Self::Unavailable => "unavailable",
+            Self::Flapping => "flapping",
+        }
+    }
+
+    pub(crate) const fn label(self, language: Language) -> &'static str {
+        match self {
+            Self::Status(status) => status_label(status, language),
+            Self::Unavailable => language.text("Mostly unavailable", "Casi nunca disponible"),
+            Self::Flapping => language.text("Flapping", "Intermitente"),
+        }
+    }
+
+    /// The word for a number of antennas: `down`, `caída`, `caídas`.
+    pub(super) const fn word(self, number: u64, language: Language) -> &'static str {
+        let is_one = number == 1;
+        match self {
+            Self::Status(status) => status_word(status, number, language),
+            Self::Unavailable => language
+                .text("mostly unavailable", if is_one { "casi nunca disponible" } else { "casi nunca disponibles" }),
+            Self::Flapping => language.text("flapping", if is_one { "intermitente" } else { "intermitentes" }),
+        }
+    }
+}
+
+/// `flapping, 8 changes`, where an antenna flaps and its state says something else.
+pub(super) fn flapping(row: &AntennaRow, language: Language) -> Option<String> {
+    let is_told = row.flapping && State::of(row) != State::Flapping;
+    is_told.then(|| language.text("flapping", "intermitente").to_owned())
+}
+
+/// How many antennas there are in each of these states, without those in which there are none: `1 down`, `2 degraded`.
+pub(super) fn counts_in_words(counts: &AntennaCounts, states: &[State], language: Language) -> Vec<String> {
+    let of = states.iter().map(|state| (*state, state.count(counts))).filter(|(_, number)| *number > 0);
+    of.map(|(state, number)| format!("{} {}", format::count(number), state.word(number, language))).collect()
 }
 
 /// The word for a number of antennas of a status: `down`, `caída`, `caídas`.

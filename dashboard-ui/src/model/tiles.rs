@@ -8,7 +8,7 @@ use crate::figures::{AntennaFigures, OverviewFigures};
 use crate::format;
 use crate::language::Language;
 use crate::plot::{self, Scale};
-use crate::query::{Fleet, Page};
+use crate::query::{Filter, Fleet, Page};
 
 /// A change in volume smaller than this share is neither good nor bad.
 const STEADY_VOLUME: f64 = 0.02;
@@ -225,7 +225,7 @@ fn antennas_tile(summary: &Summary, compared: Option<[&AntennaCounts; 2]>, scene
             let share = count as f64 / total as f64;
             start += share;
             let words = status_word(status, count, language);
-            let fleet = Fleet { status: Some(status), ..Fleet::default() };
+            let fleet = Fleet { filter: Some(Filter::Status(status)), ..Fleet::default() };
             StatusShare {
                 status: status.as_str(),
                 words: format!("{} {words}", format::count(count)),
@@ -412,7 +412,7 @@ mod tests {
             let address = read(&share.href).unwrap();
             assert_eq!(address.query.range.window, 900);
             let Page::Antennas(fleet) = address.query.page else { panic!("{} is not the fleet", share.href) };
-            assert_eq!(fleet.status.map(Status::as_str), Some(share.status));
+            assert_eq!(fleet.filter.map(Filter::as_str), Some(share.status));
         }
     }
 

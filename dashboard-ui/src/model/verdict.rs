@@ -3,20 +3,26 @@
 use std::cmp::Ordering;
 
 use shared::UnixMillis;
-use shared::api::{AntennaCounts, Status, Summary};
+use shared::api::{AntennaCounts, AntennaRow, Status, Summary};
 
 use super::heat::antenna_href;
-use super::rows::{counts_in_words, status_word};
-use super::{Condition, Frame, Moment, Part, Scene};
+use super::rows::counts_in_words;
+use super::{Condition, Frame, Moment, Part, Scene, State};
 use crate::figures::{OverviewFigures, RECENT_SECONDS};
 use crate::format;
 use crate::language::Language;
-use crate::query::{Fleet, Page};
+use crate::query::{Filter, Fleet, Page};
 
 /// What is in trouble, worst first.
-const TROUBLE: [Status; 3] = [Status::Down, Status::Silent, Status::Degraded];
+const TROUBLE: [State; 5] = [
+    State::Status(Status::Down),
+    State::Status(Status::Silent),
+    State::Status(Status::Degraded),
+    State::Unavailable,
+    State::Flapping,
+];
 
-/// So many antennas of each status are named.
+/// So many antennas of each state are named.
 const NAMED: usize = 3;
 
 /// How good or bad something is. The page shows it as colour, as an icon and in words.
@@ -79,7 +85,7 @@ pub(super) fn verdict(figures: &OverviewFigures, frame: &Frame, scene: &Scene<'_
     match frame.condition {
         Condition::Live | Condition::Fixed | Condition::Waiting => Verdict {
             course: course(figures, scene),
-            who: TROUBLE.into_iter().filter_map(|status| trouble(status, figures, scene)).collect(),
+            who: TROUBLE.into_iter().filter_map(|state| trouble(state, figures, scene)).collect(),
             ..Verdict::new(level, sentence, basis(summary, frame, scene))
         },
         Condition::Stale(age) => {
@@ -101,7 +107,7 @@ pub(super) fn away_verdict(frame: &Frame, language: Language) -> Verdict {
 /// The share in trouble, since when, and what is new: `33 % in trouble · since 14:05:10 (42 min) · getting worse: …`.
 fn course(figures: &OverviewFigures, scene: &Scene<'_>) -> Vec<Part> {
     let (language, antennas) = (scene.language(), &figures.summary.antennas);
-    let in_trouble: u64 = TROUBLE.into_iter().map(|status| antennas.of(status)).sum();
+    let in_trouble = antennas.in_trouble();
     if in_trouble == 0 {
         return Vec::new();
     }
@@ -143,12 +149,46 @@ fn course(figures: &OverviewFigures, scene: &Scene<'_>) -> Vec<Part> {
     parts
 }
 
-/// The antennas of a status: the first by name, and the address of all of them.
-fn trouble(status: Status, figures: &OverviewFigures, scene: &Scene<'_>) -> Option<Trouble> {
-    let (number, language) = (figures.summary.antennas.of(status), scene.language());
+/// The antennas in a state: the first by name, and the address of all of them.
+fn trouble(state: State, figures: &OverviewFigures, scene: &Scene<'_>) -> Option<Trouble> {
+    let (number, language) = (state.count(&figures.summary.antennas), scene.language());
     if number == 0 {
         return None;
     }
+    let ids = match state {
+        State::Status(status) => named(status, number, figures),
+        State::Unavailable | State::Flapping => {
+            let list = figures.worst.antennas.iter().chain(&figures.unsettled);
+            let is_meant = |row: &&AntennaRow| State::of(row) == state || state == State::Flapping && row.flapping;
+            let mut ids: Vec<&String> = list.filter(is_meant).map(|row| &row.antenna_id).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            ids.truncate(NAMED);
+            ids
+        }
+    };
+    let rest = number.saturating_sub(ids.len() as u64);
+    let fleet = match state {
+        State::Status(status) => Fleet { filter: Some(Filter::Status(status)), ..Fleet::default() },
+        State::Flapping => Fleet { filter: Some(Filter::Flapping), ..Fleet::default() },
+        // Of the healthy ones, they come first.
+        State::Unavailable => Fleet { filter: Some(Filter::Status(Status::Healthy)), ..Fleet::default() },
+    };
+    Some(Trouble {
+        status: state.class(),
+        words: format!("{} {}", format::count(number), state.word(number, language)),
+        href: scene.address.with_page(Page::Antennas(fleet)).href(),
+        more: match (ids.len(), rest) {
+            (_, 0) => String::new(),
+            (0, _) => language.text("show them", "mostrarlas").to_owned(),
+            _ => format!("{} {} {}", language.text("and", "y"), format::count(rest), language.text("more", "más")),
+        },
+        named: ids.into_iter().map(|id| (id.clone(), antenna_href(id, scene))).collect(),
+    })
+}
+
+/// The first antennas of a status.
+fn named(status: Status, number: u64, figures: &OverviewFigures) -> Vec<&String> {
     let of_map = figures.heatmap.iter().flat_map(|map| &map.rows).map(|row| (row.status, row.antenna_id.as_ref()));
     let of_list = figures.worst.antennas.iter().map(|row| (row.status, Some(&row.antenna_id)));
     let known: Vec<(Status, &String)> =
@@ -162,20 +202,7 @@ fn trouble(status: Status, figures: &OverviewFigures, scene: &Scene<'_>) -> Opti
         ongoing.filter(|incident| incident.kind.as_str() == status.as_str()).map(|incident| &incident.antenna_id);
     let ongoing = ongoing.filter(|id| known.iter().all(|(_, other)| other != id));
     let own = known.iter().filter(|(own, _)| *own == status).map(|(_, id)| *id);
-    let ids: Vec<&String> = own.chain(ongoing).take(NAMED.min(usize::try_from(number).unwrap_or(NAMED))).collect();
-    let rest = number.saturating_sub(ids.len() as u64);
-    let fleet = Fleet { status: Some(status), ..Fleet::default() };
-    Some(Trouble {
-        status: status.as_str(),
-        words: format!("{} {}", format::count(number), status_word(status, number, language)),
-        href: scene.address.with_page(Page::Antennas(fleet)).href(),
-        more: match (ids.len(), rest) {
-            (_, 0) => String::new(),
-            (0, _) => language.text("show them", "mostrarlas").to_owned(),
-            _ => format!("{} {} {}", language.text("and", "y"), format::count(rest), language.text("more", "más")),
-        },
-        named: ids.into_iter().map(|id| (id.clone(), antenna_href(id, scene))).collect(),
-    })
+    own.chain(ongoing).take(NAMED.min(usize::try_from(number).unwrap_or(NAMED))).collect()
 }
 
 /// Says that analytics does not answer.
@@ -245,14 +272,18 @@ fn judge(antennas: &AntennaCounts, language: Language) -> (Level, String) {
             return (Level::Unknown, words.to_owned());
         }
         // By kind and by share, so that one antenna of thousands is not as loud as a third of them.
-        () if antennas.healthy == total => Level::Good,
+        () if antennas.in_trouble() == 0 => Level::Good,
         () if antennas.down * 100 >= total && antennas.down > 0 => Level::Bad,
         () if (antennas.down + antennas.silent) * 10 >= total => Level::Bad,
-        () if (total - antennas.healthy) * 4 >= total => Level::Bad,
+        () if antennas.in_trouble() * 4 >= total => Level::Bad,
         () => Level::Warning,
     };
-    if let Some(status) = Status::ALL.into_iter().find(|status| antennas.of(*status) == total) {
-        let word = status_word(status, total, language);
+    let is_whole = |state: &State| state.count(antennas) == total;
+    let is_steady = antennas.unsettled == 0;
+    let every =
+        Status::ALL.map(State::Status).into_iter().filter(|it| is_steady || *it != State::Status(Status::Healthy));
+    if let Some(state) = every.chain(State::UNSETTLED).find(is_whole) {
+        let word = state.word(total, language);
         let sentence = match (total, language) {
             (1, Language::English) => format!("The only antenna is {word}"),
             (1, Language::Spanish) => format!("La única antena está {word}"),
@@ -261,7 +292,8 @@ fn judge(antennas: &AntennaCounts, language: Language) -> (Level, String) {
         };
         return (level, sentence);
     }
-    let parts = counts_in_words(antennas, &[Status::Down, Status::Degraded, Status::Silent], language);
+    let states = [Status::Down, Status::Degraded, Status::Silent].map(State::Status);
+    let parts = counts_in_words(antennas, &[states.as_slice(), &State::UNSETTLED].concat(), language);
     // Only the first number names the total: "2 of 12 antennas down, 1 degraded".
     let of = format!(" {} {} ", language.text("of", "de"), language.antennas(total));
     (level, parts.join(", ").replacen(' ', &of, 1))
@@ -276,7 +308,7 @@ mod tests {
 
     fn judged(language: Language, counts: (u64, u64, u64, u64)) -> (Level, String) {
         let (healthy, degraded, down, silent) = counts;
-        judge(&AntennaCounts { active: 0, healthy, degraded, down, silent }, language)
+        judge(&AntennaCounts { healthy, degraded, down, silent, ..AntennaCounts::default() }, language)
     }
 
     fn verdict_on(href: &str, language: Language, condition: Condition) -> Verdict {
@@ -318,6 +350,36 @@ mod tests {
     }
 
     #[test]
+    fn what_flaps_or_was_mostly_unavailable_is_not_healthy() {
+        let counts = |healthy, flapping, unavailable, unsettled| AntennaCounts {
+            healthy,
+            flapping,
+            unavailable,
+            unsettled,
+            ..AntennaCounts::default()
+        };
+        for (counts, level, english, spanish) in [
+            (counts(24, 2, 0, 2), Level::Warning, "2 of 24 antennas flapping", "2 de 24 antenas intermitentes"),
+            (
+                counts(24, 1, 1, 2),
+                Level::Warning,
+                "1 of 24 antennas mostly unavailable, 1 flapping",
+                "1 de 24 antenas casi nunca disponible, 1 intermitente",
+            ),
+            (
+                counts(4, 0, 1, 1),
+                Level::Bad,
+                "1 of 4 antennas mostly unavailable",
+                "1 de 4 antenas casi nunca disponible",
+            ),
+            (counts(2, 2, 0, 2), Level::Bad, "All 2 antennas flapping", "Las 2 antenas están intermitentes"),
+        ] {
+            assert_eq!(judge(&counts, Language::English), (level, english.to_owned()));
+            assert_eq!(judge(&counts, Language::Spanish), (level, spanish.to_owned()));
+        }
+    }
+
+    #[test]
     fn how_bad_it_is_goes_by_share_and_kind() {
         for (counts, level) in [
             ((8, 4, 0, 0), Level::Bad),
@@ -337,7 +399,7 @@ mod tests {
         let counts = overview().summary.antennas;
         let numbers: u64 =
             shown.who.iter().map(|who| who.words.split(' ').next().unwrap().parse::<u64>().unwrap()).sum();
-        assert_eq!(numbers, counts.total() - counts.healthy);
+        assert_eq!(numbers, counts.in_trouble());
         for who in &shown.who {
             let there = read(&who.href).unwrap();
             assert_eq!(there.query.range, Range::latest(900));
@@ -381,13 +443,14 @@ mod tests {
         let mut figures = overview();
         figures.summary.antennas.silent = 1401;
         let address = address_in(Language::English, "/");
-        let who = trouble(Status::Silent, &figures, &scene(&address)).unwrap();
+        let who = trouble(State::Status(Status::Silent), &figures, &scene(&address)).unwrap();
         assert_eq!((&*who.words, &*who.more), ("1\u{202f}401 silent", "and 1\u{202f}400 more"));
         (figures.heatmap, figures.worst.antennas) = (None, Vec::new());
-        let from_incidents = trouble(Status::Silent, &figures, &scene(&address)).unwrap();
+        let silent = State::Status(Status::Silent);
+        let from_incidents = trouble(silent, &figures, &scene(&address)).unwrap();
         assert_eq!((from_incidents.named, from_incidents.more), (who.named, who.more), "what lasts names it too");
         figures.ongoing = None;
-        assert_eq!(trouble(Status::Silent, &figures, &scene(&address)).unwrap().more, "show them");
+        assert_eq!(trouble(silent, &figures, &scene(&address)).unwrap().more, "show them");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
         level,
         status,
         status_label,
+        flapping,
+        changes,
         last_seen,
         last_seen_at,
         tiles,
@@ -29,6 +31,7 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
         revised,
     } = screen;
     let (language, class) = (frame.language, figures_class(&frame));
+    let flapping = flapping.map(|words| view! { <span class="mark">{words}</span> });
     let title = view! { <bdi class="name">{id}</bdi> }.into_any();
     let tiles =
         tiles.into_iter().map(|tile| view! { <TileCard tile against=against.clone() language/> }).collect_view();
@@ -45,10 +48,11 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
         <section class=format!("card verdict antenna level-{}", level.class()) aria-label=language.text("Status", "Estado")>
             <LevelBadge level/>
             <div>
-                <p class="sentence" role="status" aria-live="polite"><Pill status label=status_label/></p>
+                <p class="sentence" role="status" aria-live="polite"><Pill status label=status_label/>{flapping}</p>
                 <p class="detail">
                     {language.text("last seen ", "última señal: ")}
                     <Ago text=last_seen moment=last_seen_at/>
+                    {changes.map(|changes| format!(" · {changes}"))}
                     {revised}
                 </p>
             </div>

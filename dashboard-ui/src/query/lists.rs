@@ -43,13 +43,47 @@ pub(crate) const fn reversed(order: Order) -> Order {
     }
 }
 
+/// Which antennas of the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Filter {
+    /// Those of a status.
+    Status(Status),
+    /// Those that are flapping, whatever their status.
+    Flapping,
+}
+
+impl Filter {
+    /// All of them, in the order of the page.
+    pub const ALL: [Self; 5] = [
+        Self::Status(Status::Down),
+        Self::Status(Status::Degraded),
+        Self::Status(Status::Silent),
+        Self::Status(Status::Healthy),
+        Self::Flapping,
+    ];
+
+    /// As the address spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Status(status) => status.as_str(),
+            Self::Flapping => "flapping",
+        }
+    }
+
+    fn parse(text: &Option<String>) -> Result<Option<Self>, Reason> {
+        let Some(text) = given(text) else { return Ok(None) };
+        Self::ALL.into_iter().find(|filter| filter.as_str() == text).map(Some).ok_or(Reason::Status)
+    }
+}
+
 /// A part of the fleet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fleet {
     /// Only antennas whose id contains this text; empty for all.
     pub search: String,
-    /// Only antennas of this status.
-    pub status: Option<Status>,
+    /// Only these antennas.
+    pub filter: Option<Filter>,
     /// The order.
     pub sort: Sort,
     /// Its direction.
@@ -60,7 +94,7 @@ pub struct Fleet {
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { search: String::new(), status: None, sort: FIRST_SORT, order: usual_order(FIRST_SORT), page: 1 }
+        Self { search: String::new(), filter: None, sort: FIRST_SORT, order: usual_order(FIRST_SORT), page: 1 }
     }
 }
 
@@ -70,7 +104,7 @@ impl Fleet {
         let order = choose(&Order::ALL, &asked.order, Reason::Sort)?.unwrap_or(usual_order(sort));
         Ok(Self {
             search: parse_search(&asked.q)?,
-            status: choose(&Status::ALL, &asked.status, Reason::Status)?,
+            filter: Filter::parse(&asked.status)?,
             sort,
             order,
             page: parse_page(&asked.page)?,
@@ -87,7 +121,7 @@ impl Fleet {
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
         let mut parameters = Vec::new();
         push(&mut parameters, "q", (!self.search.is_empty()).then(|| self.search.clone()));
-        push(&mut parameters, "status", self.status.map(|status| status.to_string()));
+        push(&mut parameters, "status", self.filter.map(|filter| filter.as_str().to_owned()));
         push(&mut parameters, "sort", (self.sort != FIRST_SORT).then(|| self.sort.to_string()));
         push(&mut parameters, "order", (self.order != usual_order(self.sort)).then(|| self.order.to_string()));
         push(&mut parameters, "page", (self.page > 1).then(|| self.page.to_string()));

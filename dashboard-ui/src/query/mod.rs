@@ -13,7 +13,7 @@ mod range;
 mod reason;
 
 pub use address::{Address, Decimal, Manner, Parameters};
-pub use lists::{COLUMNS, FLEET_ROWS, Fleet, INCIDENT_LINES, IncidentSort, Incidents};
+pub use lists::{COLUMNS, FLEET_ROWS, Filter, Fleet, INCIDENT_LINES, IncidentSort, Incidents};
 #[cfg(test)]
 pub(crate) use lists::{reversed, usual_order};
 pub use page::{Kind, Page};

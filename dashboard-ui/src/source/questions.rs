@@ -1,10 +1,12 @@
 //! What analytics is asked for each page, as requests of its API.
 
+use std::collections::BTreeSet;
+
 use shared::UnixMillis;
 use shared::api::{
     AntennaRow, AntennasRequest, Badness, Count, End, HeatmapRequest, IncidentPage, IncidentState, IncidentsRequest,
     OptionalWindow, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RecentReadings, RejectedRequest,
-    SeriesRequest, Summary, SummaryRequest, WindowRequest, WorstRequest,
+    SeriesRequest, Sort, Status, Summary, SummaryRequest, WindowRequest, WorstRequest,
 };
 use shared::time::Span;
 
@@ -13,7 +15,8 @@ use crate::client::ClientError;
 use crate::figures::{
     AntennaFigures, AntennasFigures, Figures, IncidentsFigures, OverviewFigures, PipelineFigures, RECENT_SECONDS,
 };
-use crate::query::{FLEET_ROWS, Fleet, Incidents, Page, Query, Range};
+use crate::model::State;
+use crate::query::{FLEET_ROWS, Filter, Fleet, Incidents, Page, Query, Range};
 
 /// The worst antennas on the overview.
 const WORST_ROWS: u32 = 10;
@@ -63,17 +66,43 @@ async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Re
     let (end, [before, settled]) = (summary.window.end, compared(range, &summary));
     let series = SeriesRequest { window: until(range, end), step, ..SeriesRequest::default() };
     let incidents = newest_incidents(asker, Some(Range { end: range.end.map(|_| end), ..range }), None);
-    let (previous, settled, series, incidents, ongoing, before) = tokio::join!(
+    let (previous, settled, series, incidents, ongoing, before, unsettled) = tokio::join!(
         summary_if_kept(asker, Some(before)),
         summary_if_kept(asker, Some(settled).filter(|settled| settled.end != End::At(end))),
         asker.ask(series),
         asker.ask_if_known(incidents),
         ongoing(asker, range),
         incidents_before(asker, range, end),
+        unsettled(asker, window, strip_step, &summary),
     );
     let (previous, settled, series, incidents) = (previous?, settled?, series?, incidents?);
     let (ongoing, before) = (ongoing?, before?.map(|page| page.total));
-    Ok(OverviewFigures { settled, previous, series, incidents, ongoing, before, summary, worst, heatmap })
+    let unsettled = unsettled?;
+    Ok(OverviewFigures { unsettled, settled, previous, series, incidents, ongoing, before, summary, worst, heatmap })
+}
+
+/// The first of the antennas that are healthy by what they measured, but flapping or mostly unavailable; none where there are
+/// none.
+async fn unsettled(
+    asker: Asker<'_>,
+    window: WindowRequest,
+    step: Option<Span>,
+    summary: &Summary,
+) -> Result<Vec<AntennaRow>, ClientError> {
+    if summary.antennas.unsettled == 0 {
+        return Ok(Vec::new());
+    }
+    // Of one status, these come first.
+    let request = AntennasRequest {
+        window,
+        sort: Sort::Status,
+        limit: rows(WORST_ROWS),
+        statuses: [Status::Healthy].into(),
+        step,
+        ..AntennasRequest::default()
+    };
+    let healthy = asker.ask(request).await?.antennas;
+    Ok(healthy.into_iter().filter(|row| State::of(row) != State::Status(Status::Healthy)).collect())
 }
 
 async fn antenna(asker: Asker<'_>, range: Range, id: &str) -> Result<AntennaFigures, ClientError> {
@@ -183,7 +212,11 @@ fn fleet_request(asker: Asker<'_>, fleet: &Fleet, range: Range, extent: Extent) 
         limit,
         offset,
         q: given(&fleet.search),
-        statuses: fleet.status.into_iter().collect(),
+        statuses: match fleet.filter {
+            Some(Filter::Status(status)) => [status].into(),
+            Some(Filter::Flapping) | None => BTreeSet::new(),
+        },
+        flapping: (fleet.filter == Some(Filter::Flapping)).then_some(true),
         step: (extent == Extent::Page).then(|| seconds(range.strip_step())),
         ..AntennasRequest::default()
     }

@@ -2,7 +2,7 @@
 
 use dashboard_ui::language::Language;
 use dashboard_ui::query::{
-    Address, COLUMNS, Fleet, IncidentSort, Incidents, Kind, Manner, Page, Parameters, Query, Range, Reason,
+    Address, COLUMNS, Filter, Fleet, IncidentSort, Incidents, Kind, Manner, Page, Parameters, Query, Range, Reason,
 };
 use proptest::prelude::*;
 use shared::UnixMillis;
@@ -22,10 +22,10 @@ fn read(href: &str) -> Result<Address, Reason> {
 
 fn addresses() -> impl Strategy<Value = Address> {
     let text = "\\PC{0,20}";
-    let fleet = (text, prop::option::of(0..4_usize), 0..8_usize, 0..2_usize, 1..1000_u32).prop_map(
-        |(search, status, sort, order, page)| {
-            let status = status.map(|at| Status::ALL[at]);
-            Page::Antennas(Fleet { search, status, sort: COLUMNS[sort], order: Order::ALL[order], page })
+    let fleet = (text, prop::option::of(0..5_usize), 0..9_usize, 0..2_usize, 1..1000_u32).prop_map(
+        |(search, filter, sort, order, page)| {
+            let filter = filter.map(|at| Filter::ALL[at]);
+            Page::Antennas(Fleet { search, filter, sort: COLUMNS[sort], order: Order::ALL[order], page })
         },
     );
     let incidents = (text, prop::option::of(0..3_usize), any::<[bool; 2]>(), 0..3_usize, 1..1000_u32).prop_map(
@@ -35,7 +35,7 @@ fn addresses() -> impl Strategy<Value = Address> {
         },
     );
     let page = prop_oneof![
-        (0..3_usize, any::<bool>()).prop_map(|(by, tall)| Page::Overview { by: Badness::ALL[by], tall }),
+        (0..4_usize, any::<bool>()).prop_map(|(by, tall)| Page::Overview { by: Badness::ALL[by], tall }),
         fleet,
         "\\PC{1,40}".prop_map(|id| Page::Antenna { id }),
         incidents,
@@ -106,11 +106,11 @@ fn the_form_of_a_range_leads_to_an_address_of_its_own() {
 
 #[test]
 fn sorting_again_turns_the_order_around() {
-    let fleet = Fleet { page: 7, status: Some(Status::Down), ..Fleet::default() };
+    let fleet = Fleet { page: 7, filter: Some(Filter::Status(Status::Down)), ..Fleet::default() };
     let slowest = fleet.sorted_by(Sort::Latency);
     assert_eq!((slowest.sort, slowest.order, slowest.page), (Sort::Latency, Order::Descending, 1));
     assert_eq!(slowest.sorted_by(Sort::Latency).order, Order::Ascending);
-    assert_eq!(slowest.status, Some(Status::Down));
+    assert_eq!(slowest.filter, Some(Filter::Status(Status::Down)));
 }
 
 #[test]

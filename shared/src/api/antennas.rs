@@ -35,6 +35,8 @@ request! {
         pub id: Option<String>,
         /// Only antennas with this status, or with one of several separated by commas.
         pub statuses as "status": BTreeSet<Status>,
+        /// Only antennas that are flapping, whatever their status, or only those that are not.
+        pub flapping: Option<bool>,
         /// Adds each antenna's history in steps of this length, rounded up to whole panes; not in CSV.
         pub step: Option<Span>,
         /// The format of the answer. It takes precedence over the header `Accept`.
@@ -151,6 +153,12 @@ pub struct AntennaRow {
     /// from 0 to 1; `null` where nothing can be said. An older analytics does not report it.
     #[serde(default)]
     pub availability: Option<f64>,
+    /// Incidents that began in the window, and those that ended in it. An older analytics does not report it.
+    #[serde(default)]
+    pub changes: Option<u64>,
+    /// Whether that are as many as make an antenna flap in a window of this length, or more.
+    #[serde(default)]
+    pub flapping: bool,
     /// Its history over the window, if a `step` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,

@@ -37,6 +37,8 @@ request! {
         pub q: Option<String>,
         /// Only antennas with this status, or with one of several separated by commas.
         pub statuses as "status": BTreeSet<Status>,
+        /// Only antennas that are flapping in the window, whatever their status, or only those that are not.
+        pub flapping: Option<bool>,
         /// The format of the answer. It takes precedence over the header `Accept`.
         pub format: Option<Format>,
     }

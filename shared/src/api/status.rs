@@ -33,7 +33,20 @@ pub struct AntennaCounts {
     pub down: u64,
     /// See [`Status::Silent`].
     pub silent: u64,
+    /// Antennas of any status that are flapping: with as many changes in the window as the setting allows, or more. An older
+    /// analytics does not report it, nor the two below.
+    #[serde(default)]
+    pub flapping: u64,
+    /// Antennas that are healthy by what they measured, but were available for less than half of the time.
+    #[serde(default)]
+    pub unavailable: u64,
+    /// Antennas that are healthy by what they measured, but are flapping or were available for less than half of the time.
+    #[serde(default)]
+    pub unsettled: u64,
 }
+
+/// Below this availability, an antenna that is healthy by what it measured was mostly unavailable.
+pub const MOSTLY: f64 = 0.5;
 
 impl AntennaCounts {
     /// Antennas of a status.
@@ -45,6 +58,12 @@ impl AntennaCounts {
             Status::Silent => self.silent,
             Status::Healthy => self.healthy,
         }
+    }
+
+    /// Antennas that are anything but healthy, or are unsettled.
+    #[must_use]
+    pub const fn in_trouble(&self) -> u64 {
+        self.down + self.degraded + self.silent + self.unsettled
     }
 
     /// All antennas that are known and retained.

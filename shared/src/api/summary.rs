@@ -64,4 +64,7 @@ pub struct Limits {
     pub degraded_success_rate: f64,
     /// An antenna is degraded above this mean latency in milliseconds.
     pub degraded_latency_ms: f64,
+    /// An antenna is flapping from so many changes on in a window of up to 15 minutes, or for each 15 minutes of a longer one; an older analytics does not report it.
+    #[serde(default)]
+    pub flapping_changes: Option<u64>,
 }

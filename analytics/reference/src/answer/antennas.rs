@@ -14,7 +14,7 @@ impl Question for AntennasRequest {
         let window = reference.window(&self.window, now)?;
         let mut rows = reference.rows(window);
         rows.retain(|row| self.id.as_deref().is_none_or(|id| id == row.id));
-        rows.retain(|row| row.is_wanted(self.q.as_deref(), &self.statuses));
+        rows.retain(|row| row.is_wanted(self.q.as_deref(), &self.statuses, self.flapping));
         // The rows are in the order of ids, and equal ones stay in it.
         rows.sort_by(|a, b| compare(a, b, self.sort, self.order));
         Ok(reference.page(&rows, (self.limit.get(), self.offset), self.step, window)?)
@@ -27,9 +27,17 @@ impl Question for AntennaRequest {
         let (position, antenna) = reference.find(&self.id)?;
         let readings = reference.readings(window.start_ms, window.end_ms);
         let own = readings.filter(|reading| reading.antenna == position).collect();
-        let Row { status, measures, last_seen, available, .. } = reference.row(antenna, own, window);
-        let availability = availability(&[available]);
-        Ok(AntennaRow { antenna_id: self.id.clone(), status, measures, last_seen, availability, history: None })
+        let row = reference.row(antenna, own, window, &reference.ended_changes(window));
+        Ok(AntennaRow {
+            antenna_id: self.id.clone(),
+            status: row.status,
+            measures: row.measures,
+            last_seen: row.last_seen,
+            availability: availability(&[row.available]),
+            changes: Some(row.changes),
+            flapping: row.is_flapping,
+            history: None,
+        })
     }
 }
 
@@ -46,7 +54,13 @@ fn compare(a: &Row<'_>, b: &Row<'_>, sort: Sort, order: Order) -> Ordering {
     let (one, other) = (&a.measures, &b.measures);
     match sort {
         Sort::AntennaId => directed(a.id.cmp(b.id)),
-        Sort::Status => directed(a.status.cmp(&b.status)),
+        // Of one status, those that were mostly unavailable come first, and then those that flap.
+        Sort::Status => {
+            let key = |row: &Row<'_>| {
+                (row.status, !row.is_mostly_unavailable(), !row.is_flapping && !row.is_mostly_unavailable())
+            };
+            directed(key(a).cmp(&key(b)))
+        }
         Sort::Readings => directed(one.readings.cmp(&other.readings)),
         Sort::PacketsSent => directed(one.packets_sent.cmp(&other.packets_sent)),
         Sort::PacketsDelivered => directed(one.packets_delivered.cmp(&other.packets_delivered)),

@@ -22,7 +22,7 @@ impl Question for CellsRequest {
         }
         let mut rows = reference.rows(window);
         rows.retain(|row| self.antenna.as_deref().is_none_or(|id| id == row.id));
-        rows.retain(|row| row.is_wanted(self.q.as_deref(), &self.statuses));
+        rows.retain(|row| row.is_wanted(self.q.as_deref(), &self.statuses, self.flapping));
         let starts = window.steps(step_ms).starts;
         if rows.len() * starts.len() > MAX_CELLS {
             return Err(BadParameter::new("step", format!("more than {MAX_CELLS} cells")).into());

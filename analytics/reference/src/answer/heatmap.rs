@@ -14,7 +14,7 @@ impl Question for HeatmapRequest {
         let window = reference.window(&self.window, now)?;
         let step_ms = window.default_step_ms(self.step, &reference.settings)?;
         let mut rows = reference.rows(window);
-        rows.retain(|row| row.is_wanted(self.q.as_deref(), &self.statuses));
+        rows.retain(|row| row.is_wanted(self.q.as_deref(), &self.statuses, self.flapping));
         // The rows are in the order of ids, and equal ones stay in it.
         rows.sort_by_key(|row| (row.status, Reverse(row.measures.packets_lost)));
         let statuses: Vec<Status> = rows.iter().map(|row| row.status).collect();

@@ -1,10 +1,11 @@
 //! The antennas of a window, which several answers are made of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use shared::UnixMillis;
 use shared::api::{
-    AntennaCounts, AntennaPage, AntennaRow, BadParameter, History, MAX_STEPS_TOGETHER, Measures, Status,
+    AntennaCounts, AntennaPage, AntennaRow, BadParameter, History, Incident, MAX_STEPS_TOGETHER, MOSTLY, Measures,
+    Status,
 };
 use shared::time::Span;
 
@@ -23,6 +24,9 @@ pub(super) struct Row<'a> {
     pub(super) last_seen: UnixMillis,
     /// Milliseconds of the window for which it was available, and for which it was observed.
     pub(super) available: (i64, i64),
+    /// Incidents that began in the window, and those that ended in it.
+    pub(super) changes: u64,
+    pub(super) is_flapping: bool,
     /// What was counted of it in the window.
     pub(super) readings: Vec<&'a Counted>,
 }
@@ -34,26 +38,48 @@ impl Reference {
         for reading in self.readings(window.start_ms, window.end_ms) {
             readings[reading.antenna as usize].push(reading);
         }
-        let mut rows: Vec<Row<'_>> = self
-            .retained()
-            .map(|(position, antenna)| self.row(antenna, std::mem::take(&mut readings[position as usize]), window))
-            .collect();
+        let ended = self.ended_changes(window);
+        let mut own = |position: u32| std::mem::take(&mut readings[position as usize]);
+        let mut rows: Vec<Row<'_>> =
+            self.retained().map(|(position, antenna)| self.row(antenna, own(position), window, &ended)).collect();
         rows.sort_by_key(|row| row.id);
         rows
     }
 
-    pub(super) fn row<'a>(&self, antenna: &'a Antenna, readings: Vec<&'a Counted>, window: Window) -> Row<'a> {
+    /// How many incidents that have ended began in a window, and how many ended in it, together, by antenna.
+    pub(super) fn ended_changes(&self, window: Window) -> HashMap<&str, u64> {
+        let mut by_antenna = HashMap::new();
+        for incident in &self.ended {
+            *by_antenna.entry(&*incident.antenna_id).or_default() += changes(incident, window);
+        }
+        by_antenna
+    }
+
+    pub(super) fn row<'a>(
+        &self,
+        antenna: &'a Antenna,
+        readings: Vec<&'a Counted>,
+        window: Window,
+        ended: &HashMap<&str, u64>,
+    ) -> Row<'a> {
         let measures = measures(readings.iter().copied());
         // Of a window with a given end, nothing depends on the clock.
         let is_silent = window.now_ms.map_or(readings.is_empty(), |now_ms| antenna.is_silent(now_ms));
         let kept_from_ms = window.start_ms.max(self.horizon_ms);
         // There it is missed if it was silent at the watermark.
+        let judged_ms = window.now_ms.unwrap_or(self.watermark_ms);
         let missed_until_ms = match window.now_ms {
-            Some(now_ms) => antenna.is_silent(now_ms).then_some(window.end_ms),
-            None => antenna.is_silent(self.watermark_ms).then_some(window.end_ms.min(self.watermark_ms)),
+            Some(_) => window.end_ms,
+            None => window.end_ms.min(self.watermark_ms),
         };
+        let missed_until_ms = antenna.is_silent(judged_ms).then_some(missed_until_ms);
+        let quarters = (window.end_ms - window.start_ms) as f64 / 900_000.0;
+        let current: u64 = antenna.current(&self.settings, judged_ms).map(|incident| changes(&incident, window)).sum();
+        let changes = ended.get(&*antenna.id).copied().unwrap_or_default() + current;
         Row {
             available: antenna.availability(&readings, (kept_from_ms, window.end_ms), missed_until_ms),
+            changes,
+            is_flapping: changes as f64 >= self.settings.flapping_changes as f64 * quarters.max(1.0),
             id: &antenna.id,
             status: status(&measures, is_silent, &self.settings),
             measures,
@@ -82,6 +108,8 @@ impl Reference {
             measures: row.measures,
             last_seen: row.last_seen,
             availability: availability(&[row.available]),
+            changes: Some(row.changes),
+            flapping: row.is_flapping,
             history: step_ms.map(|step_ms| self.history(&row.readings, window, step_ms).0),
         });
         let antennas = shown.collect();
@@ -113,17 +141,32 @@ impl Reference {
 }
 
 impl Row<'_> {
-    /// Whether a row is one of those asked for by a part of the id, and by status if by any.
-    pub(super) fn is_wanted(&self, text: Option<&str>, statuses: &BTreeSet<Status>) -> bool {
-        is_found(self.id, text) && (statuses.is_empty() || statuses.contains(&self.status))
+    /// Whether a row is one of those asked for by a part of the id, by status if by any, and by whether it flaps if by that.
+    pub(super) fn is_wanted(&self, text: Option<&str>, statuses: &BTreeSet<Status>, flapping: Option<bool>) -> bool {
+        is_found(self.id, text)
+            && (statuses.is_empty() || statuses.contains(&self.status))
+            && flapping.is_none_or(|flapping| flapping == self.is_flapping)
+    }
+
+    /// Whether it was available for less than half of the time.
+    pub(super) fn is_mostly_unavailable(&self) -> bool {
+        availability(&[self.available]).is_some_and(|share| share < MOSTLY)
     }
 }
 
 /// Antennas by status.
 pub(super) fn counts(rows: &[Row<'_>]) -> AntennaCounts {
     let mut counts = AntennaCounts::default();
-    rows.iter().for_each(|row| count(&mut counts, row.status, row.measures.readings > 0));
+    rows.iter().for_each(|row| {
+        count(&mut counts, row.status, row.measures.readings > 0, row.is_flapping, row.is_mostly_unavailable())
+    });
     counts
+}
+
+/// Whether an incident began in a window, and whether it ended in it: 0, 1 or 2.
+fn changes(incident: &Incident, window: Window) -> u64 {
+    let is_within = |time: &UnixMillis| (window.start_ms..window.end_ms).contains(&time.0);
+    [Some(incident.start), incident.end].iter().flatten().filter(|time| is_within(time)).count() as u64
 }
 
 /// Available of observed time.

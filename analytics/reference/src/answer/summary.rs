@@ -26,6 +26,7 @@ impl Question for SummaryRequest {
                 oldest: reference.panes.keys().next().copied().map(UnixMillis),
                 degraded_success_rate: settings.degraded_success_rate,
                 degraded_latency_ms: settings.degraded_latency_ms,
+                flapping_changes: Some(settings.flapping_changes),
             }),
         })
     }

@@ -6,7 +6,7 @@ use shared::api::{Badness, Heatmap, HeatmapRow, History, Limits, Status, Steps};
 use super::{Heat, is_down_in_part, push, story};
 use crate::language::Language;
 use crate::model::rows::counts_in_words;
-use crate::model::{Moment, Scene, status_label};
+use crate::model::{Moment, Scene, State};
 use crate::query::Page;
 
 /// The share of a row that its cells take; the rest keeps rows apart.
@@ -177,16 +177,18 @@ fn short(number: f64) -> f64 {
 fn label(row: &HeatmapRow, scene: &Scene<'_>) -> HeatLabel {
     let language = scene.language();
     // A group usually has one status, sometimes a few.
-    let group = || counts_in_words(&row.antennas, &Status::ALL, language).join(", ");
+    let states = Status::ALL.map(State::Status).into_iter().chain(State::UNSETTLED).collect::<Vec<_>>();
+    let group = || counts_in_words(&row.antennas, &states, language).join(", ");
     let text = row.antenna_id.clone().unwrap_or_else(group);
+    let state = State::of_map(row);
     HeatLabel {
         cut: text.char_indices().rev().nth(TAIL - 1).map_or(0, |(at, _)| at),
         story: story(&row.history, scene),
         cells: told(row, &scene.limits),
         text,
         href: row.antenna_id.as_ref().map(|id| antenna_href(id, scene)),
-        status: row.status.as_str(),
-        status_label: status_label(row.status, language),
+        status: state.class(),
+        status_label: state.label(language),
     }
 }
 
@@ -318,7 +320,8 @@ mod tests {
         let address = address("/?by=latency&window=15m&end=2025-11-24T14:30:00Z&lang=es&wall=1");
         let mut map = heatmap(&[vec![(1, 100, 0, None)], vec![(1, 100, 0, None)]]);
         map.rows[0].antenna_id = Some("a/../b?c#d".to_owned());
-        map.rows[1].antennas = AntennaCounts { active: 9, healthy: 1200, degraded: 30, down: 4, silent: 0 };
+        map.rows[1].antennas =
+            AntennaCounts { active: 9, healthy: 1200, degraded: 30, down: 4, ..AntennaCounts::default() };
         let labels = heat_map(&map, false, &scene(&address)).labels;
         assert_eq!(labels[0].text, "a/../b?c#d");
         let there = read(labels[0].href.as_deref().unwrap()).unwrap();

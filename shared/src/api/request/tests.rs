@@ -71,8 +71,9 @@ fn statuses() -> impl Strategy<Value = BTreeSet<Status>> {
 
 fn antennas() -> impl Strategy<Value = AntennasRequest> {
     let sorted = (select(&Sort::ALL), select(&Order::ALL), counts(), any::<usize>());
-    (windows(), sorted, texts(), texts(), statuses(), option::of(spans()), formats()).prop_map(
-        |(window, (sort, order, limit, offset), q, id, statuses, step, format)| AntennasRequest {
+    let flapping = option::of(any::<bool>());
+    (windows(), sorted, texts(), texts(), statuses(), flapping, option::of(spans()), formats()).prop_map(
+        |(window, (sort, order, limit, offset), q, id, statuses, flapping, step, format)| AntennasRequest {
             window,
             sort,
             order,
@@ -81,6 +82,7 @@ fn antennas() -> impl Strategy<Value = AntennasRequest> {
             q,
             id,
             statuses,
+            flapping,
             step,
             format,
         },
@@ -108,7 +110,7 @@ proptest! {
     #[test]
     fn every_request_is_read_as_it_was_written(
         (window, step, format) in (windows(), option::of(spans()), formats()),
-        (text, q, statuses) in (texts(), texts(), statuses()),
+        (text, q, statuses, flapping) in (texts(), texts(), statuses(), option::of(any::<bool>())),
         (by, limit, rows) in (select(&Badness::ALL), counts(), counts()),
         (reason, readings, rejected) in (option::of(select(&Rejection::ALL)), counts(), counts()),
         antennas in antennas(),
@@ -121,8 +123,9 @@ proptest! {
         holds(&WorstRequest { window, by, limit, step, format })?;
         holds(&SeriesRequest { window, step, antenna: text.clone(), format })?;
         holds(&ReadingsRequest { antenna: text.clone().unwrap_or_default(), limit: readings, format })?;
-        holds(&CellsRequest { window, step, antenna: text, q: q.clone(), statuses: statuses.clone(), format })?;
-        holds(&HeatmapRequest { window, step, rows, q, statuses, format })?;
+        let (antenna, like) = (text, (q.clone(), statuses.clone()));
+        holds(&CellsRequest { window, step, antenna, q: like.0, statuses: like.1, flapping, format })?;
+        holds(&HeatmapRequest { window, step, rows, q, statuses, flapping, format })?;
         holds(&RejectedRequest { reason, limit: rejected })?;
         holds(&MetricsRequest { format: format.map(|_| MetricsFormat::Prometheus) })?;
         holds(&PipelineRequest {})?;
@@ -177,11 +180,12 @@ fn what_is_refused_is_named_with_what_is_needed() {
         ("offset", "-1", "a number from 0 is needed"),
         ("status", "", "one of down, degraded, silent, healthy is needed"),
         ("status", "down,ill", "one of down, degraded, silent, healthy is needed"),
+        ("flapping", "yes", "true or false is needed"),
         ("format", "xml", "one of json, csv, arrow, parquet is needed"),
     ] {
         assert_eq!(refused(&[(name, value)]), format!("bad value for the parameter {name}: {why}"));
     }
-    let known = "window, end, sort, order, limit, offset, q, id, status, step, format";
+    let known = "window, end, sort, order, limit, offset, q, id, status, flapping, step, format";
     let unknown = format!("bad value for the parameter windwo: it is not known here; known are {known}");
     assert_eq!(refused(&[("limit", "5"), ("windwo", "5m")]), unknown);
     assert_eq!(refused(&[("q", "a"), ("q", "a")]), "bad value for the parameter q: it is given twice");

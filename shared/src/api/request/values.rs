@@ -88,6 +88,25 @@ impl Value for usize {
     }
 }
 
+/// Yes or no.
+impl Value for bool {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "true or false is needed".to_owned())
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn when_absent() -> Option<Self> {
+        None
+    }
+
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::Boolean).into()
+    }
+}
+
 /// A required text; `Option<String>` is one that may be left out.
 impl Value for String {
     fn parse(text: &str) -> Result<Self, String> {
