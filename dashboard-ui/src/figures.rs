@@ -28,6 +28,9 @@ pub enum Figures {
 /// What began or ended within so many seconds of the end of a window is news.
 pub const RECENT_SECONDS: u32 = 15 * 60;
 
+/// So many antennas of each status in trouble are named.
+pub const NAMED_ANTENNAS: usize = 3;
+
 /// Figures of the overview.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OverviewFigures {
@@ -49,6 +52,8 @@ pub struct OverviewFigures {
     pub incidents: Option<IncidentPage>,
     /// Those that are going on; `None` for a range that has ended.
     pub ongoing: Option<IncidentPage>,
+    /// The first antennas of each status that neither the heat map nor the list of the worst names.
+    pub named: Vec<AntennaRow>,
     /// How many were going on [`RECENT_SECONDS`] before; `None` if analytics does not tell.
     pub before: Option<u64>,
 }

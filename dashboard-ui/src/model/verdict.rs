@@ -8,7 +8,7 @@ use shared::api::{AntennaCounts, AntennaRow, Status, Summary};
 use super::heat::antenna_href;
 use super::rows::counts_in_words;
 use super::{Condition, Frame, Moment, Part, Scene, State};
-use crate::figures::{OverviewFigures, RECENT_SECONDS};
+use crate::figures::{NAMED_ANTENNAS, OverviewFigures, RECENT_SECONDS};
 use crate::format;
 use crate::language::Language;
 use crate::query::{Filter, Fleet, Page};
@@ -21,9 +21,6 @@ const TROUBLE: [State; 5] = [
     State::Unavailable,
     State::Flapping,
 ];
-
-/// So many antennas of each state are named.
-const NAMED: usize = 3;
 
 /// How good or bad something is. The page shows it as colour, as an icon and in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,14 +153,14 @@ fn trouble(state: State, figures: &OverviewFigures, scene: &Scene<'_>) -> Option
         return None;
     }
     let ids = match state {
-        State::Status(status) => named(status, number, figures),
+        State::Status(status) => named(status, figures),
         State::Unavailable | State::Flapping => {
             let list = figures.worst.antennas.iter().chain(&figures.unsettled);
             let is_meant = |row: &&AntennaRow| State::of(row) == state || state == State::Flapping && row.flapping;
             let mut ids: Vec<&String> = list.filter(is_meant).map(|row| &row.antenna_id).collect();
             ids.sort_unstable();
             ids.dedup();
-            ids.truncate(NAMED);
+            ids.truncate(NAMED_ANTENNAS);
             ids
         }
     };
@@ -188,21 +185,18 @@ fn trouble(state: State, figures: &OverviewFigures, scene: &Scene<'_>) -> Option
 }
 
 /// The first antennas of a status.
-fn named(status: Status, number: u64, figures: &OverviewFigures) -> Vec<&String> {
+fn named(status: Status, figures: &OverviewFigures) -> Vec<&String> {
     let of_map = figures.heatmap.iter().flat_map(|map| &map.rows).map(|row| (row.status, row.antenna_id.as_ref()));
     let of_list = figures.worst.antennas.iter().map(|row| (row.status, Some(&row.antenna_id)));
-    let known: Vec<(Status, &String)> =
-        if figures.heatmap.is_some() { of_map.collect::<Vec<_>>() } else { of_list.collect() }
-            .into_iter()
-            .filter_map(|(own, id)| Some((own, id?)))
-            .collect();
-    // Where the map has rows for the antennas of worse statuses only, what lasts tells of some.
-    let ongoing = figures.ongoing.iter().flat_map(|page| &page.incidents);
-    let ongoing =
-        ongoing.filter(|incident| incident.kind.as_str() == status.as_str()).map(|incident| &incident.antenna_id);
-    let ongoing = ongoing.filter(|id| known.iter().all(|(_, other)| other != id));
-    let own = known.iter().filter(|(own, _)| *own == status).map(|(_, id)| *id);
-    own.chain(ongoing).take(NAMED.min(usize::try_from(number).unwrap_or(NAMED))).collect()
+    // Where the map has rows for the antennas of worse statuses only, some were asked for.
+    let of_status = figures.named.iter().map(|row| (row.status, Some(&row.antenna_id)));
+    if figures.heatmap.is_some() { of_map.collect::<Vec<_>>() } else { of_list.collect() }
+        .into_iter()
+        .chain(of_status)
+        .filter(|(own, _)| *own == status)
+        .filter_map(|(_, id)| id)
+        .take(NAMED_ANTENNAS)
+        .collect()
 }
 
 /// Says that analytics does not answer.
@@ -302,7 +296,9 @@ fn judge(antennas: &AntennaCounts, language: Language) -> (Level, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::tests::{address_in, fleet, overview, said, scene};
+    use crate::figures::Figures;
+    use crate::mock::Mock;
+    use crate::model::tests::{address, address_in, figures_of, fleet, overview, said, scene};
     use crate::query::Range;
     use crate::query::tests::read;
 
@@ -380,6 +376,24 @@ mod tests {
     }
 
     #[test]
+    fn a_status_without_a_row_has_its_names_asked_for() {
+        let network = Mock::with_antennas(2_000);
+        let at = address("/");
+        let Figures::Overview(figures) = figures_of(&network, &at) else { panic!("it is the overview") };
+        let map = figures.heatmap.as_ref().unwrap();
+        let is_missing = |status: &Status| map.rows.iter().all(|row| row.status != *status || row.antenna_id.is_none());
+        let missing: Vec<Status> =
+            [Status::Down, Status::Silent, Status::Degraded].into_iter().filter(is_missing).collect();
+        assert!(!missing.is_empty(), "the worst fill the rows");
+        assert!(figures.named.iter().all(|row| missing.contains(&row.status)), "no other is asked for");
+        let frame = Frame::new(&scene(&at), figures.summary.as_of, &figures.summary, false);
+        for trouble in verdict(&figures, &frame, &scene(&at)).who {
+            assert_eq!(trouble.named.len(), NAMED_ANTENNAS, "{}", trouble.words);
+            assert!(trouble.more.starts_with("and "), "{}", trouble.more);
+        }
+    }
+
+    #[test]
     fn how_bad_it_is_goes_by_share_and_kind() {
         for (counts, level) in [
             ((8, 4, 0, 0), Level::Bad),
@@ -446,11 +460,7 @@ mod tests {
         let who = trouble(State::Status(Status::Silent), &figures, &scene(&address)).unwrap();
         assert_eq!((&*who.words, &*who.more), ("1\u{202f}401 silent", "and 1\u{202f}400 more"));
         (figures.heatmap, figures.worst.antennas) = (None, Vec::new());
-        let silent = State::Status(Status::Silent);
-        let from_incidents = trouble(silent, &figures, &scene(&address)).unwrap();
-        assert_eq!((from_incidents.named, from_incidents.more), (who.named, who.more), "what lasts names it too");
-        figures.ongoing = None;
-        assert_eq!(trouble(silent, &figures, &scene(&address)).unwrap().more, "show them");
+        assert_eq!(trouble(State::Status(Status::Silent), &figures, &scene(&address)).unwrap().more, "show them");
     }
 
     #[test]

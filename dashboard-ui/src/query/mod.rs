@@ -30,18 +30,4 @@ pub struct Query {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::language::Language;
-
-    /// The address of a text, as the router and axum's extractor read it.
-    pub(crate) fn read(href: &str) -> Result<Address, Reason> {
-        let (path, text) = href.split_once('?').unwrap_or((href, ""));
-        let kinds = [Kind::Overview, Kind::Antennas, Kind::Antenna, Kind::Incidents, Kind::Pipeline];
-        let kind = kinds.into_iter().find(|kind| kind.path() == path).unwrap();
-        let uri = format!("http://host{path}?{text}").parse().unwrap();
-        let axum::extract::Query(parameters) =
-            axum::extract::Query::<Parameters>::try_from_uri(&uri).map_err(|_| Reason::Parameters)?;
-        Address::parse(kind, &parameters, Language::English)
-    }
-}
+pub(crate) mod tests;

@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use shared::UnixMillis;
 use shared::api::{
-    AntennaRow, AntennasRequest, Badness, Count, End, HeatmapRequest, IncidentPage, IncidentState, IncidentsRequest,
-    OptionalWindow, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RecentReadings, RejectedRequest,
-    SeriesRequest, Sort, Status, Summary, SummaryRequest, WindowRequest, WorstRequest,
+    AntennaPage, AntennaRow, AntennasRequest, Badness, Count, End, Heatmap, HeatmapRequest, Incident, IncidentPage,
+    IncidentState, IncidentsRequest, OptionalWindow, PipelineHistoryRequest, PipelineRequest, ReadingsRequest,
+    RecentReadings, RejectedRequest, SeriesRequest, Sort, Status, Summary, SummaryRequest, WindowRequest, WorstRequest,
 };
 use shared::time::Span;
 
 use super::{Asker, Extent};
 use crate::client::ClientError;
 use crate::figures::{
-    AntennaFigures, AntennasFigures, Figures, IncidentsFigures, OverviewFigures, PipelineFigures, RECENT_SECONDS,
+    AntennaFigures, AntennasFigures, Figures, IncidentsFigures, NAMED_ANTENNAS, OverviewFigures, PipelineFigures,
+    RECENT_SECONDS,
 };
 use crate::model::State;
 use crate::query::{FLEET_ROWS, Filter, Fleet, Incidents, Page, Query, Range};
@@ -44,8 +45,8 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
         Page::Antenna { id } => Figures::Antenna(Box::new(antenna(asker, range, id).await?)),
         Page::Incidents(incidents) => {
             let summary = SummaryRequest { window: window(asker, range) };
-            let incidents = incidents_request(asker, incidents, range);
-            let (summary, incidents) = tokio::try_join!(asker.ask(summary), asker.ask_if_known(incidents))?;
+            let incidents = all_incidents(asker, incidents_request(asker, incidents, range));
+            let (summary, incidents) = tokio::try_join!(asker.ask(summary), incidents)?;
             Figures::Incidents(Box::new(IncidentsFigures { summary, incidents }))
         }
         Page::Pipeline => Figures::Pipeline(Box::new(pipeline(asker).await?)),
@@ -66,7 +67,8 @@ async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Re
     let (end, [before, settled]) = (summary.window.end, compared(range, &summary));
     let series = SeriesRequest { window: until(range, end), step, ..SeriesRequest::default() };
     let incidents = newest_incidents(asker, Some(Range { end: range.end.map(|_| end), ..range }), None);
-    let (previous, settled, series, incidents, ongoing, before, unsettled) = tokio::join!(
+    let (named, previous, settled, series, incidents, ongoing, before, unsettled) = tokio::join!(
+        named(asker, window, &summary, &worst, heatmap.as_ref()),
         summary_if_kept(asker, Some(before)),
         summary_if_kept(asker, Some(settled).filter(|settled| settled.end != End::At(end))),
         asker.ask(series),
@@ -76,9 +78,21 @@ async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Re
         unsettled(asker, window, strip_step, &summary),
     );
     let (previous, settled, series, incidents) = (previous?, settled?, series?, incidents?);
+    let (named, unsettled) = (named?, unsettled?);
     let (ongoing, before) = (ongoing?, before?.map(|page| page.total));
-    let unsettled = unsettled?;
-    Ok(OverviewFigures { unsettled, settled, previous, series, incidents, ongoing, before, summary, worst, heatmap })
+    Ok(OverviewFigures {
+        named,
+        unsettled,
+        settled,
+        previous,
+        series,
+        incidents,
+        ongoing,
+        before,
+        summary,
+        worst,
+        heatmap,
+    })
 }
 
 /// The first of the antennas that are healthy by what they measured, but flapping or mostly unavailable; none where there are
@@ -103,6 +117,32 @@ async fn unsettled(
     };
     let healthy = asker.ask(request).await?.antennas;
     Ok(healthy.into_iter().filter(|row| State::of(row) != State::Status(Status::Healthy)).collect())
+}
+
+/// The first antennas of each status in trouble that no row of the overview names.
+async fn named(
+    asker: Asker<'_>,
+    window: WindowRequest,
+    summary: &Summary,
+    worst: &AntennaPage,
+    heatmap: Option<&Heatmap>,
+) -> Result<Vec<AntennaRow>, ClientError> {
+    let is_named = |status: Status| match heatmap {
+        Some(map) => map.rows.iter().any(|row| row.status == status && row.antenna_id.is_some()),
+        None => worst.antennas.iter().any(|row| row.status == status),
+    };
+    let is_missing =
+        |status: &Status| *status != Status::Healthy && summary.antennas.of(*status) > 0 && !is_named(*status);
+    let first = async |status| {
+        let (statuses, limit) = (std::iter::once(status).collect(), rows(NAMED_ANTENNAS as u32));
+        let request = AntennasRequest { window, statuses, limit, ..AntennasRequest::default() };
+        // An analytics that ignores or refuses the status names none.
+        let page = if_kept(asker.ask(request).await)?;
+        let rows = page.into_iter().flat_map(|page| page.antennas);
+        Ok::<_, ClientError>(rows.filter(|row| row.status == status).take(NAMED_ANTENNAS).collect::<Vec<_>>())
+    };
+    let rows = futures::future::try_join_all(Status::ALL.into_iter().filter(is_missing).map(first)).await?;
+    Ok(rows.concat())
 }
 
 async fn antenna(asker: Asker<'_>, range: Range, id: &str) -> Result<AntennaFigures, ClientError> {
@@ -234,6 +274,27 @@ fn incidents_request(asker: Asker<'_>, incidents: &Incidents, range: Range) -> I
     }
 }
 
+/// As many as analytics returns at once. If there are more, those that are going on are among them, however old they are.
+async fn all_incidents(asker: Asker<'_>, request: IncidentsRequest) -> Result<Option<IncidentPage>, ClientError> {
+    let Some(mut page) = asker.ask_if_known(request.clone()).await? else { return Ok(None) };
+    let lasting = page.incidents.iter().filter(|incident| incident.end.is_none()).count() as u64;
+    if lasting < page.open {
+        let lasting = asker.ask(IncidentsRequest { state: Some(IncidentState::Open), ..request }).await?;
+        page.incidents = with_all_that_last(page.incidents, lasting.incidents);
+    }
+    Ok(Some(page))
+}
+
+/// The newest incidents with all of those that last, in place of the oldest that have ended; in the order of analytics.
+fn with_all_that_last(newest: Vec<Incident>, lasting: Vec<Incident>) -> Vec<Incident> {
+    let most = newest.len();
+    let mut incidents = lasting;
+    let room = most.saturating_sub(incidents.len());
+    incidents.extend(newest.into_iter().filter(|incident| incident.end.is_some()).take(room));
+    incidents.sort_by(|a, b| (b.start, &a.antenna_id, a.kind).cmp(&(a.start, &b.antenna_id, b.kind)));
+    incidents
+}
+
 /// Limit and offset. A file has as many rows as analytics returns at once.
 fn paging<const DEFAULT: usize, const MAX: usize>(
     extent: Extent,
@@ -283,5 +344,38 @@ fn if_kept<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> 
     match answer {
         Err(error) if error.is_refusal() => Ok(None),
         answer => answer.map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::api::IncidentKind;
+
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_there_however_old_it_is() {
+        let incident = |start: i64, is_open: bool| Incident {
+            antenna_id: format!("a-{start}"),
+            kind: IncidentKind::Down,
+            start: UnixMillis(start),
+            end: (!is_open).then_some(UnixMillis(start + 1)),
+            ended_by: None,
+            duration_seconds: 1.0,
+            packets_sent: 0,
+            packets_lost: 0,
+            worst_success_rate: None,
+            worst_latency_ms: None,
+        };
+        let newest = [(9, false), (8, true), (7, false), (6, false)].map(|(start, open)| incident(start, open));
+        let lasting = [8, 3, 1].map(|start| incident(start, true));
+        let starts = |lasting: &[Incident]| {
+            let all = with_all_that_last(newest.to_vec(), lasting.to_vec());
+            all.iter().map(|incident| incident.start.0).collect::<Vec<_>>()
+        };
+        assert_eq!(starts(&lasting), [9, 8, 3, 1]);
+        assert_eq!(starts(&[]), [9, 7, 6], "what has ended since is no more among those that last");
+        let more: Vec<Incident> = (0..6).map(|start| incident(start, true)).collect();
+        assert_eq!(starts(&more), [5, 4, 3, 2, 1, 0], "all of them, before any that has ended");
     }
 }

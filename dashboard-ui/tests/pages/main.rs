@@ -7,7 +7,6 @@ mod common;
 
 mod addresses;
 mod files;
-mod query;
 mod responses;
 mod settings;
 mod states;

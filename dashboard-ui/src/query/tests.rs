@@ -1,16 +1,15 @@
 //! Addresses as text, and what they ask for.
 
-use dashboard_ui::language::Language;
-use dashboard_ui::query::{
-    Address, COLUMNS, Filter, Fleet, IncidentSort, Incidents, Kind, Manner, Page, Parameters, Query, Range, Reason,
-};
 use proptest::prelude::*;
 use shared::UnixMillis;
 use shared::api::{Badness, IncidentKind, Order, Sort, Status};
 use shared::spelled::Spelled;
 
+use super::*;
+use crate::language::Language;
+
 /// The address of a text, as the router and axum's extractor read it.
-fn read(href: &str) -> Result<Address, Reason> {
+pub(crate) fn read(href: &str) -> Result<Address, Reason> {
     let (path, text) = href.split_once('?').unwrap_or((href, ""));
     let kinds = [Kind::Overview, Kind::Antennas, Kind::Antenna, Kind::Incidents, Kind::Pipeline];
     let kind = kinds.into_iter().find(|kind| kind.path() == path).unwrap();
