@@ -4,14 +4,35 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# A program that tests start, and the Debian package it comes from.
-needs=(redis-server:redis-server redis-cli:redis-tools promtool:prometheus openssl:openssl curl:curl
+if ! command -v cargo >/dev/null; then
+  echo "please install Rust: https://rustup.rs, or on Debian 13 and newer apt-get install rustup; then start this again" >&2
+  exit 1
+fi
+
+# A program that the build or tests start, and the Debian package it comes from. Only what is missing is asked for: a Node that was
+# not installed as Debian's package has its own npm, and the two cannot stand side by side.
+needs=(cc:gcc redis-server:redis-server redis-cli:redis-tools promtool:prometheus openssl:openssl curl:curl
   chromium:chromium node:nodejs npm:npm)
 missing=()
 for need in "${needs[@]}"; do
   command -v "${need%%:*}" >/dev/null || missing+=("${need##*:}")
 done
+if command -v node >/dev/null; then
+  if ! command -v npm >/dev/null && ! dpkg -S "$(readlink -f "$(command -v node)")" >/dev/null 2>&1; then
+    echo "please install npm for the Node at $(command -v node): Debian's would bring another Node" >&2
+    exit 1
+  elif ! node -e 'process.exit(+(process.versions.node.split(".")[0] < 18))'; then
+    echo "please install Node 18 or newer: $(command -v node) is $(node --version)" >&2
+    exit 1
+  fi
+fi
+# The header files of C are no program.
+[[ -e /usr/include/stdlib.h ]] || ! command -v apt-get >/dev/null || missing+=(libc6-dev)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+if command -v python3 >/dev/null && ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+  echo "please install Python 3.11 or newer: $(command -v python3) is $(python3 --version)" >&2
+  exit 1
+fi
 if ((${#missing[@]})); then
   if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
     echo "please install: ${missing[*]}" >&2

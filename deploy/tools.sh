@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ! python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
-  echo "please install Python 3.10 or newer with venv (python3-venv on Debian)" >&2
+if ! python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  echo "please install Python 3.11 or newer with venv (python3-venv on Debian)" >&2
   exit 1
 fi
 

@@ -445,13 +445,15 @@
   // ---- Permalink and wall screen ----
 
   async function copy(button) {
-    const link = new URL(button.dataset.href, location).href;
-    const isCopied = await write(link);
+    const code = button.parentElement.querySelector("code");
+    const text = code ? code.textContent : new URL(button.dataset.href, location).href;
+    const isCopied = await write(text);
     const status = button.parentElement.querySelector("[aria-live]");
     // Keeps updates from removing the text early.
     status.dataset.said = "yes";
     // If copying failed, the text can be selected.
-    status.textContent = isCopied ? button.dataset.copied : link;
+    if (!isCopied && code) getSelection().selectAllChildren(code);
+    status.textContent = isCopied ? button.dataset.copied : (button.dataset.notCopied ?? text);
     if (!isCopied) return;
     setTimeout(() => {
       status.textContent = "";

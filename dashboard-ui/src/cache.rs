@@ -50,6 +50,11 @@ impl Cache {
         Self(Arc::new(Inner { source, clock, version: AtomicU64::new(0), entries, standing: Mutex::default() }))
     }
 
+    /// What is behind the cache.
+    pub(crate) fn source(&self) -> &Source {
+        &self.0.source
+    }
+
     /// The figures for a query: the cached ones while they are current, otherwise new ones. A failure is shared by those who
     /// waited for it; the next request asks again.
     pub(crate) async fn load(&self, query: &Query) -> Loaded {

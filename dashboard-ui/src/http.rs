@@ -14,6 +14,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use futures::{StreamExt, stream};
+use shared::api::description::document;
 use shared::api::path::{HEALTHZ, LIVEZ, READYZ};
 use shared::server::Peer;
 use tower_http::compression::CompressionLayer;
@@ -24,9 +25,11 @@ use crate::client::ClientError;
 use crate::events::{self, Event};
 use crate::figures::Outcome;
 use crate::language::Language;
+use crate::model::docs::{DOCS, Shown};
 use crate::query::{Address, Decimal, Kind, Manner, Page, Parameters, Query, Range, Reason};
+use crate::source::Trial;
 use crate::state::State;
-use crate::{assets, csv, pages};
+use crate::{assets, csv, model, pages};
 
 /// Nothing from other origins, nothing inline, no framing.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -41,6 +44,7 @@ const BODY_MAX: usize = 1024;
 /// For what is of a moment.
 const NOT_KEPT: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
+type Pairs = Result<extract::Query<Vec<(String, String)>>, QueryRejection>;
 type Asked = Result<extract::Query<Parameters>, QueryRejection>;
 
 /// The dashboard's routes.
@@ -60,6 +64,8 @@ pub fn router(state: State) -> Router {
     let pages = pages
         // Pages of the first release connect here; the answer tells them of the new release, and they reload.
         .route("/live", get(|state, peer, headers, asked| live(Kind::Overview, state, peer, headers, asked)))
+        .route(DOCS, get(docs))
+        .route(&format!("{DOCS}/{{*route}}"), get(route))
         .route("/assets/{name}", get(asset).layer(middleware::from_fn(without_parameters)))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(state.clone(), only_allowed_hosts));
@@ -169,6 +175,53 @@ async fn csv(
     (NOT_KEPT, about, text).into_response()
 }
 
+/// The routes of the API, to read.
+async fn docs(extract::State(state): extract::State<State>, headers: HeaderMap, asked: Pairs) -> Response {
+    let (given, manner) = match pairs(asked, &headers) {
+        Ok(pairs) => pairs,
+        Err(refused) => return refused,
+    };
+    match given.into_iter().next() {
+        None => {
+            let screen = model::docs::docs(&document(), manner);
+            Html(pages::docs(screen, manner, state.cache.is_mock())).into_response()
+        }
+        Some((name, _)) => bad_request(Reason::Unknown(name), manner),
+    }
+}
+
+/// A route of the API, to read and to try.
+async fn route(
+    extract::State(state): extract::State<State>,
+    extract::Path(route): extract::Path<String>,
+    headers: HeaderMap,
+    asked: Pairs,
+) -> Response {
+    let (given, manner) = match pairs(asked, &headers) {
+        Ok(pairs) => pairs,
+        Err(refused) => return refused,
+    };
+    let route = format!("/{route}");
+    let trial = state.try_out(&route, given.clone()).await;
+    let status = match &trial {
+        Some(Trial::Bad(_)) => StatusCode::BAD_REQUEST,
+        Some(Trial::Refused(status)) => *status,
+        Some(Trial::Away) => StatusCode::SERVICE_UNAVAILABLE,
+        Some(Trial::Answered(_)) | None => StatusCode::OK,
+    };
+    let is_tried = trial.is_some();
+    let Some(screen) = model::docs::route(&document(), &route, &given, trial, manner) else {
+        return not_found_page(manner);
+    };
+    let is_known = |name: &str| screen.fields.iter().any(|field| field.name == name);
+    if let Some((name, _)) = given.iter().find(|(name, _)| !is_tried && !is_known(name)) {
+        return bad_request(Reason::Unknown(name.clone()), manner);
+    }
+    // Who has not filled in the form yet has made no mistake.
+    let status = if matches!(screen.answer, Some(Shown::Needs(_))) { StatusCode::OK } else { status };
+    (status, NOT_KEPT, Html(pages::route(screen, given, manner, state.cache.is_mock()))).into_response()
+}
+
 async fn asset(name: extract::Path<String>, headers: HeaderMap, asked: Asked) -> Response {
     match assets::asset(name).await {
         Some(asset) => asset,
@@ -201,6 +254,19 @@ fn judge(kind: Kind, asked: Asked, headers: &HeaderMap) -> Result<Address, Respo
         Err(_) => Err(Reason::Parameters),
     };
     address.map_err(|reason| bad_request(reason, manner))
+}
+
+/// The parameters that are given to a route of the API, and how its page is displayed.
+#[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
+fn pairs(asked: Pairs, headers: &HeaderMap) -> Result<(Vec<(String, String)>, Manner), Response> {
+    let Ok(extract::Query(mut given)) = asked else {
+        let manner = Manner { language: preferred(headers), ..Manner::default() };
+        return Err(bad_request(Reason::Parameters, manner));
+    };
+    let manner = Manner::take(&mut given, preferred(headers));
+    // A form also sends its empty fields.
+    given.retain(|(_, value)| !value.is_empty());
+    Ok((given, manner))
 }
 
 fn manner(asked: &Asked, headers: &HeaderMap) -> Manner {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use shared::time::Clock;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::Cache;
 use crate::live::Live;
 use crate::settings::AllowedHosts;
-use crate::source::Source;
+use crate::source::{Source, Trial};
 
 /// What the handlers share. A clone is the same state.
 #[derive(Clone)]
@@ -17,7 +18,11 @@ pub struct State {
     pub(crate) live: Live,
     pub(crate) clock: Clock,
     pub(crate) allowed_hosts: Arc<AllowedHosts>,
+    trials: Arc<Semaphore>,
 }
+
+/// Questions of the API that are tried at a time: an answer may be large, and nobody shares it.
+const MOST_TRIALS: usize = 2;
 
 impl State {
     /// Sets everything up and starts to follow the source's changes, until `shutdown`.
@@ -25,6 +30,18 @@ impl State {
     pub fn start(source: Source, allowed_hosts: AllowedHosts, clock: Clock, shutdown: CancellationToken) -> Self {
         let cache = Cache::new(source, clock.clone());
         let live = Live::start(cache.clone(), clock.clone(), shutdown);
-        Self { cache, live, clock, allowed_hosts: Arc::new(allowed_hosts) }
+        Self {
+            cache,
+            live,
+            clock,
+            allowed_hosts: Arc::new(allowed_hosts),
+            trials: Arc::new(Semaphore::new(MOST_TRIALS)),
+        }
+    }
+
+    /// Puts a question to a route of the API; see [`Source::try_out`].
+    pub(crate) async fn try_out(&self, path: &str, pairs: Vec<(String, String)>) -> Option<Trial> {
+        let _turn = self.trials.acquire().await.ok()?;
+        self.cache.source().try_out(path, pairs, self.clock.now()).await
     }
 }

@@ -4,6 +4,7 @@
 //! 0 to 1; unknown is `null`, never 0.
 //!
 //! - [`request`]: how a question is read from a query string, and written as one.
+//! - [`description`]: the OpenAPI document: what is asked and answered, for people and for tools.
 //! - `window`, `measures`, `status`, `steps`, `format`: what several questions or answers share.
 //! - `summary`, `antennas`, `worst`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
 //! - `pipeline`, `pipeline_history`, `rejected`: questions about analytics itself.
@@ -11,6 +12,7 @@
 
 mod antennas;
 mod cells;
+pub mod description;
 mod error;
 mod format;
 mod health;

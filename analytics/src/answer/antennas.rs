@@ -25,8 +25,6 @@ impl Question for AntennasRequest {
         page(self, view, self.limit.in_table())?.table()
     }
 
-    const IS_LIST: bool = true;
-
     fn total(&self, answer: &AntennaPage, _: &View<'_>) -> Result<Option<u64>, AnswerError> {
         Ok(Some(answer.total))
     }

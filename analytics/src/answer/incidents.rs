@@ -61,8 +61,6 @@ impl Question for IncidentsRequest {
         Ok(Table { rows, total })
     }
 
-    const IS_LIST: bool = true;
-
     fn total(&self, answer: &IncidentPage, _: &View<'_>) -> Result<Option<u64>, AnswerError> {
         Ok(Some(answer.total))
     }

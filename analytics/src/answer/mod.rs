@@ -51,9 +51,6 @@ pub trait Question: Request + Clone + Send + Sync + 'static {
     /// [`AnswerError`].
     fn table(&self, view: &View<'_>) -> Result<Table, AnswerError>;
 
-    /// Whether the answer may be a part of a list, and then says how long the list is.
-    const IS_LIST: bool = false;
-
     /// The rows of the list that an answer is a part of.
     ///
     /// # Errors

@@ -46,8 +46,6 @@ impl Question for ReadingsRequest {
         })
     }
 
-    const IS_LIST: bool = true;
-
     fn total(&self, _: &RecentReadings, view: &View<'_>) -> Result<Option<u64>, AnswerError> {
         kept(self, view)
     }

@@ -19,8 +19,6 @@ impl Question for WorstRequest {
         page(self, view)?.table()
     }
 
-    const IS_LIST: bool = true;
-
     fn total(&self, answer: &AntennaPage, _: &View<'_>) -> Result<Option<u64>, AnswerError> {
         Ok(Some(answer.total))
     }

@@ -17,7 +17,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use serde::Serialize;
 use shared::UnixMillis;
-use shared::api::{CellsRequest, Format};
+use shared::api::{CellsRequest, Format, description};
 
 use super::ApiError;
 use crate::answer::cells::CellsExport;
@@ -35,7 +35,7 @@ const ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 const ANSWERS: usize = 1024;
 
 /// How many rows there are, on this page or not.
-pub(super) const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+const TOTAL_COUNT: HeaderName = HeaderName::from_static(description::TOTAL_COUNT);
 
 /// What a question is put to.
 #[derive(Debug, Clone)]

@@ -1,7 +1,6 @@
-//! The routes and their description, from one table: a request says what is asked and answered, so a question is a line of
-//! [`router`].
+//! The routes: a request says what is asked and answered, so a question is a line of [`router`]. What is said of them is
+//! [`shared::api::description`].
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use axum::extract::{FromRequestParts, Query, RawPathParams, State};
@@ -11,18 +10,14 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::{Map, Value, json};
+use shared::api::description::document;
 use shared::api::request::{Part, read_all};
 use shared::api::{
-    AntennaRequest, AntennasRequest, CellsRequest, ErrorBody, Format, Health, HeatmapRequest, IncidentsRequest,
-    MetricsRequest, Pipeline, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request,
-    SeriesRequest, Summary, SummaryRequest, WorstRequest, path,
+    AntennaRequest, AntennasRequest, CellsRequest, HeatmapRequest, IncidentsRequest, MetricsRequest, Pipeline,
+    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SummaryRequest,
+    WorstRequest, path,
 };
-use utoipa::ToSchema;
-use utoipa::openapi::path::Parameter;
-use utoipa::openapi::{RefOr, Schema};
 
-use super::answer::TOTAL_COUNT;
 use super::events::Events;
 use super::{Api, ApiError, accept, livez, metrics, readyz};
 use crate::answer::Question;
@@ -30,7 +25,7 @@ use crate::answer::Question;
 /// All routes.
 pub(super) fn router(api: Api) -> Router {
     let events = Events::start(api.clone());
-    let mut routes = Routes::default()
+    Routes::default()
         .question::<SummaryRequest>()
         .question::<AntennasRequest>()
         .question::<AntennaRequest>()
@@ -39,27 +34,17 @@ pub(super) fn router(api: Api) -> Router {
         .question::<HeatmapRequest>()
         .question::<IncidentsRequest>()
         .question::<ReadingsRequest>()
-        .request::<CellsRequest, _>(&[], cells)
+        .request::<CellsRequest, _>(cells)
         .told::<RejectedRequest>(|api, request| api.published.rejected(request.reason, request.limit.get()))
         .told::<PipelineRequest>(|api, _| Pipeline { now: Some(api.now()), ..api.published.pipeline(Instant::now()) })
         .told::<PipelineHistoryRequest>(|api, _| api.published.pipeline_history(api.clock.now()))
-        .request::<MetricsRequest, _>(&["text/plain"], metrics);
-    let (health, summary) =
-        (routes.content::<Health>("application/json"), routes.content::<Summary>("text/event-stream"));
-    let works = |meaning| json!({"200": answer(meaning, &health)});
-    let works_or_not = || json!({"200": answer("It is", &health), "503": answer("It is not", &health)});
-    let snapshots = json!({"200": answer("Events named `snapshot` with a summary as data", &summary)});
-    routes
-        .route(path::LIVEZ, "Whether the process works. Does not depend on the broker.", works("It does"), livez)
-        .route(path::READYZ, "Whether readings are read and committed.", works_or_not(), readyz)
-        .route(path::HEALTHZ, "Readiness under its older name.", works_or_not(), readyz)
-        .route(
-            path::EVENTS,
-            "The default window's summary, now and after each change.",
-            snapshots,
-            move |_: Parameters<()>| events.clone().stream(),
-        )
-        .finish()
+        .request::<MetricsRequest, _>(metrics)
+        .route(path::LIVEZ, livez)
+        .route(path::READYZ, readyz)
+        .route(path::HEALTHZ, readyz)
+        .route(path::EVENTS, move |_: Parameters<()>| events.clone().stream())
+        .route(path::OPENAPI, async |_: Parameters<()>| Json(document()))
+        .0
         .with_state(api)
 }
 
@@ -101,99 +86,29 @@ impl<S: Send + Sync, P: Part> FromRequestParts<S> for Parameters<P> {
     }
 }
 
-/// Routes with what the OpenAPI document says of them.
+/// Routes under the paths of their requests.
 #[derive(Default)]
-struct Routes {
-    router: Router<Api>,
-    paths: Map<String, Value>,
-    schemas: BTreeMap<String, RefOr<Schema>>,
-}
+struct Routes(Router<Api>);
 
 impl Routes {
     fn question<Q: Question>(self) -> Self {
-        let mut routes = self.request::<Q, _>(&[], ask::<Q>);
-        let responses = &mut routes.paths[Q::PATH]["get"]["responses"];
-        responses["304"] = json!({"description": "As the client holds it"});
-        if Q::IS_LIST {
-            responses["200"]["headers"] = json!({
-                TOTAL_COUNT.as_str(): {
-                    "description": "The rows that there are, whether in this answer or not.", "required": true,
-                    "schema": {"type": "integer", "minimum": 0},
-                },
-                "link": {
-                    "description": "Where the rows that follow are, with `rel=\"next\"`, if the route has an offset and some follow.",
-                    "schema": {"type": "string"},
-                },
-            });
-        }
-        routes
+        self.request::<Q, _>(ask::<Q>)
     }
 
     /// A request that is answered with what is known at the moment.
     fn told<R: Request + Send + 'static>(self, tell: fn(&Api, R) -> R::Answer) -> Self {
-        self.request::<R, _>(&[], move |State(api): State<Api>, Parameters(request): Parameters<R>| async move {
+        self.request::<R, _>(move |State(api): State<Api>, Parameters(request): Parameters<R>| async move {
             Json(tell(&api, request))
         })
     }
 
-    /// A request that is answered by a handler, as text of other media types too.
-    fn request<R: Request, T: 'static>(mut self, texts: &[&str], handler: impl Handler<T, Api>) -> Self {
-        let mut content = self.content::<R::Answer>(Format::Json.media_type());
-        for format in R::FORMATS.iter().filter(|format| **format != Format::Json) {
-            let is_text = *format == Format::Csv;
-            content[format.media_type()] = if is_text { json!({"schema": {"type": "string"}}) } else { json!({}) };
-        }
-        for text in texts {
-            content[*text] = json!({"schema": {"type": "string"}});
-        }
-        self.describe(R::PATH, R::MEANING, R::parameters(), json!({"200": answer("The answer", &content)}));
-        self.router = self.router.route(R::PATH, get(handler));
+    /// A request that is answered by a handler.
+    fn request<R: Request, T: 'static>(self, handler: impl Handler<T, Api>) -> Self {
+        self.route(R::PATH, handler)
+    }
+
+    fn route<T: 'static>(mut self, path: &str, handler: impl Handler<T, Api>) -> Self {
+        self.0 = self.0.route(path, get(handler));
         self
     }
-
-    /// A route without parameters.
-    fn route<T: 'static>(mut self, path: &str, meaning: &str, responses: Value, handler: impl Handler<T, Api>) -> Self {
-        self.describe(path, meaning, Vec::new(), responses);
-        self.router = self.router.route(path, get(handler));
-        self
-    }
-
-    fn describe(&mut self, path: &str, meaning: &str, parameters: Vec<Parameter>, mut responses: Value) {
-        let error = answer("An error, and why", &self.content::<ErrorBody>("application/json"));
-        responses["4XX"] = error.clone();
-        responses["5XX"] = error;
-        let id = path.trim_start_matches("/api/v1").replace("s/{id}", "").replace(['/', '.'], "_");
-        let operation = json!({
-            "tags": ["analytics"], "operationId": id.trim_start_matches('_'), "summary": meaning,
-            "parameters": parameters, "responses": responses,
-        });
-        self.paths.insert(path.to_owned(), json!({"get": operation}));
-    }
-
-    /// Content of a type, whose schema becomes a part of the document.
-    fn content<T: ToSchema>(&mut self, media_type: &str) -> Value {
-        let mut schemas = vec![(T::name().into_owned(), T::schema())];
-        T::schemas(&mut schemas);
-        self.schemas.extend(schemas);
-        json!({media_type: {"schema": {"$ref": format!("#/components/schemas/{}", T::name())}}})
-    }
-
-    /// The routes, one of which has the document.
-    fn finish(mut self) -> Router<Api> {
-        let document = answer("OpenAPI 3.1", &json!({"application/json": {"schema": {"type": "object"}}}));
-        self.describe(path::OPENAPI, "This description.", Vec::new(), json!({"200": document}));
-        let document = json!({
-            "openapi": "3.1.0",
-            "info": {
-                "title": "Vigía analytics", "version": env!("CARGO_PKG_VERSION"),
-                "description": "Windowed metrics of a communication network.",
-            },
-            "paths": self.paths, "components": {"schemas": self.schemas},
-        });
-        self.router.route(path::OPENAPI, get(async move |_: Parameters<()>| Json(document)))
-    }
-}
-
-fn answer(description: &str, content: &Value) -> Value {
-    json!({"description": description, "content": content})
 }

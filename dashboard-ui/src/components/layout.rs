@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::icon::{Glyph, GlyphView, Logo};
 use crate::assets::{CHARTS, FONT, HEAT, HUB, ICON, MORPH, RELEASE, SCRIPT, STYLE, THEME};
 use crate::language::Language;
+use crate::model::docs::{self, Place};
 use crate::query::{Address, Kind, Manner};
 
 /// A page's metadata.
@@ -14,6 +15,8 @@ pub(crate) struct Document {
     pub(crate) title: String,
     /// The page's address; `None` if there is no such page.
     pub(crate) address: Option<Address>,
+    /// Which page of the API it is, if it is one.
+    pub(crate) docs: Option<Place>,
     /// How a page without an address is displayed.
     pub(crate) manner: Manner,
     /// Whether the figures are generated, which the page must state.
@@ -32,6 +35,9 @@ impl Document {
 
     /// The same page, displayed in another way.
     fn href_with(&self, manner: Manner) -> String {
+        if let Some(Place { route, given }) = &self.docs {
+            return docs::href(route.as_deref(), given, manner);
+        }
         self.address.clone().unwrap_or_else(|| Kind::Overview.address(self.manner)).with_manner(manner).href()
     }
 }
@@ -93,6 +99,7 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
     } else {
         language.text("Data from the analytics service.", "Datos del servicio de análisis.")
     };
+    let docs = docs::href(None, &[], document.manner());
     let kind = document.address.as_ref().map(|address| address.query.page.kind());
     // If the page has a search field, the key focuses it.
     let search = (!matches!(kind, Some(Kind::Antennas | Kind::Incidents))).then(|| {
@@ -123,6 +130,7 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
         <footer class="wrap">
             <span class="without-script">{language.text("Times in UTC. ", "Horas en UTC. ")}</span>
             {source}
+            " "<a href=docs>{language.text("The API", "La API")}</a>"."
             <span class="needs-script">
                 " "{language.text("Press ", "Pulse ")}<kbd>"?"</kbd>{language.text(" for keys.", " para ver los atajos.")}
             </span>
@@ -168,6 +176,7 @@ fn Display(document: Document) -> AnyView {
     let zone = |value: &'static str, label: &'static str| {
         view! { <button type="button" data-set-zone=value aria-pressed="false">{label}</button> }
     };
+    let docs = docs::href(None, &[], manner);
     let wall = document.href_with(Manner { is_wall: !manner.is_wall, ..manner });
     let wall_words = if manner.is_wall {
         language.text("Leave the wall screen", "Salir de la pantalla mural")
@@ -194,6 +203,7 @@ fn Display(document: Document) -> AnyView {
                     </div>
                 </div>
                 <a class="button" href=wall data-wall="" data-key="w">{wall_words}</a>
+                <a class="button" href=docs data-key="g d">{language.text("The API", "La API")}</a>
             </div>
         </details>
     }
@@ -209,6 +219,7 @@ fn Keys(language: Language) -> impl IntoView {
         ("g a", language.text("antennas", "antenas")),
         ("g i", language.text("incidents", "incidentes")),
         ("g p", language.text("pipeline", "proceso")),
+        ("g d", language.text("the API", "la API")),
         ("1 2 3", language.text("range", "intervalo")),
         ("p", language.text("pause", "pausa")),
         ("w", language.text("wall screen", "pantalla mural")),

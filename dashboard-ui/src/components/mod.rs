@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "the component macro makes `pub` of `pub(crate)`")]
 
 mod chart;
+mod code;
 mod frame;
 mod heat;
 mod icon;
@@ -12,10 +13,11 @@ mod table;
 mod tile;
 
 pub(crate) use chart::{ChartCard, NumbersCard};
+pub(crate) use code::{CodeBlock, Meant, SnippetsCard};
 pub(crate) use frame::{Heading, Remark, VerdictCard};
 pub(crate) use heat::HeatMapCard;
 pub(crate) use icon::LevelBadge;
 pub(crate) use layout::{App, Document, Layout};
-pub(crate) use parts::{Ago, Choices, FileLink, Pager, Pill, Search, StripView, Time};
+pub(crate) use parts::{Ago, Choices, FileLink, Hidden, Pager, Pill, Search, StripView, Time};
 pub(crate) use table::{FleetTable, IncidentTable, ReadingTable, WorstCard};
 pub(crate) use tile::TileCard;

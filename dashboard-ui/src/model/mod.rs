@@ -2,19 +2,24 @@
 //!
 //! - [`screen`]: from loaded figures to the content of a page; each page has a module.
 //! - `frame`: what all pages share: how the figures relate to the present, and the ranges on offer.
+//! - [`docs`]: the pages of the API, with `meanings`, what it says of itself in the viewer's language.
+//! - [`snippets`]: the lines that load what a page shows into other tools.
 //! - `charts`, `heat`, `tiles`, `verdict`, `rows`, `inbox`, `choice`: the parts of a page.
 
 mod antenna;
 mod charts;
 mod choice;
+pub(crate) mod docs;
 mod fleet;
 mod frame;
 mod heat;
 mod inbox;
 mod incidents;
+mod meanings;
 mod overview;
 mod pipeline;
 mod rows;
+pub(crate) mod snippets;
 mod tiles;
 mod verdict;
 
@@ -28,6 +33,7 @@ pub(crate) use fleet::{Column, FleetScreen, column_label};
 pub(crate) use frame::{Condition, Frame, Moment, Part, Ranges};
 pub(crate) use heat::{HeatLabel, HeatMap, Strip};
 pub(crate) use incidents::{IncidentLine, IncidentRow, IncidentsScreen, Inner};
+pub(crate) use meanings::Meaning;
 pub(crate) use overview::OverviewScreen;
 pub(crate) use pipeline::{LedgerTerm, PipelineScreen, RejectedReason, RejectedRow, Stage};
 pub(crate) use rows::{AntennaLine, Pages, ReadingRow, State, status_label};

@@ -4,6 +4,7 @@
 
 mod antenna;
 mod antennas;
+mod docs;
 mod incidents;
 mod message;
 mod overview;
@@ -14,14 +15,17 @@ use std::ops::RangeInclusive;
 use leptos::prelude::*;
 use shared::UnixMillis;
 
-use crate::components::{App, Document, Layout};
+use crate::components::{App, Document, Layout, SnippetsCard};
 use crate::figures::{Loaded, Outcome};
 use crate::language::Language;
+use crate::model::docs::{DocsScreen, Place, RouteScreen};
 use crate::model::{self, Condition, Frame, Screen};
 use crate::query::{Address, Incidents, Kind, Manner, Page, Reason};
+use crate::source;
 
 use antenna::AntennaPage;
 use antennas::AntennasPage;
+use docs::{DocsPage, RoutePage};
 use incidents::IncidentsPage;
 use message::{AwayMessage, Message, NoDataMessage};
 use overview::OverviewPage;
@@ -95,11 +99,38 @@ fn overview(manner: Manner) -> (String, String) {
 }
 
 fn message_page_to(heading: &'static str, text: &str, to: (String, String), manner: Manner) -> String {
-    let document = Document { title: format!("{heading} · Vigía"), address: None, manner, is_mock: false };
+    let document =
+        Document { title: format!("{heading} · Vigía"), address: None, docs: None, manner, is_mock: false };
     let text = text.to_owned();
+    still(document, || view! { <Message heading text=text.into_any() to/> }.into_any())
+}
+
+/// The list of the API's routes.
+pub(crate) fn docs(screen: DocsScreen, manner: Manner, is_mock: bool) -> String {
+    let language = manner.language;
+    let title = format!("{} · Vigía", language.text("The API", "La API"));
+    let document =
+        Document { title, address: None, docs: Some(Place { route: None, given: Vec::new() }), manner, is_mock };
+    still(document, || view! { <DocsPage screen language/> }.into_any())
+}
+
+/// A route of the API, as it was asked.
+pub(crate) fn route(screen: RouteScreen, given: Vec<(String, String)>, manner: Manner, is_mock: bool) -> String {
+    let title = format!("{} · Vigía", screen.path);
+    let document = Document {
+        title,
+        address: None,
+        docs: Some(Place { route: Some(screen.path.clone()), given }),
+        manner,
+        is_mock,
+    };
+    still(document, || view! { <RoutePage screen manner/> }.into_any())
+}
+
+/// A page that is not kept live.
+fn still(document: Document, content: impl FnOnce() -> AnyView) -> String {
     render(|| {
-        let text = text.into_any();
-        let content = view! { <Message heading text to/> }.into_any();
+        let content = content();
         let app = view! { <App document=document.clone() content/> }.into_any();
         view! { <Layout document app/> }
     })
@@ -107,18 +138,27 @@ fn message_page_to(heading: &'static str, text: &str, to: (String, String), mann
 
 fn document(screen: &Screen, address: &Address, is_mock: bool) -> Document {
     let title = title(screen, address.manner.language);
-    Document { title, address: Some(address.clone()), manner: address.manner, is_mock }
+    Document { title, address: Some(address.clone()), docs: None, manner: address.manner, is_mock }
 }
 
 fn content(screen: Screen, address: &Address) -> AnyView {
     let language = address.manner.language;
     let to = overview(address.manner);
-    match screen {
+    let page = match screen {
         Screen::Overview(screen) => view! { <OverviewPage screen=*screen/> }.into_any(),
         Screen::Antennas(screen) => view! { <AntennasPage screen=*screen/> }.into_any(),
         Screen::Antenna(screen) => view! { <AntennaPage screen=*screen/> }.into_any(),
         Screen::Incidents(screen) => view! { <IncidentsPage screen=*screen/> }.into_any(),
         Screen::Pipeline(screen) => view! { <PipelinePage screen=*screen/> }.into_any(),
+        screen => return without_figures(screen, address, to),
+    };
+    let (asked, docs) = (source::shown(&address.query), model::docs::href(None, &[], address.manner));
+    view! { {page}<div class="figures"><SnippetsCard asked docs language/></div> }.into_any()
+}
+
+fn without_figures(screen: Screen, address: &Address, to: (String, String)) -> AnyView {
+    let language = address.manner.language;
+    match screen {
         Screen::NoData => view! { <NoDataMessage language/> }.into_any(),
         Screen::Refused => {
             let [heading, text] = refusal(language);
@@ -153,7 +193,7 @@ fn content(screen: Screen, address: &Address) -> AnyView {
             );
             view! { <Message heading=model::standby(language) text=text.into_any() to/> }.into_any()
         }
-        Screen::Away => view! { <AwayMessage language/> }.into_any(),
+        _ => view! { <AwayMessage language/> }.into_any(),
     }
 }
 

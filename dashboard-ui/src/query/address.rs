@@ -81,10 +81,8 @@ impl Address {
     #[must_use]
     pub fn href(&self) -> String {
         let Self { query: Query { page, range }, manner } = self;
-        let language = manner.is_language_chosen.then(|| ("lang", manner.language.code().to_owned()));
-        let wall = manner.is_wall.then(|| ("wall", "1".to_owned()));
         let mut text = form_urlencoded::Serializer::new(String::new());
-        text.extend_pairs(page.parameters().into_iter().chain(range.parameters()).chain(language).chain(wall));
+        text.extend_pairs(page.parameters().into_iter().chain(range.parameters()).chain(manner.parameters()));
         let text = text.finish();
         let path = page.kind().path();
         if text.is_empty() { path.to_owned() } else { format!("{path}?{text}") }
@@ -138,6 +136,20 @@ impl Manner {
             is_language_chosen: chosen.is_some(),
             is_wall: given.wall.as_deref() == Some("1"),
         }
+    }
+
+    /// The display options as in addresses. Those that follow from the browser, or are not set, are left out.
+    pub(crate) fn parameters(self) -> impl Iterator<Item = (&'static str, String)> {
+        let language = self.is_language_chosen.then(|| ("lang", self.language.code().to_owned()));
+        language.into_iter().chain(self.is_wall.then(|| ("wall", "1".to_owned())))
+    }
+
+    /// Takes the display options out of the parameters of a page that has others of its own.
+    #[must_use]
+    pub(crate) fn take(pairs: &mut Vec<(String, String)>, preferred: Language) -> Self {
+        let mut take = |name: &str| pairs.extract_if(.., |(given, _)| given == name).map(|(_, value)| value).next();
+        let given = Parameters { lang: take("lang"), wall: take("wall"), ..Parameters::default() };
+        Self::of(&given, preferred)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where the figures of a page come from: analytics, or the built-in network.
 
 mod questions;
+mod trial;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -14,6 +15,9 @@ use crate::client::{Client, ClientError};
 use crate::figures::{Figures, Standing};
 use crate::mock::Mock;
 use crate::query::Query;
+
+pub(crate) use questions::shown;
+pub(crate) use trial::Trial;
 
 /// Where figures come from.
 #[derive(Debug, Clone)]

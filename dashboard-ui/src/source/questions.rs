@@ -6,7 +6,8 @@ use shared::UnixMillis;
 use shared::api::{
     AntennaPage, AntennaRow, AntennasRequest, Badness, Count, End, Heatmap, HeatmapRequest, Incident, IncidentPage,
     IncidentState, IncidentsRequest, OptionalWindow, PipelineHistoryRequest, PipelineRequest, ReadingsRequest,
-    RecentReadings, RejectedRequest, SeriesRequest, Sort, Status, Summary, SummaryRequest, WindowRequest, WorstRequest,
+    RecentReadings, RejectedRequest, Request, SeriesRequest, Sort, Status, Summary, SummaryRequest, WindowRequest,
+    WorstRequest,
 };
 use shared::time::Span;
 
@@ -17,6 +18,7 @@ use crate::figures::{
     RECENT_SECONDS,
 };
 use crate::model::State;
+use crate::model::snippets::Asked;
 use crate::query::{FLEET_ROWS, Filter, Fleet, Incidents, Page, Query, Range};
 
 /// The worst antennas on the overview.
@@ -38,19 +40,38 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
         Page::Overview { by, tall } => Figures::Overview(Box::new(overview(asker, range, *by, *tall).await?)),
         Page::Antennas(fleet) => {
             let (summary, fleet) =
-                (SummaryRequest { window: window(asker, range) }, fleet_request(asker, fleet, range, extent));
+                (SummaryRequest { window: window(asker, range) }, fleet_request(asker.present, fleet, range, extent));
             let (summary, antennas) = tokio::try_join!(asker.ask(summary), asker.ask(fleet))?;
             Figures::Antennas(Box::new(AntennasFigures { summary, antennas }))
         }
         Page::Antenna { id } => Figures::Antenna(Box::new(antenna(asker, range, id).await?)),
         Page::Incidents(incidents) => {
             let summary = SummaryRequest { window: window(asker, range) };
-            let incidents = all_incidents(asker, incidents_request(asker, incidents, range));
+            let incidents = all_incidents(asker, incidents_request(asker.present, incidents, range));
             let (summary, incidents) = tokio::try_join!(asker.ask(summary), incidents)?;
             Figures::Incidents(Box::new(IncidentsFigures { summary, incidents }))
         }
         Page::Pipeline => Figures::Pipeline(Box::new(pipeline(asker).await?)),
     })
+}
+
+/// The question whose answer is the table or the chart of a page, as somebody would ask it.
+pub(crate) fn shown(query: &Query) -> Asked {
+    fn asked<R: Request>(request: &R) -> Asked {
+        Asked { href: request.href(), formats: R::FORMATS }
+    }
+    let range = query.range;
+    let series = |antenna| {
+        let (window, step) = (up_to(End::Watermark, range), Some(seconds(range.step())));
+        asked(&SeriesRequest { window, step, antenna, format: None })
+    };
+    match &query.page {
+        Page::Overview { .. } => series(None),
+        Page::Antenna { id } => series(Some(id.clone())),
+        Page::Antennas(fleet) => asked(&fleet_request(End::Watermark, fleet, range, Extent::All)),
+        Page::Incidents(incidents) => asked(&incidents_request(End::Watermark, incidents, range)),
+        Page::Pipeline => asked(&PipelineHistoryRequest::default()),
+    }
 }
 
 /// Two rounds of requests: the first determines the window and the present statuses, the second asks for that exact
@@ -243,10 +264,10 @@ async fn incidents_before(
     if range.end.is_some() { Ok(None) } else { if_kept(asker.ask_if_known(request).await).map(Option::flatten) }
 }
 
-fn fleet_request(asker: Asker<'_>, fleet: &Fleet, range: Range, extent: Extent) -> AntennasRequest {
+fn fleet_request(present: End, fleet: &Fleet, range: Range, extent: Extent) -> AntennasRequest {
     let (limit, offset) = paging(extent, fleet.page, FLEET_ROWS);
     AntennasRequest {
-        window: window(asker, range),
+        window: up_to(present, range),
         sort: fleet.sort,
         order: fleet.order,
         limit,
@@ -263,9 +284,10 @@ fn fleet_request(asker: Asker<'_>, fleet: &Fleet, range: Range, extent: Extent) 
 }
 
 /// All incidents that are asked for, as their lines depend on all of them.
-fn incidents_request(asker: Asker<'_>, incidents: &Incidents, range: Range) -> IncidentsRequest {
+fn incidents_request(present: End, incidents: &Incidents, range: Range) -> IncidentsRequest {
     IncidentsRequest {
-        window: (!incidents.kept).then(|| OptionalWindow { length: seconds(range.window), end: end(asker, range) }),
+        window: (!incidents.kept)
+            .then(|| OptionalWindow { length: seconds(range.window), end: range.end.map_or(present, End::At) }),
         kind: incidents.kind,
         state: incidents.open.then_some(IncidentState::Open),
         q: given(&incidents.search),
@@ -319,7 +341,11 @@ const fn present(asker: Asker<'_>) -> SummaryRequest {
 /// The window of a range. One that keeps up with the present ends at the watermark, so that a single antenna whose clock is
 /// ahead does not move what all are shown.
 fn window(asker: Asker<'_>, range: Range) -> WindowRequest {
-    WindowRequest { length: Some(seconds(range.window)), end: end(asker, range) }
+    up_to(asker.present, range)
+}
+
+fn up_to(present: End, range: Range) -> WindowRequest {
+    WindowRequest { length: Some(seconds(range.window)), end: range.end.map_or(present, End::At) }
 }
 
 fn end(asker: Asker<'_>, range: Range) -> End {

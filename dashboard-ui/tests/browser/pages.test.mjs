@@ -84,7 +84,7 @@ function told({ id, nodes }) {
 function texts(page) {
   return page.evaluate(() => {
     const body = document.body.cloneNode(true);
-    for (const other of body.querySelectorAll("[lang], [hreflang], bdi, script")) other.remove();
+    for (const other of body.querySelectorAll("[lang], [hreflang], [translate=no], bdi, code, script")) other.remove();
     const attributes = ["aria-label", "title", "placeholder", "alt", "data-label", "data-copied"];
     const spoken = (element) => attributes.map((name) => element.getAttribute(name));
     const parts = [...body.querySelectorAll("*")].flatMap(spoken);

@@ -214,11 +214,48 @@ fn defines(source: &str, item: &str) -> bool {
     })
 }
 
+/// A server that is only tried out is nobody else's business.
+#[test]
+fn every_redis_server_of_the_documents_listens_on_loopback_only() {
+    for name in ["README.md", "docs/guide.md", "docs/guide.es.md", "docs/operations.md", "docs/migrating.md"] {
+        let text = document(name);
+        let started: Vec<&str> = text.lines().filter(|line| line.starts_with("redis-server ")).collect();
+        assert!(started.iter().all(|line| line.contains("--bind 127.0.0.1 -::1")), "{name}: {started:?}");
+        assert!(!name.contains("guide") || !started.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn every_expectation_is_kept_true_by_a_test_that_exists() {
+    let expectations = document("docs/expectations.md");
+    let rows: Vec<Vec<&str>> = rows(&expectations).filter(|row| row[0].parse::<u32>().is_ok()).collect();
+    let numbers: Vec<String> = rows.iter().map(|row| row[0].to_owned()).collect();
+    assert_eq!(numbers, (1..=30).map(|number| number.to_string()).collect::<Vec<_>>());
+    for row in rows {
+        let [_, _, name, file] = row[..] else { panic!("{row:?}") };
+        let source = document(file);
+        let is_there = match file.strip_suffix(".rs") {
+            Some(_) => source.contains(&format!("fn {name}(")),
+            // The name, or the end of one that is made of parts.
+            None => ["\"", "`"].iter().any(|quote| source.contains(&format!("{name}{quote}, "))),
+        };
+        assert!(is_there, "{file} has no test {name:?}");
+    }
+}
+
 /// Links between the documents lead to an existing file, and to a heading in it.
 #[test]
 fn links_between_documents_lead_somewhere() {
-    let guides =
-        ["guide.md", "guide.es.md", "operations.md", "migrating.md", "contract.md", "performance.md", "analysis.md"];
+    let guides = [
+        "guide.md",
+        "guide.es.md",
+        "operations.md",
+        "migrating.md",
+        "contract.md",
+        "performance.md",
+        "analysis.md",
+        "expectations.md",
+    ];
     let names = guides.map(|name| format!("docs/{name}"));
     let others = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned);
     for name in names.into_iter().chain(others) {

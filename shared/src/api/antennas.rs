@@ -48,6 +48,7 @@ impl Request for AntennasRequest {
     const PATH: &'static str = path::ANTENNAS;
     const MEANING: &'static str = "Antennas, searched, sorted and paged.";
     const FORMATS: &'static [Format] = &Format::ALL;
+    const IS_LIST: bool = true;
     type Answer = AntennaPage;
 
     fn window(&self) -> Option<WindowRequest> {

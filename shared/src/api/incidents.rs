@@ -34,6 +34,7 @@ impl Request for IncidentsRequest {
     const PATH: &'static str = path::INCIDENTS;
     const MEANING: &'static str = "When antennas degraded, went down or fell silent, newest start first.";
     const FORMATS: &'static [Format] = &Format::ALL;
+    const IS_LIST: bool = true;
     type Answer = IncidentPage;
 
     fn window(&self) -> Option<WindowRequest> {

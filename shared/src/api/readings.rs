@@ -31,6 +31,7 @@ impl Request for ReadingsRequest {
     const MEANING: &'static str = "The readings of an antenna that were counted last, newest arrival first. They are kept in memory \
         and not across a restart.";
     const FORMATS: &'static [Format] = &Format::ALL;
+    const IS_LIST: bool = true;
     type Answer = RecentReadings;
 
     fn format(&self) -> Option<Format> {

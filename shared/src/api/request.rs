@@ -27,6 +27,9 @@ pub trait Request: Part {
     /// The formats in which it is answered; the first where a client has no wish.
     const FORMATS: &'static [Format] = &[Format::Json];
 
+    /// Whether the answer may be a part of a list; it then says how long the list is.
+    const IS_LIST: bool = false;
+
     /// What the route answers as JSON.
     type Answer: Serialize + DeserializeOwned + ToSchema;
 

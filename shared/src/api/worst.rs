@@ -28,6 +28,7 @@ impl Request for WorstRequest {
     const PATH: &'static str = path::WORST;
     const MEANING: &'static str = "The worst antennas.";
     const FORMATS: &'static [Format] = &Format::ALL;
+    const IS_LIST: bool = true;
     type Answer = AntennaPage;
 
     fn window(&self) -> Option<WindowRequest> {

@@ -1,4 +1,4 @@
-//! End-to-end measurements of the real programs on a private Redis: `cargo run --release -p benches --bin measure -- NAME`.
+//! End-to-end measurements of the real programs on a private Redis: `cargo run --release --bin measure -- NAME`.
 //!
 //! Each measurement starts what it needs on free ports of the loopback interface, stops it, and prints what it saw.
 //! docs/performance.md explains the figures. Build the programs first: `cargo build --release --workspace`.

@@ -7,13 +7,18 @@ export const PAGES = [
   { name: "antenna", path: "/antenna?id=harbour-north", status: 200 },
   { name: "incidents", path: "/incidents", status: 200 },
   { name: "pipeline", path: "/pipeline", status: 200 },
+  { name: "docs", path: "/docs", status: 200 },
+  { name: "route", path: "/docs/api/v1/antennas?limit=2", status: 200 },
+  { name: "route-in-path", path: "/docs/api/v1/antennas/%7Bid%7D?id=harbour-north", status: 200 },
+  { name: "route-refused", path: "/docs/api/v1/worst?by=beauty", status: 400 },
+  { name: "route-not-tried", path: "/docs/api/v1/cells", status: 200 },
   { name: "wall", path: "/?wall=1", status: 200 },
   { name: "not-found", path: "/nowhere", status: 404 },
   { name: "unknown-antenna", path: "/antenna?id=nobody", status: 404 },
 ];
 
 /** Pages with figures. */
-export const FIGURES = PAGES.filter(({ status }) => status === 200);
+export const FIGURES = PAGES.filter(({ path, status }) => status === 200 && !path.startsWith("/docs"));
 
 /** A chart with a crosshair, and its focusable element. */
 export const PLOT = ".plot[data-table]";
@@ -28,7 +33,7 @@ export const AWAY = ".freshness.is-away";
 
 export const SEARCH = "#search";
 export const MENU = "#display > summary";
-export const PERMALINK_MENU = "details:has([data-copy]) > summary";
+export const PERMALINK_MENU = 'details:has([data-copy="link"]) > summary';
 
 /** The address with parameters set, or removed if they are null. */
 export function address(url, parameters) {

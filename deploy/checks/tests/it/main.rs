@@ -8,4 +8,6 @@ mod images;
 mod manifests;
 mod network;
 mod programs;
+mod scripts;
+mod systemd;
 mod workloads;

@@ -61,7 +61,7 @@ impl Machine {
         script(&programs.join("cargo"), &cargo(workspace));
         script(&programs.join("redis-cli"), &format!("exec {} -p {redis} --no-raw \"$@\"", installed("redis-cli")));
         let server = installed("redis-server");
-        script(&programs.join("redis-server"), &format!("exec {server} --port {redis} --bind 127.0.0.1 \"$@\""));
+        script(&programs.join("redis-server"), &format!("exec {server} --port {redis} \"$@\""));
         let path = std::env::var("PATH").expect("where programs are");
         let environment = vec![
             ("PATH", format!("{}:{path}", programs.display())),
@@ -189,13 +189,12 @@ fn cargo(workspace: &Path) -> String {
     let mut cases = String::new();
     for package in list(&metadata["packages"]) {
         let is_program = |target: &&Value| target["kind"] == Value::from(["bin"].as_slice());
-        let is_default = metadata["workspace_default_members"] == Value::from([package["id"].clone()].as_slice());
-        let targets = list(&package["targets"]);
-        let mut programs = targets.iter().filter(is_program);
-        // `cargo run` runs the program of a package that has one.
-        if let (Some(program), None) = (programs.next().and_then(|program| program["name"].as_str()), programs.next()) {
-            let name = package["name"].as_str().expect("a package's name");
-            let pattern = if is_default { format!("{name} | ''") } else { name.to_owned() };
+        for program in
+            list(&package["targets"]).iter().filter(is_program).filter_map(|program| program["name"].as_str())
+        {
+            // `cargo run` runs the program that a package names for that.
+            let is_default = package["default_run"] == program;
+            let pattern = if is_default { format!("{program} | ''") } else { program.to_owned() };
             cases += &format!("  {pattern}) program={} ;;\n", built.join(program).display());
         }
     }
@@ -203,11 +202,11 @@ fn cargo(workspace: &Path) -> String {
         r#"[ "$*" = "build --workspace" ] && exit 0
 [ "$1" = run ] || {{ echo "cargo $*: only run and build --workspace are in the guide" >&2; exit 2; }}
 shift
-package=
-if [ "$1" = -p ]; then package=$2; shift 2; fi
+name=
+if [ "$1" = --bin ]; then name=$2; shift 2; fi
 if [ "$1" = -- ]; then shift; fi
-case $package in
-{cases}  *) echo "no package $package has a program" >&2; exit 2 ;;
+case $name in
+{cases}  *) echo "no package has a program $name" >&2; exit 2 ;;
 esac
 [ -x "$program" ] || echo "$program is missing; run deploy/test.sh, which builds the workspace" >&2
 exec "$program" "$@""#

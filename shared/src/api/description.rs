@@ -1,0 +1,123 @@
+//! What is said of the routes: the OpenAPI document that analytics serves, and that the dashboard shows as a page.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::path::Parameter;
+use utoipa::openapi::{RefOr, Schema};
+
+use super::{
+    AntennaRequest, AntennasRequest, CellsRequest, ErrorBody, Format, Health, HeatmapRequest, IncidentsRequest,
+    MetricsRequest, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest,
+    Summary, SummaryRequest, WorstRequest, path,
+};
+
+/// The header that says how many rows a list has, whether they are in the answer or not.
+pub const TOTAL_COUNT: &str = "x-total-count";
+
+/// The OpenAPI document of all routes.
+#[must_use]
+pub fn document() -> Value {
+    let mut described = Description::default();
+    described.question::<SummaryRequest>();
+    described.question::<AntennasRequest>();
+    described.question::<AntennaRequest>();
+    described.question::<WorstRequest>();
+    described.question::<SeriesRequest>();
+    described.question::<HeatmapRequest>();
+    described.question::<IncidentsRequest>();
+    described.question::<ReadingsRequest>();
+    described.request::<CellsRequest>(&[]);
+    described.request::<RejectedRequest>(&[]);
+    described.request::<PipelineRequest>(&[]);
+    described.request::<PipelineHistoryRequest>(&[]);
+    described.request::<MetricsRequest>(&["text/plain"]);
+    let (health, summary) =
+        (described.content::<Health>("application/json"), described.content::<Summary>("text/event-stream"));
+    let works = json!({"200": answer("It does", &health)});
+    let works_or_not = json!({"200": answer("It is", &health), "503": answer("It is not", &health)});
+    let snapshots = json!({"200": answer("Events named `snapshot` with a summary as data", &summary)});
+    let document = json!({"200": answer("OpenAPI 3.1", &json!({"application/json": {"schema": {"type": "object"}}}))});
+    for (path, meaning, responses) in [
+        (path::LIVEZ, "Whether the process works. Does not depend on the broker.", works),
+        (path::READYZ, "Whether readings are read and committed.", works_or_not.clone()),
+        (path::HEALTHZ, "Readiness under its older name.", works_or_not),
+        (path::EVENTS, "The default window's summary, now and after each change.", snapshots),
+        (path::OPENAPI, "This description.", document),
+    ] {
+        described.route(path, meaning, Vec::new(), responses);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Vigía analytics", "version": env!("CARGO_PKG_VERSION"),
+            "description": "Windowed metrics of a communication network.",
+        },
+        "paths": described.paths, "components": {"schemas": described.schemas},
+    })
+}
+
+#[derive(Default)]
+struct Description {
+    paths: Map<String, Value>,
+    schemas: BTreeMap<String, RefOr<Schema>>,
+}
+
+impl Description {
+    /// A request about a snapshot, whose answer a client can hold.
+    fn question<R: Request>(&mut self) {
+        self.request::<R>(&[]);
+        let responses = &mut self.paths[R::PATH]["get"]["responses"];
+        responses["304"] = json!({"description": "As the client holds it"});
+        if R::IS_LIST {
+            responses["200"]["headers"] = json!({
+                TOTAL_COUNT: {
+                    "description": "The rows that there are, whether in this answer or not.", "required": true,
+                    "schema": {"type": "integer", "minimum": 0},
+                },
+                "link": {
+                    "description": "Where the rows that follow are, with `rel=\"next\"`, if the route has an offset and some follow.",
+                    "schema": {"type": "string"},
+                },
+            });
+        }
+    }
+
+    /// A request that is answered as text of other media types too.
+    fn request<R: Request>(&mut self, texts: &[&str]) {
+        let mut content = self.content::<R::Answer>(Format::Json.media_type());
+        for format in R::FORMATS.iter().filter(|format| **format != Format::Json) {
+            let is_text = *format == Format::Csv;
+            content[format.media_type()] = if is_text { json!({"schema": {"type": "string"}}) } else { json!({}) };
+        }
+        for text in texts {
+            content[*text] = json!({"schema": {"type": "string"}});
+        }
+        self.route(R::PATH, R::MEANING, R::parameters(), json!({"200": answer("The answer", &content)}));
+    }
+
+    fn route(&mut self, path: &str, meaning: &str, parameters: Vec<Parameter>, mut responses: Value) {
+        let error = answer("An error, and why", &self.content::<ErrorBody>("application/json"));
+        responses["4XX"] = error.clone();
+        responses["5XX"] = error;
+        let id = path.trim_start_matches("/api/v1").replace("s/{id}", "").replace(['/', '.'], "_");
+        let operation = json!({
+            "tags": ["analytics"], "operationId": id.trim_start_matches('_'), "summary": meaning,
+            "parameters": parameters, "responses": responses,
+        });
+        self.paths.insert(path.to_owned(), json!({"get": operation}));
+    }
+
+    /// Content of a type, whose schema becomes a part of the document.
+    fn content<T: ToSchema>(&mut self, media_type: &str) -> Value {
+        let mut schemas = vec![(T::name().into_owned(), T::schema())];
+        T::schemas(&mut schemas);
+        self.schemas.extend(schemas);
+        json!({media_type: {"schema": {"$ref": format!("#/components/schemas/{}", T::name())}}})
+    }
+}
+
+fn answer(description: &str, content: &Value) -> Value {
+    json!({"description": description, "content": content})
+}
