@@ -74,6 +74,8 @@ def values(name: str, schema: Json) -> list[str]:
     if schema["type"] == "array":
         of_items = values(name, schema["items"])
         return [*of_items, ",".join(of_items)]
+    if schema["type"] == "boolean":
+        return ["true", "false"]
     named = [*schema.get("enum", []), *schema.get("examples", [])]
     named += [schema[bound] for bound in ("default", "minimum", "maximum") if schema.get(bound) is not None]
     return [str(value) for value in named] or [KNOWN[name]]
