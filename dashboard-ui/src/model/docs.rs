@@ -196,7 +196,10 @@ fn asked(route: &str, given: &[(String, String)]) -> String {
 fn field(parameter: &Value, given: &[(String, String)], language: Language) -> Field {
     let (name, schema) = (text(&parameter["name"]).to_owned(), &parameter["schema"]);
     let items = if schema["type"] == "array" { &schema["items"] } else { schema };
-    let choices = strings(&items["enum"]);
+    let choices = match text(&schema["type"]) {
+        "boolean" => vec!["true".to_owned(), "false".to_owned()],
+        _ => strings(&items["enum"]),
+    };
     let (least, most, usual) = (number(&schema["minimum"]), number(&schema["maximum"]), number(&schema["default"]));
     let mut kind = vec![match text(&schema["type"]) {
         "integer" => language.text("whole number", "número entero").to_owned(),

@@ -105,6 +105,14 @@ const SPANISH: &[(&str, &str)] = &[
         "Solo antenas con este estado en la ventana, o con uno de varios separados por comas.",
     ),
     (
+        "Only antennas that are flapping, whatever their status, or only those that are not.",
+        "Solo antenas intermitentes, sea cual sea su estado, o solo las que no lo son.",
+    ),
+    (
+        "Only antennas that are flapping in the window, whatever their status, or only those that are not.",
+        "Solo antenas intermitentes en la ventana, sea cual sea su estado, o solo las que no lo son.",
+    ),
+    (
         "Adds each antenna's history in steps of this length, rounded up to whole panes; not in CSV.",
         "Añade la evolución de cada antena en tramos de esta duración, redondeada hacia arriba a paneles enteros; no en CSV.",
     ),

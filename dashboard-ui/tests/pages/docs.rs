@@ -38,7 +38,7 @@ async fn a_question_is_answered_on_its_page_as_analytics_would() {
         ("/api/v1/antennas?limit=1&sort=status&format=csv", 200, "&quot;status&quot;: &quot;down&quot;"),
         ("/api/v1/antennas/{id}?id=harbour-north", 200, "&quot;antenna_id&quot;: &quot;harbour-north&quot;"),
         ("/api/v1/summary?window=&end=", 200, "&quot;seconds&quot;: 300"),
-        ("/api/v1/worst?by=beauty", 400, "one of failures, success_rate, latency is needed"),
+        ("/api/v1/worst?by=beauty", 400, "one of failures, success_rate, latency, availability is needed"),
         ("/api/v1/summary?windwo=5m", 400, "known are window, end"),
         ("/api/v1/summary?window=8d", 400, "refuses this question"),
         ("/api/v1/antennas/{id}?id=nobody", 404, "404 Not Found"),

@@ -226,6 +226,8 @@ fn installed(program: &str) -> String {
 
 /// What one reads on a page: no tags, and one space for any white space.
 fn readable(html: &str) -> String {
+    // Within a word there are only these: an id that is cut where there is no room for it.
+    let html = ["<bdi>", "</bdi>", "<span>", "</span>"].iter().fold(html.to_owned(), |html, tag| html.replace(tag, ""));
     let pieces = html.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text));
     let text = pieces.collect::<Vec<_>>().join(" ");
     let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&amp;", "&")];
