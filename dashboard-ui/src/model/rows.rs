@@ -6,6 +6,7 @@ use super::heat::{antenna_href, strip};
 use super::{Moment, Scene, Strip};
 use crate::format;
 use crate::language::Language;
+use crate::query::{Filter, Fleet};
 
 /// One antenna in a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,6 +164,17 @@ impl State {
             Self::Unavailable => counts.unavailable,
             Self::Flapping => counts.flapping,
         }
+    }
+
+    /// The antennas that are in it.
+    pub(super) fn fleet(self) -> Fleet {
+        let filter = match self {
+            Self::Status(status) => Filter::Status(status),
+            Self::Flapping => Filter::Flapping,
+            // Of the healthy ones, they come first.
+            Self::Unavailable => Filter::Status(Status::Healthy),
+        };
+        Fleet { filter: Some(filter), ..Fleet::default() }
     }
 
     /// As a CSS class.

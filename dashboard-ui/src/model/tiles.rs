@@ -2,13 +2,12 @@
 
 use shared::api::{AntennaCounts, Latency, Measures, Point, Series, Status, Summary};
 
-use super::rows::status_word;
-use super::{Scene, charts};
+use super::{Scene, State, charts};
 use crate::figures::{AntennaFigures, OverviewFigures};
 use crate::format;
 use crate::language::Language;
 use crate::plot::{self, Scale};
-use crate::query::{Filter, Fleet, Page};
+use crate::query::Page;
 
 /// A change in volume smaller than this share is neither good nor bad.
 const STEADY_VOLUME: f64 = 0.02;
@@ -56,14 +55,14 @@ pub(crate) enum Picture {
     Share(Option<f64>),
 }
 
-/// Antennas of one status among all.
+/// Antennas in one state among all.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StatusShare {
     /// As a CSS class.
     pub(crate) status: &'static str,
     /// How many, in words.
     pub(crate) words: String,
-    /// The antennas of this status.
+    /// The antennas in this state.
     pub(crate) href: String,
     pub(crate) count: u64,
     pub(crate) start: f64,
@@ -219,22 +218,26 @@ fn antennas_tile(summary: &Summary, compared: Option<[&AntennaCounts; 2]>, scene
     let total = counts.total();
     let mut start = 0.0;
     // Most are healthy, so these come first and the worse ones at the end.
-    let shares = [Status::Healthy, Status::Degraded, Status::Down, Status::Silent].into_iter();
-    let shares =
-        shares.map(|status| (status, counts.of(status))).filter(|(_, count)| *count > 0).map(|(status, count)| {
-            let share = count as f64 / total as f64;
-            start += share;
-            let words = status_word(status, count, language);
-            let fleet = Fleet { filter: Some(Filter::Status(status)), ..Fleet::default() };
-            StatusShare {
-                status: status.as_str(),
-                words: format!("{} {words}", format::count(count)),
-                href: scene.address.with_page(Page::Antennas(fleet)).href(),
-                count,
-                start: start - share,
-                share,
-            }
-        });
+    let shares = [
+        (State::Status(Status::Healthy), counts.healthy.saturating_sub(counts.unsettled)),
+        (State::Unavailable, counts.unavailable),
+        (State::Flapping, counts.unsettled.saturating_sub(counts.unavailable)),
+        (State::Status(Status::Degraded), counts.degraded),
+        (State::Status(Status::Down), counts.down),
+        (State::Status(Status::Silent), counts.silent),
+    ];
+    let shares = shares.into_iter().filter(|(_, count)| *count > 0).map(|(state, count)| {
+        let share = count as f64 / total as f64;
+        start += share;
+        StatusShare {
+            status: state.class(),
+            words: format!("{} {}", format::count(count), state.word(count, language)),
+            href: scene.address.with_page(Page::Antennas(state.fleet())).href(),
+            count,
+            start: start - share,
+            share,
+        }
+    });
     Tile {
         label: language.text("Antennas reporting", "Antenas que informan"),
         value: format::count(counts.active),
@@ -291,6 +294,7 @@ mod tests {
     use super::*;
     use crate::model::CONTRACT_LIMITS;
     use crate::model::tests::{NOW, address, antenna, overview, scene};
+    use crate::query::Filter;
     use crate::query::tests::read;
 
     fn all(figures: &OverviewFigures) -> Vec<Tile> {
@@ -404,6 +408,22 @@ mod tests {
     }
 
     #[test]
+    fn what_only_looks_healthy_has_a_share_of_its_own() {
+        let mut figures = overview();
+        figures.summary.antennas = AntennaCounts {
+            active: 24,
+            healthy: 24,
+            flapping: 3,
+            unavailable: 1,
+            unsettled: 3,
+            ..AntennaCounts::default()
+        };
+        let Picture::Statuses(shares) = tile(&figures, "Antennas reporting").picture else { panic!("it has statuses") };
+        let told: Vec<&str> = shares.iter().map(|share| &*share.words).collect();
+        assert_eq!(told, ["21 healthy", "1 mostly unavailable", "2 flapping"]);
+    }
+
+    #[test]
     fn a_share_of_statuses_leads_to_its_antennas_over_the_same_range() {
         let Picture::Statuses(shares) = tile(&overview(), "Antennas reporting").picture else {
             panic!("it has statuses")
@@ -412,7 +432,8 @@ mod tests {
             let address = read(&share.href).unwrap();
             assert_eq!(address.query.range.window, 900);
             let Page::Antennas(fleet) = address.query.page else { panic!("{} is not the fleet", share.href) };
-            assert_eq!(fleet.filter.map(Filter::as_str), Some(share.status));
+            let filter = if share.status == "unavailable" { "healthy" } else { share.status };
+            assert_eq!(fleet.filter.map(Filter::as_str), Some(filter));
         }
     }
 

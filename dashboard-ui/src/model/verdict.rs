@@ -11,7 +11,7 @@ use super::{Condition, Frame, Moment, Part, Scene, State};
 use crate::figures::{NAMED_ANTENNAS, OverviewFigures, RECENT_SECONDS};
 use crate::format;
 use crate::language::Language;
-use crate::query::{Filter, Fleet, Page};
+use crate::query::Page;
 
 /// What is in trouble, worst first.
 const TROUBLE: [State; 5] = [
@@ -165,16 +165,10 @@ fn trouble(state: State, figures: &OverviewFigures, scene: &Scene<'_>) -> Option
         }
     };
     let rest = number.saturating_sub(ids.len() as u64);
-    let fleet = match state {
-        State::Status(status) => Fleet { filter: Some(Filter::Status(status)), ..Fleet::default() },
-        State::Flapping => Fleet { filter: Some(Filter::Flapping), ..Fleet::default() },
-        // Of the healthy ones, they come first.
-        State::Unavailable => Fleet { filter: Some(Filter::Status(Status::Healthy)), ..Fleet::default() },
-    };
     Some(Trouble {
         status: state.class(),
         words: format!("{} {}", format::count(number), state.word(number, language)),
-        href: scene.address.with_page(Page::Antennas(fleet)).href(),
+        href: scene.address.with_page(Page::Antennas(state.fleet())).href(),
         more: match (ids.len(), rest) {
             (_, 0) => String::new(),
             (0, _) => language.text("show them", "mostrarlas").to_owned(),

@@ -16,15 +16,19 @@ struct Worst {
     words: Option<String>,
 }
 
-/// The chart of the network. The worst step is marked, unless antennas are down throughout and none is worse.
+/// The chart of the network. The worst step is marked, unless as many antennas are down in most steps: then the mark would say
+/// nothing about it.
 pub(super) fn network(series: &Series, scene: &Scene<'_>) -> Chart {
-    let down = || series.points.iter().filter(|point| point.measures.readings > 0).map(|point| point.antennas_down);
-    let (least, most) = (down().min().unwrap_or_default(), down().max().unwrap_or_default());
+    let known = series.points.iter().filter(|point| point.measures.readings > 0);
+    let mut down: Vec<u64> = known.map(|point| point.antennas_down).collect();
+    down.sort_unstable();
+    let usual = down.get(down.len() / 2).copied().unwrap_or_default();
+    let most = down.last().copied().unwrap_or_default();
     let words = || {
         let english = ["antenna down in the worst step", "antennas down in the worst step"];
         scene.language().plural(most, english, ["antena caída en el peor tramo", "antenas caídas en el peor tramo"])
     };
-    chart(series, scene, &Worst { marked: (most > least).then_some(most), words: (most > 0).then(words) })
+    chart(series, scene, &Worst { marked: (most > usual).then_some(most), words: (most > 0).then(words) })
 }
 
 /// The chart of one antenna. Each step in which it was down for a part is marked.
@@ -150,6 +154,8 @@ mod tests {
         series.points.iter_mut().for_each(|point| point.antennas_down = 2);
         let loss = charted(&series).loss;
         assert_eq!(path(&loss, "worst-step"), "", "no step is worse than another");
+        series.points.iter_mut().rev().take(20).for_each(|point| point.antennas_down = 1);
+        assert_eq!(path(&charted(&series).loss, "worst-step"), "", "the worst is the rule");
         assert!(loss.legend.iter().all(|(class, _)| *class != "dot-worst"));
         assert!(loss.description.contains(" 2 antennas down in the worst step."), "{}", loss.description);
         series.points.iter_mut().for_each(|point| point.antennas_down = 0);
