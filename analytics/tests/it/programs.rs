@@ -226,9 +226,12 @@ fn a_broker_that_asks_for_a_password_gets_it_or_is_told() {
 fn a_scraper_gets_an_exposition_that_promtool_likes() {
     let server = RedisServer::start(&[]);
     let folder = tempfile::tempdir().expect("a folder");
-    fill(server.port(), "antenna_stream", (0..500).map(valid));
+    // Availability is known of an antenna that has reported at two times.
+    let mut earlier = valid(0);
+    earlier[1].1 = (UnixMillis::now().0 / 1000 - 10).to_string();
+    fill(server.port(), "antenna_stream", std::iter::once(earlier).chain((0..500).map(valid)));
     let mut analytics = Analytics::start(&server.url(), &[]);
-    analytics.settle(500);
+    analytics.settle(501);
     let (status, exposition) = analytics.ask("/metrics", "text/plain").expect("an exposition");
     assert_eq!(status, 200);
     for (name, _) in analytics::http::exposition::METRICS {
