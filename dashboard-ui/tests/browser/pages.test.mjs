@@ -80,7 +80,7 @@ function told({ id, nodes }) {
   return `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`;
 }
 
-// Everything that is read or spoken, except text marked as another language and antenna ids.
+// Everything that is read or spoken, except text marked as another language, antenna ids, and paths, which are of no language.
 function texts(page) {
   return page.evaluate(() => {
     const body = document.body.cloneNode(true);
@@ -90,7 +90,7 @@ function texts(page) {
     const parts = [...body.querySelectorAll("*")].flatMap(spoken);
     const walker = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) parts.push(walker.currentNode.nodeValue);
-    return [document.title, ...parts].join("\n");
+    return [document.title.replace(/\/\S+/g, ""), ...parts].join("\n");
   });
 }
 
