@@ -36,6 +36,9 @@ fn add(sum: &mut AntennaCounts, more: AntennaCounts) -> u64 {
     sum.degraded += more.degraded;
     sum.down += more.down;
     sum.silent += more.silent;
+    sum.flapping += more.flapping;
+    sum.unavailable += more.unavailable;
+    sum.unsettled += more.unsettled;
     more.healthy + more.degraded + more.down + more.silent
 }
 
