@@ -57,8 +57,7 @@ pub(super) fn decode_antennas(bytes: &[u8]) -> PolarsResult<Vec<Option<Antenna>>
     let (ids, seqs) = (frame.column("id")?.str()?, frame.column("highest_seq")?.u64()?);
     let (arrivals, events) = (frame.column("last_arrival_ms")?.i64()?, frame.column("newest_event_ms")?.i64()?);
     let intervals = frame.column("interval_ms")?.f64()?;
-    let first_events =
-        if frame.column("first_event_ms").is_ok() { frame.column("first_event_ms")?.i64()? } else { events };
+    let first_events = frame.column("first_event_ms").map_or(Ok(events), |column| column.i64())?;
     let event_intervals = frame.column("event_interval_ms").ok().map(|column| column.f64()).transpose()?;
     let open = decode_open(&frame)?;
     let trouble = decode_trouble(&frame)?;

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use shared::UnixMillis;
 use shared::api::{AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, Order, Sort};
 
-use super::rows::{Row, availability};
+use super::rows::Row;
 use super::{Question, Refusal};
 use crate::Reference;
 
@@ -27,17 +27,7 @@ impl Question for AntennaRequest {
         let (position, antenna) = reference.find(&self.id)?;
         let readings = reference.readings(window.start_ms, window.end_ms);
         let own = readings.filter(|reading| reading.antenna == position).collect();
-        let row = reference.row(antenna, own, window, &reference.ended_changes(window));
-        Ok(AntennaRow {
-            antenna_id: self.id.clone(),
-            status: row.status,
-            measures: row.measures,
-            last_seen: row.last_seen,
-            availability: availability(&[row.available]),
-            changes: Some(row.changes),
-            flapping: row.is_flapping,
-            history: None,
-        })
+        Ok(reference.row(antenna, own, window, &reference.ended_changes(window)).told())
     }
 }
 
@@ -68,7 +58,7 @@ fn compare(a: &Row<'_>, b: &Row<'_>, sort: Sort, order: Order) -> Ordering {
         Sort::SuccessRate => known(one.success_rate, other.success_rate),
         Sort::Latency => known(one.latency_ms.mean, other.latency_ms.mean),
         Sort::P95 => known(one.latency_ms.p95, other.latency_ms.p95),
-        Sort::Availability => known(availability(&[a.available]), availability(&[b.available])),
+        Sort::Availability => known(a.availability(), b.availability()),
         Sort::LastSeen => directed(a.last_seen.cmp(&b.last_seen)),
     }
 }

@@ -102,16 +102,9 @@ impl Reference {
             let why = "more than 500000 steps of all rows; ask for longer steps or fewer rows";
             return Err(BadParameter::new("step", why));
         }
-        let shown = rows.iter().skip(offset).take(limit).map(|row| AntennaRow {
-            antenna_id: row.id.to_owned(),
-            status: row.status,
-            measures: row.measures,
-            last_seen: row.last_seen,
-            availability: availability(&[row.available]),
-            changes: Some(row.changes),
-            flapping: row.is_flapping,
-            history: step_ms.map(|step_ms| self.history(&row.readings, window, step_ms).0),
-        });
+        let history = |row: &Row<'_>| step_ms.map(|step_ms| self.history(&row.readings, window, step_ms).0);
+        let shown = rows.iter().skip(offset).take(limit);
+        let shown = shown.map(|row| AntennaRow { history: history(row), ..row.told() });
         let antennas = shown.collect();
         Ok(AntennaPage { window: window.bounds(), total: rows.len() as u64, antennas, steps, as_of: self.as_of })
     }
@@ -148,9 +141,28 @@ impl Row<'_> {
             && flapping.is_none_or(|flapping| flapping == self.is_flapping)
     }
 
+    /// Available of observed time.
+    pub(super) fn availability(&self) -> Option<f64> {
+        availability(&[self.available])
+    }
+
+    /// As the API tells it, without a history.
+    pub(super) fn told(&self) -> AntennaRow {
+        AntennaRow {
+            antenna_id: self.id.to_owned(),
+            status: self.status,
+            measures: self.measures,
+            last_seen: self.last_seen,
+            availability: self.availability(),
+            changes: Some(self.changes),
+            flapping: self.is_flapping,
+            history: None,
+        }
+    }
+
     /// Whether it was available for less than half of the time.
     pub(super) fn is_mostly_unavailable(&self) -> bool {
-        availability(&[self.available]).is_some_and(|share| share < MOSTLY)
+        self.availability().is_some_and(|share| share < MOSTLY)
     }
 }
 

@@ -3,7 +3,7 @@
 use shared::UnixMillis;
 use shared::api::{AntennaPage, Badness, WorstRequest};
 
-use super::rows::{Row, availability};
+use super::rows::Row;
 use super::{Question, Refusal};
 use crate::Reference;
 use crate::measures::wilson_upper;
@@ -26,6 +26,6 @@ fn badness(row: &Row<'_>, by: Badness) -> Option<f64> {
         Badness::Failures => Some(row.measures.packets_lost as f64).filter(|lost| *lost > 0.0),
         Badness::SuccessRate => wilson_upper(&row.measures).map(|bound| -bound),
         Badness::Latency => row.measures.latency_ms.mean,
-        Badness::Availability => availability(&[row.available]).filter(|share| *share < 1.0).map(|share| -share),
+        Badness::Availability => row.availability().filter(|share| *share < 1.0).map(|share| -share),
     }
 }
