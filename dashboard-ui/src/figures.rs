@@ -28,7 +28,7 @@ pub enum Figures {
 /// What began or ended within so many seconds of the end of a window is news.
 pub const RECENT_SECONDS: u32 = 15 * 60;
 
-/// So many antennas of each status in trouble are named.
+/// So many antennas are named, of each status in trouble and of those whose trouble began together.
 pub const NAMED_ANTENNAS: usize = 3;
 
 /// Figures of the overview.

@@ -148,6 +148,11 @@ impl Language {
         self.plural(number, ["antenna", "antennas"], ["antena", "antenas"])
     }
 
+    /// `and 9 more`.
+    pub(crate) fn more(self, number: u64) -> String {
+        format!("{} {} {}", self.text("and", "y"), count(number), self.text("more", "más"))
+    }
+
     /// `24 Nov 14:47`, `24 nov 14:47`.
     pub(crate) fn day(self, at: UnixMillis) -> String {
         const SPANISH: [&str; 12] =

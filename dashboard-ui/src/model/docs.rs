@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use shared::api::path;
+use shared::api::{path, request};
 
 use super::meanings::{Meaning, meaning};
 use crate::language::Language;
@@ -168,29 +168,12 @@ pub(crate) fn route(
         path: route.to_owned(),
         meaning: meaning(text(&operation["summary"]), language),
         action: href(Some(route), &[], Manner::default()),
-        asked: asked(route, given),
+        asked: request::href(route, given.iter().map(|(name, value)| (name, value))),
         fields,
         media_types,
         answer,
         types,
     })
-}
-
-/// The question as an address of analytics; what stands in its path is encoded there.
-fn asked(route: &str, given: &[(String, String)]) -> String {
-    let mut path = route.to_owned();
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in given {
-        let place = format!("{{{name}}}");
-        if path.contains(&place) {
-            let value = form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20");
-            path = path.replace(&place, &value);
-        } else {
-            query.append_pair(name, value);
-        }
-    }
-    let query = query.finish();
-    if query.is_empty() { path } else { format!("{path}?{query}") }
 }
 
 fn field(parameter: &Value, given: &[(String, String)], language: Language) -> Field {

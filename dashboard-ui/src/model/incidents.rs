@@ -1,21 +1,19 @@
 //! Incidents: what went wrong, when, for how long, how bad.
 
+use shared::UnixMillis;
 use shared::api::{Incident, IncidentEnding, IncidentKind};
 use shared::spelled::Spelled;
 
 use super::inbox::{Fold, Line, lines};
 use super::rows::pages;
 use super::{Choice, Frame, Moment, Pages, Scene, hidden};
-use crate::figures::IncidentsFigures;
+use crate::figures::{IncidentsFigures, NAMED_ANTENNAS};
 use crate::format;
 use crate::language::Language;
 use crate::query::{INCIDENT_LINES, IncidentSort, Incidents, Page, Range};
 
 /// So many incidents of a line are shown one by one; the list narrowed down to them has them all.
 const SHOWN_OF_LINE: usize = 50;
-
-/// So many antennas of a line are named.
-const NAMED: usize = 3;
 
 /// The incidents.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,29 +179,26 @@ fn incident_line(line: &Line<'_>, asked: &Incidents, scene: &Scene<'_>) -> Incid
     let (one, is_open, number) = (line.as_one(), line.is_open(), line.incidents.len());
     let (id, href, words, narrowed) = match line.fold {
         Fold::Together => {
-            let names: Vec<&str> = line.incidents.iter().take(NAMED).map(|incident| &*incident.antenna_id).collect();
+            let names: Vec<&str> =
+                line.incidents.iter().take(NAMED_ANTENNAS).map(|incident| &*incident.antenna_id).collect();
             (String::new(), String::new(), named(&names, number, language), None)
         }
         Fold::Repeats | Fold::Single => {
             let seconds = (line.until().0 - line.start().0) as f64 / 1e3;
             let words = repeats(number, seconds, line.share(), language);
-            let range = Range::around(line.start(), Some(line.until()).filter(|_| !is_open), scene.now, &scene.limits);
             let search = Incidents { search: one.antenna_id.clone(), kind: Some(one.kind), page: 1, ..asked.clone() };
-            let href = scene.address.with_page(Page::Antenna { id: one.antenna_id.clone() }).with_range(range).href();
+            let end = Some(line.until()).filter(|_| !is_open);
+            let href = permalink(&one.antenna_id, line.start(), end, scene);
             (one.antenna_id.clone(), href, words, Some(scene.address.with_page(Page::Incidents(search)).href()))
         }
     };
     let others = number.saturating_sub(SHOWN_OF_LINE) as u64;
-    let rest = match language {
-        Language::English => format!("and {} more", format::count(others)),
-        Language::Spanish => format!("y {} más", format::count(others)),
-    };
     let inner = Inner {
         words,
         key: format!("{}-{}-{}", one.kind.as_str(), one.antenna_id, line.start().0),
         has_antenna: line.fold == Fold::Together,
         rows: line.incidents.iter().take(SHOWN_OF_LINE).map(|incident| incident_row(incident, scene)).collect(),
-        rest: (others > 0).then_some((rest, narrowed)),
+        rest: (others > 0).then(|| (language.more(others), narrowed)),
     };
     let end = line.until();
     let row = IncidentRow {
@@ -232,13 +227,10 @@ fn repeats(times: usize, seconds: f64, share: f64, language: Language) -> String
 
 /// `12 antennas: a, b, c and 9 more`.
 fn named(names: &[&str], antennas: usize, language: Language) -> String {
-    let (others, names) = (antennas - names.len(), names.join(", "));
+    let (others, names) = ((antennas - names.len()) as u64, names.join(", "));
     let antennas = language.antennas(antennas as u64);
-    match (language, others) {
-        (_, 0) => format!("{antennas}: {names}"),
-        (Language::English, _) => format!("{antennas}: {names} and {} more", format::count(others as u64)),
-        (Language::Spanish, _) => format!("{antennas}: {names} y {} más", format::count(others as u64)),
-    }
+    let named = format!("{antennas}: {names}");
+    if others == 0 { named } else { format!("{named} {}", language.more(others)) }
 }
 
 const fn sort_label(sort: IncidentSort, language: Language) -> &'static str {
@@ -253,17 +245,17 @@ const fn ongoing(language: Language) -> &'static str {
     language.text("ongoing", "en curso")
 }
 
-/// An antenna's page while an incident went on, with some time before and after it.
-fn permalink(incident: &Incident, scene: &Scene<'_>) -> String {
-    let range = Range::around(incident.start, incident.end, scene.now, &scene.limits);
-    scene.address.with_page(Page::Antenna { id: incident.antenna_id.clone() }).with_range(range).href()
+/// An antenna's page from the beginning to the end of what went wrong, or while it lasts, with some time before and after it.
+fn permalink(antenna: &str, start: UnixMillis, end: Option<UnixMillis>, scene: &Scene<'_>) -> String {
+    let range = Range::around(start, end, scene.now, &scene.limits);
+    scene.address.with_page(Page::Antenna { id: antenna.to_owned() }).with_range(range).href()
 }
 
 pub(super) fn incident_row(incident: &Incident, scene: &Scene<'_>) -> IncidentRow {
     let language = scene.language();
     IncidentRow {
         id: incident.antenna_id.clone(),
-        href: permalink(incident, scene),
+        href: permalink(&incident.antenna_id, incident.start, incident.end, scene),
         kind: incident.kind.as_str(),
         kind_label: kind_label(incident.kind, language),
         start: Moment::near(incident.start, scene.now, language),
@@ -316,8 +308,6 @@ const fn kind_label(kind: IncidentKind, language: Language) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use shared::UnixMillis;
-
     use super::*;
     use crate::model::tests::{NOW, address, incidents, scene};
     use crate::query::Address;

@@ -172,7 +172,7 @@ fn trouble(state: State, figures: &OverviewFigures, scene: &Scene<'_>) -> Option
         more: match (ids.len(), rest) {
             (_, 0) => String::new(),
             (0, _) => language.text("show them", "mostrarlas").to_owned(),
-            _ => format!("{} {} {}", language.text("and", "y"), format::count(rest), language.text("more", "más")),
+            _ => language.more(rest),
         },
         named: ids.into_iter().map(|id| (id.clone(), antenna_href(id, scene))).collect(),
     })

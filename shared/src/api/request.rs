@@ -54,20 +54,7 @@ pub trait Request: Part {
     /// The request as a path with its query string. Equal requests have the same, and others another.
     #[must_use]
     fn href(&self) -> String {
-        let mut path = Self::PATH.to_owned();
-        let mut query = Serializer::new(String::new());
-        for (name, value) in self.pairs() {
-            match place_in_path(Self::PATH, name) {
-                // In a path, a plus sign is itself and not a space.
-                Some(place) => {
-                    let value = byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20");
-                    path = path.replace(&place, &value);
-                }
-                None => _ = query.append_pair(name, &value),
-            }
-        }
-        let query = query.finish();
-        if query.is_empty() { path } else { format!("{path}?{query}") }
+        href(Self::PATH, self.pairs())
     }
 
     /// The request as parameters, not encoded. Defaults are left out.
@@ -101,6 +88,25 @@ pub fn read_all<P: Part>(pairs: Vec<(String, String)>) -> Result<P, BadParameter
     let request = P::read("", &mut query)?;
     query.finish()?;
     Ok(request)
+}
+
+/// The path of a route with its parameters, each in its place in the path or in the query string.
+pub fn href<N: AsRef<str>, V: AsRef<str>>(route: &str, pairs: impl IntoIterator<Item = (N, V)>) -> String {
+    let mut path = route.to_owned();
+    let mut query = Serializer::new(String::new());
+    for (name, value) in pairs {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        match place_in_path(route, name) {
+            // In a path, a plus sign is itself and not a space.
+            Some(place) => {
+                let value = byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20");
+                path = path.replace(&place, &value);
+            }
+            None => _ = query.append_pair(name, value),
+        }
+    }
+    let query = query.finish();
+    if query.is_empty() { path } else { format!("{path}?{query}") }
 }
 
 /// How a parameter is written in the path of a route, if it is a part of it.
