@@ -1,11 +1,10 @@
-// One crosshair over all charts of a table, with the figures of its step; a drag zooms in, a double click goes back. The overlay
-// lies outside the part of the page that updates replace.
+// One crosshair over all charts of a table, with the figures of its step; a drag zooms in, a double click goes back.
 (() => {
   "use strict";
   const CHART = ".plot[data-table]";
   const LEAST_MS = 30_000;
   const CLICK_PX = 4;
-  const AWAY_PX = 14;
+  const { add, place, tell, beside, steer, span } = overlay;
 
   const layer = add(document.body, "div", "overlay");
   const range = add(layer, "div", "range");
@@ -51,7 +50,7 @@
   document.addEventListener("focusout", () => {
     if (current && !current.pointer) hide();
   });
-  document.addEventListener("keydown", steer);
+  document.addEventListener("keydown", press);
   document.addEventListener("morphed", draw);
   addEventListener("resize", hide);
 
@@ -65,22 +64,15 @@
     draw();
   }
 
-  function steer(event) {
+  function press(event) {
     if (event.key === "Escape") return hide();
     const plot = chartAt(event);
-    if (!plot || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!plot) return;
     const chart = read(plot);
-    const last = chart.start + (chart.steps - 1) * chart.step;
-    const here = current?.plot === plot ? shownStep(chart) : null;
-    const times = {
-      ArrowLeft: here === null ? last : here - chart.step,
-      ArrowRight: here === null ? last : here + chart.step,
-      Home: chart.start,
-      End: last,
-    };
-    if (!(event.key in times)) return;
+    const time = steer(event, current?.plot === plot ? shownStep(chart) : null, chart);
+    if (time === undefined) return;
     event.preventDefault();
-    current = { plot, time: Math.min(Math.max(times[event.key], chart.start), last) };
+    current = { plot, time };
     draw();
   }
 
@@ -103,8 +95,7 @@
       line.hidden = index >= plots.length;
       if (line.hidden) return;
       const { box, x } = atStep(read(plots[index]), time);
-      place(line, x, box.top);
-      line.style.height = `${box.height}px`;
+      place(line, x, box.top, 0, box.height);
     });
     drawRange(chart);
     drawTip(chart, time, row);
@@ -114,27 +105,20 @@
     range.hidden = !drag || drag.to === null;
     if (range.hidden) return;
     const left = chart.x(Math.min(drag.from, drag.to));
-    place(range, left, chart.box.top);
-    range.style.width = `${chart.x(Math.max(drag.from, drag.to) + chart.step) - left}px`;
-    range.style.height = `${chart.box.height}px`;
+    const width = chart.x(Math.max(drag.from, drag.to) + chart.step) - left;
+    place(range, left, chart.box.top, width, chart.box.height);
   }
 
   // Ids and figures are inserted as text, whatever they contain.
   function drawTip(chart, time, row) {
-    // Figures are announced for the keyboard only: a moving pointer would announce far too many.
-    tip.setAttribute("aria-live", current.pointer ? "off" : "polite");
     const list = document.createElement("dl");
     [...row.cells].forEach((cell, index) => {
       add(list, "dt", "").textContent = chart.heads[index]?.textContent;
       add(list, "dd", cell.className).textContent = cell.textContent;
     });
-    if (tip.firstChild?.textContent !== list.textContent) tip.replaceChildren(list);
+    tell(tip, list, !current.pointer);
     const { x, y } = current.pointer ?? { x: atStep(chart, time).x, y: chart.box.top };
-    const { offsetWidth: width, offsetHeight: height } = tip;
-    const { clientWidth, clientHeight } = document.documentElement;
-    const right = x + AWAY_PX + width;
-    const left = right > clientWidth ? x - AWAY_PX - width : x + AWAY_PX;
-    place(tip, Math.max(left, 0), Math.max(Math.min(y + AWAY_PX, clientHeight - height), 0));
+    beside(tip, x, y);
   }
 
   function zoom({ start, end, step }, { from, to }) {
@@ -144,8 +128,7 @@
     const until = Math.min(end, Math.round((first + last + length) / 2));
     const url = new URL(location);
     url.searchParams.delete("page");
-    url.searchParams.set("window", `${Math.ceil(length / 1000)}s`);
-    url.searchParams.set("end", new Date(until).toISOString());
+    span(url, length, until);
     location.assign(url);
   }
 
@@ -158,18 +141,19 @@
     const figures = document.getElementById(table);
     const rows = figures?.querySelectorAll("tbody tr") ?? [];
     const heads = figures?.querySelectorAll("thead th") ?? [];
-    return { table, start, end, step, steps: Math.ceil((end - start) / step), box, x, rows, heads };
+    const last = start + (Math.ceil((end - start) / step) - 1) * step;
+    return { table, start, end, step, last, box, x, rows, heads };
   }
 
   // The start of the step at a position; beside the chart, that of the nearest step.
-  function stepAt({ start, end, step, steps, box }, x) {
+  function stepAt({ start, end, step, last, box }, x) {
     const index = Math.floor((((x - box.left) / box.width) * (end - start)) / step);
-    return start + Math.min(Math.max(index, 0), steps - 1) * step;
+    return Math.min(Math.max(start + index * step, start), last);
   }
 
   function shownStep(chart) {
     if (current.pointer) return stepAt(chart, current.pointer.x);
-    return Math.min(Math.max(current.time, chart.start), chart.start + (chart.steps - 1) * chart.step);
+    return Math.min(Math.max(current.time, chart.start), chart.last);
   }
 
   // The middle of a step, where the points of the lines are.
@@ -180,16 +164,5 @@
   // The newest step is the first row.
   function rowAt({ rows, start, step }, time) {
     return rows[rows.length - 1 - Math.round((time - start) / step)];
-  }
-
-  // Moves by transforms do not count as layout shifts.
-  function place(element, x, y) {
-    element.style.transform = `translate(${x + scrollX}px, ${y + scrollY}px)`;
-  }
-
-  function add(parent, name, className) {
-    const element = document.createElement(name);
-    if (className) element.className = className;
-    return parent.appendChild(element);
   }
 })();

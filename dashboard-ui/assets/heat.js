@@ -5,7 +5,7 @@
   const ROW = ".map-labels li";
   const LEAST_MS = 300_000;
   const STEPS = 12;
-  const AWAY_PX = 14;
+  const { add, place, tell, beside, steer, span } = overlay;
 
   const layer = add(document.body, "div", "overlay");
   const [across, down, tip] = ["crosshair", "crosshair", "tip"].map((name) => add(layer, "div", name));
@@ -26,23 +26,15 @@
     if (event.key === "Escape") return hide();
     const row = event.target.closest?.(ROW);
     if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
-    const { start, step, last } = read(row);
-    const time = current?.row === row ? timeOf(current) : null;
+    const here = current?.row === row ? timeOf(current) : null;
     const rows = { ArrowUp: row.previousElementSibling, ArrowDown: row.nextElementSibling };
-    const times = {
-      ArrowLeft: time === null ? last : time - step,
-      ArrowRight: time === null ? last : time + step,
-      Home: start,
-      End: last,
-    };
-    if (event.key in rows) {
-      const next = rows[event.key] ?? row;
-      next.querySelector("a, [tabindex]").focus();
-      if (time !== null) show({ row: next, time });
-    } else if (event.key in times) {
-      show({ row, time: Math.min(Math.max(times[event.key], start), last) });
-    } else return;
+    const isOther = event.key in rows;
+    const next = rows[event.key] ?? row;
+    const time = isOther ? here : steer(event, here, read(row));
+    if (time === undefined) return;
     event.preventDefault();
+    if (isOther) next.querySelector("a, [tabindex]").focus();
+    if (time !== null) show({ row: next, time });
   });
   document.addEventListener("morphed", () => current && show(current));
   addEventListener("resize", hide);
@@ -68,12 +60,7 @@
     place(across, box.left, y, box.width, 1);
     place(down, x, box.top, 1, box.height);
     fill(map.dataset, row.dataset.cells.split(" ")[index]?.split(","), row, time);
-    // Figures are announced for the keyboard only: a moving pointer would announce far too many.
-    tip.setAttribute("aria-live", "time" in current ? "polite" : "off");
-    const { clientWidth, clientHeight } = document.documentElement;
-    const right = x + AWAY_PX + tip.offsetWidth;
-    const left = right > clientWidth ? x - AWAY_PX - tip.offsetWidth : x + AWAY_PX;
-    place(tip, Math.max(left, 0), Math.max(Math.min(y + AWAY_PX, clientHeight - tip.offsetHeight), 0));
+    beside(tip, x, y);
   }
 
   // Ids are inserted as text, whatever they contain.
@@ -93,7 +80,7 @@
     entry(words.latency, latency ? `${number(Number(latency), 0)}\u202fms` : "–");
     if (antennas) entry(words.down, antennas);
     at.dispatchEvent(new Event("times"));
-    if (tip.firstChild?.textContent !== list.textContent) tip.replaceChildren(list);
+    tell(tip, list, "time" in current);
   }
 
   // Has a row lead to its antenna around a time, or, without one, to where it led before.
@@ -104,8 +91,7 @@
     const { step, end } = read(row);
     const url = new URL(usual, location);
     const length = Math.max(LEAST_MS, STEPS * step);
-    url.searchParams.set("window", `${Math.ceil(length / 1000)}s`);
-    url.searchParams.set("end", new Date(Math.min(end, Math.round(time + (step + length) / 2))).toISOString());
+    span(url, length, Math.min(end, Math.round(time + (step + length) / 2)));
     link.setAttribute("href", time === null ? usual : url.pathname + url.search);
   }
 
@@ -113,7 +99,7 @@
     const map = row.closest(".map");
     const [start, step, steps, end] = ["start", "step", "steps", "end"].map((name) => Number(map.dataset[name]));
     const box = map.querySelector("svg").getBoundingClientRect();
-    return { map, box, start, step, end, steps, last: start + (steps - 1) * step, width: box.width / steps };
+    return { map, box, start, step, end, last: start + (steps - 1) * step, width: box.width / steps };
   }
 
   // The start of the step that is pointed at; on a label, there is none.
@@ -121,16 +107,5 @@
     const { box, start, step, last, width } = read(row);
     if (time !== undefined) return Math.min(Math.max(time, start), last);
     return x < box.left ? null : Math.min(start + Math.floor((x - box.left) / width) * step, last);
-  }
-
-  function place(element, x, y, width, height) {
-    element.style.transform = `translate(${x + scrollX}px, ${y + scrollY}px)`;
-    if (width) Object.assign(element.style, { width: `${width}px`, height: `${height}px` });
-  }
-
-  function add(parent, name, className) {
-    const element = document.createElement(name);
-    if (className) element.className = className;
-    return parent.appendChild(element);
   }
 })();

@@ -4,7 +4,7 @@ use leptos::html::{link, meta};
 use leptos::prelude::*;
 
 use super::icon::{Glyph, GlyphView, Logo};
-use crate::assets::{CHARTS, FONT, HEAT, HUB, ICON, MORPH, RELEASE, SCRIPT, STYLE, THEME};
+use crate::assets::{CHARTS, FONT, HUB, ICON, MORPH, RELEASE, SCRIPT, STYLE, THEME};
 use crate::language::Language;
 use crate::model::docs::{self, Place};
 use crate::query::{Address, Kind, Manner};
@@ -79,7 +79,6 @@ pub(crate) fn Layout(document: Document, app: AnyView) -> impl IntoView {
                 <script src=MORPH.href() defer></script>
                 <script src=SCRIPT.href() defer></script>
                 <script src=CHARTS.href() defer></script>
-                <script src=HEAT.href() defer></script>
             </head>
             <body>
                 <a class="skip" href="#content">{language.text("Skip to content", "Ir al contenido")}</a>

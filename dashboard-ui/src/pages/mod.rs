@@ -152,12 +152,8 @@ fn content(screen: Screen, address: &Address) -> AnyView {
         Screen::Pipeline(screen) => view! { <PipelinePage screen=*screen/> }.into_any(),
         screen => return without_figures(screen, address, to),
     };
-    // Nobody can copy from a wall.
-    if address.manner.is_wall {
-        return page;
-    }
     let (asked, docs) = (source::shown(&address.query), model::docs::href(None, &[], address.manner));
-    view! { {page}<div class="figures"><SnippetsCard asked docs language/></div> }.into_any()
+    view! { {page}<SnippetsCard asked docs language/> }.into_any()
 }
 
 fn without_figures(screen: Screen, address: &Address, to: (String, String)) -> AnyView {

@@ -89,7 +89,7 @@ async fn linked_assets_are_kept_for_ever_and_others_are_not() {
     let dashboard = mock().await;
     let (_, html) = dashboard.get("/").await;
     let links: Vec<&str> = html.split('"').filter(|part| part.starts_with("/assets/")).collect();
-    assert_eq!(links.len(), 9);
+    assert_eq!(links.len(), 8);
     for link in links {
         let response = dashboard.request(link).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{link}");
