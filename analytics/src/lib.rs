@@ -5,6 +5,7 @@
 //! - [`ingest`]: the log, and from the bytes of its replies to columns.
 //! - [`readings`]: a micro-batch as a table.
 //! - [`store`]: readings are counted in panes of partials, expressions say what is summed; antennas and their incidents.
+//! - [`archive`]: hours that are final, as files.
 //! - [`state`]: what is committed.
 //! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log, with the ledger of every entry.
 //! - [`published`]: what the pipeline shows to the outside; `figures` and `histogram` are what it is told in.
@@ -12,6 +13,7 @@
 //! - [`settings`]: what comes in from the edges.
 
 pub mod answer;
+pub mod archive;
 mod figures;
 mod histogram;
 pub mod http;
@@ -33,6 +35,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::archive::place::Place;
+use crate::archive::read::Archive;
 use crate::http::Api;
 use crate::ingest::log::{Log, RedisLog};
 use crate::pipeline::Pipeline;
@@ -75,11 +79,21 @@ pub async fn run_on<L: Log>(
     let published = Published::new(stream, &pipeline::empty_store(settings, thresholds), clock.now());
     let serving = CancellationToken::new();
     let workers = Workers::start(QUERY_THREADS).context("no threads for queries")?;
-    let api = Api::new(published.clone(), workers, thresholds, clock.clone(), serving.clone());
+    let place = settings.archive.archive.as_ref().map(|url| {
+        info!(archive = %url, "archives hours that are final");
+        published.set_archive(&url.to_string());
+        Place::open(url).with_context(|| format!("cannot use the archive {url} (--archive, ARCHIVE)"))
+    });
+    let place = place.transpose()?;
+    let archive =
+        place.clone().map(|place| Workers::start(QUERY_THREADS).map(|workers| (Archive::new(place), workers)));
+    let archive = archive.transpose().context("no threads for queries")?;
+    let api = Api::new(published.clone(), workers, thresholds, clock.clone(), serving.clone()).with_archive(archive);
     answers_http("analytics", listener.local_addr().context("the listener has no address")?);
     let http = http.clone();
     let server = tokio::spawn(async move { http::serve(listener, api, &http).await });
     let pipeline = Pipeline::new(log, settings.clone(), thresholds, owner(clock.now()), published, clock);
+    let pipeline = pipeline.with_place(place);
     let result = pipeline.run(shutdown).await;
     // Answers go on until the last commit is done.
     serving.cancel();

@@ -8,7 +8,9 @@ use shared::health::HealthSettings;
 use shared::logging::LogSettings;
 use shared::server::HttpSettings;
 use shared::settings::{BrokerSettings, StreamSettings, parse_bind};
-use shared::time::{parse_duration, parse_duration_or_zero};
+use shared::time::{millis, parse_duration, parse_duration_or_zero};
+
+use crate::archive::place::ArchiveUrl;
 
 /// Retention spans fewer panes than this: the key of a roll-up packs pane, antenna and bucket into 64 bits.
 pub const MAX_PANES: i64 = 1 << 20;
@@ -82,10 +84,36 @@ pub struct PipelineSettings {
     /// Entries that stay in the stream after they were read
     #[arg(long, env = "KEEP_ENTRIES", default_value_t = 10_000, value_name = "N")]
     pub keep_entries: u64,
+    /// What is kept beyond memory.
+    #[command(flatten)]
+    pub archive: ArchiveSettings,
     /// Most antennas that are kept track of at a time
     #[arg(long, env = "ANTENNAS_MAX", default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub antennas_max: u32,
 }
+
+/// What is kept beyond memory, and where.
+#[derive(Debug, Clone, Args)]
+pub struct ArchiveSettings {
+    /// Where hours go that are final: file:///path, or s3://bucket/prefix with the usual variables of AWS; nowhere if not set
+    #[arg(long, env = "ARCHIVE", value_name = "URL")]
+    pub archive: Option<ArchiveUrl>,
+    /// Final hours that may wait for the archive while it is away; the oldest are given up then
+    #[arg(long, env = "ARCHIVE_BACKLOG", default_value = "6h", value_name = "DURATION", value_parser = parse_duration)]
+    pub archive_backlog: Duration,
+}
+
+impl Default for ArchiveSettings {
+    /// The contract's defaults.
+    fn default() -> Self {
+        Self { archive: None, archive_backlog: Duration::from_secs(6 * 3600) }
+    }
+}
+
+/// The width of an archive's finest rows, unless a pane is wider.
+const ROW: Duration = Duration::from_secs(60);
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 impl Default for PipelineSettings {
     /// The contract's defaults.
@@ -98,6 +126,7 @@ impl Default for PipelineSettings {
             batch_wait: Duration::from_millis(50),
             max_clock_skew: Duration::from_secs(60),
             keep_entries: 10_000,
+            archive: ArchiveSettings::default(),
             antennas_max: 100_000,
         }
     }
@@ -145,17 +174,36 @@ impl Thresholds {
 }
 
 impl PipelineSettings {
+    /// The width of the finest rows of the archive in milliseconds.
+    #[must_use]
+    pub fn row_ms(&self) -> i64 {
+        millis(self.pane.max(ROW))
+    }
+
     /// Checks what no setting can tell alone.
     ///
     /// # Errors
     /// One line that names the setting.
     pub fn check(&self) -> Result<(), String> {
-        let Self { pane, retention, max_clock_skew, .. } = self;
+        let Self { pane, retention, max_clock_skew, archive, .. } = self;
         if pane.subsec_nanos() % 1_000_000 != 0 {
             return Err(format!("bad value for --pane (PANE): {pane:?} is not a whole number of milliseconds"));
         }
         if retention < pane {
             return Err(format!("bad value for --retention (RETENTION): {retention:?} is below PANE, {pane:?}"));
+        }
+        let fits = |inner: Duration, outer: Duration| outer.as_nanos().is_multiple_of(inner.as_nanos().max(1));
+        if archive.archive.is_some() && !(fits(*pane, ROW) || (fits(ROW, *pane) && fits(*pane, HOUR))) {
+            return Err(format!(
+                "bad value for --pane (PANE): with ARCHIVE, whose rows are minutes of full hours, {pane:?} has to divide a minute, \
+                 or to be minutes that divide an hour"
+            ));
+        }
+        if archive.archive.is_some() && archive.archive_backlog < HOUR {
+            return Err(format!(
+                "bad value for --archive-backlog (ARCHIVE_BACKLOG): {:?} is less than an hour",
+                archive.archive_backlog
+            ));
         }
         let panes = retention.saturating_add(*max_clock_skew).as_nanos() / pane.as_nanos().max(1);
         if panes >= u128::from(MAX_PANES.unsigned_abs()) {

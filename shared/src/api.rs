@@ -47,7 +47,7 @@ pub use self::incidents::{Incident, IncidentEnding, IncidentKind, IncidentPage, 
 pub use self::measures::{Latency, Measures};
 pub use self::metrics::{MetricsFormat, MetricsRequest, OriginalMetrics, ServiceFigures, ServiceStats};
 pub use self::pipeline::{
-    BatchTimes, Batches, ClockOffset, Commits, Freshness, Ledger, Partition, Phase, Pipeline, PipelineRequest,
+    Archive, BatchTimes, Batches, ClockOffset, Commits, Freshness, Ledger, Partition, Phase, Pipeline, PipelineRequest,
 };
 pub use self::pipeline_history::{PipelineHistory, PipelineHistoryRequest, PipelineSample};
 pub use self::readings::{DEFAULT_READINGS, MAX_READINGS, ReadingsRequest, RecentReading, RecentReadings};
@@ -56,8 +56,8 @@ pub use self::request::{BadParameter, Count, Request};
 pub use self::series::{MAX_POINTS, Point, Series, SeriesRequest};
 pub use self::status::{AntennaCounts, MOSTLY, Status};
 pub use self::steps::{History, Steps};
-pub use self::summary::{Limits, SNAPSHOT_EVENT, Summary, SummaryRequest};
-pub use self::window::{DEFAULT_WINDOW_MS, End, OptionalWindow, WindowBounds, WindowRequest};
+pub use self::summary::{HistoryLimits, Limits, SNAPSHOT_EVENT, Summary, SummaryRequest};
+pub use self::window::{DEFAULT_WINDOW_MS, End, Gap, OptionalWindow, WindowBounds, WindowRequest};
 pub use self::worst::{Badness, DEFAULT_WORST, WorstRequest};
 
 /// Paths of the routes.

@@ -153,11 +153,16 @@ impl Reference {
             self.recent.pop_front();
         }
         self.recent.push_back(counted);
+        self.ledger.in_memory = self.ledger.in_memory.map(|in_memory| in_memory + 1);
     }
 
     /// Drops the panes that are not retained any more, and the antennas of which nothing is.
     fn forget(&mut self, arrival_ms: i64) {
-        self.panes = self.panes.split_off(&self.horizon_ms);
+        let retained = self.panes.split_off(&self.horizon_ms);
+        let dropped = std::mem::replace(&mut self.panes, retained);
+        let expired: u64 = dropped.values().map(|pane| pane.readings.len() as u64).sum();
+        self.ledger.expired += expired;
+        self.ledger.in_memory = self.ledger.in_memory.map(|in_memory| in_memory - expired);
         let is_gone = |antenna: &&mut Antenna| antenna.has_started() && antenna.newest_event_ms < self.horizon_ms;
         let mut gone: Vec<&mut Antenna> = self.antennas.iter_mut().filter(is_gone).collect();
         gone.sort_by(|a, b| a.id.cmp(&b.id));

@@ -103,7 +103,7 @@ impl Reference {
             horizon_ms: i64::MIN,
             ended: VecDeque::new(),
             ended_ever: 0,
-            ledger: Ledger { rejected, ..Ledger::default() },
+            ledger: Ledger { rejected, in_memory: Some(0), ..Ledger::default() },
             examples: BTreeMap::new(),
             cursor: EntryId::default(),
             as_of: None,

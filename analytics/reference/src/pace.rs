@@ -171,6 +171,7 @@ impl Reference {
             },
             freshness_ms: freshness(pace.last_batches.iter().skip(newest)),
             watermark: self.watermark(),
+            archive: None,
             panes: self.panes.len() as u64,
             antennas: self.retained().count() as u64,
             started_at: pace.started_at,

@@ -15,7 +15,7 @@ impl Question for AntennaRequest {
 
     fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
         let slot = view.slot(&self.id)?;
-        let known = view.snapshot.antenna_table()?.clone().lazy().filter(col(ANTENNA).eq(lit(slot))).collect()?;
+        let known = view.known()?.clone().lazy().filter(col(ANTENNA).eq(lit(slot))).collect()?;
         let row = with_status(view, measured(known, &view.cells_of(slot)?))?.collect()?;
         Ok(view.with_percentiles(row)?.into())
     }

@@ -14,7 +14,7 @@ use crate::store::expressions::answer::{
     STATUS, SUCCESS_RATE,
 };
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, READINGS};
-use crate::store::expressions::{status_name, unrest};
+use crate::store::expressions::{status_name, time, unrest};
 
 impl Question for AntennasRequest {
     fn answer(&self, view: &View<'_>) -> Result<AntennaPage, AnswerError> {
@@ -122,13 +122,13 @@ impl Page {
             steps = Some(view.told_steps(grid));
         }
         let (window, as_of) = (view.window.bounds(), view.snapshot.as_of);
-        Ok(AntennaPage { window, total: self.total, antennas, steps, as_of })
+        Ok(AntennaPage { window, total: self.total, antennas, steps, as_of, gaps: view.gaps() })
     }
 
     /// The page as a table; histories have no place in it.
     pub(super) fn table(self) -> Result<Table, AnswerError> {
         let first = [col(ANTENNA_ID), status_name(STATUS)].into_iter();
-        let last = [super::format::time(LAST_SEEN), col(AVAILABILITY), col(CHANGES), col(FLAPPING)];
+        let last = [time(LAST_SEEN), col(AVAILABILITY), col(CHANGES), col(FLAPPING)];
         let columns = first.chain(MEASURES.map(col)).chain(last);
         let rows = self.rows.lazy().select(columns.collect::<Vec<_>>()).collect()?;
         Ok(Table { rows, total: Some(self.total) })

@@ -7,20 +7,20 @@ use polars::prelude::*;
 use polars_io::parquet::write::{BatchedWriter, ParquetCompression, ParquetWriter};
 use serde::Serialize;
 use shared::UnixMillis;
-use shared::api::{BadParameter, Cell, CellsRequest, Format, Status, WindowBounds};
+use shared::api::{BadParameter, Cell, CellsRequest, Format, Gap, Status, WindowBounds};
 use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::antennas::wanted;
-use super::format::{self, ArrowStream, time};
+use super::format::{self, ArrowStream};
 use super::{AnswerError, View, rows};
 use crate::readings::Slot;
 use crate::store::Pane;
 use crate::store::expressions::answer::{ANTENNA_ID, MEASURES, START, WORST_STATUS};
 use crate::store::expressions::column::{ANTENNA, PANE};
-use crate::store::expressions::{Percentiles, measures, status_name};
+use crate::store::expressions::{Percentiles, measures, status_name, time};
 use crate::store::grid::Grid;
 use crate::store::judged::Judged;
 use crate::store::partials::{Keys, Partials};
@@ -65,6 +65,8 @@ struct Head {
     window: WindowBounds,
     step_seconds: f64,
     as_of: Option<UnixMillis>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gaps: Vec<Gap>,
 }
 
 impl CellsExport {
@@ -74,6 +76,7 @@ impl CellsExport {
     /// When the antenna is not known, or there would be too many rows.
     pub fn begin(request: &CellsRequest, format: Format, view: &View<'_>) -> Result<Self, AnswerError> {
         let steps = view.default_steps(request.step)?;
+        view.look_ahead(steps);
         let mut wanted = wanted(request.q.as_deref(), &request.statuses, request.flapping);
         if let Some(antenna) = &request.antenna {
             wanted = wanted.and(col(ANTENNA).eq(lit(view.slot(antenna)?)));
@@ -99,6 +102,7 @@ impl CellsExport {
                 window: view.window.bounds(),
                 step_seconds: UnixMillis(steps.width_ms).seconds(),
                 as_of: view.snapshot.as_of,
+                gaps: view.gaps(),
             }),
             Format::Csv => Writer::Csv,
             Format::Arrow => Writer::Arrow(ArrowStream::of(&nothing)?),
@@ -127,18 +131,25 @@ impl CellsExport {
             return Ok(Some(self.end()?));
         };
         let parts = view.parts_of(start_ms, self.steps);
+        let end_ms = start_ms.saturating_add(self.steps.width_ms).min(view.window.end_ms);
+        let range = (start_ms.max(view.window.start_ms), end_ms);
+        let slots = self.slots.as_deref();
+        let fared = view.archived_fared(range, Some(self.steps), slots);
         let judged = Pane::worst_of(&parts, &view.thresholds)?;
-        let table = table(self.partials(&parts)?, &judged, &self.antennas)?;
+        let judged =
+            Judged::worst_of(&[&judged, &Judged::of(fared.into_iter().map(|(_, slot, status)| (slot, status)))]);
+        let archived = view.archived_partials(range, self.steps, slots)?;
+        let table = table(self.partials(&parts, &archived)?, &judged, &self.antennas)?;
         Ok(Some(self.write(table, is_first)?))
     }
 
-    /// What the wanted antennas measured in some parts of one step.
-    fn partials(&self, parts: &[&Pane]) -> PolarsResult<Partials> {
+    /// What the wanted antennas measured in some parts of one step, and in what was archived of it.
+    fn partials(&self, parts: &[&Pane], archived: &Partials) -> PolarsResult<Partials> {
         let keys = Keys { pane: Some(self.steps), antenna: true };
         let parts = parts.iter().map(|part| &part.antennas);
         match &self.slots {
-            None => Partials::roll_up(parts, keys),
-            Some(slots) => Partials::roll_up([&Partials::of_antennas(parts, slots)?], keys),
+            None => Partials::roll_up(parts.chain([archived]), keys),
+            Some(slots) => Partials::roll_up([&Partials::of_antennas(parts, slots)?, archived], keys),
         }
     }
 

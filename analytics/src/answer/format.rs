@@ -13,19 +13,6 @@ const TIME: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
 /// Doubles from here on have no fractions to tell, and some do not fit into an integer.
 const MOST_WHOLE: f64 = (1_u64 << 53) as f64;
 
-/// A column of milliseconds since the epoch as times in UTC.
-pub(super) fn time(name: &str) -> Expr {
-    // A cast would drop the zone: Polars casts to zones only with its feature `timezones`, which brings the database of zones.
-    let in_utc = |column: Column| {
-        let times = column.i64()?.clone().into_datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC));
-        Ok(times.into_column())
-    };
-    let kind = |_: &Schema, field: &Field| {
-        Ok(Field::new(field.name().clone(), DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC))))
-    };
-    col(name).map(in_utc, kind)
-}
-
 /// A table in a format.
 ///
 /// # Errors

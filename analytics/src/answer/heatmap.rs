@@ -11,8 +11,8 @@ use crate::readings::Slot;
 use crate::store::expressions::answer::{
     ANTENNA_ID, ANTENNAS_DOWN, AVAILABILITY, FLAPPING, LATENCY_MEAN, START, STATUS, WORST_STATUS,
 };
-use crate::store::expressions::antenna_counts;
 use crate::store::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT, READINGS};
+use crate::store::expressions::{antenna_counts, time};
 
 /// The number of a row of the map.
 const ROW: &str = "row";
@@ -36,6 +36,7 @@ impl Question for HeatmapRequest {
             total: antennas.height() as u64,
             rows: map_rows(antennas, &groups, histories, antennas_down)?,
             as_of: view.snapshot.as_of,
+            gaps: view.gaps(),
         })
     }
 
@@ -76,7 +77,7 @@ impl Question for HeatmapRequest {
             Column::new(ANTENNAS_DOWN.into(), down),
         ];
         let table = DataFrame::new(cells.len(), columns)?;
-        Ok(table.lazy().with_column(super::format::time(START)).collect()?.into())
+        Ok(table.lazy().with_column(time(START)).collect()?.into())
     }
 }
 

@@ -24,7 +24,10 @@ impl View<'_> {
         let parts = self.parts(steps);
         let tables: Vec<&DataFrame> = parts.iter().map(|part| &part.antennas.cells).collect();
         let lines = Lines::new(slots.iter().map(|&slot| [slot]));
-        let mut histories = self.add_up(&[&cells_of_antennas(&tables, &ascending)?], &lines, steps)?;
+        let in_memory = cells_of_antennas(&tables, &ascending)?;
+        let archived = self.archived_cells(self.range(), Some(steps), Some(&ascending))?;
+        let tables: Vec<&DataFrame> = std::iter::once(&in_memory).chain(&archived).collect();
+        let mut histories = self.add_up(&tables, &lines, steps)?;
         self.add_worst(&mut histories, &parts, &lines, steps)?;
         Ok(histories)
     }
@@ -37,7 +40,8 @@ impl View<'_> {
         steps: Grid,
     ) -> PolarsResult<(Vec<History>, Vec<Vec<u64>>)> {
         let parts = self.parts(steps);
-        let tables: Vec<&DataFrame> = parts.iter().map(|part| &part.antennas.cells).collect();
+        let archived = self.archived_cells(self.range(), Some(steps), None)?;
+        let tables: Vec<&DataFrame> = parts.iter().map(|part| &part.antennas.cells).chain(&archived).collect();
         let lines = Lines::new(groups.iter().map(|group| group.iter().copied()));
         let mut histories = self.add_up(&tables, &lines, steps)?;
         let antennas_down = self.add_worst(&mut histories, &parts, &lines, steps)?;
@@ -52,7 +56,8 @@ impl View<'_> {
         lines: &Lines,
         steps: Grid,
     ) -> PolarsResult<Vec<Vec<u64>>> {
-        let worst = self.worst_by_line(parts, steps, lines.len() as usize, lines.by_slot()?)?;
+        let archived = self.archived_fared(self.range(), Some(steps), None);
+        let worst = self.worst_by_line(&archived, parts, steps, lines.len() as usize, lines.by_slot()?)?;
         for (history, worst) in histories.iter_mut().zip(&worst) {
             let known =
                 history.readings.iter().zip(worst).map(|(readings, worst)| (*readings > 0).then_some(worst.status));

@@ -4,13 +4,13 @@ use polars::prelude::*;
 use shared::api::request::Count;
 use shared::api::{Format, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
 
-use super::format::time;
 use super::network::contains;
 use super::{AnswerError, Question, Table, View, next_offset, rows};
 use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::store::expressions::answer::{ANTENNA_ID, CHANGES, START};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
+use crate::store::expressions::time;
 use crate::store::trouble::{Tally, Trouble};
 
 const KIND: &str = "kind";

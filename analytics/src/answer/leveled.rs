@@ -17,10 +17,11 @@ pub(super) struct Worst {
 }
 
 impl View<'_> {
-    /// How antennas fared at worst, by line and step. `parts` are tiles and panes in order of time, none of which lies in two
-    /// steps; `line` tells an antenna's line.
+    /// How antennas fared at worst, by line and step: in rows of files, by their start, and in tiles and panes in order of time,
+    /// none of which lies in two steps. `line` tells an antenna's line.
     pub(super) fn worst_by_line(
         &self,
+        archived: &[(i64, Slot, Status)],
         parts: &[&Pane],
         steps: Grid,
         lines: usize,
@@ -30,21 +31,27 @@ impl View<'_> {
         let mut worst = vec![vec![well; self.window.step_starts(steps).count()]; lines];
         // By slot, the steps up to the last one in which the antenna was down: several parts of a step count it once.
         let mut counted: Vec<usize> = Vec::new();
-        for part in parts {
-            let step = self.step_of(part.start_ms, steps);
-            for (slot, status) in part.judged(&self.thresholds)?.iter() {
-                let Some(line) = line(slot) else { continue };
-                let worst = &mut worst[line][step];
-                worst.status = worst.status.min(status);
-                let slot = slot as usize;
-                if status == Status::Down {
-                    if counted.len() <= slot {
-                        counted.resize(slot + 1, 0);
-                    }
-                    if counted[slot] <= step {
-                        counted[slot] = step + 1;
-                        worst.antennas_down += 1;
-                    }
+        let mut archived: Vec<(usize, Slot, Status)> =
+            archived.iter().map(|(start_ms, slot, status)| (self.step_of(*start_ms, steps), *slot, *status)).collect();
+        archived.sort_unstable_by_key(|(step, ..)| *step);
+        let judged = parts.iter().map(|part| Ok((part.start_ms, part.judged(&self.thresholds)?)));
+        let judged = judged.collect::<PolarsResult<Vec<_>>>()?;
+        let in_memory = judged.into_iter().flat_map(|(start_ms, judged)| {
+            let step = self.step_of(start_ms, steps);
+            judged.iter().map(move |(slot, status)| (step, slot, status))
+        });
+        for (step, slot, status) in archived.into_iter().chain(in_memory) {
+            let Some(line) = line(slot) else { continue };
+            let worst = &mut worst[line][step];
+            worst.status = worst.status.min(status);
+            let slot = slot as usize;
+            if status == Status::Down {
+                if counted.len() <= slot {
+                    counted.resize(slot + 1, 0);
+                }
+                if counted[slot] <= step {
+                    counted[slot] = step + 1;
+                    worst.antennas_down += 1;
                 }
             }
         }

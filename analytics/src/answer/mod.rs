@@ -1,6 +1,7 @@
 //! Answers: a question to a window of a snapshot is a plan over tables, and its answer a table until its last step.
 //!
 //! - [`window`]: which panes a question is about, and in which steps.
+//! - `archived`: what of a window lies in files.
 //! - [`network`]: every antenna in a window, the table that most questions begin with.
 //! - A file a question: [`summary`], [`antennas`], [`antenna`], [`worst`], [`series`], [`heatmap`], [`cells`],
 //!   [`incidents`], [`readings`]; [`history`] is what lists of antennas and the heat map share, `leveled` what the sums of a
@@ -11,6 +12,7 @@
 
 pub mod antenna;
 pub mod antennas;
+mod archived;
 pub mod cells;
 pub mod format;
 pub mod heatmap;
@@ -31,9 +33,10 @@ use polars::prelude::*;
 use shared::UnixMillis;
 use shared::api::{BadParameter, Format, Request};
 
+use self::archived::Looked;
 pub use self::network::Tables;
 pub use self::window::Window;
-use crate::readings::Slot;
+use crate::archive::read::Archive;
 use crate::settings::Thresholds;
 use crate::store::{Pane, Snapshot};
 
@@ -113,6 +116,8 @@ pub struct View<'a> {
     /// What is down and degraded.
     pub thresholds: Thresholds,
     tables: &'a Tables,
+    archive: Option<&'a Archive>,
+    looked: Looked,
 }
 
 impl<'a> View<'a> {
@@ -125,13 +130,13 @@ impl<'a> View<'a> {
         thresholds: Thresholds,
         tables: &'a Tables,
     ) -> Self {
-        Self { snapshot, window, now_ms: now.0, thresholds, tables }
+        Self { snapshot, window, now_ms: now.0, thresholds, tables, archive: None, looked: Looked::default() }
     }
 
-    /// The slot of an antenna that is known and retained.
-    fn slot(&self, id: &str) -> Result<Slot, AnswerError> {
-        let found = self.snapshot.find(id).ok_or_else(|| AnswerError::UnknownAntenna(id.to_owned()))?;
-        Ok(found.0)
+    /// The view with the files of an archive, if there is one.
+    #[must_use]
+    pub fn with_archive(self, archive: Option<&'a Archive>) -> Self {
+        Self { archive, ..self }
     }
 
     /// Every antenna that is known and retained with what it measured in the window, see [`network`].

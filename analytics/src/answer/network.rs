@@ -48,15 +48,22 @@ impl fmt::Debug for Tables {
 
 impl Tables {
     pub(super) fn antennas(&self, view: &View<'_>) -> PolarsResult<Arc<DataFrame>> {
-        let key = (view.snapshot.version, view.window);
-        self.antennas.get_or_insert_with(&key, || {
-            let measured =
-                self.measured.get_or_insert_with(&(key.0, view.window.start_ms, view.window.end_ms), || {
-                    let known = view.snapshot.antenna_table()?.clone();
-                    measured(known, &self.cells(view)?).collect().map(Arc::new)
-                })?;
-            with_status(view, measured.as_ref().clone().lazy())?.collect().map(Arc::new)
-        })
+        let Window { start_ms, end_ms, .. } = view.window;
+        let (by_window, by_range) = ((view.snapshot.version, view.window), (view.snapshot.version, start_ms, end_ms));
+        if let Some(antennas) = self.antennas.get(&by_window) {
+            return Ok(antennas);
+        }
+        let measured = match self.measured.get(&by_range) {
+            Some(measured) => measured,
+            None => Arc::new(measured(view.known()?.clone(), &self.cells(view)?).collect()?),
+        };
+        let antennas = Arc::new(with_status(view, measured.as_ref().clone().lazy())?.collect()?);
+        // What has gaps is looked for again the next time.
+        if !view.has_gaps() {
+            self.measured.insert(by_range, measured);
+            self.antennas.insert(by_window, Arc::clone(&antennas));
+        }
+        Ok(antennas)
     }
 
     /// The cells of the window by antenna.
@@ -69,9 +76,9 @@ impl Tables {
             roll_up_cells(&closed, BY_ANTENNA).map(Arc::new)
         })?;
         let open = snapshot.cover(closed_ms, end_ms);
-        let tables: Vec<&DataFrame> =
-            std::iter::once(&*closed).chain(open.iter().map(|part| &part.antennas.cells)).collect();
-        roll_up_cells(&tables, BY_ANTENNA)
+        let archived = view.archived_cells((start_ms, end_ms), None, None)?;
+        let tables = std::iter::once(&*closed).chain(open.iter().map(|part| &part.antennas.cells)).chain(&archived);
+        roll_up_cells(&tables.collect::<Vec<&DataFrame>>(), BY_ANTENNA)
     }
 }
 
@@ -118,7 +125,7 @@ fn judged_ms(view: &View<'_>) -> i64 {
 /// For how long an antenna was observed in the window.
 fn observed(view: &View<'_>) -> Expr {
     let Window { start_ms, end_ms, .. } = view.window;
-    let kept_from_ms = start_ms.max(view.snapshot.horizon_ms);
+    let kept_from_ms = start_ms.max(view.known_from_ms());
     let is_missed = lit(judged_ms(view)).gt_eq(col(SILENT_FROM));
     let is_present = view.window.judged_ms.is_some();
     let missed_until_ms = if is_present { end_ms } else { end_ms.min(view.snapshot.clock.watermark_ms) };
@@ -129,7 +136,9 @@ impl View<'_> {
     /// What an antenna measured in the window: a row, or none.
     pub(super) fn cells_of(&self, slot: Slot) -> PolarsResult<DataFrame> {
         let tables: Vec<&DataFrame> = self.cover().into_iter().map(|part| &part.antennas.cells).collect();
-        roll_up_cells(&[&cells_of_antennas(&tables, &[slot])?], BY_ANTENNA)
+        let in_memory = cells_of_antennas(&tables, &[slot])?;
+        let archived = self.archived_cells(self.range(), None, Some(&[slot]))?;
+        roll_up_cells(&std::iter::once(&in_memory).chain(&archived).collect::<Vec<_>>(), BY_ANTENNA)
     }
 
     /// Rows of [`View::antennas`] with their percentiles, in their order.
@@ -137,11 +146,17 @@ impl View<'_> {
         let slots = rows.column(ANTENNA)?.sort(SortOptions::default())?;
         let slots = slots.u32()?.rechunk();
         let tables: Vec<&DataFrame> = self.cover().into_iter().map(|part| &part.antennas.sketch).collect();
-        let sketch = if slots.len() == self.snapshot.antenna_table()?.height() {
-            roll_up_sketch(&tables, BY_ANTENNA)?
+        let slots = slots.cont_slice()?;
+        let are_all = slots.len() == self.known()?.height();
+        let archived = self.archived_sketches(self.range(), None, (!are_all).then_some(slots))?;
+        let of_some;
+        let in_memory: &[&DataFrame] = if are_all {
+            &tables
         } else {
-            roll_up_sketch(&[&sketch_of_antennas(&tables, slots.cont_slice()?)?], BY_ANTENNA)?
+            of_some = sketch_of_antennas(&tables, slots)?;
+            &[&of_some]
         };
+        let sketch = roll_up_sketch(&in_memory.iter().copied().chain(&archived).collect::<Vec<_>>(), BY_ANTENNA)?;
         let percentiles = Percentiles::of(sketch.lazy(), &[ANTENNA])?;
         let rows = rows.drop_many([LATENCY_P50, LATENCY_P95, LATENCY_P99]).lazy();
         let joined = rows.join(percentiles, [col(ANTENNA)], [col(ANTENNA)], JoinArgs::new(JoinType::Left));

@@ -3,11 +3,11 @@
 use polars::prelude::*;
 use shared::api::{ReadingsRequest, RecentReading, RecentReadings};
 
-use super::format::time;
 use super::{AnswerError, Question, Table, View, rows};
 use crate::readings::column::{ARRIVAL_MS, EVENT_MS, LATE, LATENCY_MS, SEQ};
 use crate::store::expressions::answer::ANTENNA_ID;
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
+use crate::store::expressions::time;
 
 /// Event time, under the API's name.
 const TIMESTAMP: &str = "timestamp";

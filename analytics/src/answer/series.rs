@@ -4,13 +4,12 @@ use polars::prelude::*;
 use shared::UnixMillis;
 use shared::api::{Point, Series, SeriesRequest, Status};
 
-use super::format::time;
 use super::{AnswerError, Question, Table, View, rows};
 use crate::readings::Slot;
 use crate::store::Pane;
 use crate::store::expressions::answer::{ANTENNAS_DOWN, MEASURES, PACKETS_DELIVERED, REVISED, START, WORST_STATUS};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, PANE, READINGS};
-use crate::store::expressions::{Percentiles, floor, known_if, measures, status_name};
+use crate::store::expressions::{Percentiles, floor, known_if, measures, status_name, time};
 use crate::store::grid::Grid;
 use crate::store::partials::{Keys, Partials};
 
@@ -34,6 +33,7 @@ impl Question for SeriesRequest {
             step_seconds: UnixMillis(steps.width_ms).seconds(),
             points: points.map(point).collect(),
             as_of: view.snapshot.as_of,
+            gaps: view.gaps(),
         })
     }
 
@@ -51,10 +51,14 @@ fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataF
     let keys = Keys { pane: Some(steps), antenna: false };
     let antenna = request.antenna.as_deref().map(|id| view.slot(id)).transpose()?;
     let partials = match antenna {
-        None => Partials::roll_up(Pane::networks(&panes, view.snapshot.grid)?, keys)?,
+        None => {
+            let archived = view.archived_network(view.range(), Some(steps))?;
+            Partials::roll_up(Pane::networks(&panes, view.snapshot.grid)?.into_iter().chain(&archived), keys)?
+        }
         Some(slot) => {
             let of_antenna = Partials::of_antennas(panes.iter().map(|pane| &pane.antennas), &[slot])?;
-            Partials::roll_up([&of_antenna], keys)?
+            let archived = view.archived_partials(view.range(), steps, Some(&[slot]))?;
+            Partials::roll_up([&of_antenna, &archived], keys)?
         }
     };
     let by_start = |table: LazyFrame, other: LazyFrame, key: &str| {
@@ -64,8 +68,11 @@ fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataF
     let starts = DataFrame::new(starts.len(), vec![Column::new(START.into(), starts)])?;
     let measured = partials.cells.lazy().select([&[col(PANE)], measures().as_slice()].concat());
     let percentiles = Percentiles::of(partials.sketch.lazy(), &[PANE])?;
-    let points =
-        by_start(by_start(by_start(starts.lazy(), measured, PANE), percentiles, PANE), revised(&panes, steps)?, START);
+    let points = by_start(
+        by_start(by_start(starts.lazy(), measured, PANE), percentiles, PANE),
+        revised(view, &panes, steps)?,
+        START,
+    );
     let counts = [READINGS, PACKETS_SENT, PACKETS_DELIVERED, PACKETS_LOST].map(|name| col(name).fill_null(lit(0_u64)));
     let points = points.with_columns(Percentiles::bounded()).with_columns(counts);
     let points = points.with_column(col(REVISED).fill_null(lit(false))).collect()?;
@@ -77,17 +84,20 @@ fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataF
 /// How the antenna, or all of them, fared at worst in each step, whether something was measured in it or not.
 fn worst(view: &View<'_>, panes: &[&Pane], steps: Grid, antenna: Option<Slot>) -> PolarsResult<Vec<Column>> {
     let line = |slot| antenna.is_none_or(|antenna| antenna == slot).then_some(0);
-    let worst = view.worst_by_line(panes, steps, 1, line)?.concat();
+    let archived = view.archived_fared(view.range(), Some(steps), antenna.as_ref().map(std::slice::from_ref));
+    let worst = view.worst_by_line(&archived, panes, steps, 1, line)?.concat();
     let statuses: Vec<u32> = worst.iter().map(|worst| worst.status as u32).collect();
     let down: Vec<u64> = worst.iter().map(|worst| worst.antennas_down).collect();
     Ok(vec![Column::new(WORST_STATUS.into(), statuses), Column::new(ANTENNAS_DOWN.into(), down)])
 }
 
 /// Whether a pane of each step was revised, for the steps that have panes.
-fn revised(panes: &[&Pane], steps: Grid) -> PolarsResult<LazyFrame> {
-    let starts: Vec<i64> = panes.iter().map(|pane| pane.start_ms).collect();
-    let revised: Vec<bool> = panes.iter().map(|pane| pane.revised).collect();
+fn revised(view: &View<'_>, panes: &[&Pane], steps: Grid) -> PolarsResult<LazyFrame> {
+    let archived = view.archived_revised(view.range(), Some(steps)).into_iter().map(|start| (start, true));
+    let panes = panes.iter().map(|pane| (pane.start_ms, pane.revised)).chain(archived);
+    let (starts, revised): (Vec<i64>, Vec<bool>) = panes.unzip();
+    let height = starts.len();
     let columns = vec![Column::new(PANE.into(), starts), Column::new(REVISED.into(), revised)];
     let step = floor(col(PANE), steps).alias(START);
-    Ok(DataFrame::new(panes.len(), columns)?.lazy().group_by([step]).agg([col(REVISED).any(true)]))
+    Ok(DataFrame::new(height, columns)?.lazy().group_by([step]).agg([col(REVISED).any(true)]))
 }

@@ -2,7 +2,7 @@
 
 use polars::prelude::*;
 use shared::UnixMillis;
-use shared::api::{AntennaCounts, Limits, Status, Summary, SummaryRequest};
+use shared::api::{AntennaCounts, HistoryLimits, Limits, Status, Summary, SummaryRequest};
 
 use super::{AnswerError, Question, Table, View, rows};
 use crate::store::Pane;
@@ -18,20 +18,24 @@ impl Question for SummaryRequest {
         let availability = availability(available_ms, observed_ms).alias(AVAILABILITY);
         let of_antennas = [antenna_counts().as_slice(), &[availability]].concat();
         let of_antennas = view.antennas()?.as_ref().clone().lazy().select(of_antennas).collect()?;
+        let measures = rows::measures(&self.table(view)?.rows)?.into_iter().next().unwrap_or_default();
         Ok(Summary {
             window: view.window.bounds(),
-            measures: rows::measures(&self.table(view)?.rows)?.into_iter().next().unwrap_or_default(),
+            measures,
             antennas: counts(&of_antennas)?.remove(0),
             availability: rows::numbers(&of_antennas, AVAILABILITY)?.remove(0),
             as_of: view.snapshot.as_of,
-            revised: view.cover().iter().any(|part| part.revised),
+            revised: view.cover().iter().any(|part| part.revised)
+                || !view.archived_revised(view.range(), None).is_empty(),
             limits: Some(limits(view)),
+            gaps: view.gaps(),
         })
     }
 
     fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
         let network = Pane::networks(&view.cover(), view.snapshot.grid)?;
-        let network = Partials::roll_up(network, Keys { pane: None, antenna: false })?;
+        let archived = view.archived_network(view.range(), None)?;
+        let network = Partials::roll_up(network.into_iter().chain(&archived), Keys { pane: None, antenna: false })?;
         let percentiles = Percentiles::of(network.sketch.lazy(), &[])?.collect()?;
         let measured = network.cells.lazy().select(measures()).collect()?;
         // No row where nothing was measured; percentiles are one row of nulls then.
@@ -70,5 +74,10 @@ fn limits(view: &View<'_>) -> Limits {
         degraded_success_rate: view.thresholds.degraded_success_rate,
         degraded_latency_ms: view.thresholds.degraded_latency_ms(),
         flapping_changes: Some(view.thresholds.flapping_changes.into()),
+        history: view.snapshot.row_ms.map(|row_ms| {
+            let oldest = view.snapshot.archived.oldest_ms();
+            let until = oldest.map(|_| UnixMillis(view.snapshot.archived.until_ms()));
+            HistoryLimits { oldest: oldest.map(UnixMillis), until, step_seconds: UnixMillis(row_ms).seconds() }
+        }),
     }
 }

@@ -8,6 +8,7 @@ use shared::time::Span;
 
 use super::View;
 use crate::store::Snapshot;
+use crate::store::archived::DAY_MS;
 use crate::store::grid::Grid;
 
 /// A window has about this many steps where none is given.
@@ -30,13 +31,10 @@ impl Window {
     /// The window that is asked for.
     ///
     /// # Errors
-    /// When it is longer than what is retained.
+    /// When it is longer than what is kept.
     pub fn of(snapshot: &Snapshot, request: WindowRequest, now: UnixMillis) -> Result<Self, BadParameter> {
-        let retention_ms = snapshot.retention_ms;
-        let length_ms = request.length.map_or(DEFAULT_WINDOW_MS.min(retention_ms), Span::ms);
-        if length_ms > retention_ms {
-            return Err(BadParameter::new("window", format!("RETENTION keeps {} s", retention_ms / 1000)));
-        }
+        let length_ms = request.length.map_or(DEFAULT_WINDOW_MS.min(snapshot.retention_ms), Span::ms);
+        check_length("window", length_ms, snapshot)?;
         Ok(Self::new(snapshot, length_ms, request.end, now))
     }
 
@@ -53,7 +51,11 @@ impl Window {
             End::At(time) => grid.ceil(time.0),
         };
         let judged_ms = (!matches!(end, End::At(_))).then(|| snapshot.last_silence_ms(full_seconds(now).0));
-        Self { start_ms: grid.floor(end_ms - length_ms), end_ms, judged_ms }
+        // What is in files has no panes any more, but rows.
+        let rows = |time_ms: i64| Grid::of_width(snapshot.grain_ms(time_ms));
+        let start_ms = grid.floor(end_ms - length_ms);
+        let end_ms = rows(end_ms.saturating_sub(1)).ceil(end_ms);
+        Self { start_ms: rows(start_ms).floor(start_ms), end_ms, judged_ms }
     }
 
     /// For questions about whatever is kept.
@@ -87,7 +89,7 @@ impl View<'_> {
     /// # Errors
     /// When there are too many.
     pub(super) fn series_steps(&self, step: Option<Span>) -> Result<Grid, BadParameter> {
-        let (length_ms, pane_ms) = (self.window.length_ms(), self.snapshot.grid.width_ms);
+        let (length_ms, pane_ms) = (self.window.length_ms(), self.grain_ms());
         let wanted_ms = step.map_or_else(|| ceiling(length_ms, DEFAULT_STEPS), Span::ms);
         let width_ms = ceiling(wanted_ms, pane_ms).saturating_mul(pane_ms);
         if length_ms / width_ms > MAX_POINTS {
@@ -133,10 +135,8 @@ impl View<'_> {
 
     /// Steps of whole panes, with the number of those on its multiples that touch the window.
     fn aligned(&self, wanted_ms: i64) -> Result<(Grid, i64), BadParameter> {
-        let (retention_ms, pane_ms) = (self.snapshot.retention_ms, self.snapshot.grid.width_ms);
-        if wanted_ms > retention_ms {
-            return Err(BadParameter::new("step", format!("RETENTION keeps {} s", retention_ms / 1000)));
-        }
+        let pane_ms = self.grain_ms();
+        check_length("step", wanted_ms, self.snapshot)?;
         let steps = Grid::of_width(ceiling(wanted_ms, pane_ms).saturating_mul(pane_ms));
         let first_ms = steps.floor(self.window.start_ms);
         let number = ceiling(self.window.end_ms.saturating_sub(first_ms), steps.width_ms);
@@ -156,6 +156,20 @@ impl View<'_> {
         let starts = self.window.step_starts(steps).map(UnixMillis).collect();
         Steps { step_seconds: UnixMillis(steps.width_ms).seconds(), starts }
     }
+}
+
+/// The longest window where there is an archive: what is older than it begins is not there, but not an error either.
+const LONGEST_MS: i64 = 10 * 366 * DAY_MS;
+
+fn check_length(name: &'static str, length_ms: i64, snapshot: &Snapshot) -> Result<(), BadParameter> {
+    let retention_ms = snapshot.retention_ms;
+    if snapshot.row_ms.is_some() && length_ms > retention_ms.max(LONGEST_MS) {
+        return Err(BadParameter::new(name, "it is longer than ten years"));
+    }
+    if snapshot.row_ms.is_none() && length_ms > retention_ms {
+        return Err(BadParameter::new(name, format!("RETENTION keeps {} s", retention_ms / 1000)));
+    }
+    Ok(())
 }
 
 /// A time in full seconds: within one, answers do not change with the clock.

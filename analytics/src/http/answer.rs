@@ -17,13 +17,14 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use serde::Serialize;
 use shared::UnixMillis;
-use shared::api::{CellsRequest, Format, description};
+use shared::api::{CellsRequest, Format, Gap, description};
 
 use super::ApiError;
 use crate::answer::cells::CellsExport;
 use crate::answer::format::write;
 use crate::answer::incidents::{OpenIncidents, open_incidents};
 use crate::answer::{AnswerError, Question, Table, Tables, View, Window};
+use crate::archive::read::Archive;
 use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::workers::{JobError, Workers};
@@ -45,10 +46,18 @@ pub(crate) struct Asked {
     pub(crate) now: UnixMillis,
 }
 
+/// Times that are missing from an answer in any format.
+const GAPS: HeaderName = HeaderName::from_static(description::GAPS);
+
+/// So many gaps are told in a header at most.
+const GAPS_TOLD: usize = 16;
+
 /// The bytes that answer a question.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     format: Format,
+    /// What is missing from it.
+    gaps: Vec<Gap>,
     /// The body.
     pub(crate) body: Bytes,
     list: Option<List>,
@@ -76,7 +85,7 @@ impl Answer {
         (format, &body, &list).hash(&mut hasher);
         let etag = format!("\"{:016x}\"", hasher.finish()).parse();
         let etag = etag.map_err(|_| ApiError::internal(&"an ETag of hexadecimal digits is refused"))?;
-        Ok(Self { format, body: body.into(), list, etag })
+        Ok(Self { format, gaps: Vec::new(), body: body.into(), list, etag })
     }
 
     fn json(value: &impl Serialize, list: Option<List>) -> Result<Self, ApiError> {
@@ -95,11 +104,21 @@ impl Answer {
                 response.headers_mut().insert(header::LINK, link);
             }
         }
+        tell_gaps(&mut response, &self.gaps);
         response.headers_mut().typed_insert(self.etag);
         // Kept by whoever wants to, and asked about before each use.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
         response
+    }
+}
+
+/// Tells the gaps of an answer in a header, as some formats have no other place for them.
+fn tell_gaps(response: &mut Response, gaps: &[Gap]) {
+    let told: Vec<String> =
+        gaps.iter().take(GAPS_TOLD).map(|Gap { start, end, reason }| format!("{start}/{end}={reason}")).collect();
+    if let Some(told) = (!told.is_empty()).then(|| told.join(", ").try_into().ok()).flatten() {
+        response.headers_mut().insert(GAPS, told);
     }
 }
 
@@ -132,6 +151,8 @@ pub(crate) struct Answers {
     thresholds: Thresholds,
     answers: Arc<Cache<Key, Answer, BodyBytes>>,
     tables: Arc<Tables>,
+    /// The files, and the threads that wait for them.
+    archive: Option<(Archive, Workers)>,
 }
 
 impl Answers {
@@ -153,7 +174,13 @@ impl Answers {
                 DefaultLifecycle::default(),
             )),
             tables: Arc::default(),
+            archive: None,
         }
+    }
+
+    /// The same with files, and threads that wait for them.
+    pub(crate) fn with_archive(self, archive: Option<(Archive, Workers)>) -> Self {
+        Self { archive, ..self }
     }
 
     /// The answer to a question in a format.
@@ -164,19 +191,27 @@ impl Answers {
         format: Format,
     ) -> Result<Answer, ApiError> {
         let key = (asked.snapshot.version, asked.window, question.href(), format);
-        let work = self.put(asked, move |view| match format {
-            Format::Json => {
-                let answer = question.answer(view)?;
-                let total = question.total(&answer, view)?;
-                Answer::json(&answer, total.map(|total| List::of(&question, format, total)))
-            }
-            _ => {
-                let Table { rows, total } = question.table(view)?;
-                let list = total.map(|total| List::of(&question, format, total));
-                Answer::new(format, write(&rows, format).map_err(AnswerError::from)?, list)
-            }
+        let work = self.put(asked, move |view| {
+            let answer = match format {
+                Format::Json => {
+                    let answer = question.answer(view)?;
+                    let total = question.total(&answer, view)?;
+                    Answer::json(&answer, total.map(|total| List::of(&question, format, total)))
+                }
+                _ => {
+                    let Table { rows, total } = question.table(view)?;
+                    let list = total.map(|total| List::of(&question, format, total));
+                    Answer::new(format, write(&rows, format).map_err(AnswerError::from)?, list)
+                }
+            };
+            answer.map(|answer| Answer { gaps: view.gaps(), ..answer })
         });
-        self.answers.get_or_insert_async(&key, work).await
+        let answer = self.answers.get_or_insert_async(&key, work).await?;
+        if !answer.gaps.is_empty() {
+            // The files are looked for again the next time.
+            self.answers.remove(&key);
+        }
+        Ok(answer)
     }
 
     /// The answer to a question itself, for an answer made of several.
@@ -195,7 +230,8 @@ impl Answers {
         request: CellsRequest,
         format: Format,
     ) -> Result<Response, ApiError> {
-        let begun = self.put(asked.clone(), move |view| Ok(CellsExport::begin(&request, format, view)?)).await?;
+        let begin = move |view: &View<'_>| Ok((CellsExport::begin(&request, format, view)?, view.gaps()));
+        let (begun, gaps) = self.put(asked.clone(), begin).await?;
         let (first, export) = self.next_cells(asked.clone(), begun).await?;
         let answers = self.clone();
         let later = stream::unfold(Some(export), move |export| {
@@ -212,6 +248,7 @@ impl Answers {
         let first = stream::once(async move { Ok(first.unwrap_or_default()) });
         let body = futures::StreamExt::chain(first, later);
         let mut response = written(format, Body::from_stream(body));
+        tell_gaps(&mut response, &gaps);
         response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
         Ok(response)
     }
@@ -236,11 +273,17 @@ impl Answers {
         work: impl FnOnce(&View<'_>) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let (thresholds, tables) = (self.thresholds, Arc::clone(&self.tables));
+        let (archive, workers) = match &self.archive {
+            Some((archive, workers)) if asked.snapshot.is_archived(asked.window.start_ms) => {
+                (Some(archive.clone()), workers)
+            }
+            _ => (None, &self.workers),
+        };
         let work = move || {
             let Asked { snapshot, window, now } = asked;
-            work(&View::new(&snapshot, window, now, thresholds, &tables))
+            work(&View::new(&snapshot, window, now, thresholds, &tables).with_archive(archive.as_ref()))
         };
-        self.workers.run(work).await.map_err(|error| match error {
+        workers.run(work).await.map_err(|error| match error {
             JobError::Busy => ApiError::Busy,
             JobError::Panicked => ApiError::internal(&error),
         })?

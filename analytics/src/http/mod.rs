@@ -32,6 +32,7 @@ use self::exposition::IncidentCounts;
 use self::routes::Parameters;
 use crate::answer::Window;
 use crate::answer::window::full_seconds;
+use crate::archive::read::Archive;
 use crate::published::Published;
 use crate::settings::Thresholds;
 use crate::workers::Workers;
@@ -64,6 +65,12 @@ pub async fn serve(listener: TcpListener, api: Api, settings: &HttpSettings) {
 }
 
 impl Api {
+    /// Asks about what is in files too, on query threads of its own, as those wait for the files.
+    #[must_use]
+    pub fn with_archive(self, archive: Option<(Archive, Workers)>) -> Self {
+        Self { answers: self.answers.with_archive(archive), ..self }
+    }
+
     /// Asks about the newest snapshots on query threads; what counts as degraded is up to the thresholds.
     #[must_use]
     pub fn new(

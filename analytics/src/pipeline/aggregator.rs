@@ -10,11 +10,13 @@ use shared::api::BatchTimes;
 use shared::throttle::Throttle;
 use shared::time::{Clock, millis};
 use shared::{Rejection, UnixMillis};
-use tokio::sync::{mpsc, oneshot};
-use tracing::warn;
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, warn};
 
 use super::Pipeline;
+use super::archiver::Archiver;
 use super::ledger::{Accounts, Stream, processed};
+use crate::archive::write::Written;
 use crate::figures::{CommitFigures, Loaded, Outcome};
 use crate::histogram::Histogram;
 use crate::ingest::decode::{Batch, Decoder, RejectedEntry};
@@ -23,7 +25,8 @@ use crate::ingest::stream_id::StreamId;
 use crate::published::Published;
 use crate::readings::column::ARRIVAL_MS;
 use crate::state::{Meta, encode_changes};
-use crate::store::{Accepted, Store};
+use crate::store::archived::HOUR_MS;
+use crate::store::{Accepted, Kept, Store};
 
 /// Work for the thread, done in order.
 #[derive(Debug)]
@@ -71,14 +74,31 @@ pub(super) struct Aggregator {
     accounts: Accounts,
     published: Published,
     clock: Clock,
+    archive: Option<Archive>,
     antennas_max: usize,
     ahead_lines: Throttle,
     untracked_lines: Throttle,
 }
 
+/// Where final hours go.
+#[derive(Debug)]
+pub(super) struct Archive {
+    pub(super) archiver: Archiver,
+    /// Hours that may wait.
+    pub(super) hours_max: u64,
+    /// Whether so many wait that reading has to.
+    pub(super) is_full: watch::Sender<bool>,
+}
+
 impl Aggregator {
     /// An aggregator that goes on from what was loaded.
-    pub(super) fn new<L>(pipeline: &Pipeline<L>, fence: Fence, loaded: Loaded, accounts: Accounts) -> Self {
+    pub(super) fn new<L>(
+        pipeline: &Pipeline<L>,
+        fence: Fence,
+        loaded: Loaded,
+        accounts: Accounts,
+        archive: Option<Archive>,
+    ) -> Self {
         let (meta, cursor) = (loaded.meta, loaded.cursor);
         let Pipeline { settings, published, clock, .. } = pipeline;
         let antennas_max = usize::try_from(settings.antennas_max).unwrap_or(usize::MAX);
@@ -98,6 +118,7 @@ impl Aggregator {
             accounts,
             published: published.clone(),
             clock: clock.clone(),
+            archive,
             antennas_max,
             ahead_lines: Throttle::new(),
             untracked_lines: Throttle::new(),
@@ -145,6 +166,7 @@ impl Aggregator {
         }
         let decoded = Instant::now();
         let counting = self.store.count(&batch)?;
+        self.tend_archive()?;
         if batch.untracked > 0 {
             self.make_room(batch.untracked, started);
         }
@@ -213,7 +235,40 @@ impl Aggregator {
         self.rejected.drain(..RejectedEntry::surplus(&self.rejected));
     }
 
+    /// Hands over the hours that have become final, and takes note of those that are in files now. Where too many wait, reading
+    /// waits for the archive as long as what is read is old; a network that is watched now cannot wait, so that the oldest
+    /// hours are given up.
+    fn tend_archive(&mut self) -> PolarsResult<()> {
+        let Some(Archive { archiver, hours_max, is_full }) = &mut self.archive else { return Ok(()) };
+        self.is_changed |= archiver.take(&mut self.store)?;
+        archiver.hand_over(&self.store);
+        let now = self.published.by_broker(self.clock.now());
+        let is_live = self.store.clock().watermark_ms >= now.0.saturating_sub(HOUR_MS);
+        while is_live && self.store.final_hours() > *hours_max {
+            let Some((start_ms, _)) = self.store.final_hour(i64::MIN) else { break };
+            archiver.skip_before(start_ms + HOUR_MS);
+            let readings = self.store.give_up(start_ms)?;
+            error!(hour = %UnixMillis(start_ms), readings, "the archive is away for too long: an hour was given up");
+            self.is_changed = true;
+        }
+        let waits = self.store.final_hours() > *hours_max;
+        is_full.send_if_modified(|is_full| std::mem::replace(is_full, waits) != waits);
+        Ok(())
+    }
+
+    /// Takes note of an hour that was written without a thread.
+    pub(super) fn archived(&mut self, written: Written) -> PolarsResult<()> {
+        self.is_changed = true;
+        self.store.archive(written.span, &written.courses)
+    }
+
+    /// The store.
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
+
     pub(super) fn prepare(&mut self, accounts: Accounts) -> PolarsResult<Prepared> {
+        self.tend_archive()?;
         let committed = std::mem::replace(&mut self.accounts, accounts);
         let is_settled = accounts.trimmed_unread != committed.trimmed_unread;
         let commit = if self.is_changed || is_settled || accounts.stream != Stream::Same {
@@ -222,11 +277,23 @@ impl Aggregator {
         } else {
             None
         };
+        self.account_kept()?;
         let (ledger, incidents_ended) = (self.meta.ledger.clone(), self.store.incidents().ended());
         Ok(Prepared { commit, figures: CommitFigures { ledger, cursor: self.cursor, incidents_ended } })
     }
 
+    /// Where the readings that were counted are now.
+    fn account_kept(&mut self) -> PolarsResult<()> {
+        let Kept { in_memory, archived, expired } = self.store.kept()?;
+        let ledger = &mut self.meta.ledger;
+        ledger.in_memory = Some(in_memory);
+        ledger.archived = archived;
+        ledger.expired = expired;
+        Ok(())
+    }
+
     fn commit(&mut self) -> PolarsResult<Commit> {
+        self.account_kept()?;
         let event = self.store.clock();
         self.meta.cursor = self.cursor.to_string();
         self.meta.newest_ms = event.has_started().then_some(event.newest_ms);

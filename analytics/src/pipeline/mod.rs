@@ -8,9 +8,12 @@
 //!   its own;
 //! - [`CommitLoop`] commits at an interval, renews the lease and balances the ledger.
 //!
+//! Where there is an archive, [`Archiver`] writes the hours that are final, on a thread of its own too.
+//!
 //! A bounded channel between them is the back-pressure: while the broker or the aggregator is slow, nothing piles up.
 
 mod aggregator;
+mod archiver;
 mod commit;
 mod health;
 mod ledger;
@@ -26,18 +29,20 @@ use std::time::{Duration, Instant};
 
 use shared::api::Phase;
 use shared::time::{Clock, millis};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::aggregator::Aggregator;
+use self::aggregator::{Aggregator, Archive};
+use self::archiver::Archiver;
 use self::commit::{CommitLoop, Committer};
 use self::health::Health;
 use self::ledger::{Accounts, Seen};
 use self::read::ReadLoop;
 use self::retry::{Lines, Retry};
 pub use self::steps::Steps;
+use crate::archive::place::Place;
 use crate::ingest::log::{Epoch, Fence, Lease, Log, LogError};
 use crate::published::Published;
 use crate::settings::{PipelineSettings, Thresholds};
@@ -94,6 +99,8 @@ pub struct Pipeline<L> {
     pub published: Published,
     /// The wall clock.
     pub clock: Clock,
+    /// Where files of final hours go, if they go anywhere.
+    pub place: Option<Place>,
     lines: AllLines,
 }
 
@@ -104,6 +111,7 @@ struct AllLines {
     loading: Lines,
     reading: Lines,
     committing: Lines,
+    archiving: Lines,
     terms: Lines,
 }
 
@@ -112,6 +120,7 @@ struct AllLines {
 pub fn empty_store(settings: &PipelineSettings, thresholds: Thresholds) -> Store {
     Store::new(millis(settings.pane), millis(settings.retention), thresholds)
         .with_max_clock_skew(millis(settings.max_clock_skew))
+        .with_archive(settings.archive.archive.as_ref().map(|_| settings.row_ms()))
 }
 
 impl<L: Log> Pipeline<L> {
@@ -125,7 +134,27 @@ impl<L: Log> Pipeline<L> {
         published: Published,
         clock: Clock,
     ) -> Self {
-        Self { log, settings, thresholds, owner, published, clock, lines: AllLines::default() }
+        Self { log, settings, thresholds, owner, published, clock, place: None, lines: AllLines::default() }
+    }
+
+    /// The pipeline with the place that the setting `ARCHIVE` names.
+    #[must_use]
+    pub fn with_place(self, place: Option<Place>) -> Self {
+        Self { place, ..self }
+    }
+
+    /// What the aggregator hands final hours to, until `ended`; `None` where nothing is archived.
+    fn archive(
+        &self,
+        is_full: watch::Sender<bool>,
+        ended: CancellationToken,
+    ) -> Result<Option<Archive>, PipelineError> {
+        let Some(place) = self.place.clone() else { return Ok(None) };
+        let (row_ms, lines) = (self.settings.row_ms(), self.lines.archiving.clone());
+        let archiver = Archiver::start(place, self.thresholds, row_ms, self.published.clone(), lines, ended);
+        let archiver = archiver.map_err(|error| PipelineError::Aggregator(error.to_string()))?;
+        let hours_max = self.settings.archive.archive_backlog.as_secs() / 3_600;
+        Ok(Some(Archive { archiver, hours_max, is_full }))
     }
 
     /// Owns the stream, term after term, until `shutdown`; everything merged is committed then.
@@ -230,7 +259,12 @@ impl<L: Log> Pipeline<L> {
         let accounts = Accounts::new(meta, cursor);
 
         let (work, queue) = mpsc::channel(1);
-        let aggregator = Aggregator::new(self, fence.clone(), loaded, accounts);
+        let (is_full, archive_is_full) = watch::channel(false);
+        let archiving = CancellationToken::new();
+        // However the term ends, the archiver ends with it.
+        let _archiving = archiving.clone().drop_guard();
+        let archive = self.archive(is_full, archiving)?;
+        let aggregator = Aggregator::new(self, fence.clone(), loaded, accounts, archive);
         let (failed, mut failure) = oneshot::channel();
         let thread = thread::Builder::new().name("aggregator".to_owned()).spawn(move || {
             keep_plans();
@@ -251,6 +285,7 @@ impl<L: Log> Pipeline<L> {
             lines: self.lines.reading.clone(),
             cursor,
             work: work.clone(),
+            archive_is_full,
             health: Arc::clone(&health),
             caught_up: Arc::clone(&caught_up),
             went_back,

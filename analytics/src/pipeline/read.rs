@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +36,8 @@ pub(super) struct ReadLoop<L> {
     /// The last entry read.
     pub(super) cursor: StreamId,
     pub(super) work: mpsc::Sender<Work>,
+    /// Whether so many hours wait for the archive that reading has to wait as well.
+    pub(super) archive_is_full: watch::Receiver<bool>,
     pub(super) health: Arc<Health>,
     /// Notified when a backlog has been read to its end.
     pub(super) caught_up: Arc<Notify>,
@@ -52,6 +54,11 @@ impl<L: Log> ReadLoop<L> {
         let batch_max = usize::try_from(self.settings.batch_max).unwrap_or(usize::MAX);
         let mut count = batch_max.min(FIRST_ENTRIES);
         loop {
+            tokio::select! {
+                // Where nothing is archived, there is nobody to say so.
+                _ = self.archive_is_full.wait_for(|is_full| !is_full) => {}
+                () = cancelled.cancelled() => return,
+            }
             let started = Instant::now();
             let result = tokio::select! {
                 result = self.read(&mut reader, count) => result,

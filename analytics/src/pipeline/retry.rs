@@ -1,5 +1,6 @@
-//! Trying again after the broker was away, without flooding the log.
+//! Trying again after the broker or the archive was away, without flooding the log.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,15 +37,17 @@ impl Retry {
 
     /// It failed; gives the wait before the next try.
     pub(super) fn failed(&mut self, error: &LogError) -> Duration {
+        let is_refused = matches!(error, LogError::Refused(_));
+        self.failed_with(error, if is_refused { ", an operator has to mend this" } else { "" })
+    }
+
+    /// It failed with an error of another kind; gives the wait before the next try.
+    pub(super) fn failed_with(&mut self, error: &dyn Display, hint: &str) -> Duration {
         let now = Instant::now();
         self.since.get_or_insert(now);
         if self.lines.lock().is_due(now) {
             self.is_told = true;
-            let hint = match error {
-                LogError::Refused(_) => "; trying on, an operator has to mend this",
-                _ => "; trying on",
-            };
-            warn!("{}: {error}{hint}", self.doing);
+            warn!("{}: {error}; trying on{hint}", self.doing);
         }
         self.backoff.next().unwrap_or(LONGEST)
     }

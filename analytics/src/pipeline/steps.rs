@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::aggregator::Aggregator;
+use super::archiver::next_hour;
 use super::commit::Committer;
 use super::ledger::{Accounts, Seen};
 use super::{LEASE, Pipeline, PipelineError};
+use crate::archive::write::{Files, Written};
 use crate::ingest::log::{Fence, Lease, Log, LogError, Reader as _, Reply};
 use crate::ingest::stream_id::StreamId;
 use crate::workers::keep_plans;
@@ -55,7 +57,7 @@ impl<'a, L: Log> Steps<'a, L> {
         self.pipeline.published.begin(fence.epoch, &loaded);
         let (accounts, cursor) = (Accounts::new(&loaded.meta, loaded.cursor), loaded.cursor);
         let committer = Committer::new(self.pipeline, fence.clone(), accounts);
-        let aggregator = Aggregator::new(self.pipeline, fence.clone(), loaded, accounts);
+        let aggregator = Aggregator::new(self.pipeline, fence.clone(), loaded, accounts, None);
         self.term = Some(Term { aggregator, committer, fence, reader: None, cursor, reply: None });
         Ok(true)
     }
@@ -100,6 +102,28 @@ impl<'a, L: Log> Steps<'a, L> {
         let prepared = term.aggregator.prepare(term.committer.accounts());
         term.committer.take(prepared.map_err(|error| PipelineError::Aggregator(error.to_string()))?);
         Ok(())
+    }
+
+    /// The files of the first hour that is final, before they are written.
+    ///
+    /// # Errors
+    /// [`PipelineError::Aggregator`].
+    pub fn files(&self) -> Result<Option<Files>, PipelineError> {
+        let Some(term) = &self.term else { return Ok(None) };
+        let Some(hour) = next_hour(term.aggregator.store(), i64::MIN, self.pipeline.settings.row_ms()) else {
+            return Ok(None);
+        };
+        let files = Files::of(&hour, &self.pipeline.thresholds);
+        files.map(Some).map_err(|error| PipelineError::Aggregator(error.to_string()))
+    }
+
+    /// Takes note of an hour whose files were written.
+    ///
+    /// # Errors
+    /// [`PipelineError::Aggregator`].
+    pub fn archived(&mut self, written: Written) -> Result<(), PipelineError> {
+        let Some(term) = &mut self.term else { return Ok(()) };
+        term.aggregator.archived(written).map_err(|error| PipelineError::Aggregator(error.to_string()))
     }
 
     /// Commits what is prepared, or renews the lease. Where the stream is lost, so is what is in memory.

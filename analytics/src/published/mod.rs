@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use shared::api::{
-    BatchTimes, Batches, ClockOffset, Commits, Ledger, Partition, Phase, Pipeline, PipelineHistory, RejectedPage,
+    Archive, BatchTimes, Batches, ClockOffset, Commits, Ledger, Partition, Phase, Pipeline, PipelineHistory,
+    RejectedPage,
 };
 use shared::{Rejection, UnixMillis};
 use tokio::sync::watch;
@@ -69,6 +70,10 @@ struct Progress {
     /// What the broker said, or failed with, when it last failed.
     reason: Option<String>,
     ids_ahead: u64,
+    /// Where final hours go, as it was set.
+    archive: Option<String>,
+    /// Why the last file could not be written.
+    archive_reason: Option<String>,
 }
 
 /// A batch that counts towards the rate.
@@ -105,6 +110,8 @@ impl Published {
             compared_at: None,
             reason: None,
             ids_ahead: 0,
+            archive: None,
+            archive_reason: None,
         };
         Self {
             snapshot: watch::Sender::new(Arc::new(store.snapshot(0, None))),
@@ -156,6 +163,14 @@ impl Published {
             commits: progress.commits,
             freshness_ms: freshness(&progress.all_ages()),
             watermark: snapshot.clock.has_started().then_some(UnixMillis(snapshot.clock.watermark_ms)),
+            archive: progress.archive.clone().map(|url| Archive {
+                url,
+                oldest: snapshot.archived.oldest_ms().map(UnixMillis),
+                until: snapshot.archived.oldest_ms().map(|_| UnixMillis(snapshot.archived.until_ms())),
+                bytes: snapshot.archived.bytes(),
+                hours_waiting: snapshot.final_hours(),
+                reason: progress.archive_reason.clone(),
+            }),
             panes: snapshot.panes() as u64,
             antennas: snapshot.retained().count() as u64,
             started_at: progress.started_at,
@@ -232,6 +247,21 @@ impl Published {
     #[must_use]
     pub fn is_evicting(&self) -> bool {
         self.progress.lock().is_evicting
+    }
+
+    /// Where final hours go, as it was set.
+    pub(crate) fn set_archive(&self, url: &str) {
+        self.progress.lock().archive = Some(url.to_owned());
+    }
+
+    /// A file could not be written, and why.
+    pub(crate) fn archive_failed(&self, why: String) {
+        self.progress.lock().archive_reason = Some(why);
+    }
+
+    /// Files are written.
+    pub(crate) fn archive_works(&self) {
+        self.progress.lock().archive_reason = None;
     }
 
     pub(crate) fn set_evicting(&self, is_evicting: bool) {

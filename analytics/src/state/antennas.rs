@@ -8,14 +8,18 @@ use super::{decode_frame, encode_frame};
 use crate::store::antennas::Antenna;
 use crate::store::trouble::{Calm, Interval, Severity, Tally, Trouble};
 
-/// A table with a row for each slot of a chunk; `id` is null for a slot that is free or whose antenna is forgotten. The
+/// A table with a row for each slot of a chunk; `id` is null for a slot that is free or whose antenna is gone. Of an
+/// antenna that is forgotten, but named by a pane that waits for the archive, nothing else is there but when it left. The
 /// columns of the trouble are there only where an antenna of the chunk is in trouble, as most are well.
 pub(super) fn encode_antennas(chunk: &[Option<Antenna>]) -> PolarsResult<Vec<u8>> {
     let rows: Vec<Option<&Antenna>> =
         chunk.iter().map(|slot| slot.as_ref().filter(|antenna| antenna.has_started())).collect();
-    let ids: Vec<Option<&str>> = rows.iter().map(|row| row.map(|it| &*it.id)).collect();
+    let named: Vec<Option<&Antenna>> =
+        chunk.iter().map(|slot| slot.as_ref().filter(|antenna| !antenna.is_gone())).collect();
+    let ids: Vec<Option<&str>> = named.iter().map(|row| row.map(|it| &*it.id)).collect();
     let mut columns = vec![
         Column::new("id".into(), ids),
+        column("left_ms", &named, |it| Some(it.left_ms).filter(|left_ms| *left_ms != i64::MIN)),
         column("last_arrival_ms", &rows, |it| Some(it.last_arrival_ms)),
         column("newest_event_ms", &rows, |it| Some(it.newest_event_ms)),
         column("highest_seq", &rows, |it| it.highest_seq),
@@ -59,12 +63,18 @@ pub(super) fn decode_antennas(bytes: &[u8]) -> PolarsResult<Vec<Option<Antenna>>
     let intervals = frame.column("interval_ms")?.f64()?;
     let first_events = frame.column("first_event_ms").map_or(Ok(events), |column| column.i64())?;
     let event_intervals = frame.column("event_interval_ms").ok().map(|column| column.f64()).transpose()?;
+    let left = frame.column("left_ms").ok().map(|column| column.i64()).transpose()?;
     let open = decode_open(&frame)?;
     let trouble = decode_trouble(&frame)?;
     Ok((0..frame.height())
         .map(|row| {
+            let id = Arc::from(ids.get(row)?);
+            let left_ms = left.and_then(|left| left.get(row)).unwrap_or(i64::MIN);
+            if events.get(row).is_none() {
+                return Some(Antenna { left_ms, ..Antenna::new(id) });
+            }
             Some(Antenna {
-                id: Arc::from(ids.get(row)?),
+                id,
                 last_arrival_ms: arrivals.get(row)?,
                 newest_event_ms: events.get(row)?,
                 highest_seq: seqs.get(row),
@@ -73,6 +83,7 @@ pub(super) fn decode_antennas(bytes: &[u8]) -> PolarsResult<Vec<Option<Antenna>>
                 event_interval_ms: event_intervals.and_then(|intervals| intervals.get(row)),
                 open: open.get(row).copied().flatten().unwrap_or(Interval::NONE),
                 trouble: trouble.get(row).cloned().flatten(),
+                left_ms,
             })
         })
         .collect())

@@ -7,10 +7,13 @@
 //! | `pane:<start>` | a pane, see [`encode_pane`] |
 //! | `antennas:<chunk>` | a chunk of antennas, see [`encode_antennas`] |
 //! | `incidents:<chunk>` | a chunk of incidents that have ended, see [`encode_incidents`] |
+//! | `archived:<start>` | a [`Span`] that is in files, as JSON |
+//! | `courses` | the antennas that are in files, see [`encode_courses`] |
 //!
 //! Tables are Arrow IPC streams, compressed with LZ4.
 
 mod antennas;
+mod courses;
 mod incidents;
 
 use std::collections::BTreeMap;
@@ -23,10 +26,12 @@ use shared::UnixMillis;
 use shared::api::Ledger;
 
 use self::antennas::{decode_antennas, encode_antennas};
+use self::courses::{decode_courses, encode_courses};
 use self::incidents::{decode_incidents, encode_incidents};
 use crate::ingest::log::StateField;
 use crate::ingest::stream_id::StreamId;
 use crate::store::antennas::{Antenna, Antennas};
+use crate::store::archived::{Archived, Courses, Span};
 use crate::store::expressions::column::{AVAILABLE_MS, PACKETS_LOST, PACKETS_SENT, PANE};
 use crate::store::incidents::{Finished, Incidents};
 use crate::store::partials::Partials;
@@ -34,7 +39,8 @@ use crate::store::{Changes, Committed, EventClock, Pane, Store};
 
 /// Version of the format. In version 1, missing latencies were null and all counts u64. Version 2 had no incidents. Up to
 /// version 3, the columns of packets had shorter names. Up to version 4, it was not known how long antennas were available.
-const FORMAT: u32 = 5;
+/// Up to version 5, there was no archive, and what left memory was not counted.
+const FORMAT: u32 = 6;
 
 /// The oldest version that is read; what it does not have is absent from its fields.
 const OLDEST_FORMAT: u32 = 2;
@@ -46,6 +52,8 @@ const META: &str = "meta";
 const PANE_PREFIX: &str = "pane:";
 const ANTENNAS_PREFIX: &str = "antennas:";
 const INCIDENTS_PREFIX: &str = "incidents:";
+const ARCHIVED_PREFIX: &str = "archived:";
+const COURSES: &str = "courses";
 
 /// What is committed beside the tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +149,8 @@ pub struct Restored {
     panes: Vec<Pane>,
     chunks: Vec<(usize, Vec<Option<Antenna>>)>,
     incidents: BTreeMap<u32, Vec<Finished>>,
+    spans: Vec<Span>,
+    courses: Courses,
 }
 
 impl Restored {
@@ -165,6 +175,14 @@ impl Restored {
         } else if let Some(chunk) = name.strip_prefix(INCIDENTS_PREFIX) {
             let chunk = chunk.parse().map_err(|_| damaged(&"its chunk is not a number"))?;
             self.incidents.insert(chunk, decode_incidents(value).map_err(|error| damaged(&error))?);
+        } else if let Some(start) = name.strip_prefix(ARCHIVED_PREFIX) {
+            let span: Span = serde_json::from_slice(value).map_err(|error| damaged(&error))?;
+            if span.start_ms.to_string() != start {
+                return Err(damaged(&"it is a span of another time"));
+            }
+            self.spans.push(span);
+        } else if name == COURSES {
+            self.courses = decode_courses(value).map_err(|error| damaged(&error))?;
         }
         Ok(())
     }
@@ -178,8 +196,7 @@ impl Restored {
         if !(OLDEST_FORMAT..=FORMAT).contains(&meta.format) {
             return Err(StateError::Format(meta.format));
         }
-        // What is written from now on is of this version.
-        meta.format = FORMAT;
+        let format = std::mem::replace(&mut meta.format, FORMAT);
         if meta.pane_ms != store.pane_ms() {
             return Err(StateError::PaneWidth { wanted_ms: store.pane_ms(), found_ms: meta.pane_ms });
         }
@@ -189,9 +206,23 @@ impl Restored {
         };
         let incidents = Incidents::from_chunks(self.incidents)
             .map_err(|(chunk, why)| damaged(&format!("{INCIDENTS_PREFIX}{chunk}"), &why))?;
-        let store = store
-            .restore(Committed { clock, antennas: Antennas::from_chunks(self.chunks), incidents, panes: self.panes })
-            .map_err(|error| damaged(PANE_PREFIX, &error))?;
+        let of_panes = |error: PolarsError| damaged(PANE_PREFIX, &error);
+        let in_memory = self.panes.iter().map(Pane::readings).sum::<PolarsResult<u64>>().map_err(of_panes)?;
+        // What had left memory was not counted before.
+        let expired = if format < 6 { meta.ledger.counted.saturating_sub(in_memory) } else { meta.ledger.expired };
+        let committed = Committed {
+            clock,
+            antennas: Antennas::from_chunks(self.chunks),
+            incidents,
+            panes: self.panes,
+            archived: Archived::new(self.spans, self.courses),
+            expired,
+        };
+        let store = store.restore(committed).map_err(of_panes)?;
+        let kept = store.kept().map_err(of_panes)?;
+        meta.ledger.in_memory = Some(kept.in_memory);
+        meta.ledger.archived = kept.archived;
+        meta.ledger.expired = kept.expired;
         Ok((store, meta))
     }
 }
@@ -222,9 +253,19 @@ pub fn encode_changes(
     for chunk in changes.incidents.clone() {
         fields.push((format!("{INCIDENTS_PREFIX}{chunk}"), encode_incidents(store.incidents().chunk(chunk))?));
     }
+    for start in &changes.spans {
+        if let Some(span) = store.archived().get(*start) {
+            let span = serde_json::to_vec(&**span).map_err(|error| polars_err!(ComputeError: "{error}"))?;
+            fields.push((format!("{ARCHIVED_PREFIX}{start}"), span));
+        }
+    }
+    if !changes.spans.is_empty() {
+        fields.push((COURSES.to_owned(), encode_courses(store.archived().courses())?));
+    }
     let panes = changes.dropped.iter().map(|start| format!("{PANE_PREFIX}{start}"));
+    let spans = changes.spans_dropped.iter().map(|start| format!("{ARCHIVED_PREFIX}{start}"));
     let incidents = changes.incidents_dropped.clone().map(|chunk| format!("{INCIDENTS_PREFIX}{chunk}"));
-    Ok((fields, panes.chain(incidents).collect()))
+    Ok((fields, panes.chain(incidents).chain(spans).collect()))
 }
 
 /// One byte that is 1 if the pane is revised; the length of the cells' table as 8 bytes, lowest first; the table of

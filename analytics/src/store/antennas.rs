@@ -45,6 +45,9 @@ pub struct Antenna {
     pub open: Interval,
     /// The trouble that it is in.
     pub trouble: Option<Arc<Trouble>>,
+    /// Its newest event time when it was forgotten, for as long as a pane that waits for the archive may hold a reading of it,
+    /// milliseconds since the epoch; `i64::MIN` otherwise.
+    pub left_ms: i64,
 }
 
 impl Antenna {
@@ -61,7 +64,14 @@ impl Antenna {
             event_interval_ms: None,
             open: Interval::NONE,
             trouble: None,
+            left_ms: i64::MIN,
         }
+    }
+
+    /// Whether nothing names it any more: it is forgotten, and no pane holds a reading of it.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        !self.has_started() && self.left_ms == i64::MIN
     }
 
     /// Whether a reading of it has been counted since it was new or forgotten.
@@ -149,11 +159,12 @@ impl Antenna {
         (trouble, ended)
     }
 
-    /// Ends what it is in the middle of, as of an arrival in milliseconds since the epoch, and knows nothing but its id any
-    /// more.
+    /// Ends what it is in the middle of, as of an arrival in milliseconds since the epoch, and knows nothing but its id and
+    /// when it left any more.
     fn forget(&mut self, arrival_ms: i64, thresholds: &Thresholds, incidents: &mut Incidents) {
         self.close(thresholds, incidents);
-        let forgotten = std::mem::replace(self, Self::new(Arc::clone(&self.id)));
+        let left = Self { left_ms: self.newest_event_ms, ..Self::new(Arc::clone(&self.id)) };
+        let forgotten = std::mem::replace(self, left);
         if forgotten.is_missed(arrival_ms) {
             incidents.record(forgotten.silence(arrival_ms, IncidentEnding::Forgotten));
         }
@@ -223,6 +234,8 @@ pub struct Antennas {
     chunks: Vec<Arc<Chunk>>,
     /// No antenna's newest event time is below it, in milliseconds since the epoch: nothing is to be forgotten before.
     oldest_ms: i64,
+    /// No antenna that was forgotten and is still named by a pane left before it.
+    oldest_left_ms: i64,
 }
 
 impl Antennas {
@@ -313,6 +326,7 @@ impl Antennas {
             let (chunk, row) = place(slot);
             if let Some(antenna) = Arc::make_mut(&mut self.chunks[chunk])[row].as_mut() {
                 antenna.forget(arrival_ms, thresholds, incidents);
+                self.oldest_left_ms = self.oldest_left_ms.min(antenna.left_ms);
             }
             changed.push(chunk);
         }
@@ -328,9 +342,29 @@ impl Antennas {
         self.iter().map(|(_, antenna)| antenna.last_arrival_ms).max().unwrap_or(i64::MIN)
     }
 
+    /// No pane before a time in milliseconds since the epoch is left, so what was forgotten before it is named by none. Returns
+    /// the chunks that this changed.
+    pub fn let_go(&mut self, before_ms: i64) -> Vec<usize> {
+        if self.oldest_left_ms >= before_ms {
+            return Vec::new();
+        }
+        let left = |antenna: &Antenna| antenna.left_ms != i64::MIN;
+        let lets_go = |antenna: &Antenna| left(antenna) && antenna.left_ms < before_ms;
+        let slots: Vec<Slot> = self.iter().filter(|(_, it)| lets_go(it)).map(|(slot, _)| slot).collect();
+        for &slot in &slots {
+            let (chunk, row) = place(slot);
+            if let Some(antenna) = Arc::make_mut(&mut self.chunks[chunk])[row].as_mut() {
+                antenna.left_ms = i64::MIN;
+            }
+        }
+        let still = self.iter().filter(|(_, antenna)| left(antenna)).map(|(_, antenna)| antenna.left_ms);
+        self.oldest_left_ms = still.min().unwrap_or(i64::MAX);
+        slots.into_iter().map(|slot| place(slot).0).collect()
+    }
+
     /// Takes their slots from the antennas of which nothing is known but the id, and returns the chunks that this changed.
     pub fn free_forgotten(&mut self) -> Vec<usize> {
-        let is_forgotten = |slot: &Option<Antenna>| slot.as_ref().is_some_and(|antenna| !antenna.has_started());
+        let is_forgotten = |slot: &Option<Antenna>| slot.as_ref().is_some_and(Antenna::is_gone);
         let changed = (0..).zip(&mut self.chunks).filter(|(_, chunk)| chunk.iter().any(is_forgotten));
         changed
             .map(|(index, chunk)| {

@@ -69,6 +69,8 @@ pub mod answer {
     pub const NEWEST_EVENT: &str = "newest_event";
     /// The usual time between an antenna's readings in milliseconds, i64; null before the second one.
     pub const USUAL_MS: &str = "usual_ms";
+    /// Until when the antenna was missed if it is not retained any more, milliseconds since the epoch; null while it is.
+    pub const LEFT: &str = "left";
     /// How much of the window the antenna was observed in milliseconds, i64; null where nothing can be said.
     pub const OBSERVED_MS: &str = "observed_ms";
     /// Available of observed time, f64; null where nothing can be said.
@@ -236,10 +238,13 @@ fn has_latency() -> Expr {
 pub fn observed_ms(start_ms: i64, end_ms: i64, is_missed: Expr, missed_until_ms: i64) -> Expr {
     let (newest, usual) = (col(answer::NEWEST_EVENT), col(answer::USUAL_MS));
     let later = |a: Expr, b: Expr| when(a.clone().gt(b.clone())).then(a).otherwise(b);
+    // Whoever was forgotten is not missed for ever.
+    let has_left = col(answer::LEFT).lt(lit(missed_until_ms)).fill_null(false);
+    let missed_until = when(has_left).then(col(answer::LEFT)).otherwise(lit(missed_until_ms));
     let until = when(newest.clone().gt_eq(lit(end_ms)))
         .then(lit(end_ms) - usual.clone())
         .when(is_missed)
-        .then(later(lit(missed_until_ms) - usual.clone(), newest.clone()))
+        .then(later(missed_until - usual.clone(), newest.clone()))
         .otherwise(newest);
     let observed = until - later(col(answer::FIRST_EVENT), lit(start_ms));
     known_if(usual.is_not_null().and(observed.clone().gt(lit(0_i64))), observed)
@@ -330,6 +335,19 @@ pub fn antenna_counts() -> Vec<Expr> {
         counted(is_healthy().and(is_unsettled), answer::UNSETTLED),
     ];
     std::iter::once(counted(col(READINGS).gt(lit(0_u64)), "active")).chain(statuses).chain(beside).collect()
+}
+
+/// A column of milliseconds since the epoch as times in UTC.
+pub fn time(name: &str) -> Expr {
+    // A cast would drop the zone: Polars casts to zones only with its feature `timezones`, which brings the database of zones.
+    let in_utc = |column: Column| {
+        let times = column.i64()?.clone().into_datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC));
+        Ok(times.into_column())
+    };
+    let kind = |_: &Schema, field: &Field| {
+        Ok(Field::new(field.name().clone(), DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC))))
+    };
+    col(name).map(in_utc, kind)
 }
 
 /// A value, at least that of the column `low` and at most that of `high`.

@@ -38,21 +38,27 @@ impl Judged {
         Ok(Self { down: of(Status::Down), degraded: of(Status::Degraded) })
     }
 
+    /// Antennas with how each fared, in any order and more than once.
+    pub fn of(fared: impl IntoIterator<Item = (Slot, Status)>) -> Self {
+        let (mut down, mut degraded): (Vec<Slot>, Vec<Slot>) = (Vec::new(), Vec::new());
+        for (slot, status) in fared {
+            if status == Status::Down { down.push(slot) } else { degraded.push(slot) }
+        }
+        for slots in [&mut down, &mut degraded] {
+            slots.sort_unstable();
+            slots.dedup();
+        }
+        degraded.retain(|slot| down.binary_search(slot).is_err());
+        Self { down: down.into(), degraded: degraded.into() }
+    }
+
     /// The worst of several.
     #[must_use]
     pub fn worst_of(parts: &[&Self]) -> Self {
         if let [one] = parts {
             return (*one).clone();
         }
-        let union = |of: fn(&Self) -> &[Slot]| {
-            let mut slots: Vec<Slot> = parts.iter().flat_map(|part| of(part)).copied().collect();
-            slots.sort_unstable();
-            slots.dedup();
-            slots
-        };
-        let (down, mut degraded) = (union(|part| &part.down), union(|part| &part.degraded));
-        degraded.retain(|slot| down.binary_search(slot).is_err());
-        Self { down: down.into(), degraded: degraded.into() }
+        Self::of(parts.iter().flat_map(|part| part.iter()))
     }
 
     /// The antennas that were worse than well, each with its status.

@@ -3,6 +3,7 @@
 //! - [`grid`]: intervals of time; [`expressions`]: what is summed and derived; [`sketch`]: the buckets of latency.
 //! - [`partials`]: the one algebra, a plan over tables; [`judged`]: how single panes fared, which sums level out.
 //! - [`antennas`], [`trouble`], [`incidents`]: what is known of each antenna, and when it was down, degraded or silent.
+//! - [`archived`]: what has left memory for files.
 //! - [`recent`]: the readings counted last.
 //!
 //! [`Store::count`] is where a reading is counted, [`Store::build_tiles`] where a tile is made, [`Snapshot::cover`] what a
@@ -13,6 +14,7 @@
 //! those into larger tiles, so that a long window reads tiles and only its edges read panes.
 
 pub mod antennas;
+pub mod archived;
 pub mod expressions;
 pub mod grid;
 pub mod incidents;
@@ -34,6 +36,7 @@ use polars::prelude::*;
 use shared::UnixMillis;
 
 use self::antennas::{Antennas, place};
+use self::archived::{Archived, Courses, HOUR_MS, Span};
 use self::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
 use self::grid::Grid;
 use self::incidents::{Incidents, Mark};
@@ -113,6 +116,10 @@ pub struct Changes {
     pub incidents: Range<u64>,
     /// Chunks of incidents to drop, by number.
     pub incidents_dropped: Range<u64>,
+    /// Spans of the archive to write, by start.
+    pub spans: BTreeSet<i64>,
+    /// Spans of the archive to drop, by start.
+    pub spans_dropped: BTreeSet<i64>,
 }
 
 /// What a store is restored from.
@@ -126,6 +133,21 @@ pub struct Committed {
     pub incidents: Incidents,
     /// The panes.
     pub panes: Vec<Pane>,
+    /// What is in files.
+    pub archived: Archived,
+    /// Readings that have left memory for no file.
+    pub expired: u64,
+}
+
+/// Where the readings that were counted are now: they add up to all that were ever counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// In panes.
+    pub in_memory: u64,
+    /// In files.
+    pub archived: u64,
+    /// Nowhere: retention has moved past them.
+    pub expired: u64,
 }
 
 /// Everything counted and retained. Owned by one thread; [`Store::snapshot`] shares it with others.
@@ -142,6 +164,11 @@ pub struct Store {
     incidents_taken: Mark,
     panes: BTreeMap<i64, Arc<Pane>>,
     tiles: [BTreeMap<i64, Arc<Pane>>; TILE_PANES.len()],
+    /// The width of the archive's finest rows in milliseconds; with an archive, final panes stay until they are in files.
+    row_ms: Option<i64>,
+    archived: Archived,
+    /// Readings that have left memory for no file.
+    expired: u64,
     recent: Recent,
     changes: Changes,
     /// See [`Snapshot::revision`].
@@ -163,6 +190,9 @@ impl Store {
             incidents_taken: Mark::default(),
             panes: BTreeMap::new(),
             tiles: Default::default(),
+            row_ms: None,
+            archived: Archived::default(),
+            expired: 0,
             recent: Recent::default(),
             changes: Changes::default(),
             revision: next_revision(),
@@ -173,6 +203,12 @@ impl Store {
     #[must_use]
     pub fn with_max_clock_skew(self, max_clock_skew_ms: i64) -> Self {
         Self { max_clock_skew_ms, ..self }
+    }
+
+    /// The store with its final panes kept until they are in files, whose finest rows have a width in milliseconds.
+    #[must_use]
+    pub fn with_archive(self, row_ms: Option<i64>) -> Self {
+        Self { row_ms, ..self }
     }
 
     /// The store as it was committed. Where retention has been shortened since, panes are dropped, and antennas of which
@@ -186,7 +222,9 @@ impl Store {
         self.incidents_taken = committed.incidents.mark();
         self.incidents = committed.incidents;
         self.panes = committed.panes.into_iter().map(|pane| (pane.start_ms, Arc::new(pane))).collect();
-        self.retain();
+        self.archived = committed.archived;
+        self.expired = committed.expired;
+        self.retain()?;
         self.forget(self.horizon_ms(self.clock.watermark_ms), self.antennas.newest_arrival_ms());
         self.build_tiles()?;
         Ok(self)
@@ -237,8 +275,10 @@ impl Store {
         }
         let Acceptance { accepted, readings, revised } = self.accept(&batch.readings)?;
         // What retention has moved past within the batch is gone at its end.
-        let is_retained = readings.column(reading::EVENT_MS)?.i64()?.gt_eq(self.horizon_ms(self.clock.watermark_ms));
-        let partials = Partials::of_readings(&readings.filter(&is_retained)?, self.grid)?;
+        let is_retained = readings.column(reading::EVENT_MS)?.i64()?.gt_eq(self.kept_from_ms());
+        let retained = readings.filter(&is_retained)?;
+        self.expired += (readings.height() - retained.height()) as u64;
+        let partials = Partials::of_readings(&retained, self.grid)?;
         self.recent.extend(readings.drop(reading::AVAILABLE_MS)?)?;
         let starts = batch_panes(&partials)?;
         let mut networks = self.networks(&starts, &partials)?;
@@ -256,7 +296,7 @@ impl Store {
         if !revised.is_empty() {
             self.revision = next_revision();
         }
-        self.retain();
+        self.retain()?;
         Ok(Counting { accepted, rolled_up })
     }
 
@@ -417,6 +457,8 @@ impl Store {
             antennas: self.antennas.clone(),
             recent: self.recent.clone(),
             incidents: self.incidents.clone(),
+            archived: self.archived.clone(),
+            row_ms: self.row_ms,
             panes: self.panes.clone(),
             tiles: self.tiles.clone(),
             revision: self.revision,
@@ -437,13 +479,20 @@ impl Store {
         end_ms.saturating_add(CLOSING_GRACE_MS) <= self.clock.watermark_ms
     }
 
-    /// The start of the oldest pane that is retained when the watermark stands here.
+    /// The start of the oldest pane that is retained when the watermark stands here. What is in files is final, also where
+    /// retention has been made longer since.
     fn horizon_ms(&self, watermark_ms: i64) -> i64 {
         if watermark_ms == i64::MIN {
             return i64::MIN;
         }
         // The open pane counts as whole, so a window as long as the retention is always covered.
-        self.grid.floor(watermark_ms) + self.grid.width_ms - self.retention_ms
+        let retained_ms = self.grid.floor(watermark_ms) + self.grid.width_ms - self.retention_ms;
+        retained_ms.max(self.archived.until_ms())
+    }
+
+    /// The start of the oldest pane that stays in memory: what is final stays until it is in files.
+    fn kept_from_ms(&self) -> i64 {
+        if self.row_ms.is_some() { self.archived.until_ms() } else { self.horizon_ms(self.clock.watermark_ms) }
     }
 
     /// Forgets the antennas of which nothing is retained; see [`Antennas::forget_before`].
@@ -456,16 +505,100 @@ impl Store {
         self.changes.chunks.extend(changed);
     }
 
-    fn retain(&mut self) {
-        let horizon_ms = self.horizon_ms(self.clock.watermark_ms);
-        while let Some(oldest) = self.panes.first_entry().filter(|oldest| *oldest.key() < horizon_ms) {
-            let (start, _) = oldest.remove_entry();
-            self.changes.panes.remove(&start);
-            self.changes.dropped.insert(start);
-            self.revision = next_revision();
-            // A tile that lost a pane no longer stands for its whole width.
-            self.drop_tiles(start);
+    /// Drops the panes that retention has moved past, unless they are to be archived.
+    fn retain(&mut self) -> PolarsResult<()> {
+        let kept_from_ms = self.kept_from_ms();
+        while let Some((start, pane)) = self.panes.first_key_value().filter(|(start, _)| **start < kept_from_ms) {
+            self.expired += pane.readings()?;
+            let start = *start;
+            self.drop_pane(start);
         }
+        let kept_from_ms = self.panes.first_key_value().map_or(i64::MAX, |(start, _)| *start);
+        self.changes.chunks.extend(self.antennas.let_go(kept_from_ms));
+        Ok(())
+    }
+
+    fn drop_pane(&mut self, start: i64) {
+        self.panes.remove(&start);
+        self.changes.panes.remove(&start);
+        self.changes.dropped.insert(start);
+        self.revision = next_revision();
+        // A tile that lost a pane no longer stands for its whole width.
+        self.drop_tiles(start);
+    }
+
+    /// The first hour from a time on, both in milliseconds since the epoch, of which panes are in memory, if it is final: no
+    /// reading of it can be counted any more. Its start and its panes.
+    #[must_use]
+    pub fn final_hour(&self, from_ms: i64) -> Option<(i64, Vec<Arc<Pane>>)> {
+        let hours = Grid::of_width(HOUR_MS);
+        let start = hours.floor(*self.panes.range(from_ms..).next()?.0);
+        let end = start + HOUR_MS;
+        let is_final = end <= self.horizon_ms(self.clock.watermark_ms);
+        is_final.then(|| (start, self.panes.range(start..end).map(|(_, pane)| Arc::clone(pane)).collect()))
+    }
+
+    /// Takes note of an hour that is in files now, with the antennas in them, and drops its panes. Nothing where they are not in
+    /// memory any more.
+    ///
+    /// # Errors
+    /// When the files do not hold what the panes do.
+    pub fn archive(&mut self, span: Span, courses: &Courses) -> PolarsResult<()> {
+        let panes: Vec<&Arc<Pane>> = self.panes.range(span.start_ms..span.end_ms).map(|(_, pane)| pane).collect();
+        if panes.is_empty() {
+            return Ok(());
+        }
+        let starts: Vec<i64> = panes.iter().map(|pane| pane.start_ms).collect();
+        let readings = panes.into_iter().map(|pane| pane.readings()).sum::<PolarsResult<u64>>()?;
+        polars_ensure!(readings == span.readings, ComputeError: "the files of an hour hold {} readings, its panes {readings}", span.readings);
+        for start in starts {
+            self.drop_pane(start);
+        }
+        self.changes.spans.insert(span.start_ms);
+        self.archived.insert(span);
+        self.archived.extend(courses);
+        self.retain()
+    }
+
+    /// How many hours from the oldest pane on are final.
+    #[must_use]
+    pub fn final_hours(&self) -> u64 {
+        let oldest_ms = self.panes.first_key_value().map(|(start, _)| *start);
+        archived::final_hours(oldest_ms, self.horizon_ms(self.clock.watermark_ms))
+    }
+
+    /// Drops the panes of an hour without a file, by its start: what was measured in it is not known any more.
+    ///
+    /// # Errors
+    /// When a pane lacks a column.
+    pub fn give_up(&mut self, start_ms: i64) -> PolarsResult<u64> {
+        let end_ms = start_ms + HOUR_MS;
+        let starts: Vec<i64> = self.panes.range(start_ms..end_ms).map(|(start, _)| *start).collect();
+        let readings =
+            self.panes.range(start_ms..end_ms).map(|(_, pane)| pane.readings()).sum::<PolarsResult<u64>>()?;
+        for start in starts {
+            self.drop_pane(start);
+        }
+        self.expired += readings;
+        self.changes.spans.insert(start_ms);
+        self.archived.insert(Span { start_ms, end_ms, readings: 0, expired: readings, files: BTreeMap::new() });
+        self.retain()?;
+        Ok(readings)
+    }
+
+    /// What is in files.
+    #[must_use]
+    pub const fn archived(&self) -> &Archived {
+        &self.archived
+    }
+
+    /// Where the readings that were counted are now.
+    ///
+    /// # Errors
+    /// When a pane lacks a column.
+    pub fn kept(&self) -> PolarsResult<Kept> {
+        let in_memory = self.panes.values().map(|pane| pane.readings()).sum::<PolarsResult<u64>>()?;
+        Ok(Kept { in_memory, archived: self.archived.readings(), expired: self.expired })
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use polars::prelude::*;
 
+use super::expressions::column::READINGS;
 use super::grid::Grid;
 use super::judged::Judged;
 use super::partials::{Keys, Partials};
@@ -29,6 +30,8 @@ pub struct Pane {
     pub antennas: Partials,
     /// Over all antennas; worked out when a question first asks, as most panes are merged into several times before.
     network: OnceLock<Partials>,
+    /// Its readings; worked out when a commit first asks.
+    readings: OnceLock<u64>,
     /// How its antennas fared, pane by pane; worked out when a question or a tile first asks. A tile has it from its parts.
     judged: OnceLock<Judged>,
 }
@@ -37,7 +40,26 @@ impl Pane {
     /// A pane of what its antennas measured, rolled up by antenna.
     #[must_use]
     pub const fn new(start_ms: i64, antennas: Partials, revised: bool) -> Self {
-        Self { start_ms, revised, antennas, network: OnceLock::new(), judged: OnceLock::new() }
+        Self {
+            start_ms,
+            revised,
+            antennas,
+            network: OnceLock::new(),
+            readings: OnceLock::new(),
+            judged: OnceLock::new(),
+        }
+    }
+
+    /// How many readings it holds.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn readings(&self) -> PolarsResult<u64> {
+        if let Some(readings) = self.readings.get() {
+            return Ok(*readings);
+        }
+        let readings = self.antennas.cells.column(READINGS)?.cast(&DataType::UInt64)?.u64()?.sum().unwrap_or(0);
+        Ok(*self.readings.get_or_init(|| readings))
     }
 
     /// What it measured over all antennas, if a question has asked or its parts know.

@@ -429,7 +429,14 @@ fn runs(table: &DataFrame) -> PolarsResult<Vec<(i64, Range<usize>)>> {
 
 /// Some rows of a table in buffers of their own, with counts as narrow as they fit; see the module.
 fn at_rest(table: &DataFrame, rows: Range<usize>) -> PolarsResult<DataFrame> {
-    let mut part = table.take(&IdxCa::from_vec("".into(), indices(rows).collect()))?;
+    narrowed(table.take(&IdxCa::from_vec("".into(), indices(rows).collect()))?)
+}
+
+/// The same table with counts as narrow as they fit; see the module.
+///
+/// # Errors
+/// When a count is of another type than a roll-up gives.
+pub fn narrowed(mut part: DataFrame) -> PolarsResult<DataFrame> {
     for name in COUNTS.into_iter().chain([COUNT]) {
         let Some(index) = part.get_column_index(name) else { continue };
         let counts = part.columns()[index].u64()?;

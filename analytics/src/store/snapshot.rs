@@ -7,6 +7,7 @@ use polars::prelude::*;
 use shared::UnixMillis;
 
 use super::antennas::{Antenna, Antennas};
+use super::archived::{Archived, final_hours};
 use super::expressions::answer;
 use super::expressions::column::ANTENNA;
 use super::grid::Grid;
@@ -37,6 +38,10 @@ pub struct Snapshot {
     pub recent: Recent,
     /// The incidents that have ended.
     pub incidents: Incidents,
+    /// What is in files.
+    pub archived: Archived,
+    /// The width of the archive's finest rows in milliseconds; `None` where there is no archive.
+    pub row_ms: Option<i64>,
     /// Another whenever a pane that had closed changes or goes: what closed panes add up to is the same until then. No two
     /// stores of a process share one.
     pub revision: u64,
@@ -50,7 +55,13 @@ pub struct Snapshot {
 impl Snapshot {
     /// The antennas of which a pane may still hold a reading.
     pub fn retained(&self) -> impl Iterator<Item = (Slot, &Antenna)> {
-        self.antennas.iter().filter(|(_, antenna)| antenna.has_started() && antenna.newest_event_ms >= self.horizon_ms)
+        self.antennas.iter().filter(|(_, antenna)| self.is_retained(antenna))
+    }
+
+    /// Whether a pane may still hold a reading of an antenna.
+    #[must_use]
+    pub const fn is_retained(&self, antenna: &Antenna) -> bool {
+        antenna.has_started() && antenna.newest_event_ms >= self.horizon_ms
     }
 
     /// The antenna with this id, where a pane may still hold a reading of it.
@@ -60,7 +71,7 @@ impl Snapshot {
     }
 
     /// The antennas of which a pane may still hold a reading, by slot: slot, id, arrival of the newest reading, the moment from
-    /// which it is silent, its first and newest event time, and how often it reports.
+    /// which it is silent, its first and newest event time, how often it reports, and that it has not left.
     ///
     /// # Errors
     /// Never in practice: the columns are made here.
@@ -89,6 +100,7 @@ impl Snapshot {
                 antennas.iter().map(|(_, it)| it.newest_event_ms).collect::<Vec<_>>(),
             ),
             Column::new(answer::USUAL_MS.into(), antennas.iter().map(|(_, it)| it.usual_ms()).collect::<Vec<_>>()),
+            Column::new(answer::LEFT.into(), vec![None::<i64>; antennas.len()]),
         ];
         let table = DataFrame::new(antennas.len(), columns)?;
         Ok(self.antenna_table.get_or_init(|| table))
@@ -125,6 +137,24 @@ impl Snapshot {
     #[must_use]
     pub fn oldest_ms(&self) -> Option<i64> {
         self.panes.first_key_value().map(|(&start, _)| start)
+    }
+
+    /// Whether what was measured at a time, in milliseconds since the epoch, is in files.
+    #[must_use]
+    pub fn is_archived(&self, time_ms: i64) -> bool {
+        self.row_ms.is_some() && time_ms < self.archived.until_ms()
+    }
+
+    /// The width of the finest rows that an answer from a time on is made of, in milliseconds: panes, or rows of files.
+    #[must_use]
+    pub fn grain_ms(&self, time_ms: i64) -> i64 {
+        self.row_ms.filter(|_| self.is_archived(time_ms)).unwrap_or(self.grid.width_ms)
+    }
+
+    /// How many hours from the oldest pane on are final, and wait for the archive where there is one.
+    #[must_use]
+    pub fn final_hours(&self) -> u64 {
+        final_hours(self.oldest_ms(), self.horizon_ms)
     }
 
     /// Width of the smallest tiles in milliseconds: steps of whole tiles read a tile each instead of its panes.

@@ -5,6 +5,7 @@
 mod algebra;
 mod analysis;
 mod answers;
+mod archive;
 mod availability;
 mod brokers;
 mod cells;

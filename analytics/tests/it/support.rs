@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use analytics::answer::{AnswerError, Question, Tables, View, Window};
+use analytics::archive::read::Archive;
 use analytics::ingest::decode::Batch;
 use analytics::ingest::log::MemoryLog;
 use analytics::pipeline::{Pipeline, PipelineError, empty_store};
@@ -74,6 +75,16 @@ pub(crate) fn feed(store: &mut Store, known: &mut BTreeSet<u32>, arrivals: &[Arr
 
 /// The answer to a question to a snapshot at a time; `None` where the antenna is not known.
 pub(crate) fn ask<Q: Question>(snapshot: &Snapshot, now: UnixMillis, question: &Q) -> Option<Q::Answer> {
+    ask_with(snapshot, None, now, question)
+}
+
+/// The same, with files.
+pub(crate) fn ask_with<Q: Question>(
+    snapshot: &Snapshot,
+    archive: Option<&Archive>,
+    now: UnixMillis,
+    question: &Q,
+) -> Option<Q::Answer> {
     let window = match question.window() {
         Some(request) => {
             let length_ms = request.length.map_or(DEFAULT_WINDOW_MS, Span::ms);
@@ -81,7 +92,9 @@ pub(crate) fn ask<Q: Question>(snapshot: &Snapshot, now: UnixMillis, question: &
         }
         None => Window::kept(now),
     };
-    match question.answer(&View::new(snapshot, window, now, Thresholds::default(), &Tables::default())) {
+    let tables = Tables::default();
+    let view = View::new(snapshot, window, now, Thresholds::default(), &tables).with_archive(archive);
+    match question.answer(&view) {
         Ok(answer) => Some(answer),
         Err(AnswerError::UnknownAntenna(_)) => None,
         Err(error) => panic!("{error}"),

@@ -53,6 +53,7 @@ const CONTRACT_LIMITS: Limits = Limits {
     degraded_success_rate: 0.95,
     degraded_latency_ms: 250.0,
     flapping_changes: None,
+    history: None,
 };
 
 /// The content of a page.

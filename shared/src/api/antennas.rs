@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Count, Request, request};
-use super::{Format, History, Measures, Status, Steps, WindowBounds, WindowRequest, path};
+use super::{Format, Gap, History, Measures, Status, Steps, WindowBounds, WindowRequest, path};
 use crate::spelled::spelled;
 use crate::time::{Span, UnixMillis};
 
@@ -136,6 +136,9 @@ pub struct AntennaPage {
     pub steps: Option<Steps>,
     /// When the newest readings were merged; `null` before the first.
     pub as_of: Option<UnixMillis>,
+    /// Times within the window that are missing from the answer, as their files could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
 }
 
 /// One antenna in a window.

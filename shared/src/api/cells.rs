@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Request, request};
-use super::{Format, Measures, Status, WindowBounds, WindowRequest, path};
+use super::{Format, Gap, Measures, Status, WindowBounds, WindowRequest, path};
 use crate::time::{Span, UnixMillis};
 
 request! {
@@ -57,6 +57,9 @@ pub struct Cells {
     pub cells: Vec<Cell>,
     /// When the newest readings were merged; `null` before the first.
     pub as_of: Option<UnixMillis>,
+    /// Times within the window that are missing from the answer, as their files could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
 }
 
 /// One antenna in one step.

@@ -16,6 +16,9 @@ use super::{
 /// The header that says how many rows a list has, whether they are in the answer or not.
 pub const TOTAL_COUNT: &str = "x-total-count";
 
+/// The header that tells which times are missing from an answer, as `START/END=REASON` with commas between.
+pub const GAPS: &str = "x-gaps";
+
 /// The OpenAPI document of all routes.
 #[must_use]
 pub fn document() -> Value {
@@ -70,18 +73,21 @@ impl Description {
         self.request::<R>(&[]);
         let responses = &mut self.paths[R::PATH]["get"]["responses"];
         responses["304"] = json!({"description": "As the client holds it"});
+        let mut headers = json!({GAPS: {
+            "description": "Times that are missing from the answer, as their files could not be read: `START/END=REASON`, with commas between.",
+            "schema": {"type": "string"},
+        }});
         if R::IS_LIST {
-            responses["200"]["headers"] = json!({
-                TOTAL_COUNT: {
-                    "description": "The rows that there are, whether in this answer or not.", "required": true,
-                    "schema": {"type": "integer", "minimum": 0},
-                },
-                "link": {
-                    "description": "Where the rows that follow are, with `rel=\"next\"`, if the route has an offset and some follow.",
-                    "schema": {"type": "string"},
-                },
+            headers[TOTAL_COUNT] = json!({
+                "description": "The rows that there are, whether in this answer or not.", "required": true,
+                "schema": {"type": "integer", "minimum": 0},
+            });
+            headers["link"] = json!({
+                "description": "Where the rows that follow are, with `rel=\"next\"`, if the route has an offset and some follow.",
+                "schema": {"type": "string"},
             });
         }
+        responses["200"]["headers"] = headers;
     }
 
     /// A request that is answered as text of other media types too.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Count, Request, request};
-use super::{AntennaCounts, Format, History, Status, Steps, WindowBounds, WindowRequest, path};
+use super::{AntennaCounts, Format, Gap, History, Status, Steps, WindowBounds, WindowRequest, path};
 use crate::time::{Span, UnixMillis};
 
 /// Rows of a heat map if no number is given.
@@ -77,6 +77,9 @@ pub struct Heatmap {
     pub rows: Vec<HeatmapRow>,
     /// When the newest readings were merged; `null` before the first.
     pub as_of: Option<UnixMillis>,
+    /// Times within the window that are missing from the answer, as their files could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
 }
 
 /// One antenna, or a group of antennas that follow each other in the order.

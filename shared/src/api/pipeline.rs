@@ -39,6 +39,9 @@ pub struct Pipeline {
     pub freshness_ms: Freshness,
     /// Event time up to which panes have closed, bounded by the broker's clock; `null` before the first reading.
     pub watermark: Option<UnixMillis>,
+    /// The archive; `null` where nothing is archived.
+    #[serde(default)]
+    pub archive: Option<Archive>,
     /// Panes in memory.
     pub panes: u64,
     /// Antennas known and retained.
@@ -61,6 +64,23 @@ pub struct Pipeline {
     /// While the phase is `broker_away`, why: what the broker answered, or how the connection failed. While the stream is
     /// `exhausted`, what to do. `null` otherwise.
     #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// The archive of hours that are final.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Archive {
+    /// Where it is, as it was set.
+    pub url: String,
+    /// Where it begins; `null` where nothing is in it.
+    pub oldest: Option<UnixMillis>,
+    /// Where it ends: what is newer is in memory; `null` where nothing is in it.
+    pub until: Option<UnixMillis>,
+    /// Length of its files in bytes.
+    pub bytes: u64,
+    /// Hours that are final and not in it yet.
+    pub hours_waiting: u64,
+    /// Why the last file could not be written; `null` where it was.
     pub reason: Option<String>,
 }
 
@@ -111,13 +131,22 @@ pub struct Partition {
 /// The ledger: what became of every entry that the broker ever added.
 ///
 /// `entries_added = counted + duplicates + sum(rejected) + too_late + untracked + lag + trimmed_unread + lost_by_broker +
-/// imbalance`.
+/// imbalance`, and `counted = in_memory + archived + expired`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ledger {
     /// Entries ever added to the stream; `null` if the broker has not reported it yet.
     pub entries_added: Option<u64>,
     /// Entries counted in a window.
     pub counted: u64,
+    /// Entries counted that are in memory; `null` if analytics does not say.
+    #[serde(default)]
+    pub in_memory: Option<u64>,
+    /// Entries counted that are in the archive's files.
+    #[serde(default)]
+    pub archived: u64,
+    /// Entries counted that retention has moved past and no file holds.
+    #[serde(default)]
+    pub expired: u64,
     /// Entries whose `seq` had been counted before.
     pub duplicates: u64,
     /// Entries that broke a rule, by reason; every reason is listed.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Request, request};
-use super::{AntennaCounts, Measures, WindowBounds, WindowRequest, path};
+use super::{AntennaCounts, Gap, Measures, WindowBounds, WindowRequest, path};
 use crate::time::UnixMillis;
 
 /// Name of the Server-Sent Event that carries a [`Summary`].
@@ -44,6 +44,9 @@ pub struct Summary {
     pub availability: Option<f64>,
     /// When the newest readings were merged; `null` before the first.
     pub as_of: Option<UnixMillis>,
+    /// Times within the window that are missing from the answer, as their files could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
     /// Whether a pane of the window changed after it had closed.
     pub revised: bool,
     /// What can be asked for, and what decides a status; an older analytics does not report it.
@@ -67,4 +70,19 @@ pub struct Limits {
     /// An antenna is flapping from so many changes on in a window of up to 15 minutes, or for each 15 minutes of a longer one; an older analytics does not report it.
     #[serde(default)]
     pub flapping_changes: Option<u64>,
+    /// What is kept beyond the longest window of memory; `null` where there is no archive, and a window is no longer than
+    /// `retention_seconds`.
+    #[serde(default)]
+    pub history: Option<HistoryLimits>,
+}
+
+/// What is kept in the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HistoryLimits {
+    /// Where it begins; `null` as long as nothing is in it.
+    pub oldest: Option<UnixMillis>,
+    /// Where memory begins: what is older is in the archive; `null` as long as nothing is in it.
+    pub until: Option<UnixMillis>,
+    /// The shortest step in seconds of a window that reaches into it.
+    pub step_seconds: f64,
 }

@@ -117,6 +117,17 @@ impl Part for Option<OptionalWindow> {
     }
 }
 
+/// A time of which the archive's files could not be read: what was measured in it is missing from the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Gap {
+    /// Its start.
+    pub start: UnixMillis,
+    /// Its end.
+    pub end: UnixMillis,
+    /// Why: `missing` and `damaged` files stay gaps, what is `away` may come back.
+    pub reason: String,
+}
+
 /// The panes that an answer covers: `[start, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WindowBounds {

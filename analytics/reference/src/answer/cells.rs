@@ -44,6 +44,7 @@ impl Question for CellsRequest {
             step_seconds: UnixMillis(step_ms).seconds(),
             cells: cells.collect(),
             as_of: reference.as_of,
+            gaps: Vec::new(),
         })
     }
 }

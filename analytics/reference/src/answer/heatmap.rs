@@ -36,6 +36,7 @@ impl Question for HeatmapRequest {
             total: rows.len() as u64,
             rows: groups.collect(),
             as_of: reference.as_of,
+            gaps: Vec::new(),
         })
     }
 }

@@ -106,7 +106,14 @@ impl Reference {
         let shown = rows.iter().skip(offset).take(limit);
         let shown = shown.map(|row| AntennaRow { history: history(row), ..row.told() });
         let antennas = shown.collect();
-        Ok(AntennaPage { window: window.bounds(), total: rows.len() as u64, antennas, steps, as_of: self.as_of })
+        Ok(AntennaPage {
+            window: window.bounds(),
+            total: rows.len() as u64,
+            antennas,
+            steps,
+            as_of: self.as_of,
+            gaps: Vec::new(),
+        })
     }
 
     /// What readings of a window come to in each of its steps, and how many antennas were down in a pane of it.

@@ -32,6 +32,7 @@ impl Question for SeriesRequest {
             step_seconds: UnixMillis(step_ms).seconds(),
             points: points.collect(),
             as_of: reference.as_of,
+            gaps: Vec::new(),
         })
     }
 }

@@ -19,6 +19,7 @@ impl Question for SummaryRequest {
             antennas: counts(&rows),
             availability: availability(&times),
             as_of: reference.as_of,
+            gaps: Vec::new(),
             revised: reference.is_revised(window.start_ms, window.end_ms),
             limits: Some(Limits {
                 pane_seconds: UnixMillis(settings.pane_ms).seconds(),
@@ -27,6 +28,7 @@ impl Question for SummaryRequest {
                 degraded_success_rate: settings.degraded_success_rate,
                 degraded_latency_ms: settings.degraded_latency_ms,
                 flapping_changes: Some(settings.flapping_changes),
+                history: None,
             }),
         })
     }

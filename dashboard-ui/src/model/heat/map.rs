@@ -257,6 +257,7 @@ mod tests {
             total: rows.len() as u64,
             rows: rows.iter().map(row).collect(),
             as_of: Some(NOW),
+            gaps: Vec::new(),
         }
     }
 

@@ -1,0 +1,367 @@
+//! What of a window lies in files: rows of minutes or hours, read as partials like those in memory.
+//!
+//! Whole hours are read as rows of hours where the steps of the answer allow it, and the edges of a window as rows of minutes.
+//! A file that cannot be read is a [`Gap`] of the answer: what it held is missing, and said to be.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use polars::prelude::*;
+use shared::UnixMillis;
+use shared::api::{Gap, Status};
+
+use super::{AnswerError, View};
+use crate::archive::place::PlaceError;
+use crate::archive::read::Archive;
+use crate::archive::rows::{Part, Rows};
+use crate::readings::Slot;
+use crate::store::archived::{Course, HOUR_MS, Span, Table};
+use crate::store::expressions::answer::{
+    ANTENNA_ID, FIRST_EVENT, LAST_SEEN, LEFT, NEWEST_EVENT, SILENT_FROM, USUAL_MS,
+};
+use crate::store::expressions::column::{ANTENNA, PANE};
+use crate::store::grid::Grid;
+use crate::store::partials::{Partials, union};
+
+/// What a view keeps of the archive while it is asked.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// Slots by the number that antennas have in rows.
+    slots: RefCell<Vec<Slot>>,
+    live: OnceCell<HashMap<Arc<str>, Slot>>,
+    known: OnceCell<DataFrame>,
+    gaps: RefCell<BTreeMap<(i64, i64), String>>,
+}
+
+/// A part of a file that a window covers.
+struct Piece {
+    span: Arc<Span>,
+    table: Table,
+    start_ms: i64,
+    end_ms: i64,
+}
+
+/// Some rows of a file, as they were decoded, and what of them is within the window.
+struct Found {
+    rows: Arc<Rows>,
+    start_ms: i64,
+    end_ms: i64,
+}
+
+impl View<'_> {
+    /// The archive, if the window begins before memory does.
+    fn before_memory(&self) -> Option<&Archive> {
+        self.archive.filter(|_| self.snapshot.is_archived(self.window.start_ms))
+    }
+
+    /// The width of the finest rows that the window reads, in milliseconds.
+    pub(super) fn grain_ms(&self) -> i64 {
+        self.snapshot.grain_ms(self.window.start_ms)
+    }
+
+    /// The window's start and end.
+    pub(super) const fn range(&self) -> (i64, i64) {
+        (self.window.start_ms, self.window.end_ms)
+    }
+
+    /// Whether a part of the window could not be read.
+    pub(super) fn has_gaps(&self) -> bool {
+        !self.looked.gaps.borrow().is_empty()
+    }
+
+    /// The parts of the window that could not be read, in order of time.
+    pub fn gaps(&self) -> Vec<Gap> {
+        let gaps = self.looked.gaps.borrow();
+        let gap = |((start_ms, end_ms), why): (&(i64, i64), &String)| Gap {
+            start: UnixMillis(*start_ms),
+            end: UnixMillis(*end_ms),
+            reason: why.clone(),
+        };
+        gaps.iter().map(gap).collect()
+    }
+
+    /// Cells by antenna of what of `[start_ms, end_ms)` lies in files: of all antennas, or of some. No row lies in two steps.
+    pub(super) fn archived_cells(
+        &self,
+        (start_ms, end_ms): (i64, i64),
+        steps: Option<Grid>,
+        slots: Option<&[Slot]>,
+    ) -> PolarsResult<Vec<DataFrame>> {
+        self.archived_tables((start_ms, end_ms), steps, slots, Part::Cells)
+    }
+
+    /// Sketches by antenna, likewise.
+    pub(super) fn archived_sketches(
+        &self,
+        (start_ms, end_ms): (i64, i64),
+        steps: Option<Grid>,
+        slots: Option<&[Slot]>,
+    ) -> PolarsResult<Vec<DataFrame>> {
+        self.archived_tables((start_ms, end_ms), steps, slots, Part::Sketch)
+    }
+
+    /// Partials over all antennas, likewise.
+    pub(super) fn archived_network(
+        &self,
+        (start_ms, end_ms): (i64, i64),
+        steps: Option<Grid>,
+    ) -> PolarsResult<Vec<Partials>> {
+        let pieces = self.pieces((start_ms, end_ms), steps, Table::NetworkHours, Table::NetworkMinutes);
+        let mut all = Vec::new();
+        for piece in &pieces {
+            let (Some(cells), Some(sketch)) =
+                (self.found(piece, Part::Cells, None), self.found(piece, Part::Sketch, None))
+            else {
+                continue;
+            };
+            let (cells, sketch) = (within(&cells)?.collect()?, within(&sketch)?.collect()?);
+            all.push(Partials { cells, sketch });
+        }
+        Ok(all)
+    }
+
+    /// Partials by antenna, likewise.
+    pub(super) fn archived_partials(
+        &self,
+        (start_ms, end_ms): (i64, i64),
+        steps: Grid,
+        slots: Option<&[Slot]>,
+    ) -> PolarsResult<Partials> {
+        let nothing = Partials::empty();
+        let cells = self.archived_cells((start_ms, end_ms), Some(steps), slots)?;
+        let sketches = self.archived_sketches((start_ms, end_ms), Some(steps), slots)?;
+        let all = |tables: &[DataFrame], nothing: &DataFrame| {
+            union(&tables.iter().collect::<Vec<_>>(), &nothing.schema().as_ref().clone())?.collect()
+        };
+        Ok(Partials { cells: all(&cells, &nothing.cells)?, sketch: all(&sketches, &nothing.sketch)? })
+    }
+
+    /// The antennas that were worse than well in a pane of a row, with the row's start.
+    pub(super) fn archived_fared(
+        &self,
+        (start_ms, end_ms): (i64, i64),
+        steps: Option<Grid>,
+        slots: Option<&[Slot]>,
+    ) -> Vec<(i64, Slot, Status)> {
+        let mut all = Vec::new();
+        for found in self.found_by_antenna((start_ms, end_ms), steps, slots, Part::Cells) {
+            let slot_of = self.slots();
+            let fared = found.rows.fared.iter().filter(|(start, ..)| (found.start_ms..found.end_ms).contains(start));
+            all.extend(fared.map(|(start, number, status)| (*start, slot_of[*number as usize], *status)));
+        }
+        all
+    }
+
+    /// The starts of rows of which a pane was revised.
+    pub(super) fn archived_revised(&self, (start_ms, end_ms): (i64, i64), steps: Option<Grid>) -> Vec<i64> {
+        let pieces = self.pieces((start_ms, end_ms), steps, Table::NetworkHours, Table::NetworkMinutes);
+        let found = pieces.iter().filter_map(|piece| self.found(piece, Part::Cells, None));
+        let revised = |found: Found| {
+            let is_within = |start: &i64| (found.start_ms..found.end_ms).contains(start);
+            found.rows.revised.iter().copied().filter(is_within).collect::<Vec<_>>()
+        };
+        found.flat_map(revised).collect()
+    }
+
+    fn archived_tables(
+        &self,
+        range: (i64, i64),
+        steps: Option<Grid>,
+        slots: Option<&[Slot]>,
+        part: Part,
+    ) -> PolarsResult<Vec<DataFrame>> {
+        let found = self.found_by_antenna(range, steps, slots, part);
+        let slot_of = Series::new(ANTENNA.into(), self.slots());
+        let wanted = slots.map(|slots| lit(Series::new(ANTENNA.into(), slots)).implode(true));
+        let table = |found: &Found| {
+            let slot = lit(slot_of.clone()).gather(col(ANTENNA), true).alias(ANTENNA);
+            let rows = within(found)?.with_column(slot);
+            let rows = match &wanted {
+                Some(wanted) => rows.filter(col(ANTENNA).is_in(wanted.clone(), false)),
+                None => rows,
+            };
+            rows.collect()
+        };
+        found.iter().map(table).collect()
+    }
+
+    fn found_by_antenna(
+        &self,
+        range: (i64, i64),
+        steps: Option<Grid>,
+        slots: Option<&[Slot]>,
+        part: Part,
+    ) -> Vec<Found> {
+        let pieces = self.pieces(range, steps, Table::Hours, Table::Minutes);
+        // Of one antenna, its own row groups; of several, all.
+        let one = slots.and_then(|slots| if let [slot] = slots { self.id_of(*slot) } else { None });
+        pieces.iter().filter_map(|piece| self.found(piece, part, one.as_deref())).collect()
+    }
+
+    /// The rows of a piece; what cannot be read is a gap.
+    fn found(&self, piece: &Piece, part: Part, antenna: Option<&str>) -> Option<Found> {
+        let Piece { span, table, start_ms, end_ms } = piece;
+        let (start_ms, end_ms) = (*start_ms, *end_ms);
+        match self.archive?.rows(span, *table, part, antenna) {
+            Ok(rows) => Some(Found { rows, start_ms, end_ms }),
+            Err(error) => {
+                self.note((start_ms, end_ms), &error);
+                None
+            }
+        }
+    }
+
+    /// The parts of files that together cover what of a range lies in them.
+    fn pieces(&self, (start_ms, end_ms): (i64, i64), steps: Option<Grid>, hours: Table, minutes: Table) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let Some(_) = self.archive else { return pieces };
+        let fits = |steps: Grid| steps.width_ms % HOUR_MS == 0 && steps.origin_ms.rem_euclid(HOUR_MS) == 0;
+        let by_hour = steps.is_none_or(fits);
+        let grid = Grid::of_width(HOUR_MS);
+        for span in self.snapshot.archived.within(start_ms, end_ms) {
+            let (first_ms, last_ms) = (start_ms.max(span.start_ms), end_ms.min(span.end_ms));
+            let (from_ms, to_ms) = (grid.ceil(first_ms), grid.floor(last_ms));
+            let parts = if by_hour && from_ms < to_ms {
+                vec![(minutes, first_ms, from_ms), (hours, from_ms, to_ms), (minutes, to_ms, last_ms)]
+            } else {
+                vec![(minutes, first_ms, last_ms)]
+            };
+            let parts = parts.into_iter().filter(|(_, start_ms, end_ms)| start_ms < end_ms);
+            pieces.extend(parts.map(|(table, start_ms, end_ms)| Piece {
+                span: Arc::clone(span),
+                table,
+                start_ms,
+                end_ms,
+            }));
+        }
+        pieces
+    }
+
+    /// The slots of antennas by the number that they have in rows: that of the snapshot where it knows the antenna, else one behind
+    /// all of those.
+    fn slots(&self) -> Vec<Slot> {
+        let Some(archive) = self.archive else { return Vec::new() };
+        let live = self.live();
+        let first = self.first_free();
+        let mut slots = self.looked.slots.borrow_mut();
+        let ids = archive.ids();
+        for (number, id) in (0..).zip(&ids).skip(slots.len()) {
+            slots.push(live.get(id).copied().unwrap_or(first + number));
+        }
+        slots.clone()
+    }
+
+    fn live(&self) -> &HashMap<Arc<str>, Slot> {
+        let known = || self.snapshot.antennas.iter().map(|(slot, antenna)| (Arc::clone(&antenna.id), slot)).collect();
+        self.looked.live.get_or_init(known)
+    }
+
+    /// The first slot behind all of the snapshot's.
+    fn first_free(&self) -> Slot {
+        let chunks = self.snapshot.antennas.chunks() * crate::store::antennas::CHUNK;
+        Slot::try_from(chunks).unwrap_or(Slot::MAX)
+    }
+
+    /// The id of an antenna by its slot.
+    fn id_of(&self, slot: Slot) -> Option<Arc<str>> {
+        if let Some(antenna) = self.snapshot.antennas.get(slot) {
+            return Some(Arc::clone(&antenna.id));
+        }
+        let number = slot.checked_sub(self.first_free())?;
+        self.archive?.ids().get(number as usize).cloned()
+    }
+
+    /// The slot of an antenna that is known and retained, or in files of the window.
+    pub(super) fn slot(&self, id: &str) -> Result<Slot, AnswerError> {
+        if let Some((slot, _)) = self.snapshot.find(id) {
+            return Ok(slot);
+        }
+        let course = self.before_memory().and_then(|archive| {
+            let course = self.snapshot.archived.courses().get(id)?;
+            self.is_within(*course).then_some(archive)
+        });
+        let archive = course.ok_or_else(|| AnswerError::UnknownAntenna(id.to_owned()))?;
+        let number = archive.number(id);
+        Ok(self.slots()[number as usize])
+    }
+
+    fn is_within(&self, course: Course) -> bool {
+        course.first_ms < self.window.end_ms && course.last_ms > self.window.start_ms
+    }
+
+    /// The antennas that the window is about: those that are retained, and those of which files of the window have rows. With the
+    /// columns of [`crate::store::Snapshot::antenna_table`].
+    pub(super) fn known(&self) -> PolarsResult<&DataFrame> {
+        let Some(archive) = self.before_memory() else { return self.snapshot.antenna_table() };
+        if let Some(known) = self.looked.known.get() {
+            return Ok(known);
+        }
+        let courses = self.snapshot.archived.courses();
+        let retained = self.snapshot.antenna_table()?;
+        let ids = retained.column(ANTENNA_ID)?.str()?;
+        let first = retained.column(FIRST_EVENT)?.i64()?;
+        let earliest = ids.iter().zip(first.iter()).map(|(id, first_ms)| {
+            let course = id.and_then(|id| courses.get(id));
+            first_ms.map(|first_ms| course.map_or(first_ms, |course| course.first_ms.min(first_ms)))
+        });
+        let earliest = Column::new(FIRST_EVENT.into(), earliest.collect::<Vec<_>>());
+        let mut retained = retained.clone();
+        retained.with_column(earliest)?;
+        let is_retained = |id: &Arc<str>| {
+            let antenna = self.live().get(id).and_then(|slot| self.snapshot.antennas.get(*slot));
+            antenna.is_some_and(|antenna| self.snapshot.is_retained(antenna))
+        };
+        let gone: Vec<(&Arc<str>, &Course)> =
+            courses.iter().filter(|(id, course)| self.is_within(**course) && !is_retained(id)).collect();
+        let numbers: Vec<Slot> = gone.iter().map(|(id, _)| archive.number(id)).collect();
+        let slots = self.slots();
+        let last = |column: &str| Column::new(column.into(), gone.iter().map(|(_, it)| it.last_ms).collect::<Vec<_>>());
+        let left = gone.iter().map(|(_, it)| it.last_ms.saturating_add(self.snapshot.retention_ms));
+        let columns = vec![
+            Column::new(ANTENNA.into(), numbers.iter().map(|number| slots[*number as usize]).collect::<Vec<_>>()),
+            Column::new(ANTENNA_ID.into(), gone.iter().map(|(id, _)| &***id).collect::<Vec<_>>()),
+            last(LAST_SEEN),
+            last(SILENT_FROM),
+            Column::new(FIRST_EVENT.into(), gone.iter().map(|(_, it)| it.first_ms).collect::<Vec<_>>()),
+            last(NEWEST_EVENT),
+            Column::new(USUAL_MS.into(), vec![0_i64; gone.len()]),
+            Column::new(LEFT.into(), left.collect::<Vec<_>>()),
+        ];
+        let known = retained.vstack(&DataFrame::new(gone.len(), columns)?)?;
+        Ok(self.looked.known.get_or_init(|| known))
+    }
+
+    /// The start of the oldest time of which something may be known, milliseconds since the epoch.
+    pub(super) fn known_from_ms(&self) -> i64 {
+        let oldest_ms = self.archive.and_then(|_| self.snapshot.archived.oldest_ms());
+        oldest_ms.map_or(self.snapshot.horizon_ms, |oldest_ms| oldest_ms.min(self.snapshot.horizon_ms))
+    }
+
+    /// Looks whether the files of the window can be had, as far as their footers tell, before an answer begins that cannot
+    /// tell of gaps later.
+    pub(super) fn look_ahead(&self, steps: Grid) {
+        for Piece { span, table, start_ms, end_ms } in
+            self.pieces(self.range(), Some(steps), Table::Hours, Table::Minutes)
+        {
+            if let Some(Err(error)) = self.archive.map(|archive| archive.look(&span, table)) {
+                self.note((start_ms, end_ms), &error);
+            }
+        }
+    }
+
+    fn note(&self, range: (i64, i64), error: &PlaceError) {
+        let why = match error {
+            PlaceError::Missing(_) => "missing",
+            PlaceError::Damaged { .. } => "damaged",
+            PlaceError::Away { .. } => "away",
+        };
+        self.looked.gaps.borrow_mut().insert(range, why.to_owned());
+    }
+}
+
+/// The rows that lie within what was asked for.
+fn within(found: &Found) -> PolarsResult<LazyFrame> {
+    let is_within = col(PANE).gt_eq(lit(found.start_ms)).and(col(PANE).lt(lit(found.end_ms)));
+    Ok(found.rows.table.clone().lazy().filter(is_within))
+}

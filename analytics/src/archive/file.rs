@@ -1,0 +1,150 @@
+//! Files: Parquet, written whole, and read by footer, row groups and columns.
+
+use std::io::Cursor;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use polars::prelude::*;
+use polars_io::parquet::read::{ParallelStrategy, ParquetReader};
+use polars_io::parquet::write::{ParquetCompression, ParquetWriter};
+use polars_parquet::parquet::statistics::Statistics;
+use polars_parquet::read::{FileMetadata, read_metadata};
+
+/// Rows of a row group: what is read at least where one antenna is asked for.
+const ROW_GROUP_ROWS: usize = 32_768;
+
+/// The end of a file, in which its footer usually is, in bytes.
+const TAIL_BYTES: u64 = 64 * 1024;
+
+/// What a file ends with: the length of its footer and its mark.
+const MARK_BYTES: usize = 8;
+
+/// A table as a file.
+///
+/// # Errors
+/// When a column is of a type that Parquet does not have.
+pub fn encode(table: &DataFrame) -> PolarsResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let writer = ParquetWriter::new(&mut bytes)
+        .with_compression(ParquetCompression::Zstd(None))
+        .with_row_group_size(Some(ROW_GROUP_ROWS))
+        .set_parallel(false);
+    writer.finish(&mut table.clone())?;
+    Ok(bytes)
+}
+
+/// A file of which only some ranges are known. The rest is never touched, so it takes no memory: an allocation of zeros is
+/// not backed by any before it is written to.
+#[derive(Debug)]
+pub struct Sparse(Vec<u8>);
+
+impl Sparse {
+    /// A file of a length of which nothing is known.
+    #[must_use]
+    pub fn new(length: u64) -> Self {
+        Self(vec![0; usize::try_from(length).unwrap_or(usize::MAX)])
+    }
+
+    /// Takes note of some of its bytes.
+    ///
+    /// # Errors
+    /// When they do not lie within it.
+    pub fn fill(&mut self, from: u64, bytes: &[u8]) -> PolarsResult<()> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let place = from.checked_add(bytes.len()).and_then(|end| self.0.get_mut(from..end));
+        place.ok_or_else(|| polars_err!(ComputeError: "a range is not within the file"))?.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// The range of a file of a length that is read first, as it likely holds the whole footer.
+#[must_use]
+pub const fn tail(length: u64) -> Range<u64> {
+    length.saturating_sub(TAIL_BYTES)..length
+}
+
+/// The range of the footer, from the end of a file of a length.
+///
+/// # Errors
+/// When that is not the end of a Parquet file.
+pub fn footer(length: u64, tail: &[u8]) -> PolarsResult<Range<u64>> {
+    let damaged = || polars_err!(ComputeError: "it does not end as a Parquet file does");
+    let mark = tail.last_chunk::<MARK_BYTES>().ok_or_else(damaged)?;
+    let [a, b, c, d, b'P', b'A', b'R', b'1'] = *mark else { return Err(damaged()) };
+    let footer = u64::from(u32::from_le_bytes([a, b, c, d])) + MARK_BYTES as u64;
+    Ok(length.checked_sub(footer).ok_or_else(damaged)?..length)
+}
+
+/// What a file says of itself: where its row groups and columns are.
+#[derive(Debug)]
+pub struct Footer {
+    metadata: Arc<FileMetadata>,
+}
+
+impl Footer {
+    /// The footer of a file of which the end is known.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn read(file: &Sparse) -> PolarsResult<Self> {
+        let metadata = undamaged(|| read_metadata(&mut Cursor::new(&file.0)))?;
+        Ok(Self { metadata: Arc::new(metadata) })
+    }
+
+    /// Number of row groups.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.metadata.row_groups.len()
+    }
+
+    /// The row groups that may hold a text of a column by which the file is sorted.
+    #[must_use]
+    pub fn groups_with(&self, column: &str, text: &str) -> Range<usize> {
+        let may_hold = |group: usize| {
+            let [chunk] = self.chunks(group, column)[..] else { return true };
+            let Some(Ok(Statistics::Binary(range))) = chunk.statistics(&self.metadata.footer_buf) else { return true };
+            let is_low = range.max_value.is_some_and(|most| most.as_slice() < text.as_bytes());
+            let is_high = range.min_value.is_some_and(|least| least.as_slice() > text.as_bytes());
+            !is_low && !is_high
+        };
+        let first = (0..self.groups()).find(|group| may_hold(*group)).unwrap_or(0);
+        let last = (first..self.groups()).rev().find(|group| may_hold(*group));
+        first..last.map_or(first, |last| last + 1)
+    }
+
+    /// The ranges of the file that hold some columns of some row groups.
+    #[must_use]
+    pub fn ranges(&self, groups: Range<usize>, columns: &[&str]) -> Vec<Range<u64>> {
+        let chunks = groups.flat_map(|group| columns.iter().flat_map(move |column| self.chunks(group, column)));
+        chunks.map(polars_parquet::read::ColumnChunkMetadata::byte_range).collect()
+    }
+
+    /// Some columns of some row groups, of a file of which their ranges are known.
+    ///
+    /// # Errors
+    /// When a column is missing or damaged.
+    pub fn rows(&self, file: Sparse, groups: Range<usize>, columns: &[&str]) -> PolarsResult<DataFrame> {
+        let rows_of = |groups: Range<usize>| groups.map(|group| self.metadata.row_groups[group].num_rows()).sum();
+        let (before, rows): (usize, usize) = (rows_of(0..groups.start), rows_of(groups));
+        undamaged(|| {
+            let mut reader = ParquetReader::new(Cursor::new(file.0))
+                .with_columns(Some(columns.iter().map(|column| (*column).to_owned()).collect()))
+                .with_slice(Some((before, rows)))
+                .read_parallel(ParallelStrategy::None)
+                .set_rechunk(true);
+            reader.set_metadata(Arc::clone(&self.metadata));
+            reader.finish()
+        })
+    }
+
+    fn chunks(&self, group: usize, column: &str) -> Vec<&polars_parquet::read::ColumnChunkMetadata> {
+        self.metadata.row_groups[group].columns_under_root_iter(column).map(Iterator::collect).unwrap_or_default()
+    }
+}
+
+/// Reads something of a file. The reader takes the file to be as it says, so damaged bytes may make it panic.
+fn undamaged<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
+    let read = catch_unwind(AssertUnwindSafe(read));
+    read.unwrap_or_else(|_| Err(polars_err!(ComputeError: "it is damaged")))
+}

@@ -1,0 +1,15 @@
+//! The archive: hours of event time that are final, as Parquet files.
+//!
+//! - [`rows`]: from panes to the rows of files and back.
+//! - [`write`]: hours into files. [`read`]: files back into tables. [`file`]: Parquet. [`place`]: where files are, `client` how a bucket is asked.
+//!
+//! An hour is **final** when retention has moved past its end: no reading of it can be counted any more, so its files are
+//! a function of the stream alone. They are written first and committed then, so a crash between the two writes the same
+//! files once more. What is in files is told by [`crate::store::archived`], which is committed with the rest of the state.
+
+mod client;
+pub mod file;
+pub mod place;
+pub mod read;
+pub mod rows;
+pub mod write;

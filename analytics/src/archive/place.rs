@@ -1,0 +1,190 @@
+//! Where files are: a directory, or a bucket behind the S3 API.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig};
+
+use super::client::Connector;
+
+/// A request to the bucket is tried again for this long before it has failed.
+const RETRY_FOR: Duration = Duration::from_secs(5);
+
+/// The setting `ARCHIVE`: `file:///path` or `s3://bucket/prefix`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArchiveUrl {
+    /// A directory.
+    Directory(PathBuf),
+    /// A bucket, and what keys in it begin with.
+    Bucket {
+        /// Its name.
+        bucket: String,
+        /// Without slashes at its ends; may be empty.
+        prefix: String,
+    },
+}
+
+impl FromStr for ArchiveUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const WANTED: &str = "file:///path or s3://bucket/prefix is needed";
+        if let Some(path) = text.strip_prefix("file://") {
+            let path = PathBuf::from(path);
+            return if path.is_absolute() { Ok(Self::Directory(path)) } else { Err(WANTED.to_owned()) };
+        }
+        let rest = text.strip_prefix("s3://").ok_or(WANTED)?;
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if bucket.is_empty() || bucket.contains(['@', ':', '?']) {
+            return Err(format!("{WANTED}; the endpoint and the credentials are told by the variables of AWS"));
+        }
+        let prefix = prefix.trim_matches('/');
+        Path::parse(prefix).map_err(|error| format!("{WANTED}: {error}"))?;
+        Ok(Self::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+    }
+}
+
+impl fmt::Display for ArchiveUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => write!(f, "file://{}", path.display()),
+            Self::Bucket { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+        }
+    }
+}
+
+/// Why a file could not be written or read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PlaceError {
+    /// There is no such file.
+    #[error("{0} is missing")]
+    Missing(String),
+    /// The file is not what the manifest says, or not a Parquet file of ours.
+    #[error("{key} is damaged: {why}")]
+    Damaged {
+        /// The file.
+        key: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The place does not answer, or refuses.
+    #[error("{key}: {why}")]
+    Away {
+        /// The file.
+        key: String,
+        /// What it says.
+        why: String,
+    },
+}
+
+/// A place that is open. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Place {
+    store: Arc<dyn ObjectStore>,
+}
+
+impl Place {
+    /// Opens the place; nothing is asked of it yet. Endpoint, region, credentials and whether plain HTTP is allowed are told by
+    /// the usual variables of AWS.
+    ///
+    /// # Errors
+    /// When the directory cannot be made, or the variables do not go together.
+    pub fn open(url: &ArchiveUrl) -> anyhow::Result<Self> {
+        let store: Arc<dyn ObjectStore> = match url {
+            ArchiveUrl::Directory(path) => {
+                std::fs::create_dir_all(path)?;
+                // What the commit behind a write says to be there has to survive the machine.
+                Arc::new(LocalFileSystem::new_with_prefix(path)?.with_fsync(true).with_automatic_cleanup(true))
+            }
+            ArchiveUrl::Bucket { bucket, prefix } => {
+                let store = AmazonS3Builder::from_env()
+                    .with_bucket_name(bucket)
+                    .with_retry(RetryConfig {
+                        retry_timeout: RETRY_FOR,
+                        max_retries: 3,
+                        backoff: BackoffConfig::default(),
+                    })
+                    .with_http_connector(Connector);
+                Arc::new(PrefixStore::new(store.build()?, prefix.as_str()))
+            }
+        };
+        Ok(Self { store })
+    }
+
+    /// Writes a file, whole or not at all; one that is there already is overwritten.
+    ///
+    /// # Errors
+    /// [`PlaceError::Away`].
+    pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), PlaceError> {
+        let written = self.store.put(&Path::from(key), PutPayload::from_bytes(bytes)).await;
+        written.map(drop).map_err(|error| told(key, error))
+    }
+
+    /// Some ranges of a file.
+    ///
+    /// # Errors
+    /// When it is missing or shorter, or the place does not answer.
+    pub async fn ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, PlaceError> {
+        self.store.get_ranges(&Path::from(key), ranges).await.map_err(|error| told(key, error))
+    }
+
+    /// The length of a file in bytes.
+    ///
+    /// # Errors
+    /// When it is missing, or the place does not answer.
+    pub async fn length(&self, key: &str) -> Result<u64, PlaceError> {
+        Ok(self.store.head(&Path::from(key)).await.map_err(|error| told(key, error))?.size)
+    }
+
+    /// Removes a file; one that is not there is removed.
+    ///
+    /// # Errors
+    /// [`PlaceError::Away`].
+    pub async fn remove(&self, key: &str) -> Result<(), PlaceError> {
+        match self.store.delete(&Path::from(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(told(key, error)),
+        }
+    }
+}
+
+fn told(key: &str, error: object_store::Error) -> PlaceError {
+    let key = key.to_owned();
+    match error {
+        object_store::Error::NotFound { .. } => PlaceError::Missing(key),
+        error => PlaceError::Away { key, why: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read_and_told() {
+        for url in ["file:///var/lib/vigia", "s3://bucket/some/prefix", "s3://bucket/"] {
+            assert_eq!(url.parse::<ArchiveUrl>().expect(url).to_string(), url);
+        }
+        for url in [
+            "",
+            "file://here",
+            "/var",
+            "s3://",
+            "s3:///prefix",
+            "http://bucket",
+            "s3://key:secret@bucket/x",
+            "s3://b/a//b",
+        ] {
+            assert!(url.parse::<ArchiveUrl>().is_err(), "{url}");
+        }
+    }
+}

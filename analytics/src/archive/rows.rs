@@ -1,0 +1,315 @@
+//! From panes to the rows of files, and back to partials.
+//!
+//! A row is a partial with its sketch as two lists and its antenna as text, so a file stands alone: counts are 64-bit integers
+//! with a sign, as not every engine has others, a latency that is not there is null, times are in UTC. A minute of an
+//! antenna also says in how many of its panes it was down or degraded, which its sums level out.
+
+use std::sync::Arc;
+
+use polars::prelude::*;
+use shared::api::Status;
+
+use crate::readings::Slot;
+use crate::settings::Thresholds;
+use crate::store::Pane;
+use crate::store::archived::{HOUR_MS, Table};
+use crate::store::expressions::column::{
+    ANTENNA, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PANE,
+};
+use crate::store::expressions::{COUNTS, floor, known_if, time};
+use crate::store::grid::Grid;
+use crate::store::partials::{Keys, Partials, narrowed};
+
+/// Columns of files; those of partials that are not listed have the same name.
+pub mod column {
+    /// The antenna's id, text; only in tables by antenna.
+    pub const ANTENNA_ID: &str = "antenna_id";
+    /// Start of the minute or hour, a time in UTC.
+    pub const START: &str = "start";
+    /// Sum of latencies, f64, milliseconds.
+    pub const LATENCY_SUM_MS: &str = "latency_sum_ms";
+    /// Smallest latency, f64, milliseconds; null where no reading carries one.
+    pub const LATENCY_MIN_MS: &str = "latency_min_ms";
+    /// Largest latency, likewise.
+    pub const LATENCY_MAX_MS: &str = "latency_max_ms";
+    /// Panes in which the antenna was down, i64; only in tables by antenna, as the next.
+    pub const PANES_DOWN: &str = "panes_down";
+    /// Panes in which it was degraded, i64.
+    pub const PANES_DEGRADED: &str = "panes_degraded";
+    /// Whether a reading was counted after its pane had closed, bool.
+    pub const REVISED: &str = "revised";
+    /// Buckets of the sketch, a list of i32, ascending.
+    pub const LATENCY_BUCKETS: &str = "latency_buckets";
+    /// Readings in each of them, a list of i64.
+    pub const LATENCY_BUCKET_COUNTS: &str = "latency_bucket_counts";
+}
+use column::{
+    ANTENNA_ID, LATENCY_BUCKET_COUNTS, LATENCY_BUCKETS, LATENCY_MAX_MS, LATENCY_MIN_MS, LATENCY_SUM_MS, PANES_DEGRADED,
+    PANES_DOWN, REVISED, START,
+};
+
+/// The position of an antenna among the ids of a file.
+const RANK: &str = "rank";
+
+/// What of the cells is counted beside the partials: how panes fared.
+const FARED: [&str; 2] = [PANES_DOWN, PANES_DEGRADED];
+
+/// An hour that is final: its panes, and the ids of the antennas in them.
+#[derive(Debug, Clone)]
+pub struct FinalHour {
+    /// Its start, milliseconds since the epoch.
+    pub start_ms: i64,
+    /// Its panes, in order of time.
+    pub panes: Vec<Arc<Pane>>,
+    /// The width of rows in milliseconds: a minute, or a pane where that is wider.
+    pub row_ms: i64,
+    /// The ids of all antennas that its panes name.
+    pub ids: Vec<(Slot, Arc<str>)>,
+}
+
+impl FinalHour {
+    /// The rows of its tables.
+    ///
+    /// # Errors
+    /// When a pane lacks a column, or names an antenna without an id.
+    pub fn tables(&self, thresholds: &Thresholds) -> PolarsResult<Vec<(Table, DataFrame)>> {
+        let (minutes, hours) = (Grid::of_width(self.row_ms), Grid::of_width(HOUR_MS));
+        let by_antenna = |grid| Keys { pane: Some(grid), antenna: true };
+        let over_all = |grid| Keys { pane: Some(grid), antenna: false };
+        let of_minutes = Partials::roll_up(self.panes.iter().map(|pane| &pane.antennas), by_antenna(minutes))?;
+        let of_hours = Partials::roll_up([&of_minutes], by_antenna(hours))?;
+        let network_minutes = Partials::roll_up([&of_minutes], over_all(minutes))?;
+        let network_hours = Partials::roll_up([&network_minutes], over_all(hours))?;
+        let fared = self.fared(thresholds)?;
+        let ids = Ids::new(&self.ids);
+        let told = |partials: &Partials, grid, ids| table(partials, &fared, &self.revised()?, grid, ids);
+        Ok(vec![
+            (Table::Minutes, told(&of_minutes, minutes, Some(&ids))?),
+            (Table::Hours, told(&of_hours, hours, Some(&ids))?),
+            (Table::NetworkMinutes, told(&network_minutes, minutes, None)?),
+            (Table::NetworkHours, told(&network_hours, hours, None)?),
+        ])
+    }
+
+    /// A row for each pane and antenna that was worse than well in it.
+    fn fared(&self, thresholds: &Thresholds) -> PolarsResult<DataFrame> {
+        let (mut panes, mut slots, mut down) = (Vec::new(), Vec::new(), Vec::new());
+        for pane in &self.panes {
+            for (slot, status) in pane.judged(thresholds)?.iter() {
+                panes.push(pane.start_ms);
+                slots.push(slot);
+                down.push(i64::from(status == Status::Down));
+            }
+        }
+        let degraded: Vec<i64> = down.iter().map(|down| 1 - down).collect();
+        let columns = vec![
+            Column::new(PANE.into(), panes),
+            Column::new(ANTENNA.into(), slots),
+            Column::new(PANES_DOWN.into(), down),
+            Column::new(PANES_DEGRADED.into(), degraded),
+        ];
+        DataFrame::new(columns[0].len(), columns)
+    }
+
+    /// A row for each pane that was revised.
+    fn revised(&self) -> PolarsResult<DataFrame> {
+        let panes: Vec<i64> = self.panes.iter().filter(|pane| pane.revised).map(|pane| pane.start_ms).collect();
+        DataFrame::new(panes.len(), vec![Column::new(PANE.into(), panes)])
+    }
+}
+
+/// Ids in the order of text, and where the antennas are among them.
+struct Ids {
+    /// By slot.
+    ranks: Series,
+    /// By rank.
+    ids: Series,
+}
+
+impl Ids {
+    fn new(known: &[(Slot, Arc<str>)]) -> Self {
+        let mut known: Vec<(&str, Slot)> = known.iter().map(|(slot, id)| (&**id, *slot)).collect();
+        known.sort_unstable();
+        let slots = known.iter().map(|(_, slot)| *slot as usize + 1).max().unwrap_or(0);
+        let mut ranks: Vec<Option<u32>> = vec![None; slots];
+        for (rank, (_, slot)) in (0..).zip(&known) {
+            ranks[*slot as usize] = Some(rank);
+        }
+        let ids: Vec<&str> = known.iter().map(|(id, _)| *id).collect();
+        Self { ranks: Series::new(RANK.into(), ranks), ids: Series::new(ANTENNA_ID.into(), ids) }
+    }
+
+    fn rank(&self) -> Expr {
+        lit(self.ranks.clone()).gather(col(ANTENNA), true).alias(RANK)
+    }
+
+    fn id(&self) -> Expr {
+        lit(self.ids.clone()).gather(col(RANK), true).alias(ANTENNA_ID)
+    }
+}
+
+/// The rows of partials that are rolled up to a grid: with ids by antenna, sorted by them, without over all antennas.
+fn table(
+    partials: &Partials,
+    fared: &DataFrame,
+    revised: &DataFrame,
+    grid: Grid,
+    ids: Option<&Ids>,
+) -> PolarsResult<DataFrame> {
+    let keys = || [col(PANE), col(ANTENNA)];
+    let left = |table: LazyFrame, other: LazyFrame, on: &[Expr]| {
+        let how = JoinArgs::new(JoinType::Left).with_coalesce(JoinCoalesce::CoalesceColumns);
+        table.join(other, on, on, JoinArgs { maintain_order: MaintainOrderJoin::Left, ..how })
+    };
+    let lists = [col(BUCKET).alias(LATENCY_BUCKETS), col(COUNT).cast(DataType::Int64).alias(LATENCY_BUCKET_COUNTS)];
+    let sketch = partials.sketch.clone().lazy().group_by_stable(keys()).agg(lists);
+    let step = || floor(col(PANE), grid).alias(PANE);
+    let is_revised = revised.clone().lazy().select([step()]).unique(None, UniqueKeepStrategy::Any);
+    let is_revised = is_revised.with_column(lit(true).alias(REVISED));
+    let counts = COUNTS.map(|name| col(name).cast(DataType::Int64));
+    let has_latency = || col(LATENCY_COUNT).gt(lit(0_i64));
+    let latencies = [
+        col(LATENCY_SUM).alias(LATENCY_SUM_MS),
+        known_if(has_latency(), col(LATENCY_MIN)).alias(LATENCY_MIN_MS),
+        known_if(has_latency(), col(LATENCY_MAX)).alias(LATENCY_MAX_MS),
+    ];
+    let mut rows = left(partials.cells.clone().lazy(), sketch, &keys());
+    rows = left(rows, is_revised, &[col(PANE)]).with_column(col(REVISED).fill_null(lit(false)));
+    let mut names = vec![START];
+    names.extend(COUNTS);
+    names.extend([LATENCY_SUM_MS, LATENCY_MIN_MS, LATENCY_MAX_MS]);
+    if let Some(ids) = ids {
+        let sums = FARED.map(|name| col(name).sum());
+        let fared = fared.clone().lazy().with_column(step()).group_by(keys()).agg(sums);
+        rows = left(rows, fared, &keys()).with_columns(FARED.map(|name| col(name).fill_null(lit(0_i64))));
+        let in_order = SortMultipleOptions::default().with_multithreaded(false);
+        rows = rows.with_column(ids.rank()).sort([RANK, PANE], in_order).with_column(ids.id());
+        names.insert(0, ANTENNA_ID);
+        names.extend(FARED);
+    }
+    names.extend([REVISED, LATENCY_BUCKETS, LATENCY_BUCKET_COUNTS]);
+    let rows = rows.with_columns(counts).with_columns(latencies).with_column(col(PANE).alias(START));
+    let rows = rows.with_column(time(START));
+    let table = rows.select(names.into_iter().map(col).collect::<Vec<_>>()).collect()?;
+    let nameless = ids.is_some() && table.column(ANTENNA_ID)?.null_count() > 0;
+    polars_ensure!(!nameless, ComputeError: "a pane names an antenna that has no id");
+    Ok(table)
+}
+
+/// What of the rows of a file is read together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Sums, and how panes fared.
+    Cells,
+    /// The sketch.
+    Sketch,
+}
+
+impl Part {
+    /// The columns of a table that it is made of.
+    #[must_use]
+    pub fn columns(self, table: Table) -> Vec<&'static str> {
+        let mut columns = vec![START];
+        if table.is_by_antenna() {
+            columns.push(ANTENNA_ID);
+        }
+        match self {
+            Self::Cells => {
+                columns.extend(COUNTS);
+                columns.extend([LATENCY_SUM_MS, LATENCY_MIN_MS, LATENCY_MAX_MS, REVISED]);
+                if table.is_by_antenna() {
+                    columns.extend(FARED);
+                }
+            }
+            Self::Sketch => columns.extend([LATENCY_BUCKETS, LATENCY_BUCKET_COUNTS]),
+        }
+        columns
+    }
+}
+
+/// Rows of a file as a table of partials.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// Cells or a sketch, as [`Partials`] have them, in the order of the file.
+    pub table: DataFrame,
+    /// The starts of rows, and the antennas that were worse than well in a pane of them.
+    pub fared: Vec<(i64, Slot, Status)>,
+    /// The starts of rows of which a pane was revised.
+    pub revised: Vec<i64>,
+}
+
+impl Rows {
+    /// Rows as they were read. `slot` gives antennas their slots.
+    ///
+    /// # Errors
+    /// When a column is not there or of another type.
+    pub fn new(rows: DataFrame, part: Part, slot: impl FnMut(&str) -> Slot) -> PolarsResult<Self> {
+        let antennas = match rows.column(ANTENNA_ID) {
+            Ok(ids) => Column::new(ANTENNA.into(), slots(ids.str()?, slot)),
+            Err(_) => Column::new_scalar(ANTENNA.into(), 0_u32.into(), rows.height()),
+        };
+        let starts = col(START).cast(DataType::Int64).alias(PANE);
+        let rows = rows.lazy().with_column(starts);
+        match part {
+            Part::Sketch => {
+                let lists = [col(LATENCY_BUCKETS).alias(BUCKET), col(LATENCY_BUCKET_COUNTS).alias(COUNT)];
+                let names = [PANE, ANTENNA, COUNT, BUCKET].map(col);
+                let rows = rows.with_columns(lists).collect()?.hstack(&[antennas])?.lazy().select(names);
+                let rows = rows.filter(col(BUCKET).is_not_null());
+                let how = ExplodeOptions { empty_as_null: false, keep_nulls: false };
+                let rows = rows.explode(by_name([COUNT, BUCKET], true, false), how).with_column(count(COUNT));
+                Ok(Self { table: narrowed(rows.collect()?)?, fared: Vec::new(), revised: Vec::new() })
+            }
+            Part::Cells => {
+                let latency = |from: &str, to: &str, nothing: f64| col(from).fill_null(lit(nothing)).alias(to);
+                let latencies = [
+                    latency(LATENCY_SUM_MS, LATENCY_SUM, 0.0),
+                    latency(LATENCY_MIN_MS, LATENCY_MIN, f64::INFINITY),
+                    latency(LATENCY_MAX_MS, LATENCY_MAX, f64::NEG_INFINITY),
+                ];
+                let rows =
+                    rows.with_columns(COUNTS.map(count)).with_columns(latencies).collect()?.hstack(&[antennas])?;
+                let (fared, revised) = (fared(&rows)?, revised(&rows)?);
+                let table = narrowed(rows.select(Partials::empty().cells.get_column_names_owned())?)?;
+                Ok(Self { table, fared, revised })
+            }
+        }
+    }
+}
+
+/// A count as a roll-up gives it. One below zero is an error.
+fn count(name: &str) -> Expr {
+    col(name).strict_cast(DataType::UInt64)
+}
+
+/// The slots of the antennas of rows. Equal ids lie side by side.
+fn slots(ids: &StringChunked, mut slot: impl FnMut(&str) -> Slot) -> Vec<Slot> {
+    let mut last: Option<(&str, Slot)> = None;
+    let mut slots = Vec::with_capacity(ids.len());
+    for id in ids.iter() {
+        let id = id.unwrap_or_default();
+        let slot = last.filter(|(known, _)| *known == id).map_or_else(|| slot(id), |(_, slot)| slot);
+        last = Some((id, slot));
+        slots.push(slot);
+    }
+    slots
+}
+
+fn fared(rows: &DataFrame) -> PolarsResult<Vec<(i64, Slot, Status)>> {
+    if rows.get_column_index(PANES_DOWN).is_none() {
+        return Ok(Vec::new());
+    }
+    let is_worse = FARED.map(|name| col(name).gt(lit(0_i64)));
+    let [is_down, is_degraded] = is_worse;
+    let columns = [col(PANE), col(ANTENNA), is_down.clone().alias(PANES_DOWN)];
+    let worse = rows.clone().lazy().filter(is_down.or(is_degraded)).select(columns).collect()?;
+    let (panes, slots) = (worse.column(PANE)?.i64()?.iter(), worse.column(ANTENNA)?.u32()?.iter());
+    let status = |is_down| if is_down { Status::Down } else { Status::Degraded };
+    let rows = panes.zip(slots).zip(worse.column(PANES_DOWN)?.bool()?.iter());
+    Ok(rows.filter_map(|((pane, slot), is_down)| Some((pane?, slot?, status(is_down?)))).collect())
+}
+
+fn revised(rows: &DataFrame) -> PolarsResult<Vec<i64>> {
+    let starts = rows.clone().lazy().filter(col(REVISED)).select([col(PANE).unique()]).collect()?;
+    Ok(starts.column(PANE)?.i64()?.iter().flatten().collect())
+}
