@@ -1,16 +1,18 @@
 //! The settings of analytics.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use object_store::path::Path;
 use shared::health::HealthSettings;
 use shared::logging::LogSettings;
 use shared::server::HttpSettings;
 use shared::settings::{BrokerSettings, StreamSettings, parse_bind};
 use shared::time::{millis, parse_duration, parse_duration_or_zero};
-
-use crate::archive::place::ArchiveUrl;
 
 /// Retention spans fewer panes than this: the key of a roll-up packs pane, antenna and bucket into 64 bits.
 pub const MAX_PANES: i64 = 1 << 20;
@@ -219,5 +221,72 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
         _ => Err("a rate from 0 to 1 is needed".to_owned()),
+    }
+}
+
+/// The setting `ARCHIVE`: `file:///path` or `s3://bucket/prefix`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArchiveUrl {
+    /// A directory.
+    Directory(PathBuf),
+    /// A bucket, and what keys in it begin with.
+    Bucket {
+        /// Its name.
+        bucket: String,
+        /// Without slashes at its ends; may be empty.
+        prefix: String,
+    },
+}
+
+impl FromStr for ArchiveUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const WANTED: &str = "file:///path or s3://bucket/prefix is needed";
+        if let Some(path) = text.strip_prefix("file://") {
+            let path = PathBuf::from(path);
+            return if path.is_absolute() { Ok(Self::Directory(path)) } else { Err(WANTED.to_owned()) };
+        }
+        let rest = text.strip_prefix("s3://").ok_or(WANTED)?;
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if bucket.is_empty() || bucket.contains(['@', ':', '?']) {
+            return Err(format!("{WANTED}; the endpoint and the credentials are told by the variables of AWS"));
+        }
+        let prefix = prefix.trim_matches('/');
+        Path::parse(prefix).map_err(|error| format!("{WANTED}: {error}"))?;
+        Ok(Self::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+    }
+}
+
+impl fmt::Display for ArchiveUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => write!(f, "file://{}", path.display()),
+            Self::Bucket { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read_and_told() {
+        for url in ["file:///var/lib/vigia", "s3://bucket/some/prefix", "s3://bucket/"] {
+            assert_eq!(url.parse::<ArchiveUrl>().expect(url).to_string(), url);
+        }
+        for url in [
+            "",
+            "file://here",
+            "/var",
+            "s3://",
+            "s3:///prefix",
+            "http://bucket",
+            "s3://key:secret@bucket/x",
+            "s3://b/a//b",
+        ] {
+            assert!(url.parse::<ArchiveUrl>().is_err(), "{url}");
+        }
     }
 }

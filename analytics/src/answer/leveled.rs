@@ -34,10 +34,9 @@ impl View<'_> {
         let mut archived: Vec<(usize, Slot, Status)> =
             archived.iter().map(|(start_ms, slot, status)| (self.step_of(*start_ms, steps), *slot, *status)).collect();
         archived.sort_unstable_by_key(|(step, ..)| *step);
-        let judged = parts.iter().map(|part| Ok((part.start_ms, part.judged(&self.thresholds)?)));
-        let judged = judged.collect::<PolarsResult<Vec<_>>>()?;
-        let in_memory = judged.into_iter().flat_map(|(start_ms, judged)| {
-            let step = self.step_of(start_ms, steps);
+        let judged = Pane::judged(parts, &self.thresholds)?;
+        let in_memory = parts.iter().zip(judged).flat_map(|(part, judged)| {
+            let step = self.step_of(part.start_ms, steps);
             judged.iter().map(move |(slot, status)| (step, slot, status))
         });
         for (step, slot, status) in archived.into_iter().chain(in_memory) {

@@ -1,9 +1,6 @@
 //! Where files are: a directory, or a bucket behind the S3 API.
 
-use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,52 +12,10 @@ use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig};
 
 use super::client::Connector;
+pub use crate::settings::ArchiveUrl;
 
 /// A request to the bucket is tried again for this long before it has failed.
 const RETRY_FOR: Duration = Duration::from_secs(5);
-
-/// The setting `ARCHIVE`: `file:///path` or `s3://bucket/prefix`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ArchiveUrl {
-    /// A directory.
-    Directory(PathBuf),
-    /// A bucket, and what keys in it begin with.
-    Bucket {
-        /// Its name.
-        bucket: String,
-        /// Without slashes at its ends; may be empty.
-        prefix: String,
-    },
-}
-
-impl FromStr for ArchiveUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        const WANTED: &str = "file:///path or s3://bucket/prefix is needed";
-        if let Some(path) = text.strip_prefix("file://") {
-            let path = PathBuf::from(path);
-            return if path.is_absolute() { Ok(Self::Directory(path)) } else { Err(WANTED.to_owned()) };
-        }
-        let rest = text.strip_prefix("s3://").ok_or(WANTED)?;
-        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        if bucket.is_empty() || bucket.contains(['@', ':', '?']) {
-            return Err(format!("{WANTED}; the endpoint and the credentials are told by the variables of AWS"));
-        }
-        let prefix = prefix.trim_matches('/');
-        Path::parse(prefix).map_err(|error| format!("{WANTED}: {error}"))?;
-        Ok(Self::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
-    }
-}
-
-impl fmt::Display for ArchiveUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Directory(path) => write!(f, "file://{}", path.display()),
-            Self::Bucket { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
-        }
-    }
-}
 
 /// Why a file could not be written or read.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -162,29 +117,5 @@ fn told(key: &str, error: object_store::Error) -> PlaceError {
     match error {
         object_store::Error::NotFound { .. } => PlaceError::Missing(key),
         error => PlaceError::Away { key, why: error.to_string() },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_are_read_and_told() {
-        for url in ["file:///var/lib/vigia", "s3://bucket/some/prefix", "s3://bucket/"] {
-            assert_eq!(url.parse::<ArchiveUrl>().expect(url).to_string(), url);
-        }
-        for url in [
-            "",
-            "file://here",
-            "/var",
-            "s3://",
-            "s3:///prefix",
-            "http://bucket",
-            "s3://key:secret@bucket/x",
-            "s3://b/a//b",
-        ] {
-            assert!(url.parse::<ArchiveUrl>().is_err(), "{url}");
-        }
     }
 }

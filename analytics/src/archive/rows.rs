@@ -94,8 +94,9 @@ impl FinalHour {
     /// A row for each pane and antenna that was worse than well in it.
     fn fared(&self, thresholds: &Thresholds) -> PolarsResult<DataFrame> {
         let (mut panes, mut slots, mut down) = (Vec::new(), Vec::new(), Vec::new());
-        for pane in &self.panes {
-            for (slot, status) in pane.judged(thresholds)?.iter() {
+        let all: Vec<&Pane> = self.panes.iter().map(|pane| &**pane).collect();
+        for (pane, judged) in all.iter().zip(Pane::judged(&all, thresholds)?) {
+            for (slot, status) in judged.iter() {
                 panes.push(pane.start_ms);
                 slots.push(slot);
                 down.push(i64::from(status == Status::Down));

@@ -4,12 +4,15 @@
 //! itself, by the rule of the status, and a tile keeps the worst that its panes were told. Only antennas that were worse
 //! than well are listed, which a network in good health has few of.
 
+use std::collections::BTreeMap;
+
 use polars::prelude::*;
 use shared::api::Status;
 
 use super::expressions::answer::STATUS;
-use super::expressions::column::ANTENNA;
+use super::expressions::column::{ANTENNA, PANE};
 use super::expressions::status;
+use super::partials::{Partials, union};
 use crate::readings::Slot;
 use crate::settings::Thresholds;
 
@@ -23,19 +26,24 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Judges what antennas measured, a row for each. Silence is told by arrivals, so no pane is silent.
+    /// Judges what antennas measured in panes, by the panes' starts. Silence is told by arrivals, so no pane is silent.
     ///
     /// # Errors
     /// When a column is missing.
-    pub fn of_cells(cells: &DataFrame, thresholds: &Thresholds) -> PolarsResult<Self> {
-        let judged = cells.clone().lazy().select([col(ANTENNA), status(thresholds, lit(false)).alias(STATUS)]);
+    pub fn of_panes(cells: &[&DataFrame], thresholds: &Thresholds) -> PolarsResult<BTreeMap<i64, Self>> {
+        let judged = union(cells, Partials::empty().cells.schema())?;
+        let judged = judged.select([col(PANE), col(ANTENNA), status(thresholds, lit(false)).alias(STATUS)]);
         let worse = judged.filter(col(STATUS).lt(lit(Status::Healthy as u32))).collect()?;
-        let (slots, positions) = (worse.column(ANTENNA)?.u32()?, worse.column(STATUS)?.u32()?);
-        let of = |status: Status| {
-            let rows = slots.iter().zip(positions.iter()).filter(|(_, position)| *position == Some(status as u32));
-            rows.filter_map(|(slot, _)| slot).collect()
-        };
-        Ok(Self { down: of(Status::Down), degraded: of(Status::Degraded) })
+        let (panes, slots) = (worse.column(PANE)?.i64()?, worse.column(ANTENNA)?.u32()?);
+        let rows = panes.iter().zip(slots.iter()).zip(worse.column(STATUS)?.u32()?.iter());
+        let mut fared: BTreeMap<i64, Vec<(Slot, Status)>> = BTreeMap::new();
+        for ((pane, slot), position) in rows {
+            let status = position.and_then(|position| Status::ALL.get(position as usize).copied());
+            if let (Some(pane), Some(slot), Some(status)) = (pane, slot, status) {
+                fared.entry(pane).or_default().push((slot, status));
+            }
+        }
+        Ok(fared.into_iter().map(|(pane, fared)| (pane, Self::of(fared))).collect())
     }
 
     /// Antennas with how each fared, in any order and more than once.

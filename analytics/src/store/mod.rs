@@ -406,11 +406,13 @@ impl Store {
                 let is_revised =
                     |(start, parts): &(i64, Vec<&Pane>)| parts.iter().any(|it| it.revised).then_some(*start);
                 let revised: BTreeSet<i64> = these.iter().filter_map(is_revised).collect();
+                let parts: Vec<&Pane> = these.iter().flat_map(|(_, parts)| parts).copied().collect();
+                // All in one plan; what follows finds them judged.
+                Pane::judged(&parts, &self.thresholds)?;
                 let mut judged = BTreeMap::new();
                 for (start, parts) in &these {
                     judged.insert(*start, Pane::worst_of(parts, &self.thresholds)?);
                 }
-                let parts: Vec<&Pane> = these.iter().flat_map(|(_, parts)| parts).copied().collect();
                 let keys = Keys { pane: Some(tile), antenna: true };
                 let whole = Partials::roll_up(parts.iter().map(|part| &part.antennas), keys)?;
                 let mut networks = over_all_antennas(Pane::networks(&parts, self.grid)?, tile)?;

@@ -77,16 +77,24 @@ impl Pane {
         Self { judged: judged.map_or_else(OnceLock::new, OnceLock::from), ..self }
     }
 
-    /// How its antennas fared, each pane judged by itself. A process has one set of thresholds, so what was judged stays.
+    /// How the antennas of some panes and tiles fared, in their order, each pane judged by itself. A process has one set of
+    /// thresholds, so what was judged stays.
     ///
     /// # Errors
     /// When a column is missing.
-    pub fn judged(&self, thresholds: &Thresholds) -> PolarsResult<&Judged> {
-        if let Some(judged) = self.judged.get() {
-            return Ok(judged);
+    pub fn judged<'a>(panes: &[&'a Self], thresholds: &Thresholds) -> PolarsResult<Vec<&'a Judged>> {
+        let mut missing = panes.iter().filter(|pane| pane.judged.get().is_none()).peekable();
+        while missing.peek().is_some() {
+            let these = some(&mut missing, |pane| pane.antennas.cells.height());
+            let cells: Vec<&DataFrame> = these.iter().map(|pane| &pane.antennas.cells).collect();
+            let mut judged = Judged::of_panes(&cells, thresholds)?;
+            for pane in these {
+                // A pane in which all are well has no row.
+                let judged = judged.remove(&pane.start_ms).unwrap_or_default();
+                pane.judged.get_or_init(|| judged);
+            }
         }
-        let judged = Judged::of_cells(&self.antennas.cells, thresholds)?;
-        Ok(self.judged.get_or_init(|| judged))
+        Ok(panes.iter().filter_map(|pane| pane.judged.get()).collect())
     }
 
     /// How antennas fared at worst in a pane of some panes and tiles.
@@ -94,8 +102,7 @@ impl Pane {
     /// # Errors
     /// When a column is missing.
     pub fn worst_of(parts: &[&Self], thresholds: &Thresholds) -> PolarsResult<Judged> {
-        let judged = parts.iter().map(|part| part.judged(thresholds)).collect::<PolarsResult<Vec<_>>>()?;
-        Ok(Judged::worst_of(&judged))
+        Ok(Judged::worst_of(&Self::judged(parts, thresholds)?))
     }
 
     /// The panes of a table that is rolled up by pane and antenna, in order of time.
