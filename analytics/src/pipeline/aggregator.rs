@@ -268,7 +268,13 @@ impl Aggregator {
     }
 
     pub(super) fn prepare(&mut self, accounts: Accounts) -> PolarsResult<Prepared> {
+        let revision = self.store.revision();
         self.tend_archive()?;
+        if self.store.revision() != revision {
+            // Nothing may be merged for long, so the next batch cannot be left to show what is in files now.
+            self.version += 1;
+            self.published.archived(self.store.snapshot(self.version, self.meta.as_of));
+        }
         let committed = std::mem::replace(&mut self.accounts, accounts);
         let is_settled = accounts.trimmed_unread != committed.trimmed_unread;
         let commit = if self.is_changed || is_settled || accounts.stream != Stream::Same {

@@ -315,6 +315,11 @@ impl Published {
         }
     }
 
+    /// Panes have left memory for files.
+    pub(crate) fn archived(&self, snapshot: Snapshot) {
+        self.snapshot.send_replace(Arc::new(snapshot));
+    }
+
     /// A batch was merged.
     pub(crate) fn merged(&self, batch: Outcome) {
         self.snapshot.send_replace(Arc::new(batch.snapshot));

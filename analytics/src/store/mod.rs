@@ -594,6 +594,12 @@ impl Store {
         &self.archived
     }
 
+    /// See [`Snapshot::revision`].
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// Where the readings that were counted are now.
     ///
     /// # Errors

@@ -11,8 +11,8 @@
 //!
 //! A roll-up is a plan: `concat > sort by key > running totals > group by key > differences`. Most of its inputs are sorted
 //! already, and the stable sort merges sorted runs in passes without comparing each row with many others; behind it, a group
-//! is a slice of rows, so nothing is hashed and the result is in order. Over all antennas, where a million rows make some
-//! hundred groups, it is `concat > group by key > sort by key` instead: hashing costs a tenth of the sort there. So it is for
+//! is a slice of rows, so nothing is hashed and the result is in order. Over all antennas or by line, where a million rows
+//! make some hundred groups, it is `concat > group by key > sort by key` instead: hashing costs a tenth of the sort there. So it is for
 //! few rows, whose plan costs more than they do, and is shorter this way. Pane, antenna and bucket are packed into one integer,
 //! because a sort by several columns has to encode each row first.
 
@@ -38,6 +38,16 @@ const _: () = assert!(MAX_PANES <= 1 << (64 - SLOT_BITS - BUCKET_BITS), "the key
 
 /// From so many rows on, running totals save more than they add to the plan.
 const MANY_ROWS: usize = 4_096;
+
+/// Up to so many lines make few groups of many rows.
+const FEW_LINES: u32 = 2_048;
+
+/// How many groups a roll-up makes of its rows: whether they are worth to be hashed, or to be sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Groups {
+    Few,
+    Many,
+}
 
 /// The packed key of a row.
 const KEY: &str = "key";
@@ -270,7 +280,9 @@ pub fn union(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<LazyFrame> 
 /// When a column is missing.
 pub fn roll_up_lines(tables: &[&DataFrame], lines: &Lines, steps: Grid) -> PolarsResult<DataFrame> {
     let keys = Keys { pane: Some(steps), antenna: true };
-    roll_up_by(tables, &cells_schema(), keys, lines.of(col(ANTENNA)))
+    // Antennas of a line lie anywhere in a table, so there are no sorted runs to merge.
+    let groups = if lines.len() <= FEW_LINES { Groups::Few } else { Groups::Many };
+    roll_up_by(tables, &cells_schema(), keys, lines.of(col(ANTENNA)), groups)
 }
 
 /// The lines of an answer: each stands for some antennas.
@@ -333,10 +345,17 @@ impl Lines {
 
 fn roll_up(tables: &[&DataFrame], schema: &Schema, keys: Keys) -> PolarsResult<DataFrame> {
     let antenna = if keys.antenna { col(ANTENNA) } else { lit(0_u32) };
-    roll_up_by(tables, schema, keys, antenna)
+    let groups = if keys.antenna { Groups::Many } else { Groups::Few };
+    roll_up_by(tables, schema, keys, antenna, groups)
 }
 
-fn roll_up_by(tables: &[&DataFrame], schema: &Schema, keys: Keys, antenna: Expr) -> PolarsResult<DataFrame> {
+fn roll_up_by(
+    tables: &[&DataFrame],
+    schema: &Schema,
+    keys: Keys,
+    antenna: Expr,
+    groups: Groups,
+) -> PolarsResult<DataFrame> {
     let has_buckets = schema.contains(BUCKET);
     let (counts, first, latencies): (&[&str], &[&str], _) = match has_buckets {
         true => (&[COUNT], &[PANE, ANTENNA, BUCKET], Vec::new()),
@@ -348,7 +367,7 @@ fn roll_up_by(tables: &[&DataFrame], schema: &Schema, keys: Keys, antenna: Expr)
     let keyed = union(tables, schema)?.with_columns([pane, antenna.alias(ANTENNA)]).with_column(key.alias(KEY));
     let in_order = SortMultipleOptions::default().with_maintain_order(true).with_multithreaded(false);
     let rows: usize = tables.iter().map(|table| table.height()).sum();
-    let rolled_up = if keys.antenna && rows >= MANY_ROWS {
+    let rolled_up = if groups == Groups::Many && rows >= MANY_ROWS {
         let sorted = keyed.sort([KEY], in_order).with_columns(running(counts)).group_by([col(KEY)]);
         sorted.agg([first, last(counts), latencies].concat()).with_columns(added(counts))
     } else {

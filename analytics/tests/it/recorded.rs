@@ -58,6 +58,40 @@ fn the_recording_gives_the_expected_answers_even_after_a_crash() {
     assert_expected(&analytics);
 }
 
+/// A week of which only three days are retained, so most answers come from files. Processes are killed while they write them.
+#[test]
+fn the_recording_gives_the_expected_answers_from_the_archive_too() {
+    let (redis, directory) = (RedisServer::start(&[]), tempfile::tempdir().expect("a directory"));
+    let archive = format!("file://{}", directory.path().display());
+    let settings = [
+        ("PANE", "60s"),
+        ("RETENTION", "3d"),
+        ("BATCH_MAX", "2000"),
+        ("COMMIT_INTERVAL", "20ms"),
+        ("ARCHIVE", archive.as_str()),
+    ];
+    publish(redis.port());
+    for kills in 1..=4_u64 {
+        let mut analytics = Analytics::start(&redis.url(), &settings);
+        let is_further = |pipeline: &Value| pipeline["totals"]["archived"].as_u64() >= Some(kills * 4_000);
+        analytics.wait("/api/v1/pipeline", is_further);
+        analytics.kill();
+    }
+    let mut analytics = Analytics::start(&redis.url(), &settings);
+    let totals = analytics.settle(ROWS);
+    assert_eq!((&totals["counted"], &totals["expired"]), (&ROWS.into(), &0.into()), "{totals}");
+    let pipeline = analytics.wait("/api/v1/pipeline", |pipeline| pipeline["archive"]["hours_waiting"] == 0);
+    let (in_memory, archived) = (&pipeline["totals"]["in_memory"], &pipeline["totals"]["archived"]);
+    assert!(archived.as_u64() > Some(ROWS / 2) && archived.as_u64() < Some(ROWS), "{pipeline}");
+    assert_eq!(in_memory.as_u64().zip(archived.as_u64()).map(|(a, b)| a + b), Some(ROWS), "{pipeline}");
+    assert_expected(&analytics);
+    assert_eq!(analytics.terminate().0, Some(0));
+    let mut analytics = Analytics::start(&redis.url(), &settings);
+    // The ledger is that of the last commit, which may have been behind the files before.
+    assert!(analytics.settle(ROWS)["archived"].as_u64() >= archived.as_u64());
+    assert_expected(&analytics);
+}
+
 fn assert_expected(analytics: &Analytics) {
     let expected = std::fs::read(fixture("ripe_atlas.expected.json")).expect("the expected answers");
     let expected: Value = serde_json::from_slice(&expected).expect("JSON");
