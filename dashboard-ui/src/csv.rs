@@ -11,7 +11,7 @@ use shared::spreadsheet::harmless;
 use crate::figures::Figures;
 use crate::query::Decimal;
 
-const ANTENNAS: [&str; 3] = ["antenna_id status", MEASURES, "last_seen availability changes flapping"];
+const ANTENNAS: [&str; 3] = ["antenna_id status", MEASURES, "last_seen availability changes flapping interval_seconds"];
 const SERIES: [&str; 3] = ["start", MEASURES, "revised worst_status antennas_down"];
 const INCIDENTS: [&str; 2] = [
     "antenna_id kind start end ended_by duration_seconds packets_sent packets_lost",

@@ -104,6 +104,11 @@ impl Antenna {
         self.newest_event_ms = self.newest_event_ms.max(event_ms);
     }
 
+    /// How much time usually lies between its readings by their event times, in seconds, to the millisecond.
+    pub(crate) fn interval_seconds(&self) -> Option<f64> {
+        self.usual_event_gap_ms.map(|usual_ms| usual_ms.floor() / 1000.0)
+    }
+
     /// For how much of `[start, end)` the antenna was available, and for how much it was observed, by its readings of that time;
     /// nothing where nothing can be said. `missed_until_ms` is the time up to which it is missed, if it is.
     pub(crate) fn availability(

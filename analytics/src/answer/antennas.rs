@@ -10,8 +10,8 @@ use shared::time::Span;
 use super::network::contains;
 use super::{AnswerError, Question, Table, View, next_offset, rows};
 use crate::store::expressions::answer::{
-    ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, LAST_SEEN, LATENCY_MEAN, LATENCY_P95, MEASURES, PACKETS_DELIVERED,
-    STATUS, SUCCESS_RATE,
+    ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LAST_SEEN, LATENCY_MEAN, LATENCY_P95, MEASURES,
+    PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
 };
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, READINGS};
 use crate::store::expressions::{status_name, time, unrest};
@@ -128,7 +128,8 @@ impl Page {
     /// The page as a table; histories have no place in it.
     pub(super) fn table(self) -> Result<Table, AnswerError> {
         let first = [col(ANTENNA_ID), status_name(STATUS)].into_iter();
-        let last = [time(LAST_SEEN), col(AVAILABILITY), col(CHANGES), col(FLAPPING)];
+        let last = [AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS].map(col);
+        let last = std::iter::once(time(LAST_SEEN)).chain(last);
         let columns = first.chain(MEASURES.map(col)).chain(last);
         let rows = self.rows.lazy().select(columns.collect::<Vec<_>>()).collect()?;
         Ok(Table { rows, total: Some(self.total) })

@@ -10,7 +10,7 @@ use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::store::expressions::answer::{ANTENNA_ID, CHANGES, START};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
-use crate::store::expressions::time;
+use crate::store::expressions::{seconds, time};
 use crate::store::trouble::{Tally, Trouble};
 
 const KIND: &str = "kind";
@@ -96,9 +96,7 @@ fn found(request: &IncidentsRequest, view: &View<'_>) -> Result<LazyFrame, Answe
     }
     let lasted_ms = col(END).fill_null(lit(now_ms)) - col(START);
     let lasted_ms = when(lasted_ms.clone().lt(lit(0_i64))).then(lit(0_i64)).otherwise(lasted_ms);
-    // A division by a constant is a multiplication, whose last digit may be off.
-    let seconds = (lasted_ms.cast(DataType::Float64) / lit(1000.0)).round(3, RoundMode::HalfAwayFromZero);
-    let duration = seconds.alias(DURATION_SECONDS);
+    let duration = seconds(lasted_ms).alias(DURATION_SECONDS);
     let by = SortMultipleOptions::default().with_order_descending_multi([true, false, false]);
     let columns = [
         ANTENNA_ID,

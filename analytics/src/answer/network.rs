@@ -10,11 +10,13 @@ use super::incidents::changes;
 use super::{View, Window};
 use crate::readings::Slot;
 use crate::store::expressions::answer::{
-    ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, LATENCY_P50, LATENCY_P95, LATENCY_P99, OBSERVED_MS, SILENT_FROM,
-    STATUS,
+    ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LATENCY_P50, LATENCY_P95, LATENCY_P99, OBSERVED_MS,
+    SILENT_FROM, STATUS, USUAL_MS,
 };
 use crate::store::expressions::column::{ANTENNA, AVAILABLE_MS, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, READINGS};
-use crate::store::expressions::{COUNTS, Percentiles, availability, available_ms, measures, observed_ms, status};
+use crate::store::expressions::{
+    COUNTS, Percentiles, availability, available_ms, measures, observed_ms, seconds, status,
+};
 use crate::store::partials::{Keys, cells_of_antennas, roll_up_cells, roll_up_sketch, sketch_of_antennas};
 
 /// Tables are kept for this many windows and snapshots: with 10,000 antennas each takes two megabytes or so.
@@ -97,7 +99,7 @@ pub(super) fn measured(known: DataFrame, cells: &DataFrame) -> LazyFrame {
         .with_columns(measures())
 }
 
-/// Antennas that were measured, with their status and availability, and how often that changed.
+/// Antennas that were measured, with their status and availability, how often they report, and how often that changed.
 pub(super) fn with_status(view: &View<'_>, measured: LazyFrame) -> PolarsResult<LazyFrame> {
     let is_silent = match view.window.judged_ms {
         Some(judged_ms) => lit(judged_ms).gt_eq(col(SILENT_FROM)),
@@ -108,6 +110,7 @@ pub(super) fn with_status(view: &View<'_>, measured: LazyFrame) -> PolarsResult<
     let flapping_changes = view.thresholds.flapping_changes_in(end_ms - start_ms);
     Ok(measured
         .with_column(status(&view.thresholds, is_silent).alias(STATUS))
+        .with_column(seconds(col(USUAL_MS)).alias(INTERVAL_SECONDS))
         .with_column(observed(view).alias(OBSERVED_MS))
         .with_column(available_ms().alias(AVAILABLE_MS))
         .with_column(availability(col(AVAILABLE_MS), col(OBSERVED_MS)).alias(AVAILABILITY))

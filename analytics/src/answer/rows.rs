@@ -5,8 +5,8 @@ use shared::UnixMillis;
 use shared::api::{AntennaRow, Latency, Measures, Status};
 
 use crate::store::expressions::answer::{
-    ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, LAST_SEEN, LATENCY_MAX, LATENCY_MEAN, LATENCY_MIN, LATENCY_P50,
-    LATENCY_P95, LATENCY_P99, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
+    ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LAST_SEEN, LATENCY_MAX, LATENCY_MEAN, LATENCY_MIN,
+    LATENCY_P50, LATENCY_P95, LATENCY_P99, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
 };
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, READINGS};
 
@@ -87,6 +87,7 @@ pub(super) fn antennas(table: &DataFrame) -> PolarsResult<Vec<AntennaRow>> {
     let (statuses, measures) = (positions(table, STATUS, &Status::ALL)?, measures(table)?);
     let (last_seen, availability) = (times(table, LAST_SEEN)?, numbers(table, AVAILABILITY)?);
     let (changes, flapping) = (counts(table, CHANGES)?, flags(table, FLAPPING)?);
+    let intervals = numbers(table, INTERVAL_SECONDS)?;
     let row = |(row, antenna_id): (usize, Option<String>)| AntennaRow {
         antenna_id: antenna_id.unwrap_or_default(),
         status: statuses[row],
@@ -95,6 +96,7 @@ pub(super) fn antennas(table: &DataFrame) -> PolarsResult<Vec<AntennaRow>> {
         availability: availability[row],
         changes: Some(changes[row]),
         flapping: flapping[row],
+        interval_seconds: intervals[row],
         history: None,
     };
     Ok(texts(table, ANTENNA_ID)?.into_iter().enumerate().map(row).collect())

@@ -6,9 +6,11 @@ use shared::api::{AntennaCounts, HistoryLimits, Limits, Status, Summary, Summary
 
 use super::{AnswerError, Question, Table, View, rows};
 use crate::store::Pane;
-use crate::store::expressions::answer::{AVAILABILITY, FLAPPING_ANTENNAS, OBSERVED_MS, UNAVAILABLE, UNSETTLED};
+use crate::store::expressions::answer::{
+    AVAILABILITY, FLAPPING_ANTENNAS, INTERVAL_SECONDS, OBSERVED_MS, UNAVAILABLE, UNSETTLED,
+};
 use crate::store::expressions::column::AVAILABLE_MS;
-use crate::store::expressions::{Percentiles, antenna_counts, availability, measures};
+use crate::store::expressions::{Percentiles, antenna_counts, availability, measures, median};
 use crate::store::partials::{Keys, Partials};
 
 impl Question for SummaryRequest {
@@ -16,7 +18,7 @@ impl Question for SummaryRequest {
         let sums = [col(AVAILABLE_MS), col(OBSERVED_MS)].map(|time| time.sum());
         let [available_ms, observed_ms] = sums;
         let availability = availability(available_ms, observed_ms).alias(AVAILABILITY);
-        let of_antennas = [antenna_counts().as_slice(), &[availability]].concat();
+        let of_antennas = [antenna_counts().as_slice(), &[availability, median(col(INTERVAL_SECONDS))]].concat();
         let of_antennas = view.antennas()?.as_ref().clone().lazy().select(of_antennas).collect()?;
         let measures = rows::measures(&self.table(view)?.rows)?.into_iter().next().unwrap_or_default();
         Ok(Summary {
@@ -24,6 +26,7 @@ impl Question for SummaryRequest {
             measures,
             antennas: counts(&of_antennas)?.remove(0),
             availability: rows::numbers(&of_antennas, AVAILABILITY)?.remove(0),
+            interval_seconds: rows::numbers(&of_antennas, INTERVAL_SECONDS)?.remove(0),
             as_of: view.snapshot.as_of,
             revised: view.cover().iter().any(|part| part.revised)
                 || !view.archived_revised(view.range(), None).is_empty(),

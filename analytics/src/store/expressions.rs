@@ -69,6 +69,8 @@ pub mod answer {
     pub const NEWEST_EVENT: &str = "newest_event";
     /// The usual time between an antenna's readings in milliseconds, i64; null before the second one.
     pub const USUAL_MS: &str = "usual_ms";
+    /// The same in seconds, f64.
+    pub const INTERVAL_SECONDS: &str = "interval_seconds";
     /// Until when the antenna was missed if it is not retained any more, milliseconds since the epoch; null while it is.
     pub const LEFT: &str = "left";
     /// How much of the window the antenna was observed in milliseconds, i64; null where nothing can be said.
@@ -262,6 +264,17 @@ pub fn available_ms() -> Expr {
 pub fn availability(available_ms: Expr, observed_ms: Expr) -> Expr {
     let share = available_ms.cast(DataType::Float64) / observed_ms.clone().cast(DataType::Float64);
     known_if(observed_ms.gt(lit(0_i64)), share)
+}
+
+/// Milliseconds as seconds. A division by a constant is a multiplication, whose last digit may be off.
+pub fn seconds(ms: Expr) -> Expr {
+    (ms.cast(DataType::Float64) / lit(1000.0)).round(3, RoundMode::HalfAwayFromZero)
+}
+
+/// The median: of an even number the lower one of the two in the middle, so that it is the value of an antenna. Null where all
+/// are.
+pub fn median(value: Expr) -> Expr {
+    value.quantile(lit(0.5), QuantileMethod::Lower)
 }
 
 /// The upper bound of the Wilson score interval at 95 % (E. B. Wilson, "Probable inference, the law of succession, and

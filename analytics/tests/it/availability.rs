@@ -179,6 +179,24 @@ fn the_network_is_available_for_the_sum_of_its_antennas_times() {
     assert_eq!(worst, ["antenna-0"], "who was always available is left out");
 }
 
+#[test]
+fn how_often_antennas_usually_report_is_known_from_the_second_time_on() {
+    let every = |antenna, interval: usize| (0..300).step_by(interval).map(move |second| reading(antenna, second));
+    let arrivals = in_order([every(0, 1), every(1, 15), every(2, 60), every(3, 60)].into_iter().flatten().collect());
+    let arrivals: Vec<Arrival> = arrivals.into_iter().chain([reading(4, 299)]).collect();
+    let (snapshot, reference) = (snapshot(&arrivals), counted(&arrivals));
+    let asked = window(60_000, End::Watermark);
+    let request = AntennasRequest { window: asked, ..AntennasRequest::default() };
+    let page = alike(&snapshot, &reference, at(299), &request).expect("one answer").expect("a page");
+    let intervals: Vec<Option<f64>> = page.antennas.iter().map(|row| row.interval_seconds).collect();
+    assert_eq!(intervals, [Some(1.0), Some(15.0), Some(60.0), Some(60.0), None]);
+    let request = SummaryRequest { window: asked };
+    let summary = alike(&snapshot, &reference, at(299), &request).expect("one answer").expect("a summary");
+    assert_eq!(summary.interval_seconds, Some(15.0), "the lower one of the two in the middle");
+    let nobody = ask(&self::snapshot(&[]), at(0), &SummaryRequest::default()).expect("a summary");
+    assert_eq!(nobody.interval_seconds, None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 

@@ -183,7 +183,13 @@ fn questions() -> Vec<Asked> {
     };
     let antennas = around(
         &[("antenna_id", TEXT), ("status", TEXT)],
-        &[("last_seen", TIME), ("availability", NUMBER), ("changes", COUNT), ("flapping", FLAG)],
+        &[
+            ("last_seen", TIME),
+            ("availability", NUMBER),
+            ("changes", COUNT),
+            ("flapping", FLAG),
+            ("interval_seconds", NUMBER),
+        ],
     );
     let incidents = vec![
         ("antenna_id", TEXT),

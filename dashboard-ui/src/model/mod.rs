@@ -25,6 +25,7 @@ mod verdict;
 
 use shared::UnixMillis;
 use shared::api::Limits;
+use shared::time::Span;
 
 pub(crate) use antenna::AntennaScreen;
 pub(crate) use charts::{Chart, StepRow};
@@ -105,6 +106,18 @@ impl Scene<'_> {
     /// A text in the page's language.
     const fn text<'a>(&self, english: &'a str, spanish: &'a str) -> &'a str {
         self.language().text(english, spanish)
+    }
+}
+
+impl Screen {
+    /// The length of a step of its charts; `None` if it has none.
+    pub(crate) fn step(&self) -> Option<Span> {
+        let charts = match self {
+            Self::Overview(screen) => &screen.charts,
+            Self::Antenna(screen) => &screen.charts,
+            _ => return None,
+        };
+        Some(Span::from_ms(charts.latency.axis.step_ms))
     }
 }
 

@@ -144,6 +144,7 @@ fn document(screen: &Screen, address: &Address, is_mock: bool) -> Document {
 fn content(screen: Screen, address: &Address) -> AnyView {
     let language = address.manner.language;
     let to = overview(address.manner);
+    let step = screen.step();
     let page = match screen {
         Screen::Overview(screen) => view! { <OverviewPage screen=*screen/> }.into_any(),
         Screen::Antennas(screen) => view! { <AntennasPage screen=*screen/> }.into_any(),
@@ -152,7 +153,7 @@ fn content(screen: Screen, address: &Address) -> AnyView {
         Screen::Pipeline(screen) => view! { <PipelinePage screen=*screen/> }.into_any(),
         screen => return without_figures(screen, address, to),
     };
-    let (asked, docs) = (source::shown(&address.query), model::docs::href(None, &[], address.manner));
+    let (asked, docs) = (source::shown(&address.query, step), model::docs::href(None, &[], address.manner));
     view! { {page}<SnippetsCard asked docs language/> }.into_any()
 }
 

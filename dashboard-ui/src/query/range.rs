@@ -19,6 +19,10 @@ const STEPS: [u32; 14] = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 
 /// The most points that a chart has room for.
 const MOST_POINTS: u32 = 75;
 
+/// The least by which an interval is longer than a step so that it matters, as a factor. Few antennas report to the millisecond:
+/// one that usually does so every 15.1 s has steps of 15 s, and now and then one of them is empty.
+const LONGER: f64 = 1.05;
+
 /// The most steps that a strip in a row of a table has room for.
 const MOST_STRIP_STEPS: u32 = 31;
 
@@ -101,20 +105,29 @@ impl Range {
         UnixMillis(end.0.min(closed_ms - closed_ms.rem_euclid(pane_ms)))
     }
 
-    /// The step in seconds that gives charts as many points as fit; 60 for each preset.
+    /// The step in seconds that gives charts and the heat map as many points as fit; 60 for each preset, if antennas report so
+    /// often. `interval_seconds` is how much time usually lies between an antenna's readings, if that is known.
+    ///
+    /// A step is no shorter than that. A row of the heat map would be half empty otherwise, which looks like an outage. The
+    /// charts of the network have the same steps: a shorter one would only hold the antennas whose turn it is, and none at all
+    /// between the full minutes at which all of them report.
     #[must_use]
-    pub fn step(self) -> u32 {
-        self.step_for(MOST_POINTS)
+    pub fn step(self, interval_seconds: Option<f64>) -> u32 {
+        self.step_for(MOST_POINTS, interval_seconds)
     }
 
-    /// The step in seconds of a strip in a row of a table.
+    /// The step in seconds of a strip in a row of a table; see [`Range::step`].
     #[must_use]
-    pub fn strip_step(self) -> u32 {
-        self.step_for(MOST_STRIP_STEPS)
+    pub fn strip_step(self, interval_seconds: Option<f64>) -> u32 {
+        self.step_for(MOST_STRIP_STEPS, interval_seconds)
     }
 
-    fn step_for(self, most: u32) -> u32 {
-        STEPS.into_iter().find(|step| self.window <= step * most).unwrap_or(STEPS[STEPS.len() - 1])
+    fn step_for(self, most: u32, interval_seconds: Option<f64>) -> u32 {
+        let interval_seconds = interval_seconds.unwrap_or_default();
+        let is_enough = |step: &u32| self.window <= step * most && interval_seconds <= f64::from(*step) * LONGER;
+        // Analytics refuses steps that are longer than what it keeps, so none is longer than the window.
+        let steps = || STEPS.into_iter().filter(|step| *step <= self.window);
+        steps().find(is_enough).or_else(|| steps().next_back()).unwrap_or(STEPS[0])
     }
 
     /// `window` and `end` as in addresses, unless they are the default.
@@ -167,17 +180,45 @@ fn parse_local(text: &str) -> Result<DateTime<Utc>, Reason> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn each_preset_has_sixty_points_and_any_range_few_enough() {
         for window in PRESETS {
-            assert_eq!(window / Range::latest(window).step(), 60);
+            assert_eq!(window / Range::latest(window).step(None), 60);
         }
         for window in [30, 31, 75, 299, 301, 3601, 86_400, LIMITS.1] {
             let range = Range::latest(window);
-            assert!(window.div_ceil(range.step()) <= MOST_POINTS, "{window}");
-            assert!(window.div_ceil(range.strip_step()) <= 57, "{window}");
+            assert!(window.div_ceil(range.step(None)) <= MOST_POINTS, "{window}");
+            assert!(window.div_ceil(range.strip_step(None)) <= 57, "{window}");
         }
+    }
+
+    proptest! {
+        /// No antenna that reports as often as usual misses a step, unless the window is too short for two readings.
+        #[test]
+        fn a_step_is_at_least_the_usual_interval(window in LIMITS.0..=LIMITS.1, interval_seconds in 0.1..20_000.0) {
+            let range = Range::latest(window);
+            for (own, any) in [
+                (range.step(Some(interval_seconds)), range.step(None)),
+                (range.strip_step(Some(interval_seconds)), range.strip_step(None)),
+            ] {
+                prop_assert!((any..=window).contains(&own));
+                let longest = STEPS.into_iter().rfind(|step| *step <= window);
+                prop_assert!(f64::from(own) * LONGER >= interval_seconds || Some(own) == longest, "{} s", own);
+                // It is no longer than it has to be.
+                let shorter = STEPS.into_iter().rfind(|step| *step < own);
+                let is_too_short = shorter.is_some_and(|shorter| f64::from(shorter) * LONGER < interval_seconds);
+                prop_assert!(own == any || is_too_short, "{} s", own);
+            }
+        }
+    }
+
+    #[test]
+    fn an_interval_that_wavers_around_a_step_has_that_step() {
+        let step = |interval_seconds| Range::latest(300).step(Some(interval_seconds));
+        assert_eq!([1.0, 5.1, 5.5, 14.9, 15.2, 60.0, 61.0, 90.0].map(step), [5, 5, 10, 15, 15, 60, 60, 120]);
     }
 }

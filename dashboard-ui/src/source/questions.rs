@@ -39,9 +39,11 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
     Ok(match &query.page {
         Page::Overview { by, tall } => Figures::Overview(Box::new(overview(asker, range, *by, *tall).await?)),
         Page::Antennas(fleet) => {
-            let (summary, fleet) =
-                (SummaryRequest { window: window(asker, range) }, fleet_request(asker.present, fleet, range, extent));
-            let (summary, antennas) = tokio::try_join!(asker.ask(summary), asker.ask(fleet))?;
+            // How long a step of a strip is depends on how often antennas report.
+            let summary = asker.ask(SummaryRequest { window: window(asker, range) }).await?;
+            let step = (extent == Extent::Page).then(|| seconds(range.strip_step(summary.interval_seconds)));
+            let request = AntennasRequest { step, ..fleet_request(asker.present, fleet, range, extent) };
+            let antennas = asker.ask(request).await?;
             Figures::Antennas(Box::new(AntennasFigures { summary, antennas }))
         }
         Page::Antenna { id } => Figures::Antenna(Box::new(antenna(asker, range, id).await?)),
@@ -55,14 +57,14 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
     })
 }
 
-/// The question whose answer is the table or the chart of a page, as somebody would ask it.
-pub(crate) fn shown(query: &Query) -> Asked {
+/// The question whose answer is the table or the chart of a page, as somebody would ask it. A chart has steps of this length.
+pub(crate) fn shown(query: &Query, step: Option<Span>) -> Asked {
     fn asked<R: Request>(request: &R) -> Asked {
         Asked { href: request.href(), formats: R::FORMATS }
     }
     let range = query.range;
     let series = |antenna| {
-        let (window, step) = (up_to(End::Watermark, range), Some(seconds(range.step())));
+        let window = up_to(End::Watermark, range);
         asked(&SeriesRequest { window, step, antenna, format: None })
     };
     match &query.page {
@@ -74,17 +76,17 @@ pub(crate) fn shown(query: &Query) -> Asked {
     }
 }
 
-/// Two rounds of requests: the first determines the window and the present statuses, the second asks for that exact
-/// window.
+/// Rounds of requests: the first determines the window, the present statuses and how long a step is, the second asks for that
+/// exact window.
 async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Result<OverviewFigures, ClientError> {
-    // Silence is only known for the present, so all three requests name the same end.
+    // Silence is only known for the present, so all requests about statuses name the same end.
     let window = window(asker, range);
-    let (step, strip_step) = (Some(seconds(range.step())), Some(seconds(range.strip_step())));
-    let summary = SummaryRequest { window };
+    let summary = asker.ask(SummaryRequest { window }).await?;
+    let interval = summary.interval_seconds;
+    let (step, strip_step) = (Some(seconds(range.step(interval))), Some(seconds(range.strip_step(interval))));
     let worst = WorstRequest { window, by, limit: rows(WORST_ROWS), step: strip_step, format: None };
     let heatmap = HeatmapRequest { window, step, rows: rows(Page::heatmap_rows(tall)), ..HeatmapRequest::default() };
-    let (summary, worst, heatmap) =
-        tokio::try_join!(asker.ask(summary), asker.ask(worst), asker.ask_if_known(heatmap))?;
+    let (worst, heatmap) = tokio::try_join!(asker.ask(worst), asker.ask_if_known(heatmap))?;
     let (end, [before, settled]) = (summary.window.end, compared(range, &summary));
     let series = SeriesRequest { window: until(range, end), step, ..SeriesRequest::default() };
     let incidents = newest_incidents(asker, Some(Range { end: range.end.map(|_| end), ..range }), None);
@@ -179,7 +181,7 @@ async fn antenna(asker: Asker<'_>, range: Range, id: &str) -> Result<AntennaFigu
     let (end, [before, settled]) = (summary.window.end, compared(range, &summary));
     let series = SeriesRequest {
         window: until(range, end),
-        step: Some(seconds(range.step())),
+        step: Some(seconds(range.step(antenna.interval_seconds))),
         antenna: Some(id.to_owned()),
         ..SeriesRequest::default()
     };
@@ -278,7 +280,6 @@ fn fleet_request(present: End, fleet: &Fleet, range: Range, extent: Extent) -> A
             Some(Filter::Flapping) | None => BTreeSet::new(),
         },
         flapping: (fleet.filter == Some(Filter::Flapping)).then_some(true),
-        step: (extent == Extent::Page).then(|| seconds(range.strip_step())),
         ..AntennasRequest::default()
     }
 }

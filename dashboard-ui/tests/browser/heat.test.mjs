@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { isLive, launch, PHONE, updates, visit } from "./harness/browser.mjs";
-import { mockDashboard, network } from "./harness/programs.mjs";
+import { PLOT } from "./harness/page.mjs";
+import { mockDashboard, network, until } from "./harness/programs.mjs";
 
 const WIDTHS = [390, 768, 1100, 1440, 1920, 2560, 3840];
 const OFF_PX = 1;
@@ -314,6 +315,44 @@ test("ids that only differ at their ends are told apart on a phone, and outages 
         const { x, y } = await cellAt(page, row, step);
         await page.mouse.move(x, y);
         assert.deepEqual((await told(page)).slice(-2), ["Antennas down in part", "1"]);
+      });
+    }
+  } finally {
+    await real.end();
+  }
+});
+
+test("antennas that report every 15 s have steps of 15 s, in which none of them looks silent; one that reports each second has its own", async () => {
+  const names = ["east", "north", "west"];
+  const real = await network({ antennas: 1 });
+  const told = (page, selector) => page.locator(selector).evaluateAll((parts) => parts.map((part) => part.getAttribute("aria-label") ?? part.textContent));
+  const isWhole = (story) => /\b(\d+) (steps: 0 degraded, 0 down, 0 without data)$/.exec(story)?.[1];
+  const steps = (page) => page.locator(PLOT).evaluateAll((plots) => plots.map((plot) => plot.dataset.step));
+  try {
+    const now = Math.floor(Date.now() / 1_000);
+    for (let ago = 600; ago >= 0; ago -= 1) {
+      const name = names[((now - ago) % 15) / 5];
+      if (!name) continue;
+      const reading = ["antenna_id", name, "timestamp", `${now - ago}`, "packets", "10", "loss", "0", "latency", "20"];
+      await real.redisCli("XADD", "antenna_stream", "*", ...reading);
+    }
+    const rows = async () => (await real.ask("/api/v1/antennas")).antennas;
+    await until("all antennas have reported twice", async () => (await rows()).filter((row) => row.interval_seconds !== null).length === 4);
+    const own = (await rows()).map(({ antenna_id: id }) => id).find((id) => !names.includes(id));
+    // A window of whole steps that has ended.
+    const past = `window=5m&end=${new Date((now - 60 - (now % 60)) * 1_000).toISOString().slice(0, 19)}Z`;
+    await visit(browser, `${real.url}/?${past}`, {}, async (page) => {
+      const stories = await told(page, ".map-labels li");
+      assert.deepEqual(stories.filter((story) => names.some((name) => story.startsWith(name))).map(isWhole), ["20", "20", "20"]);
+      assert.deepEqual(new Set(await steps(page)), new Set(["15000"]));
+    });
+    await visit(browser, `${real.url}/antennas?${past}`, {}, async (page) => {
+      const strips = await told(page, ".antennas .strip");
+      assert.deepEqual(strips.map(isWhole).filter(Boolean), ["20", "20", "20"]);
+    });
+    for (const [id, step] of [["east", "15000"], [own, "5000"]]) {
+      await visit(browser, `${real.url}/antenna?id=${id}&${past}`, {}, async (page) => {
+        assert.deepEqual(new Set(await steps(page)), new Set([step]), id);
       });
     }
   } finally {

@@ -163,6 +163,10 @@ pub struct AntennaRow {
     /// Whether that are as many as make an antenna flap in a window of this length, or more.
     #[serde(default)]
     pub flapping: bool,
+    /// How much time usually lies between its readings by their event times, in seconds, as of its newest reading; `null` before
+    /// it has reported at two times. An older analytics does not report it.
+    #[serde(default)]
+    pub interval_seconds: Option<f64>,
     /// Its history over the window, if a `step` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,

@@ -42,6 +42,10 @@ pub struct Summary {
     /// window, from 0 to 1; `null` where nothing can be said. An older analytics does not report it.
     #[serde(default)]
     pub availability: Option<f64>,
+    /// How much time usually lies between the readings of an antenna, in seconds: the median of the antennas that are known and
+    /// retained; `null` where none has reported at two times. An older analytics does not report it.
+    #[serde(default)]
+    pub interval_seconds: Option<f64>,
     /// When the newest readings were merged; `null` before the first.
     pub as_of: Option<UnixMillis>,
     /// Times within the window that are missing from the answer, as their files could not be read.

@@ -27,6 +27,8 @@ pub(super) struct Row<'a> {
     /// Incidents that began in the window, and those that ended in it.
     pub(super) changes: u64,
     pub(super) is_flapping: bool,
+    /// How often it usually reports, in seconds.
+    pub(super) interval_seconds: Option<f64>,
     /// What was counted of it in the window.
     pub(super) readings: Vec<&'a Counted>,
 }
@@ -80,6 +82,7 @@ impl Reference {
             available: antenna.availability(&readings, (kept_from_ms, window.end_ms), missed_until_ms),
             changes,
             is_flapping: changes as f64 >= self.settings.flapping_changes as f64 * quarters.max(1.0),
+            interval_seconds: antenna.interval_seconds(),
             id: &antenna.id,
             status: status(&measures, is_silent, &self.settings),
             measures,
@@ -163,6 +166,7 @@ impl Row<'_> {
             availability: self.availability(),
             changes: Some(self.changes),
             flapping: self.is_flapping,
+            interval_seconds: self.interval_seconds,
             history: None,
         }
     }

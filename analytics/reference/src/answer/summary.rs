@@ -6,18 +6,20 @@ use shared::api::{Limits, Summary, SummaryRequest};
 use super::rows::{availability, counts};
 use super::{Question, Refusal};
 use crate::Reference;
-use crate::measures::measures;
+use crate::measures::{measures, nearest_rank};
 
 impl Question for SummaryRequest {
     fn answer(&self, reference: &Reference, now: UnixMillis) -> Result<Summary, Refusal> {
         let window = reference.window(&self.window, now)?;
         let (rows, settings) = (reference.rows(window), &reference.settings);
+        let mut intervals: Vec<f64> = rows.iter().filter_map(|row| row.interval_seconds).collect();
         let times: Vec<(i64, i64)> = rows.iter().map(|row| row.available).collect();
         Ok(Summary {
             window: window.bounds(),
             measures: measures(reference.readings(window.start_ms, window.end_ms)),
             antennas: counts(&rows),
             availability: availability(&times),
+            interval_seconds: nearest_rank(&mut intervals, 0.5),
             as_of: reference.as_of,
             gaps: Vec::new(),
             revised: reference.is_revised(window.start_ms, window.end_ms),
