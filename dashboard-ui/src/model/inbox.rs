@@ -2,7 +2,7 @@
 //! one line, and antennas whose trouble began together in one.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::UnixMillis;
 use shared::api::{Incident, IncidentKind};
@@ -14,6 +14,13 @@ const TOGETHER_MS: i64 = 30_000;
 
 /// Two antennas may be in trouble at the same time by chance.
 const FEWEST_TOGETHER: usize = 3;
+
+/// So many incidents of an antenna that are part of no common outage are repeats.
+const FEWEST_REPEATS: usize = 3;
+
+/// An antenna is restless whose incidents begin within this time of each other on average, in milliseconds: in one of ten intervals
+/// of [`TOGETHER_MS`] it begins together with whatever else does.
+const RESTLESS_MS: i64 = 10 * TOGETHER_MS;
 
 /// One line: at least one incident, newest first.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +34,7 @@ pub(super) struct Line<'a> {
 pub(super) enum Fold {
     /// There is one.
     Single,
-    /// An antenna has had the same trouble before.
+    /// An antenna has had the same trouble again and again, by itself.
     Repeats,
     /// Antennas have had the same trouble from the same time on.
     Together,
@@ -88,13 +95,14 @@ fn until(incident: &Incident) -> UnixMillis {
 
 /// The lines of incidents: each incident is in one of them. What lasts comes first, in either order.
 pub(super) fn lines(incidents: &[Incident], sort: IncidentSort) -> Vec<Line<'_>> {
-    let mut of_antennas: BTreeMap<(&str, IncidentKind), Vec<&Incident>> = BTreeMap::new();
-    for incident in incidents {
-        of_antennas.entry((&incident.antenna_id, incident.kind)).or_default().push(incident);
+    let (mut lines, alone) = together(incidents);
+    for incidents in by_antenna(alone).into_values() {
+        if incidents.len() >= FEWEST_REPEATS {
+            lines.push(line(Fold::Repeats, incidents));
+        } else {
+            lines.extend(incidents.into_iter().map(|incident| line(Fold::Single, vec![incident])));
+        }
     }
-    let (repeats, singles): (Vec<_>, Vec<_>) = of_antennas.into_values().partition(|incidents| incidents.len() > 1);
-    let mut lines: Vec<Line<'_>> = repeats.into_iter().map(|incidents| line(Fold::Repeats, incidents)).collect();
-    lines.extend(together(singles.into_iter().flatten().collect()));
     match sort {
         IncidentSort::Newest => lines.sort_by_key(|line| (!line.is_open(), Reverse(newest(line)))),
         IncidentSort::Severity => lines.sort_by_key(|line| {
@@ -109,26 +117,56 @@ pub(super) fn lines(incidents: &[Incident], sort: IncidentSort) -> Vec<Line<'_>>
     lines
 }
 
-/// Incidents of one antenna each, those that began together in one line.
-fn together(mut incidents: Vec<&Incident>) -> Vec<Line<'_>> {
+/// What the incidents of an antenna have in common.
+type Own<'a> = (&'a str, IncidentKind);
+
+fn by_antenna<'a>(incidents: impl IntoIterator<Item = &'a Incident>) -> BTreeMap<Own<'a>, Vec<&'a Incident>> {
+    let mut by_antenna: BTreeMap<Own<'_>, Vec<&Incident>> = BTreeMap::new();
+    for incident in incidents {
+        by_antenna.entry((&incident.antenna_id, incident.kind)).or_default().push(incident);
+    }
+    by_antenna
+}
+
+/// The antennas whose trouble comes again so soon that it begins together with that of others by chance.
+fn restless(incidents: &[Incident]) -> BTreeSet<Own<'_>> {
+    let is_restless = |own: &[&Incident]| {
+        let starts = || own.iter().map(|incident| incident.start.0);
+        let span_ms = starts().max().zip(starts().min()).map_or(0, |(last, first)| last - first);
+        own.len() >= FEWEST_REPEATS && span_ms < RESTLESS_MS * (own.len() as i64 - 1)
+    };
+    by_antenna(incidents).into_iter().filter(|(_, own)| is_restless(own)).map(|(antenna, _)| antenna).collect()
+}
+
+/// Common outages, a line each, with one incident of each of their antennas, and the incidents that are part of none. Antennas that
+/// are restless make no common outage, but take part in that of others.
+fn together(incidents: &[Incident]) -> (Vec<Line<'_>>, Vec<&Incident>) {
+    let restless = restless(incidents);
+    let is_calm = |incident: &Incident| !restless.contains(&(&*incident.antenna_id, incident.kind));
+    let mut sorted: Vec<&Incident> = incidents.iter().collect();
     // Whether it lasts is a part of what they have in common: those that have recovered are not news any more.
-    incidents.sort_by_key(|incident| (incident.kind, incident.end.is_none(), incident.start));
-    let mut lines = Vec::new();
-    let mut rest = &*incidents;
-    while let [first, ..] = rest {
-        let is_alike = |other: &&Incident| {
+    sorted.sort_by_key(|incident| (incident.kind, incident.end.is_none(), incident.start, &incident.antenna_id));
+    let (mut lines, mut alone) = (Vec::new(), Vec::new());
+    let mut rest = &*sorted;
+    while let [first, others @ ..] = rest {
+        let is_alike = |other: &&&Incident| {
             let both_last = other.end.is_none() == first.end.is_none();
             other.kind == first.kind && both_last && other.start.0 - first.start.0 <= TOGETHER_MS
         };
-        let (these, others) = rest.split_at(rest.iter().take_while(|other| is_alike(other)).count());
-        if these.len() >= FEWEST_TOGETHER {
-            lines.push(line(Fold::Together, these.to_vec()));
-        } else {
-            lines.extend(these.iter().map(|incident| line(Fold::Single, vec![*incident])));
+        let (these, later) = rest.split_at(1 + others.iter().take_while(is_alike).count());
+        let calm = || these.iter().filter(|incident| is_calm(incident)).map(|incident| &incident.antenna_id);
+        if !is_calm(first) || calm().collect::<BTreeSet<_>>().len() < FEWEST_TOGETHER {
+            alone.push(*first);
+            rest = others;
+            continue;
         }
-        rest = others;
+        let mut told = BTreeSet::new();
+        let (firsts, again) = these.iter().partition(|incident| told.insert(&incident.antenna_id));
+        lines.push(line(Fold::Together, firsts));
+        alone.extend::<Vec<&Incident>>(again);
+        rest = later;
     }
-    lines
+    (lines, alone)
 }
 
 fn line(fold: Fold, mut incidents: Vec<&Incident>) -> Line<'_> {
@@ -193,11 +231,12 @@ mod tests {
                     prop_assert!(line.incidents.iter().all(|it| it.kind == first.kind));
                     prop_assert!(line.incidents.is_sorted_by_key(|it| Reverse(it.start)));
                     let mut ids: Vec<&str> = line.incidents.iter().map(|it| &*it.antenna_id).collect();
+                    ids.sort_unstable();
                     ids.dedup();
                     let number = line.incidents.len();
                     match line.fold {
                         Fold::Single => prop_assert_eq!(number, 1),
-                        Fold::Repeats => prop_assert!(number > 1 && ids.len() == 1),
+                        Fold::Repeats => prop_assert!(number >= FEWEST_REPEATS && ids.len() == 1),
                         Fold::Together => {
                             prop_assert!(number >= FEWEST_TOGETHER && ids.len() == number);
                             prop_assert!(first.start.0 - line.start().0 <= TOGETHER_MS);
@@ -240,6 +279,38 @@ mod tests {
         assert_eq!((lines[0].start(), lines[0].duration_seconds()), (UnixMillis(100_000), 900.0));
         let one = lines[0].as_one();
         assert_eq!((one.packets_sent, one.packets_lost, one.worst_success_rate), (300, 120, Some(0.48)));
+    }
+
+    fn told(incidents: &[Incident]) -> Vec<(Fold, usize)> {
+        lines(incidents, IncidentSort::Newest).iter().map(|line| (line.fold, line.incidents.len())).collect()
+    }
+
+    /// What an antenna went through by itself does not take it out of what it went through with others.
+    #[test]
+    fn an_antenna_of_a_common_outage_is_in_its_line_whatever_else_it_had() {
+        let down = |antenna, start| incident(antenna, IncidentKind::Down, start, Some(20));
+        let outage = |start: i64| (0..5).map(move |antenna| down(antenna, start + antenna as i64));
+        let earlier = [down(0, 30), down(1, 200)];
+        let incidents: Vec<Incident> = earlier.into_iter().chain(outage(600)).collect();
+        assert_eq!(told(&incidents), [(Fold::Together, 5), (Fold::Single, 1), (Fold::Single, 1)]);
+        // Outages that are common each time are no repeats of anybody.
+        let storms: Vec<Incident> = [0, 780, 1_560, 2_340].into_iter().flat_map(outage).collect();
+        assert_eq!(told(&storms), [(Fold::Together, 5); 4]);
+        // Who repeats by itself is in the line of the common outage once, and has one for all the rest.
+        let restless = (0..12).map(|turn| down(9, 3 + 50 * turn));
+        let incidents: Vec<Incident> = outage(600).chain(restless).chain([down(9, 603)]).collect();
+        assert_eq!(told(&incidents), [(Fold::Together, 6), (Fold::Repeats, 12)]);
+    }
+
+    /// Among antennas that flap, some always begin together.
+    #[test]
+    fn restless_antennas_have_no_common_outage() {
+        let turns = |antenna: usize| {
+            (0..20).map(move |turn| incident(antenna, IncidentKind::Silent, antenna as i64 + 45 * turn, Some(15)))
+        };
+        let incidents: Vec<Incident> = (0..8).flat_map(turns).collect();
+        assert_eq!(told(&incidents), [(Fold::Repeats, 20); 8]);
+        assert_eq!(told(&incidents[..2]), [(Fold::Single, 1); 2], "twice is not again and again");
     }
 
     #[test]
