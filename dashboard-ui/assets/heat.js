@@ -83,9 +83,10 @@
     tell(tip, list, "time" in current);
   }
 
-  // Has a row lead to its antenna around a time, or, without one, to where it led before.
+  // Has a row lead to its antenna around a time, or, without one, to where it led before. A group leads to the antennas that are
+  // in it now, which at another time may be others.
   function lead(row, time) {
-    const link = row.querySelector("a");
+    const link = row.querySelector("a:not(.group a)");
     if (!link) return;
     const usual = (link.dataset.usual ??= link.getAttribute("href"));
     const { step, end } = read(row);

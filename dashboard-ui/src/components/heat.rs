@@ -11,7 +11,7 @@ use crate::model::{HeatLabel, HeatMap};
 pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
     let cells = map.cells.into_iter().map(|(class, path)| view! { <path class=class d=path/> }).collect_view();
     let splits = (!map.splits.is_empty()).then(|| view! { <path class="split" d=map.splits/> });
-    let labels = map.labels.into_iter().map(|label| view! { <HeatLabelItem label/> }).collect_view();
+    let labels = map.labels.into_iter().map(|label| view! { <HeatLabelItem label language/> }).collect_view();
     let times = map.times.into_iter().map(|moment| view! { <li><Time moment/></li> }).collect_view();
     // What is still filling up is toned down.
     let open = (!map.open.is_empty()).then(|| view! { <path class="open" d=map.open/> });
@@ -62,11 +62,17 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
 }
 
 #[component]
-fn HeatLabelItem(label: HeatLabel) -> AnyView {
-    let HeatLabel { text, cut, href, status, status_label, story, cells } = label;
+fn HeatLabelItem(label: HeatLabel, language: Language) -> AnyView {
+    let HeatLabel { text, cut, is_group, href, status, status_label, story, cells } = label;
     let dot = view! { <span class=format!("key status-{status}") title=status_label></span> };
     let hidden = view! { <span class="hidden">{format!(", {status_label}. {story}")}</span> };
     match href {
+        Some(href) if is_group => {
+            let title = language.text("The list of these antennas", "La lista de estas antenas");
+            let words = view! { <span class="of">{text}</span> };
+            view! { <li class="group" data-cells=cells><a href=href title=title>{dot}{words}{hidden}</a></li> }
+                .into_any()
+        }
         Some(href) => {
             let (head, tail) = (text[..cut].to_owned(), text[cut..].to_owned());
             let head = (!head.is_empty()).then(|| view! { <span>{head}</span> });

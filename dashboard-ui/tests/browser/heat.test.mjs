@@ -183,6 +183,25 @@ test("beside the map there is no crosshair, and a label leads to its antenna ove
     assert.equal(await told(page), undefined);
   }));
 
+test("a row that stands for a group leads to its antennas in their list, wherever in the map it is touched", () =>
+  visit(browser, ended(dashboards[2]), {}, async (page) => {
+    const groups = page.locator(".map-labels li.group a");
+    assert.ok((await groups.count()) >= 10);
+    const [row, href] = await groups.first().evaluate((link) => [[...document.querySelectorAll(".map-labels li")].indexOf(link.closest("li")), link.getAttribute("href")]);
+    const name = await groups.first().textContent();
+    const status = /(healthy|degraded|down|silent),/.exec(name)[1];
+    const there = new URL(href, page.url());
+    assert.deepEqual([there.pathname, there.searchParams.get("status"), there.searchParams.get("sort")], ["/antennas", status, "packets_lost"]);
+    const { x, y } = await cellAt(page, row, 3);
+    await page.mouse.move(x, y);
+    assert.ok(await told(page));
+    assert.equal(await groups.first().getAttribute("href"), href, "it is the group of the page's range");
+    await page.mouse.click(x, y);
+    await page.waitForURL(/antennas/);
+    const statuses = await page.locator(".antennas tbody .pill").allTextContents();
+    assert.ok(statuses.length > 0 && statuses.every((text) => text.toLowerCase() === status), `${statuses}`);
+  }));
+
 test("without JavaScript, a row of the map leads to its antenna", () =>
   visit(browser, ended(dashboards[0]), { javaScriptEnabled: false }, async (page) => {
     const label = page.locator(".map-labels li a").nth(2);

@@ -1,13 +1,13 @@
 //! All antennas over time: a map with a row for each antenna, or for each group of them.
 
 use shared::UnixMillis;
-use shared::api::{Badness, Heatmap, HeatmapRow, History, Limits, Status, Steps};
+use shared::api::{Badness, Heatmap, HeatmapRow, History, Limits, Sort, Status, Steps};
 
 use super::{Heat, is_down_in_part, push, story};
 use crate::language::Language;
 use crate::model::rows::counts_in_words;
 use crate::model::{Moment, Scene, State};
-use crate::query::Page;
+use crate::query::{FLEET_ROWS, Fleet, Page};
 
 /// The share of a row that its cells take; the rest keeps rows apart.
 const ROW: f64 = 0.86;
@@ -54,7 +54,9 @@ pub(crate) struct HeatLabel {
     pub(crate) text: String,
     /// Where the id is cut if there is no room for it: ids differ at their ends most.
     pub(crate) cut: usize,
-    /// The antenna's page; `None` for a group.
+    /// Whether the row stands for a group of antennas.
+    pub(crate) is_group: bool,
+    /// The antenna's page, or the list of antennas where the group begins in it; `None` for a group of several statuses.
     pub(crate) href: Option<String>,
     pub(crate) status: &'static str,
     pub(crate) status_label: &'static str,
@@ -79,7 +81,7 @@ pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_
         start_ms: heatmap.steps.starts.first().map_or(heatmap.window.start.0, |start| start.0),
         step_ms: step_ms(&heatmap.steps),
         end_ms: heatmap.window.end.0,
-        labels: heatmap.rows.iter().map(|row| label(row, scene)).collect(),
+        labels: labels(heatmap, scene),
         times: times(&heatmap.steps),
         caption: format!(
             "{}, {}, {} {}",
@@ -174,19 +176,45 @@ fn short(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
 }
 
-fn label(row: &HeatmapRow, scene: &Scene<'_>) -> HeatLabel {
+fn labels(heatmap: &Heatmap, scene: &Scene<'_>) -> Vec<HeatLabel> {
+    // Antennas in the rows above, by status.
+    let mut above = [0; Status::ALL.len()];
+    let labels = heatmap.rows.iter().map(|row| {
+        let label = label(row, above[row.status as usize], scene);
+        for status in Status::ALL {
+            above[status as usize] += row.antennas.of(status);
+        }
+        label
+    });
+    labels.collect()
+}
+
+/// The antennas of a status in the order of the map, on the page of their list that holds the one behind so many others.
+fn group_href(status: Status, above: u64, scene: &Scene<'_>) -> String {
+    let fleet = State::Status(status).fleet().sorted_by(Sort::PacketsLost);
+    let page = u32::try_from(above / u64::from(FLEET_ROWS)).unwrap_or(u32::MAX).saturating_add(1);
+    scene.address.with_page(Page::Antennas(Fleet { page, ..fleet })).href()
+}
+
+fn label(row: &HeatmapRow, above: u64, scene: &Scene<'_>) -> HeatLabel {
     let language = scene.language();
     // A group usually has one status, sometimes a few.
     let states = Status::ALL.map(State::Status).into_iter().chain(State::UNSETTLED).collect::<Vec<_>>();
     let group = || counts_in_words(&row.antennas, &states, language).join(", ");
     let text = row.antenna_id.clone().unwrap_or_else(group);
     let state = State::of_map(row);
+    let href = match &row.antenna_id {
+        Some(id) => Some(antenna_href(id, scene)),
+        None if row.antennas.of(row.status) == row.antennas.total() => Some(group_href(row.status, above, scene)),
+        None => None,
+    };
     HeatLabel {
         cut: text.char_indices().rev().nth(TAIL - 1).map_or(0, |(at, _)| at),
         story: story(&row.history, scene),
         cells: told(row, &scene.limits),
         text,
-        href: row.antenna_id.as_ref().map(|id| antenna_href(id, scene)),
+        is_group: row.antenna_id.is_none(),
+        href,
         status: state.class(),
         status_label: state.label(language),
     }
@@ -233,7 +261,7 @@ mod tests {
     use std::collections::HashMap;
 
     use proptest::prelude::*;
-    use shared::api::{AntennaCounts, WindowBounds};
+    use shared::api::{AntennaCounts, Order, WindowBounds};
 
     use super::super::tests::{Cell, cell, history, judged};
     use super::*;
@@ -317,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn an_antenna_leads_to_its_page_over_the_same_range_and_a_group_leads_nowhere() {
+    fn an_antenna_leads_to_its_page_over_the_same_range_and_a_mixed_group_leads_nowhere() {
         let address = address("/?by=latency&window=15m&end=2025-11-24T14:30:00Z&lang=es&wall=1");
         let mut map = heatmap(&[vec![(1, 100, 0, None)], vec![(1, 100, 0, None)]]);
         map.rows[0].antenna_id = Some("a/../b?c#d".to_owned());
@@ -328,6 +356,36 @@ mod tests {
         let there = read(labels[0].href.as_deref().unwrap()).unwrap();
         assert_eq!(there, address.with_page(Page::Antenna { id: "a/../b?c#d".to_owned() }));
         assert_eq!((&*labels[1].text, &labels[1].href), ("4 caídas, 30 degradadas, 1\u{202f}200 sanas", &None));
+    }
+
+    #[test]
+    fn a_group_of_one_status_leads_to_where_it_begins_in_the_list_of_its_antennas() {
+        let address = address("/?by=latency&window=15m&end=2025-11-24T14:30:00Z&lang=es");
+        let mut map = heatmap(&vec![vec![(1, 100, 0, None)]; 5]);
+        let counts = [
+            AntennaCounts { down: 1, ..AntennaCounts::default() },
+            AntennaCounts { degraded: 30, ..AntennaCounts::default() },
+            AntennaCounts { healthy: 70, ..AntennaCounts::default() },
+            AntennaCounts { healthy: 69, ..AntennaCounts::default() },
+            AntennaCounts { healthy: 69, ..AntennaCounts::default() },
+        ];
+        map.rows[1].status = Status::Degraded;
+        map.rows[0].status = Status::Down;
+        map.rows.iter_mut().zip(counts).for_each(|(row, counts)| row.antennas = counts);
+        map.rows[0].antenna_id = Some("x".to_owned());
+        let labels = heat_map(&map, false, &scene(&address)).labels;
+        assert!(!labels[0].is_group && labels[1].is_group);
+        let there: Vec<_> = labels[1..]
+            .iter()
+            .map(|label| {
+                let there = read(label.href.as_deref().unwrap()).unwrap();
+                assert_eq!((there.query.range, there.manner), (address.query.range, address.manner));
+                let Page::Antennas(fleet) = there.query.page else { panic!("it is the antennas") };
+                (fleet.filter.unwrap().as_str(), fleet.sort, fleet.order, fleet.page)
+            })
+            .collect();
+        let at = |status, page| (status, Sort::PacketsLost, Order::Descending, page);
+        assert_eq!(there, [at("degraded", 1), at("healthy", 1), at("healthy", 2), at("healthy", 3)]);
     }
 
     #[test]
