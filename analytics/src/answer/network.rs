@@ -10,12 +10,12 @@ use super::incidents::changes;
 use super::{View, Window};
 use crate::readings::Slot;
 use crate::store::expressions::answer::{
-    ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LATENCY_P50, LATENCY_P95, LATENCY_P99, OBSERVED_MS,
-    SILENT_FROM, STATUS, USUAL_MS,
+    ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LATENCY_P50, LATENCY_P95, LATENCY_P99, LEFT,
+    OBSERVED_MS, SILENT_FROM, STATUS, USUAL_MS,
 };
 use crate::store::expressions::column::{ANTENNA, AVAILABLE_MS, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, READINGS};
 use crate::store::expressions::{
-    COUNTS, Percentiles, availability, available_ms, measures, observed_ms, seconds, status,
+    COUNTS, Percentiles, availability, available_ms, known_if, measures, observed_ms, seconds, status,
 };
 use crate::store::partials::{Keys, cells_of_antennas, roll_up_cells, roll_up_sketch, sketch_of_antennas};
 
@@ -110,7 +110,8 @@ pub(super) fn with_status(view: &View<'_>, measured: LazyFrame) -> PolarsResult<
     let flapping_changes = view.thresholds.flapping_changes_in(end_ms - start_ms);
     Ok(measured
         .with_column(status(&view.thresholds, is_silent).alias(STATUS))
-        .with_column(seconds(col(USUAL_MS)).alias(INTERVAL_SECONDS))
+        // How often an antenna reported that is not retained any more is not kept.
+        .with_column(known_if(col(LEFT).is_null(), seconds(col(USUAL_MS))).alias(INTERVAL_SECONDS))
         .with_column(observed(view).alias(OBSERVED_MS))
         .with_column(available_ms().alias(AVAILABLE_MS))
         .with_column(availability(col(AVAILABLE_MS), col(OBSERVED_MS)).alias(AVAILABILITY))
