@@ -316,7 +316,7 @@
       const named = (parts, name) => parts.find(({ type }) => type === name).value;
       day = (date) => {
         const parts = days.formatToParts(shift(date));
-        return `${named(parts, "day")} ${named(parts, "month")} `;
+        return `${named(parts, "day")} ${named(parts, "month")}`;
       };
       zone = (date) => named(zones.formatToParts(date), "timeZoneName");
     } catch {
@@ -328,7 +328,8 @@
       const text = shift(date).toISOString();
       time.title = text.slice(0, -1).replace("T", " ") + offsetText(date);
       const mark = isTwice(date) ? offsetText(date) : "";
-      const forms = { time: text.slice(11, 19), minute: text.slice(11, 16), day: day(date) + text.slice(11, 16) };
+      const [second, minute, dated] = [text.slice(11, 19), text.slice(11, 16), day(date)];
+      const forms = { time: second, minute, date: dated, day: `${dated} ${minute}` };
       const shown = forms[time.dataset.form];
       if (shown) time.textContent = shown + mark;
     }

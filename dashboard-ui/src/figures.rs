@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use shared::UnixMillis;
 use shared::api::{
-    AntennaPage, AntennaRow, Heatmap, IncidentPage, Phase, Pipeline, PipelineHistory, RecentReadings, RejectedPage,
-    Series, Summary,
+    AntennaPage, AntennaRow, Gap, Heatmap, IncidentPage, Phase, Pipeline, PipelineHistory, RecentReadings,
+    RejectedPage, Series, Summary,
 };
 
 /// Everything needed to render a page once.
@@ -119,6 +119,22 @@ impl Figures {
             Self::Incidents(figures) => &figures.summary,
             Self::Pipeline(figures) => &figures.summary,
         }
+    }
+
+    /// What is missing from the figures shown, as files of the archive could not be read; the answers may overlap.
+    pub(crate) fn gaps(&self) -> Vec<Gap> {
+        let answers: Vec<&[Gap]> = match self {
+            Self::Overview(figures) => {
+                let OverviewFigures { summary, series, worst, heatmap, .. } = &**figures;
+                let heatmap = heatmap.as_ref().map_or(&[][..], |heatmap| &heatmap.gaps);
+                vec![&summary.gaps, &series.gaps, &worst.gaps, heatmap]
+            }
+            Self::Antennas(figures) => vec![&figures.summary.gaps, &figures.antennas.gaps],
+            Self::Antenna(figures) => vec![&figures.summary.gaps, &figures.series.gaps],
+            // Incidents and the pipeline's figures are in memory.
+            Self::Incidents(_) | Self::Pipeline(_) => Vec::new(),
+        };
+        answers.concat()
     }
 }
 

@@ -155,14 +155,34 @@ impl Language {
 
     /// `24 Nov 14:47`, `24 nov 14:47`.
     pub(crate) fn day(self, at: UnixMillis) -> String {
+        format!("{} {}", self.date(at), time_to_the_minute(at))
+    }
+
+    /// `24 Nov`, `24 nov`.
+    pub(crate) fn date(self, at: UnixMillis) -> String {
         const SPANISH: [&str; 12] =
             ["ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sept", "oct", "nov", "dic"];
         match (self, DateTime::<Utc>::from_timestamp_millis(at.0)) {
-            (Self::Spanish, Some(time)) => {
-                format!("{} {} {}", time.day(), SPANISH[time.month0() as usize], time_to_the_minute(at))
-            }
-            _ => formatted(at, "%-d %b %H:%M"),
+            (Self::Spanish, Some(time)) => format!("{} {}", time.day(), SPANISH[time.month0() as usize]),
+            _ => formatted(at, "%-d %b"),
         }
+    }
+
+    /// A number of bytes: `812 B`, `3.4 MB`.
+    pub(crate) fn bytes(self, number: u64) -> String {
+        const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+        if number < 1000 {
+            return with_unit(&number.to_string(), "B");
+        }
+        let mut value = number as f64 / 1e3;
+        let mut unit = UNITS[0];
+        for larger in &UNITS[1..] {
+            if value < 999.5 {
+                break;
+            }
+            (value, unit) = (value / 1e3, larger);
+        }
+        with_unit(&self.fixed(value, usize::from(value < 9.95)), unit)
     }
 
     /// An age in words, to the minute: `under a minute`, `4 min`, `2 h 5 min`, `3 days`.
@@ -309,6 +329,16 @@ mod tests {
         assert_eq!(local_input(UnixMillis(AT.0 - 5_000)), "2025-11-24T14:47");
         assert_eq!((English.day(AT), Spanish.day(AT)), ("24 Nov 14:47".into(), "24 nov 14:47".into()));
         assert_eq!(time(UnixMillis(i64::MAX)), "–");
+    }
+
+    #[test]
+    fn bytes_have_about_two_digits() {
+        for (number, text) in
+            [(0, "0_B"), (999, "999_B"), (1_000, "1.0_kB"), (9_950, "10_kB"), (999_499, "999_kB"), (999_500, "1.0_MB")]
+        {
+            assert_eq!(English.bytes(number), text.replace('_', "\u{202f}"), "{number}");
+        }
+        assert_eq!(Spanish.bytes(3_400_000_000), "3,4\u{202f}GB");
     }
 
     #[test]

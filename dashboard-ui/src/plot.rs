@@ -137,6 +137,19 @@ pub(crate) fn cuts(values: &[Option<f64>], scale: Scale) -> String {
     path
 }
 
+/// Full-height stretches from one share of the width to another.
+pub(crate) fn spans(spans: impl IntoIterator<Item = (f64, f64)>) -> String {
+    let mut path = String::new();
+    for (from, to) in spans {
+        let (from, to) = (WIDTH * from.clamp(0.0, 1.0), WIDTH * to.clamp(0.0, 1.0));
+        if from < to {
+            let width = short(to - from);
+            push(&mut path, format_args!("M{} 0h{width}v{HEIGHT}h-{width}z", short(from)));
+        }
+    }
+    path
+}
+
 /// Full-height stretches over the steps that have a value.
 pub(crate) fn stretches(values: &[Option<f64>]) -> String {
     let step = WIDTH / values.len().max(1) as f64;

@@ -9,6 +9,7 @@ use reference::Refusal;
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
 use shared::api::{Request, path};
+use shared::time::Span;
 use tokio::task::JoinError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -18,6 +19,13 @@ const POOL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For a complete answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// For an answer about a window of more than an hour, for which analytics may have to fetch files. A page asks twice at most, and
+/// has 15 s.
+const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(7);
+
+/// Longer windows are long, in milliseconds.
+const LONG_MS: i64 = 60 * 60 * 1000;
 
 /// A client of analytics with its pool of connections. A clone shares the pool.
 #[derive(Debug, Clone)]
@@ -86,7 +94,9 @@ impl Client {
     /// # Errors
     /// When analytics does not answer, or not as the contract says.
     pub async fn ask<R: Request>(&self, request: &R) -> Result<R::Answer, ClientError> {
-        let response = self.http.get(self.url(&request.href())).timeout(ANSWER_TIMEOUT).send().await?;
+        let window_ms = request.window().and_then(|window| window.length).map_or(0, Span::ms);
+        let timeout = if window_ms > LONG_MS { LONG_ANSWER_TIMEOUT } else { ANSWER_TIMEOUT };
+        let response = self.http.get(self.url(&request.href())).timeout(timeout).send().await?;
         Ok(succeeded(response)?.json().await?)
     }
 

@@ -58,10 +58,11 @@ pub(crate) fn NumbersCard(columns: Vec<&'static str>, rows: Vec<StepRow>, csv: S
     let heads = columns.into_iter().map(|column| view! { <th scope="col">{column}</th> }).collect_view();
     let row = |row: StepRow| {
         let cells = row.cells.into_iter().map(|cell| view! { <td>{cell}</td> }).collect_view();
-        let mark = match (row.is_open, row.is_revised) {
-            (true, _) => Some(language.text(" still filling up", " aún incompleto")),
-            (false, true) => Some(language.text(" revised", " revisado")),
-            (false, false) => None,
+        let mark = match row {
+            StepRow { is_partial: true, .. } => Some(language.text(" a part is missing", " falta una parte")),
+            StepRow { is_open: true, .. } => Some(language.text(" still filling up", " aún incompleto")),
+            StepRow { is_revised: true, .. } => Some(language.text(" revised", " revisado")),
+            _ => None,
         };
         let mark = mark.map(|mark| view! { <small>{mark}</small> });
         view! { <tr><th scope="row"><Time moment=row.time/>{mark}</th>{cells}</tr> }

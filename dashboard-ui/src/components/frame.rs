@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::icon::{Glyph, GlyphView, LevelBadge};
 use super::parts::{AntennaLink, Hidden, Prose, Time};
 use crate::language::Language;
-use crate::model::{self, Condition, Frame, Level, Part, Ranges, Trouble, Verdict};
+use crate::model::{self, Condition, Frame, Level, Note, Part, Ranges, Trouble, Verdict};
 
 /// The page's name, how its figures relate to the present, and the ranges on offer.
 #[component]
@@ -15,8 +15,10 @@ pub(crate) fn Heading(title: AnyView, frame: Frame, #[prop(default = true)] has_
     // Every page says so first: what follows is no antenna's fault.
     let broker_away = frame.broker_away.clone().map(|reason| {
         let text = format!("{}. {reason}", model::broker_away(language));
-        view! { <Remark level=Level::Bad text/> }
+        view! { <Remark level=Level::Bad words=vec![Part::Text(text)]/> }
     });
+    let notes = frame.notes.clone().into_iter().map(|Note { level, words }| view! { <Remark level words/> });
+    let notes = notes.collect_view();
     view! {
         <div class="heading">
             <h1>{title}</h1>
@@ -24,6 +26,7 @@ pub(crate) fn Heading(title: AnyView, frame: Frame, #[prop(default = true)] has_
             {ranges}
         </div>
         {broker_away}
+        {notes}
     }
     .into_any()
 }
@@ -153,6 +156,7 @@ pub(crate) fn VerdictCard(verdict: Verdict, language: Language) -> AnyView {
 
 /// A short sentence with the colour of a level.
 #[component]
-pub(crate) fn Remark(level: Level, text: String) -> AnyView {
-    view! { <p class=format!("remark level-{}", level.class())><LevelBadge level/>{text}</p> }.into_any()
+pub(crate) fn Remark(level: Level, words: Vec<Part>) -> AnyView {
+    let class = format!("remark level-{}", level.class());
+    view! { <p class=class><LevelBadge level/><span><Prose parts=words/></span></p> }.into_any()
 }

@@ -3,10 +3,10 @@
 use shared::UnixMillis;
 use shared::api::{Limits, Summary};
 
-use super::{Scene, hidden};
+use super::{Level, Scene, hidden};
 use crate::format;
 use crate::language::Language;
-use crate::query::{PRESETS, Range, duration_label};
+use crate::query::{Range, duration_label};
 
 /// Figures older than this are stale: antennas report every few seconds, and analytics merges several times a second.
 const STALE_AFTER_MS: i64 = 30_000;
@@ -37,10 +37,19 @@ pub(crate) struct Frame {
     pub(crate) as_of: Option<Moment>,
     /// Why the broker is away, if it is.
     pub(crate) broker_away: Option<String>,
+    /// What is to know about the figures before they are read.
+    pub(crate) notes: Vec<Note>,
     /// The ranges.
     pub(crate) ranges: Ranges,
     /// The language.
     pub(crate) language: Language,
+}
+
+/// A sentence about the figures of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) level: Level,
+    pub(crate) words: Vec<Part>,
 }
 
 /// The ranges offered by a page.
@@ -80,6 +89,9 @@ pub(crate) struct Moment {
 /// The form of a time that names its day.
 const DAY: &str = "day";
 
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
 /// A part of a sentence that contains times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -107,6 +119,21 @@ impl Moment {
         Self { text: language.day(at), machine: at.to_string(), form: DAY }
     }
 
+    /// The day alone.
+    pub(crate) fn date(at: UnixMillis, language: Language) -> Self {
+        Self { text: language.date(at), machine: at.to_string(), form: "date" }
+    }
+
+    /// As the label of an axis of so many milliseconds.
+    pub(crate) fn on_axis(at: UnixMillis, length_ms: i64, language: Language) -> Self {
+        match length_ms {
+            ..HOUR_MS => Self::time(at),
+            HOUR_MS..DAY_MS => Self::minute(at),
+            _ if length_ms < 7 * DAY_MS => Self::day(at, language),
+            _ => Self::date(at, language),
+        }
+    }
+
     /// The words before a time of day, or those before a day.
     pub(crate) fn led_by(&self, to_time: &str, to_day: &str) -> Part {
         Part::text(if self.form == DAY { to_day } else { to_time })
@@ -114,8 +141,7 @@ impl Moment {
 
     /// To the second if it is within half a day, otherwise with its day.
     pub(crate) fn near(at: UnixMillis, now: UnixMillis, language: Language) -> Self {
-        const HALF_A_DAY_MS: i64 = 12 * 60 * 60 * 1000;
-        if (now.0 - at.0).abs() < HALF_A_DAY_MS { Self::time(at) } else { Self::day(at, language) }
+        if (now.0 - at.0).abs() < DAY_MS / 2 { Self::time(at) } else { Self::day(at, language) }
     }
 }
 
@@ -132,6 +158,7 @@ impl Frame {
             condition: condition(scene, as_of, is_away),
             as_of: as_of.map(|as_of| Moment::near(as_of, scene.now, language)),
             broker_away: None,
+            notes: Vec::new(),
             ranges: ranges(scene, summary),
             language,
         }
@@ -152,16 +179,17 @@ fn condition(scene: &Scene<'_>, as_of: Option<UnixMillis>, is_away: bool) -> Con
 fn ranges(scene: &Scene<'_>, summary: &Summary) -> Ranges {
     let Scene { address, now, limits } = scene;
     let range = address.query.range;
-    let is_kept = |window: &u32| f64::from(*window) <= limits.retention_seconds;
-    let custom = Some(range.window).filter(|window| !PRESETS.contains(window) && range.end.is_none());
+    let is_custom = |window: &u32| Range::presets(limits).all(|preset| preset != *window);
+    let is_answered = |window: &u32| range.end.is_none() && *window <= Range::longest(limits);
+    let custom = Some(range.window).filter(is_custom).filter(is_answered);
     let preset = |window: u32| {
         let is_shown = range == Range::latest(window);
         (duration_label(window), address.with_range(Range::latest(window)).href(), is_shown)
     };
     let (start, end) = (summary.window.start, summary.window.end);
-    let oldest = limits.oldest.map_or_else(String::new, format::local_input);
+    let oldest = limits.known_from().map_or_else(String::new, format::local_input);
     Ranges {
-        presets: PRESETS.into_iter().filter(is_kept).chain(custom).map(preset).collect(),
+        presets: Range::presets(limits).chain(custom).map(preset).collect(),
         start: Moment::near(start, *now, scene.language()),
         end: Moment::near(end, *now, scene.language()),
         inputs: [format::local_input(start), format::local_input(end), oldest],
@@ -170,13 +198,15 @@ fn ranges(scene: &Scene<'_>, summary: &Summary) -> Ranges {
         permalink: address.with_range(Range { window: range.window, end: Some(end) }).href(),
         kept: Range::kept(limits, *now)
             .map(|kept| (kept_words(kept, limits, scene.language()), address.with_range(kept).href())),
-        latest: range.end.map(|_| address.with_range(Range::latest(latest_window(range.window, is_kept))).href()),
+        latest: range.end.map(|_| address.with_range(Range::latest(latest_window(range.window, limits))).href()),
     }
 }
 
 /// How much there is to show, and whether it is still growing.
 fn kept_words(kept: Range, limits: &Limits, language: Language) -> String {
-    let (length, is_all) = (language.range(kept.window), f64::from(kept.window) >= limits.retention_seconds.floor());
+    let length = language.range(kept.window);
+    // An archive goes on growing.
+    let is_all = limits.history.is_none() && kept.window >= Range::longest(limits);
     match (language, is_all) {
         (Language::English, true) => format!("All {length} that are kept"),
         (Language::Spanish, true) => format!("Todo lo guardado: {length}"),
@@ -186,16 +216,16 @@ fn kept_words(kept: Range, limits: &Limits, language: Language) -> String {
 }
 
 /// The way back from a zoomed range: the shortest offered range that is at least as long, or else the longest.
-fn latest_window(window: u32, is_kept: impl Fn(&u32) -> bool) -> u32 {
-    let kept = || PRESETS.into_iter().filter(|preset| is_kept(preset));
-    kept().find(|preset| *preset >= window).or_else(|| kept().last()).unwrap_or(window)
+fn latest_window(window: u32, limits: &Limits) -> u32 {
+    let mut presets = Range::presets(limits);
+    presets.find(|preset| *preset >= window).or_else(|| Range::presets(limits).last()).unwrap_or(window)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use reference::{Entry, EntryId, Reference, Settings, Stages};
-    use shared::api::{End, SummaryRequest, WindowRequest};
+    use shared::api::{End, HistoryLimits, SummaryRequest, WindowRequest};
     use shared::time::Span;
 
     use super::*;
@@ -272,6 +302,22 @@ mod tests {
         assert_eq!(labels(3599.0), ["5m", "15m"]);
         assert_eq!(labels(300.0), ["5m"]);
         assert_eq!(labels(60.0), [""; 0]);
+    }
+
+    #[test]
+    fn with_an_archive_the_form_and_the_longest_range_begin_where_it_does() {
+        let address = address("/antennas?window=7d&lang=es");
+        let mut scene = scene(&address);
+        let oldest = Some(UnixMillis(NOW.0 - 50 * HOUR_MS));
+        scene.limits.history = Some(HistoryLimits { oldest, until: Some(NOW), step_seconds: 60.0 });
+        scene.limits.oldest = Some(UnixMillis(NOW.0 - HOUR_MS));
+        let summary = summary(&address);
+        let ranges = Frame::new(&scene, summary.as_of, &summary, false).ranges;
+        assert_eq!(ranges.inputs[2], "2025-11-22T12:47:05");
+        let kept = ("Hasta 2 días por ahora".to_owned(), "/antennas?window=50h&lang=es".to_owned());
+        assert_eq!(ranges.kept, Some(kept));
+        let shown: Vec<&str> = ranges.presets.iter().filter(|preset| preset.2).map(|preset| &*preset.0).collect();
+        assert_eq!((ranges.presets.len(), shown), (8, vec!["7d"]));
     }
 
     #[test]

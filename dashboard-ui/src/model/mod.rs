@@ -2,6 +2,7 @@
 //!
 //! - [`screen`]: from loaded figures to the content of a page; each page has a module.
 //! - `frame`: what all pages share: how the figures relate to the present, and the ranges on offer.
+//! - `history`: where history begins, and what of it could not be read.
 //! - [`docs`]: the pages of the API, with `meanings`, what it says of itself in the viewer's language.
 //! - [`snippets`]: the lines that load what a page shows into other tools.
 //! - `charts`, `heat`, `tiles`, `verdict`, `rows`, `inbox`, `choice`: the parts of a page.
@@ -13,6 +14,7 @@ pub(crate) mod docs;
 mod fleet;
 mod frame;
 mod heat;
+mod history;
 mod inbox;
 mod incidents;
 mod meanings;
@@ -31,12 +33,12 @@ pub(crate) use antenna::AntennaScreen;
 pub(crate) use charts::{Chart, StepRow};
 pub(crate) use choice::Choice;
 pub(crate) use fleet::{Column, FleetScreen, column_label};
-pub(crate) use frame::{Condition, Frame, Moment, Part, Ranges};
+pub(crate) use frame::{Condition, Frame, Moment, Note, Part, Ranges};
 pub(crate) use heat::{HeatLabel, HeatMap, Strip};
 pub(crate) use incidents::{IncidentLine, IncidentRow, IncidentsScreen, Inner};
 pub(crate) use meanings::Meaning;
 pub(crate) use overview::OverviewScreen;
-pub(crate) use pipeline::{LedgerTerm, PipelineScreen, RejectedReason, RejectedRow, Stage};
+pub(crate) use pipeline::{ArchivePanel, LedgerTerm, PipelineScreen, RejectedReason, RejectedRow, Stage};
 pub(crate) use rows::{AntennaLine, Pages, ReadingRow, State, status_label};
 pub(crate) use tiles::{Change, Judgement, Picture, Tile};
 pub(crate) use verdict::{Level, Trouble, Verdict, away, broker_away, standby};
@@ -152,6 +154,7 @@ fn shown(figures: &Figures, loaded: &Loaded, address: &Address, now: UnixMillis)
     let scene = Scene { address, now, limits: summary.limits.unwrap_or(CONTRACT_LIMITS) };
     let frame = |as_of| {
         let mut frame = Frame::new(&scene, as_of, summary, is_away);
+        frame.notes = history::notes(figures, &scene);
         if let Some(reason) = loaded.standing.broker_away.clone().filter(|_| !is_away) {
             (frame.condition, frame.broker_away) = (Condition::BrokerAway, Some(reason));
         }

@@ -74,23 +74,25 @@ pub(super) fn tiles(figures: &OverviewFigures, scene: &Scene<'_>) -> Vec<Tile> {
     let now = settled.as_ref().unwrap_or(summary);
     let uncovered = uncovered(summary, scene);
     // A period without a reading is not a period of zeros, and one that is kept in part is not of the same length.
-    let before = previous.as_ref().filter(|previous| previous.measures.readings > 0 && uncovered.is_none());
+    let is_whole = [Some(summary), Some(now), previous.as_ref()].into_iter().flatten().all(|it| it.gaps.is_empty());
+    let before = previous.as_ref().filter(|it| it.measures.readings > 0 && uncovered.is_none() && is_whole);
     let compared = before.map(|before| [&before.measures, &now.measures]);
     let mut tiles = measure_tiles(&summary.measures, compared, series, scene);
     tiles.push(antennas_tile(summary, before.map(|before| [&before.antennas, &now.antennas]), scene));
-    explain(tiles, uncovered, before.is_some(), scene)
+    explain(tiles, uncovered, is_whole, before.is_some(), scene)
 }
 
 pub(super) fn antenna_tiles(figures: &AntennaFigures, scene: &Scene<'_>) -> Vec<Tile> {
     let AntennaFigures { summary, antenna, settled, previous, series, .. } = figures;
     let uncovered = uncovered(summary, scene);
-    let before = previous.as_ref().filter(|previous| previous.measures.readings > 0 && uncovered.is_none());
+    let is_whole = summary.gaps.is_empty() && series.gaps.is_empty();
+    let before = previous.as_ref().filter(|it| it.measures.readings > 0 && uncovered.is_none() && is_whole);
     let compared = before.map(|before| [&before.measures, &settled.as_ref().unwrap_or(antenna).measures]);
     let mut tiles = measure_tiles(&antenna.measures, compared, series, scene);
     let then = before.and_then(|before| before.availability);
     let now = settled.as_ref().unwrap_or(antenna).availability;
     tiles.push(availability_tile(antenna.availability, then.zip(now), scene));
-    explain(tiles, uncovered, before.is_some(), scene)
+    explain(tiles, uncovered, is_whole, before.is_some(), scene)
 }
 
 /// The tiles of the figures that the network and an antenna have. A change is measured between the two given.
@@ -103,9 +105,15 @@ fn measure_tiles(shown: &Measures, compared: Option<[&Measures; 2]>, series: &Se
     ]
 }
 
-/// Says why there is nothing to compare with: nothing is kept of the period before, only so many seconds are kept, or the
-/// figure itself is not known of both periods.
-fn explain(mut tiles: Vec<Tile>, kept_seconds: Option<f64>, has_before: bool, scene: &Scene<'_>) -> Vec<Tile> {
+/// Says why there is nothing to compare with: nothing is kept of the period before, only so many seconds are kept, a part of
+/// either period could not be read, or the figure itself is not known of both periods.
+fn explain(
+    mut tiles: Vec<Tile>,
+    kept_seconds: Option<f64>,
+    is_whole: bool,
+    has_before: bool,
+    scene: &Scene<'_>,
+) -> Vec<Tile> {
     let language = scene.language();
     let words = match kept_seconds {
         Some(seconds) => {
@@ -114,6 +122,9 @@ fn explain(mut tiles: Vec<Tile>, kept_seconds: Option<f64>, has_before: bool, sc
                 Language::English => format!("no comparison: only {kept} kept"),
                 Language::Spanish => format!("sin comparación: solo hay {kept}"),
             }
+        }
+        None if !is_whole => {
+            language.text("no comparison: figures are missing", "sin comparación: faltan cifras").to_owned()
         }
         None if has_before => language.text("nothing to compare", "nada que comparar").to_owned(),
         None => language.text("no earlier data", "sin datos anteriores").to_owned(),
@@ -124,7 +135,7 @@ fn explain(mut tiles: Vec<Tile>, kept_seconds: Option<f64>, has_before: bool, sc
 
 /// How long readings are kept so far, if that does not cover the period before. The first pane of all may be half a pane.
 fn uncovered(summary: &Summary, scene: &Scene<'_>) -> Option<f64> {
-    let (window, oldest) = (&summary.window, summary.limits?.oldest?);
+    let (window, oldest) = (&summary.window, summary.limits?.known_from()?);
     let settled = scene.settled(window.end, summary.as_of);
     let is_covered = oldest.0 < settled.0 - 2 * (window.end.0 - window.start.0);
     (!is_covered).then(|| (window.end.0 - oldest.0) as f64 / 1000.0)
@@ -288,7 +299,7 @@ fn sparkline(values: &[Option<f64>], least: f64) -> Picture {
 mod tests {
     use reference::{Entry, EntryId, Reference, Settings, Stages};
     use shared::UnixMillis;
-    use shared::api::{End, SummaryRequest, WindowRequest};
+    use shared::api::{End, Gap, SummaryRequest, WindowRequest};
     use shared::time::Span;
 
     use super::*;
@@ -352,6 +363,23 @@ mod tests {
         assert!(all(&figures).iter().all(|tile| tile.change.is_none()));
         figures.previous = None;
         assert!(all(&figures).iter().all(|tile| tile.change.is_none()));
+    }
+
+    #[test]
+    fn a_period_of_which_a_part_could_not_be_read_is_compared_with_nothing() {
+        let gap = || vec![Gap { start: NOW, end: NOW, reason: "missing".to_owned() }];
+        let spoils: [fn(&mut OverviewFigures, Vec<Gap>); 3] = [
+            |figures, gaps| figures.summary.gaps = gaps,
+            |figures, gaps| figures.previous.as_mut().unwrap().gaps = gaps,
+            |figures, gaps| figures.settled.insert(figures.summary.clone()).gaps = gaps,
+        ];
+        for spoil in spoils {
+            let mut figures = overview();
+            spoil(&mut figures, gap());
+            for tile in all(&figures) {
+                assert_eq!((tile.change, &*tile.uncompared), (None, "no comparison: figures are missing"));
+            }
+        }
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use leptos::prelude::*;
 
 use super::figures_class;
-use crate::components::{ChartCard, Heading, NumbersCard, Remark, Time, VerdictCard};
+use crate::components::{ChartCard, Heading, NumbersCard, Prose, Remark, Time, VerdictCard};
 use crate::language::Language;
-use crate::model::{LedgerTerm, Level, PipelineScreen, RejectedReason, RejectedRow, Stage};
+use crate::model::{ArchivePanel, LedgerTerm, Level, Part, PipelineScreen, RejectedReason, RejectedRow, Stage};
 
 /// The pipeline.
 #[component]
@@ -14,7 +14,9 @@ pub(crate) fn PipelinePage(screen: PipelineScreen) -> AnyView {
         frame,
         verdict,
         ledger,
+        whereabouts,
         balance,
+        archive,
         figures,
         charts,
         steps: (columns, steps),
@@ -42,7 +44,7 @@ pub(crate) fn PipelinePage(screen: PipelineScreen) -> AnyView {
         <Heading title frame has_ranges=false/>
         <VerdictCard verdict language/>
         <div class=class>
-            <LedgerCard ledger balance language/>
+            <LedgerCard ledger whereabouts balance language/>
             <div class="tiles">{tiles}</div>
             {has_charts.then(|| view! {
                 <div class="charts of-three">{charts}</div>
@@ -52,16 +54,47 @@ pub(crate) fn PipelinePage(screen: PipelineScreen) -> AnyView {
                 <StagesCard stages language/>
                 <PartitionsCard partitions language/>
             </div>
+            {archive.map(|archive| view! { <ArchiveCard archive language/> })}
             <RejectedCard reasons rejected language/>
         </div>
     }
     .into_any()
 }
 
-/// The ledger as an equation.
+/// The ledger as an equation, and a second one of where the entries counted are now.
 #[component]
-fn LedgerCard(ledger: Vec<LedgerTerm>, balance: Option<(Level, String)>, language: Language) -> AnyView {
-    let terms = ledger.into_iter().map(|term| {
+fn LedgerCard(
+    ledger: Vec<LedgerTerm>,
+    whereabouts: Vec<LedgerTerm>,
+    balance: Option<(Level, String)>,
+    language: Language,
+) -> AnyView {
+    let balance = balance.map(|(level, text)| view! { <Remark level words=vec![Part::Text(text)]/> });
+    let whereabouts = (!whereabouts.is_empty()).then(|| {
+        view! {
+            <h3>{language.text("Where the counted ones are now", "Dónde están ahora las contadas")}</h3>
+            <Equation terms=whereabouts/>
+        }
+    });
+    view! {
+        <section class="card ledger" id="ledger">
+            <header>
+                <h2>
+                    {language.text("The ledger", "El balance")}
+                    <small>" "{language.text("every entry is in exactly one column", "cada entrada está en exactamente una columna")}</small>
+                </h2>
+                {balance}
+            </header>
+            <Equation terms=ledger/>
+            {whereabouts}
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Equation(terms: Vec<LedgerTerm>) -> AnyView {
+    let terms = terms.into_iter().map(|term| {
         let sign = (!term.sign.is_empty()).then(|| view! { <span class="sign">{term.sign}</span> });
         view! {
             <li class:is-bad=term.is_bad>
@@ -75,17 +108,24 @@ fn LedgerCard(ledger: Vec<LedgerTerm>, balance: Option<(Level, String)>, languag
         }
     });
     let terms = terms.collect_view();
-    let balance = balance.map(|(level, text)| view! { <Remark level text/> });
+    view! { <ol class="equation">{terms}</ol> }.into_any()
+}
+
+/// The archive: where it is, what is in it, and whether it takes what is to go there.
+#[component]
+fn ArchiveCard(archive: ArchivePanel, language: Language) -> AnyView {
+    let ArchivePanel { level, state, facts } = archive;
+    let facts = facts.into_iter().map(|(name, words)| {
+        view! { <div><dt>{name}</dt><dd><bdi><Prose parts=words/></bdi></dd></div> }
+    });
+    let facts = facts.collect_view();
     view! {
-        <section class="card ledger" id="ledger">
+        <section class="card" id="archive">
             <header>
-                <h2>
-                    {language.text("The ledger", "El balance")}
-                    <small>" "{language.text("every entry is in exactly one column", "cada entrada está en exactamente una columna")}</small>
-                </h2>
-                {balance}
+                <h2>{language.text("The archive", "El archivo histórico")}</h2>
+                <Remark level words=vec![Part::Text(state)]/>
             </header>
-            <ol class="equation">{terms}</ol>
+            <dl class="facts">{facts}</dl>
         </section>
     }
     .into_any()

@@ -17,7 +17,7 @@ pub use lists::{COLUMNS, FLEET_ROWS, Filter, Fleet, INCIDENT_LINES, IncidentSort
 #[cfg(test)]
 pub(crate) use lists::{reversed, usual_order};
 pub use page::{Kind, Page};
-pub use range::{PRESETS, Range, duration_label};
+pub use range::{Range, duration_label};
 pub use reason::Reason;
 
 /// Which figures a page shows.

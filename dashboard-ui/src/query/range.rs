@@ -7,14 +7,45 @@ use shared::time::parse_duration;
 
 use super::Reason;
 
-/// The ranges offered by pages, in seconds; the first is the default.
-pub const PRESETS: [u32; 3] = [5 * 60, 15 * 60, 60 * 60];
+const HOUR: u32 = 60 * 60;
+const DAY: u32 = 24 * HOUR;
 
-/// The shortest and the longest possible range, in seconds.
-const LIMITS: (u32, u32) = (30, 7 * 24 * 60 * 60);
+/// The ranges offered by pages, in seconds; the first is the default.
+const PRESETS: [u32; 3] = [5 * 60, 15 * 60, HOUR];
+
+/// The ranges offered besides, where there is an archive.
+const HISTORY_PRESETS: [u32; 5] = [6 * HOUR, DAY, 7 * DAY, 30 * DAY, 90 * DAY];
+
+/// The shortest and the longest possible range, in seconds: as long as analytics answers about, where there is an archive.
+const LIMITS: (u32, u32) = (30, 3660 * DAY);
 
 /// Steps that a series may have, in seconds. All but the shortest are whole multiples of the default pane.
-const STEPS: [u32; 14] = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800];
+const STEPS: [u32; 24] = [
+    1,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    HOUR,
+    2 * HOUR,
+    3 * HOUR,
+    6 * HOUR,
+    12 * HOUR,
+    DAY,
+    2 * DAY,
+    3 * DAY,
+    7 * DAY,
+    14 * DAY,
+    28 * DAY,
+    60 * DAY,
+    120 * DAY,
+];
 
 /// The most points that a chart has room for.
 const MOST_POINTS: u32 = 75;
@@ -51,8 +82,28 @@ impl Range {
         Self { window, end: None }
     }
 
-    /// All that is kept up to the present, in whole minutes; `None` if analytics does not tell, or if it is less than a minute.
+    /// The longest that analytics answers about, in seconds.
+    pub(crate) fn longest(limits: &Limits) -> u32 {
+        match limits.history {
+            Some(_) => LIMITS.1,
+            None => (limits.retention_seconds as u32).min(LIMITS.1),
+        }
+    }
+
+    /// The lengths on offer.
+    pub(crate) fn presets(limits: &Limits) -> impl Iterator<Item = u32> + use<> {
+        let (longest, history) = (Self::longest(limits), limits.history.map(|_| HISTORY_PRESETS));
+        PRESETS.into_iter().chain(history.into_iter().flatten()).filter(move |window| *window <= longest)
+    }
+
+    /// All that is kept up to the present, in whole minutes, or hours where it is more than a day; `None` if analytics does not
+    /// tell, or if it is less than a minute.
     pub(crate) fn kept(limits: &Limits, now: UnixMillis) -> Option<Self> {
+        if limits.history.is_some() {
+            let seconds = u32::try_from((now.0 - limits.known_from()?.0) / 1000).ok()?.min(LIMITS.1);
+            let window = seconds - seconds % if seconds < DAY { 60 } else { HOUR };
+            return is_within_limits(&window).then_some(Self::latest(window));
+        }
         // A pane is dropped as a whole, so a little less than the retention is as much as there ever is.
         let (retention_ms, panes_ms) = ((limits.retention_seconds * 1e3) as i64, (limits.pane_seconds * 2e3) as i64);
         let kept_ms = now.0 - limits.oldest?.0;
@@ -71,9 +122,9 @@ impl Range {
         let end = end.map(|end| UnixMillis((end.0 + context_ms).div_euclid(MINUTE_MS) * MINUTE_MS + MINUTE_MS));
         let end = end.filter(|end| end.0 < now.0);
         let window_ms = end.map_or(now.0, |end| end.0) - start.0 + context_ms;
-        let longest = u32::try_from((limits.retention_seconds / 60.0) as i64 * 60).unwrap_or(LIMITS.1);
+        let longest = Self::longest(limits) / 60 * 60;
         let window = u32::try_from(window_ms.div_euclid(MINUTE_MS) * 60 + 60).unwrap_or(LIMITS.1);
-        Self { window: window.min(longest).clamp(LIMITS.0, LIMITS.1), end }
+        Self { window: window.min(longest).max(LIMITS.0), end }
     }
 
     /// Parses `window` and `end`.
@@ -98,7 +149,8 @@ impl Range {
         let pane_ms = ((pane_seconds * 1000.0) as i64).max(1);
         let newest_ms = match self.end {
             // A window up to the present ends with the pane that holds the newest reading.
-            None => end.0 - pane_ms,
+            // Its steps may go on for a while.
+            None => (end.0 - pane_ms).min(as_of.unwrap_or(end).0),
             Some(_) => as_of.unwrap_or(end).0,
         };
         let closed_ms = newest_ms - PANE_CLOSES_AFTER_MS;
@@ -114,6 +166,14 @@ impl Range {
     #[must_use]
     pub fn step(self, interval_seconds: Option<f64>) -> u32 {
         self.step_for(MOST_POINTS, interval_seconds)
+    }
+
+    /// Where the steps of a window end that ends at a time. Those of hours begin on full ones: the archive has rows of hours, and
+    /// reads ten times as many of minutes else.
+    pub(crate) fn end_of_steps(self, end: UnixMillis, interval_seconds: Option<f64>) -> UnixMillis {
+        const HOUR_MS: i64 = 1000 * HOUR as i64;
+        let is_of_hours = self.step(interval_seconds).is_multiple_of(HOUR) && self.window.is_multiple_of(HOUR);
+        UnixMillis(if is_of_hours { (end.0 + HOUR_MS - 1).div_euclid(HOUR_MS) * HOUR_MS } else { end.0 })
     }
 
     /// The step in seconds of a strip in a row of a table; see [`Range::step`].
@@ -137,12 +197,12 @@ impl Range {
     }
 }
 
-/// A duration as in addresses and on buttons: `90s`, `15m`, `1h`, `7d`.
+/// A duration as in addresses and on buttons: `90s`, `15m`, `24h`, `7d`.
 #[must_use]
 pub fn duration_label(seconds: u32) -> String {
     match seconds {
-        s if s % 86_400 == 0 => format!("{}d", s / 86_400),
-        s if s % 3_600 == 0 => format!("{}h", s / 3_600),
+        s if s % DAY == 0 && s > DAY => format!("{}d", s / DAY),
+        s if s % HOUR == 0 => format!("{}h", s / HOUR),
         s if s % 60 == 0 => format!("{}m", s / 60),
         s => format!("{s}s"),
     }
@@ -181,18 +241,90 @@ fn parse_local(text: &str) -> Result<DateTime<Utc>, Reason> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use shared::api::HistoryLimits;
 
     use super::*;
 
+    const NOW: UnixMillis = UnixMillis(1_763_995_625_000);
+
+    /// What an analytics keeps that has been at work for so many seconds, with an hour in memory and maybe an archive.
+    fn limits(age_s: i64, has_archive: bool) -> Limits {
+        let before = |seconds: i64| UnixMillis(NOW.0 - seconds * 1000);
+        let archived = (age_s > 2 * 3600).then(|| before(age_s));
+        let until = archived.map(|_| before(3600));
+        let history = HistoryLimits { oldest: archived, until, step_seconds: 60.0 };
+        Limits {
+            pane_seconds: 5.0,
+            retention_seconds: 3600.0,
+            oldest: Some(before(age_s.min(3600))),
+            degraded_success_rate: 0.95,
+            degraded_latency_ms: 250.0,
+            flapping_changes: None,
+            history: has_archive.then_some(history),
+        }
+    }
+
     #[test]
-    fn each_preset_has_sixty_points_and_any_range_few_enough() {
+    fn each_preset_has_about_sixty_points() {
         for window in PRESETS {
             assert_eq!(window / Range::latest(window).step(None), 60);
         }
-        for window in [30, 31, 75, 299, 301, 3601, 86_400, LIMITS.1] {
+        for (window, points) in HISTORY_PRESETS.into_iter().zip([72, 48, 56, 60, 45]) {
+            assert_eq!(window / Range::latest(window).step(None), points);
+        }
+    }
+
+    #[test]
+    fn longer_ranges_are_offered_where_there_is_an_archive() {
+        let offered = |has_archive| Range::presets(&limits(7200, has_archive)).map(duration_label).collect::<Vec<_>>();
+        assert_eq!(offered(false), ["5m", "15m", "1h"]);
+        assert_eq!(offered(true), ["5m", "15m", "1h", "6h", "24h", "7d", "30d", "90d"]);
+    }
+
+    #[test]
+    fn a_long_incident_is_seen_whole_where_there_is_an_archive() {
+        let start = UnixMillis(NOW.0 - 86_400_000);
+        let seen = |has_archive| Range::around(start, None, NOW, &limits(200_000, has_archive)).window;
+        assert_eq!(seen(false), 3600);
+        assert!(seen(true) > 86_400, "{}", seen(true));
+    }
+
+    proptest! {
+        #[test]
+        fn any_range_has_few_enough_steps(window in LIMITS.0..=LIMITS.1) {
             let range = Range::latest(window);
-            assert!(window.div_ceil(range.step(None)) <= MOST_POINTS, "{window}");
-            assert!(window.div_ceil(range.strip_step(None)) <= 57, "{window}");
+            prop_assert!(window.div_ceil(range.step(None)) <= MOST_POINTS);
+            prop_assert!(window.div_ceil(range.strip_step(None)) <= MOST_STRIP_STEPS);
+            prop_assert!(range.step(None) <= range.strip_step(None));
+        }
+
+        #[test]
+        fn steps_of_hours_begin_on_full_hours_and_end_within_the_next(hours in 1..=LIMITS.1 / HOUR, end in 0..NOW.0) {
+            let (range, end) = (Range::latest(hours * HOUR), UnixMillis(end));
+            let steps_end = range.end_of_steps(end, None);
+            prop_assert!((0..3_600_000).contains(&(steps_end.0 - end.0)));
+            if range.step(None).is_multiple_of(HOUR) {
+                prop_assert_eq!((steps_end.0 - i64::from(range.window) * 1000).rem_euclid(3_600_000), 0);
+            } else {
+                prop_assert_eq!(steps_end, end);
+            }
+        }
+
+        /// A row of the archive is a minute: a step that reaches back further than memory does is never a part of one.
+        #[test]
+        fn steps_of_ranges_longer_than_memory_are_whole_minutes(window in 3601..=LIMITS.1) {
+            prop_assert_eq!(Range::latest(window).step(None) % 60, 0);
+        }
+
+        #[test]
+        fn all_that_is_kept_begins_no_earlier_and_little_later(age_s in 60..4_000_000_i64, has_archive: bool) {
+            let limits = limits(age_s, has_archive);
+            let kept = Range::kept(&limits, NOW).unwrap();
+            let known_s = (NOW.0 - limits.known_from().unwrap().0) / 1000;
+            prop_assert!(i64::from(kept.window) <= known_s);
+            let most_s = if known_s < 86_400 { 60 } else { 3600 };
+            prop_assert!(known_s - i64::from(kept.window) < most_s, "{:?} of {}", kept, known_s);
+            prop_assert!(kept.window <= Range::longest(&limits));
         }
     }
 

@@ -59,8 +59,8 @@ impl Reason {
                 "Un parámetro está repetido o no es texto. Use cada uno una sola vez.",
             ),
             Self::Window => language.text(
-                "The range (window) is a length of time from 30s to 7d, like 5m, 15m or 1h.",
-                "El intervalo (window) es una duración de 30s a 7d, como 5m, 15m o 1h.",
+                "The range (window) is a length of time from 30s to 3660d, like 5m, 24h or 7d.",
+                "El intervalo (window) es una duración de 30s a 3660d, como 5m, 24h o 7d.",
             ),
             Self::End => language.text(
                 "The end of the range (end) is a time like 2025-11-24T14:47:05Z, or latest.",

@@ -88,7 +88,8 @@ async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Re
     let heatmap = HeatmapRequest { window, step, rows: rows(Page::heatmap_rows(tall)), ..HeatmapRequest::default() };
     let (worst, heatmap) = tokio::try_join!(asker.ask(worst), asker.ask_if_known(heatmap))?;
     let (end, [before, settled]) = (summary.window.end, compared(range, &summary));
-    let series = SeriesRequest { window: until(range, end), step, ..SeriesRequest::default() };
+    let series =
+        SeriesRequest { window: until(range, range.end_of_steps(end, interval)), step, ..SeriesRequest::default() };
     let incidents = newest_incidents(asker, Some(Range { end: range.end.map(|_| end), ..range }), None);
     let (named, previous, settled, series, incidents, ongoing, before, unsettled) = tokio::join!(
         named(asker, window, &summary, &worst, heatmap.as_ref()),
@@ -180,13 +181,13 @@ async fn antenna(asker: Asker<'_>, range: Range, id: &str) -> Result<AntennaFigu
     let antenna = antenna.ok_or(ClientError::UnknownAntenna)?;
     let (end, [before, settled]) = (summary.window.end, compared(range, &summary));
     let series = SeriesRequest {
-        window: until(range, end),
+        window: until(range, range.end_of_steps(end, antenna.interval_seconds)),
         step: Some(seconds(range.step(antenna.interval_seconds))),
         antenna: Some(id.to_owned()),
         ..SeriesRequest::default()
     };
-    let settled = async { if settled.end == End::At(end) { Ok(None) } else { row(asker, settled, id).await } };
-    let (previous, settled, series) = tokio::join!(row(asker, before, id), settled, asker.ask(series));
+    let settled = async { if settled.end == End::At(end) { Ok(None) } else { whole_row(asker, settled, id).await } };
+    let (previous, settled, series) = tokio::join!(whole_row(asker, before, id), settled, asker.ask(series));
     let (previous, settled) = (if_kept(previous)?.flatten(), if_kept(settled)?.flatten());
     Ok(AntennaFigures { settled, previous, series: series?, summary, antenna, readings, incidents })
 }
@@ -223,10 +224,22 @@ async fn summary_if_kept(asker: Asker<'_>, window: Option<WindowRequest>) -> Res
 /// One antenna, requested by parameter because an id like `..` would change a path. An analytics that ignores `id`
 /// searches for it instead and may return others as well.
 async fn row(asker: Asker<'_>, window: WindowRequest, id: &str) -> Result<Option<AntennaRow>, ClientError> {
+    Ok(row_of(page_of(asker, window, id).await?, id))
+}
+
+/// The same; `None` if a part of the window could not be read, as nothing can be compared with it then.
+async fn whole_row(asker: Asker<'_>, window: WindowRequest, id: &str) -> Result<Option<AntennaRow>, ClientError> {
+    let page = page_of(asker, window, id).await?;
+    Ok(if page.gaps.is_empty() { row_of(page, id) } else { None })
+}
+
+async fn page_of(asker: Asker<'_>, window: WindowRequest, id: &str) -> Result<AntennaPage, ClientError> {
     let text = Some(id.to_owned());
-    let request = AntennasRequest { window, id: text.clone(), q: text, ..AntennasRequest::default() };
-    let page = asker.ask(request).await?;
-    Ok(page.antennas.into_iter().find(|row| row.antenna_id == id))
+    asker.ask(AntennasRequest { window, id: text.clone(), q: text, ..AntennasRequest::default() }).await
+}
+
+fn row_of(page: AntennaPage, id: &str) -> Option<AntennaRow> {
+    page.antennas.into_iter().find(|row| row.antenna_id == id)
 }
 
 /// `None` for a range that has ended: analytics only keeps the most recent readings.

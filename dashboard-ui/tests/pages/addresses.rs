@@ -10,12 +10,12 @@ use crate::{mock, with};
 async fn bad_parameters_are_answered_in_words() {
     let dashboard = mock().await;
     for (path, english, spanish) in [
-        ("/?window=abc", "5m, 15m or 1h", "5m, 15m o 1h"),
-        ("/?window=", "5m, 15m or 1h", "5m, 15m o 1h"),
+        ("/?window=abc", "5m, 24h or 7d", "5m, 24h o 7d"),
+        ("/?window=", "5m, 24h or 7d", "5m, 24h o 7d"),
         ("/?by=name", "success_rate", "success_rate"),
         ("/?window=5m&window=5m", "given twice", "está repetido"),
-        ("/?window=%ff", "5m, 15m or 1h", "5m, 15m o 1h"),
-        ("/live/?window=9y", "5m, 15m or 1h", "5m, 15m o 1h"),
+        ("/?window=%ff", "5m, 24h or 7d", "5m, 24h o 7d"),
+        ("/live/?window=9y", "5m, 24h or 7d", "5m, 24h o 7d"),
         ("/?end=soon", "or latest", "o latest"),
         ("/?from=now&to=then", "or latest", "o latest"),
         ("/antennas?sort=luck", "(sort)", "(sort)"),
@@ -29,7 +29,7 @@ async fn bad_parameters_are_answered_in_words() {
         ("/incidents?sort=latency", "newest, severity or length", "newest, severity o length"),
         ("/antenna", "1 to 253 bytes", "1 a 253 bytes"),
         ("/live/antenna?id=", "1 to 253 bytes", "1 a 253 bytes"),
-        ("/csv/pipeline?window=1s", "5m, 15m or 1h", "5m, 15m o 1h"),
+        ("/csv/pipeline?window=1s", "5m, 24h or 7d", "5m, 24h o 7d"),
     ] {
         for (language, heading, words) in
             [("en", "This address can’t be understood", english), ("es", "No se entiende esta dirección", spanish)]

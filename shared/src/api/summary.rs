@@ -80,6 +80,15 @@ pub struct Limits {
     pub history: Option<HistoryLimits>,
 }
 
+impl Limits {
+    /// Where what is known begins: in the archive, if anything is in it, else in memory.
+    #[must_use]
+    pub fn known_from(&self) -> Option<UnixMillis> {
+        let archived = self.history.and_then(|history| history.oldest);
+        archived.into_iter().chain(self.oldest).min()
+    }
+}
+
 /// What is kept in the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HistoryLimits {

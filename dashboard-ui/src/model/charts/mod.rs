@@ -5,19 +5,18 @@ mod loss;
 mod scale;
 
 use shared::UnixMillis;
-use shared::api::{AntennaCounts, Point, Series, Status};
+use shared::api::{AntennaCounts, Gap, Point, Series, Status};
 
 pub(super) use scale::{highest, labels, missing};
 
+use super::history::merged;
 use super::{Moment, Scene, status_label};
 use crate::format;
 use crate::language::Language;
+use crate::plot;
 
 /// How many parts the time axis is divided into.
 const TIME_STRETCHES: i64 = 4;
-
-const HOUR_MS: i64 = 60 * 60 * 1000;
-const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// The two charts, and the table with the same numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +78,8 @@ pub(crate) struct StepRow {
     pub(crate) is_revised: bool,
     /// Whether readings of it may still arrive.
     pub(crate) is_open: bool,
+    /// Whether files with a part of it could not be read.
+    pub(crate) is_partial: bool,
 }
 
 /// How many steps nothing is still to come for.
@@ -142,6 +143,8 @@ fn both(
     scene: &Scene<'_>,
 ) -> Charts {
     let language = scene.language();
+    let gaps = merged(series.gaps.clone());
+    let [latency, loss] = [latency, loss].map(|chart| with_unread(chart, series, &gaps, language));
     Charts {
         latency,
         loss,
@@ -161,12 +164,36 @@ fn both(
             let row = |(step, point)| {
                 let mut row = step_row(point, scene);
                 row.cells.push(worst_of(point));
-                StepRow { is_open: step >= closed, ..row }
+                let step_end = point.start.0 + step_ms(series);
+                let is_touched = gaps.iter().any(|gap| gap.start.0 < step_end && gap.end > point.start);
+                StepRow { is_open: step >= closed, is_partial: is_touched && point.measures.readings > 0, ..row }
             };
             series.points.iter().enumerate().rev().map(row).collect()
         },
         csv: format!("/csv{}", scene.address.href()),
     }
+}
+
+const fn step_ms(series: &Series) -> i64 {
+    (series.step_seconds * 1000.0) as i64
+}
+
+/// A chart with what could not be read behind its values: exactly those times, as a step may have a part of its figures.
+fn with_unread(mut chart: Chart, series: &Series, gaps: &[Gap], language: Language) -> Chart {
+    let start_ms = series.window.start.0;
+    let length_ms = (step_ms(series) * series.points.len() as i64).max(1);
+    let share = |at: UnixMillis| (at.0 - start_ms) as f64 / length_ms as f64;
+    let path = plot::spans(gaps.iter().map(|gap| (share(gap.start), share(gap.end))));
+    if !path.is_empty() {
+        chart.paths.insert(0, ("unread", path));
+        chart.legend.push(("unread", language.text("not readable", "no se pudo leer").to_owned()));
+        let stretches = language.plural(gaps.len() as u64, ["stretch", "stretches"], ["periodo", "periodos"]);
+        chart.description.push_str(&match language {
+            Language::English => format!(" {stretches} of the archive could not be read."),
+            Language::Spanish => format!(" No se pudo leer {stretches} del archivo histórico."),
+        });
+    }
+    chart
 }
 
 impl Axis {
@@ -178,11 +205,7 @@ impl Axis {
         let length_ms = end.0 - start.0;
         let label = |stretch| {
             let at = UnixMillis(start.0 + length_ms * stretch / TIME_STRETCHES);
-            match length_ms {
-                ..HOUR_MS => Moment::time(at),
-                HOUR_MS..DAY_MS => Moment::minute(at),
-                _ => Moment::day(at, language),
-            }
+            Moment::on_axis(at, length_ms, language)
         };
         Self {
             times: (0..=TIME_STRETCHES).map(label).collect(),
@@ -210,6 +233,7 @@ fn step_row(point: &Point, scene: &Scene<'_>) -> StepRow {
         ],
         is_revised: point.revised,
         is_open: false,
+        is_partial: false,
     }
 }
 
@@ -310,9 +334,34 @@ mod tests {
             let charts = charted(&series);
             (charts.latency.axis.times[0].text.clone(), charts.latency.axis.times[0].form)
         };
-        assert_eq!(times(HOUR_MS - 1000), ("13:47:06".to_owned(), "time"));
-        assert_eq!(times(HOUR_MS), ("13:47".to_owned(), "minute"));
-        assert_eq!(times(DAY_MS), ("23 Nov 14:47".to_owned(), "day"));
+        let hour_ms = 3_600_000;
+        assert_eq!(times(hour_ms - 1000), ("13:47:06".to_owned(), "time"));
+        assert_eq!(times(hour_ms), ("13:47".to_owned(), "minute"));
+        assert_eq!(times(24 * hour_ms), ("23 Nov 14:47".to_owned(), "day"));
+        assert_eq!(times(7 * 24 * hour_ms), ("17 Nov".to_owned(), "date"));
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_marked_where_it_was_and_told() {
+        let mut series = overview().series;
+        let at = |seconds: i64| UnixMillis(series.window.start.0 + seconds * 1000);
+        let gap = |start, end| Gap { start: at(start), end: at(end), reason: "missing".to_owned() };
+        // The first steps and a half, in two files, and the last second of all.
+        series.gaps = vec![gap(-60, 5), gap(299, 300), gap(5, 12)];
+        series.points[..2].iter_mut().for_each(|point| point.measures = Measures::default());
+        for charts in [charted(&series), smoke(&series)] {
+            for chart in [&charts.latency, &charts.loss] {
+                assert_eq!(chart.paths[0], ("unread", "M0 0h24v200h-24zM598 0h2v200h-2z".to_owned()));
+                assert!(chart.legend.contains(&("unread", "not readable".to_owned())));
+                assert!(chart.description.ends_with(" 2 stretches of the archive could not be read."));
+                assert!(chart.gaps.starts_with("M0 0h20v200h-20z"), "{}", chart.gaps);
+            }
+            let partial: Vec<usize> = (0..60).filter(|row| charts.rows[59 - row].is_partial).collect();
+            assert_eq!(partial, [2, 59], "what is missing as a whole has dashes");
+        }
+        let whole = charted(&overview().series);
+        assert!(whole.rows.iter().all(|row| !row.is_partial));
+        assert!(whole.latency.paths.iter().all(|(class, _)| *class != "unread"));
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_
         step_ms: step_ms(&heatmap.steps),
         end_ms: heatmap.window.end.0,
         labels: labels(heatmap, scene),
-        times: times(&heatmap.steps),
+        times: times(&heatmap.steps, language),
         caption: format!(
             "{}, {}, {} {}",
             language.antennas(heatmap.total),
@@ -246,13 +246,13 @@ pub(in crate::model) fn antenna_href(id: &str, scene: &Scene<'_>) -> String {
     scene.address.with_page(Page::Antenna { id: id.to_owned() }).href()
 }
 
-fn times(steps: &Steps) -> Vec<Moment> {
+fn times(steps: &Steps, language: Language) -> Vec<Moment> {
     let (Some(first), Some(last)) = (steps.starts.first(), steps.starts.last()) else { return Vec::new() };
     let end_ms = last.0 + step_ms(steps);
     let length_ms = end_ms - first.0;
     (0..=TIME_STRETCHES as i64)
         .map(|stretch| UnixMillis(first.0 + length_ms * stretch / TIME_STRETCHES as i64))
-        .map(|at| if length_ms < 30 * 60 * 1000 { Moment::time(at) } else { Moment::minute(at) })
+        .map(|at| Moment::on_axis(at, length_ms, language))
         .collect()
 }
 

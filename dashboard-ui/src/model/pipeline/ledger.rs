@@ -19,9 +19,12 @@ pub(crate) struct LedgerTerm {
     pub(crate) is_bad: bool,
 }
 
+/// A count, its label and its meaning, both in English and in Spanish.
+type Column = (Option<u64>, [&'static str; 2], [&'static str; 2]);
+
 pub(super) fn ledger(totals: &Ledger, language: Language) -> Vec<LedgerTerm> {
     let rejected = totals.rejected.values().sum();
-    [
+    let columns = [
         (
             totals.entries_added,
             ["added", "añadidas"],
@@ -55,18 +58,43 @@ pub(super) fn ledger(totals: &Ledger, language: Language) -> Vec<LedgerTerm> {
             ["lost by Redis", "perdidas por Redis"],
             ["confirmed, and gone when Redis went back", "confirmadas, y ausentes cuando Redis retrocedió"],
         ),
-    ]
-    .into_iter()
-    .enumerate()
-    .map(|(position, (count, label, meaning))| LedgerTerm {
+    ];
+    // What was lost stands at the end.
+    equation(columns, |position| position > 5, language)
+}
+
+/// Where the entries counted are now; empty if analytics does not tell.
+pub(super) fn whereabouts(totals: &Ledger, has_archive: bool, language: Language) -> Vec<LedgerTerm> {
+    let Some(in_memory) = totals.in_memory else { return Vec::new() };
+    let archived = (has_archive || totals.archived > 0).then_some((
+        Some(totals.archived),
+        ["archived", "archivadas"],
+        ["in files of the archive", "en ficheros del archivo histórico"],
+    ));
+    let counted = (Some(totals.counted), ["counted", "contadas"], ["in a window", "en una ventana"]);
+    let memory = (Some(in_memory), ["in memory", "en memoria"], ["within RETENTION", "dentro de RETENTION"]);
+    let expired = (
+        Some(totals.expired),
+        ["expired", "caducadas"],
+        ["older than what is kept, in no file", "más antiguas que lo conservado, en ningún fichero"],
+    );
+    equation([counted, memory].into_iter().chain(archived).chain([expired]), |_| false, language)
+}
+
+/// The first column is the sum of the others. Some should be zero.
+fn equation(
+    columns: impl IntoIterator<Item = Column>,
+    should_be_zero: impl Fn(usize) -> bool,
+    language: Language,
+) -> Vec<LedgerTerm> {
+    let term = |(position, (count, label, meaning)): (usize, Column)| LedgerTerm {
         sign: ["", "="].get(position).copied().unwrap_or("+"),
         count: format::count_if_known(count),
         label: language.text(label[0], label[1]),
         meaning: language.text(meaning[0], meaning[1]),
-        // What was lost stands at the end.
-        is_bad: position > 5 && count.is_some_and(|count| count > 0),
-    })
-    .collect()
+        is_bad: should_be_zero(position) && count.is_some_and(|count| count > 0),
+    };
+    columns.into_iter().enumerate().map(term).collect()
 }
 
 pub(super) fn balance(totals: &Ledger, language: Language) -> Option<(Level, String)> {
@@ -92,11 +120,23 @@ pub(super) mod tests {
 
     pub(in super::super) fn ledgers() -> impl Strategy<Value = Ledger> {
         let count = || 0..1_000_000_000_u64;
+        let whereabouts = (any::<bool>(), count(), count(), count());
         let rejected = prop::collection::btree_map(prop::sample::select(Rejection::ALL.to_vec()), count(), 0..9);
-        (count(), count(), rejected, count(), count(), count(), count(), count()).prop_map(
-            |(counted, duplicates, rejected, too_late, untracked, lag, trimmed_unread, lost_by_broker)| Ledger {
+        (whereabouts, count(), rejected, count(), count(), count(), count(), count()).prop_map(
+            |(
+                (is_told, in_memory, archived, expired),
+                duplicates,
+                rejected,
+                too_late,
+                untracked,
+                lag,
+                trimmed_unread,
+                lost_by_broker,
+            )| Ledger {
                 entries_added: Some(
-                    counted
+                    in_memory
+                        + archived
+                        + expired
                         + duplicates
                         + rejected.values().sum::<u64>()
                         + too_late
@@ -105,10 +145,10 @@ pub(super) mod tests {
                         + trimmed_unread
                         + lost_by_broker,
                 ),
-                counted,
-                in_memory: None,
-                archived: 0,
-                expired: 0,
+                counted: in_memory + archived + expired,
+                in_memory: is_told.then_some(in_memory),
+                archived,
+                expired,
                 duplicates,
                 rejected,
                 too_late,
@@ -130,6 +170,19 @@ pub(super) mod tests {
             let counts: Vec<u64> = terms.iter().map(|term| number(&term.count)).collect();
             prop_assert_eq!(counts[0], counts[1..].iter().sum::<u64>());
             prop_assert_eq!(balance(&ledger, Language::English).map(|balance| balance.0), Some(Level::Good));
+        }
+
+        #[test]
+        fn where_the_counted_ones_are_adds_up_and_is_shown_only_where_it_is_told(ledger in ledgers(), has_archive: bool) {
+            let terms = whereabouts(&ledger, has_archive, Language::English);
+            prop_assert_eq!(terms.is_empty(), ledger.in_memory.is_none());
+            let counts: Vec<u64> = terms.iter().map(|term| number(&term.count)).collect();
+            if let [counted, parts @ ..] = &counts[..] {
+                prop_assert_eq!(*counted, parts.iter().sum::<u64>());
+                prop_assert_eq!(*counted, ledger.counted);
+                let has_files = terms.iter().any(|term| term.label == "archived");
+                prop_assert_eq!(has_files, has_archive || ledger.archived > 0);
+            }
         }
     }
 

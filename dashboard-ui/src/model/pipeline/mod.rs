@@ -1,5 +1,6 @@
 //! The path of the readings from the stream to the page: where every entry went, how fast, and who owns the stream.
 
+mod archive;
 mod ledger;
 mod pace;
 mod rejected;
@@ -8,6 +9,7 @@ mod verdict;
 
 use shared::api::Pipeline;
 
+pub(crate) use archive::ArchivePanel;
 pub(crate) use ledger::LedgerTerm;
 pub(crate) use rejected::{RejectedReason, RejectedRow};
 pub(crate) use stages::Stage;
@@ -24,8 +26,12 @@ pub(crate) struct PipelineScreen {
     pub(crate) verdict: Verdict,
     /// The ledger: the entries added to the stream, then the columns that add up to them.
     pub(crate) ledger: Vec<LedgerTerm>,
+    /// The entries counted, then where they are now; empty if analytics does not tell.
+    pub(crate) whereabouts: Vec<LedgerTerm>,
     /// Whether the columns add up, in words; `None` if the broker has not reported it.
     pub(crate) balance: Option<(Level, String)>,
+    /// The archive; `None` where nothing is archived.
+    pub(crate) archive: Option<ArchivePanel>,
     /// Current figures: a label, a value, and a second figure for context.
     pub(crate) figures: Vec<(&'static str, String, String)>,
     /// Readings a second, freshness and lag over the last minutes; empty if analytics does not report them.
@@ -48,7 +54,9 @@ pub(super) fn pipeline_screen(figures: &PipelineFigures, frame: Frame, scene: &S
     PipelineScreen {
         verdict: verdict::verdict(pipeline, &frame, scene),
         ledger: ledger::ledger(&pipeline.totals, scene.language()),
+        whereabouts: ledger::whereabouts(&pipeline.totals, pipeline.archive.is_some(), scene.language()),
         balance: ledger::balance(&pipeline.totals, scene.language()),
+        archive: pipeline.archive.as_ref().map(|archive| archive::panel(archive, scene)),
         figures: moment_figures(pipeline, scene),
         charts: history.as_ref().map(|history| pace::charts(history, scene)).unwrap_or_default(),
         steps: pace::steps(samples, history.as_ref().map_or(1.0, |history| history.step_seconds), scene),

@@ -95,7 +95,7 @@ pub(super) fn steps(
             format::count_if_known(sample.lag),
             format::count(sample.commits),
         ];
-        StepRow { time: Moment::time(sample.start), cells, is_revised: false, is_open: false }
+        StepRow { time: Moment::time(sample.start), cells, is_revised: false, is_open: false, is_partial: false }
     };
     (heads, complete.iter().rev().map(row).collect())
 }

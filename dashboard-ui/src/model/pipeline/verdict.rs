@@ -19,12 +19,18 @@ pub(super) fn verdict(pipeline: &Pipeline, frame: &Frame, scene: &Scene<'_>) -> 
     }
     let totals = &pipeline.totals;
     let lag = totals.lag.unwrap_or_default();
+    let archive_fails = pipeline.archive.as_ref().is_some_and(|archive| archive.reason.is_some());
     let (rejected, counted) = (totals.rejected.values().sum::<u64>() as f64, totals.counted as f64);
     let rejected = rejected / (rejected + counted).max(1.0);
     let (level, sentence) = match pipeline.phase {
         Phase::Running if totals.imbalance.is_some_and(|imbalance| imbalance != 0) => {
             (Level::Bad, language.text("The ledger does not add up", "El balance no cuadra"))
         }
+        Phase::Running if archive_fails => (
+            Level::Bad,
+            language
+                .text("Final hours can’t be written to the archive", "No se puede escribir en el archivo histórico"),
+        ),
         Phase::Running if lag > BACKLOG => {
             (Level::Warning, language.text("Catching up with a backlog", "Poniéndose al día con lo acumulado"))
         }
