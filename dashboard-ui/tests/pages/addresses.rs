@@ -15,7 +15,7 @@ async fn bad_parameters_are_answered_in_words() {
         ("/?by=name", "success_rate", "success_rate"),
         ("/?window=5m&window=5m", "given twice", "está repetido"),
         ("/?window=%ff", "5m, 24h or 7d", "5m, 24h o 7d"),
-        ("/live/?window=99y", "5m, 24h or 7d", "5m, 24h o 7d"),
+        ("/live/?window=11y", "5m, 24h or 7d", "5m, 24h o 7d"),
         ("/?end=soon", "or latest", "o latest"),
         ("/?from=now&to=then", "or latest", "o latest"),
         ("/antennas?sort=luck", "(sort)", "(sort)"),

@@ -82,8 +82,11 @@ export function mockDashboard(settings = {}) {
   return dashboard({ MOCK: "1", ...settings });
 }
 
-/** The real programs with a broker of their own; without antennas, no simulator. The dashboard reaches analytics at `via(address)`. */
-export async function network({ antennas, interval = "1s", via = (address) => address }) {
+/**
+ * The real programs with a broker of their own; without antennas, no simulator. The dashboard reaches analytics, which may have
+ * settings of its own, at `via(address)`.
+ */
+export async function network({ antennas, interval = "1s", settings = {}, via = (address) => address }) {
   const [redisPort, analyticsPort] = [await freePort(), await freePort()];
   const redis = new Program(
     "redis-server",
@@ -93,8 +96,8 @@ export async function network({ antennas, interval = "1s", via = (address) => ad
   );
   const broker = { REDIS_HOST: "127.0.0.1", REDIS_PORT: `${redisPort}` };
   const address = `127.0.0.1:${analyticsPort}`;
-  const own = (name, settings, ready) => new Program(join(programs, name), [], { ...broker, ...settings }, ready);
-  const analytics = own("analytics", { BIND: address }, () => isReady(address));
+  const own = (name, given, ready) => new Program(join(programs, name), [], { ...broker, ...given }, ready);
+  const analytics = own("analytics", { ...settings, BIND: address }, () => isReady(address));
   const fleet = { ANTENNAS: `${antennas}`, ANTENNA_ID: "antenna", SCENARIO: "mixed", INTERVAL: interval };
   const all = { redis: await redis.start(), analytics: await analytics.start() };
   if (antennas) all.simulator = await own("simulator", fleet, () => true).start();

@@ -1,11 +1,10 @@
 // Pictures of every page, to be looked at: run.sh pictures [STATE ...]. The real programs, with an hour of history that is
 // written with the ids of its time; the folder `pictures` beside the logs holds them, with an index.html.
-import { once } from "node:events";
 import { mkdirSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { launch } from "../harness/browser.mjs";
+import { Broker } from "../harness/broker.mjs";
 import { network, output, until } from "../harness/programs.mjs";
 
 const MINUTE_MS = 60_000;
@@ -152,26 +151,6 @@ function random(one, other) {
 
 function modulo(value, period) {
   return ((value % period) + period) % period;
-}
-
-/** Appends to the stream, and takes no notice of the replies. */
-class Broker {
-  static async at(port) {
-    const broker = new Broker();
-    broker.socket = connect(port, "127.0.0.1").on("data", () => {}).on("error", () => {});
-    await once(broker.socket, "connect");
-    return broker;
-  }
-
-  append(command) {
-    const parts = command.map((part) => `$${Buffer.byteLength(`${part}`)}\r\n${part}\r\n`);
-    this.socket.write(`*${command.length}\r\n${parts.join("")}`);
-  }
-
-  /** Waits while much is still to be sent. A broker that has gone takes nothing any more. */
-  async drained() {
-    if (this.socket.writableNeedDrain && !this.socket.destroyed) await once(this.socket, "drain");
-  }
 }
 
 const browser = await launch();

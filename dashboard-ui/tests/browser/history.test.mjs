@@ -1,0 +1,129 @@
+// Ranges that reach into the archive: what is offered, what is told of hours that cannot be read, and where entries are.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { Broker } from "./harness/broker.mjs";
+import { DESKTOP, PHONE, WAIT_MS, launch, tooWide, visit } from "./harness/browser.mjs";
+import { network, until } from "./harness/programs.mjs";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const HOURS = 6;
+const ANTENNAS = 3;
+
+const folder = mkdtempSync(join(tmpdir(), "vigia-archive-"));
+const real = await network({ antennas: 0, settings: { ARCHIVE: `file://${folder}`, RETENTION: "10m" } });
+const browser = await launch();
+after(async () => {
+  await browser.close();
+  await real.end();
+  rmSync(folder, { recursive: true });
+});
+
+// Antennas have reported each minute since some hours ago, and go on.
+const broker = await Broker.at(real.redisPort);
+const report = (atMs) => {
+  for (let antenna = 0; antenna < ANTENNAS; antenna += 1) {
+    const fields = ["antenna_id", `antenna-${antenna}`, "timestamp", Math.floor(atMs / 1_000), "packets", 100, "loss", 1, "latency", 20];
+    broker.append(["XADD", "antenna_stream", `${atMs}-*`, ...fields]);
+  }
+};
+const beganMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - HOURS * HOUR_MS;
+for (let atMs = beganMs; atMs < Date.now() - MINUTE_MS; atMs += MINUTE_MS) report(atMs);
+await until("hours are archived", async () => {
+  report(Date.now());
+  const { archive } = await real.ask("/api/v1/pipeline");
+  return archive.hours_waiting === 0 && archive.oldest !== null;
+});
+
+/** The files of an hour after the beginning. */
+function files(hour) {
+  const [date, time] = new Date(beganMs + hour * HOUR_MS).toISOString().split("T");
+  const path = join(folder, "v1", "hours", `date=${date}`, `hour=${time.slice(0, 2)}`);
+  return readdirSync(path).map((name) => join(path, name));
+}
+
+async function withoutScript(path, use, screen = DESKTOP) {
+  const context = await browser.newContext({ ...screen, locale: "en-GB", javaScriptEnabled: false });
+  try {
+    const page = await context.newPage();
+    page.setDefaultTimeout(WAIT_MS);
+    const response = await page.goto(real.url + path);
+    assert.equal(response.status(), 200);
+    await use(page);
+  } finally {
+    await context.close();
+  }
+}
+
+test("hours that cannot be read are told with their reason and left open, and are back with their files", async () => {
+  const [missing, damaged] = [files(1), files(3)];
+  const whole = damaged.map((path) => readFileSync(path));
+  for (const path of missing) renameSync(path, `${path}.away`);
+  for (const path of damaged) writeFileSync(path, "no Parquet");
+  const minute = (hour) => new Date(beganMs + hour * HOUR_MS).toISOString().slice(11, 16);
+  await withoutScript("/?window=24h", async (page) => {
+    const remarks = (await page.locator(".heading ~ .remark").allInnerTexts()).join("\n");
+    const told = (from, to, why) => new RegExp(`No figures from .*${from} to .*${to} UTC: a file of the archive is ${why}`);
+    assert.match(remarks, told(minute(1), minute(2), "missing"));
+    assert.match(remarks, told(minute(3), minute(4), "damaged"));
+    assert.match(remarks, /History begins (at|on) /);
+    for (const chart of await page.locator(".chart svg").all()) {
+      assert.equal((await chart.locator(".unread").getAttribute("d")).split("z").length - 1, 2);
+      assert.match(await chart.getAttribute("aria-label"), /2 stretches of the archive could not be read\./);
+    }
+  });
+  await withoutScript("/?window=24h&lang=es", async (page) => {
+    const remarks = (await page.locator(".heading ~ .remark").allInnerTexts()).join("\n");
+    assert.match(remarks, /Sin cifras del .* UTC: falta un fichero del archivo histórico/);
+    assert.match(remarks, /El historial empieza /);
+  });
+  for (const path of missing) renameSync(`${path}.away`, path);
+  damaged.forEach((path, index) => writeFileSync(path, whole[index]));
+  const text = async () => (await fetch(`${real.url}/?window=24h`, { headers: { "accept-language": "en" } })).text();
+  await until("the figures are back", async () => !(await text()).includes("No figures"));
+  await withoutScript("/?window=24h", async (page) => {
+    assert.equal(await page.locator(".chart .unread").count(), 0);
+  });
+});
+
+test("ranges of hours and days are links, and the form takes any time since history began", () =>
+  withoutScript(
+    "/antenna?id=antenna-1",
+    async (page) => {
+      const labels = await page.locator(".ranges nav a").allInnerTexts();
+      assert.deepEqual(labels, ["5m", "15m", "1h", "6h", "24h", "7d", "30d", "90d"]);
+      for (const label of ["6h", "7d"]) {
+        await page.locator(".ranges nav a", { hasText: label }).click();
+        assert.equal(new URL(page.url()).searchParams.get("window"), label);
+        assert.deepEqual(await page.locator(".ranges nav a[aria-current]").allInnerTexts(), [label]);
+        assert.deepEqual(await tooWide(page), []);
+      }
+      const days = await page.locator(".chart.latency .axis-x time").allTextContents();
+      assert.ok(days.every((day) => /^\d{1,2} \p{L}+$/u.test(day)), days.join());
+      // An hour that only files have, in the steps that they have.
+      await page.locator("#range > summary").click();
+      const input = (hour) => new Date(beganMs + hour * HOUR_MS).toISOString().slice(0, 16);
+      assert.equal(await page.locator("input[name=from]").getAttribute("min"), input(0));
+      await page.locator("input[name=from]").fill(input(1));
+      await page.locator("input[name=to]").fill(input(2));
+      await page.locator("#range button[type=submit]").click();
+      assert.equal(new URL(page.url()).searchParams.get("window"), "1h");
+      const rows = await page.locator("#steps tbody tr").allTextContents();
+      assert.equal(rows.length, 60);
+      assert.ok(rows.every((row) => row.includes("99")), rows.join());
+    },
+    PHONE,
+  ));
+
+test("the pipeline says where the archive is, and where the entries counted are", () =>
+  visit(browser, `${real.url}/pipeline`, {}, async (page) => {
+    assert.match(await page.locator("#archive").innerText(), new RegExp(`Every hour that is final is in it.*${folder}`, "s"));
+    const [counted, ...parts] = await page.locator("#ledger h3 + .equation strong").allInnerTexts();
+    const number = (text) => Number(text.replace(/\D/g, ""));
+    assert.equal(parts.length, 3);
+    assert.ok(number(parts[1]) >= (HOURS - 1) * 60 * ANTENNAS, parts.join());
+    assert.equal(number(counted), parts.map(number).reduce((sum, part) => sum + part));
+  }));
