@@ -100,7 +100,7 @@ fn measure_tiles(shown: &Measures, compared: Option<[&Measures; 2]>, series: &Se
     let closed = &series.points[..charts::closed(series, scene)];
     vec![
         latency_tile(&shown.latency_ms, compared, closed, scene),
-        delivered_tile(shown, compared, closed, scene),
+        delivered_tile(shown, compared, (series, closed), scene),
         success_tile(shown.success_rate, compared, closed, scene),
     ]
 }
@@ -159,9 +159,17 @@ fn latency_tile(latency: &Latency, compared: Option<[&Measures; 2]>, points: &[P
     }
 }
 
-fn delivered_tile(measures: &Measures, compared: Option<[&Measures; 2]>, points: &[Point], scene: &Scene<'_>) -> Tile {
+fn delivered_tile(
+    measures: &Measures,
+    compared: Option<[&Measures; 2]>,
+    (series, points): (&Series, &[Point]),
+    scene: &Scene<'_>,
+) -> Tile {
     let language = scene.language();
-    let course = course(points, |measures| (measures.readings > 0).then_some(measures.packets_delivered as f64));
+    // The sum of a step of which a part is missing would look like a drop.
+    let whole = |point: &Point| point.measures.readings > 0 && !charts::is_partial(point, series);
+    let course = points.iter().map(|point| whole(point).then_some(point.measures.packets_delivered as f64));
+    let course: Vec<Option<f64>> = course.collect();
     let is_known = measures.readings > 0;
     let least = measures.packets_delivered as f64 / points.len().max(1) as f64 * 0.1;
     Tile {
@@ -380,6 +388,19 @@ mod tests {
                 assert_eq!((tile.change, &*tile.uncompared), (None, "no comparison: figures are missing"));
             }
         }
+    }
+
+    #[test]
+    fn a_step_of_which_a_part_could_not_be_read_is_no_drop_of_what_was_delivered() {
+        let mut figures = overview();
+        let breaks = |figures: &OverviewFigures, label: &str| match &tile(figures, label).picture {
+            Picture::Sparkline { line, .. } => line.matches('M').count(),
+            picture => panic!("{picture:?} is no line"),
+        };
+        assert_eq!(breaks(&figures, "Delivered packets"), 1);
+        let start = figures.series.points[20].start;
+        figures.series.gaps = vec![Gap { start, end: UnixMillis(start.0 + 1), reason: "missing".to_owned() }];
+        assert_eq!((breaks(&figures, "Delivered packets"), breaks(&figures, "Mean latency")), (2, 1));
     }
 
     #[test]

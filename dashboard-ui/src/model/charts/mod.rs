@@ -164,9 +164,7 @@ fn both(
             let row = |(step, point)| {
                 let mut row = step_row(point, scene);
                 row.cells.push(worst_of(point));
-                let step_end = point.start.0 + step_ms(series);
-                let is_touched = gaps.iter().any(|gap| gap.start.0 < step_end && gap.end > point.start);
-                StepRow { is_open: step >= closed, is_partial: is_touched && point.measures.readings > 0, ..row }
+                StepRow { is_open: step >= closed, is_partial: is_partial(point, series), ..row }
             };
             series.points.iter().enumerate().rev().map(row).collect()
         },
@@ -176,6 +174,12 @@ fn both(
 
 const fn step_ms(series: &Series) -> i64 {
     (series.step_seconds * 1000.0) as i64
+}
+
+/// Whether files with a part of a step could not be read, and others could.
+pub(super) fn is_partial(point: &Point, series: &Series) -> bool {
+    let end_ms = point.start.0 + step_ms(series);
+    point.measures.readings > 0 && series.gaps.iter().any(|gap| gap.start.0 < end_ms && gap.end > point.start)
 }
 
 /// A chart with what could not be read behind its values: exactly those times, as a step may have a part of its figures.
