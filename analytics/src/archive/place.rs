@@ -4,8 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::bail;
 use bytes::Bytes;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::client::ClientConfigKey;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -61,7 +63,10 @@ impl Place {
                 Arc::new(LocalFileSystem::new_with_prefix(path)?.with_fsync(true).with_automatic_cleanup(true))
             }
             ArchiveUrl::Bucket { bucket, prefix } => {
-                let store = AmazonS3Builder::from_env()
+                let builder = AmazonS3Builder::from_env();
+                let allows_http = allows_http(&builder)?;
+                let store = builder
+                    .with_allow_http(allows_http)
                     .with_bucket_name(bucket)
                     .with_retry(RetryConfig {
                         retry_timeout: RETRY_FOR,
@@ -110,6 +115,24 @@ impl Place {
             Err(error) => Err(told(key, error)),
         }
     }
+}
+
+/// Whether plain HTTP is allowed, which has to be said where it is asked for.
+fn allows_http(settings: &AmazonS3Builder) -> anyhow::Result<bool> {
+    let setting = |key| settings.get_config_value(&key).unwrap_or_default();
+    let allowed = setting(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp));
+    let allows_http = match allowed.to_ascii_lowercase().as_str() {
+        "true" | "1" | "on" | "yes" | "y" => true,
+        "false" | "0" | "off" | "no" | "n" | "" => false,
+        _ => bail!("AWS_ALLOW_HTTP is true or false, not {allowed}"),
+    };
+    for key in [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint] {
+        let endpoint = setting(key);
+        if endpoint.starts_with("http:") && !allows_http {
+            bail!("{endpoint} is plain HTTP, which sends keys and figures in the open; AWS_ALLOW_HTTP=true allows it");
+        }
+    }
+    Ok(allows_http)
 }
 
 fn told(key: &str, error: object_store::Error) -> PlaceError {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use quick_cache::sync::{Cache, DefaultLifecycle};
@@ -29,6 +29,15 @@ const TABLE_BYTES: u64 = 96 * 1024 * 1024;
 /// About as many tables fit.
 const TABLES: usize = 1_024;
 
+/// A file is waited for this long, so that a question is answered in time without it.
+const WAIT: Duration = Duration::from_secs(4);
+
+/// A failure that took longer would take as long for every file.
+const QUICK: Duration = Duration::from_millis(200);
+
+/// After such a failure, nothing is asked for this long.
+const REST: Duration = Duration::from_secs(2);
+
 /// Reads files. Clones share what is kept.
 #[derive(Debug, Clone)]
 pub struct Archive {
@@ -44,6 +53,8 @@ struct Shared {
     ids: Mutex<Ids>,
     lines: Mutex<Throttle>,
     failures: AtomicU64,
+    /// When the place was last found to be away, and what it said.
+    away: Mutex<Option<(Instant, String)>>,
 }
 
 /// A file, its row groups, and what of them.
@@ -96,6 +107,7 @@ impl Archive {
             ids: Mutex::default(),
             lines: Mutex::new(Throttle::new()),
             failures: AtomicU64::new(0),
+            away: Mutex::default(),
         };
         Self { place, runtime: Handle::current(), shared: Arc::new(shared) }
     }
@@ -175,7 +187,7 @@ impl Archive {
 
     fn footer(&self, key: &str, length: u64) -> Result<Footer, PlaceError> {
         // A file of another length is another file.
-        let found = self.runtime.block_on(self.place.length(key))?;
+        let found = self.ask(key, self.place.length(key))?;
         if found != length {
             return Err(damaged(key, &format!("it has {found} bytes and should have {length}")));
         }
@@ -205,7 +217,26 @@ impl Archive {
     }
 
     fn ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<bytes::Bytes>, PlaceError> {
-        self.runtime.block_on(self.place.ranges(key, ranges))
+        self.ask(key, self.place.ranges(key, ranges))
+    }
+
+    /// Asks the place, unless it has just been found to be away: a question may be about hundreds of files, and whoever asks
+    /// does not wait for each of them.
+    fn ask<T>(&self, key: &str, work: impl Future<Output = Result<T, PlaceError>>) -> Result<T, PlaceError> {
+        let away = |why: String| PlaceError::Away { key: key.to_owned(), why };
+        let started = Instant::now();
+        let known = self.shared.away.lock().clone();
+        if let Some((_, why)) = known.filter(|(since, _)| started.duration_since(*since) < REST) {
+            return Err(away(why));
+        }
+        let result = self.runtime.block_on(async { tokio::time::timeout(WAIT, work).await });
+        let result = result.unwrap_or_else(|_elapsed| Err(away(format!("no answer within {WAIT:?}"))));
+        if let Err(PlaceError::Away { why, .. }) = &result
+            && started.elapsed() > QUICK
+        {
+            *self.shared.away.lock() = Some((Instant::now(), why.clone()));
+        }
+        result
     }
 }
 

@@ -306,6 +306,7 @@ impl Published {
         progress.phase = Phase::Standby;
         progress.owner = None;
         progress.owns_ledger = false;
+        progress.archive_reason = None;
     }
 
     /// Entries of a batch were rejected; oldest first.

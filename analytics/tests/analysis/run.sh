@@ -11,6 +11,6 @@ if (($# != 1)); then
   exit 2
 fi
 here=$(cd "$(dirname "$0")" && pwd)
-python=$("$here/tools.sh")
+python=$("$here/../tools.sh" analysis)
 "$python" "$here/check.py" "$1"
 exec "$python" "$here/description.py" "$1"

@@ -10,5 +10,5 @@ if (($# != 2)); then
   exit 2
 fi
 here=$(cd "$(dirname "$0")" && pwd)
-python=$("$here/tools.sh")
+python=$("$here/../tools.sh" analysis)
 exec "$python" "$here/snippets.py" "$@"

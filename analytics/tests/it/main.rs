@@ -25,5 +25,6 @@ mod replies;
 mod routes;
 mod scenario;
 mod simulation;
+mod storage;
 mod support;
 mod windows;

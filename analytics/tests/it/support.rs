@@ -190,13 +190,29 @@ impl Analytics {
 
     /// The same, with a bound for the descriptors that it may open.
     pub(crate) fn start_with_descriptors(redis_url: &str, descriptors: u32) -> Self {
+        Self::start_under(redis_url, &format!("ulimit -n {descriptors}"), &[])
+    }
+
+    /// The same, behind some commands of the shell.
+    pub(crate) fn start_under(redis_url: &str, commands: &str, settings: &[(&str, String)]) -> Self {
         let program = built("analytics");
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\"")]).arg(program.get_program()).env_clear();
+        command.args(["-c", &format!("{commands}; exec \"$0\"")]).arg(program.get_program()).env_clear();
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
         command.env("REDIS_URL", redis_url).env("BIND", "127.0.0.1:0");
         let mut program = Program::start(&mut command);
         let address = program.address("analytics");
         Self { program, address }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.program.signal(signal);
+    }
+
+    /// Where it answers.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What it has logged so far.

@@ -36,7 +36,7 @@ fn whoever_needs_a_python_needs_the_same_and_checks_it_as_it_is_named() {
             checking.insert(name.clone());
         }
     }
-    let expected = ["analytics/tests/analysis/tools.sh", "benches/peers/run.sh", "deploy/test.sh", "deploy/tools.sh"];
+    let expected = ["analytics/tests/tools.sh", "benches/peers/run.sh", "deploy/test.sh", "deploy/tools.sh"];
     assert_eq!(checking, BTreeSet::from(expected.map(str::to_owned)));
 }
 
