@@ -108,11 +108,13 @@ pub(super) fn with_status(view: &View<'_>, measured: LazyFrame) -> PolarsResult<
     let Window { start_ms, end_ms, .. } = view.window;
     let changes = changes(view.snapshot, (start_ms, end_ms), judged_ms(view), &view.thresholds)?.lazy();
     let flapping_changes = view.thresholds.flapping_changes_in(end_ms - start_ms);
+    // What could not be read may have been available or not.
+    let observed = if view.has_gaps() { lit(NULL).cast(DataType::Int64) } else { observed(view) };
     Ok(measured
         .with_column(status(&view.thresholds, is_silent).alias(STATUS))
         // How often an antenna reported that is not retained any more is not kept.
         .with_column(known_if(col(LEFT).is_null(), seconds(col(USUAL_MS))).alias(INTERVAL_SECONDS))
-        .with_column(observed(view).alias(OBSERVED_MS))
+        .with_column(observed.alias(OBSERVED_MS))
         .with_column(available_ms().alias(AVAILABLE_MS))
         .with_column(availability(col(AVAILABLE_MS), col(OBSERVED_MS)).alias(AVAILABILITY))
         .join(changes, [col(ANTENNA_ID)], [col(ANTENNA_ID)], JoinArgs::new(JoinType::Left))
