@@ -183,6 +183,11 @@ impl Answers {
         Self { archive, ..self }
     }
 
+    /// How many files could not be read; `None` where nothing is archived.
+    pub(crate) fn archive_gaps(&self) -> Option<u64> {
+        self.archive.as_ref().map(|(archive, _)| archive.failures())
+    }
+
     /// The answer to a question in a format.
     pub(crate) async fn answer<Q: Question>(
         &self,

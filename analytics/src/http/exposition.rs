@@ -2,12 +2,12 @@
 
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use shared::UnixMillis;
-use shared::api::{IncidentKind, Ledger, Phase, Pipeline, Summary};
+use shared::api::{Archive, IncidentKind, Ledger, Phase, Pipeline, Summary};
 
 use crate::answer::incidents::OpenIncidents;
 
 /// Names and meanings of the metrics. The window is the default one, 5 minutes.
-pub const METRICS: [(&str, &str); 40] = [
+pub const METRICS: [(&str, &str); 47] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
     ("vigia_window_packets_delivered", "Packets delivered in the window."),
@@ -40,6 +40,19 @@ pub const METRICS: [(&str, &str); 40] = [
     (
         "vigia_entries_lost_by_broker_total",
         "Entries that the broker had confirmed and no longer had when it went back to an earlier state.",
+    ),
+    ("vigia_readings_in_memory", "Readings counted that are in memory."),
+    ("vigia_readings_archived", "Readings counted that are in files of the archive."),
+    ("vigia_readings_expired_total", "Readings counted that retention has moved past and no file holds."),
+    ("vigia_archive_bytes", "Length of the archive's files; absent where nothing is archived."),
+    (
+        "vigia_archive_hours_waiting",
+        "Hours that are final and not in the archive yet; absent where nothing is archived.",
+    ),
+    ("vigia_archive_failing", "1 while the last file could not be written; absent where nothing is archived."),
+    (
+        "vigia_archive_gaps_total",
+        "Files of the archive that could not be read, each time that one was asked for; absent where nothing is archived.",
     ),
     ("vigia_stream_lag_entries", "Entries still to read; absent where the broker cannot tell."),
     ("vigia_ledger_imbalance_entries", "Entries that the ledger does not account for; 0 unless some were lost."),
@@ -75,6 +88,7 @@ pub(crate) fn encode(
     owned_ledger: Option<&Ledger>,
     pipeline: &Pipeline,
     is_evicting: bool,
+    archive_gaps: Option<u64>,
     now: UnixMillis,
 ) -> prometheus::Result<Vec<u8>> {
     let scrape = Scrape { registry: Registry::new() };
@@ -90,6 +104,10 @@ pub(crate) fn encode(
     progress(&scrape, pipeline)?;
     scrape.int_gauge("vigia_broker_evicts", owned_ledger.map(|_| u64::from(is_evicting)))?;
     scrape.int_gauge("vigia_stream_exhausted", owned_ledger.map(|_| u64::from(pipeline.exhausted)))?;
+    archive(&scrape, pipeline.archive.as_ref().filter(|_| owned_ledger.is_some()))?;
+    if let Some(archive_gaps) = archive_gaps {
+        scrape.counter("vigia_archive_gaps_total", archive_gaps)?;
+    }
     scrape.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     let mut text = Vec::new();
     TextEncoder::new().encode(&scrape.registry.gather(), &mut text)?;
@@ -153,6 +171,11 @@ fn ledger(scrape: &Scrape, ledger: &Ledger) -> prometheus::Result<()> {
         rejected.with_label_values(&[reason.as_str()]).inc_by(*count);
     }
     scrape.registry.register(Box::new(rejected))?;
+    scrape.int_gauge("vigia_readings_in_memory", ledger.in_memory)?;
+    scrape.int_gauge("vigia_readings_archived", ledger.in_memory.map(|_| ledger.archived))?;
+    if ledger.in_memory.is_some() {
+        scrape.counter("vigia_readings_expired_total", ledger.expired)?;
+    }
     scrape.int_gauge("vigia_stream_lag_entries", ledger.lag)?;
     if let Some(imbalance) = ledger.imbalance {
         let gauge = IntGauge::with_opts(scrape.opts("vigia_ledger_imbalance_entries"))?;
@@ -160,6 +183,12 @@ fn ledger(scrape: &Scrape, ledger: &Ledger) -> prometheus::Result<()> {
         scrape.registry.register(Box::new(gauge))?;
     }
     Ok(())
+}
+
+fn archive(scrape: &Scrape, archive: Option<&Archive>) -> prometheus::Result<()> {
+    scrape.int_gauge("vigia_archive_bytes", archive.map(|archive| archive.bytes))?;
+    scrape.int_gauge("vigia_archive_hours_waiting", archive.map(|archive| archive.hours_waiting))?;
+    scrape.int_gauge("vigia_archive_failing", archive.map(|archive| u64::from(archive.reason.is_some())))
 }
 
 fn progress(scrape: &Scrape, pipeline: &Pipeline) -> prometheus::Result<()> {

@@ -130,9 +130,10 @@ async fn metrics(
             None => None,
         };
         let (ledger, pipeline) = (api.published.owned_ledger(), api.published.pipeline(Instant::now()));
-        let is_evicting = api.published.is_evicting();
-        let text = exposition::encode(window.as_ref(), ledger.as_ref(), &pipeline, is_evicting, api.now())
-            .map_err(|error| ApiError::internal(&error))?;
+        let (is_evicting, archive_gaps) = (api.published.is_evicting(), api.answers.archive_gaps());
+        let text =
+            exposition::encode(window.as_ref(), ledger.as_ref(), &pipeline, is_evicting, archive_gaps, api.now())
+                .map_err(|error| ApiError::internal(&error))?;
         ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response()
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
