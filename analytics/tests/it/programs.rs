@@ -230,7 +230,9 @@ fn a_scraper_gets_an_exposition_that_promtool_likes() {
     let mut earlier = valid(0);
     earlier[1].1 = (UnixMillis::now().0 / 1000 - 10).to_string();
     fill(server.port(), "antenna_stream", std::iter::once(earlier).chain((0..500).map(valid)));
-    let mut analytics = Analytics::start(&server.url(), &[]);
+    // What the archive is about is absent where there is none.
+    let archive = format!("file://{}", folder.path().join("archive").display());
+    let mut analytics = Analytics::start(&server.url(), &[("ARCHIVE", &archive)]);
     analytics.settle(501);
     let (status, exposition) = analytics.ask("/metrics", "text/plain").expect("an exposition");
     assert_eq!(status, 200);
