@@ -271,7 +271,8 @@ test("the form of a range takes times of the chosen zone", () =>
       assert.equal(new Date(`${await to.inputValue()}Z`).getTime() - end, 9 * 3_600_000);
       assert.deepEqual(await send(), ["15m", new Date(end).toISOString().replace(".000Z", "Z")]);
       await page.locator("#range > summary").click();
-      const later = new Date(end - 600_000 + 9 * 3_600_000).toISOString().slice(0, 19);
+      // A full minute has no seconds in the browser's own form.
+      const later = new Date(end - 600_000 + 9 * 3_600_000).toISOString().slice(0, 19).replace(/:00$/, "");
       await from.fill(later);
       assert.equal((await send())[0], "10m");
     },
