@@ -46,8 +46,8 @@ pub const METRICS: [(&str, &str); 47] = [
     ("vigia_readings_expired_total", "Readings counted that retention has moved past and no file holds."),
     ("vigia_archive_bytes", "Length of the archive's files; absent where nothing is archived."),
     (
-        "vigia_archive_hours_waiting",
-        "Hours that are final and not in the archive yet; absent where nothing is archived.",
+        "vigia_archive_waiting_seconds",
+        "Event time that is final and not in the archive yet, in whole hours; absent where nothing is archived.",
     ),
     ("vigia_archive_failing", "1 while the last file could not be written; absent where nothing is archived."),
     (
@@ -187,7 +187,7 @@ fn ledger(scrape: &Scrape, ledger: &Ledger) -> prometheus::Result<()> {
 
 fn archive(scrape: &Scrape, archive: Option<&Archive>) -> prometheus::Result<()> {
     scrape.int_gauge("vigia_archive_bytes", archive.map(|archive| archive.bytes))?;
-    scrape.int_gauge("vigia_archive_hours_waiting", archive.map(|archive| archive.hours_waiting))?;
+    scrape.int_gauge("vigia_archive_waiting_seconds", archive.map(|archive| archive.hours_waiting * 3_600))?;
     scrape.int_gauge("vigia_archive_failing", archive.map(|archive| u64::from(archive.reason.is_some())))
 }
 
