@@ -31,7 +31,7 @@ const report = (atMs) => {
   }
 };
 const beganMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - HOURS * HOUR_MS;
-for (let atMs = beganMs; atMs < Date.now() - MINUTE_MS; atMs += MINUTE_MS) report(atMs);
+for (let atMs = beganMs; atMs < Date.now(); atMs += MINUTE_MS) report(atMs);
 await until("hours are archived", async () => {
   report(Date.now());
   const { archive } = await real.ask("/api/v1/pipeline");
