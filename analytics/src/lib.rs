@@ -9,11 +9,13 @@
 //! - [`state`]: what is committed.
 //! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log, with the ledger of every entry.
 //! - [`published`]: what the pipeline shows to the outside; `figures` and `histogram` are what it is told in.
+//! - `cache`: what is kept, bounded by its bytes.
 //! - [`answer`], [`workers`], [`http`]: questions to a snapshot are plans over its tables; their answers over HTTP.
 //! - [`settings`]: what comes in from the edges.
 
 pub mod answer;
 pub mod archive;
+mod cache;
 mod figures;
 mod histogram;
 pub mod http;

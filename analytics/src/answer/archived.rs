@@ -81,27 +81,7 @@ impl View<'_> {
         gaps.iter().map(gap).collect()
     }
 
-    /// Cells by antenna of what of `[start_ms, end_ms)` lies in files: of all antennas, or of some. No row lies in two steps.
-    pub(super) fn archived_cells(
-        &self,
-        (start_ms, end_ms): (i64, i64),
-        steps: Option<Grid>,
-        slots: Option<&[Slot]>,
-    ) -> PolarsResult<Vec<DataFrame>> {
-        self.archived_tables((start_ms, end_ms), steps, slots, Part::Cells)
-    }
-
-    /// Sketches by antenna, likewise.
-    pub(super) fn archived_sketches(
-        &self,
-        (start_ms, end_ms): (i64, i64),
-        steps: Option<Grid>,
-        slots: Option<&[Slot]>,
-    ) -> PolarsResult<Vec<DataFrame>> {
-        self.archived_tables((start_ms, end_ms), steps, slots, Part::Sketch)
-    }
-
-    /// Partials over all antennas, likewise.
+    /// Partials over all antennas of what of `[start_ms, end_ms)` lies in files. No row lies in two steps.
     pub(super) fn archived_network(
         &self,
         (start_ms, end_ms): (i64, i64),
@@ -124,13 +104,17 @@ impl View<'_> {
     /// Partials by antenna, likewise.
     pub(super) fn archived_partials(
         &self,
-        (start_ms, end_ms): (i64, i64),
+        range: (i64, i64),
         steps: Grid,
         slots: Option<&[Slot]>,
     ) -> PolarsResult<Partials> {
         let nothing = Partials::empty();
-        let cells = self.archived_cells((start_ms, end_ms), Some(steps), slots)?;
-        let sketches = self.archived_sketches((start_ms, end_ms), Some(steps), slots)?;
+        let cells = self.archived_tables(range, Some(steps), slots, Part::Cells)?;
+        let sketches = self.archived_tables(range, Some(steps), slots, Part::Sketch)?;
+        // Most answers are about memory alone, and even a plan over nothing has its price.
+        if cells.is_empty() && sketches.is_empty() {
+            return Ok(nothing);
+        }
         let all = |tables: &[DataFrame], nothing: &DataFrame| {
             union(&tables.iter().collect::<Vec<_>>(), &nothing.schema().as_ref().clone())?.collect()
         };
@@ -144,9 +128,11 @@ impl View<'_> {
         steps: Option<Grid>,
         slots: Option<&[Slot]>,
     ) -> Vec<(i64, Slot, Status)> {
+        let all_found = self.found_by_antenna((start_ms, end_ms), steps, slots, Part::Cells);
+        // Behind the reading, which may give antennas their numbers.
+        let slot_of = self.slots();
         let mut all = Vec::new();
-        for found in self.found_by_antenna((start_ms, end_ms), steps, slots, Part::Cells) {
-            let slot_of = self.slots();
+        for found in all_found {
             let fared = found.rows.fared.iter().filter(|(start, ..)| (found.start_ms..found.end_ms).contains(start));
             all.extend(fared.map(|(start, number, status)| (*start, slot_of[*number as usize], *status)));
         }
@@ -164,7 +150,8 @@ impl View<'_> {
         found.flat_map(revised).collect()
     }
 
-    fn archived_tables(
+    /// Cells or sketches by antenna of what of a range lies in files: of all antennas, or of some. No row lies in two steps.
+    pub(super) fn archived_tables(
         &self,
         range: (i64, i64),
         steps: Option<Grid>,

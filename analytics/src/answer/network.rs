@@ -8,6 +8,7 @@ use quick_cache::sync::Cache;
 
 use super::incidents::changes;
 use super::{View, Window};
+use crate::archive::rows::Part;
 use crate::readings::Slot;
 use crate::store::expressions::answer::{
     ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LATENCY_P50, LATENCY_P95, LATENCY_P99, LEFT,
@@ -78,7 +79,7 @@ impl Tables {
             roll_up_cells(&closed, BY_ANTENNA).map(Arc::new)
         })?;
         let open = snapshot.cover(closed_ms, end_ms);
-        let archived = view.archived_cells((start_ms, end_ms), None, None)?;
+        let archived = view.archived_tables((start_ms, end_ms), None, None, Part::Cells)?;
         let tables = std::iter::once(&*closed).chain(open.iter().map(|part| &part.antennas.cells)).chain(&archived);
         roll_up_cells(&tables.collect::<Vec<&DataFrame>>(), BY_ANTENNA)
     }
@@ -143,7 +144,7 @@ impl View<'_> {
     pub(super) fn cells_of(&self, slot: Slot) -> PolarsResult<DataFrame> {
         let tables: Vec<&DataFrame> = self.cover().into_iter().map(|part| &part.antennas.cells).collect();
         let in_memory = cells_of_antennas(&tables, &[slot])?;
-        let archived = self.archived_cells(self.range(), None, Some(&[slot]))?;
+        let archived = self.archived_tables(self.range(), None, Some(&[slot]), Part::Cells)?;
         roll_up_cells(&std::iter::once(&in_memory).chain(&archived).collect::<Vec<_>>(), BY_ANTENNA)
     }
 
@@ -154,7 +155,7 @@ impl View<'_> {
         let tables: Vec<&DataFrame> = self.cover().into_iter().map(|part| &part.antennas.sketch).collect();
         let slots = slots.cont_slice()?;
         let are_all = slots.len() == self.known()?.height();
-        let archived = self.archived_sketches(self.range(), None, (!are_all).then_some(slots))?;
+        let archived = self.archived_tables(self.range(), None, (!are_all).then_some(slots), Part::Sketch)?;
         let of_some;
         let in_memory: &[&DataFrame] = if are_all {
             &tables

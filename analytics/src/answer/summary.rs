@@ -78,9 +78,8 @@ fn limits(view: &View<'_>) -> Limits {
         degraded_latency_ms: view.thresholds.degraded_latency_ms(),
         flapping_changes: Some(view.thresholds.flapping_changes.into()),
         history: view.snapshot.row_ms.map(|row_ms| {
-            let oldest = view.snapshot.archived.oldest_ms();
-            let until = oldest.map(|_| UnixMillis(view.snapshot.archived.until_ms()));
-            HistoryLimits { oldest: oldest.map(UnixMillis), until, step_seconds: UnixMillis(row_ms).seconds() }
+            let (oldest, until) = view.snapshot.archived.extent().unzip();
+            HistoryLimits { oldest, until, step_seconds: UnixMillis(row_ms).seconds() }
         }),
     }
 }

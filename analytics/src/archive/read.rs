@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use shared::throttle::Throttle;
 use tokio::runtime::Handle;
 use tracing::warn;
@@ -17,6 +17,7 @@ use super::file::{Footer, Sparse, footer, tail};
 use super::place::{Place, PlaceError};
 use super::rows::column::ANTENNA_ID;
 use super::rows::{Part, Rows};
+use crate::cache;
 use crate::readings::Slot;
 use crate::store::archived::{Span, Table};
 
@@ -92,18 +93,9 @@ impl Archive {
     /// The files of a place. It is to be made within the async runtime, and used on other threads than that one's.
     #[must_use]
     pub fn new(place: Place) -> Self {
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(TABLES)
-            .weight_capacity(TABLE_BYTES)
-            // A shard keeps no table that is larger than itself.
-            .shards(1)
-            .build();
-        let options = options.unwrap_or_else(|_| unreachable!("both capacities are given"));
-        let tables =
-            Cache::with_options(options, TableBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
         let shared = Shared {
             footers: Cache::new(FOOTERS),
-            tables,
+            tables: cache::of_bytes(TABLE_BYTES, TABLES, TableBytes),
             ids: Mutex::default(),
             lines: Mutex::new(Throttle::new()),
             failures: AtomicU64::new(0),

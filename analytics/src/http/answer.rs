@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream;
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use serde::Serialize;
 use shared::UnixMillis;
 use shared::api::{CellsRequest, Format, Gap, description};
@@ -25,6 +25,7 @@ use crate::answer::format::write;
 use crate::answer::incidents::{OpenIncidents, open_incidents};
 use crate::answer::{AnswerError, Question, Table, Tables, View, Window};
 use crate::archive::read::Archive;
+use crate::cache;
 use crate::settings::Thresholds;
 use crate::store::Snapshot;
 use crate::workers::{JobError, Workers};
@@ -157,22 +158,10 @@ pub(crate) struct Answers {
 
 impl Answers {
     pub(crate) fn new(workers: Workers, thresholds: Thresholds) -> Self {
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(ANSWERS)
-            .weight_capacity(ANSWER_BYTES)
-            // A shard keeps no answer that is larger than itself, and a list of all antennas is megabytes.
-            .shards(1)
-            .build();
-        let options = options.unwrap_or_else(|_| unreachable!("both capacities are given"));
         Self {
             workers,
             thresholds,
-            answers: Arc::new(Cache::with_options(
-                options,
-                BodyBytes,
-                DefaultHashBuilder::default(),
-                DefaultLifecycle::default(),
-            )),
+            answers: Arc::new(cache::of_bytes(ANSWER_BYTES, ANSWERS, BodyBytes)),
             tables: Arc::default(),
             archive: None,
         }

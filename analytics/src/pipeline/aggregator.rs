@@ -26,7 +26,7 @@ use crate::published::Published;
 use crate::readings::column::ARRIVAL_MS;
 use crate::state::{Meta, encode_changes};
 use crate::store::archived::HOUR_MS;
-use crate::store::{Accepted, Kept, Store};
+use crate::store::{Accepted, Store};
 
 /// Work for the thread, done in order.
 #[derive(Debug)]
@@ -275,6 +275,7 @@ impl Aggregator {
             self.version += 1;
             self.published.archived(self.store.snapshot(self.version, self.meta.as_of));
         }
+        self.store.kept()?.enter(&mut self.meta.ledger);
         let committed = std::mem::replace(&mut self.accounts, accounts);
         let is_settled = accounts.trimmed_unread != committed.trimmed_unread;
         let commit = if self.is_changed || is_settled || accounts.stream != Stream::Same {
@@ -283,23 +284,11 @@ impl Aggregator {
         } else {
             None
         };
-        self.account_kept()?;
         let (ledger, incidents_ended) = (self.meta.ledger.clone(), self.store.incidents().ended());
         Ok(Prepared { commit, figures: CommitFigures { ledger, cursor: self.cursor, incidents_ended } })
     }
 
-    /// Where the readings that were counted are now.
-    fn account_kept(&mut self) -> PolarsResult<()> {
-        let Kept { in_memory, archived, expired } = self.store.kept()?;
-        let ledger = &mut self.meta.ledger;
-        ledger.in_memory = Some(in_memory);
-        ledger.archived = archived;
-        ledger.expired = expired;
-        Ok(())
-    }
-
     fn commit(&mut self) -> PolarsResult<Commit> {
-        self.account_kept()?;
         let event = self.store.clock();
         self.meta.cursor = self.cursor.to_string();
         self.meta.newest_ms = event.has_started().then_some(event.newest_ms);

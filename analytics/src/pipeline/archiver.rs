@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
 use std::time::Instant;
 
@@ -29,7 +29,9 @@ const WAITING: usize = 4;
 pub(super) struct Archiver {
     hours: SyncSender<FinalHour>,
     written: Receiver<Written>,
-    /// The hours before have been handed over.
+    /// The hour that found no room the last time: its panes and ids are not gathered anew with each batch.
+    held: Option<FinalHour>,
+    /// The hours before have been handed over, or are held.
     next_ms: i64,
     /// The hours before are not to be written any more.
     skip_before_ms: Arc<AtomicI64>,
@@ -76,17 +78,17 @@ impl Archiver {
         };
         let runtime = Handle::current();
         thread::Builder::new().name("archiver".to_owned()).spawn(move || writer.run(&runtime))?;
-        Ok(Self { hours, written: spans, next_ms: i64::MIN, skip_before_ms, row_ms })
+        Ok(Self { hours, written: spans, held: None, next_ms: i64::MIN, skip_before_ms, row_ms })
     }
 
     /// Hands over the hours that have become final, as far as there is room.
     pub(super) fn hand_over(&mut self, store: &Store) {
-        while let Some(hour) = next_hour(store, self.next_ms, self.row_ms) {
-            let end_ms = hour.start_ms + HOUR_MS;
-            if self.hours.try_send(hour).is_err() {
+        while let Some(hour) = self.held.take().or_else(|| next_hour(store, self.next_ms, self.row_ms)) {
+            self.next_ms = hour.start_ms + HOUR_MS;
+            if let Err(TrySendError::Full(hour) | TrySendError::Disconnected(hour)) = self.hours.try_send(hour) {
+                self.held = Some(hour);
                 return;
             }
-            self.next_ms = end_ms;
         }
     }
 
@@ -107,6 +109,7 @@ impl Archiver {
     pub(super) fn skip_before(&mut self, time_ms: i64) {
         self.skip_before_ms.store(time_ms, Ordering::Relaxed);
         self.next_ms = self.next_ms.max(time_ms);
+        self.held = self.held.take().filter(|hour| hour.start_ms >= time_ms);
     }
 }
 

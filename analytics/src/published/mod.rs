@@ -151,6 +151,7 @@ impl Published {
             owner: progress.owner.clone(),
             ledger: progress.ledger.clone(),
         };
+        let (oldest, until) = snapshot.archived.extent().unzip();
         Pipeline {
             phase: progress.phase,
             totals: partition.ledger.clone(),
@@ -165,8 +166,8 @@ impl Published {
             watermark: snapshot.clock.has_started().then_some(UnixMillis(snapshot.clock.watermark_ms)),
             archive: progress.archive.clone().map(|url| Archive {
                 url,
-                oldest: snapshot.archived.oldest_ms().map(UnixMillis),
-                until: snapshot.archived.oldest_ms().map(|_| UnixMillis(snapshot.archived.until_ms())),
+                oldest,
+                until,
                 bytes: snapshot.archived.bytes(),
                 hours_waiting: snapshot.final_hours(),
                 reason: progress.archive_reason.clone(),

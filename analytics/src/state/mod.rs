@@ -219,10 +219,7 @@ impl Restored {
             expired,
         };
         let store = store.restore(committed).map_err(of_panes)?;
-        let kept = store.kept().map_err(of_panes)?;
-        meta.ledger.in_memory = Some(kept.in_memory);
-        meta.ledger.archived = kept.archived;
-        meta.ledger.expired = kept.expired;
+        store.kept().map_err(of_panes)?.enter(&mut meta.ledger);
         Ok((store, meta))
     }
 }
@@ -263,9 +260,8 @@ pub fn encode_changes(
         fields.push((COURSES.to_owned(), encode_courses(store.archived().courses())?));
     }
     let panes = changes.dropped.iter().map(|start| format!("{PANE_PREFIX}{start}"));
-    let spans = changes.spans_dropped.iter().map(|start| format!("{ARCHIVED_PREFIX}{start}"));
     let incidents = changes.incidents_dropped.clone().map(|chunk| format!("{INCIDENTS_PREFIX}{chunk}"));
-    Ok((fields, panes.chain(incidents).chain(spans).collect()))
+    Ok((fields, panes.chain(incidents).collect()))
 }
 
 /// One byte that is 1 if the pane is revised; the length of the cells' table as 8 bytes, lowest first; the table of

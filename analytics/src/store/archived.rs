@@ -46,19 +46,10 @@ pub enum Table {
 }
 
 impl Table {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Minutes, Self::Hours, Self::NetworkMinutes, Self::NetworkHours];
-
     /// Whether its rows are of single antennas.
     #[must_use]
     pub const fn is_by_antenna(self) -> bool {
         matches!(self, Self::Minutes | Self::Hours)
-    }
-
-    /// Whether its rows are of whole hours.
-    #[must_use]
-    pub const fn is_hourly(self) -> bool {
-        matches!(self, Self::Hours | Self::NetworkHours)
     }
 
     const fn name(self) -> &'static str {
@@ -198,6 +189,12 @@ impl Archived {
         // A day may begin before the time and reach behind it.
         let from_ms = start_ms.saturating_sub(DAY_MS);
         self.spans.range(from_ms..end_ms.max(from_ms)).map(|(_, span)| span).filter(move |span| span.end_ms > start_ms)
+    }
+
+    /// From where to where it reaches, in milliseconds since the epoch; `None` where nothing is in it.
+    #[must_use]
+    pub fn extent(&self) -> Option<(UnixMillis, UnixMillis)> {
+        self.oldest_ms().map(|oldest_ms| (UnixMillis(oldest_ms), UnixMillis(self.until_ms())))
     }
 
     /// Where the first span begins, in milliseconds since the epoch; `None` where there is none.

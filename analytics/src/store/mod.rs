@@ -34,6 +34,7 @@ use std::time::Instant;
 
 use polars::prelude::*;
 use shared::UnixMillis;
+use shared::api::Ledger;
 
 use self::antennas::{Antennas, place};
 use self::archived::{Archived, Courses, HOUR_MS, Span};
@@ -118,8 +119,6 @@ pub struct Changes {
     pub incidents_dropped: Range<u64>,
     /// Spans of the archive to write, by start.
     pub spans: BTreeSet<i64>,
-    /// Spans of the archive to drop, by start.
-    pub spans_dropped: BTreeSet<i64>,
 }
 
 /// What a store is restored from.
@@ -148,6 +147,15 @@ pub struct Kept {
     pub archived: u64,
     /// Nowhere: retention has moved past them.
     pub expired: u64,
+}
+
+impl Kept {
+    /// Enters them into a ledger.
+    pub fn enter(self, ledger: &mut Ledger) {
+        ledger.in_memory = Some(self.in_memory);
+        ledger.archived = self.archived;
+        ledger.expired = self.expired;
+    }
 }
 
 /// Everything counted and retained. Owned by one thread; [`Store::snapshot`] shares it with others.

@@ -151,9 +151,10 @@ fn the_boundaries_of_the_architecture_hold() {
 }
 
 /// The modules of analytics, each before those that may import it.
-const MODULES: [&str; 14] = [
+const MODULES: [&str; 15] = [
     "settings",
     "workers",
+    "cache",
     "readings",
     "ingest",
     "store",
