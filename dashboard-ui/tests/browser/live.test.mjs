@@ -167,17 +167,35 @@ test("a hidden tab closes its stream and opens one when it is shown", () =>
     await updates(page, 2);
   }));
 
-// An incident leaves the range sooner or later, and its line goes; of those that are kept, none does.
-const LASTING = { incidents: "/incidents?scope=kept" };
+// What an inbox lists: its lines move when an incident begins, ends or leaves the range, and at no other time.
+const listed = (page) =>
+  page
+    .locator("main tbody tr")
+    .evaluateAll((rows) => rows.map((row) => `${row.className} ${row.querySelector("a")?.textContent} ${row.querySelectorAll("li").length}`));
+// Ten updates in a row without such news come soon: the network has none for half a minute at a time.
+const QUIET_MS = 120_000;
+
+async function tenQuietUpdates(page, news) {
+  const end = Date.now() + QUIET_MS;
+  for (;;) {
+    const before = await news(page);
+    await page.evaluate(() => (window.seen.shifts = []));
+    await updates(page, 10);
+    const shifts = await page.evaluate(() => window.seen.shifts);
+    const isQuiet = JSON.stringify(await news(page)) === JSON.stringify(before);
+    if (isQuiet || Date.now() > end) {
+      return { shifts, isQuiet };
+    }
+  }
+}
 
 test("nothing moves during ten updates", { concurrency: true }, (t) =>
   Promise.all(
     FIGURES.map(({ name, path }) =>
       t.test(`on the page ${name}`, () =>
-        open(LASTING[name] ?? path, async (page) => {
-          await page.evaluate(() => (window.seen.shifts = []));
-          await updates(page, 10);
-          assert.deepEqual(await page.evaluate(() => window.seen.shifts), []);
+        open(path, async (page) => {
+          const news = name === "incidents" ? listed : () => null;
+          assert.deepEqual(await tenQuietUpdates(page, news), { shifts: [], isQuiet: true });
         }),
       ),
     ),

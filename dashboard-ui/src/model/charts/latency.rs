@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use shared::api::{Limits, Measures, Point, Series};
 
-use super::scale::{filling_up, gap_sentence, highest, labels, lowest, missing, period, scale, threshold};
+use super::scale::{filling_up, gap_sentence, gaps, highest, labels, lowest, period, scale, threshold};
 use super::{Axis, Chart, closed, is_all_lost};
 use crate::format;
 use crate::language::Language;
@@ -40,7 +40,7 @@ fn chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_
             false => scene.text("No data", "Sin datos"),
         }
     });
-    let gaps = plot::stretches(&missing(&values.points.iter().map(has_readings).collect::<Vec<_>>()));
+    let gaps = gaps(&values.points.iter().map(has_readings).collect::<Vec<_>>(), values.closed);
     if !gaps.is_empty() {
         legend.push(("gap", scene.text("no data", "sin datos").to_owned()));
     }

@@ -2,7 +2,7 @@
 
 use shared::api::{Point, Series};
 
-use super::scale::{filling_up, gap_sentence, highest, labels, missing, period, scale, steps, threshold};
+use super::scale::{filling_up, gap_sentence, gaps, highest, labels, period, scale, steps, threshold};
 use super::{Axis, Chart, closed};
 use crate::format;
 use crate::language::Language;
@@ -70,7 +70,7 @@ fn chart(series: &Series, scene: &Scene<'_>, worst: &Worst) -> Chart {
     let marks = points.iter().zip(&all).map(|(point, loss)| is_marked(point, loss).then_some(0.96));
     let marks = plot::dots(&marks.collect::<Vec<_>>(), Scale::from_zero_to(1.0));
     let is_marked = !marks.is_empty();
-    let gaps = plot::stretches(&missing(&all));
+    let gaps = gaps(&all, closed);
     paths.push(("worst-step", marks));
     let mut legend = Vec::new();
     if loss.iter().flatten().any(|loss| is_total(*loss)) {
@@ -99,7 +99,8 @@ fn chart(series: &Series, scene: &Scene<'_>, worst: &Worst) -> Chart {
         description: match (highest(&loss), worst.words.as_ref().map(|words| format!(" {words}.")).unwrap_or_default())
         {
             (Some(high), worst) => {
-                let (lost, high, gaps) = (format::count(lost), language.fixed(high, 2), gap_sentence(&all, language));
+                let (lost, high, gaps) =
+                    (format::count(lost), language.fixed(high, 2), gap_sentence(&all[..closed], language));
                 let above = steps(above(&all), language);
                 match language {
                     Language::English => format!(

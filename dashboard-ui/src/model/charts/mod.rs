@@ -281,6 +281,18 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_has_just_opened_is_no_gap() {
+        let mut series = overview().series;
+        let gaps = |series: &Series| {
+            let Charts { latency, loss, .. } = charted(series);
+            [latency, loss].map(|chart| (chart.gaps, chart.description.contains("without data")))
+        };
+        let before = gaps(&series);
+        series.points.last_mut().unwrap().measures = Measures::default();
+        assert_eq!(gaps(&series), before);
+    }
+
+    #[test]
     fn a_network_that_says_nothing_or_loses_everything_has_charts_that_say_so() {
         let address = address("/");
         let said = |lost: usize, antennas: AntennaCounts| {

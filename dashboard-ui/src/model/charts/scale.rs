@@ -4,7 +4,7 @@ use shared::api::Series;
 
 use crate::language::Language;
 use crate::model::Scene;
-use crate::plot::Scale;
+use crate::plot::{self, Scale};
 
 /// Values from this share of a threshold on are close to it.
 const NEAR: f64 = 0.6;
@@ -55,6 +55,13 @@ pub(in crate::model) fn labels(scale: Scale, unit: &str, language: Language) -> 
 /// Swaps values and gaps.
 pub(in crate::model) fn missing(values: &[Option<f64>]) -> Vec<Option<f64>> {
     values.iter().map(|value| value.is_none().then_some(1.0)).collect()
+}
+
+/// Where closed steps have no value. One that is still filling up may get one yet.
+pub(super) fn gaps(values: &[Option<f64>], closed: usize) -> String {
+    let mut empty = missing(values);
+    empty[closed..].fill(None);
+    plot::stretches(&empty)
 }
 
 pub(in crate::model) fn highest<'a>(values: impl IntoIterator<Item = &'a Option<f64>>) -> Option<f64> {
