@@ -84,7 +84,7 @@ impl View<'_> {
         let is_asked_for = col(ANTENNA).lt(lit(lines.len()));
         let means = mean_ms().alias(LATENCY_SUM);
         let columns = [col(PANE), col(ANTENNA), col(READINGS), col(PACKETS_SENT), col(PACKETS_LOST), means];
-        let cells = cells.lazy().filter(is_asked_for).select(columns).collect()?;
+        let cells = cells.filter(is_asked_for).select(columns).collect()?;
         let (panes, positions) = (cells.column(PANE)?.i64()?, cells.column(ANTENNA)?.u32()?);
         let (readings, sent) = (rows::counts(&cells, READINGS)?, rows::counts(&cells, PACKETS_SENT)?);
         let (lost, means) = (rows::counts(&cells, PACKETS_LOST)?, rows::numbers(&cells, LATENCY_SUM)?);

@@ -274,11 +274,12 @@ pub fn union(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<LazyFrame> 
     concat(tables, UnionArgs { to_supertypes: true, rechunk: true, ..UnionArgs::default() })
 }
 
-/// Adds cells up by step and line instead of antenna; see [`Lines`].
+/// Adds cells up by step and line instead of antenna; see [`Lines`]. It is a plan, so that columns that are not asked for are
+/// neither copied nor added up.
 ///
 /// # Errors
 /// When a column is missing.
-pub fn roll_up_lines(tables: &[&DataFrame], lines: &Lines, steps: Grid) -> PolarsResult<DataFrame> {
+pub fn roll_up_lines(tables: &[&DataFrame], lines: &Lines, steps: Grid) -> PolarsResult<LazyFrame> {
     let keys = Keys { pane: Some(steps), antenna: true };
     // Antennas of a line lie anywhere in a table, so there are no sorted runs to merge.
     let groups = if lines.len() <= FEW_LINES { Groups::Few } else { Groups::Many };
@@ -346,7 +347,7 @@ impl Lines {
 fn roll_up(tables: &[&DataFrame], schema: &Schema, keys: Keys) -> PolarsResult<DataFrame> {
     let antenna = if keys.antenna { col(ANTENNA) } else { lit(0_u32) };
     let groups = if keys.antenna { Groups::Many } else { Groups::Few };
-    roll_up_by(tables, schema, keys, antenna, groups)
+    roll_up_by(tables, schema, keys, antenna, groups)?.collect()
 }
 
 fn roll_up_by(
@@ -355,7 +356,7 @@ fn roll_up_by(
     keys: Keys,
     antenna: Expr,
     groups: Groups,
-) -> PolarsResult<DataFrame> {
+) -> PolarsResult<LazyFrame> {
     let has_buckets = schema.contains(BUCKET);
     let (counts, first, latencies): (&[&str], &[&str], _) = match has_buckets {
         true => (&[COUNT], &[PANE, ANTENNA, BUCKET], Vec::new()),
@@ -374,7 +375,7 @@ fn roll_up_by(
         keyed.group_by([col(KEY)]).agg([first, summed(counts), latencies].concat()).sort([KEY], in_order)
     };
     let names: Vec<Expr> = schema.iter_names().map(|name| col(name.clone())).collect();
-    rolled_up.select(names).collect()
+    Ok(rolled_up.select(names))
 }
 
 /// The packed key of a row: the number of its pane, its antenna and its bucket, from the highest bit down.
