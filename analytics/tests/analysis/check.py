@@ -63,9 +63,9 @@ POLARS_TYPES = {
 
 
 class Block(NamedTuple):
-    """A block of code, the section that it belongs to, and the line on which its code begins."""
+    """A block of code, the section that it belongs to with those that it is part of, and the line on which its code begins."""
 
-    section: str
+    section: tuple[str, ...]
     line: int
     code: str
 
@@ -78,15 +78,15 @@ def main() -> None:
     listed = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", document.partition("| `format` |")[0], re.MULTILINE))
     columns = list(listed)
     found = list(blocks(document))
-    shared = [block for block in found if block.section == ""]
+    shared = [block for block in found if block.section == ()]
     expected: Table | None = None
     for tool, describe in TOOLS.items():
-        own = [block for block in found if block.section == tool]
+        own = [block for block in found if block.section == (tool,)]
         if not own:
             sys.exit(f"{DOCUMENT.name} has no Python for {tool}")
         names: dict[str, Any] = {"__name__": tool}
         for block in [*shared, *own]:
-            run(block, address, names)
+            run(block, DOCUMENT, {ADDRESS: address}, names)
             if block in shared:
                 continue
             place = f"{DOCUMENT.name}:{block.line}"
@@ -111,7 +111,8 @@ def main() -> None:
 
 def blocks(document: str) -> Iterator[Block]:
     """Give the Python blocks of a document in Markdown."""
-    section, begin = "", 0
+    section: tuple[str, ...] = ()
+    begin = 0
     code: list[str] | None = None
     for number, line in enumerate(document.splitlines(), 1):
         if code is not None:
@@ -122,15 +123,17 @@ def blocks(document: str) -> Iterator[Block]:
                 code.append(line)
         elif line == "```python":
             code, begin = [], number + 1
-        elif line.startswith("## "):
-            section = line.removeprefix("## ")
+        elif heading := re.match("(##+) (.*)", line):
+            section = (*section[: len(heading[1]) - 2], heading[2])
 
 
-def run(block: Block, address: str, names: dict[str, Any]) -> None:
-    """Run a block with the names that those before it have left."""
-    code = block.code.replace(ADDRESS, address)
+def run(block: Block, document: Path, replaced: dict[str, str], names: dict[str, Any]) -> None:
+    """Run a block of a document with the names that those before it have left, and some of its texts replaced."""
+    code = block.code
+    for told, wanted in replaced.items():
+        code = code.replace(told, wanted)
     # Traceback lines are those of the document.
-    compiled = compile("\n" * (block.line - 1) + code, str(DOCUMENT), "exec")
+    compiled = compile("\n" * (block.line - 1) + code, str(document), "exec")
     exec(compiled, names)
 
 

@@ -9,6 +9,7 @@ mod archive;
 mod availability;
 mod brokers;
 mod cells;
+mod engines;
 mod faults;
 mod flapping;
 mod formats;

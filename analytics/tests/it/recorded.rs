@@ -8,18 +8,21 @@ use shared::testing::RedisServer;
 
 use crate::support::{Analytics, fill};
 
-const ROWS: u64 = 38_733;
+pub(crate) const ROWS: u64 = 38_733;
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/fixtures").join(name)
 }
 
-/// Publishes the recording as the original Python producers would: five fields, no `seq`.
-fn publish(port: u16) {
+/// A reading as the original Python producers send it: five fields, no `seq`.
+pub(crate) type Fields = Vec<(&'static str, String)>;
+
+/// The recording.
+pub(crate) fn readings() -> Vec<Fields> {
     let file = std::fs::File::open(fixture("ripe_atlas.csv.gz")).expect("the recording");
     let mut text = String::new();
     flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("a gzip file");
-    let entries = text.lines().skip(1).map(|line| {
+    let reading = |line: &str| {
         let cells: Vec<&str> = line.split(',').collect();
         let [id, timestamp_ms, latency, sent, delivered] = cells[..] else { panic!("five columns: {line}") };
         let lost = sent.parse::<u32>().expect("sent") - delivered.parse::<u32>().expect("delivered");
@@ -30,8 +33,26 @@ fn publish(port: u16) {
             ("loss", lost.to_string()),
             ("latency", latency.to_owned()),
         ]
-    });
-    fill(port, "antenna_stream", entries);
+    };
+    text.lines().skip(1).map(reading).collect()
+}
+
+/// When a reading was measured, Unix seconds.
+pub(crate) fn timestamp_s(reading: &Fields) -> i64 {
+    let timestamp = reading.iter().find(|(name, _)| *name == "timestamp").map(|(_, value)| value);
+    timestamp.expect("a timestamp").parse().expect("seconds")
+}
+
+/// A reading as if it had been measured later.
+pub(crate) fn later(mut reading: Fields, seconds: i64) -> Fields {
+    let timestamp_s = timestamp_s(&reading) + seconds;
+    reading.retain(|(name, _)| *name != "timestamp");
+    reading.push(("timestamp", timestamp_s.to_string()));
+    reading
+}
+
+fn publish(port: u16) {
+    fill(port, "antenna_stream", readings().into_iter());
 }
 
 #[test]
