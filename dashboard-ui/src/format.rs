@@ -96,6 +96,14 @@ impl Language {
         latency.map_or_else(|| UNKNOWN.to_owned(), |latency| with_unit(&self.milliseconds(latency), "ms"))
     }
 
+    /// How late something came: [`Self::latency`], and in words from ten seconds on.
+    pub(crate) fn delay(self, milliseconds: Option<f64>) -> String {
+        match milliseconds {
+            Some(long) if long.is_finite() && long >= 10_000.0 => self.duration(long / 1000.0),
+            short => self.latency(short),
+        }
+    }
+
     /// A percentile of latencies with its unit. It is the middle of a bucket that is 3 % wide, so no digit tells less than that.
     pub(crate) fn percentile(self, latency: Option<f64>) -> String {
         let Some(latency) = latency.filter(|latency| latency.is_finite() && *latency > 0.0) else {
@@ -286,6 +294,8 @@ mod tests {
         }
         assert_eq!(English.latency(None), "–");
         assert_eq!(English.latency(Some(f64::NAN)), "–\u{202f}ms");
+        assert_eq!(English.delay(Some(9_999.0)), English.latency(Some(9_999.0)));
+        assert_eq!([English.delay(Some(10_000.0)), English.delay(Some(1_822_954.0))], ["10 s", "30 min"]);
     }
 
     #[test]

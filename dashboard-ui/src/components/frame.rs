@@ -14,7 +14,8 @@ pub(crate) fn Heading(title: AnyView, frame: Frame, #[prop(default = true)] has_
     let ranges = has_ranges.then(|| view! { <RangeBar ranges=frame.ranges.clone() language/> });
     // Every page says so first: what follows is no antenna's fault.
     let broker_away = frame.broker_away.clone().map(|reason| {
-        let text = format!("{}. {reason}", model::broker_away(language));
+        let why = language.text("Reason", "Motivo");
+        let text = format!("{}. {why}: {reason}", model::broker_away(language));
         view! { <Remark level=Level::Bad words=vec![Part::Text(text)]/> }
     });
     let notes = frame.notes.clone().into_iter().map(|Note { level, words }| view! { <Remark level words/> });

@@ -90,8 +90,8 @@ fn moment_figures(pipeline: &Pipeline, scene: &Scene<'_>) -> Vec<(&'static str, 
         ),
         (
             language.text("From broker to page", "Del broker a la página"),
-            language.latency(freshness.p50),
-            format!("p99 {}", language.latency(freshness.p99)),
+            language.delay(freshness.p50),
+            format!("p99 {}", language.delay(freshness.p99)),
         ),
         (
             language.text("Last commit took", "El último commit tardó"),

@@ -10,6 +10,7 @@ import { network, output, until } from "../harness/programs.mjs";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const ASK_AGAIN_MS = 200;
+const CAUGHT_UP_MS = 2_000;
 
 /** How many antennas there are, and how often each reports: an hour of them is at most 1.2 million readings. */
 const NETWORKS = [
@@ -63,7 +64,7 @@ if (unknown) {
 async function picture(browser, state, { antennas, intervalMs }) {
   const real = await network({ antennas: 0 });
   const fleet = new Fleet(await Broker.at(real.redisPort), { antennas, intervalMs, measure: STATES[state] });
-  await fleet.write(Date.now());
+  await fleet.catchUp();
   const end = fleet.goOn();
   await until("all is counted", async () => {
     const { totals } = await real.ask("/api/v1/pipeline");
@@ -113,6 +114,14 @@ class Fleet {
         if (measured !== null) this.broker.append(entry(antenna, second, measured));
       }
       await this.broker.drained();
+    }
+  }
+
+  /** Writes what is measured up to now, and what was measured while that was written, which takes minutes at first. */
+  async catchUp() {
+    for (let untilMs = 0; Date.now() - untilMs > CAUGHT_UP_MS; ) {
+      untilMs = Date.now();
+      await this.write(untilMs);
     }
   }
 
