@@ -19,7 +19,8 @@ BY_NAME = {"env", "volumes", "volumeMounts"}
 
 
 def main() -> None:
-    values = {"minikube": {}, "production": yaml.safe_load((CHART / "values-production.yaml").read_text())}
+    archive = {"analytics": {"archive": {"enabled": True}}}
+    values = {"minikube": {}, "archive": archive, "production": yaml.safe_load((CHART / "values-production.yaml").read_text())}
     for overlay, given in values.items():
         said = helm_python.lint(CHART, values=given, namespace="vigia")["messages"]
         # Anything below a warning is a recommendation, such as an icon.
@@ -38,6 +39,12 @@ def main() -> None:
     refused({"simulator": {"replicas": -1}})
     refused({"redis": {"tls": True}})
     refused({"image": {"registry": "registry.example.com/"}})
+    # A standby on another node could not mount the archive's volume.
+    refused({**values["production"], **archive})
+    shared = {"archive": {"enabled": True, "accessMode": "ReadWriteMany"}}
+    claim = rendered({**values["production"], "analytics": shared}, "vigia")["PersistentVolumeClaim/analytics-archive"]
+    if claim["spec"]["accessModes"] != ["ReadWriteMany"]:
+        sys.exit(f"the chart's archive has {claim['spec']}")
     # secrets.sh creates a user for KEDA, and URLs with TLS; the development passwords come with neither.
     refused({"keda": {"enabled": True}})
     refused({"developmentPasswords": False})
