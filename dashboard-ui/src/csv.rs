@@ -43,6 +43,7 @@ pub(crate) fn file(figures: &Figures, decimal: Decimal) -> Option<(&'static str,
         Figures::Incidents(figures) => {
             ("incidents", table(&INCIDENTS, &figures.incidents.as_ref()?.incidents, decimal))
         }
+        Figures::Report(figures) => ("days", table(&SERIES, &figures.days.as_ref()?.points, decimal)),
         Figures::Pipeline(figures) => ("pipeline", table(&PIPELINE, &figures.history.as_ref()?.samples, decimal)),
     })
 }
@@ -125,6 +126,7 @@ mod tests {
             Figures::Antenna(figures) => serde_json::to_value(&figures.series.points),
             Figures::Antennas(figures) => serde_json::to_value(&figures.antennas.antennas),
             Figures::Incidents(figures) => serde_json::to_value(&figures.incidents.as_ref().unwrap().incidents),
+            Figures::Report(figures) => serde_json::to_value(&figures.days.as_ref().unwrap().points),
             Figures::Pipeline(figures) => serde_json::to_value(&figures.history.as_ref().unwrap().samples),
         };
         rows.unwrap().as_array().unwrap().clone()

@@ -23,6 +23,8 @@ pub enum Figures {
     Incidents(Box<IncidentsFigures>),
     /// The pipeline.
     Pipeline(Box<PipelineFigures>),
+    /// Days of the archive.
+    Report(Box<ReportFigures>),
 }
 
 /// What began or ended within so many seconds of the end of a window is news.
@@ -108,6 +110,30 @@ pub struct PipelineFigures {
     pub rejected: Option<RejectedPage>,
 }
 
+/// Figures of days and months.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportFigures {
+    /// The present.
+    pub summary: Summary,
+    /// The months in days, which may end in the future; `None` without an archive, or if analytics keeps nothing of that time.
+    pub days: Option<Series>,
+    /// What else a report of a month tells; `None` where only days are asked for, or nothing is kept of the month.
+    pub month: Option<MonthFigures>,
+}
+
+/// Figures of a month.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MonthFigures {
+    /// The network.
+    pub summary: Summary,
+    /// The antenna, if the report is about one.
+    pub antenna: Option<AntennaRow>,
+    /// The antennas that lost most packets; `None` if the report is about one.
+    pub worst: Option<AntennaPage>,
+    /// Its incidents; `None` if analytics keeps none.
+    pub incidents: Option<IncidentPage>,
+}
+
 impl Figures {
     /// A summary with the limits and thresholds of analytics, and the time when readings were last merged.
     #[must_use]
@@ -118,6 +144,7 @@ impl Figures {
             Self::Antenna(figures) => &figures.summary,
             Self::Incidents(figures) => &figures.summary,
             Self::Pipeline(figures) => &figures.summary,
+            Self::Report(figures) => &figures.summary,
         }
     }
 
@@ -131,6 +158,13 @@ impl Figures {
             }
             Self::Antennas(figures) => vec![&figures.summary.gaps, &figures.antennas.gaps],
             Self::Antenna(figures) => vec![&figures.summary.gaps, &figures.series.gaps],
+            Self::Report(figures) => {
+                let ReportFigures { days, month, .. } = &**figures;
+                let days = days.as_ref().map_or(&[][..], |days| &days.gaps);
+                let summary = month.as_ref().map_or(&[][..], |month| &month.summary.gaps);
+                let worst = month.as_ref().and_then(|month| month.worst.as_ref()).map_or(&[][..], |worst| &worst.gaps);
+                vec![days, summary, worst]
+            }
             // Incidents and the pipeline's figures are in memory.
             Self::Incidents(_) | Self::Pipeline(_) => Vec::new(),
         };

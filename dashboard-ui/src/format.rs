@@ -4,12 +4,43 @@ use chrono::{DateTime, Datelike, Utc};
 use shared::UnixMillis;
 
 use crate::language::Language;
+use crate::query::Month;
 
 /// Stands for an unknown figure.
 pub(crate) const UNKNOWN: &str = "–";
 
 /// Keeps the digit groups and the unit of a number together.
 const NARROW_NO_BREAK_SPACE: char = '\u{202f}';
+
+const ENGLISH_MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+const SPANISH_MONTHS: [&str; 12] = [
+    "enero",
+    "febrero",
+    "marzo",
+    "abril",
+    "mayo",
+    "junio",
+    "julio",
+    "agosto",
+    "septiembre",
+    "octubre",
+    "noviembre",
+    "diciembre",
+];
 
 const HOUR_S: u32 = 60 * 60;
 const DAY_S: u32 = 24 * HOUR_S;
@@ -173,6 +204,15 @@ impl Language {
         match (self, DateTime::<Utc>::from_timestamp_millis(at.0)) {
             (Self::Spanish, Some(time)) => format!("{} {}", time.day(), SPANISH[time.month0() as usize]),
             _ => formatted(at, "%-d %b"),
+        }
+    }
+
+    /// `October 2026`, `octubre de 2026`.
+    pub(crate) fn month(self, month: Month) -> String {
+        let (position, year) = (month.position_in_year(), month.year());
+        match self {
+            Self::English => format!("{} {year}", ENGLISH_MONTHS[position]),
+            Self::Spanish => format!("{} de {year}", SPANISH_MONTHS[position]),
         }
     }
 

@@ -50,7 +50,7 @@ type Asked = Result<extract::Query<Parameters>, QueryRejection>;
 /// The dashboard's routes.
 pub fn router(state: State) -> Router {
     let mut pages = Router::new();
-    for kind in [Kind::Overview, Kind::Antennas, Kind::Antenna, Kind::Incidents, Kind::Pipeline] {
+    for kind in Kind::ALL {
         let (page, live, csv) = (
             move |state, headers, asked| page(kind, state, headers, asked),
             move |state, peer, headers, asked| live(kind, state, peer, headers, asked),

@@ -49,6 +49,10 @@ fn RangeBar(ranges: Ranges, language: Language) -> AnyView {
         view! { <a class="button" href=href data-reset="">{language.text("Back to live", "Volver al presente")}</a> }
     });
     let kept = ranges.kept.map(|(words, href)| view! { <a class="button" href=href>{words}</a> });
+    let days = ranges.days.map(|href| {
+        let title = language.text("Calendar and reports of months", "Calendario e informes de meses");
+        view! { <a class="button" href=href title=title>{language.text("Days", "Días")}</a> }
+    });
     let [from, to, oldest] = ranges.inputs;
     view! {
         <div class="ranges">
@@ -82,6 +86,7 @@ fn RangeBar(ranges: Ranges, language: Language) -> AnyView {
                     </p>
                 </form>
             </details>
+            {days}
         </div>
     }
     .into_any()

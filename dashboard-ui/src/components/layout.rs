@@ -28,6 +28,11 @@ impl Document {
         self.address.as_ref().map_or(self.manner, |address| address.manner)
     }
 
+    /// The address, if the page is kept live.
+    fn live(&self) -> Option<&Address> {
+        self.address.as_ref().filter(|address| address.query.page.kind().is_live())
+    }
+
     /// A page of a kind, over the current range.
     fn href_of(&self, kind: Kind) -> String {
         self.address.as_ref().map_or_else(|| kind.address(self.manner), |address| address.with_page(kind.page())).href()
@@ -47,7 +52,7 @@ impl Document {
 pub(crate) fn Layout(document: Document, app: AnyView) -> impl IntoView {
     let manner = document.manner();
     let language = manner.language;
-    let live = document.address.as_ref().map(Address::live_href);
+    let live = document.live().map(Address::live_href);
     let description = language.text("Health of the antenna network, live", "Salud de la red de antenas, en vivo");
     let class = manner.is_wall.then_some("wall");
     // The view macro does not know these attributes.
@@ -106,7 +111,7 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
         let label = language.text("Search antennas", "Buscar antenas");
         view! { <a class="button is-glyph" href=href aria-label=label data-key="/"><GlyphView glyph=Glyph::Search/></a> }
     });
-    let pause = document.address.is_some().then(|| {
+    let pause = document.live().is_some().then(|| {
         view! {
             <button class="button needs-script" type="button" id="pause" aria-pressed="false" data-key="p">
                 {language.text("Pause", "Pausa")}
@@ -152,6 +157,7 @@ fn Pages(document: Document) -> AnyView {
             Kind::Antennas | Kind::Antenna => (manner.language.text("Antennas", "Antenas"), "g a"),
             Kind::Incidents => (manner.language.text("Incidents", "Incidentes"), "g i"),
             Kind::Pipeline => (manner.language.text("Pipeline", "Proceso"), "g p"),
+            Kind::Report => (manner.language.text("Reports", "Informes"), "g r"),
         };
         view! { <a href=href aria-current=current data-key=key>{label}</a> }
     };

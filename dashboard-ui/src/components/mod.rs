@@ -2,6 +2,7 @@
 
 #![expect(unreachable_pub, reason = "the component macro makes `pub` of `pub(crate)`")]
 
+mod calendar;
 mod chart;
 mod code;
 mod frame;
@@ -12,6 +13,7 @@ mod parts;
 mod table;
 mod tile;
 
+pub(crate) use calendar::CalendarView;
 pub(crate) use chart::{ChartCard, NumbersCard};
 pub(crate) use code::{CodeBlock, Meant, SnippetsCard};
 pub(crate) use frame::{Heading, Remark, VerdictCard};

@@ -35,7 +35,7 @@ pub(crate) fn WorstCard(
         <section class="card worst" id="worst">
             <header>
                 <h2>{language.text("Worst antennas", "Peores antenas")}<small>" "{order(by, language)}</small></h2>
-                <Choices label choices=orders/>
+                {(!orders.is_empty()).then(|| view! { <Choices label choices=orders/> })}
             </header>
             {body}
         </section>

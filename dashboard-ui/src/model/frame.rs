@@ -71,6 +71,8 @@ pub(crate) struct Ranges {
     pub(crate) permalink: String,
     /// The address of the same page for the present, if it does not show the present.
     pub(crate) latest: Option<String>,
+    /// Days and months of what the page is about; `None` without an archive.
+    pub(crate) days: Option<String>,
     /// The same page over all that is kept: in words, and its address. `None` if analytics does not tell.
     pub(crate) kept: Option<(String, String)>,
 }
@@ -196,6 +198,7 @@ fn ranges(scene: &Scene<'_>, summary: &Summary) -> Ranges {
         hidden: hidden(address, &["window", "end", "page"]),
         action: address.query.page.kind().path(),
         permalink: address.with_range(Range { window: range.window, end: Some(end) }).href(),
+        days: limits.history.map(|_| address.with_page(address.query.page.days()).href()),
         kept: Range::kept(limits, *now)
             .map(|kept| (kept_words(kept, limits, scene.language()), address.with_range(kept).href())),
         latest: range.end.map(|_| address.with_range(Range::latest(latest_window(range.window, limits))).href()),

@@ -1,7 +1,7 @@
 //! What is to know of a window that reaches into the archive: where history begins, and what of it could not be read.
 
 use shared::UnixMillis;
-use shared::api::{Gap, Summary};
+use shared::api::Gap;
 
 use super::{Level, Moment, Note, Part, Scene};
 use crate::figures::Figures;
@@ -11,14 +11,19 @@ use crate::language::Language;
 const NAMED: usize = 3;
 
 pub(super) fn notes(figures: &Figures, scene: &Scene<'_>) -> Vec<Note> {
-    begins(figures.summary(), scene).into_iter().chain(unread(figures.gaps(), scene.language())).collect()
+    // A report tells of other times than the present one.
+    let start = match figures {
+        Figures::Report(figures) => figures.days.as_ref().map(|days| days.window.start),
+        figures => Some(figures.summary().window.start),
+    };
+    start.and_then(|start| begins(start, scene)).into_iter().chain(unread(figures.gaps(), scene.language())).collect()
 }
 
 /// Where history begins, if the window begins before. Without an archive, the tiles tell how much is kept.
-fn begins(summary: &Summary, scene: &Scene<'_>) -> Option<Note> {
+fn begins(start: UnixMillis, scene: &Scene<'_>) -> Option<Note> {
     let language = scene.language();
     scene.limits.history?;
-    let from = scene.limits.known_from().filter(|from| summary.window.start < *from)?;
+    let from = scene.limits.known_from().filter(|from| start < *from)?;
     let from = Moment::near(from, scene.now, language);
     let lead = match language {
         Language::English => from.led_by("History begins at ", "History begins on "),

@@ -298,7 +298,7 @@ fn kinds(asked: &Incidents, scene: &Scene<'_>) -> Vec<Choice> {
     std::iter::once(all).chain(IncidentKind::ALL.map(filter)).collect()
 }
 
-const fn kind_label(kind: IncidentKind, language: Language) -> &'static str {
+pub(super) const fn kind_label(kind: IncidentKind, language: Language) -> &'static str {
     match kind {
         IncidentKind::Down => language.text("Down", "Caída"),
         IncidentKind::Degraded => language.text("Degraded", "Degradada"),

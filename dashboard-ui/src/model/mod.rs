@@ -5,6 +5,7 @@
 //! - `history`: where history begins, and what of it could not be read.
 //! - [`docs`]: the pages of the API, with `meanings`, what it says of itself in the viewer's language.
 //! - [`snippets`]: the lines that load what a page shows into other tools.
+//! - `report`: days as a calendar, and what there is to tell of a month.
 //! - `charts`, `heat`, `tiles`, `verdict`, `rows`, `inbox`, `choice`: the parts of a page.
 
 mod antenna;
@@ -20,6 +21,7 @@ mod incidents;
 mod meanings;
 mod overview;
 mod pipeline;
+mod report;
 mod rows;
 pub(crate) mod snippets;
 mod tiles;
@@ -39,6 +41,7 @@ pub(crate) use incidents::{IncidentLine, IncidentRow, IncidentsScreen, Inner};
 pub(crate) use meanings::Meaning;
 pub(crate) use overview::OverviewScreen;
 pub(crate) use pipeline::{ArchivePanel, LedgerTerm, PipelineScreen, RejectedReason, RejectedRow, Stage};
+pub(crate) use report::{CalendarMonth, IncidentSum, MonthScreen, ReportScreen, Square};
 pub(crate) use rows::{AntennaLine, Pages, ReadingRow, State, status_label};
 pub(crate) use tiles::{Change, Judgement, Picture, Tile};
 pub(crate) use verdict::{Level, Trouble, Verdict, away, broker_away, standby};
@@ -72,6 +75,8 @@ pub(crate) enum Screen {
     Incidents(Box<IncidentsScreen>),
     /// The pipeline.
     Pipeline(Box<PipelineScreen>),
+    /// Days and months.
+    Report(Box<ReportScreen>),
     /// Analytics answers, but has not counted a reading yet.
     NoData,
     /// Analytics answers, but not for this range.
@@ -128,7 +133,9 @@ pub(crate) fn screen(loaded: &Loaded, address: &Address, now: UnixMillis) -> Scr
     match (loaded.outcome, &loaded.figures) {
         (Outcome::Refused, _) => Screen::Refused,
         (Outcome::Unknown, _) => match &address.query.page {
-            crate::query::Page::Antenna { id } => Screen::Unknown(id.clone()),
+            crate::query::Page::Antenna { id } | crate::query::Page::Report { id: Some(id), .. } => {
+                Screen::Unknown(id.clone())
+            }
             _ => Screen::Refused,
         },
         (Outcome::Away, _) if loaded.standing.is_standby => Screen::Standby,
@@ -164,6 +171,10 @@ fn shown(figures: &Figures, loaded: &Loaded, address: &Address, now: UnixMillis)
         // The pipeline has something to show even before the first reading.
         (Figures::Pipeline(figures), as_of) => {
             Screen::Pipeline(Box::new(pipeline::pipeline_screen(figures, frame(as_of), &scene)))
+        }
+        // Days are there whether or not a reading came since.
+        (Figures::Report(figures), as_of) => {
+            Screen::Report(Box::new(report::report_screen(figures, frame(as_of), &scene)))
         }
         (_, None) if is_away => Screen::Away,
         (_, None) => Screen::NoData,
@@ -263,6 +274,7 @@ pub(crate) mod tests {
             Figures::Antenna(figures) => &mut figures.summary,
             Figures::Incidents(figures) => &mut figures.summary,
             Figures::Pipeline(figures) => &mut figures.summary,
+            Figures::Report(figures) => &mut figures.summary,
         }
     }
 
@@ -287,6 +299,7 @@ pub(crate) mod tests {
             Screen::Antenna(screen) => Some(&screen.frame),
             Screen::Incidents(screen) => Some(&screen.frame),
             Screen::Pipeline(screen) => Some(&screen.frame),
+            Screen::Report(screen) => Some(&screen.frame),
             Screen::NoData | Screen::Refused | Screen::Unknown(_) | Screen::Standby | Screen::Away => None,
         }
     }

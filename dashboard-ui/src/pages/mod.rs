@@ -9,6 +9,7 @@ mod incidents;
 mod message;
 mod overview;
 mod pipeline;
+mod report;
 
 use std::ops::RangeInclusive;
 
@@ -30,6 +31,7 @@ use incidents::IncidentsPage;
 use message::{AwayMessage, Message, NoDataMessage};
 use overview::OverviewPage;
 use pipeline::PipelinePage;
+use report::ReportPage;
 
 /// The page for what was loaded.
 pub(crate) fn page(loaded: &Loaded, address: &Address, is_mock: bool, now: UnixMillis) -> String {
@@ -151,6 +153,8 @@ fn content(screen: Screen, address: &Address) -> AnyView {
         Screen::Antenna(screen) => view! { <AntennaPage screen=*screen/> }.into_any(),
         Screen::Incidents(screen) => view! { <IncidentsPage screen=*screen/> }.into_any(),
         Screen::Pipeline(screen) => view! { <PipelinePage screen=*screen/> }.into_any(),
+        // What it shows are several answers.
+        Screen::Report(screen) => return view! { <ReportPage screen=*screen/> }.into_any(),
         screen => return without_figures(screen, address, to),
     };
     let (asked, docs) = (source::shown(&address.query, step), model::docs::href(None, &[], address.manner));
@@ -206,6 +210,7 @@ fn title(screen: &Screen, language: Language) -> String {
         Screen::Antenna(screen) => format!("{}: {}", without_directions(&screen.id), screen.status_label),
         Screen::Incidents(_) => language.text("Incidents", "Incidentes").to_owned(),
         Screen::Pipeline(screen) => format!("{}: {}", language.text("Pipeline", "Proceso"), screen.verdict.sentence),
+        Screen::Report(screen) => screen.title.clone(),
         Screen::NoData => language.text("No data yet", "Aún no hay datos").to_owned(),
         Screen::Refused => refusal(language)[0].to_owned(),
         Screen::Unknown(_) => language.text("This antenna is not known", "No se conoce esta antena").to_owned(),

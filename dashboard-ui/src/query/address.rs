@@ -45,6 +45,7 @@ pub struct Parameters {
     pub(super) state: Option<String>,
     pub(super) scope: Option<String>,
     pub(super) id: Option<String>,
+    pub(super) month: Option<String>,
     pub(super) lang: Option<String>,
     pub(super) wall: Option<String>,
     pub(super) decimal: Option<String>,
@@ -168,6 +169,7 @@ impl Parameters {
             ("state", &self.state),
             ("scope", &self.scope),
             ("id", &self.id),
+            ("month", &self.month),
             ("decimal", &self.decimal),
         ];
         let given = of_pages.into_iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name);

@@ -8,6 +8,7 @@
 
 mod address;
 mod lists;
+mod month;
 mod page;
 mod range;
 mod reason;
@@ -16,6 +17,7 @@ pub use address::{Address, Decimal, Manner, Parameters};
 pub use lists::{COLUMNS, FLEET_ROWS, Filter, Fleet, INCIDENT_LINES, IncidentSort, Incidents};
 #[cfg(test)]
 pub(crate) use lists::{reversed, usual_order};
+pub use month::Month;
 pub use page::{Kind, Page};
 pub use range::{Range, duration_label};
 pub use reason::Reason;

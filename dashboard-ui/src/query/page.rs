@@ -4,7 +4,7 @@ use shared::api::Badness;
 use shared::codec::ANTENNA_ID_MAX_BYTES;
 
 use super::lists::choose;
-use super::{Fleet, Incidents, Parameters, Reason};
+use super::{Fleet, Incidents, Month, Parameters, Reason};
 
 /// Rows of the heat map: by default, and if more are requested.
 const HEATMAP_ROWS: (u32, u32) = (24, 120);
@@ -30,6 +30,13 @@ pub enum Page {
     Incidents(Incidents),
     /// The path of the readings from the stream to the page.
     Pipeline,
+    /// Days of the archive, as a calendar; of one month also as a report.
+    Report {
+        /// The month; without one, the latest months.
+        month: Option<Month>,
+        /// Of one antenna; by default of the whole network.
+        id: Option<String>,
+    },
 }
 
 /// The kinds of pages.
@@ -45,6 +52,8 @@ pub enum Kind {
     Incidents,
     /// See [`Page::Pipeline`].
     Pipeline,
+    /// See [`Page::Report`].
+    Report,
 }
 
 impl Default for Page {
@@ -63,7 +72,18 @@ impl Page {
             Self::Antenna { .. } => Kind::Antenna,
             Self::Incidents(_) => Kind::Incidents,
             Self::Pipeline => Kind::Pipeline,
+            Self::Report { .. } => Kind::Report,
         }
+    }
+
+    /// The days of what the page is about.
+    #[must_use]
+    pub(crate) fn days(&self) -> Self {
+        let id = match self {
+            Self::Antenna { id } => Some(id.clone()),
+            _ => None,
+        };
+        Self::Report { month: None, id }
     }
 
     pub(super) fn parse(kind: Kind, given: &Parameters) -> Result<Self, Reason> {
@@ -73,16 +93,13 @@ impl Page {
                 tall: given.heatmap.as_deref() == Some("tall"),
             },
             Kind::Antennas => Self::Antennas(Fleet::parse(given)?),
-            Kind::Antenna => {
-                let id = given
-                    .id
-                    .clone()
-                    .filter(|id| !id.is_empty() && id.len() <= ANTENNA_ID_MAX_BYTES)
-                    .ok_or(Reason::Id)?;
-                Self::Antenna { id }
-            }
+            Kind::Antenna => Self::Antenna { id: parse_id(given.id.clone())? },
             Kind::Incidents => Self::Incidents(Incidents::parse(given)?),
             Kind::Pipeline => Self::Pipeline,
+            Kind::Report => Self::Report {
+                month: given.month.as_deref().map(Month::parse).transpose()?,
+                id: given.id.clone().map(|id| parse_id(Some(id))).transpose()?,
+            },
         })
     }
 
@@ -97,6 +114,10 @@ impl Page {
             Self::Antenna { id } => vec![("id", id.clone())],
             Self::Incidents(incidents) => incidents.parameters(),
             Self::Pipeline => Vec::new(),
+            Self::Report { month, id } => {
+                let month = month.map(|month| ("month", month.to_string()));
+                month.into_iter().chain(id.clone().map(|id| ("id", id))).collect()
+            }
         }
     }
 
@@ -111,6 +132,16 @@ impl Kind {
     /// The kinds in the navigation, in its order.
     pub const MAIN: [Self; 4] = [Self::Overview, Self::Antennas, Self::Incidents, Self::Pipeline];
 
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::Overview, Self::Antennas, Self::Antenna, Self::Incidents, Self::Pipeline, Self::Report];
+
+    /// Whether its pages are kept live. Days that have passed do not change.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        !matches!(self, Self::Report)
+    }
+
     /// The path of the page.
     #[must_use]
     pub const fn path(self) -> &'static str {
@@ -120,6 +151,7 @@ impl Kind {
             Self::Antenna => "/antenna",
             Self::Incidents => "/incidents",
             Self::Pipeline => "/pipeline",
+            Self::Report => "/report",
         }
     }
 
@@ -132,6 +164,7 @@ impl Kind {
             Self::Antenna => &["id"],
             Self::Incidents => &["q", "kind", "state", "scope", "sort", "page"],
             Self::Pipeline => &[],
+            Self::Report => &["month", "id"],
         }
     }
 
@@ -143,6 +176,11 @@ impl Kind {
             Self::Antennas | Self::Antenna => Page::Antennas(Fleet::default()),
             Self::Incidents => Page::Incidents(Incidents::default()),
             Self::Pipeline => Page::Pipeline,
+            Self::Report => Page::Report { month: None, id: None },
         }
     }
+}
+
+fn parse_id(id: Option<String>) -> Result<String, Reason> {
+    id.filter(|id| !id.is_empty() && id.len() <= ANTENNA_ID_MAX_BYTES).ok_or(Reason::Id)
 }

@@ -35,6 +35,8 @@ pub enum Reason {
     Page,
     /// The antenna.
     Id,
+    /// The month of a report.
+    Month,
     /// How numbers stand in a file.
     Decimal,
     /// The host.
@@ -99,6 +101,7 @@ impl Reason {
             Self::Page => language.text("The page is a number from 1.", "La página (page) es un número desde 1."),
             Self::Id => language
                 .text("The antenna (id) is named by 1 to 253 bytes.", "La antena (id) se nombra con 1 a 253 bytes."),
+            Self::Month => language.text("The month is like 2026-10.", "El mes (month) es como 2026-10."),
             Self::Decimal => language
                 .text("Decimals (decimal) have a point or a comma.", "Los decimales (decimal) llevan point o comma."),
             Self::Host => language.text(

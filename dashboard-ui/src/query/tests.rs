@@ -11,8 +11,7 @@ use crate::language::Language;
 /// The address of a text, as the router and axum's extractor read it.
 pub(crate) fn read(href: &str) -> Result<Address, Reason> {
     let (path, text) = href.split_once('?').unwrap_or((href, ""));
-    let kinds = [Kind::Overview, Kind::Antennas, Kind::Antenna, Kind::Incidents, Kind::Pipeline];
-    let kind = kinds.into_iter().find(|kind| kind.path() == path).unwrap();
+    let kind = Kind::ALL.into_iter().find(|kind| kind.path() == path).unwrap();
     let uri = format!("http://host{path}?{text}").parse().unwrap();
     let axum::extract::Query(parameters) =
         axum::extract::Query::<Parameters>::try_from_uri(&uri).map_err(|_| Reason::Parameters)?;
@@ -39,6 +38,8 @@ fn addresses() -> impl Strategy<Value = Address> {
         "\\PC{1,40}".prop_map(|id| Page::Antenna { id }),
         incidents,
         Just(Page::Pipeline),
+        (prop::option::of(0..4_000_000_000_000_i64), prop::option::of("\\PC{1,40}"))
+            .prop_map(|(at, id)| { Page::Report { month: at.and_then(|at| Month::of(UnixMillis(at))), id } }),
     ];
     let end = prop::option::of((0..4_000_000_000_000_i64).prop_map(UnixMillis));
     let range = (30..316_224_000_u32, end).prop_map(|(window, end)| Range { window, end });
@@ -79,6 +80,11 @@ fn what_is_wrong_is_named() {
     for (href, reason) in [
         ("/?window=1s", Reason::Window),
         ("/?end=soon", Reason::End),
+        ("/report?month=2026-13", Reason::Month),
+        ("/report?month=2026-1", Reason::Month),
+        ("/report?month=+026-01", Reason::Month),
+        ("/report?month=", Reason::Month),
+        ("/report?id=", Reason::Id),
         ("/?by=luck", Reason::By),
         ("/?window=5m&window=15m", Reason::Parameters),
         ("/antennas?sort=luck", Reason::Sort),

@@ -14,15 +14,23 @@ use shared::time::Span;
 use super::{Asker, Extent};
 use crate::client::ClientError;
 use crate::figures::{
-    AntennaFigures, AntennasFigures, Figures, IncidentsFigures, NAMED_ANTENNAS, OverviewFigures, PipelineFigures,
-    RECENT_SECONDS,
+    AntennaFigures, AntennasFigures, Figures, IncidentsFigures, MonthFigures, NAMED_ANTENNAS, OverviewFigures,
+    PipelineFigures, RECENT_SECONDS, ReportFigures,
 };
 use crate::model::State;
 use crate::model::snippets::Asked;
-use crate::query::{FLEET_ROWS, Filter, Fleet, Incidents, Page, Query, Range};
+use crate::query::{FLEET_ROWS, Filter, Fleet, Incidents, Month, Page, Query, Range};
 
 /// The worst antennas on the overview.
 const WORST_ROWS: u32 = 10;
+
+/// The months of a calendar, the present one included.
+const CALENDAR_MONTHS: u32 = 3;
+
+/// The most months ago that a report can be about.
+const MOST_MONTHS: u32 = 119;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The newest incidents on the overview, and on an antenna's page.
 const NEWEST_INCIDENTS: u32 = 6;
@@ -54,6 +62,7 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
             Figures::Incidents(Box::new(IncidentsFigures { summary, incidents }))
         }
         Page::Pipeline => Figures::Pipeline(Box::new(pipeline(asker).await?)),
+        Page::Report { month, id } => Figures::Report(Box::new(report(asker, *month, id.as_deref()).await?)),
     })
 }
 
@@ -73,6 +82,7 @@ pub(crate) fn shown(query: &Query, step: Option<Span>) -> Asked {
         Page::Antennas(fleet) => asked(&fleet_request(End::Watermark, fleet, range, Extent::All)),
         Page::Incidents(incidents) => asked(&incidents_request(End::Watermark, incidents, range)),
         Page::Pipeline => asked(&PipelineHistoryRequest::default()),
+        Page::Report { id, .. } => series(id.clone()),
     }
 }
 
@@ -202,6 +212,58 @@ async fn pipeline(asker: Asker<'_>) -> Result<PipelineFigures, ClientError> {
         asker.ask_if_known(rejected),
     )?;
     Ok(PipelineFigures { summary, pipeline, history, rejected })
+}
+
+/// Days, and what else there is to tell of a month.
+async fn report(asker: Asker<'_>, month: Option<Month>, id: Option<&str>) -> Result<ReportFigures, ClientError> {
+    let summary = asker.ask(present(asker)).await?;
+    let has_archive = summary.limits.is_some_and(|limits| limits.history.is_some());
+    let (Some(current), true) = (Month::of(asker.now), has_archive) else {
+        return Ok(ReportFigures { summary, days: None, month: None });
+    };
+    let between = |start: UnixMillis, end: UnixMillis| WindowRequest {
+        length: Some(Span::from_ms(end.0 - start.0)),
+        end: End::At(end),
+    };
+    let known_from = summary.limits.and_then(|limits| limits.known_from()).and_then(Month::of).unwrap_or(current);
+    let calendar = || (current.earlier(CALENDAR_MONTHS - 1).max(known_from).min(current), current);
+    let (first, last) = month.map_or_else(calendar, |month| (month, month));
+    // Analytics answers about no more than ten years.
+    if last > current || current > last.later(MOST_MONTHS) {
+        return Ok(ReportFigures { summary, days: None, month: None });
+    }
+    // Steps are whole days: the last one is that of today, which is not over.
+    let today_end = UnixMillis((asker.now.0.div_euclid(DAY_MS) + 1) * DAY_MS);
+    let days = SeriesRequest {
+        window: between(first.start(), last.end().min(today_end)),
+        step: Some(Span::from_ms(DAY_MS)),
+        antenna: id.map(str::to_owned),
+        format: None,
+    };
+    let whole = async {
+        let Some(month) = month else { return Ok(None) };
+        month_figures(asker, between(month.start(), month.end().min(asker.now)), id).await.map(Some)
+    };
+    let (days, month) = tokio::join!(asker.ask(days), whole);
+    Ok(ReportFigures { summary, days: if_kept(days)?, month: if_kept(month)?.flatten() })
+}
+
+async fn month_figures(asker: Asker<'_>, window: WindowRequest, id: Option<&str>) -> Result<MonthFigures, ClientError> {
+    let incidents = IncidentsRequest {
+        window: window.length.map(|length| OptionalWindow { length, end: window.end }),
+        antenna: id.map(str::to_owned),
+        limit: Count::MOST,
+        ..IncidentsRequest::default()
+    };
+    let worst =
+        WorstRequest { window, limit: rows(WORST_ROWS), step: Some(Span::from_ms(DAY_MS)), ..WorstRequest::default() };
+    let (worst, antenna) = (async { if id.is_none() { asker.ask(worst).await.map(Some) } else { Ok(None) } }, async {
+        let Some(id) = id else { return Ok(None) };
+        row(asker, window, id).await
+    });
+    let (summary, worst, antenna, incidents) =
+        tokio::try_join!(asker.ask(SummaryRequest { window }), worst, antenna, asker.ask_if_known(incidents))?;
+    Ok(MonthFigures { summary, antenna, worst, incidents })
 }
 
 /// The windows that a change is measured between: the newest of the range's length that nothing is still to come for, and the

@@ -7,6 +7,8 @@ export const PAGES = [
   { name: "antenna", path: "/antenna?id=harbour-north", status: 200 },
   { name: "incidents", path: "/incidents", status: 200 },
   { name: "pipeline", path: "/pipeline", status: 200 },
+  { name: "days", path: "/report", status: 200 },
+  { name: "report", path: "/report?month=2026-10", status: 200 },
   { name: "docs", path: "/docs", status: 200 },
   { name: "route", path: "/docs/api/v1/antennas?limit=2", status: 200 },
   { name: "route-in-path", path: "/docs/api/v1/antennas/%7Bid%7D?id=harbour-north", status: 200 },
@@ -17,8 +19,8 @@ export const PAGES = [
   { name: "unknown-antenna", path: "/antenna?id=nobody", status: 404 },
 ];
 
-/** Pages with figures. */
-export const FIGURES = PAGES.filter(({ path, status }) => status === 200 && !path.startsWith("/docs"));
+/** Pages with figures that are kept live. */
+export const FIGURES = PAGES.filter(({ path, status }) => status === 200 && !path.startsWith("/docs") && !path.startsWith("/report"));
 
 /** A chart with a crosshair, and its focusable element. */
 export const PLOT = ".plot[data-table]";
