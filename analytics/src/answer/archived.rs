@@ -16,12 +16,13 @@ use crate::archive::place::PlaceError;
 use crate::archive::read::Archive;
 use crate::archive::rows::{Part, Rows};
 use crate::readings::Slot;
-use crate::store::archived::{Course, HOUR_MS, Span, Table};
+use crate::store::archived::{Course, HOUR_MS, IncidentFile, Span, Table};
 use crate::store::expressions::answer::{
     ANTENNA_ID, FIRST_EVENT, LAST_SEEN, LEFT, NEWEST_EVENT, SILENT_FROM, USUAL_MS,
 };
 use crate::store::expressions::column::{ANTENNA, PANE};
 use crate::store::grid::Grid;
+use crate::store::incidents::Finished;
 use crate::store::partials::{Partials, union};
 
 /// What a view keeps of the archive while it is asked.
@@ -184,6 +185,16 @@ impl View<'_> {
         // Of one antenna, its own row groups; of several, all.
         let one = slots.and_then(|slots| if let [slot] = slots { self.id_of(*slot) } else { None });
         pieces.iter().filter_map(|piece| self.found(piece, part, one.as_deref())).collect()
+    }
+
+    /// The incidents in files that may overlap a range; what cannot be read is a gap.
+    pub(super) fn archived_incidents(&self, (start_ms, end_ms): (i64, i64)) -> Vec<Arc<Vec<Finished>>> {
+        let Some(archive) = self.archive else { return Vec::new() };
+        let found = |file: &IncidentFile| {
+            let gap = (start_ms.max(file.start_ms), end_ms.min(file.end_ms));
+            archive.incidents(file).inspect_err(|error| self.note(gap, error)).ok()
+        };
+        self.snapshot.archived.incidents_within(start_ms, end_ms).filter_map(found).collect()
     }
 
     /// The rows of a piece; what cannot be read is a gap.

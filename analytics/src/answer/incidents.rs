@@ -1,5 +1,7 @@
 //! Incidents: those that have ended, as they were recorded, and those that last, as the antennas are now.
 
+use std::sync::Arc;
+
 use polars::prelude::*;
 use shared::api::request::Count;
 use shared::api::{Format, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
@@ -11,6 +13,7 @@ use crate::store::Snapshot;
 use crate::store::expressions::answer::{ANTENNA_ID, CHANGES, START};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
 use crate::store::expressions::{seconds, time};
+use crate::store::incidents::Finished;
 use crate::store::trouble::{Tally, Trouble};
 
 const KIND: &str = "kind";
@@ -48,6 +51,7 @@ impl Question for IncidentsRequest {
             open,
             incidents: ids.into_iter().enumerate().map(incident).collect(),
             as_of: view.snapshot.as_of,
+            gaps: view.gaps(),
         })
     }
 
@@ -110,7 +114,9 @@ fn found(request: &IncidentsRequest, view: &View<'_>) -> Result<LazyFrame, Answe
         WORST_SUCCESS_RATE,
         WORST_LATENCY_MS,
     ];
-    let all = table(view.snapshot, now_ms, &view.thresholds)?.lazy().filter(wanted).sort([START, ANTENNA_ID, KIND], by);
+    // Without a window, those that memory has.
+    let archived = request.window.map(|_| view.archived_incidents(view.range())).unwrap_or_default();
+    let all = table(view, &archived, now_ms)?.lazy().filter(wanted).sort([START, ANTENNA_ID, KIND], by);
     Ok(all.with_column(duration).select(columns.map(col)))
 }
 
@@ -134,14 +140,10 @@ pub fn open_incidents(snapshot: &Snapshot, now_ms: i64, thresholds: &Thresholds)
 
 /// How many incidents began in `[start_ms, end_ms)` and how many ended in it, together, as of `now_ms`; all in milliseconds since the
 /// epoch. A row for each antenna that had any.
-pub(super) fn changes(
-    snapshot: &Snapshot,
-    (start_ms, end_ms): (i64, i64),
-    now_ms: i64,
-    thresholds: &Thresholds,
-) -> PolarsResult<DataFrame> {
+pub(super) fn changes(view: &View<'_>, (start_ms, end_ms): (i64, i64), now_ms: i64) -> PolarsResult<DataFrame> {
     let is_within = |time_ms: &i64| (start_ms..end_ms).contains(time_ms);
-    let changed = all(snapshot, now_ms, thresholds).flat_map(|row| {
+    let archived = view.archived_incidents((start_ms, end_ms));
+    let changed = all(view.snapshot, &archived, now_ms, &view.thresholds).flat_map(|row| {
         let times = [Some(row.start_ms), row.end.map(|(end_ms, _)| end_ms)];
         times.into_iter().flatten().filter(is_within).map(move |_| row.antenna)
     });
@@ -160,9 +162,15 @@ struct Row<'a> {
     tally: Tally,
 }
 
-/// Every incident that is kept or lasts.
-fn all<'a>(snapshot: &'a Snapshot, now_ms: i64, thresholds: &'a Thresholds) -> impl Iterator<Item = Row<'a>> + use<'a> {
-    let ended = snapshot.incidents.iter().map(|it| Row {
+/// Every incident that is in some files, is in memory or lasts.
+fn all<'a>(
+    snapshot: &'a Snapshot,
+    archived: &'a [Arc<Vec<Finished>>],
+    now_ms: i64,
+    thresholds: &'a Thresholds,
+) -> impl Iterator<Item = Row<'a>> + use<'a> {
+    let archived = archived.iter().flat_map(|file| file.iter());
+    let ended = archived.chain(snapshot.incidents.iter()).map(|it| Row {
         antenna: &it.antenna,
         kind: it.kind,
         start_ms: it.start_ms,
@@ -173,8 +181,8 @@ fn all<'a>(snapshot: &'a Snapshot, now_ms: i64, thresholds: &'a Thresholds) -> i
 }
 
 /// A row for each incident.
-fn table(snapshot: &Snapshot, now_ms: i64, thresholds: &Thresholds) -> PolarsResult<DataFrame> {
-    let rows: Vec<Row<'_>> = all(snapshot, now_ms, thresholds).collect();
+fn table(view: &View<'_>, archived: &[Arc<Vec<Finished>>], now_ms: i64) -> PolarsResult<DataFrame> {
+    let rows: Vec<Row<'_>> = all(view.snapshot, archived, now_ms, &view.thresholds).collect();
     fn column<'a, T>(rows: &[Row<'a>], name: &str, value: impl Fn(&Row<'a>) -> T) -> Column
     where
         Series: NamedFrom<Vec<T>, [T]>,

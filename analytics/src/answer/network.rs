@@ -107,7 +107,7 @@ pub(super) fn with_status(view: &View<'_>, measured: LazyFrame) -> PolarsResult<
         None => col(READINGS).eq(lit(0_u64)),
     };
     let Window { start_ms, end_ms, .. } = view.window;
-    let changes = changes(view.snapshot, (start_ms, end_ms), judged_ms(view), &view.thresholds)?.lazy();
+    let changes = changes(view, (start_ms, end_ms), judged_ms(view))?.lazy();
     let flapping_changes = view.thresholds.flapping_changes_in(end_ms - start_ms);
     // What could not be read may have been available or not.
     let observed = if view.has_gaps() { lit(NULL).cast(DataType::Int64) } else { observed(view) };

@@ -1,6 +1,7 @@
 //! The archive: hours of event time that are final, as Parquet files.
 //!
 //! - [`rows`]: from panes to the rows of files and back.
+//! - [`incidents`]: incidents as rows of files and back.
 //! - [`write`]: hours into files. [`read`]: files back into tables. [`file`]: Parquet. [`place`]: where files are, `client` how a bucket is asked.
 //!
 //! An hour is **final** when retention has moved past its end: no reading of it can be counted any more, so its files are
@@ -9,6 +10,7 @@
 
 mod client;
 pub mod file;
+pub mod incidents;
 pub mod place;
 pub mod read;
 pub mod rows;

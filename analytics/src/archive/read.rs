@@ -14,18 +14,23 @@ use tokio::runtime::Handle;
 use tracing::warn;
 
 use super::file::{Footer, Sparse, footer, tail};
+use super::incidents;
 use super::place::{Place, PlaceError};
 use super::rows::column::ANTENNA_ID;
 use super::rows::{Part, Rows};
 use crate::cache;
 use crate::readings::Slot;
-use crate::store::archived::{Span, Table};
+use crate::store::archived::{IncidentFile, Span, Table};
+use crate::store::incidents::Finished;
 
 /// Footers are kept of this many files.
 const FOOTERS: usize = 4_096;
 
 /// Tables are kept up to so many bytes.
 const TABLE_BYTES: u64 = 96 * 1024 * 1024;
+
+/// The incidents of so many files are kept: 4,096 of some hundred bytes each.
+const INCIDENT_FILES: usize = 32;
 
 /// About as many tables fit.
 const TABLES: usize = 1_024;
@@ -51,6 +56,7 @@ pub struct Archive {
 struct Shared {
     footers: Cache<String, Arc<Footer>>,
     tables: Cache<Key, Arc<Rows>, TableBytes>,
+    incidents: Cache<String, Arc<Vec<Finished>>>,
     ids: Mutex<Ids>,
     lines: Mutex<Throttle>,
     failures: AtomicU64,
@@ -96,6 +102,7 @@ impl Archive {
         let shared = Shared {
             footers: Cache::new(FOOTERS),
             tables: cache::of_bytes(TABLE_BYTES, TABLES, TableBytes),
+            incidents: Cache::new(INCIDENT_FILES),
             ids: Mutex::default(),
             lines: Mutex::new(Throttle::new()),
             failures: AtomicU64::new(0),
@@ -129,23 +136,42 @@ impl Archive {
     /// When the file is missing, damaged or cannot be had.
     pub fn rows(&self, span: &Span, table: Table, part: Part, antenna: Option<&str>) -> Result<Arc<Rows>, PlaceError> {
         let key = span.key(table);
-        let rows = self.read(&key, span, table, part, antenna);
-        if let Err(error) = &rows {
+        self.noted(self.read(&key, span, table, part, antenna))
+    }
+
+    /// The incidents of a file, likewise.
+    ///
+    /// # Errors
+    /// When the file is missing, damaged or cannot be had.
+    pub fn incidents(&self, file: &IncidentFile) -> Result<Arc<Vec<Finished>>, PlaceError> {
+        let (key, length) = (file.key(), file.file.bytes);
+        self.noted(self.shared.incidents.get_or_insert_with(&key, || {
+            let footer = self.footer(&key, length)?;
+            let groups = 0..footer.groups();
+            let bytes = self.sparse(&key, length, footer.ranges(groups.clone(), &incidents::COLUMNS))?;
+            let rows = footer.rows(bytes, groups, &incidents::COLUMNS).and_then(incidents::decoded);
+            rows.map(Arc::new).map_err(|why| damaged(&key, &why))
+        }))
+    }
+
+    /// Counts a failure, and writes a line to the log.
+    fn noted<T>(&self, result: Result<T, PlaceError>) -> Result<T, PlaceError> {
+        if let Err(error) = &result {
             self.shared.failures.fetch_add(1, Ordering::Relaxed);
             if self.shared.lines.lock().is_due(Instant::now()) {
                 warn!("the archive has a gap: {error}");
             }
         }
-        rows
+        result
     }
 
-    /// Whether a file can be had, as far as its footer tells.
+    /// Whether a file can be had, as far as its footer tells. What fails is counted and told as with [`Self::rows`].
     ///
     /// # Errors
     /// When the file is missing, damaged or cannot be had.
     pub fn look(&self, span: &Span, table: Table) -> Result<(), PlaceError> {
         let key = span.key(table);
-        self.footer_of(&key, span, table).map(drop)
+        self.noted(self.footer_of(&key, span, table).map(drop))
     }
 
     fn footer_of(&self, key: &str, span: &Span, table: Table) -> Result<(Arc<Footer>, u64), PlaceError> {

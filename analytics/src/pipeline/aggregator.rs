@@ -75,6 +75,8 @@ pub(super) struct Aggregator {
     published: Published,
     clock: Clock,
     archive: Option<Archive>,
+    /// Of these, the log has been told.
+    incidents_given_up: u64,
     antennas_max: usize,
     ahead_lines: Throttle,
     untracked_lines: Throttle,
@@ -119,6 +121,7 @@ impl Aggregator {
             published: published.clone(),
             clock: clock.clone(),
             archive,
+            incidents_given_up: 0,
             antennas_max,
             ahead_lines: Throttle::new(),
             untracked_lines: Throttle::new(),
@@ -242,6 +245,12 @@ impl Aggregator {
         let Some(Archive { archiver, hours_max, is_full }) = &mut self.archive else { return Ok(()) };
         self.is_changed |= archiver.take(&mut self.store)?;
         archiver.hand_over(&self.store);
+        let given_up = self.store.incidents().given_up();
+        if given_up > self.incidents_given_up {
+            let incidents = given_up - self.incidents_given_up;
+            error!(incidents, "the archive is away for too long: the oldest incidents were given up");
+            self.incidents_given_up = given_up;
+        }
         let now = self.published.by_broker(self.clock.now());
         let is_live = self.store.clock().watermark_ms >= now.0.saturating_sub(HOUR_MS);
         while is_live && self.store.final_hours() > *hours_max {

@@ -1,4 +1,4 @@
-//! Writes hours that are final into files, on a thread of its own, while the aggregator goes on.
+//! Writes hours that are final and incidents that are old into files, on a thread of its own, while the aggregator goes on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,13 +12,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
 use super::retry::{Lines, Retry};
-use crate::archive::place::Place;
+use crate::archive::incidents::encoded;
+use crate::archive::place::{Place, PlaceError};
 use crate::archive::rows::FinalHour;
 use crate::archive::write::{Files, Written};
 use crate::published::Published;
 use crate::settings::Thresholds;
 use crate::store::Store;
-use crate::store::archived::HOUR_MS;
+use crate::store::archived::{HOUR_MS, IncidentFile};
+use crate::store::incidents::OldIncidents;
 use crate::workers::keep_plans;
 
 /// Hours that wait for the thread at most, so that their panes are not in memory twice for long.
@@ -27,23 +29,39 @@ const WAITING: usize = 4;
 /// Hands hours to the thread, and takes back what it has written. The thread ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Archiver {
-    hours: SyncSender<FinalHour>,
-    written: Receiver<Written>,
+    work: SyncSender<Work>,
+    done: Receiver<Done>,
     /// The hour that found no room the last time: its panes and ids are not gathered anew with each batch.
     held: Option<FinalHour>,
     /// The hours before have been handed over, or are held.
     next_ms: i64,
+    /// The first chunk of the incidents that were handed over last.
+    incidents: Option<u64>,
     /// The hours before are not to be written any more.
     skip_before_ms: Arc<AtomicI64>,
     row_ms: i64,
+}
+
+/// What is to be written.
+#[derive(Debug)]
+enum Work {
+    Hour(FinalHour),
+    Incidents(OldIncidents),
+}
+
+/// What has been written.
+#[derive(Debug)]
+enum Done {
+    Hour(Written),
+    Incidents(IncidentFile),
 }
 
 /// What the thread works with.
 struct Writer {
     place: Place,
     thresholds: Thresholds,
-    hours: Receiver<FinalHour>,
-    written: Sender<Written>,
+    work: Receiver<Work>,
+    done: Sender<Done>,
     skip_before_ms: Arc<AtomicI64>,
     ended: CancellationToken,
     published: Published,
@@ -63,14 +81,14 @@ impl Archiver {
         lines: Lines,
         ended: CancellationToken,
     ) -> std::io::Result<Self> {
-        let (hours, queue) = sync_channel(WAITING);
-        let (written, spans) = channel();
+        let (work, queue) = sync_channel(WAITING);
+        let (done, written) = channel();
         let skip_before_ms = Arc::new(AtomicI64::new(i64::MIN));
         let writer = Writer {
             place,
             thresholds,
-            hours: queue,
-            written,
+            work: queue,
+            done,
             skip_before_ms: Arc::clone(&skip_before_ms),
             ended,
             published,
@@ -78,28 +96,37 @@ impl Archiver {
         };
         let runtime = Handle::current();
         thread::Builder::new().name("archiver".to_owned()).spawn(move || writer.run(&runtime))?;
-        Ok(Self { hours, written: spans, held: None, next_ms: i64::MIN, skip_before_ms, row_ms })
+        Ok(Self { work, done: written, held: None, next_ms: i64::MIN, incidents: None, skip_before_ms, row_ms })
     }
 
-    /// Hands over the hours that have become final, as far as there is room.
+    /// Hands over the incidents that are old and the hours that have become final, as far as there is room.
     pub(super) fn hand_over(&mut self, store: &Store) {
+        if let Some(old) = store.incidents().old().filter(|old| self.incidents != Some(old.first)) {
+            let first = old.first;
+            self.incidents = self.work.try_send(Work::Incidents(old)).is_ok().then_some(first);
+        }
         while let Some(hour) = self.held.take().or_else(|| next_hour(store, self.next_ms, self.row_ms)) {
             self.next_ms = hour.start_ms + HOUR_MS;
-            if let Err(TrySendError::Full(hour) | TrySendError::Disconnected(hour)) = self.hours.try_send(hour) {
-                self.held = Some(hour);
+            if let Err(TrySendError::Full(work) | TrySendError::Disconnected(work)) =
+                self.work.try_send(Work::Hour(hour))
+            {
+                self.held = if let Work::Hour(hour) = work { Some(hour) } else { None };
                 return;
             }
         }
     }
 
-    /// Takes note of the hours that have been written; tells whether there were any.
+    /// Takes note of what has been written; tells whether there was anything.
     ///
     /// # Errors
     /// When the files do not hold what the panes do.
     pub(super) fn take(&self, store: &mut Store) -> PolarsResult<bool> {
         let mut is_changed = false;
-        for Written { span, courses } in self.written.try_iter() {
-            store.archive(span, &courses)?;
+        for done in self.done.try_iter() {
+            match done {
+                Done::Hour(Written { span, courses }) => store.archive(span, &courses)?,
+                Done::Incidents(file) => store.archive_incidents(file),
+            }
             is_changed = true;
         }
         Ok(is_changed)
@@ -123,45 +150,67 @@ pub(super) fn next_hour(store: &Store, from_ms: i64, row_ms: i64) -> Option<Fina
 impl Writer {
     fn run(mut self, runtime: &Handle) {
         keep_plans();
-        while let Ok(hour) = self.hours.recv() {
-            let started = Instant::now();
-            let files = match Files::of(&hour, &self.thresholds) {
-                Ok(files) => files,
+        while let Ok(work) = self.work.recv() {
+            let done = match work {
+                Work::Hour(hour) => self.hour(runtime, hour),
+                Work::Incidents(old) => self.incidents(runtime, &old),
+            };
+            match done {
+                Ok(Some(done)) => {
+                    if self.done.send(done).is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => {}
                 Err(error) => {
-                    // A fault of ours. The panes stay in memory, and the hours behind wait for this one.
-                    error!("an hour cannot be archived: {error}");
+                    // A fault of ours. What was to be written stays in memory, and what is behind waits for it.
+                    error!("the archive cannot be written: {error}");
                     self.published.archive_failed(error.to_string());
                     return;
                 }
-            };
-            let start_ms = hour.start_ms;
-            // The bytes are enough from here on.
-            drop(hour);
-            let encoded = started.elapsed();
-            let Some(written) = self.put(runtime, &files, start_ms) else { continue };
-            debug!(
-                hour = %shared::UnixMillis(start_ms),
-                readings = written.span.readings,
-                encode_ms = encoded.as_millis(),
-                duration_ms = started.elapsed().as_millis(),
-                "archived"
-            );
-            if self.written.send(written).is_err() {
-                return;
             }
         }
     }
 
-    /// Tries until the files are written, the hour is not to be written any more, or the term has ended.
-    fn put(&mut self, runtime: &Handle, files: &Files, start_ms: i64) -> Option<Written> {
-        loop {
-            if self.skip_before_ms.load(Ordering::Relaxed) > start_ms {
-                return None;
-            }
+    fn hour(&mut self, runtime: &Handle, hour: FinalHour) -> PolarsResult<Option<Done>> {
+        let started = Instant::now();
+        let files = Files::of(&hour, &self.thresholds)?;
+        let start_ms = hour.start_ms;
+        // The bytes are enough from here on.
+        drop(hour);
+        let encoded = started.elapsed();
+        let skip_before_ms = Arc::clone(&self.skip_before_ms);
+        let is_wanted = || skip_before_ms.load(Ordering::Relaxed) <= start_ms;
+        let Some(written) = self.put(runtime, is_wanted, async |place| files.put(place).await) else { return Ok(None) };
+        debug!(
+            hour = %shared::UnixMillis(start_ms),
+            readings = written.span.readings,
+            encode_ms = encoded.as_millis(),
+            duration_ms = started.elapsed().as_millis(),
+            "archived"
+        );
+        Ok(Some(Done::Hour(written)))
+    }
+
+    fn incidents(&mut self, runtime: &Handle, old: &OldIncidents) -> PolarsResult<Option<Done>> {
+        let (file, bytes) = encoded(old)?;
+        let put = async |place: &Place| place.put(&file.key(), bytes.clone()).await;
+        let is_put = self.put(runtime, || true, put).is_some();
+        Ok(is_put.then_some(Done::Incidents(file)))
+    }
+
+    /// Tries until something is written, is not wanted any more, or the term has ended.
+    fn put<T>(
+        &mut self,
+        runtime: &Handle,
+        is_wanted: impl Fn() -> bool,
+        put: impl AsyncFn(&Place) -> Result<T, PlaceError>,
+    ) -> Option<T> {
+        while is_wanted() {
             let ended = self.ended.clone();
             let result = runtime.block_on(async {
                 tokio::select! {
-                    result = files.put(&self.place) => Some(result),
+                    result = put(&self.place) => Some(result),
                     () = ended.cancelled() => None,
                 }
             })?;
@@ -178,5 +227,6 @@ impl Writer {
                 }
             }
         }
+        None
     }
 }

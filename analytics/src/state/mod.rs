@@ -8,6 +8,7 @@
 //! | `antennas:<chunk>` | a chunk of antennas, see [`encode_antennas`] |
 //! | `incidents:<chunk>` | a chunk of incidents that have ended, see [`encode_incidents`] |
 //! | `archived:<start>` | a [`Span`] that is in files, as JSON |
+//! | `incidents_archived:<chunk>` | an [`IncidentFile`], as JSON |
 //! | `courses` | the antennas that are in files, see [`encode_courses`] |
 //!
 //! Tables are Arrow IPC streams, compressed with LZ4.
@@ -31,7 +32,7 @@ use self::incidents::{decode_incidents, encode_incidents};
 use crate::ingest::log::StateField;
 use crate::ingest::stream_id::StreamId;
 use crate::store::antennas::{Antenna, Antennas};
-use crate::store::archived::{Archived, Courses, Span};
+use crate::store::archived::{Archived, Courses, IncidentFile, Span};
 use crate::store::expressions::column::{AVAILABLE_MS, PACKETS_LOST, PACKETS_SENT, PANE};
 use crate::store::incidents::{Finished, Incidents};
 use crate::store::partials::Partials;
@@ -53,6 +54,7 @@ const PANE_PREFIX: &str = "pane:";
 const ANTENNAS_PREFIX: &str = "antennas:";
 const INCIDENTS_PREFIX: &str = "incidents:";
 const ARCHIVED_PREFIX: &str = "archived:";
+const INCIDENTS_ARCHIVED_PREFIX: &str = "incidents_archived:";
 const COURSES: &str = "courses";
 
 /// What is committed beside the tables.
@@ -150,6 +152,7 @@ pub struct Restored {
     chunks: Vec<(usize, Vec<Option<Antenna>>)>,
     incidents: BTreeMap<u32, Vec<Finished>>,
     spans: Vec<Span>,
+    incident_files: Vec<IncidentFile>,
     courses: Courses,
 }
 
@@ -181,6 +184,12 @@ impl Restored {
                 return Err(damaged(&"it is a span of another time"));
             }
             self.spans.push(span);
+        } else if let Some(chunk) = name.strip_prefix(INCIDENTS_ARCHIVED_PREFIX) {
+            let file: IncidentFile = serde_json::from_slice(value).map_err(|error| damaged(&error))?;
+            if file.first.to_string() != chunk {
+                return Err(damaged(&"it is a file of other incidents"));
+            }
+            self.incident_files.push(file);
         } else if name == COURSES {
             self.courses = decode_courses(value).map_err(|error| damaged(&error))?;
         }
@@ -215,7 +224,7 @@ impl Restored {
             antennas: Antennas::from_chunks(self.chunks),
             incidents,
             panes: self.panes,
-            archived: Archived::new(self.spans, self.courses),
+            archived: Archived::new(self.spans, self.courses).with_incidents(self.incident_files),
             expired,
         };
         let store = store.restore(committed).map_err(of_panes)?;
@@ -254,6 +263,12 @@ pub fn encode_changes(
         if let Some(span) = store.archived().get(*start) {
             let span = serde_json::to_vec(&**span).map_err(|error| polars_err!(ComputeError: "{error}"))?;
             fields.push((format!("{ARCHIVED_PREFIX}{start}"), span));
+        }
+    }
+    for first in &changes.incident_files {
+        if let Some(file) = store.archived().incident_file(*first) {
+            let file = serde_json::to_vec(file).map_err(|error| polars_err!(ComputeError: "{error}"))?;
+            fields.push((format!("{INCIDENTS_ARCHIVED_PREFIX}{first}"), file));
         }
     }
     if !changes.spans.is_empty() {

@@ -120,6 +120,29 @@ impl Span {
     }
 }
 
+/// Incidents that are in a file: whole chunks of them, in the order in which they ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentFile {
+    /// The number of the first chunk; see [`super::incidents`].
+    pub first: u64,
+    /// How many chunks it holds.
+    pub chunks: u64,
+    /// When the first of them began, milliseconds since the epoch.
+    pub start_ms: i64,
+    /// When the last of them ended, likewise.
+    pub end_ms: i64,
+    /// The file.
+    pub file: File,
+}
+
+impl IncidentFile {
+    /// Where it is, below the archive's own place.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{LAYOUT}/incidents/{:08}-{PARTITION}.parquet", self.first)
+    }
+}
+
 /// From when to when rows of an antenna are in files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Course {
@@ -146,6 +169,8 @@ pub struct Archived {
     /// By start.
     spans: Arc<BTreeMap<i64, Arc<Span>>>,
     courses: Arc<Courses>,
+    /// By first chunk.
+    incidents: Arc<BTreeMap<u64, IncidentFile>>,
 }
 
 impl Archived {
@@ -153,7 +178,30 @@ impl Archived {
     #[must_use]
     pub fn new(spans: impl IntoIterator<Item = Span>, courses: Courses) -> Self {
         let spans = spans.into_iter().map(|span| (span.start_ms, Arc::new(span)));
-        Self { spans: Arc::new(spans.collect()), courses: Arc::new(courses) }
+        Self { spans: Arc::new(spans.collect()), courses: Arc::new(courses), incidents: Arc::default() }
+    }
+
+    /// With incidents in these files too.
+    #[must_use]
+    pub fn with_incidents(self, files: impl IntoIterator<Item = IncidentFile>) -> Self {
+        let incidents = files.into_iter().map(|file| (file.first, file));
+        Self { incidents: Arc::new(incidents.collect()), ..self }
+    }
+
+    /// Adds a file of incidents.
+    pub fn insert_incidents(&mut self, file: IncidentFile) {
+        Arc::make_mut(&mut self.incidents).insert(file.first, file);
+    }
+
+    /// The file of incidents that begins with a chunk.
+    #[must_use]
+    pub fn incident_file(&self, first: u64) -> Option<&IncidentFile> {
+        self.incidents.get(&first)
+    }
+
+    /// The files in which incidents may be that overlap `[start_ms, end_ms)`.
+    pub fn incidents_within(&self, start_ms: i64, end_ms: i64) -> impl Iterator<Item = &IncidentFile> {
+        self.incidents.values().filter(move |file| file.start_ms < end_ms && file.end_ms >= start_ms)
     }
 
     /// The antennas that are in files.
@@ -212,7 +260,8 @@ impl Archived {
     /// Length of the files in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.spans.values().flat_map(|span| span.files.values()).map(|file| file.bytes).sum()
+        let tables = self.spans.values().flat_map(|span| span.files.values());
+        tables.chain(self.incidents.values().map(|it| &it.file)).map(|file| file.bytes).sum()
     }
 
     /// The readings in files.

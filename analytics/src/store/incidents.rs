@@ -1,7 +1,8 @@
 //! The incidents that have ended, in the order in which they did, the newest of them.
 //!
 //! Each has a number, counted from 0 since the stream's beginning; a chunk holds those whose number divided by [`CHUNK`]
-//! is the chunk's. So incidents that end change the last chunk only, and the oldest chunk is dropped whole.
+//! is the chunk's. So incidents that end change the last chunk only, and the oldest chunk is dropped whole. Where there is an
+//! archive, the oldest [`GROUP`] of chunks goes to a file instead once there are more than [`MAX_KEPT`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -17,6 +18,12 @@ pub const CHUNK: usize = 256;
 
 /// At most so many incidents are kept, however long ago they ended; another one takes the place of the oldest chunk.
 pub const MAX_KEPT: usize = 10_000;
+
+/// So many chunks go to a file together.
+const GROUP: u64 = 16;
+
+/// While the archive is away, at most so many incidents wait for it.
+pub const MAX_WAITING: usize = 2 * MAX_KEPT;
 
 /// An incident that has ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +49,19 @@ pub struct Incidents {
     first: u64,
     /// All full but the last.
     chunks: VecDeque<Arc<Vec<Finished>>>,
+    /// Whether the oldest go to files.
+    is_archived: bool,
+    /// How many were dropped for no file while the archive was away.
+    given_up: u64,
+}
+
+/// Incidents that are to be written to a file: full chunks.
+#[derive(Debug, Clone)]
+pub struct OldIncidents {
+    /// The number of the first chunk.
+    pub first: u64,
+    /// The chunks.
+    pub chunks: Vec<Arc<Vec<Finished>>>,
 }
 
 /// Which incidents there were at some moment.
@@ -72,15 +92,47 @@ impl Incidents {
         Ok(incidents)
     }
 
+    /// The incidents, of which the oldest go to files or do not.
+    #[must_use]
+    pub fn with_archive(self, is_archived: bool) -> Self {
+        Self { is_archived, ..self }
+    }
+
+    /// The oldest ones, if there are so many that they are to be written to a file. Which ones follows from which there are, so
+    /// whoever writes them twice writes the same.
+    #[must_use]
+    pub fn old(&self) -> Option<OldIncidents> {
+        let count = usize::try_from(GROUP - self.first % GROUP).ok()?;
+        let is_due = self.is_archived && self.len() > MAX_KEPT;
+        is_due.then(|| OldIncidents { first: self.first, chunks: self.chunks.iter().take(count).cloned().collect() })
+    }
+
+    /// Drops the chunks that a file holds, if they are still the oldest.
+    pub fn drop_old(&mut self, first: u64, chunks: u64) -> bool {
+        let is_oldest = self.first == first && chunks < self.chunks.len() as u64;
+        if is_oldest {
+            (0..chunks).for_each(|_| drop(self.chunks.pop_front()));
+            self.first += chunks;
+        }
+        is_oldest
+    }
+
+    /// How many this process has dropped for no file, as the archive was away.
+    #[must_use]
+    pub const fn given_up(&self) -> u64 {
+        self.given_up
+    }
+
     /// Takes note of an incident that has ended.
     pub fn record(&mut self, finished: Finished) {
         match self.chunks.back_mut().filter(|last| last.len() < CHUNK) {
             Some(last) => Arc::make_mut(last).push(finished),
             None => self.chunks.push_back(Arc::new(vec![finished])),
         }
-        if self.len() > MAX_KEPT {
+        if self.len() > if self.is_archived { MAX_WAITING } else { MAX_KEPT } {
             self.chunks.pop_front();
             self.first += 1;
+            self.given_up += if self.is_archived { CHUNK as u64 } else { 0 };
         }
     }
 

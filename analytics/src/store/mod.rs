@@ -37,7 +37,7 @@ use shared::UnixMillis;
 use shared::api::Ledger;
 
 use self::antennas::{Antennas, place};
-use self::archived::{Archived, Courses, HOUR_MS, Span};
+use self::archived::{Archived, Courses, HOUR_MS, IncidentFile, Span};
 use self::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
 use self::grid::Grid;
 use self::incidents::{Incidents, Mark};
@@ -119,6 +119,8 @@ pub struct Changes {
     pub incidents_dropped: Range<u64>,
     /// Spans of the archive to write, by start.
     pub spans: BTreeSet<i64>,
+    /// Files of incidents to write, by first chunk.
+    pub incident_files: BTreeSet<u64>,
 }
 
 /// What a store is restored from.
@@ -216,7 +218,7 @@ impl Store {
     /// The store with its final panes kept until they are in files, whose finest rows have a width in milliseconds.
     #[must_use]
     pub fn with_archive(self, row_ms: Option<i64>) -> Self {
-        Self { row_ms, ..self }
+        Self { row_ms, incidents: self.incidents.with_archive(row_ms.is_some()), ..self }
     }
 
     /// The store as it was committed. Where retention has been shortened since, panes are dropped, and antennas of which
@@ -228,7 +230,7 @@ impl Store {
         self.clock = committed.clock;
         self.antennas = committed.antennas;
         self.incidents_taken = committed.incidents.mark();
-        self.incidents = committed.incidents;
+        self.incidents = committed.incidents.with_archive(self.row_ms.is_some());
         self.panes = committed.panes.into_iter().map(|pane| (pane.start_ms, Arc::new(pane))).collect();
         self.archived = committed.archived;
         self.expired = committed.expired;
@@ -568,6 +570,15 @@ impl Store {
         self.archived.insert(span);
         self.archived.extend(courses);
         self.retain()
+    }
+
+    /// Takes note of incidents that are in a file now, and drops them. Nothing where they are not the oldest in memory any more.
+    pub fn archive_incidents(&mut self, file: IncidentFile) {
+        if self.incidents.drop_old(file.first, file.chunks) {
+            self.changes.incident_files.insert(file.first);
+            self.archived.insert_incidents(file);
+            self.revision = next_revision();
+        }
     }
 
     /// How many hours from the oldest pane on are final.

@@ -69,15 +69,15 @@ fn pipeline(log: &MemoryLog, settings: PipelineSettings, owner: &str) -> Pipelin
 }
 
 /// A directory with an archive, and a runtime for it.
-struct Files {
-    runtime: tokio::runtime::Runtime,
+pub(crate) struct Files {
+    pub(crate) runtime: tokio::runtime::Runtime,
     directory: tempfile::TempDir,
     url: ArchiveUrl,
-    place: Place,
+    pub(crate) place: Place,
 }
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let url: ArchiveUrl = format!("file://{}", directory.path().display()).parse().expect("a URL");
         let place = Place::open(&url).expect("a place");
@@ -85,13 +85,13 @@ impl Files {
         Self { runtime: runtime.expect("a runtime"), directory, url, place }
     }
 
-    fn archive(&self) -> Archive {
+    pub(crate) fn archive(&self) -> Archive {
         let _runtime = self.runtime.enter();
         Archive::new(self.place.clone())
     }
 
     /// Every file, by its path.
-    fn list(&self) -> Vec<std::path::PathBuf> {
+    pub(crate) fn list(&self) -> Vec<std::path::PathBuf> {
         fn below(folder: &std::path::Path, files: &mut Vec<std::path::PathBuf>) {
             for entry in std::fs::read_dir(folder).expect("a folder") {
                 let path = entry.expect("an entry").path();
@@ -262,6 +262,14 @@ fn a_file_that_is_missing_or_damaged_is_a_gap() {
             let gaps = answer["gaps"].as_array().expect("gaps");
             assert_eq!((gaps.len(), &gaps[0]["reason"]), (1, &json!(why)), "{} {answer}", path.display());
             assert!(archive.failures() > 0);
+            // A look at the footer counts what it finds amiss as reading does.
+            let looking = files.archive();
+            let spans = snapshot.archived.within(i64::MIN, i64::MAX);
+            let mut tables = spans.flat_map(|span| span.files.keys().map(move |table| (span, *table)));
+            let (span, table) = tables.find(|(span, table)| path.ends_with(span.key(*table))).expect("a span");
+            let is_amiss = looking.look(span, table).is_err();
+            assert!(is_amiss || why == "damaged", "{}", path.display());
+            assert_eq!(looking.failures(), u64::from(is_amiss));
             // Whether antennas were available in a time that cannot be read is not known.
             assert!(
                 whole["availability"].is_number() && answer["availability"].is_null() == is_by_antenna(path),

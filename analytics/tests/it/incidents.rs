@@ -80,27 +80,36 @@ fn brief(incidents: &[Incident]) -> Vec<Brief> {
     incidents.iter().map(brief).collect()
 }
 
-/// Commits what changed in a store into a map of fields.
-fn commit(store: &mut Store, fields: &mut BTreeMap<String, Vec<u8>>) -> Vec<String> {
-    let mut meta = Meta::new(PANE_MS);
+/// Committed fields.
+pub(crate) struct State(BTreeMap<String, Vec<u8>>);
+
+impl State {
+    pub(crate) const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// The store that the fields stand for, from one without anything, and the slots that it has given out.
+    pub(crate) fn reload(&self, store: Store) -> (Store, BTreeSet<u32>) {
+        let mut restored = Restored::default();
+        restored.take(&self.0.clone().into_iter().collect::<Vec<_>>()).expect("sound fields");
+        let (store, _) = restored.finish(store).expect("sound state");
+        let known = store.antennas().iter().map(|(slot, _)| slot).collect();
+        (store, known)
+    }
+}
+
+/// Commits what changed in a store; the names of the fields that were written.
+pub(crate) fn commit(store: &mut Store, state: &mut State) -> Vec<String> {
+    let mut meta = Meta::new(store.pane_ms());
     let clock = store.clock();
     meta.newest_ms = clock.has_started().then_some(clock.newest_ms);
     meta.watermark_ms = clock.has_started().then_some(clock.watermark_ms);
     let changes = store.take_changes();
     let (written, dropped) = encode_changes(store, &changes, &meta).expect("tables");
     let names = written.iter().map(|(name, _)| name.clone()).collect();
-    fields.extend(written);
-    fields.retain(|name, _| !dropped.contains(name));
+    state.0.extend(written);
+    state.0.retain(|name, _| !dropped.contains(name));
     names
-}
-
-/// The store that committed fields stand for, and the slots that it has given out.
-fn reload(fields: &BTreeMap<String, Vec<u8>>) -> (Store, BTreeSet<u32>) {
-    let mut restored = Restored::default();
-    restored.take(&fields.clone().into_iter().collect::<Vec<_>>()).expect("sound fields");
-    let (store, _) = restored.finish(store()).expect("sound state");
-    let known = store.antennas().iter().map(|(slot, _)| slot).collect();
-    (store, known)
 }
 
 /// Readings in stretches of one quality: what makes incidents begin, go on and end.
@@ -139,7 +148,7 @@ proptest! {
         let mut cuts: Vec<(usize, bool, usize)> =
             cuts.into_iter().map(|(cut, is_crash, more)| (cut.index(arrivals.len() + 1), is_crash, more)).collect();
         cuts.sort_unstable();
-        let (mut store, mut known, mut fields) = (store(), BTreeSet::new(), BTreeMap::new());
+        let (mut store, mut known, mut fields) = (store(), BTreeSet::new(), State::new());
         let mut fed = 0;
         for (cut, is_crash, more) in cuts {
             let cut = cut.max(fed);
@@ -149,7 +158,7 @@ proptest! {
             if is_crash {
                 // What was counted after the commit is lost.
                 feed(&mut store, &mut known, &arrivals[cut..arrivals.len().min(cut + more)]);
-                (store, known) = reload(&fields);
+                (store, known) = fields.reload(self::store());
             }
         }
         feed(&mut store, &mut known, &arrivals[fed..]);
@@ -175,7 +184,7 @@ proptest! {
         };
         alike(&store.snapshot(1, None), &reference, now, &request)?;
         commit(&mut store, &mut fields);
-        alike(&reload(&fields).0.snapshot(1, None), &reference, now, &all)?;
+        alike(&fields.reload(self::store()).0.snapshot(1, None), &reference, now, &all)?;
     }
 }
 
@@ -264,7 +273,7 @@ fn an_antenna_that_is_forgotten_ends_its_incidents_and_begins_anew() {
 
 #[test]
 fn an_antenna_that_lost_everything_and_vanished_was_down() {
-    let (mut store, mut known, mut fields) = (store(), BTreeSet::new(), BTreeMap::new());
+    let (mut store, mut known, mut fields) = (store(), BTreeSet::new(), State::new());
     let arrivals: Vec<Arrival> = (0..14).map(|second| at(second, DOWN)).collect();
     feed(&mut store, &mut known, &arrivals);
     assert_eq!(brief(&incidents(&store, 27)), []);
@@ -275,7 +284,7 @@ fn an_antenna_that_lost_everything_and_vanished_was_down() {
     let was = (Silent, 13, Some(28), Some(Recovered), 0, 0);
     assert_eq!(brief(&incidents(&store, 30)), [was, (Down, 0, None, None, 1_400, 1_400)]);
     commit(&mut store, &mut fields);
-    let (mut store, mut known) = reload(&fields);
+    let (mut store, mut known) = fields.reload(self::store());
     feed(&mut store, &mut known, &[at(31, WELL)]);
     assert_eq!(brief(&incidents(&store, 31)), [was, (Down, 0, None, None, 1_600, 1_501)]);
     // A second well interval, closed by silence, ends it before a reading shows that.
@@ -290,14 +299,14 @@ fn an_antenna_that_lost_everything_and_vanished_was_down() {
 /// The oldest go in whole chunks, from the state too, and what is counted goes on.
 #[test]
 fn ten_thousand_incidents_are_kept() {
-    let (mut store, mut known, mut fields) = (store(), BTreeSet::new(), BTreeMap::new());
+    let (mut store, mut known, mut fields) = (store(), BTreeSet::new(), State::new());
     let round = |second| (0..5_200).map(|antenna| of(antenna, second, second, WELL)).collect::<Vec<_>>();
     for second in [0, 1, 21] {
         feed(&mut store, &mut known, &round(second));
     }
     let written = commit(&mut store, &mut fields);
     assert_eq!(written.iter().filter(|name| name.starts_with("incidents:")).count(), 5_200_usize.div_ceil(256));
-    assert!(fields.contains_key("incidents:0"));
+    assert!(fields.0.contains_key("incidents:0"));
     feed(&mut store, &mut known, &round(41));
     let written = commit(&mut store, &mut fields);
     let written: BTreeSet<&str> = written.iter().filter_map(|name| name.strip_prefix("incidents:")).collect();
@@ -305,12 +314,12 @@ fn ten_thousand_incidents_are_kept() {
         written,
         (20..41).map(|chunk| chunk.to_string()).collect::<Vec<_>>().iter().map(String::as_str).collect()
     );
-    for store in [&store, &reload(&fields).0] {
+    for store in [&store, &fields.reload(self::store()).0] {
         assert_eq!(store.incidents().ended(), 10_400);
         assert_eq!(store.incidents().iter().count(), 10_400 - 2 * 256);
         assert_eq!(store.incidents().iter().next().map(|it| &*it.antenna), Some(&*name(512)));
     }
-    assert!(!fields.contains_key("incidents:0") && !fields.contains_key("incidents:1"));
+    assert!(!fields.0.contains_key("incidents:0") && !fields.0.contains_key("incidents:1"));
     feed(&mut store, &mut known, &[of(0, 42, 42, WELL)]);
     let written = commit(&mut store, &mut fields);
     assert!(written.iter().all(|name| !name.starts_with("incidents:")), "nothing has ended: {written:?}");
@@ -456,7 +465,10 @@ async fn incidents_answer_csv_and_keep_their_etag() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_parameters_of_incidents_are_400_and_named() {
     let analytics = Answering::start().await;
-    assert_eq!(analytics.page("").await, IncidentPage { total: 0, open: 0, incidents: Vec::new(), as_of: None });
+    assert_eq!(
+        analytics.page("").await,
+        IncidentPage { total: 0, open: 0, incidents: Vec::new(), as_of: None, gaps: Vec::new() }
+    );
     for (query, named) in [
         ("?window=soon", "window"),
         ("?window=2h", "window"),

@@ -17,6 +17,7 @@ mod histories;
 mod incidents;
 mod limits;
 mod memory;
+mod old_incidents;
 mod oracle;
 mod programs;
 mod recent;

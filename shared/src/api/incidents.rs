@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Count, Request, request};
-use super::{DEFAULT_ROWS, Format, MAX_ROWS, OptionalWindow, WindowRequest, path};
+use super::{DEFAULT_ROWS, Format, Gap, MAX_ROWS, OptionalWindow, WindowRequest, path};
 use crate::spelled::spelled;
 use crate::time::UnixMillis;
 
@@ -90,6 +90,9 @@ pub struct IncidentPage {
     pub incidents: Vec<Incident>,
     /// When the newest readings were merged; `null` before the first.
     pub as_of: Option<UnixMillis>,
+    /// Times of which incidents could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
 }
 
 /// One incident of one antenna.

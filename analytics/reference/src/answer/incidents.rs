@@ -26,6 +26,7 @@ impl Question for IncidentsRequest {
             open: incidents.iter().filter(|incident| incident.end.is_none()).count() as u64,
             incidents: incidents.into_iter().skip(self.offset).take(self.limit.get()).collect(),
             as_of: reference.as_of,
+            gaps: Vec::new(),
         })
     }
 }
