@@ -55,13 +55,33 @@ fi
 tools=$(deploy/tools.sh)
 PATH=$tools:$PATH
 
-cargo fmt --all --check
-cargo clippy --workspace --all-targets --locked -- --deny warnings
-cargo test --workspace --all-targets --locked
-deploy/check.sh
+# Runs a stage, and says how long it took.
+stage() {
+  local name=$1 started=$SECONDS
+  shift
+  "$@"
+  echo "== $name: $((SECONDS - started)) s"
+}
 
-# The page in a real browser.
-dashboard-ui/tests/browser/run.sh
+# A program alone is compiled from the same dependencies as all of them are, with the same features.
+programs_alone() {
+  local program again
+  for program in analytics simulator dashboard vigia; do
+    # A crate of the workspace is followed by its path.
+    again=$(cargo build --bin "$program" --locked --color never 2>&1 | grep '^ *Compiling' | grep -v '(' || true)
+    if [[ -n $again ]]; then
+      printf 'cargo build --bin %s compiles dependencies again:\n%s\n' "$program" "$again" >&2
+      return 1
+    fi
+  done
+}
+
+stage "format" cargo fmt --all --check
+stage "lints" cargo clippy --workspace --all-targets --locked -- --deny warnings
+stage "tests" cargo test --workspace --all-targets --locked
+stage "what is deployed" deploy/check.sh
+stage "the page in a real browser" dashboard-ui/tests/browser/run.sh
+stage "programs alone" programs_alone
 
 # The fuzzer of the reply decoder. It is bounded by a number of inputs, not by time, and always starts from the same seed. The
 # toolchain is stable, so it runs without sanitizers; it looks for panics, and the sources forbid unsafe code.
@@ -74,5 +94,5 @@ fuzz=analytics/fuzz
 # Each run starts from the seeds alone, not from what the last run found.
 corpus=$(mktemp -d)
 trap 'rm -rf "$corpus"' EXIT
-"$target/tools/bin/cargo-fuzz" run --fuzz-dir "$fuzz" --sanitizer none --target-dir "$target/fuzz" reply \
+stage "fuzzer" "$target/tools/bin/cargo-fuzz" run --fuzz-dir "$fuzz" --sanitizer none --target-dir "$target/fuzz" reply \
   "$corpus" "$fuzz/seeds/reply" -- -runs=2000000 -seed=1 -max_len=2048
