@@ -7,6 +7,7 @@
 mod broker;
 mod drain;
 mod freshness;
+mod history;
 mod hour;
 mod page;
 mod program;
@@ -30,6 +31,8 @@ enum What {
     Drain(drain::Drain),
     /// An hour of panes: memory, how long a restart takes, and queries during a drain at half its rate
     Hour(hour::Hour),
+    /// Months in an archive: how fast they are drained, how large they are, and questions, cold and warm
+    History(history::History),
     /// How long a reading takes from its publication to the summary, and what an idle network costs
     Freshness(freshness::Freshness),
     /// How long a reading takes from its publication to an open page
@@ -43,6 +46,7 @@ async fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
         What::Drain(drain) => drain.measure().await,
         What::Hour(hour) => hour.measure().await,
+        What::History(history) => history.measure().await,
         What::Freshness(freshness) => freshness.measure().await,
         What::Page(page) => page.measure().await,
         What::Soak(soak) => soak.measure().await,
