@@ -289,7 +289,8 @@
   }
 
   // The server writes UTC in the same forms. A time that clocks show twice, as when summer time ends, has its offset.
-  addEventListener("times", ({ target }) => root.dataset.zone && writeTimes(target.parentNode), true);
+  // What is not on the page yet has its times written too.
+  addEventListener("times", ({ detail }) => writeTimes(detail));
   function writeTimes(part) {
     const isLocal = root.dataset.zone === "local";
     const offset = (date) => (isLocal ? -date.getTimezoneOffset() : 0);

@@ -4,6 +4,7 @@
   "use strict";
   const ROW = ".map-labels li";
   const LEAST_MS = 300_000;
+  const DAY_MS = 86_400_000;
   const STEPS = 12;
   const { add, place, tell, beside, steer, span } = overlay;
 
@@ -72,14 +73,16 @@
     };
     const at = add(entry(row.querySelector("bdi, .of").textContent, ""), "time", "");
     at.dateTime = new Date(time).toISOString();
-    at.dataset.form = "time";
-    at.textContent = at.dateTime.slice(11, 19);
+    const { start, end } = read(row);
+    const isLong = end - start > DAY_MS;
+    at.dataset.form = isLong ? "day" : "time";
+    at.textContent = isLong ? at.dateTime.slice(0, 16).replace("T", " ") : at.dateTime.slice(11, 19);
     const number = (value, digits) =>
       value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: digits, useGrouping: false });
     entry(words.loss, loss ? `${number(loss / 100, 2)}\u202f%` : "–");
     entry(words.latency, latency ? `${number(Number(latency), 0)}\u202fms` : "–");
     if (antennas) entry(words.down, antennas);
-    at.dispatchEvent(new Event("times"));
+    dispatchEvent(new CustomEvent("times", { detail: list }));
     tell(tip, list, "time" in current);
   }
 

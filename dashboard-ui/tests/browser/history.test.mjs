@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { Broker } from "./harness/broker.mjs";
 import { DESKTOP, PHONE, WAIT_MS, launch, tooWide, visit } from "./harness/browser.mjs";
+import { MENU } from "./harness/page.mjs";
 import { network, until } from "./harness/programs.mjs";
 
 const MINUTE_MS = 60_000;
@@ -126,4 +127,22 @@ test("the pipeline says where the archive is, and where the entries counted are"
     assert.equal(parts.length, 3);
     assert.ok(number(parts[1]) >= (HOURS - 1) * 60 * ANTENNAS, parts.join());
     assert.equal(number(counted), parts.map(number).reduce((sum, part) => sum + part));
+  }));
+
+test("beyond a day, the crosshair of the map tells the day too, in the zone that was chosen", () =>
+  visit(browser, `${real.url}/?window=7d`, { timezoneId: "Asia/Tokyo" }, async (page) => {
+    const map = page.locator(".map svg");
+    const time = page.locator(".overlay:not([hidden]) .tip time");
+    const hour = async () => {
+      await map.scrollIntoViewIfNeeded();
+      const { x, y, width } = await map.boundingBox();
+      await page.mouse.move(0, 0);
+      await page.mouse.move(x + width - 2, y + 4);
+      return Number(/^\d{1,2} \p{L}+ (\d\d):\d\d$/u.exec(await time.textContent())[1]);
+    };
+    const inUtc = await hour();
+    await page.locator(MENU).click();
+    await page.locator('[data-set-zone="local"]').click();
+    await page.keyboard.press("Escape");
+    assert.equal(await hour(), (inUtc + 9) % 24);
   }));
