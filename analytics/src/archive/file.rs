@@ -125,15 +125,16 @@ impl Footer {
     /// # Errors
     /// When a column is missing or damaged.
     pub fn rows(&self, file: Sparse, groups: Range<usize>, columns: &[&str]) -> PolarsResult<DataFrame> {
-        let rows_of = |groups: Range<usize>| groups.map(|group| self.metadata.row_groups[group].num_rows()).sum();
-        let (before, rows): (usize, usize) = (rows_of(0..groups.start), rows_of(groups));
+        // The reader begins to decode every row group that it knows of, also where no row of it is asked for.
+        let mut metadata = (*self.metadata).clone();
+        metadata.row_groups = metadata.row_groups.drain(groups).collect();
+        metadata.num_rows = metadata.row_groups.iter().map(|group| group.num_rows()).sum();
         undamaged(|| {
             let mut reader = ParquetReader::new(Cursor::new(file.0))
                 .with_columns(Some(columns.iter().map(|column| (*column).to_owned()).collect()))
-                .with_slice(Some((before, rows)))
                 .read_parallel(ParallelStrategy::None)
                 .set_rechunk(true);
-            reader.set_metadata(Arc::clone(&self.metadata));
+            reader.set_metadata(Arc::new(metadata));
             reader.finish()
         })
     }
@@ -147,4 +148,32 @@ impl Footer {
 fn undamaged<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
     let read = catch_unwind(AssertUnwindSafe(read));
     read.unwrap_or_else(|_| Err(polars_err!(ComputeError: "it is damaged")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a file, only what is asked for is fetched.
+    #[test]
+    fn some_row_groups_are_read_without_the_others() {
+        let rows = ROW_GROUP_ROWS * 5 / 2;
+        let ids: Vec<String> = (0..rows).map(|row| format!("antenna-{:05}", row / 60)).collect();
+        let table = df!("id" => ids, "value" => (0..rows as u64).collect::<Vec<_>>()).expect("columns of one length");
+        let bytes = encode(&table).expect("types of Parquet");
+        let length = bytes.len() as u64;
+        let whole = Footer::read(&Sparse(bytes.clone())).expect("a footer");
+        assert!(whole.groups() > 1);
+        let groups = whole.groups_with("id", "antenna-01300");
+        assert_eq!(groups, whole.groups() - 1..whole.groups());
+        let groups_before = groups.start;
+        let mut file = Sparse::new(length);
+        for range in whole.ranges(groups.clone(), &["id", "value"]) {
+            let (start, end) = (range.start as usize, range.end as usize);
+            file.fill(range.start, &bytes[start..end]).expect("within the file");
+        }
+        let found = whole.rows(file, groups, &["id", "value"]).expect("rows that were fetched");
+        let before = whole.metadata.row_groups[..groups_before].iter().map(|group| group.num_rows()).sum::<usize>();
+        assert_eq!(found, table.slice(before as i64, rows - before));
+    }
 }
