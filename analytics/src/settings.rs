@@ -103,12 +103,18 @@ pub struct ArchiveSettings {
     /// Final hours that may wait for the archive while it is away; the oldest are given up then
     #[arg(long, env = "ARCHIVE_BACKLOG", default_value = "6h", value_name = "DURATION", value_parser = parse_duration)]
     pub archive_backlog: Duration,
+    /// How long the archive keeps minutes, in event time
+    #[arg(long, env = "ARCHIVE_KEEP_MINUTES", default_value = "30d", value_name = "DURATION", value_parser = parse_duration)]
+    pub archive_keep_minutes: Duration,
+    /// How long the archive keeps hours, in event time
+    #[arg(long, env = "ARCHIVE_KEEP_HOURS", default_value = "2y", value_name = "DURATION", value_parser = parse_duration)]
+    pub archive_keep_hours: Duration,
 }
 
 impl Default for ArchiveSettings {
     /// The contract's defaults.
     fn default() -> Self {
-        Self { archive: None, archive_backlog: Duration::from_secs(6 * 3600) }
+        Self { archive: None, archive_backlog: 6 * HOUR, archive_keep_minutes: 30 * DAY, archive_keep_hours: 2 * YEAR }
     }
 }
 
@@ -116,6 +122,11 @@ impl Default for ArchiveSettings {
 const ROW: Duration = Duration::from_secs(60);
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// As durations are read: of 365 days and a quarter.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600 + 6 * 3600);
 
 impl Default for PipelineSettings {
     /// The contract's defaults.
@@ -205,6 +216,17 @@ impl PipelineSettings {
             return Err(format!(
                 "bad value for --archive-backlog (ARCHIVE_BACKLOG): {:?} is less than an hour",
                 archive.archive_backlog
+            ));
+        }
+        let ArchiveSettings { archive_keep_minutes: minutes, archive_keep_hours: hours, .. } = archive;
+        if archive.archive.is_some() && *minutes < DAY {
+            return Err(format!(
+                "bad value for --archive-keep-minutes (ARCHIVE_KEEP_MINUTES): {minutes:?} is less than a day"
+            ));
+        }
+        if archive.archive.is_some() && hours < minutes {
+            return Err(format!(
+                "bad value for --archive-keep-hours (ARCHIVE_KEEP_HOURS): {hours:?} is below ARCHIVE_KEEP_MINUTES, {minutes:?}"
             ));
         }
         let panes = retention.saturating_add(*max_clock_skew).as_nanos() / pane.as_nanos().max(1);

@@ -201,7 +201,7 @@ impl View<'_> {
     fn found(&self, piece: &Piece, part: Part, antenna: Option<&str>) -> Option<Found> {
         let Piece { span, table, start_ms, end_ms } = piece;
         let (start_ms, end_ms) = (*start_ms, *end_ms);
-        match self.archive?.rows(span, *table, part, antenna) {
+        match self.archive?.rows(span, *table, part, antenna, start_ms..end_ms) {
             Ok(rows) => Some(Found { rows, start_ms, end_ms }),
             Err(error) => {
                 self.note((start_ms, end_ms), &error);
@@ -220,7 +220,10 @@ impl View<'_> {
         for span in self.snapshot.archived.within(start_ms, end_ms) {
             let (first_ms, last_ms) = (start_ms.max(span.start_ms), end_ms.min(span.end_ms));
             let (from_ms, to_ms) = (grid.ceil(first_ms), grid.floor(last_ms));
-            let parts = if by_hour && from_ms < to_ms {
+            let parts = if span.is_by_hour() {
+                // A window that begins here is one of whole hours.
+                vec![(hours, first_ms, last_ms)]
+            } else if by_hour && from_ms < to_ms {
                 vec![(minutes, first_ms, from_ms), (hours, from_ms, to_ms), (minutes, to_ms, last_ms)]
             } else {
                 vec![(minutes, first_ms, last_ms)]

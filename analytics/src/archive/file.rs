@@ -1,13 +1,15 @@
 //! Files: Parquet, written whole, and read by footer, row groups and columns.
 
-use std::io::Cursor;
+use std::cell::RefCell;
+use std::io::{self, Cursor};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use polars::prelude::*;
 use polars_io::parquet::read::{ParallelStrategy, ParquetReader};
-use polars_io::parquet::write::{ParquetCompression, ParquetWriter};
+use polars_io::parquet::write::{BatchedWriter, ParquetCompression, ParquetWriter};
 use polars_parquet::parquet::statistics::Statistics;
 use polars_parquet::read::{FileMetadata, read_metadata};
 
@@ -25,13 +27,93 @@ const MARK_BYTES: usize = 8;
 /// # Errors
 /// When a column is of a type that Parquet does not have.
 pub fn encode(table: &DataFrame) -> PolarsResult<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let writer = ParquetWriter::new(&mut bytes)
-        .with_compression(ParquetCompression::Zstd(None))
-        .with_row_group_size(Some(ROW_GROUP_ROWS))
-        .set_parallel(false);
-    writer.finish(&mut table.clone())?;
+    let mut encoder = Encoder::new(table.schema())?;
+    let mut bytes = encoder.write(table.clone())?;
+    bytes.extend(encoder.finish()?.bytes);
     Ok(bytes)
+}
+
+/// A file that is written piece by piece.
+pub struct Encoder {
+    writer: BatchedWriter<Output>,
+    output: Output,
+    /// Rows that do not fill a row group yet.
+    waiting: DataFrame,
+    rows: u64,
+}
+
+/// What a file ends with.
+#[derive(Debug)]
+pub struct Ending {
+    /// The bytes behind those that were there before.
+    pub bytes: Vec<u8>,
+    /// The rows of the whole file.
+    pub rows: u64,
+}
+
+/// Takes bytes until they are asked for.
+#[derive(Debug, Clone, Default)]
+struct Output(Rc<RefCell<Vec<u8>>>);
+
+impl Output {
+    fn take(&self) -> Vec<u8> {
+        self.0.take()
+    }
+}
+
+impl io::Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Encoder {
+    /// A file of tables with a schema.
+    ///
+    /// # Errors
+    /// When a column is of a type that Parquet does not have.
+    pub fn new(schema: &Schema) -> PolarsResult<Self> {
+        let output = Output::default();
+        let writer =
+            ParquetWriter::new(output.clone()).with_compression(ParquetCompression::Zstd(None)).set_parallel(false);
+        let writer = writer.batched(schema)?;
+        Ok(Self { writer, output, waiting: DataFrame::empty_with_schema(schema), rows: 0 })
+    }
+
+    /// Adds a table; returns the bytes of the row groups that are full.
+    ///
+    /// # Errors
+    /// When the table has other columns.
+    pub fn write(&mut self, table: DataFrame) -> PolarsResult<Vec<u8>> {
+        self.rows += table.height() as u64;
+        self.waiting.vstack_mut_owned(table)?;
+        let full = self.waiting.height() / ROW_GROUP_ROWS * ROW_GROUP_ROWS;
+        for from in (0..full).step_by(ROW_GROUP_ROWS) {
+            let mut group = self.waiting.slice(from.cast_signed() as i64, ROW_GROUP_ROWS);
+            group.rechunk_mut();
+            self.writer.write_batch(&group)?;
+        }
+        self.waiting = self.waiting.slice(full.cast_signed() as i64, ROW_GROUP_ROWS);
+        Ok(self.output.take())
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// None that are known.
+    pub fn finish(mut self) -> PolarsResult<Ending> {
+        if self.waiting.height() > 0 {
+            self.waiting.rechunk_mut();
+            self.writer.write_batch(&self.waiting)?;
+        }
+        self.writer.finish()?;
+        Ok(Ending { bytes: self.output.take(), rows: self.rows })
+    }
 }
 
 /// A file of which only some ranges are known. The rest is never touched, so it takes no memory: an allocation of zeros is

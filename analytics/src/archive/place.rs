@@ -11,7 +11,7 @@ use object_store::client::ClientConfigKey;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig};
+use object_store::{BackoffConfig, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig};
 
 use super::client::Connector;
 pub use crate::settings::ArchiveUrl;
@@ -89,6 +89,12 @@ impl Place {
         written.map(drop).map_err(|error| told(key, error))
     }
 
+    /// A file that is written piece by piece; it is there when it is finished, and not before.
+    #[must_use]
+    pub fn upload<'a>(&'a self, key: &'a str) -> Upload<'a> {
+        Upload { place: self, key, waiting: Vec::new(), begun: None, bytes: 0 }
+    }
+
     /// Some ranges of a file.
     ///
     /// # Errors
@@ -114,6 +120,70 @@ impl Place {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(told(key, error)),
         }
+    }
+}
+
+/// The pieces of a file that is written, in bytes: a bucket takes none below 5 MiB but the last.
+const PIECE_BYTES: usize = 8 * 1024 * 1024;
+
+/// A file that is being written. What is not finished leaves nothing that is read: a directory's unfinished file is removed, a
+/// bucket's pieces go by its own rule for uploads that were never finished.
+#[derive(Debug)]
+pub struct Upload<'a> {
+    place: &'a Place,
+    key: &'a str,
+    waiting: Vec<u8>,
+    /// A file of one piece is put at once.
+    begun: Option<Box<dyn MultipartUpload>>,
+    bytes: u64,
+}
+
+impl Upload<'_> {
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// [`PlaceError::Away`].
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), PlaceError> {
+        self.bytes += bytes.len() as u64;
+        self.waiting.extend_from_slice(bytes);
+        while self.waiting.len() > PIECE_BYTES {
+            let rest = self.waiting.split_off(PIECE_BYTES);
+            let piece = std::mem::replace(&mut self.waiting, rest);
+            self.put(piece).await.map_err(|error| told(self.key, error))?;
+        }
+        Ok(())
+    }
+
+    /// Ends the file; returns its length in bytes.
+    ///
+    /// # Errors
+    /// [`PlaceError::Away`].
+    pub async fn finish(mut self) -> Result<u64, PlaceError> {
+        let last = std::mem::take(&mut self.waiting);
+        if self.begun.is_none() {
+            self.place.put(self.key, Bytes::from(last)).await?;
+            return Ok(self.bytes);
+        }
+        let ended = async {
+            self.put(last).await?;
+            let Some(upload) = &mut self.begun else { return Ok(()) };
+            upload.complete().await.map(drop)
+        };
+        ended.await.map_err(|error| told(self.key, error))?;
+        Ok(self.bytes)
+    }
+
+    async fn put(&mut self, piece: Vec<u8>) -> Result<(), object_store::Error> {
+        let upload = match &mut self.begun {
+            Some(upload) => upload,
+            None => self.begun.insert(self.place.store.put_multipart(&Path::from(self.key)).await?),
+        };
+        let put = upload.put_part(PutPayload::from_bytes(Bytes::from(piece))).await;
+        if put.is_err() {
+            // The failure is what is told; what is left of the upload is of no use to anybody.
+            let _left = upload.abort().await;
+        }
+        put
     }
 }
 

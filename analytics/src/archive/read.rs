@@ -4,23 +4,26 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
+use polars::prelude::*;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use shared::throttle::Throttle;
 use tokio::runtime::Handle;
 use tracing::warn;
 
-use super::file::{Footer, Sparse, footer, tail};
+use super::file::Footer;
 use super::incidents;
 use super::place::{Place, PlaceError};
-use super::rows::column::ANTENNA_ID;
+use super::rows::column::{ANTENNA_ID, START};
 use super::rows::{Part, Rows};
+use super::source::{Source, damaged};
 use crate::cache;
 use crate::readings::Slot;
-use crate::store::archived::{IncidentFile, Span, Table};
+use crate::store::archived::{HOUR_MS, IncidentFile, Span, Table};
+use crate::store::grid::Grid;
 use crate::store::incidents::Finished;
 
 /// Footers are kept of this many files.
@@ -35,44 +38,39 @@ const INCIDENT_FILES: usize = 32;
 /// About as many tables fit.
 const TABLES: usize = 1_024;
 
-/// A file is waited for this long, so that a question is answered in time without it.
-const WAIT: Duration = Duration::from_secs(4);
-
-/// A failure that took longer would take as long for every file.
-const QUICK: Duration = Duration::from_millis(200);
-
-/// After such a failure, nothing is asked for this long.
-const REST: Duration = Duration::from_secs(2);
-
 /// Reads files. Clones share what is kept.
 #[derive(Debug, Clone)]
 pub struct Archive {
-    place: Place,
-    runtime: Handle,
     shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 struct Shared {
+    source: Source,
     footers: Cache<String, Arc<Footer>>,
     tables: Cache<Key, Arc<Rows>, TableBytes>,
     incidents: Cache<String, Arc<Vec<Finished>>>,
     ids: Mutex<Ids>,
     lines: Mutex<Throttle>,
     failures: AtomicU64,
-    /// When the place was last found to be away, and what it said.
-    away: Mutex<Option<(Instant, String)>>,
 }
 
 /// A file, its row groups, and what of them.
-type Key = (String, usize, usize, Part);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    file: String,
+    groups: Range<usize>,
+    part: Part,
+    /// Rows that begin in these milliseconds since the epoch.
+    times: Range<i64>,
+}
 
 #[derive(Debug, Clone)]
 struct TableBytes;
 
 impl Weighter<Key, Arc<Rows>> for TableBytes {
-    fn weight(&self, (file, ..): &Key, rows: &Arc<Rows>) -> u64 {
-        (rows.table.estimated_size() + rows.fared.len() * size_of::<(i64, Slot, u8)>() + file.len() + 256) as u64
+    fn weight(&self, key: &Key, rows: &Arc<Rows>) -> u64 {
+        (rows.table.estimated_size() + rows.fared.len() * size_of::<(i64, Slot, u8)>() + key.file.len() + 256) as u64
     }
 }
 
@@ -100,15 +98,15 @@ impl Archive {
     #[must_use]
     pub fn new(place: Place) -> Self {
         let shared = Shared {
+            source: Source::new(place, Handle::current()),
             footers: Cache::new(FOOTERS),
             tables: cache::of_bytes(TABLE_BYTES, TABLES, TableBytes),
             incidents: Cache::new(INCIDENT_FILES),
             ids: Mutex::default(),
             lines: Mutex::new(Throttle::new()),
             failures: AtomicU64::new(0),
-            away: Mutex::default(),
         };
-        Self { place, runtime: Handle::current(), shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared) }
     }
 
     /// The ids of the antennas that rows have named so far, by number.
@@ -129,14 +127,21 @@ impl Archive {
         self.shared.failures.load(Ordering::Relaxed)
     }
 
-    /// A part of a file, whole, or the row groups that may hold an antenna. Nothing is written to the log more than once a minute,
-    /// and what fails is tried again the next time.
+    /// A part of a file: of all antennas, or the row groups that may hold one; at least the rows that begin in some milliseconds
+    /// since the epoch. Nothing is written to the log more than once a minute, and what fails is tried again the next time.
     ///
     /// # Errors
     /// When the file is missing, damaged or cannot be had.
-    pub fn rows(&self, span: &Span, table: Table, part: Part, antenna: Option<&str>) -> Result<Arc<Rows>, PlaceError> {
+    pub fn rows(
+        &self,
+        span: &Span,
+        table: Table,
+        part: Part,
+        antenna: Option<&str>,
+        times: Range<i64>,
+    ) -> Result<Arc<Rows>, PlaceError> {
         let key = span.key(table);
-        self.noted(self.read(&key, span, table, part, antenna))
+        self.noted(self.read(&key, span, table, part, antenna, times))
     }
 
     /// The incidents of a file, likewise.
@@ -146,11 +151,10 @@ impl Archive {
     pub fn incidents(&self, file: &IncidentFile) -> Result<Arc<Vec<Finished>>, PlaceError> {
         let (key, length) = (file.key(), file.file.bytes);
         self.noted(self.shared.incidents.get_or_insert_with(&key, || {
-            let footer = self.footer(&key, length)?;
-            let groups = 0..footer.groups();
-            let bytes = self.sparse(&key, length, footer.ranges(groups.clone(), &incidents::COLUMNS))?;
-            let rows = footer.rows(bytes, groups, &incidents::COLUMNS).and_then(incidents::decoded);
-            rows.map(Arc::new).map_err(|why| damaged(&key, &why))
+            let source = &self.shared.source;
+            let footer = source.footer(&key, length)?;
+            let rows = source.rows(&key, length, &footer, 0..footer.groups(), &incidents::COLUMNS)?;
+            incidents::decoded(rows).map(Arc::new).map_err(|why| damaged(&key, &why))
         }))
     }
 
@@ -176,7 +180,8 @@ impl Archive {
 
     fn footer_of(&self, key: &str, span: &Span, table: Table) -> Result<(Arc<Footer>, u64), PlaceError> {
         let Some(file) = span.files.get(&table) else { return Err(PlaceError::Missing(key.to_owned())) };
-        let footer = self.shared.footers.get_or_insert_with(key, || self.footer(key, file.bytes).map(Arc::new))?;
+        let footer =
+            self.shared.footers.get_or_insert_with(key, || self.shared.source.footer(key, file.bytes).map(Arc::new))?;
         Ok((footer, file.bytes))
     }
 
@@ -187,77 +192,39 @@ impl Archive {
         table: Table,
         part: Part,
         antenna: Option<&str>,
+        times: Range<i64>,
     ) -> Result<Arc<Rows>, PlaceError> {
         let (footer, length) = self.footer_of(key, span, table)?;
         let groups = match antenna {
             Some(id) if table.is_by_antenna() => footer.groups_with(ANTENNA_ID, id),
             _ => 0..footer.groups(),
         };
-        let of_part = (key.to_owned(), groups.start, groups.end, part);
-        self.shared.tables.get_or_insert_with(&of_part, || {
+        // Whole hours, so that a window that moves on finds what was read before.
+        let hours = Grid::of_width(HOUR_MS);
+        let times = hours.floor(times.start).max(span.start_ms)..hours.ceil(times.end).min(span.end_ms);
+        let is_whole = times == (span.start_ms..span.end_ms);
+        let wanted = Key { file: key.to_owned(), groups: groups.clone(), part, times: times.clone() };
+        self.shared.tables.get_or_insert_with(&wanted, || {
             let columns = part.columns(table);
-            let file = self.sparse(key, length, footer.ranges(groups.clone(), &columns))?;
-            let rows = footer.rows(file, groups, &columns).map_err(|why| damaged(key, &why))?;
+            let read = |groups| self.shared.source.rows(key, length, &footer, groups, &columns);
+            let rows = if is_whole || groups.is_empty() {
+                read(groups)?
+            } else {
+                // Of a day of many antennas, the rows of an hour lie in every row group: the others are not kept for a moment.
+                let some =
+                    groups.map(|group| within(read(group..group + 1)?, &times).map_err(|why| damaged(key, &why)));
+                let some = some.collect::<Result<Vec<_>, PlaceError>>()?;
+                let all = concat(some.into_iter().map(IntoLazy::lazy).collect::<Vec<_>>(), UnionArgs::default());
+                all.and_then(LazyFrame::collect).map_err(|why| damaged(key, &why))?
+            };
             let mut ids = self.shared.ids.lock();
             Rows::new(rows, part, |id| ids.number(id)).map(Arc::new).map_err(|why| damaged(key, &why))
         })
     }
-
-    fn footer(&self, key: &str, length: u64) -> Result<Footer, PlaceError> {
-        // A file of another length is another file.
-        let found = self.ask(key, self.place.length(key))?;
-        if found != length {
-            return Err(damaged(key, &format!("it has {found} bytes and should have {length}")));
-        }
-        let end = tail(length);
-        let bytes = self.ranges(key, std::slice::from_ref(&end))?;
-        let bytes = bytes.first().map(|bytes| &bytes[..]).unwrap_or_default();
-        let range = footer(length, bytes).map_err(|why| damaged(key, &why))?;
-        let mut file = Sparse::new(length);
-        file.fill(end.start, bytes).map_err(|why| damaged(key, &why))?;
-        if range.start < end.start {
-            let rest = range.start..end.start;
-            for bytes in self.ranges(key, std::slice::from_ref(&rest))? {
-                file.fill(rest.start, &bytes).map_err(|why| damaged(key, &why))?;
-            }
-        }
-        Footer::read(&file).map_err(|why| damaged(key, &why))
-    }
-
-    /// The file with some of its ranges.
-    fn sparse(&self, key: &str, length: u64, ranges: Vec<Range<u64>>) -> Result<Sparse, PlaceError> {
-        let mut file = Sparse::new(length);
-        let bytes = self.ranges(key, &ranges)?;
-        for (range, bytes) in ranges.iter().zip(bytes) {
-            file.fill(range.start, &bytes).map_err(|why| damaged(key, &why))?;
-        }
-        Ok(file)
-    }
-
-    fn ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<bytes::Bytes>, PlaceError> {
-        self.ask(key, self.place.ranges(key, ranges))
-    }
-
-    /// Asks the place, unless it has just been found to be away: a question may be about hundreds of files, and whoever asks
-    /// does not wait for each of them.
-    fn ask<T>(&self, key: &str, work: impl Future<Output = Result<T, PlaceError>>) -> Result<T, PlaceError> {
-        let away = |why: String| PlaceError::Away { key: key.to_owned(), why };
-        let started = Instant::now();
-        let known = self.shared.away.lock().clone();
-        if let Some((_, why)) = known.filter(|(since, _)| started.duration_since(*since) < REST) {
-            return Err(away(why));
-        }
-        let result = self.runtime.block_on(async { tokio::time::timeout(WAIT, work).await });
-        let result = result.unwrap_or_else(|_elapsed| Err(away(format!("no answer within {WAIT:?}"))));
-        if let Err(PlaceError::Away { why, .. }) = &result
-            && started.elapsed() > QUICK
-        {
-            *self.shared.away.lock() = Some((Instant::now(), why.clone()));
-        }
-        result
-    }
 }
 
-fn damaged(key: &str, why: &dyn std::fmt::Display) -> PlaceError {
-    PlaceError::Damaged { key: key.to_owned(), why: why.to_string() }
+/// The rows that begin in some milliseconds since the epoch.
+fn within(rows: DataFrame, times: &Range<i64>) -> PolarsResult<DataFrame> {
+    let start = || col(START).cast(DataType::Int64);
+    rows.lazy().filter(start().gt_eq(lit(times.start)).and(start().lt(lit(times.end)))).collect()
 }

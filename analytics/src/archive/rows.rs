@@ -176,25 +176,33 @@ fn table(
     ];
     let mut rows = left(partials.cells.clone().lazy(), sketch, &keys());
     rows = left(rows, is_revised, &[col(PANE)]).with_column(col(REVISED).fill_null(lit(false)));
-    let mut names = vec![START];
-    names.extend(COUNTS);
-    names.extend([LATENCY_SUM_MS, LATENCY_MIN_MS, LATENCY_MAX_MS]);
     if let Some(ids) = ids {
         let sums = FARED.map(|name| col(name).sum());
         let fared = fared.clone().lazy().with_column(step()).group_by(keys()).agg(sums);
         rows = left(rows, fared, &keys()).with_columns(FARED.map(|name| col(name).fill_null(lit(0_i64))));
         let in_order = SortMultipleOptions::default().with_multithreaded(false);
         rows = rows.with_column(ids.rank()).sort([RANK, PANE], in_order).with_column(ids.id());
-        names.insert(0, ANTENNA_ID);
-        names.extend(FARED);
     }
-    names.extend([REVISED, LATENCY_BUCKETS, LATENCY_BUCKET_COUNTS]);
     let rows = rows.with_columns(counts).with_columns(latencies).with_column(col(PANE).alias(START));
     let rows = rows.with_column(time(START));
-    let table = rows.select(names.into_iter().map(col).collect::<Vec<_>>()).collect()?;
+    let table = rows.select(columns(ids.is_some()).into_iter().map(col).collect::<Vec<_>>()).collect()?;
     let nameless = ids.is_some() && table.column(ANTENNA_ID)?.null_count() > 0;
     polars_ensure!(!nameless, ComputeError: "a pane names an antenna that has no id");
     Ok(table)
+}
+
+/// The columns of a file, in their order.
+#[must_use]
+pub fn columns(is_by_antenna: bool) -> Vec<&'static str> {
+    let mut columns = vec![START];
+    columns.extend(COUNTS);
+    columns.extend([LATENCY_SUM_MS, LATENCY_MIN_MS, LATENCY_MAX_MS]);
+    if is_by_antenna {
+        columns.insert(0, ANTENNA_ID);
+        columns.extend(FARED);
+    }
+    columns.extend([REVISED, LATENCY_BUCKETS, LATENCY_BUCKET_COUNTS]);
+    columns
 }
 
 /// What of the rows of a file is read together.

@@ -11,7 +11,7 @@ use super::place::{Place, PlaceError};
 use super::rows::FinalHour;
 use super::rows::column::{ANTENNA_ID, START};
 use crate::settings::Thresholds;
-use crate::store::archived::{Course, Courses, File, HOUR_MS, Span, Table};
+use crate::store::archived::{Course, Courses, File, Span, Table};
 
 const FIRST: &str = "first";
 const LAST: &str = "last";
@@ -48,7 +48,7 @@ impl Files {
             files.insert(table, File { rows: rows.height() as u64, bytes: bytes.len() as u64 });
             all.push((table, bytes));
         }
-        let span = Span { start_ms: hour.start_ms, end_ms: hour.start_ms + HOUR_MS, readings, expired: 0, files };
+        let span = Span::hour(hour.start_ms, readings, 0, files);
         Ok(Self { written: Written { span, courses }, bytes: all })
     }
 

@@ -7,7 +7,7 @@ use shared::api::{Archive, IncidentKind, Ledger, Phase, Pipeline, Summary};
 use crate::answer::incidents::OpenIncidents;
 
 /// Names and meanings of the metrics. The window is the default one, 5 minutes.
-pub const METRICS: [(&str, &str); 47] = [
+pub const METRICS: [(&str, &str); 48] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
     ("vigia_window_packets_delivered", "Packets delivered in the window."),
@@ -48,6 +48,10 @@ pub const METRICS: [(&str, &str); 47] = [
     (
         "vigia_archive_waiting_seconds",
         "Event time that is final and not in the archive yet, in whole hours; absent where nothing is archived.",
+    ),
+    (
+        "vigia_archive_compactions_failed_total",
+        "Days that could not be compacted since the start, each time that it was tried; absent where nothing is archived.",
     ),
     ("vigia_archive_failing", "1 while the last file could not be written; absent where nothing is archived."),
     (
@@ -188,7 +192,11 @@ fn ledger(scrape: &Scrape, ledger: &Ledger) -> prometheus::Result<()> {
 fn archive(scrape: &Scrape, archive: Option<&Archive>) -> prometheus::Result<()> {
     scrape.int_gauge("vigia_archive_bytes", archive.map(|archive| archive.bytes))?;
     scrape.int_gauge("vigia_archive_waiting_seconds", archive.map(|archive| archive.hours_waiting * 3_600))?;
-    scrape.int_gauge("vigia_archive_failing", archive.map(|archive| u64::from(archive.reason.is_some())))
+    scrape.int_gauge("vigia_archive_failing", archive.map(|archive| u64::from(archive.reason.is_some())))?;
+    match archive {
+        Some(archive) => scrape.counter("vigia_archive_compactions_failed_total", archive.compactions_failed),
+        None => Ok(()),
+    }
 }
 
 fn progress(scrape: &Scrape, pipeline: &Pipeline) -> prometheus::Result<()> {

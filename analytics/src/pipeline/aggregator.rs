@@ -25,7 +25,7 @@ use crate::ingest::stream_id::StreamId;
 use crate::published::Published;
 use crate::readings::column::ARRIVAL_MS;
 use crate::state::{Meta, encode_changes};
-use crate::store::archived::HOUR_MS;
+use crate::store::archived::{Compacted, HOUR_MS, Tiers};
 use crate::store::{Accepted, Store};
 
 /// Work for the thread, done in order.
@@ -88,6 +88,8 @@ pub(super) struct Archive {
     pub(super) archiver: Archiver,
     /// Hours that may wait.
     pub(super) hours_max: u64,
+    /// How long what is in files is kept.
+    pub(super) tiers: Tiers,
     /// Whether so many wait that reading has to.
     pub(super) is_full: watch::Sender<bool>,
 }
@@ -239,22 +241,25 @@ impl Aggregator {
     }
 
     /// Hands over the hours that have become final, and takes note of those that are in files now. Where too many wait, reading
-    /// waits for the archive as long as what is read is old; a network that is watched now cannot wait, so that the oldest
-    /// hours are given up.
+    /// waits for the archive; a network that is watched now cannot wait for one that is away, so that the oldest hours are given
+    /// up.
     fn tend_archive(&mut self) -> PolarsResult<()> {
-        let Some(Archive { archiver, hours_max, is_full }) = &mut self.archive else { return Ok(()) };
-        self.is_changed |= archiver.take(&mut self.store)?;
-        archiver.hand_over(&self.store);
+        let now = self.now();
+        let Some(Archive { archiver, hours_max, tiers, is_full }) = &mut self.archive else { return Ok(()) };
+        self.is_changed |= archiver.take(&mut self.store, now)?;
+        self.is_changed |= self.store.expire(*tiers, now);
+        archiver.hand_over(&self.store, now);
         let given_up = self.store.incidents().given_up();
         if given_up > self.incidents_given_up {
             let incidents = given_up - self.incidents_given_up;
             error!(incidents, "the archive is away for too long: the oldest incidents were given up");
             self.incidents_given_up = given_up;
         }
-        let now = self.published.by_broker(self.clock.now());
         let is_live = self.store.clock().watermark_ms >= now.0.saturating_sub(HOUR_MS);
         while is_live && self.store.final_hours() > *hours_max {
-            let Some((start_ms, _)) = self.store.final_hour(i64::MIN) else { break };
+            // Many hours become final at once where no reading came for long: each of them is tried before.
+            let oldest = self.store.final_hour(i64::MIN).map(|(start_ms, _)| start_ms);
+            let Some(start_ms) = oldest.filter(|start_ms| archiver.has_failed(*start_ms)) else { break };
             archiver.skip_before(start_ms + HOUR_MS);
             let readings = self.store.give_up(start_ms)?;
             error!(hour = %UnixMillis(start_ms), readings, "the archive is away for too long: an hour was given up");
@@ -271,15 +276,30 @@ impl Aggregator {
         self.store.archive(written.span, &written.courses)
     }
 
+    /// Takes note of a day that was compacted without a thread.
+    pub(super) fn compacted(&mut self, compacted: Compacted) {
+        self.is_changed = true;
+        self.store.compact(compacted, self.now());
+    }
+
+    /// Forgets what in files is not kept any more, without an archive of its own.
+    pub(super) fn expire(&mut self, tiers: Tiers) {
+        self.is_changed |= self.store.expire(tiers, self.now());
+    }
+
+    /// The broker's clock.
+    fn now(&self) -> UnixMillis {
+        self.published.by_broker(self.clock.now())
+    }
+
     /// The store.
     pub(super) const fn store(&self) -> &Store {
         &self.store
     }
 
     pub(super) fn prepare(&mut self, accounts: Accounts) -> PolarsResult<Prepared> {
-        let revision = self.store.revision();
         self.tend_archive()?;
-        if self.store.revision() != revision {
+        if self.store.revision() != self.published.snapshot().revision {
             // Nothing may be merged for long, so the next batch cannot be left to show what is in files now.
             self.version += 1;
             self.published.archived(self.store.snapshot(self.version, self.meta.as_of));

@@ -1,17 +1,20 @@
-//! Writes hours that are final and incidents that are old into files, on a thread of its own, while the aggregator goes on.
+//! Writes hours that are final and incidents that are old into files, makes files of days from those of hours and removes files
+//! that are not read any more, on a thread of its own, while the aggregator goes on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use polars::prelude::PolarsResult;
+use shared::UnixMillis;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use super::retry::{Lines, Retry};
+use crate::archive::compact::{CompactError, Compaction};
 use crate::archive::incidents::encoded;
 use crate::archive::place::{Place, PlaceError};
 use crate::archive::rows::FinalHour;
@@ -19,12 +22,16 @@ use crate::archive::write::{Files, Written};
 use crate::published::Published;
 use crate::settings::Thresholds;
 use crate::store::Store;
-use crate::store::archived::{HOUR_MS, IncidentFile};
+use crate::store::archived::{Compacted, DAY_MS, HOUR_MS, IncidentFile, Span};
+use crate::store::grid::Grid;
 use crate::store::incidents::OldIncidents;
 use crate::workers::keep_plans;
 
 /// Hours that wait for the thread at most, so that their panes are not in memory twice for long.
 const WAITING: usize = 4;
+
+/// A day that could not be compacted is tried again after this long.
+const AGAIN: Duration = Duration::from_secs(3_600);
 
 /// Hands hours to the thread, and takes back what it has written. The thread ends when this is dropped.
 #[derive(Debug)]
@@ -37,9 +44,25 @@ pub(super) struct Archiver {
     next_ms: i64,
     /// The first chunk of the incidents that were handed over last.
     incidents: Option<u64>,
-    /// The hours before are not to be written any more.
-    skip_before_ms: Arc<AtomicI64>,
+    /// A day was handed over, and is not back.
+    is_compacting: bool,
+    /// The days before are compacted, or could not be.
+    next_day_ms: i64,
+    /// When the first of those that could not be is tried again.
+    again: Option<Instant>,
+    /// The number of the discarded files that were handed over last.
+    discarded: Option<u64>,
+    reached: Arc<Reached>,
     row_ms: i64,
+}
+
+/// How far the thread has come, in milliseconds since the epoch.
+#[derive(Debug)]
+struct Reached {
+    /// The hours before are not to be written any more.
+    skip_before_ms: AtomicI64,
+    /// The hours up to this one have been tried.
+    failed_ms: AtomicI64,
 }
 
 /// What is to be written.
@@ -47,6 +70,8 @@ pub(super) struct Archiver {
 enum Work {
     Hour(FinalHour),
     Incidents(OldIncidents),
+    Day(Vec<Arc<Span>>),
+    Discarded(u64, Vec<String>),
 }
 
 /// What has been written.
@@ -54,6 +79,9 @@ enum Work {
 enum Done {
     Hour(Written),
     Incidents(IncidentFile),
+    /// `None` where the day could not be compacted.
+    Day(i64, Option<Compacted>),
+    Removed(u64),
 }
 
 /// What the thread works with.
@@ -62,7 +90,7 @@ struct Writer {
     thresholds: Thresholds,
     work: Receiver<Work>,
     done: Sender<Done>,
-    skip_before_ms: Arc<AtomicI64>,
+    reached: Arc<Reached>,
     ended: CancellationToken,
     published: Published,
     retry: Retry,
@@ -83,24 +111,38 @@ impl Archiver {
     ) -> std::io::Result<Self> {
         let (work, queue) = sync_channel(WAITING);
         let (done, written) = channel();
-        let skip_before_ms = Arc::new(AtomicI64::new(i64::MIN));
+        let reached = Reached { skip_before_ms: AtomicI64::new(i64::MIN), failed_ms: AtomicI64::new(i64::MIN) };
+        let reached = Arc::new(reached);
         let writer = Writer {
             place,
             thresholds,
             work: queue,
             done,
-            skip_before_ms: Arc::clone(&skip_before_ms),
+            reached: Arc::clone(&reached),
             ended,
             published,
             retry: Retry::new("writing the archive", lines),
         };
         let runtime = Handle::current();
         thread::Builder::new().name("archiver".to_owned()).spawn(move || writer.run(&runtime))?;
-        Ok(Self { work, done: written, held: None, next_ms: i64::MIN, incidents: None, skip_before_ms, row_ms })
+        Ok(Self {
+            work,
+            done: written,
+            held: None,
+            next_ms: i64::MIN,
+            incidents: None,
+            is_compacting: false,
+            next_day_ms: i64::MIN,
+            again: None,
+            discarded: None,
+            reached,
+            row_ms,
+        })
     }
 
-    /// Hands over the incidents that are old and the hours that have become final, as far as there is room.
-    pub(super) fn hand_over(&mut self, store: &Store) {
+    /// Hands over what there is to do by a time of the broker's clock, as far as there is room: the incidents that are old, the
+    /// hours that have become final, a day of which all hours are in files, and the files that are not read any more.
+    pub(super) fn hand_over(&mut self, store: &Store, now: UnixMillis) {
         if let Some(old) = store.incidents().old().filter(|old| self.incidents != Some(old.first)) {
             let first = old.first;
             self.incidents = self.work.try_send(Work::Incidents(old)).is_ok().then_some(first);
@@ -114,27 +156,58 @@ impl Archiver {
                 return;
             }
         }
+        self.hand_over_day(store);
+        let mut discarded = store.archived().discarded().iter();
+        let due = discarded.find(|(_, files)| files.removed_from_ms() <= now.0).map(|(number, files)| (*number, files));
+        if let Some((number, files)) = due.filter(|(number, _)| self.discarded != Some(*number)) {
+            let is_handed = self.work.try_send(Work::Discarded(number, files.keys.clone())).is_ok();
+            self.discarded = is_handed.then_some(number);
+        }
+    }
+
+    fn hand_over_day(&mut self, store: &Store) {
+        if self.is_compacting {
+            return;
+        }
+        if self.again.is_some_and(|again| again <= Instant::now()) {
+            (self.again, self.next_day_ms) = (None, i64::MIN);
+        }
+        let hours = store.final_day(self.next_day_ms);
+        self.is_compacting = !hours.is_empty() && self.work.try_send(Work::Day(hours)).is_ok();
     }
 
     /// Takes note of what has been written; tells whether there was anything.
     ///
     /// # Errors
     /// When the files do not hold what the panes do.
-    pub(super) fn take(&self, store: &mut Store) -> PolarsResult<bool> {
+    pub(super) fn take(&mut self, store: &mut Store, now: UnixMillis) -> PolarsResult<bool> {
         let mut is_changed = false;
         for done in self.done.try_iter() {
             match done {
                 Done::Hour(Written { span, courses }) => store.archive(span, &courses)?,
                 Done::Incidents(file) => store.archive_incidents(file),
+                Done::Day(start_ms, compacted) => {
+                    (self.is_compacting, self.next_day_ms) = (false, start_ms + DAY_MS);
+                    match compacted {
+                        Some(compacted) => store.compact(compacted, now),
+                        None => _ = self.again.get_or_insert_with(|| Instant::now() + AGAIN),
+                    }
+                }
+                Done::Removed(number) => store.removed(number),
             }
             is_changed = true;
         }
         Ok(is_changed)
     }
 
+    /// Whether an hour has been tried in vain, by its start.
+    pub(super) fn has_failed(&self, start_ms: i64) -> bool {
+        start_ms <= self.reached.failed_ms.load(Ordering::Relaxed)
+    }
+
     /// The hours before a time are not to be written any more.
     pub(super) fn skip_before(&mut self, time_ms: i64) {
-        self.skip_before_ms.store(time_ms, Ordering::Relaxed);
+        self.reached.skip_before_ms.store(time_ms, Ordering::Relaxed);
         self.next_ms = self.next_ms.max(time_ms);
         self.held = self.held.take().filter(|hour| hour.start_ms >= time_ms);
     }
@@ -150,10 +223,13 @@ pub(super) fn next_hour(store: &Store, from_ms: i64, row_ms: i64) -> Option<Fina
 impl Writer {
     fn run(mut self, runtime: &Handle) {
         keep_plans();
+        let compaction = Compaction::new(self.place.clone(), runtime.clone());
         while let Ok(work) = self.work.recv() {
             let done = match work {
                 Work::Hour(hour) => self.hour(runtime, hour),
                 Work::Incidents(old) => self.incidents(runtime, &old),
+                Work::Day(hours) => self.day(runtime, &compaction, hours),
+                Work::Discarded(number, keys) => Ok(self.remove(runtime, number, &keys)),
             };
             match done {
                 Ok(Some(done)) => {
@@ -166,6 +242,7 @@ impl Writer {
                     // A fault of ours. What was to be written stays in memory, and what is behind waits for it.
                     error!("the archive cannot be written: {error}");
                     self.published.archive_failed(error.to_string());
+                    self.reached.failed_ms.store(i64::MAX, Ordering::Relaxed);
                     return;
                 }
             }
@@ -179,11 +256,18 @@ impl Writer {
         // The bytes are enough from here on.
         drop(hour);
         let encoded = started.elapsed();
-        let skip_before_ms = Arc::clone(&self.skip_before_ms);
-        let is_wanted = || skip_before_ms.load(Ordering::Relaxed) <= start_ms;
-        let Some(written) = self.put(runtime, is_wanted, async |place| files.put(place).await) else { return Ok(None) };
+        let reached = Arc::clone(&self.reached);
+        let is_wanted = || reached.skip_before_ms.load(Ordering::Relaxed) <= start_ms;
+        let put = async |place: &Place| {
+            let written = files.put(place).await;
+            if written.is_err() {
+                reached.failed_ms.store(start_ms, Ordering::Relaxed);
+            }
+            written
+        };
+        let Some(written) = self.put(runtime, is_wanted, put) else { return Ok(None) };
         debug!(
-            hour = %shared::UnixMillis(start_ms),
+            hour = %UnixMillis(start_ms),
             readings = written.span.readings,
             encode_ms = encoded.as_millis(),
             duration_ms = started.elapsed().as_millis(),
@@ -197,6 +281,48 @@ impl Writer {
         let put = async |place: &Place| place.put(&file.key(), bytes.clone()).await;
         let is_put = self.put(runtime, || true, put).is_some();
         Ok(is_put.then_some(Done::Incidents(file)))
+    }
+
+    /// A day is tried until the place answers; one of which a file is missing or damaged is left as it is, so that no other day
+    /// waits for it.
+    fn day(&mut self, runtime: &Handle, compaction: &Compaction, hours: Vec<Arc<Span>>) -> PolarsResult<Option<Done>> {
+        let started = Instant::now();
+        let Some(first) = hours.first() else { return Ok(None) };
+        let start_ms = Grid::of_width(DAY_MS).floor(first.start_ms);
+        let day = UnixMillis(start_ms);
+        loop {
+            match compaction.day(hours.clone(), &self.ended) {
+                Ok(Some(compacted)) => {
+                    self.works();
+                    let readings = compacted.day.readings;
+                    debug!(%day, readings, duration_ms = started.elapsed().as_millis(), "compacted");
+                    return Ok(Some(Done::Day(start_ms, Some(compacted))));
+                }
+                Ok(None) => return Ok(None),
+                Err(CompactError::Place(error @ PlaceError::Away { .. })) => {
+                    if self.fails(runtime, &error).is_none() {
+                        return Ok(None);
+                    }
+                }
+                Err(CompactError::Place(error)) => {
+                    self.published.compaction_failed();
+                    warn!(%day, "a day stays in files of hours: {error}");
+                    return Ok(Some(Done::Day(start_ms, None)));
+                }
+                Err(CompactError::Polars(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn remove(&mut self, runtime: &Handle, number: u64, keys: &[String]) -> Option<Done> {
+        let remove = async |place: &Place| {
+            for key in keys {
+                place.remove(key).await?;
+            }
+            Ok(())
+        };
+        self.put(runtime, || true, remove)?;
+        Some(Done::Removed(number))
     }
 
     /// Tries until something is written, is not wanted any more, or the term has ended.
@@ -216,17 +342,24 @@ impl Writer {
             })?;
             match result {
                 Ok(written) => {
-                    self.retry.succeeded();
-                    self.published.archive_works();
+                    self.works();
                     return Some(written);
                 }
-                Err(error) => {
-                    self.published.archive_failed(error.to_string());
-                    let pause = self.retry.failed_with(&error, "");
-                    runtime.block_on(async { tokio::time::timeout(pause, ended.cancelled()).await }).err()?;
-                }
+                Err(error) => self.fails(runtime, &error)?,
             }
         }
         None
+    }
+
+    fn works(&mut self) {
+        self.retry.succeeded();
+        self.published.archive_works();
+    }
+
+    /// Waits after a failure; `None` where the term has ended.
+    fn fails(&mut self, runtime: &Handle, error: &PlaceError) -> Option<()> {
+        self.published.archive_failed(error.to_string());
+        let pause = self.retry.failed_with(error, "");
+        runtime.block_on(async { tokio::time::timeout(pause, self.ended.cancelled()).await }).is_err().then_some(())
     }
 }

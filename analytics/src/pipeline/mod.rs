@@ -45,9 +45,10 @@ pub use self::steps::Steps;
 use crate::archive::place::Place;
 use crate::ingest::log::{Epoch, Fence, Lease, Log, LogError};
 use crate::published::Published;
-use crate::settings::{PipelineSettings, Thresholds};
+use crate::settings::{ArchiveSettings, PipelineSettings, Thresholds};
 use crate::state::StateError;
 use crate::store::Store;
+use crate::store::archived::Tiers;
 use crate::workers::keep_plans;
 
 /// An owner that does not renew its lease for this long has lost the stream to any process that waits.
@@ -154,7 +155,9 @@ impl<L: Log> Pipeline<L> {
         let archiver = Archiver::start(place, self.thresholds, row_ms, self.published.clone(), lines, ended);
         let archiver = archiver.map_err(|error| PipelineError::Aggregator(error.to_string()))?;
         let hours_max = self.settings.archive.archive_backlog.as_secs() / 3_600;
-        Ok(Some(Archive { archiver, hours_max, is_full }))
+        let ArchiveSettings { archive_keep_minutes, archive_keep_hours, .. } = &self.settings.archive;
+        let tiers = Tiers { minutes_ms: millis(*archive_keep_minutes), hours_ms: millis(*archive_keep_hours) };
+        Ok(Some(Archive { archiver, hours_max, tiers, is_full }))
     }
 
     /// Owns the stream, term after term, until `shutdown`; everything merged is committed then.

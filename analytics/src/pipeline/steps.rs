@@ -1,5 +1,6 @@
 //! A pipeline that takes a step when it is told to, in place of its loops and threads: what simulated histories drive.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::aggregator::Aggregator;
@@ -10,6 +11,7 @@ use super::{LEASE, Pipeline, PipelineError};
 use crate::archive::write::{Files, Written};
 use crate::ingest::log::{Fence, Lease, Log, LogError, Reader as _, Reply};
 use crate::ingest::stream_id::StreamId;
+use crate::store::archived::{Compacted, Span, Tiers};
 use crate::workers::keep_plans;
 
 /// A process that may own the stream. Between two steps it can be dropped, as by a crash, or left alone for as long as one
@@ -124,6 +126,26 @@ impl<'a, L: Log> Steps<'a, L> {
     pub fn archived(&mut self, written: Written) -> Result<(), PipelineError> {
         let Some(term) = &mut self.term else { return Ok(()) };
         term.aggregator.archived(written).map_err(|error| PipelineError::Aggregator(error.to_string()))
+    }
+
+    /// The hours of the first day that is final and not compacted yet; none where there is no such day.
+    #[must_use]
+    pub fn final_day(&self) -> Vec<Arc<Span>> {
+        self.term.as_ref().map(|term| term.aggregator.store().final_day(i64::MIN)).unwrap_or_default()
+    }
+
+    /// Takes note of a day whose files were written.
+    pub fn compacted(&mut self, compacted: Compacted) {
+        if let Some(term) = &mut self.term {
+            term.aggregator.compacted(compacted);
+        }
+    }
+
+    /// Forgets what in files is not kept any more.
+    pub fn expire(&mut self, tiers: Tiers) {
+        if let Some(term) = &mut self.term {
+            term.aggregator.expire(tiers);
+        }
     }
 
     /// Commits what is prepared, or renews the lease. Where the stream is lost, so is what is in memory.

@@ -74,6 +74,8 @@ struct Progress {
     archive: Option<String>,
     /// Why the last file could not be written.
     archive_reason: Option<String>,
+    /// Since the start.
+    compactions_failed: u64,
 }
 
 /// A batch that counts towards the rate.
@@ -112,6 +114,7 @@ impl Published {
             ids_ahead: 0,
             archive: None,
             archive_reason: None,
+            compactions_failed: 0,
         };
         Self {
             snapshot: watch::Sender::new(Arc::new(store.snapshot(0, None))),
@@ -170,6 +173,8 @@ impl Published {
                 until,
                 bytes: snapshot.archived.bytes(),
                 hours_waiting: snapshot.final_hours(),
+                days_waiting: snapshot.final_days(),
+                compactions_failed: progress.compactions_failed,
                 reason: progress.archive_reason.clone(),
             }),
             panes: snapshot.panes() as u64,
@@ -251,7 +256,7 @@ impl Published {
     }
 
     /// Where final hours go, as it was set.
-    pub(crate) fn set_archive(&self, url: &str) {
+    pub fn set_archive(&self, url: &str) {
         self.progress.lock().archive = Some(url.to_owned());
     }
 
@@ -263,6 +268,11 @@ impl Published {
     /// Files are written.
     pub(crate) fn archive_works(&self) {
         self.progress.lock().archive_reason = None;
+    }
+
+    /// A day could not be compacted.
+    pub(crate) fn compaction_failed(&self) {
+        self.progress.lock().compactions_failed += 1;
     }
 
     pub(crate) fn set_evicting(&self, is_evicting: bool) {

@@ -9,6 +9,7 @@
 //! | `incidents:<chunk>` | a chunk of incidents that have ended, see [`encode_incidents`] |
 //! | `archived:<start>` | a [`Span`] that is in files, as JSON |
 //! | `incidents_archived:<chunk>` | an [`IncidentFile`], as JSON |
+//! | `discarded:<number>` | [`Discarded`] files, as JSON |
 //! | `courses` | the antennas that are in files, see [`encode_courses`] |
 //!
 //! Tables are Arrow IPC streams, compressed with LZ4.
@@ -32,7 +33,7 @@ use self::incidents::{decode_incidents, encode_incidents};
 use crate::ingest::log::StateField;
 use crate::ingest::stream_id::StreamId;
 use crate::store::antennas::{Antenna, Antennas};
-use crate::store::archived::{Archived, Courses, IncidentFile, Span};
+use crate::store::archived::{Archived, Courses, Discarded, IncidentFile, Span};
 use crate::store::expressions::column::{AVAILABLE_MS, PACKETS_LOST, PACKETS_SENT, PANE};
 use crate::store::incidents::{Finished, Incidents};
 use crate::store::partials::Partials;
@@ -55,6 +56,7 @@ const ANTENNAS_PREFIX: &str = "antennas:";
 const INCIDENTS_PREFIX: &str = "incidents:";
 const ARCHIVED_PREFIX: &str = "archived:";
 const INCIDENTS_ARCHIVED_PREFIX: &str = "incidents_archived:";
+const DISCARDED_PREFIX: &str = "discarded:";
 const COURSES: &str = "courses";
 
 /// What is committed beside the tables.
@@ -153,6 +155,7 @@ pub struct Restored {
     incidents: BTreeMap<u32, Vec<Finished>>,
     spans: Vec<Span>,
     incident_files: Vec<IncidentFile>,
+    discarded: BTreeMap<u64, Discarded>,
     courses: Courses,
 }
 
@@ -190,6 +193,9 @@ impl Restored {
                 return Err(damaged(&"it is a file of other incidents"));
             }
             self.incident_files.push(file);
+        } else if let Some(number) = name.strip_prefix(DISCARDED_PREFIX) {
+            let number = number.parse().map_err(|_| damaged(&"its number is none"))?;
+            self.discarded.insert(number, serde_json::from_slice(value).map_err(|error| damaged(&error))?);
         } else if name == COURSES {
             self.courses = decode_courses(value).map_err(|error| damaged(&error))?;
         }
@@ -224,7 +230,9 @@ impl Restored {
             antennas: Antennas::from_chunks(self.chunks),
             incidents,
             panes: self.panes,
-            archived: Archived::new(self.spans, self.courses).with_incidents(self.incident_files),
+            archived: Archived::new(self.spans, self.courses)
+                .with_incidents(self.incident_files)
+                .with_discarded(self.discarded),
             expired,
         };
         let store = store.restore(committed).map_err(of_panes)?;
@@ -259,24 +267,30 @@ pub fn encode_changes(
     for chunk in changes.incidents.clone() {
         fields.push((format!("{INCIDENTS_PREFIX}{chunk}"), encode_incidents(store.incidents().chunk(chunk))?));
     }
-    for start in &changes.spans {
-        if let Some(span) = store.archived().get(*start) {
-            let span = serde_json::to_vec(&**span).map_err(|error| polars_err!(ComputeError: "{error}"))?;
-            fields.push((format!("{ARCHIVED_PREFIX}{start}"), span));
+    let archived = store.archived();
+    let mut dropped = Vec::new();
+    let mut write = |name: String, value: Option<serde_json::Result<Vec<u8>>>| -> PolarsResult<()> {
+        match value {
+            Some(value) => fields.push((name, value.map_err(|error| polars_err!(ComputeError: "{error}"))?)),
+            None => dropped.push(name),
         }
+        Ok(())
+    };
+    for start in &changes.spans {
+        write(format!("{ARCHIVED_PREFIX}{start}"), archived.get(*start).map(|span| serde_json::to_vec(&**span)))?;
     }
     for first in &changes.incident_files {
-        if let Some(file) = store.archived().incident_file(*first) {
-            let file = serde_json::to_vec(file).map_err(|error| polars_err!(ComputeError: "{error}"))?;
-            fields.push((format!("{INCIDENTS_ARCHIVED_PREFIX}{first}"), file));
-        }
+        write(format!("{INCIDENTS_ARCHIVED_PREFIX}{first}"), archived.incident_file(*first).map(serde_json::to_vec))?;
+    }
+    for number in &changes.discarded {
+        write(format!("{DISCARDED_PREFIX}{number}"), archived.discarded().get(number).map(serde_json::to_vec))?;
     }
     if !changes.spans.is_empty() {
-        fields.push((COURSES.to_owned(), encode_courses(store.archived().courses())?));
+        fields.push((COURSES.to_owned(), encode_courses(archived.courses())?));
     }
-    let panes = changes.dropped.iter().map(|start| format!("{PANE_PREFIX}{start}"));
-    let incidents = changes.incidents_dropped.clone().map(|chunk| format!("{INCIDENTS_PREFIX}{chunk}"));
-    Ok((fields, panes.chain(incidents).collect()))
+    dropped.extend(changes.dropped.iter().map(|start| format!("{PANE_PREFIX}{start}")));
+    dropped.extend(changes.incidents_dropped.clone().map(|chunk| format!("{INCIDENTS_PREFIX}{chunk}")));
+    Ok((fields, dropped))
 }
 
 /// One byte that is 1 if the pane is revised; the length of the cells' table as 8 bytes, lowest first; the table of

@@ -3,8 +3,11 @@
 //! A [`Span`] is an hour or a day of which every table is written. Spans do not overlap; together with the panes in memory they
 //! are everything that is kept. A span is committed behind the write of its files, in the commit that drops its panes, and
 //! its keys follow from it, so files are read by their exact keys and never listed.
+//!
+//! A day takes the place of its hours, and the tables of old spans are not kept any more: the files that nothing names then are
+//! [`Discarded`], and removed a day later, as whoever asked before may still read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +49,9 @@ pub enum Table {
 }
 
 impl Table {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Minutes, Self::Hours, Self::NetworkMinutes, Self::NetworkHours];
+
     /// Whether its rows are of single antennas.
     #[must_use]
     pub const fn is_by_antenna(self) -> bool {
@@ -91,6 +97,9 @@ pub struct Span {
     /// Readings of it that no file holds, as the archive was away for too long.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub expired: u64,
+    /// The start of the first of its hours that is known, where that is not its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_from_ms: Option<i64>,
     /// Its files. A table that is not kept any more has none.
     pub files: BTreeMap<Table, File>,
 }
@@ -101,6 +110,39 @@ const fn is_zero(count: &u64) -> bool {
 }
 
 impl Span {
+    /// An hour.
+    #[must_use]
+    pub const fn hour(start_ms: i64, readings: u64, expired: u64, files: BTreeMap<Table, File>) -> Self {
+        Self { start_ms, end_ms: start_ms + HOUR_MS, readings, expired, known_from_ms: None, files }
+    }
+
+    /// The day that some hours make up, in order, before it has files.
+    #[must_use]
+    pub fn day(hours: &[Arc<Self>]) -> Self {
+        let first_ms = hours.first().map_or(0, |hour| hour.start_ms);
+        let start_ms = Grid::of_width(DAY_MS).floor(first_ms);
+        Self {
+            start_ms,
+            end_ms: start_ms + DAY_MS,
+            readings: hours.iter().map(|hour| hour.readings).sum(),
+            expired: hours.iter().map(|hour| hour.expired).sum(),
+            known_from_ms: (first_ms != start_ms).then_some(first_ms),
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// Whether rows of a table can be read: one that is not kept any more has no file, and neither has what was given up.
+    #[must_use]
+    pub fn has(&self, table: Table) -> bool {
+        self.files.contains_key(&table)
+    }
+
+    /// Whether its minutes are not kept any more, and its hours are.
+    #[must_use]
+    pub fn is_by_hour(&self) -> bool {
+        self.has(Table::NetworkHours) && !self.has(Table::NetworkMinutes)
+    }
+
     /// Whether it is a whole day.
     #[must_use]
     pub const fn is_day(&self) -> bool {
@@ -118,6 +160,15 @@ impl Span {
             format!("{LAYOUT}/hours/date={date}/hour={hour}/{}-{PARTITION}.parquet", table.name())
         }
     }
+}
+
+/// A day that is in files of its own, and what they were made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compacted {
+    /// The day.
+    pub day: Span,
+    /// Its hours, in order.
+    pub hours: Vec<Arc<Span>>,
 }
 
 /// Incidents that are in a file: whole chunks of them, in the order in which they ended.
@@ -143,6 +194,43 @@ impl IncidentFile {
     }
 }
 
+/// Files that are not read any more, and are to be removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discarded {
+    /// When they were discarded, by the broker's clock.
+    pub at: UnixMillis,
+    /// Their keys, below the archive's own place.
+    pub keys: Vec<String>,
+}
+
+impl Discarded {
+    /// When they are to be removed, milliseconds since the epoch: nobody who asked before reads them any more by then.
+    #[must_use]
+    pub const fn removed_from_ms(&self) -> i64 {
+        self.at.0.saturating_add(DAY_MS)
+    }
+}
+
+/// How long the tables of spans are kept, counted from the watermark, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tiers {
+    /// Those of minutes.
+    pub minutes_ms: i64,
+    /// Those of hours; at least as long.
+    pub hours_ms: i64,
+}
+
+impl Tiers {
+    /// Whether a table of what ends at a time is still kept at another, both in milliseconds since the epoch.
+    const fn keep(self, table: Table, end_ms: i64, now_ms: i64) -> bool {
+        let kept_ms = match table {
+            Table::Minutes | Table::NetworkMinutes => self.minutes_ms,
+            Table::Hours | Table::NetworkHours => self.hours_ms,
+        };
+        end_ms.saturating_add(kept_ms) > now_ms
+    }
+}
+
 /// From when to when rows of an antenna are in files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Course {
@@ -160,6 +248,19 @@ impl Course {
     }
 }
 
+/// What is not kept any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// The starts of spans that have fewer tables, or are forgotten.
+    pub starts: BTreeSet<i64>,
+    /// The keys of files that are not read any more.
+    pub keys: Vec<String>,
+    /// The readings in spans that are forgotten.
+    pub readings: u64,
+    /// The first chunks of files of incidents that are forgotten.
+    pub incident_files: BTreeSet<u64>,
+}
+
 /// The antennas that are in files, by id.
 pub type Courses = BTreeMap<Arc<str>, Course>;
 
@@ -171,6 +272,8 @@ pub struct Archived {
     courses: Arc<Courses>,
     /// By first chunk.
     incidents: Arc<BTreeMap<u64, IncidentFile>>,
+    /// By number; later ones have higher numbers.
+    discarded: Arc<BTreeMap<u64, Discarded>>,
 }
 
 impl Archived {
@@ -178,7 +281,33 @@ impl Archived {
     #[must_use]
     pub fn new(spans: impl IntoIterator<Item = Span>, courses: Courses) -> Self {
         let spans = spans.into_iter().map(|span| (span.start_ms, Arc::new(span)));
-        Self { spans: Arc::new(spans.collect()), courses: Arc::new(courses), incidents: Arc::default() }
+        let (incidents, discarded) = (Arc::default(), Arc::default());
+        Self { spans: Arc::new(spans.collect()), courses: Arc::new(courses), incidents, discarded }
+    }
+
+    /// With files that are to be removed, by number.
+    #[must_use]
+    pub fn with_discarded(self, discarded: BTreeMap<u64, Discarded>) -> Self {
+        Self { discarded: Arc::new(discarded), ..self }
+    }
+
+    /// The files that are to be removed, by number.
+    #[must_use]
+    pub fn discarded(&self) -> &BTreeMap<u64, Discarded> {
+        &self.discarded
+    }
+
+    /// Takes note of files that are to be removed; returns their number.
+    pub fn discard(&mut self, files: Discarded) -> u64 {
+        let discarded = Arc::make_mut(&mut self.discarded);
+        let number = discarded.last_key_value().map_or(0, |(number, _)| number + 1);
+        discarded.insert(number, files);
+        number
+    }
+
+    /// Takes note that files were removed; tells whether they were to be.
+    pub fn removed(&mut self, number: u64) -> bool {
+        self.discarded.contains_key(&number) && Arc::make_mut(&mut self.discarded).remove(&number).is_some()
     }
 
     /// With incidents in these files too.
@@ -219,11 +348,85 @@ impl Archived {
         }
     }
 
-    /// Adds a span, in place of those within it.
-    pub fn insert(&mut self, span: Span) {
+    /// Adds a span, in place of those within it, which it returns.
+    pub fn insert(&mut self, span: Span) -> Vec<Arc<Span>> {
         let spans = Arc::make_mut(&mut self.spans);
-        spans.retain(|start, _| !(span.start_ms..span.end_ms).contains(start));
+        let within: Vec<i64> = spans.range(span.start_ms..span.end_ms).map(|(start, _)| *start).collect();
+        let replaced = within.iter().filter_map(|start| spans.remove(start)).collect();
         spans.insert(span.start_ms, Arc::new(span));
+        replaced
+    }
+
+    /// The hours of the first day from a time on that are not in files of a whole day yet and end before another time, in order;
+    /// none where there is no such day. All in milliseconds since the epoch.
+    #[must_use]
+    pub fn hours_of_a_day(&self, from_ms: i64, before_ms: i64) -> Vec<Arc<Span>> {
+        let days = Grid::of_width(DAY_MS);
+        let hours = self.spans.range(from_ms..).map(|(_, span)| span).filter(|span| !span.is_day());
+        let Some(day_ms) = hours.map(|span| days.floor(span.start_ms)).next() else { return Vec::new() };
+        let end_ms = day_ms + DAY_MS;
+        if end_ms > before_ms {
+            return Vec::new();
+        }
+        self.spans.range(day_ms..end_ms).map(|(_, span)| Arc::clone(span)).collect()
+    }
+
+    /// How many days that end before a time, in milliseconds since the epoch, are not in files of a whole day yet.
+    #[must_use]
+    pub fn days_of_hours(&self, before_ms: i64) -> u64 {
+        let days = Grid::of_width(DAY_MS);
+        let hours = self.spans.values().filter(|span| !span.is_day()).map(|span| days.floor(span.start_ms));
+        let days: BTreeSet<i64> = hours.filter(|day| day + DAY_MS <= before_ms).collect();
+        days.len() as u64
+    }
+
+    /// Forgets the tables that are not kept any more at a time, in milliseconds since the epoch, the spans of which none is, and
+    /// the incidents that ended as long ago.
+    pub fn expire(&mut self, tiers: Tiers, now_ms: i64) -> Expired {
+        let mut expired = Expired::default();
+        for span in self.spans.values() {
+            let keeps = |table: &Table| tiers.keep(*table, span.end_ms, now_ms);
+            if keeps(&Table::Minutes) {
+                // What follows is newer.
+                break;
+            }
+            let is_kept = keeps(&Table::Hours);
+            let gone = span.files.keys().filter(|table| !keeps(table));
+            let keys_before = expired.keys.len();
+            expired.keys.extend(gone.map(|table| span.key(*table)));
+            if !is_kept || expired.keys.len() > keys_before {
+                expired.starts.insert(span.start_ms);
+            }
+        }
+        let is_old = |file: &&IncidentFile| !tiers.keep(Table::Hours, file.end_ms, now_ms);
+        for file in self.incidents.values().filter(is_old) {
+            expired.incident_files.insert(file.first);
+            expired.keys.push(file.key());
+        }
+        if !expired.incident_files.is_empty() {
+            Arc::make_mut(&mut self.incidents).retain(|first, _| !expired.incident_files.contains(first));
+        }
+        if expired.starts.is_empty() {
+            return expired;
+        }
+        let spans = Arc::make_mut(&mut self.spans);
+        for start in &expired.starts {
+            let Some(span) = spans.get_mut(start) else { continue };
+            if tiers.keep(Table::Hours, span.end_ms, now_ms) {
+                let end_ms = span.end_ms;
+                Arc::make_mut(span).files.retain(|table, _| tiers.keep(*table, end_ms, now_ms));
+            } else {
+                expired.readings += span.readings;
+                spans.remove(start);
+            }
+        }
+        let oldest_ms = self.oldest_ms().unwrap_or(i64::MAX);
+        if self.courses.values().any(|course| course.first_ms < oldest_ms) {
+            let courses = Arc::make_mut(&mut self.courses);
+            courses.retain(|_, course| course.last_ms > oldest_ms);
+            courses.values_mut().for_each(|course| course.first_ms = course.first_ms.max(oldest_ms));
+        }
+        expired
     }
 
     /// The span that begins at a time.
@@ -245,10 +448,10 @@ impl Archived {
         self.oldest_ms().map(|oldest_ms| (UnixMillis(oldest_ms), UnixMillis(self.until_ms())))
     }
 
-    /// Where the first span begins, in milliseconds since the epoch; `None` where there is none.
+    /// Where the first hour begins, in milliseconds since the epoch; `None` where there is none.
     #[must_use]
     pub fn oldest_ms(&self) -> Option<i64> {
-        self.spans.first_key_value().map(|(start, _)| *start)
+        self.spans.first_key_value().map(|(start, span)| span.known_from_ms.unwrap_or(*start))
     }
 
     /// Where the last span ends: what is older is in files or has never been counted. `i64::MIN` where there is none.
@@ -276,7 +479,7 @@ mod tests {
     use super::*;
 
     fn span(start_ms: i64, end_ms: i64) -> Span {
-        Span { start_ms, end_ms, readings: 1, expired: 0, files: BTreeMap::new() }
+        Span { start_ms, end_ms, ..Span::hour(0, 1, 0, BTreeMap::new()) }
     }
 
     #[test]
@@ -289,6 +492,46 @@ mod tests {
         let key = |table| span(day, day + DAY_MS).key(table);
         assert_eq!(key(Table::Minutes), "v1/days/date=2025-11-26/0.parquet");
         assert_eq!(key(Table::Hours), "v1/hourly/date=2025-11-26/0.parquet");
+    }
+
+    #[test]
+    fn the_next_day_has_hours_and_is_over() {
+        let mut archived =
+            Archived::new((20..75).map(|hour| span(hour * HOUR_MS, (hour + 1) * HOUR_MS)), Courses::new());
+        let hours = |archived: &Archived, from_ms, before_ms| {
+            let hours = archived.hours_of_a_day(from_ms, before_ms);
+            hours.iter().map(|span| span.start_ms / HOUR_MS).collect::<Vec<_>>()
+        };
+        assert!(hours(&archived, i64::MIN, DAY_MS - 1).is_empty());
+        assert_eq!(hours(&archived, i64::MIN, DAY_MS), [20, 21, 22, 23]);
+        archived.insert(span(0, DAY_MS));
+        assert_eq!(hours(&archived, i64::MIN, 3 * DAY_MS), (24..48).collect::<Vec<_>>());
+        assert_eq!(hours(&archived, 2 * DAY_MS, 3 * DAY_MS), (48..72).collect::<Vec<_>>());
+        assert!(hours(&archived, 3 * DAY_MS, 4 * DAY_MS - 1).is_empty());
+    }
+
+    #[test]
+    fn tables_are_forgotten_tier_by_tier() {
+        let all = [Table::Minutes, Table::Hours, Table::NetworkMinutes, Table::NetworkHours];
+        let files: BTreeMap<Table, File> = all.into_iter().map(|table| (table, File { rows: 1, bytes: 1 })).collect();
+        let day = |day: i64| Span { files: files.clone(), ..span(day * DAY_MS, (day + 1) * DAY_MS) };
+        let course = |first, last| Course { first_ms: first * DAY_MS, last_ms: last * DAY_MS };
+        let courses = [(Arc::from("left"), course(0, 2)), (Arc::from("stays"), course(1, 9))].into();
+        let mut archived = Archived::new((0..10).map(day), courses);
+        let tiers = Tiers { minutes_ms: 3 * DAY_MS, hours_ms: 7 * DAY_MS };
+        assert_eq!(archived.expire(tiers, 4 * DAY_MS - 1), Expired::default());
+        let expired = archived.expire(tiers, 10 * DAY_MS);
+        assert_eq!((expired.starts.len(), expired.readings), (7, 3));
+        // Of three days all files, of four more those of minutes.
+        assert_eq!(expired.keys.len(), 3 * 4 + 4 * 2);
+        assert_eq!((archived.oldest_ms(), archived.readings()), (Some(3 * DAY_MS), 7));
+        let is_by_hour = archived.within(0, 10 * DAY_MS).map(|span| span.is_by_hour()).collect::<Vec<_>>();
+        assert_eq!(is_by_hour, [true, true, true, true, false, false, false]);
+        assert_eq!(
+            archived.courses().iter().map(|(id, it)| (&**id, *it)).collect::<Vec<_>>(),
+            [("stays", course(3, 9))]
+        );
+        assert_eq!(archived.expire(tiers, 10 * DAY_MS), Expired::default());
     }
 
     #[test]

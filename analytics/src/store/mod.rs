@@ -37,7 +37,7 @@ use shared::UnixMillis;
 use shared::api::Ledger;
 
 use self::antennas::{Antennas, place};
-use self::archived::{Archived, Courses, HOUR_MS, IncidentFile, Span};
+use self::archived::{Archived, Compacted, Courses, Discarded, Expired, HOUR_MS, IncidentFile, Span, Tiers};
 use self::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
 use self::grid::Grid;
 use self::incidents::{Incidents, Mark};
@@ -117,9 +117,11 @@ pub struct Changes {
     pub incidents: Range<u64>,
     /// Chunks of incidents to drop, by number.
     pub incidents_dropped: Range<u64>,
-    /// Spans of the archive to write, by start.
+    /// Spans of the archive to write, or to drop where there is none any more, by start.
     pub spans: BTreeSet<i64>,
-    /// Files of incidents to write, by first chunk.
+    /// Discarded files to write, or to drop where there are none any more, by number.
+    pub discarded: BTreeSet<u64>,
+    /// Files of incidents to write, or to drop where there are none any more, by first chunk.
     pub incident_files: BTreeSet<u64>,
 }
 
@@ -572,6 +574,59 @@ impl Store {
         self.retain()
     }
 
+    /// The hours of the first day from a time on, in milliseconds since the epoch, that is final and whose hours are all in files,
+    /// but not in those of a whole day yet; none where there is no such day.
+    #[must_use]
+    pub fn final_day(&self, from_ms: i64) -> Vec<Arc<Span>> {
+        let in_memory_from_ms = self.panes.first_key_value().map_or(i64::MAX, |(start, _)| *start);
+        self.archived.hours_of_a_day(from_ms, self.horizon_ms(self.clock.watermark_ms).min(in_memory_from_ms))
+    }
+
+    /// Takes note of a day that is in files of its own now, in place of its hours, whose files are discarded. Nothing where its
+    /// hours are not what the day was made of.
+    pub fn compact(&mut self, Compacted { day, hours }: Compacted, now: UnixMillis) {
+        let is_same = self.archived.within(day.start_ms, day.end_ms).eq(&hours);
+        if !is_same {
+            return;
+        }
+        let keys = hours.iter().flat_map(|hour| hour.files.keys().map(|table| hour.key(*table))).collect();
+        self.changes.spans.extend(hours.iter().map(|hour| hour.start_ms));
+        self.changes.spans.insert(day.start_ms);
+        self.archived.insert(day);
+        self.discard(keys, now);
+    }
+
+    /// Forgets the tables in files that are not kept any more, and discards their files; tells whether there were any.
+    pub fn expire(&mut self, tiers: Tiers, now: UnixMillis) -> bool {
+        if !self.clock.has_started() {
+            return false;
+        }
+        let expired = self.archived.expire(tiers, self.clock.watermark_ms);
+        if expired == Expired::default() {
+            return false;
+        }
+        let Expired { starts, keys, readings, incident_files } = expired;
+        self.expired += readings;
+        self.changes.spans.extend(starts);
+        self.changes.incident_files.extend(incident_files);
+        self.discard(keys, now);
+        true
+    }
+
+    fn discard(&mut self, keys: Vec<String>, at: UnixMillis) {
+        self.revision = next_revision();
+        if !keys.is_empty() {
+            self.changes.discarded.insert(self.archived.discard(Discarded { at, keys }));
+        }
+    }
+
+    /// Takes note that discarded files were removed, by their number.
+    pub fn removed(&mut self, number: u64) {
+        if self.archived.removed(number) {
+            self.changes.discarded.insert(number);
+        }
+    }
+
     /// Takes note of incidents that are in a file now, and drops them. Nothing where they are not the oldest in memory any more.
     pub fn archive_incidents(&mut self, file: IncidentFile) {
         if self.incidents.drop_old(file.first, file.chunks) {
@@ -602,7 +657,7 @@ impl Store {
         }
         self.expired += readings;
         self.changes.spans.insert(start_ms);
-        self.archived.insert(Span { start_ms, end_ms, readings: 0, expired: readings, files: BTreeMap::new() });
+        self.archived.insert(Span::hour(start_ms, 0, readings, BTreeMap::new()));
         self.retain()?;
         Ok(readings)
     }

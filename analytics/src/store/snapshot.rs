@@ -7,7 +7,7 @@ use polars::prelude::*;
 use shared::UnixMillis;
 
 use super::antennas::{Antenna, Antennas};
-use super::archived::{Archived, final_hours};
+use super::archived::{Archived, HOUR_MS, final_hours};
 use super::expressions::answer;
 use super::expressions::column::ANTENNA;
 use super::grid::Grid;
@@ -148,13 +148,23 @@ impl Snapshot {
     /// The width of the finest rows that an answer from a time on is made of, in milliseconds: panes, or rows of files.
     #[must_use]
     pub fn grain_ms(&self, time_ms: i64) -> i64 {
-        self.row_ms.filter(|_| self.is_archived(time_ms)).unwrap_or(self.grid.width_ms)
+        let Some(row_ms) = self.row_ms.filter(|_| self.is_archived(time_ms)) else { return self.grid.width_ms };
+        // Minutes are kept for less time than hours, so what follows has them too.
+        let is_by_hour = self.archived.within(time_ms, i64::MAX).next().is_some_and(|span| span.is_by_hour());
+        if is_by_hour { HOUR_MS } else { row_ms }
     }
 
     /// How many hours from the oldest pane on are final, and wait for the archive where there is one.
     #[must_use]
     pub fn final_hours(&self) -> u64 {
         final_hours(self.oldest_ms(), self.horizon_ms)
+    }
+
+    /// How many days are final and in files of hours, not in those of a day yet.
+    #[must_use]
+    pub fn final_days(&self) -> u64 {
+        let until_ms = self.horizon_ms.min(self.oldest_ms().unwrap_or(i64::MAX));
+        self.archived.days_of_hours(until_ms)
     }
 
     /// Width of the smallest tiles in milliseconds: steps of whole tiles read a tile each instead of its panes.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use analytics::answer::Question;
+use analytics::archive::compact::Compaction;
 use analytics::archive::place::{ArchiveUrl, Place};
 use analytics::archive::read::Archive;
 use analytics::ingest::log::MemoryLog;
@@ -17,6 +18,7 @@ use shared::api::{
     WorstRequest,
 };
 use shared::time::{Clock, Span};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{NOW, ask_with, publish, reading, window};
 
@@ -38,7 +40,7 @@ impl Chance {
 }
 
 /// A network that reports for some hours: readings late by minutes, without latency, all lost, nothing sent.
-fn report(log: &MemoryLog, chance: &mut Chance, hours: i64) -> UnixMillis {
+pub(crate) fn report(log: &MemoryLog, chance: &mut Chance, hours: i64) -> UnixMillis {
     let mut now = NOW;
     while now.0 < NOW.0 + hours * HOUR_MS {
         now = UnixMillis(now.0 + chance.below(30_000) as i64);
@@ -52,7 +54,7 @@ fn report(log: &MemoryLog, chance: &mut Chance, hours: i64) -> UnixMillis {
     now
 }
 
-fn settings(retention: Duration, archive: Option<&ArchiveUrl>) -> PipelineSettings {
+pub(crate) fn settings(retention: Duration, archive: Option<&ArchiveUrl>) -> PipelineSettings {
     let archive = ArchiveSettings { archive: archive.cloned(), ..ArchiveSettings::default() };
     PipelineSettings {
         pane: Duration::from_millis(PANE_MS as u64),
@@ -63,7 +65,7 @@ fn settings(retention: Duration, archive: Option<&ArchiveUrl>) -> PipelineSettin
     }
 }
 
-fn pipeline(log: &MemoryLog, settings: PipelineSettings, owner: &str) -> Pipeline<MemoryLog> {
+pub(crate) fn pipeline(log: &MemoryLog, settings: PipelineSettings, owner: &str) -> Pipeline<MemoryLog> {
     let published = Published::new("memory", &empty_store(&settings, Thresholds::default()), NOW);
     Pipeline::new(log.clone(), settings, Thresholds::default(), owner.to_owned(), published, Clock::of(|| NOW))
 }
@@ -72,7 +74,7 @@ fn pipeline(log: &MemoryLog, settings: PipelineSettings, owner: &str) -> Pipelin
 pub(crate) struct Files {
     pub(crate) runtime: tokio::runtime::Runtime,
     directory: tempfile::TempDir,
-    url: ArchiveUrl,
+    pub(crate) url: ArchiveUrl,
     pub(crate) place: Place,
 }
 
@@ -90,6 +92,15 @@ impl Files {
         Archive::new(self.place.clone())
     }
 
+    /// What makes the files of days.
+    fn compaction(&self) -> Compaction {
+        Compaction::new(self.place.clone(), self.runtime.handle().clone())
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
     /// Every file, by its path.
     pub(crate) fn list(&self) -> Vec<std::path::PathBuf> {
         fn below(folder: &std::path::Path, files: &mut Vec<std::path::PathBuf>) {
@@ -105,12 +116,14 @@ impl Files {
     }
 }
 
-fn ledger(pipeline: &Pipeline<MemoryLog>) -> Ledger {
+pub(crate) fn ledger(pipeline: &Pipeline<MemoryLog>) -> Ledger {
     pipeline.published.pipeline(Instant::now()).totals
 }
 
-/// Reads, merges and commits everything; with an archive, final hours are written, by processes that end at any point.
-fn drain(files: &Files, log: &MemoryLog, pipelines: &[Pipeline<MemoryLog>], chance: &mut Chance) -> usize {
+/// Reads, merges and commits everything; with an archive, final hours are written and final days compacted, by processes that
+/// end at any point.
+pub(crate) fn drain(files: &Files, log: &MemoryLog, pipelines: &[Pipeline<MemoryLog>], chance: &mut Chance) -> usize {
+    let (compaction, ended) = (files.compaction(), CancellationToken::new());
     let mut current = 0;
     let mut steps = Steps::new(&pipelines[current]);
     loop {
@@ -133,6 +146,14 @@ fn drain(files: &Files, log: &MemoryLog, pipelines: &[Pipeline<MemoryLog>], chan
             }
             steps.archived(written).expect("what the panes hold");
         }
+        let hours = steps.final_day();
+        if !is_crashed && !hours.is_empty() && chance.below(3) > 0 {
+            let compacted = compaction.day(hours, &ended).expect("files that are there").expect("a day");
+            is_crashed = pipelines.len() > 1 && chance.below(2) == 0;
+            if !is_crashed {
+                steps.compacted(compacted);
+            }
+        }
         if !is_crashed && chance.below(3) > 0 {
             steps.prepare().expect("columns");
             is_crashed = pipelines.len() > 1 && chance.below(12) == 0;
@@ -145,7 +166,7 @@ fn drain(files: &Files, log: &MemoryLog, pipelines: &[Pipeline<MemoryLog>], chan
         if is_crashed {
             current = (current + 1) % pipelines.len();
             steps = Steps::new(&pipelines[current]);
-        } else if read == 0 {
+        } else if read == 0 && steps.final_day().is_empty() {
             steps.prepare().expect("columns");
             files.runtime.block_on(steps.commit()).expect("a log");
             return current;
@@ -153,8 +174,16 @@ fn drain(files: &Files, log: &MemoryLog, pipelines: &[Pipeline<MemoryLog>], chan
     }
 }
 
+/// Whole days, and whether they are in files of their own.
+fn days(snapshot: &Snapshot) -> Vec<bool> {
+    let spans = snapshot.archived.within(i64::MIN, i64::MAX);
+    let mut days: Vec<(i64, bool)> = spans.map(|span| (span.start_ms / (24 * HOUR_MS), span.is_day())).collect();
+    days.dedup();
+    days.into_iter().map(|(_, is_day)| is_day).collect()
+}
+
 /// An answer without what depends on when it was merged and on what is kept where.
-fn told<Q: Question>(snapshot: &Snapshot, archive: Option<&Archive>, question: &Q) -> Value {
+pub(crate) fn told<Q: Question>(snapshot: &Snapshot, archive: Option<&Archive>, question: &Q) -> Value {
     let answer = ask_with(snapshot, archive, UnixMillis(NOW.0 + 1_000 * HOUR_MS), question).expect("a known antenna");
     let mut answer = serde_json::to_value(answer).expect("JSON");
     if let Some(answer) = answer.as_object_mut() {
@@ -185,11 +214,12 @@ fn answers(snapshot: &Snapshot, archive: Option<&Archive>, window: WindowRequest
 
 #[test]
 fn files_answer_as_memory_does_through_crashes_at_any_point() {
-    for seed in 0..3 {
+    // They begin two hours before midnight.
+    for (seed, hours) in [(0, 12), (1, 12), (2, 28)] {
         let (mut chance, log) = (Chance(seed), MemoryLog::default());
-        let end = report(&log, &mut chance, 12);
+        let end = report(&log, &mut chance, hours);
         let files = Files::new();
-        let whole = [pipeline(&log, settings(Duration::from_secs(24 * 3_600), None), "whole")];
+        let whole = [pipeline(&log, settings(Duration::from_secs(48 * 3_600), None), "whole")];
         drain(&files, &log, &whole, &mut Chance(0));
         let whole = whole[0].published.snapshot();
         // The state of that one is not that of the others.
@@ -206,6 +236,7 @@ fn files_answer_as_memory_does_through_crashes_at_any_point() {
             "seed {seed}: {archived} of {counted}"
         );
         let (snapshot, archive) = (pipelines[last].published.snapshot(), files.archive());
+        assert_eq!(days(&snapshot), if hours > 24 { vec![true, true, false] } else { vec![true, false] });
         let last_hour = end.0 / HOUR_MS * HOUR_MS;
         for (length_ms, end_ms, step_ms) in [
             (11 * HOUR_MS, end.0, HOUR_MS),
@@ -214,6 +245,7 @@ fn files_answer_as_memory_does_through_crashes_at_any_point() {
             (9 * HOUR_MS, last_hour, 3 * HOUR_MS),
             (MINUTE_MS, last_hour - 7 * HOUR_MS, MINUTE_MS),
             (8 * HOUR_MS, end.0, 2 * HOUR_MS),
+            ((hours - 1) * HOUR_MS - 11 * MINUTE_MS, end.0, 3 * HOUR_MS),
         ] {
             let end = End::At(UnixMillis(end_ms / MINUTE_MS * MINUTE_MS));
             let window = window(length_ms, end);
@@ -238,8 +270,16 @@ fn a_file_that_is_missing_or_damaged_is_a_gap() {
     let summary = SummaryRequest { window: window(7 * HOUR_MS, End::At(UnixMillis(end.0 / HOUR_MS * HOUR_MS))) };
     let whole = told(&snapshot, Some(&files.archive()), &summary);
     assert_eq!(whole.get("gaps"), None);
-    let paths = files.list();
-    assert!(paths.len() >= 7 * 4 && paths.iter().all(|path| path.extension().is_some_and(|it| it == "parquet")));
+    // Without those that a day was made of.
+    let mut paths = files.list();
+    let is_named = |path: &std::path::Path| {
+        let mut spans = snapshot.archived.within(i64::MIN, i64::MAX);
+        spans.any(|span| span.files.keys().any(|table| path.ends_with(span.key(*table))))
+    };
+    let all = paths.len();
+    paths.retain(|path| is_named(path));
+    assert_eq!(all - paths.len(), 2 * 4, "the two hours of the first day");
+    assert!(paths.len() >= 5 * 4 && paths.iter().all(|path| path.extension().is_some_and(|it| it == "parquet")));
     type Harm = fn(&[u8]) -> Option<Vec<u8>>;
     let harms: [(Harm, &str); 6] = [
         (|_| None, "missing"),
@@ -250,7 +290,7 @@ fn a_file_that_is_missing_or_damaged_is_a_gap() {
         (|_| Some(Vec::new()), "damaged"),
     ];
     let is_by_antenna = |path: &std::path::Path| !path.to_string_lossy().contains("network");
-    for path in paths.iter().filter(|path| path.to_string_lossy().contains("hourly")).skip(2).take(4) {
+    for path in paths.iter().filter(|path| path.to_string_lossy().contains("hourly")).take(6) {
         let bytes = std::fs::read(path).expect("a file");
         for (harm, why) in harms {
             match harm(&bytes) {

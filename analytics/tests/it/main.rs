@@ -9,6 +9,7 @@ mod archive;
 mod availability;
 mod brokers;
 mod cells;
+mod compaction;
 mod engines;
 mod faults;
 mod flapping;

@@ -34,6 +34,9 @@ const FINAL_HOURS: u64 = HOURS - 1;
 /// A file for each table of an hour that is final.
 const FILES: u64 = FINAL_HOURS * 4;
 
+/// A file for each table of the day that is over.
+const DAY_FILES: u64 = 4;
+
 /// Readings in it.
 const READINGS: u64 = HOURS * 240;
 
@@ -92,10 +95,12 @@ fn start(broker: &RedisServer, settings: &Settings) -> Analytics {
     Analytics::start(&broker.url(), &settings)
 }
 
-/// Waits until every final hour is in files and nothing is to be read; every reading is somewhere.
+/// Waits until every final hour is in files, those of the day that is over in its own, and nothing is to be read; every reading is
+/// somewhere.
 #[track_caller]
 fn settle(analytics: &mut Analytics) {
-    let is_done = |it: &Value| it["archive"]["hours_waiting"] == 0 && it["totals"]["lag"] == 0;
+    let is_written = |archive: &Value| archive["hours_waiting"] == 0 && archive["days_waiting"] == 0;
+    let is_done = |it: &Value| is_written(&it["archive"]) && it["totals"]["lag"] == 0;
     // The ledger is that of the last commit.
     let is_committed = |it: &Value| it["totals"]["archived"].as_u64() > Some(READINGS * 7 / 10);
     let pipeline = analytics.wait(path::PIPELINE, |it| is_done(it) && is_committed(it));
@@ -178,6 +183,13 @@ fn assert_answers_as_memory_does(analytics: &Analytics) {
     }
 }
 
+/// The files of hours; those of the days that they make up come behind them.
+fn of_hours(server: &S3Server) -> Vec<(String, String)> {
+    let mut objects = server.objects();
+    objects.retain(|(key, _)| key.contains("/hours/"));
+    objects
+}
+
 /// Lets whoever waits for the lease have it at once.
 fn expire_lease(broker: &RedisServer) {
     redis::cmd("DEL").arg("{antenna_stream}:lease").exec(&mut redis(broker)).expect("an answer");
@@ -189,15 +201,20 @@ fn a_bucket_answers_as_memory_does() {
     let mut analytics = start(&broker, &in_bucket(server.address()));
     settle(&mut analytics);
     assert_answers_as_memory_does(&analytics);
-    let objects = server.objects();
+    let objects = of_hours(&server);
     assert_eq!(objects.len() as u64, FILES, "{objects:?}");
     assert!(objects.iter().all(|(key, _)| key.starts_with("vigia/test/v1/hours/date=2023-11-1")), "{objects:?}");
+    // The first day is over.
+    let mut keys: Vec<String> = server.objects().into_iter().map(|(key, _)| key).collect();
+    keys.retain(|key| !key.contains("/hours/"));
+    let tables = ["days", "hourly", "network_hourly", "network_minutes"];
+    assert_eq!(keys, tables.map(|table| format!("vigia/test/v1/{table}/date=2023-11-14/0.parquet")));
     // Another process finds the files by what was committed.
     assert_eq!(analytics.terminate().0, Some(0));
     let mut again = start(&broker, &in_bucket(server.address()));
     settle(&mut again);
     assert_answers_as_memory_does(&again);
-    assert_eq!(server.objects(), objects);
+    assert_eq!(of_hours(&server), objects);
     let log = analytics.log() + &again.log();
     assert!(!log.contains("secret"), "{log}");
 }
@@ -230,7 +247,7 @@ fn a_write_whose_answer_is_lost_is_made_again() {
     proxy.lose(3);
     let mut analytics = start(&broker, &in_bucket(proxy.address()));
     settle(&mut analytics);
-    assert_eq!((proxy.written(), server.objects().len() as u64), (FILES + 3, FILES));
+    assert_eq!((proxy.written(), of_hours(&server).len() as u64), (FILES + DAY_FILES + 3, FILES));
     assert_answers_as_memory_does(&analytics);
 }
 
@@ -258,7 +275,7 @@ fn an_archive_that_is_away_is_waited_for() {
     }
     proxy.set_away(false);
     settle(&mut analytics);
-    assert_eq!(server.objects().len() as u64, FILES);
+    assert_eq!(of_hours(&server).len() as u64, FILES);
     assert_answers_as_memory_does(&analytics);
 }
 
@@ -293,17 +310,17 @@ fn a_crash_between_a_write_and_its_commit_loses_nothing() {
         proxy.wait_until_held();
         analytics.kill();
         expire_lease(&broker);
-        let objects = server.objects();
+        let objects = of_hours(&server);
         assert!(seen.iter().all(|object| objects.contains(object)), "{seen:?} became {objects:?}");
         seen = objects;
     }
     proxy.release();
     let mut analytics = start(&broker, &in_bucket(proxy.address()));
     settle(&mut analytics);
-    let objects = server.objects();
+    let objects = of_hours(&server);
     assert!(seen.iter().all(|object| objects.contains(object)), "{seen:?} became {objects:?}");
     assert_eq!(objects.len() as u64, FILES, "{objects:?}");
-    assert!(proxy.written() > FILES, "some files are written twice");
+    assert!(proxy.written() > FILES + DAY_FILES, "some files are written twice");
     assert_answers_as_memory_does(&analytics);
 }
 
@@ -324,7 +341,7 @@ fn a_stale_owner_writes_the_same() {
     let mut owner = start(&broker, &settings);
     settle(&mut owner);
     let (objects, written) = (server.objects(), proxy.written());
-    assert_eq!(objects.len() as u64, FILES, "{objects:?}");
+    assert_eq!(objects.len() as u64, FILES + DAY_FILES, "{objects:?}");
     // The write reaches the server now.
     proxy.release();
     proxy.wait_until_written(written + 1);

@@ -80,6 +80,12 @@ pub struct Archive {
     pub bytes: u64,
     /// Hours that are final and not in it yet.
     pub hours_waiting: u64,
+    /// Days that are final and still in files of hours, to be compacted into those of a day.
+    #[serde(default)]
+    pub days_waiting: u64,
+    /// Days that could not be compacted, as a file of theirs is missing or damaged, each time that it was tried since the start.
+    #[serde(default)]
+    pub compactions_failed: u64,
     /// Why the last file could not be written; `null` where it was.
     pub reason: Option<String>,
 }

@@ -18,7 +18,7 @@ pub(crate) struct ArchivePanel {
 
 pub(super) fn panel(archive: &Archive, scene: &Scene<'_>) -> ArchivePanel {
     let language = scene.language();
-    let Archive { url, oldest, until, bytes, hours_waiting, reason } = archive;
+    let Archive { url, oldest, until, bytes, hours_waiting, days_waiting, compactions_failed, reason } = archive;
     let (level, state) = match (reason, hours_waiting, oldest) {
         (Some(reason), ..) => {
             let words = language.text("The last file could not be written", "No se pudo escribir el último fichero");
@@ -45,13 +45,19 @@ pub(super) fn panel(archive: &Archive, scene: &Scene<'_>) -> ArchivePanel {
         Some(at) => vec![Part::Time(Moment::day(*at, language)), Part::text(" "), Part::Zone],
         None => vec![Part::text(format::UNKNOWN)],
     };
-    let facts = vec![
+    let mut facts = vec![
         (language.text("Where", "Dónde"), vec![Part::text(url)]),
         (language.text("From", "Desde"), time(oldest)),
         (language.text("Until", "Hasta"), time(until)),
         (language.text("Size", "Tamaño"), vec![Part::Text(language.bytes(*bytes))]),
         (language.text("Hours waiting", "Horas en espera"), vec![Part::Text(format::count(*hours_waiting))]),
+        (language.text("Days to compact", "Días por compactar"), vec![Part::Text(format::count(*days_waiting))]),
     ];
+    if *compactions_failed > 0 {
+        let name = language.text("Days not compacted", "Días sin compactar");
+        let why = language.text("a file is missing or damaged", "falta un fichero o está dañado");
+        facts.push((name, vec![Part::Text(format!("{}: {why}", format::count(*compactions_failed)))]));
+    }
     ArchivePanel { level, state, facts }
 }
 
@@ -70,6 +76,8 @@ mod tests {
             until: at(2),
             bytes: 3_400_000,
             hours_waiting: 0,
+            days_waiting: 0,
+            compactions_failed: 0,
             reason: None,
         }
     }
@@ -88,8 +96,14 @@ mod tests {
                 "Until: 24 Nov 12:47 UTC",
                 "Size: 3.4\u{202f}MB",
                 "Hours waiting: 0",
+                "Days to compact: 0",
             ]
         );
+        let failed = Archive { days_waiting: 1, compactions_failed: 1, ..archive() };
+        let panel = shown(|figures| figures.pipeline.archive = Some(failed)).archive.unwrap();
+        let facts: Vec<String> =
+            panel.facts[5..].iter().map(|(name, words)| format!("{name}: {}", said(words))).collect();
+        assert_eq!(facts, ["Days to compact: 1", "Days not compacted: 1: a file is missing or damaged"]);
     }
 
     #[test]
