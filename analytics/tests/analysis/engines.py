@@ -25,13 +25,6 @@ ARCHIVE = "/var/lib/vigia/archive"
 WEEK = '("2026-11-09T00:00Z", "2026-11-16T00:00Z")'
 DAYS = '("2026-11-14T00:00Z", "2026-11-16T00:00Z")'
 """Their ranges."""
-TABLES = {
-    "minutes": "days",
-    "hourly": "hourly",
-    "network_minutes": "network_minutes",
-    "network_hourly": "network_hourly",
-}
-"""The tables of hours, and the folders of those of days."""
 CHAPTER = "Other engines"
 ENGINES = ["DuckDB", "Polars", "pandas"]
 """The sections that are run unless one is named."""
@@ -63,12 +56,6 @@ def main() -> None:
     found = [block for block in blocks(document) if block.section[0] == CHAPTER]
     for engine in engines:
         answer(engine, found, replaced, expected)
-    # Spark's tools have nothing to write such files with.
-    if engines == ENGINES:
-        compact(Path(archive) / "v1", midnight)
-        for engine in engines:
-            answer(engine, found, replaced, expected)
-        print("the same with a day compacted")
     print(f"all answer as the API does: {expected}")
 
 
@@ -85,20 +72,6 @@ def answer(engine: str, found: list[Block], replaced: dict[str, str], expected: 
         if not is_equal(names[question], rows):
             sys.exit(f"{engine} says of {question}\n{names[question]}\nand the API\n{rows}")
     print(f"{engine}: {len(own)} blocks run")
-
-
-def compact(archive: Path, day: datetime) -> None:
-    """Write the files of a day beside those of its hours, which are deleted later."""
-    import polars as pl
-
-    date = f"date={day:%Y-%m-%d}"
-    for of_hours, of_days in TABLES.items():
-        hours = sorted((archive / "hours" / date).glob(f"hour=*/{of_hours}-0.parquet"))
-        if len(hours) < 24:
-            sys.exit(f"{date} has {len(hours)} hours of {of_hours}")
-        folder = archive / of_days / date
-        folder.mkdir(parents=True)
-        pl.read_parquet(hours, hive_partitioning=False).write_parquet(folder / "0.parquet")
 
 
 def availability(address: str, oldest: datetime, until: datetime) -> list[tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
 use shared::testing::RedisServer;
 
 use crate::recorded::{self, ROWS};
@@ -58,7 +59,8 @@ fn compare(engine: Option<&str>) {
     let mut analytics = Analytics::start(&redis.url(), &settings);
     let totals = analytics.settle(entries);
     assert_eq!((&totals["counted"], &totals["expired"]), (&entries.into(), &0.into()), "{totals}");
-    analytics.wait("/api/v1/pipeline", |pipeline| pipeline["archive"]["hours_waiting"] == 0);
+    let is_written = |archive: &Value| archive["hours_waiting"] == 0 && archive["days_waiting"] == 0;
+    analytics.wait("/api/v1/pipeline", |pipeline| is_written(&pipeline["archive"]));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/analysis/engines.sh");
     let ran = Command::new(script).arg(analytics.base()).arg(directory.path()).args(engine).output().expect("bash");
     let said = [ran.stdout, ran.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
