@@ -1,10 +1,14 @@
-//! Months of history: how fast it is drained into an archive, how large it is there, and how long questions about it take.
+//! Months of history: how fast it is drained into an archive, how large it is there, and how long questions about it take, beside
+//! DuckDB and Polars, which are asked the same of the same files.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use shared::UnixMillis;
 use shared::api::path;
 use shared::testing::RedisServer;
@@ -34,8 +38,14 @@ impl History {
         let redis = RedisServer::start(&[]);
         let folder = tempfile::tempdir()?;
         let archive = format!("file://{}", folder.path().display());
-        let environment =
-            [("REDIS_URL", redis.url()), ("PANE", "60s".into()), ("RETENTION", "1h".into()), ("ARCHIVE", archive)];
+        let environment = [
+            ("REDIS_URL", redis.url()),
+            ("PANE", "60s".into()),
+            ("RETENTION", "1h".into()),
+            ("ARCHIVE", archive),
+            // All of it, by minute.
+            ("ARCHIVE_KEEP_MINUTES", "1y".into()),
+        ];
         let mut analytics = Program::start("analytics", &environment)?;
         analytics.ready(path::READYZ).await;
 
@@ -55,23 +65,29 @@ impl History {
             analytics.memory_mb("VmRSS")?,
             analytics.memory_mb("VmHWM")?,
         );
+        let archive = analytics.compacted().await?;
         analytics.stop()?;
-        let (files, bytes) = size(folder.path())?;
-        let of_each = bytes as f64 / readings as f64;
-        println!("the archive: {files} files, {:.0} MB, {of_each:.1} bytes a reading", bytes as f64 / 1e6);
+        println!(
+            "the archive: {:.0} MB, {:.1} bytes a reading, compacted {:.0?} behind the drain",
+            archive.bytes as f64 / 1e6,
+            archive.bytes as f64 / readings as f64,
+            started.elapsed() - took,
+        );
 
         let end_ms = start_ms + i64::from(self.days) * DAY_MS;
         // Each ends at another hour, or the answer itself would be taken from a cache.
         let ends: Vec<String> = (0..=self.requests)
             .map(|number| UnixMillis(end_ms - i64::from(number) * 60 * MINUTE_MS).to_string())
             .collect();
-        for (name, route) in self.routes() {
-            let (mut cold, mut memory) = (Vec::new(), Vec::new());
+        for (name, route, others) in self.routes() {
+            let (mut cold, mut memory, mut answers) = (Vec::new(), Vec::new(), Vec::new());
             for _ in 0..self.requests {
                 let mut analytics = Program::start("analytics", &environment)?;
                 analytics.ready(path::READYZ).await;
                 let before = analytics.memory_mb("VmRSS")?;
-                cold.push(milliseconds(&analytics, &route, &ends[0]).await?);
+                let (took, answer) = asked(&analytics, &route, &ends[0]).await?;
+                cold.push(took);
+                answers.push(answer);
                 memory.push(analytics.memory_mb("VmHWM")? - before);
                 analytics.stop()?;
             }
@@ -79,7 +95,7 @@ impl History {
             analytics.ready(path::READYZ).await;
             let mut warm = Vec::new();
             for end in &ends {
-                warm.push(milliseconds(&analytics, &route, end).await?);
+                warm.push(asked(&analytics, &route, end).await?.0);
             }
             analytics.stop()?;
             println!(
@@ -90,8 +106,40 @@ impl History {
                 median(&warm[1..]),
                 quantile(&warm[1..], 1.0),
             );
+            let Some((question, told)) = others else { continue };
+            for engine in ["duckdb", "polars"] {
+                let (mut cold, mut warm) = (Vec::new(), Vec::new());
+                for _ in 0..self.requests {
+                    let other = self.other(engine, question, folder.path(), &ends[0])?;
+                    let expected = told(&answers[0]);
+                    ensure!(other.answer == expected, "{engine} says {} and not {expected}", other.answer);
+                    cold.push(other.cold_ms);
+                    warm.push(other.warm_ms);
+                }
+                println!("  {engine}: cold median {:.0} ms; again {:.0} ms", median(&cold), median(&warm));
+            }
         }
         Ok(())
+    }
+
+    /// What another engine answers from the same files, in a process of its own.
+    fn other(&self, engine: &str, question: &str, archive: &Path, end: &str) -> Result<Other> {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let python = Command::new(workspace.join("../analytics/tests/tools.sh")).arg("analysis").output()?;
+        ensure!(python.status.success(), "no Python: {}", String::from_utf8_lossy(&python.stderr));
+        let ran = Command::new(String::from_utf8(python.stdout)?.trim())
+            .arg(workspace.join("history/others.py"))
+            .args([engine, question])
+            .arg(archive)
+            .args([end, &self.days.min(30).to_string(), &self.antenna()])
+            .output()?;
+        ensure!(ran.status.success(), "{engine}: {}", String::from_utf8_lossy(&ran.stderr));
+        Ok(serde_json::from_slice(&ran.stdout)?)
+    }
+
+    /// The antenna of which the history is asked for.
+    fn antenna(&self) -> String {
+        format!("antenna-{:05}", self.antennas / 2)
     }
 
     /// A day of readings, one a minute of each antenna; how many.
@@ -107,38 +155,52 @@ impl History {
         Ok(entries)
     }
 
-    /// The questions, but for their end.
-    fn routes(&self) -> [(String, String); 4] {
-        let antenna = self.antennas / 2;
-        let days = self.days.min(30);
+    /// The questions, but for their end; and where others are asked the same, its name there and what of the answer they give.
+    fn routes(&self) -> [(String, String, Option<Told>); 4] {
+        let (antenna, days) = (self.antenna(), self.days.min(30));
         [
-            (format!("summary of {days} days"), format!("{}?window={days}d", path::SUMMARY)),
+            (
+                format!("summary of {days} days"),
+                format!("{}?window={days}d", path::SUMMARY),
+                Some(("summary", |it| json!([it["readings"], it["packets_sent"], it["packets_lost"]]))),
+            ),
             (
                 "one antenna, 7 days by hour".to_owned(),
-                format!("{}?window=7d&step=1h&antenna=antenna-{antenna:05}", path::SERIES),
+                format!("{}?window=7d&step=1h&antenna={antenna}", path::SERIES),
+                Some(("series", |it| {
+                    let points = it["points"].as_array().map(Vec::as_slice).unwrap_or_default();
+                    let sum = |name: &str| points.iter().filter_map(|point| point[name].as_u64()).sum::<u64>();
+                    json!([points.len(), sum("packets_sent"), sum("packets_lost")])
+                })),
             ),
-            (format!("worst of {days} days"), format!("{}?window={days}d", path::WORST)),
-            (format!("the network, {days} days by hour"), format!("{}?window={days}d&step=1h", path::SERIES)),
+            (
+                format!("worst of {days} days"),
+                format!("{}?window={days}d", path::WORST),
+                Some(("worst", |it| {
+                    let rows = it["antennas"].as_array().map(Vec::as_slice).unwrap_or_default();
+                    rows.iter().map(|row| json!([row["antenna_id"], row["packets_lost"]])).collect()
+                })),
+            ),
+            (format!("the network, {days} days by hour"), format!("{}?window={days}d&step=1h", path::SERIES), None),
         ]
     }
 }
 
-/// How long the answer to a question up to an end takes.
-async fn milliseconds(analytics: &Program, route: &str, end: &str) -> Result<f64> {
-    let started = Instant::now();
-    analytics.get(&format!("{route}&end={end}")).await?;
-    Ok(started.elapsed().as_secs_f64() * 1_000.0)
+/// The name of a question among those to others, and what of the answer to it they give.
+type Told = (&'static str, fn(&Value) -> Value);
+
+/// What another engine says.
+#[derive(Debug, Deserialize)]
+struct Other {
+    cold_ms: f64,
+    warm_ms: f64,
+    answer: Value,
 }
 
-/// The files below a folder, and their bytes.
-fn size(folder: &Path) -> Result<(u64, u64)> {
-    let (mut files, mut bytes) = (0, 0);
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        let (more, length) = if metadata.is_dir() { size(&entry.path())? } else { (1, metadata.len()) };
-        files += more;
-        bytes += length;
-    }
-    Ok((files, bytes))
+/// The answer to a question up to an end, and how many milliseconds it takes.
+async fn asked(analytics: &Program, route: &str, end: &str) -> Result<(f64, Value)> {
+    let started = Instant::now();
+    let answer = analytics.get(&format!("{route}&end={end}")).await?;
+    let took = started.elapsed().as_secs_f64() * 1_000.0;
+    Ok((took, serde_json::from_str(&answer)?))
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use shared::api::{Pipeline, path};
+use shared::api::{Archive, Pipeline, path};
 use shared::logging::{ADDRESS_TARGET, ANSWERS_HTTP};
 use shared::testing::{self, Signal, built, until_async};
 
@@ -67,6 +67,19 @@ impl Program {
             Err(self.program.tail())
         })
         .await
+    }
+
+    /// Waits until every hour and day that is final is in its files, and returns what is told of the archive.
+    pub(crate) async fn compacted(&mut self) -> Result<Archive> {
+        let archive = until_async("the archive is at rest", DEADLINE, async || {
+            let text = self.try_get(path::PIPELINE).await.unwrap_or_default();
+            match serde_json::from_str::<Pipeline>(&text).ok().and_then(|pipeline| pipeline.archive) {
+                Some(archive) if archive.hours_waiting == 0 && archive.days_waiting == 0 => return Ok(archive),
+                _ => self.program.assert_runs(),
+            }
+            Err(text)
+        });
+        Ok(archive.await)
     }
 
     /// Waits until analytics has counted so many entries and nothing is left, and returns how long that took since the
