@@ -7,18 +7,23 @@
 use std::hint::black_box;
 
 use analytics::answer::{Question, Tables, View, Window};
+use analytics::archive::file::{HOUR_ROW_GROUP_ROWS, encode};
+use analytics::archive::rows::{FinalHour, column};
+use analytics::archive::write::Files;
 use analytics::ingest::decode::{Decoder, Interner};
 use analytics::ingest::resp::{Extent, ReplyParser};
 use analytics::readings::column::AVAILABLE_MS;
 use analytics::settings::Thresholds;
+use analytics::store::archived::Table;
 use analytics::store::partials::Partials;
 use analytics::store::{Snapshot, Store};
 use benches::{
-    BY_PANE_AND_ANTENNA, PANE_MS, PANES as GRID, antenna_id, batch, dense_loop, readings, reply, snapshot, store,
+    BY_PANE_AND_ANTENNA, PANE_MS, PANES as GRID, START_MS, antenna_id, batch, dense_loop, readings, reply, snapshot,
+    store,
 };
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use polars::prelude::Column;
+use polars::prelude::{Column, DataFrame, ExplodeOptions, IntoLazy as _, by_name};
 use shared::UnixMillis;
 use shared::api::{
     AntennaRequest, AntennasRequest, End, HeatmapRequest, SeriesRequest, SummaryRequest, WindowRequest, WorstRequest,
@@ -140,5 +145,48 @@ impl Asked {
     }
 }
 
-criterion_group!(benches, aggregate, query);
+/// An hour of minutes into files, and its sketches as lists of each row, as files have them, beside rows of a table of their own.
+fn archive(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("archive");
+    group.sample_size(10);
+    for antennas in ANTENNAS {
+        let minutes = if cfg!(debug_assertions) { 2 } else { 60 };
+        let store = store(minutes, antennas).expect("columns");
+        let panes = (0..minutes).filter_map(|pane| store.pane(START_MS + pane * PANE_MS).cloned()).collect();
+        let ids = (0..antennas).map(|slot| (slot, antenna_id(slot))).collect();
+        // A row is as wide as a pane here, so that there is one for each antenna and pane, as with panes of a minute.
+        let hour = FinalHour { start_ms: START_MS, panes, row_ms: PANE_MS, ids };
+        let thresholds = Thresholds::default();
+        let tables = hour.tables(&thresholds).expect("columns");
+        let rows = tables.iter().find(|(table, _)| *table == Table::Minutes).map(|(_, rows)| rows).expect("minutes");
+        let keys = [column::ANTENNA_ID, column::START];
+        let lists = [column::LATENCY_BUCKETS, column::LATENCY_BUCKET_COUNTS];
+        let sums = rows.drop_many(lists);
+        let sketches = rows.select(keys.into_iter().chain(lists)).expect("columns");
+        let options = ExplodeOptions { empty_as_null: false, keep_nulls: false };
+        let sketches = sketches.lazy().explode(by_name(lists, true, false), options).collect().expect("lists as long");
+        let bytes = |tables: &[&DataFrame]| {
+            tables.iter().map(|it| encode(it, HOUR_ROW_GROUP_ROWS).expect("types").len()).sum::<usize>()
+        };
+        println!(
+            "{} rows: {} bytes with sketches as lists, {} bytes with sketches as rows",
+            rows.height(),
+            bytes(&[rows]),
+            bytes(&[&sums, &sketches])
+        );
+        let of = |name: &str| BenchmarkId::new(name, antennas);
+        group.throughput(Throughput::Elements(rows.height() as u64));
+        group.bench_function(of("tables"), |bencher| {
+            bencher.iter(|| black_box(&hour).tables(&thresholds).expect("columns"));
+        });
+        group.bench_function(of("files"), |bencher| {
+            bencher.iter(|| Files::of(black_box(&hour), &thresholds).expect("columns"));
+        });
+        group.bench_function(of("sketches as lists"), |bencher| bencher.iter(|| bytes(&[black_box(rows)])));
+        group.bench_function(of("sketches as rows"), |bencher| bencher.iter(|| bytes(&[&sums, black_box(&sketches)])));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, aggregate, query, archive);
 criterion_main!(benches);

@@ -19,7 +19,7 @@ def median_ns(folder: Path) -> float:
 
 
 def main() -> None:
-    """Print both groups of benches as Markdown tables."""
+    """Print the groups of benches as Markdown tables."""
     criterion = Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "criterion"
     sizes = sorted({tuple(map(int, path.name.split("x"))) for path in (criterion / "aggregate" / "decode").glob("*x*")})
     print("| rows x antennas | " + " | ".join(STEPS) + " | roll_up / floor |")
@@ -34,6 +34,13 @@ def main() -> None:
     for folder in sorted((criterion / "query").iterdir()):
         if (folder / "100" / "new").exists():
             cells = " | ".join(f"{median_ns(folder / antennas) / 1e6:.2f} ms" for antennas in ("100", "10000"))
+            print(f"| {folder.name.replace('_', ' ')} | {cells} |")
+    print("\n| archive, an hour of minutes | 100 antennas | 10,000 antennas |\n| --- | ---: | ---: |")
+    for folder in sorted((criterion / "archive").iterdir()):
+        if (folder / "100" / "new").exists():
+            rows = {antennas: int(antennas) * 60 for antennas in ("100", "10000")}
+            million = {antennas: rows[antennas] * 1e3 / median_ns(folder / antennas) for antennas in rows}
+            cells = " | ".join(f"{million[antennas]:.2f} million rows/s" for antennas in rows)
             print(f"| {folder.name.replace('_', ' ')} | {cells} |")
 
 

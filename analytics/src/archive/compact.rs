@@ -10,7 +10,7 @@ use polars::prelude::*;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::file::{Encoder, Ending, Footer};
+use super::file::{Encoder, Ending, Footer, ROW_GROUP_ROWS};
 use super::place::{Place, PlaceError};
 use super::rows::column::{ANTENNA_ID, START};
 use super::rows::columns;
@@ -78,7 +78,7 @@ impl Compaction {
             }
             let encoder = match &mut encoder {
                 Some(encoder) => encoder,
-                None => encoder.insert(Encoder::new(rows.schema())?),
+                None => encoder.insert(Encoder::new(rows.schema(), ROW_GROUP_ROWS)?),
             };
             let bytes = encoder.write(rows)?;
             self.runtime.block_on(upload.write(&bytes))?;
@@ -216,7 +216,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::file::encode;
+    use super::super::file::{HOUR_ROW_GROUP_ROWS, encode};
     use super::super::place::ArchiveUrl;
     use super::super::rows::column::{LATENCY_BUCKET_COUNTS, LATENCY_BUCKETS};
     use super::*;
@@ -246,7 +246,7 @@ mod tests {
     }
 
     fn written(place: &Place, runtime: &Handle, number: i64, rows: &DataFrame) -> Arc<Span> {
-        let bytes = encode(rows).expect("types of Parquet");
+        let bytes = encode(rows, HOUR_ROW_GROUP_ROWS).expect("types of Parquet");
         let file = File { rows: rows.height() as u64, bytes: bytes.len() as u64 };
         let files = [(Table::Minutes, file)].into();
         let span = Span::hour(DAY_MS + number * HOUR_MS, 1, 0, files);

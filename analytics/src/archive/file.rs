@@ -14,7 +14,10 @@ use polars_parquet::parquet::statistics::Statistics;
 use polars_parquet::read::{FileMetadata, read_metadata};
 
 /// Rows of a row group: what is read at least where one antenna is asked for.
-const ROW_GROUP_ROWS: usize = 32_768;
+pub const ROW_GROUP_ROWS: usize = 32_768;
+
+/// Rows of a row group in the files of an hour: one of each of a day's hours is in memory while they are compacted.
+pub const HOUR_ROW_GROUP_ROWS: usize = 8_192;
 
 /// The end of a file, in which its footer usually is, in bytes.
 const TAIL_BYTES: u64 = 64 * 1024;
@@ -22,12 +25,12 @@ const TAIL_BYTES: u64 = 64 * 1024;
 /// What a file ends with: the length of its footer and its mark.
 const MARK_BYTES: usize = 8;
 
-/// A table as a file.
+/// A table as a file with so many rows in a row group.
 ///
 /// # Errors
 /// When a column is of a type that Parquet does not have.
-pub fn encode(table: &DataFrame) -> PolarsResult<Vec<u8>> {
-    let mut encoder = Encoder::new(table.schema())?;
+pub fn encode(table: &DataFrame, group_rows: usize) -> PolarsResult<Vec<u8>> {
+    let mut encoder = Encoder::new(table.schema(), group_rows)?;
     let mut bytes = encoder.write(table.clone())?;
     bytes.extend(encoder.finish()?.bytes);
     Ok(bytes)
@@ -37,6 +40,7 @@ pub fn encode(table: &DataFrame) -> PolarsResult<Vec<u8>> {
 pub struct Encoder {
     writer: BatchedWriter<Output>,
     output: Output,
+    group_rows: usize,
     /// Rows that do not fill a row group yet.
     waiting: DataFrame,
     rows: u64,
@@ -73,16 +77,16 @@ impl io::Write for Output {
 }
 
 impl Encoder {
-    /// A file of tables with a schema.
+    /// A file of tables with a schema, with so many rows in a row group.
     ///
     /// # Errors
     /// When a column is of a type that Parquet does not have.
-    pub fn new(schema: &Schema) -> PolarsResult<Self> {
+    pub fn new(schema: &Schema, group_rows: usize) -> PolarsResult<Self> {
         let output = Output::default();
         let writer =
             ParquetWriter::new(output.clone()).with_compression(ParquetCompression::Zstd(None)).set_parallel(false);
         let writer = writer.batched(schema)?;
-        Ok(Self { writer, output, waiting: DataFrame::empty_with_schema(schema), rows: 0 })
+        Ok(Self { writer, output, group_rows, waiting: DataFrame::empty_with_schema(schema), rows: 0 })
     }
 
     /// Adds a table; returns the bytes of the row groups that are full.
@@ -92,13 +96,13 @@ impl Encoder {
     pub fn write(&mut self, table: DataFrame) -> PolarsResult<Vec<u8>> {
         self.rows += table.height() as u64;
         self.waiting.vstack_mut_owned(table)?;
-        let full = self.waiting.height() / ROW_GROUP_ROWS * ROW_GROUP_ROWS;
-        for from in (0..full).step_by(ROW_GROUP_ROWS) {
-            let mut group = self.waiting.slice(from.cast_signed() as i64, ROW_GROUP_ROWS);
+        let full = self.waiting.height() / self.group_rows * self.group_rows;
+        for from in (0..full).step_by(self.group_rows) {
+            let mut group = self.waiting.slice(from.cast_signed() as i64, self.group_rows);
             group.rechunk_mut();
             self.writer.write_batch(&group)?;
         }
-        self.waiting = self.waiting.slice(full.cast_signed() as i64, ROW_GROUP_ROWS);
+        self.waiting = self.waiting.slice(full.cast_signed() as i64, self.group_rows);
         Ok(self.output.take())
     }
 
@@ -242,7 +246,7 @@ mod tests {
         let rows = ROW_GROUP_ROWS * 5 / 2;
         let ids: Vec<String> = (0..rows).map(|row| format!("antenna-{:05}", row / 60)).collect();
         let table = df!("id" => ids, "value" => (0..rows as u64).collect::<Vec<_>>()).expect("columns of one length");
-        let bytes = encode(&table).expect("types of Parquet");
+        let bytes = encode(&table, ROW_GROUP_ROWS).expect("types of Parquet");
         let length = bytes.len() as u64;
         let whole = Footer::read(&Sparse(bytes.clone())).expect("a footer");
         assert!(whole.groups() > 1);

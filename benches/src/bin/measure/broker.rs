@@ -145,6 +145,13 @@ pub(crate) async fn state_bytes(redis: &RedisServer) -> Result<u64> {
     Ok(usage.arg("USAGE").arg(key).arg("SAMPLES").arg(0).query_async(&mut connection).await?)
 }
 
+/// Writes everything to the broker's file.
+pub(crate) async fn save(redis: &RedisServer) -> Result<()> {
+    let mut connection = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
+    redis::cmd("SAVE").exec_async(&mut connection).await?;
+    Ok(())
+}
+
 /// Deletes what analytics has committed, so that it starts afresh.
 pub(crate) async fn forget(redis: &RedisServer) -> Result<()> {
     let mut connection = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;

@@ -1,7 +1,7 @@
 //! Months of history: how fast it is drained into an archive, how large it is there, and how long questions about it take, beside
 //! DuckDB and Polars, which are asked the same of the same files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use shared::UnixMillis;
 use shared::api::path;
 use shared::testing::RedisServer;
 
-use crate::broker::{Pipe, now_ms, reading};
+use crate::broker::{Pipe, now_ms, reading, save};
 use crate::program::Program;
 use crate::statistics::{median, quantile};
 
@@ -31,13 +31,22 @@ pub(crate) struct History {
     /// How often each question is asked of a process that has just started, and again of one that has not
     #[arg(long, default_value_t = 10)]
     requests: u32,
+    /// A folder in which archive and state are kept, so that the questions can be asked again on the same day without the drain
+    #[arg(long)]
+    keep: Option<PathBuf>,
 }
 
 impl History {
     pub(crate) async fn measure(self) -> Result<()> {
-        let redis = RedisServer::start(&[]);
-        let folder = tempfile::tempdir()?;
-        let archive = format!("file://{}", folder.path().display());
+        let temporary = tempfile::tempdir()?;
+        let folder = self.keep.as_deref().unwrap_or(temporary.path());
+        let archive_folder = folder.join("archive");
+        let is_there = archive_folder.exists();
+        let redis = match &self.keep {
+            Some(folder) => RedisServer::start(&["--dir", &folder.to_string_lossy(), "--dbfilename", "state.rdb"]),
+            None => RedisServer::start(&[]),
+        };
+        let archive = format!("file://{}", archive_folder.display());
         let environment = [
             ("REDIS_URL", redis.url()),
             ("PANE", "60s".into()),
@@ -46,37 +55,14 @@ impl History {
             // All of it, by minute.
             ("ARCHIVE_KEEP_MINUTES", "1y".into()),
         ];
-        let mut analytics = Program::start("analytics", &environment)?;
-        analytics.ready(path::READYZ).await;
-
-        // A day after the other, so that the broker never holds more than one.
         let start_ms = (now_ms() / DAY_MS - i64::from(self.days)) * DAY_MS;
-        let (started, mut readings) = (Instant::now(), 0);
-        for day in 0..self.days {
-            readings += self.publish(&redis, start_ms + i64::from(day) * DAY_MS, day)?;
-            analytics.drained(readings).await?;
+        if !is_there {
+            self.drain(&redis, &environment, start_ms).await?;
         }
-        let took = started.elapsed();
-        println!(
-            "{} antennas, {} days: {readings} readings published and drained in {took:.0?}, {:.0} a second; {:.0} MB, peak {:.0} MB",
-            self.antennas,
-            self.days,
-            readings as f64 / took.as_secs_f64(),
-            analytics.memory_mb("VmRSS")?,
-            analytics.memory_mb("VmHWM")?,
-        );
-        let archive = analytics.compacted().await?;
-        analytics.stop()?;
-        println!(
-            "the archive: {:.0} MB, {:.1} bytes a reading, compacted {:.0?} behind the drain",
-            archive.bytes as f64 / 1e6,
-            archive.bytes as f64 / readings as f64,
-            started.elapsed() - took,
-        );
 
         let end_ms = start_ms + i64::from(self.days) * DAY_MS;
-        // Each ends at another hour, or the answer itself would be taken from a cache.
-        let ends: Vec<String> = (0..=self.requests)
+        // Each ends at another hour, or the answer itself would be taken from a cache; the last two are not in files.
+        let ends: Vec<String> = (2..=self.requests + 2)
             .map(|number| UnixMillis(end_ms - i64::from(number) * 60 * MINUTE_MS).to_string())
             .collect();
         for (name, route, others) in self.routes() {
@@ -110,7 +96,7 @@ impl History {
             for engine in ["duckdb", "polars"] {
                 let (mut cold, mut warm) = (Vec::new(), Vec::new());
                 for _ in 0..self.requests {
-                    let other = self.other(engine, question, folder.path(), &ends[0])?;
+                    let other = self.other(engine, question, &archive_folder, &ends[0])?;
                     let expected = told(&answers[0]);
                     ensure!(other.answer == expected, "{engine} says {} and not {expected}", other.answer);
                     cold.push(other.cold_ms);
@@ -118,6 +104,39 @@ impl History {
                 }
                 println!("  {engine}: cold median {:.0} ms; again {:.0} ms", median(&cold), median(&warm));
             }
+        }
+        Ok(())
+    }
+
+    /// Publishes all days and has them drained into the archive.
+    async fn drain(&self, redis: &RedisServer, environment: &[(&str, String)], start_ms: i64) -> Result<()> {
+        let mut analytics = Program::start("analytics", environment)?;
+        analytics.ready(path::READYZ).await;
+        // A day after the other, so that the broker never holds more than one.
+        let (started, mut readings) = (Instant::now(), 0);
+        for day in 0..self.days {
+            readings += self.publish(redis, start_ms + i64::from(day) * DAY_MS, day)?;
+            analytics.drained(readings).await?;
+        }
+        let took = started.elapsed();
+        println!(
+            "{} antennas, {} days: {readings} readings published and drained in {took:.0?}, {:.0} a second; {:.0} MB, peak {:.0} MB",
+            self.antennas,
+            self.days,
+            readings as f64 / took.as_secs_f64(),
+            analytics.memory_mb("VmRSS")?,
+            analytics.memory_mb("VmHWM")?,
+        );
+        let archive = analytics.compacted().await?;
+        analytics.stop()?;
+        println!(
+            "the archive: {:.0} MB, {:.1} bytes a reading, compacted {:.0?} behind the drain",
+            archive.bytes as f64 / 1e6,
+            archive.bytes as f64 / readings as f64,
+            started.elapsed() - took,
+        );
+        if self.keep.is_some() {
+            save(redis).await?;
         }
         Ok(())
     }
