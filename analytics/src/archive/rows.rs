@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use polars::prelude::*;
+use polars::series::IsSorted;
 use shared::api::Status;
 
 use crate::readings::Slot;
@@ -50,6 +51,12 @@ use column::{
 
 /// The position of an antenna among the ids of a file.
 const RANK: &str = "rank";
+
+/// The number of a row's sketch.
+const SKETCH: &str = "sketch";
+
+/// What rows are sorted by.
+const KEY: &str = "key";
 
 /// What of the cells is counted beside the partials: how panes fared.
 const FARED: [&str; 2] = [PANES_DOWN, PANES_DEGRADED];
@@ -162,8 +169,6 @@ fn table(
         let how = JoinArgs::new(JoinType::Left).with_coalesce(JoinCoalesce::CoalesceColumns);
         table.join(other, on, on, JoinArgs { maintain_order: MaintainOrderJoin::Left, ..how })
     };
-    let lists = [col(BUCKET).alias(LATENCY_BUCKETS), col(COUNT).cast(DataType::Int64).alias(LATENCY_BUCKET_COUNTS)];
-    let sketch = partials.sketch.clone().lazy().group_by_stable(keys()).agg(lists);
     let step = || floor(col(PANE), grid).alias(PANE);
     let is_revised = revised.clone().lazy().select([step()]).unique(None, UniqueKeepStrategy::Any);
     let is_revised = is_revised.with_column(lit(true).alias(REVISED));
@@ -174,21 +179,45 @@ fn table(
         known_if(has_latency(), col(LATENCY_MIN)).alias(LATENCY_MIN_MS),
         known_if(has_latency(), col(LATENCY_MAX)).alias(LATENCY_MAX_MS),
     ];
-    let mut rows = left(partials.cells.clone().lazy(), sketch, &keys());
+    // Cells and sketches are in the same order, and the cells with a latency are those that have a sketch. Lists are dear to move,
+    // so they are taken to their rows once, at the end.
+    let lists = lists(&partials.sketch)?;
+    let number = has_latency().cast(DataType::UInt32).cum_sum(false) - lit(1_u32);
+    let mut rows = partials.cells.clone().lazy().with_column(known_if(has_latency(), number).alias(SKETCH));
     rows = left(rows, is_revised, &[col(PANE)]).with_column(col(REVISED).fill_null(lit(false)));
     if let Some(ids) = ids {
         let sums = FARED.map(|name| col(name).sum());
         let fared = fared.clone().lazy().with_column(step()).group_by(keys()).agg(sums);
         rows = left(rows, fared, &keys()).with_columns(FARED.map(|name| col(name).fill_null(lit(0_i64))));
         let in_order = SortMultipleOptions::default().with_multithreaded(false);
-        rows = rows.with_column(ids.rank()).sort([RANK, PANE], in_order).with_column(ids.id());
+        // One key is sorted faster than two: a file spans less than 2^32 ms.
+        let key = ids.rank().cast(DataType::Int64) * lit(1_i64 << 32) + col(PANE) - col(PANE).min();
+        rows = rows.with_columns([ids.rank(), key.alias(KEY)]).sort([KEY], in_order).with_column(ids.id());
     }
-    let rows = rows.with_columns(counts).with_columns(latencies).with_column(col(PANE).alias(START));
-    let rows = rows.with_column(time(START));
+    let sketches =
+        lists.columns().iter().map(|list| lit(list.as_materialized_series().clone()).gather(col(SKETCH), true));
+    let rows = rows.with_columns(counts).with_columns(latencies).with_columns(sketches.collect::<Vec<_>>());
+    let rows = rows.with_column(col(PANE).alias(START)).with_column(time(START));
     let table = rows.select(columns(ids.is_some()).into_iter().map(col).collect::<Vec<_>>()).collect()?;
     let nameless = ids.is_some() && table.column(ANTENNA_ID)?.null_count() > 0;
     polars_ensure!(!nameless, ComputeError: "a pane names an antenna that has no id");
+    let latencies = partials.cells.column(LATENCY_COUNT)?.cast(&DataType::UInt64)?;
+    let known = latencies.u64()?.gt(0_u64).sum().unwrap_or(0) as usize;
+    polars_ensure!(known == lists.height(), ComputeError: "{known} cells have a latency, and {} have a sketch", lists.height());
     Ok(table)
+}
+
+/// The sketches of a table that is sorted by pane and antenna, as two lists for each of them.
+fn lists(sketch: &DataFrame) -> PolarsResult<DataFrame> {
+    let changes = |name: &str| col(name).neq_missing(col(name).shift(lit(1)));
+    let number = changes(PANE).or(changes(ANTENNA)).cast(DataType::UInt32).cum_sum(false).alias(SKETCH);
+    let lists = [col(BUCKET).alias(LATENCY_BUCKETS), col(COUNT).cast(DataType::Int64).alias(LATENCY_BUCKET_COUNTS)];
+    let number = sketch.clone().lazy().select([number]).collect()?;
+    let mut number = number.column(SKETCH)?.as_materialized_series().clone();
+    // Groups of a key that ascends are runs, which need no table of hashes.
+    number.set_sorted_flag(IsSorted::Ascending);
+    let numbered = sketch.hstack(&[number.into_column()])?.lazy();
+    numbered.group_by_stable([col(SKETCH)]).agg(lists).collect()?.select([LATENCY_BUCKETS, LATENCY_BUCKET_COUNTS])
 }
 
 /// The columns of a file, in their order.
