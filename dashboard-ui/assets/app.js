@@ -329,10 +329,9 @@
       const text = shift(date).toISOString();
       time.title = text.slice(0, -1).replace("T", " ") + offsetText(date);
       const mark = isTwice(date) ? offsetText(date) : "";
-      const [second, minute, dated] = [text.slice(11, 19), text.slice(11, 16), day(date)];
-      const forms = { time: second, minute, date: dated, day: `${dated} ${minute}` };
-      const shown = forms[time.dataset.form];
-      if (shown) time.textContent = shown + mark;
+      const parts = { time: text.slice(11, 19), minute: text.slice(11, 16), date: day(date), year: text.slice(0, 4) };
+      const shown = time.dataset.form?.split(" ").map((part) => parts[part]);
+      if (shown) time.textContent = shown.join(" ") + mark;
     }
     for (const input of part.querySelectorAll("[data-utc]")) {
       for (const [name, utc] of [["value", input.dataset.utc], ["min", input.dataset.oldest]]) {

@@ -4,7 +4,6 @@
   "use strict";
   const ROW = ".map-labels li";
   const LEAST_MS = 300_000;
-  const DAY_MS = 86_400_000;
   const STEPS = 12;
   const { add, place, tell, beside, steer, span } = overlay;
 
@@ -73,10 +72,8 @@
     };
     const at = add(entry(row.querySelector("bdi, .of").textContent, ""), "time", "");
     at.dateTime = new Date(time).toISOString();
-    const { start, end } = read(row);
-    const isLong = end - start > DAY_MS;
-    at.dataset.form = isLong ? "day" : "time";
-    at.textContent = isLong ? at.dateTime.slice(0, 16).replace("T", " ") : at.dateTime.slice(11, 19);
+    at.textContent = at.dateTime;
+    at.dataset.form = words.form;
     const number = (value, digits) =>
       value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: digits, useGrouping: false });
     entry(words.loss, loss ? `${number(loss / 100, 2)}\u202f%` : "–");

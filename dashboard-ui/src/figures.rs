@@ -40,10 +40,12 @@ pub struct OverviewFigures {
     pub summary: Summary,
     /// The newest window of the same length that nothing is still to come for; `None` if that is the requested one.
     pub settled: Option<Summary>,
-    /// The window of the same length before it; `None` if analytics does not have it.
+    /// The window that it is compared with, of the same length; `None` if analytics does not have it.
     pub previous: Option<Summary>,
     /// The window in steps.
     pub series: Series,
+    /// The same steps a week before; `None` if the page is not compared with them, or analytics does not have them.
+    pub last_week: Option<Series>,
     /// The worst antennas, worst first.
     pub worst: AntennaPage,
     /// The first of those that are healthy by what they measured, but flapping or mostly unavailable.
@@ -78,10 +80,12 @@ pub struct AntennaFigures {
     pub antenna: AntennaRow,
     /// See [`OverviewFigures::settled`].
     pub settled: Option<AntennaRow>,
-    /// The antenna over the window of the same length before that; `None` if analytics does not have it.
+    /// The antenna over the window that it is compared with; `None` if analytics does not have it.
     pub previous: Option<AntennaRow>,
     /// The window in steps.
     pub series: Series,
+    /// See [`OverviewFigures::last_week`].
+    pub last_week: Option<Series>,
     /// Its newest readings; `None` for a range that has ended, as they are not part of it.
     pub readings: Option<RecentReadings>,
     /// Its incidents: those within the range if it has ended, otherwise the newest.
@@ -152,24 +156,30 @@ impl Figures {
     pub(crate) fn gaps(&self) -> Vec<Gap> {
         let answers: Vec<&[Gap]> = match self {
             Self::Overview(figures) => {
-                let OverviewFigures { summary, series, worst, heatmap, .. } = &**figures;
+                let OverviewFigures { summary, series, last_week, worst, heatmap, .. } = &**figures;
                 let heatmap = heatmap.as_ref().map_or(&[][..], |heatmap| &heatmap.gaps);
-                vec![&summary.gaps, &series.gaps, &worst.gaps, heatmap]
+                vec![&summary.gaps, &series.gaps, gaps_of(last_week), &worst.gaps, heatmap]
             }
             Self::Antennas(figures) => vec![&figures.summary.gaps, &figures.antennas.gaps],
-            Self::Antenna(figures) => vec![&figures.summary.gaps, &figures.series.gaps],
+            Self::Antenna(figures) => {
+                let AntennaFigures { summary, series, last_week, .. } = &**figures;
+                vec![&summary.gaps, &series.gaps, gaps_of(last_week)]
+            }
             Self::Report(figures) => {
                 let ReportFigures { days, month, .. } = &**figures;
-                let days = days.as_ref().map_or(&[][..], |days| &days.gaps);
                 let summary = month.as_ref().map_or(&[][..], |month| &month.summary.gaps);
                 let worst = month.as_ref().and_then(|month| month.worst.as_ref()).map_or(&[][..], |worst| &worst.gaps);
-                vec![days, summary, worst]
+                vec![gaps_of(days), summary, worst]
             }
             // Incidents and the pipeline's figures are in memory.
             Self::Incidents(_) | Self::Pipeline(_) => Vec::new(),
         };
         answers.concat()
     }
+}
+
+fn gaps_of(series: &Option<Series>) -> &[Gap] {
+    series.as_ref().map_or(&[], |series| &series.gaps)
 }
 
 /// The result of a load.

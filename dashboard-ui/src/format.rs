@@ -78,6 +78,11 @@ pub(crate) fn time_to_the_minute(at: UnixMillis) -> String {
     formatted(at, "%H:%M")
 }
 
+/// `2025`.
+pub(crate) fn year(at: UnixMillis) -> String {
+    formatted(at, "%Y")
+}
+
 /// As `<input type="datetime-local">` has it, which leaves seconds out where they are zero: `2025-11-24T14:47:05`.
 pub(crate) fn local_input(at: UnixMillis) -> String {
     formatted(at, if at.0.rem_euclid(60_000) < 1000 { "%Y-%m-%dT%H:%M" } else { "%Y-%m-%dT%H:%M:%S" })
@@ -190,11 +195,6 @@ impl Language {
     /// `and 9 more`.
     pub(crate) fn more(self, number: u64) -> String {
         format!("{} {} {}", self.text("and", "y"), count(number), self.text("more", "más"))
-    }
-
-    /// `24 Nov 14:47`, `24 nov 14:47`.
-    pub(crate) fn day(self, at: UnixMillis) -> String {
-        format!("{} {}", self.date(at), time_to_the_minute(at))
     }
 
     /// `24 Nov`, `24 nov`.
@@ -377,7 +377,8 @@ mod tests {
         assert_eq!(time_to_the_minute(AT), "14:47");
         assert_eq!(local_input(AT), "2025-11-24T14:47:05");
         assert_eq!(local_input(UnixMillis(AT.0 - 5_000)), "2025-11-24T14:47");
-        assert_eq!((English.day(AT), Spanish.day(AT)), ("24 Nov 14:47".into(), "24 nov 14:47".into()));
+        assert_eq!((English.date(AT), Spanish.date(AT)), ("24 Nov".into(), "24 nov".into()));
+        assert_eq!(year(AT), "2025");
         assert_eq!(time(UnixMillis(i64::MAX)), "–");
     }
 

@@ -111,7 +111,7 @@ async fn page(kind: Kind, extract::State(state): extract::State<State>, headers:
 
 /// The same page over everything that analytics keeps, if that is less than what the address asks for.
 async fn with_what_is_kept(state: &State, address: &Address) -> Option<Address> {
-    let any_range = Query { page: Page::Pipeline, range: Range::default() };
+    let any_range = Query { page: Page::Pipeline, ..Query::default() };
     let limits = state.cache.load(&any_range).await.figures?.summary().limits?;
     let retention_s = Duration::try_from_secs_f64(limits.retention_seconds).ok()?.as_secs();
     let longest = Range::latest(retention_s.try_into().ok()?);

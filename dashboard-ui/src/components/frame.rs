@@ -53,6 +53,12 @@ fn RangeBar(ranges: Ranges, language: Language) -> AnyView {
         let title = language.text("Calendar and reports of months", "Calendario e informes de meses");
         view! { <a class="button" href=href title=title>{language.text("Days", "Días")}</a> }
     });
+    let last_week = ranges.last_week.map(|(href, is_on)| {
+        let title = language.text("Compare with the same time last week", "Comparar con hace una semana");
+        let current = is_on.then_some("true");
+        let words = language.text("vs last week", "vs. hace una semana");
+        view! { <a class="button" class:is-on=is_on href=href aria-current=current title=title>{words}</a> }
+    });
     let [from, to, oldest] = ranges.inputs;
     view! {
         <div class="ranges">
@@ -86,6 +92,7 @@ fn RangeBar(ranges: Ranges, language: Language) -> AnyView {
                     </p>
                 </form>
             </details>
+            {last_week}
             {days}
         </div>
     }

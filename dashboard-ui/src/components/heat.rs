@@ -45,6 +45,7 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
                 data-step=map.step_ms
                 data-steps=map.columns
                 data-end=map.end_ms
+                data-form=map.form.parts()
                 data-loss=language.text("Loss", "Pérdida")
                 data-latency=language.text("Mean", "Media")
                 data-down=language.text("Antennas down in part", "Antenas caídas en parte")

@@ -9,7 +9,7 @@ use crate::model::{Choice, Moment, Pages, Part, Strip};
 #[component]
 pub(crate) fn Time(moment: Moment) -> AnyView {
     let title = format!("{} UTC", moment.machine.replace('T', " ").trim_end_matches('Z'));
-    view! { <time datetime=moment.machine data-form=moment.form title=title>{moment.text}</time> }.into_any()
+    view! { <time datetime=moment.machine data-form=moment.form.parts() title=title>{moment.text}</time> }.into_any()
 }
 
 /// How long ago something was, with the exact time as its title.

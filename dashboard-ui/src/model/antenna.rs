@@ -65,7 +65,7 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
         last_seen_at: Moment::near(row.last_seen, scene.now, language),
         tiles: antenna_tiles(figures, scene),
         strip: strip(Some(&history(figures)), scene),
-        charts: antenna_charts(&figures.series, scene),
+        charts: antenna_charts(&figures.series, figures.last_week.as_ref(), scene),
         readings: figures
             .readings
             .as_ref()
@@ -74,7 +74,7 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
             .incidents
             .as_ref()
             .map(|page| (page.incidents.iter().map(|incident| incident_row(incident, scene)).collect(), all)),
-        against: language.against(scene.address.query.range.window),
+        against: scene.against(),
         revised: figures.series.points.iter().filter(|point| point.revised).count(),
         frame,
     }

@@ -6,7 +6,7 @@ use shared::api::{Limits, Summary};
 use super::{Level, Scene, hidden};
 use crate::format;
 use crate::language::Language;
-use crate::query::{Range, duration_label};
+use crate::query::{Address, Comparison, Range, duration_label};
 
 /// Figures older than this are stale: antennas report every few seconds, and analytics merges several times a second.
 const STALE_AFTER_MS: i64 = 30_000;
@@ -71,6 +71,8 @@ pub(crate) struct Ranges {
     pub(crate) permalink: String,
     /// The address of the same page for the present, if it does not show the present.
     pub(crate) latest: Option<String>,
+    /// The address of the same page compared with last week, or not any more, and whether it is; `None` where nothing is compared.
+    pub(crate) last_week: Option<(String, bool)>,
     /// Days and months of what the page is about; `None` without an archive.
     pub(crate) days: Option<String>,
     /// The same page over all that is kept: in words, and its address. `None` if analytics does not tell.
@@ -85,13 +87,26 @@ pub(crate) struct Moment {
     /// RFC 3339.
     pub(crate) machine: String,
     /// The form of the text, so that the script can rewrite it in another time zone.
-    pub(crate) form: &'static str,
+    pub(crate) form: Form,
 }
 
-/// The form of a time that names its day.
-const DAY: &str = "day";
+/// The parts of a time that are written. The server alone decides on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// To the second.
+    Time,
+    /// To the minute.
+    Minute,
+    /// The day alone.
+    Date { has_year: bool },
+    /// The day and the time to the minute.
+    Day { has_year: bool },
+    /// The day and the time to the second.
+    DayToSecond { has_year: bool },
+}
 
-const HOUR_MS: i64 = 60 * 60 * 1000;
+const MINUTE_MS: i64 = 60 * 1000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// A part of a sentence that contains times.
@@ -105,45 +120,99 @@ pub(crate) enum Part {
     Zone,
 }
 
-impl Moment {
-    /// To the second.
-    pub(crate) fn time(at: UnixMillis) -> Self {
-        Self { text: format::time(at), machine: at.to_string(), form: "time" }
+impl Form {
+    /// To the second if it is within half a day, otherwise with its day.
+    fn near(at: UnixMillis, now: UnixMillis) -> Self {
+        if is_near(at, now) { Self::Time } else { Self::Day { has_year: is_in_another_year(at, now) } }
     }
 
-    /// To the minute.
-    pub(crate) fn minute(at: UnixMillis) -> Self {
-        Self { text: format::time_to_the_minute(at), machine: at.to_string(), form: "minute" }
-    }
-
-    /// With its day.
-    pub(crate) fn day(at: UnixMillis, language: Language) -> Self {
-        Self { text: language.day(at), machine: at.to_string(), form: DAY }
-    }
-
-    /// The day alone.
-    pub(crate) fn date(at: UnixMillis, language: Language) -> Self {
-        Self { text: language.date(at), machine: at.to_string(), form: "date" }
-    }
-
-    /// As the label of an axis of so many milliseconds.
-    pub(crate) fn on_axis(at: UnixMillis, length_ms: i64, language: Language) -> Self {
-        match length_ms {
-            ..HOUR_MS => Self::time(at),
-            HOUR_MS..DAY_MS => Self::minute(at),
-            _ if length_ms < 7 * DAY_MS => Self::day(at, language),
-            _ => Self::date(at, language),
+    /// Of the labels of an axis.
+    fn of_axis([start, end]: [UnixMillis; 2], now: UnixMillis) -> Self {
+        let has_year = [start, end].into_iter().any(|at| is_in_another_year(at, now));
+        match end.0 - start.0 {
+            ..HOUR_MS if !has_year => Self::Time,
+            HOUR_MS..DAY_MS if !has_year => Self::Minute,
+            length_ms if length_ms < 7 * DAY_MS => Self::Day { has_year },
+            _ => Self::Date { has_year },
         }
     }
 
-    /// The words before a time of day, or those before a day.
-    pub(crate) fn led_by(&self, to_time: &str, to_day: &str) -> Part {
-        Part::text(if self.form == DAY { to_day } else { to_time })
+    /// Of the steps of a range, in a table and below a crosshair.
+    pub(crate) fn of_steps([start, end]: [UnixMillis; 2], step_ms: i64, now: UnixMillis) -> Self {
+        let has_year = [start, end].into_iter().any(|at| is_in_another_year(at, now));
+        match [start, end].into_iter().all(|at| is_near(at, now)) {
+            true => Self::Time,
+            false if step_ms % MINUTE_MS == 0 => Self::Day { has_year },
+            false => Self::DayToSecond { has_year },
+        }
+    }
+
+    /// The parts as the script knows them.
+    pub(crate) const fn parts(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Minute => "minute",
+            Self::Date { has_year: false } => "date",
+            Self::Date { has_year: true } => "date year",
+            Self::Day { has_year: false } => "date minute",
+            Self::Day { has_year: true } => "date year minute",
+            Self::DayToSecond { has_year: false } => "date time",
+            Self::DayToSecond { has_year: true } => "date year time",
+        }
+    }
+
+    fn write(self, at: UnixMillis, language: Language) -> String {
+        let date = |has_year: bool| {
+            if has_year { format!("{} {}", language.date(at), format::year(at)) } else { language.date(at) }
+        };
+        match self {
+            Self::Time => format::time(at),
+            Self::Minute => format::time_to_the_minute(at),
+            Self::Date { has_year } => date(has_year),
+            Self::Day { has_year } => format!("{} {}", date(has_year), format::time_to_the_minute(at)),
+            Self::DayToSecond { has_year } => format!("{} {}", date(has_year), format::time(at)),
+        }
+    }
+}
+
+fn is_near(at: UnixMillis, now: UnixMillis) -> bool {
+    (now.0 - at.0).abs() < DAY_MS / 2
+}
+
+fn is_in_another_year(at: UnixMillis, now: UnixMillis) -> bool {
+    !is_near(at, now) && format::year(at) != format::year(now)
+}
+
+impl Moment {
+    pub(crate) fn new(at: UnixMillis, form: Form, language: Language) -> Self {
+        Self { text: form.write(at, language), machine: at.to_string(), form }
     }
 
     /// To the second if it is within half a day, otherwise with its day.
     pub(crate) fn near(at: UnixMillis, now: UnixMillis, language: Language) -> Self {
-        if (now.0 - at.0).abs() < DAY_MS / 2 { Self::time(at) } else { Self::day(at, language) }
+        Self::new(at, Form::near(at, now), language)
+    }
+
+    /// With its day.
+    pub(crate) fn day(at: UnixMillis, now: UnixMillis, language: Language) -> Self {
+        Self::new(at, Form::Day { has_year: is_in_another_year(at, now) }, language)
+    }
+
+    /// The labels of an axis: so many stretches of equal length, from the start of the first to the end of the last.
+    pub(crate) fn on_axis(
+        [start, end]: [UnixMillis; 2],
+        stretches: i64,
+        now: UnixMillis,
+        language: Language,
+    ) -> Vec<Self> {
+        let form = Form::of_axis([start, end], now);
+        let at = |stretch| UnixMillis(start.0 + (end.0 - start.0) * stretch / stretches);
+        (0..=stretches).map(|stretch| Self::new(at(stretch), form, language)).collect()
+    }
+
+    /// The words before a time of day, or those before a day.
+    pub(crate) fn led_by(&self, to_time: &str, to_day: &str) -> Part {
+        Part::text(if matches!(self.form, Form::Time | Form::Minute) { to_time } else { to_day })
     }
 }
 
@@ -198,11 +267,18 @@ fn ranges(scene: &Scene<'_>, summary: &Summary) -> Ranges {
         hidden: hidden(address, &["window", "end", "page"]),
         action: address.query.page.kind().path(),
         permalink: address.with_range(Range { window: range.window, end: Some(end) }).href(),
+        last_week: address.query.page.is_compared().then(|| last_week(address)),
         days: limits.history.map(|_| address.with_page(address.query.page.days()).href()),
         kept: Range::kept(limits, *now)
             .map(|kept| (kept_words(kept, limits, scene.language()), address.with_range(kept).href())),
         latest: range.end.map(|_| address.with_range(Range::latest(latest_window(range.window, limits))).href()),
     }
+}
+
+fn last_week(address: &Address) -> (String, bool) {
+    let is_on = address.query.comparison == Comparison::Week;
+    let other = if is_on { Comparison::Previous } else { Comparison::Week };
+    (address.with_comparison(other).href(), is_on)
 }
 
 /// How much there is to show, and whether it is still growing.
@@ -234,7 +310,6 @@ mod tests {
     use super::*;
     use crate::model::tests::{NOW, address, scene};
     use crate::query::tests::read;
-    use crate::query::{Address, Query};
 
     /// What analytics keeps, with a week of it.
     const WEEK_S: f64 = 604_800.0;
@@ -295,6 +370,53 @@ mod tests {
             Moment::near(at, NOW, Language::Spanish).led_by("a las ", "el ")
         };
         assert_eq!((led(1), led(13)), (Part::text("a las "), Part::text("el ")));
+    }
+
+    #[test]
+    fn times_of_another_year_tell_it_and_an_axis_tells_it_everywhere_or_nowhere() {
+        let before = |days: i64| UnixMillis(NOW.0 - days * DAY_MS);
+        let axis = |days: [i64; 2], language| {
+            let labels = Moment::on_axis(days.map(before), 4, NOW, language);
+            (labels[0].text.clone(), labels[4].text.clone(), labels[0].form.parts())
+        };
+        let told = |start: &str, end: &str, parts| (start.to_owned(), end.to_owned(), parts);
+        assert_eq!(axis([90, 0], Language::English), told("26 Aug", "24 Nov", "date"));
+        assert_eq!(axis([400, 0], Language::English), told("20 Oct 2024", "24 Nov 2025", "date year"));
+        assert_eq!(
+            axis([400, 399], Language::Spanish),
+            told("20 oct 2024 14:47", "21 oct 2024 14:47", "date year minute")
+        );
+        let near = |days| Moment::near(before(days), NOW, Language::English).text;
+        assert_eq!([near(0), near(1), near(400)], ["14:47:05", "23 Nov 14:47", "20 Oct 2024 14:47"]);
+        // In the first hours of a year, the last ones of the year before need none.
+        let midnight = UnixMillis(1_767_225_600_000);
+        let evening = UnixMillis(midnight.0 - HOUR_MS);
+        assert_eq!(Moment::near(evening, midnight, Language::English).text, "23:00:00");
+        assert_eq!(Moment::day(evening, midnight, Language::English).text, "31 Dec 23:00");
+    }
+
+    #[test]
+    fn all_steps_of_a_range_have_one_form_which_tells_them_apart() {
+        let before = |hours: i64| UnixMillis(NOW.0 - hours * HOUR_MS);
+        let form = |hours: [i64; 2], step_ms| Form::of_steps(hours.map(before), step_ms, NOW).parts();
+        assert_eq!(form([1, 0], 60_000), "time");
+        assert_eq!(form([24, 0], 1_800_000), "date minute");
+        assert_eq!(form([25, 24], 60_000), "date minute");
+        assert_eq!(form([25, 24], 5_000), "date time");
+        assert_eq!(form([9000, 0], 86_400_000), "date year minute");
+        assert_eq!(form([9001, 9000], 5_000), "date year time");
+    }
+
+    #[test]
+    fn a_link_compares_with_last_week_and_another_one_ends_it() {
+        let last_week = |href: &str| frame(&address(href), WEEK_S).ranges.last_week;
+        let on = "/antenna?id=x&window=15m&compare=week";
+        assert_eq!(last_week("/antenna?id=x&window=15m"), Some((on.to_owned(), false)));
+        assert_eq!(last_week(on), Some(("/antenna?id=x&window=15m".to_owned(), true)));
+        assert_eq!(last_week("/antennas?compare=week"), None, "nothing of it is compared");
+        let ranges = frame(&address("/antennas?compare=week&q=x"), WEEK_S).ranges;
+        assert!(ranges.presets.iter().all(|(_, href, _)| href.contains("compare=week")));
+        assert!(ranges.hidden.contains(&("compare".to_owned(), "week".to_owned())), "the form keeps it");
     }
 
     #[test]
@@ -369,8 +491,7 @@ mod tests {
         ];
         let end = prop::option::of((0..3_000_000_i64).prop_map(|before| UnixMillis(NOW.0 - before)));
         (page, 30..3600_u32, end, any::<bool>()).prop_map(|(href, window, end, is_wall)| {
-            let Address { query: Query { page, .. }, manner } = address(href);
-            let mut address = Address { query: Query { page, range: Range { window, end } }, manner };
+            let mut address = address(href).with_range(Range { window, end });
             address.manner.is_wall = is_wall;
             address
         })

@@ -16,7 +16,7 @@ pub(super) fn notes(figures: &Figures, scene: &Scene<'_>) -> Vec<Note> {
         Figures::Report(figures) => figures.days.as_ref().map(|days| days.window.start),
         figures => Some(figures.summary().window.start),
     };
-    start.and_then(|start| begins(start, scene)).into_iter().chain(unread(figures.gaps(), scene.language())).collect()
+    start.and_then(|start| begins(start, scene)).into_iter().chain(unread(figures.gaps(), scene)).collect()
 }
 
 /// Where history begins, if the window begins before. Without an archive, the tiles tell how much is kept.
@@ -35,10 +35,10 @@ fn begins(start: UnixMillis, scene: &Scene<'_>) -> Option<Note> {
 }
 
 /// A sentence for each reason for which files could not be read.
-fn unread(gaps: Vec<Gap>, language: Language) -> Vec<Note> {
+fn unread(gaps: Vec<Gap>, scene: &Scene<'_>) -> Vec<Note> {
     let mut gaps = merged(gaps);
     gaps.sort_by(|a, b| a.reason.cmp(&b.reason));
-    gaps.chunk_by(|a, b| a.reason == b.reason).map(|gaps| sentence(gaps, language)).collect()
+    gaps.chunk_by(|a, b| a.reason == b.reason).map(|gaps| sentence(gaps, scene)).collect()
 }
 
 /// Stretches of one reason in order, with those that touch as one: several answers tell of the same files.
@@ -56,10 +56,11 @@ pub(super) fn merged(mut gaps: Vec<Gap>) -> Vec<Gap> {
 }
 
 /// `No figures from 24 Nov 13:00 to 24 Nov 14:00 UTC: the archive does not answer. …`
-fn sentence(gaps: &[Gap], language: Language) -> Note {
+fn sentence(gaps: &[Gap], scene: &Scene<'_>) -> Note {
+    let language = scene.language();
     let mut words = vec![Part::text(language.text("No figures", "Sin cifras"))];
     for (position, Gap { start, end, .. }) in gaps.iter().take(NAMED).enumerate() {
-        let day = |at: UnixMillis| Part::Time(Moment::day(at, language));
+        let day = |at: UnixMillis| Part::Time(Moment::day(at, scene.now, language));
         let comma = if position > 0 { "," } else { "" };
         words.extend([
             Part::Text(format!("{comma} {} ", language.text("from", "del"))),
@@ -120,7 +121,8 @@ mod tests {
     }
 
     fn told(gaps: &[Gap], language: Language) -> Vec<(Level, String)> {
-        unread(gaps.to_vec(), language).iter().map(|note| (note.level, said(&note.words))).collect()
+        let address = address_in(language, "/");
+        unread(gaps.to_vec(), &scene(&address)).iter().map(|note| (note.level, said(&note.words))).collect()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! - [`screen`]: from loaded figures to the content of a page; each page has a module.
 //! - `frame`: what all pages share: how the figures relate to the present, and the ranges on offer.
-//! - `history`: where history begins, and what of it could not be read.
+//! - `history`: where history begins, and what of it could not be read; `last_week`: what figures may be compared with.
 //! - [`docs`]: the pages of the API, with `meanings`, what it says of itself in the viewer's language.
 //! - [`snippets`]: the lines that load what a page shows into other tools.
 //! - `report`: days as a calendar, and what there is to tell of a month.
@@ -18,6 +18,7 @@ mod heat;
 mod history;
 mod inbox;
 mod incidents;
+mod last_week;
 mod meanings;
 mod overview;
 mod pipeline;
@@ -35,7 +36,7 @@ pub(crate) use antenna::AntennaScreen;
 pub(crate) use charts::{Chart, StepRow};
 pub(crate) use choice::Choice;
 pub(crate) use fleet::{Column, FleetScreen, column_label};
-pub(crate) use frame::{Condition, Frame, Moment, Note, Part, Ranges};
+pub(crate) use frame::{Condition, Form, Frame, Moment, Note, Part, Ranges};
 pub(crate) use heat::{HeatLabel, HeatMap, Strip};
 pub(crate) use incidents::{IncidentLine, IncidentRow, IncidentsScreen, Inner};
 pub(crate) use meanings::Meaning;
@@ -49,7 +50,7 @@ pub(crate) use verdict::{Level, Trouble, Verdict, away, broker_away, standby};
 use crate::figures::Figures;
 use crate::figures::{Loaded, Outcome};
 use crate::language::Language;
-use crate::query::Address;
+use crate::query::{Address, Comparison, Query};
 
 /// The contract's defaults, for an analytics that does not report its limits.
 const CONTRACT_LIMITS: Limits = Limits {
@@ -110,6 +111,15 @@ impl Scene<'_> {
         self.address.query.range.settled(end, as_of, self.limits.pane_seconds)
     }
 
+    /// What changes are measured against, in words.
+    fn against(&self) -> String {
+        let Query { range, comparison, .. } = self.address.query;
+        match comparison {
+            Comparison::Previous => self.language().against(range.window),
+            Comparison::Week => self.text("vs same time last week", "frente a hace una semana").to_owned(),
+        }
+    }
+
     /// A text in the page's language.
     const fn text<'a>(&self, english: &'a str, spanish: &'a str) -> &'a str {
         self.language().text(english, spanish)
@@ -162,6 +172,7 @@ fn shown(figures: &Figures, loaded: &Loaded, address: &Address, now: UnixMillis)
     let frame = |as_of| {
         let mut frame = Frame::new(&scene, as_of, summary, is_away);
         frame.notes = history::notes(figures, &scene);
+        frame.notes.extend(last_week::note(figures, &scene));
         if let Some(reason) = loaded.standing.broker_away.clone().filter(|_| !is_away) {
             (frame.condition, frame.broker_away) = (Condition::BrokerAway, Some(reason));
         }

@@ -57,7 +57,7 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
     OverviewScreen {
         verdict: verdict(figures, &frame, scene),
         tiles: tiles(figures, scene),
-        charts: charts(&figures.series, &figures.summary.antennas, scene),
+        charts: charts(&figures.series, figures.last_week.as_ref(), &figures.summary.antennas, scene),
         heat_map: figures.heatmap.as_ref().map(|heatmap| heat_map(heatmap, tall, scene)),
         incidents: figures
             .incidents
@@ -67,7 +67,7 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
         is_all_well: figures.summary.antennas.in_trouble() == 0,
         by: shown,
         orders: Badness::ALL.map(order).to_vec(),
-        against: scene.language().against(scene.address.query.range.window),
+        against: scene.against(),
         frame,
     }
 }

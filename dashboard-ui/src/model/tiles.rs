@@ -1,5 +1,6 @@
-//! The four tiles: a figure with its unit, its trend, and its change from the previous period.
+//! The four tiles: a figure with its unit, its trend, and its change from the period that it is compared with.
 
+use shared::UnixMillis;
 use shared::api::{AntennaCounts, Latency, Measures, Point, Series, Status, Summary};
 
 use super::{Scene, State, charts};
@@ -7,7 +8,7 @@ use crate::figures::{AntennaFigures, OverviewFigures};
 use crate::format;
 use crate::language::Language;
 use crate::plot::{self, Scale};
-use crate::query::Page;
+use crate::query::{Comparison, Page, week_before};
 
 /// A change in volume smaller than this share is neither good nor bad.
 const STEADY_VOLUME: f64 = 0.02;
@@ -27,7 +28,7 @@ pub(crate) struct Tile {
     pub(crate) picture: Picture,
 }
 
-/// The change of a figure from the previous period.
+/// The change of a figure from the period that it is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) rises: bool,
@@ -83,9 +84,10 @@ pub(super) fn tiles(figures: &OverviewFigures, scene: &Scene<'_>) -> Vec<Tile> {
 }
 
 pub(super) fn antenna_tiles(figures: &AntennaFigures, scene: &Scene<'_>) -> Vec<Tile> {
-    let AntennaFigures { summary, antenna, settled, previous, series, .. } = figures;
+    let AntennaFigures { summary, antenna, settled, previous, series, last_week, .. } = figures;
     let uncovered = uncovered(summary, scene);
-    let is_whole = summary.gaps.is_empty() && series.gaps.is_empty();
+    let is_read = |series: &Series| series.gaps.is_empty();
+    let is_whole = summary.gaps.is_empty() && is_read(series) && last_week.iter().all(is_read);
     let before = previous.as_ref().filter(|it| it.measures.readings > 0 && uncovered.is_none() && is_whole);
     let compared = before.map(|before| [&before.measures, &settled.as_ref().unwrap_or(antenna).measures]);
     let mut tiles = measure_tiles(&antenna.measures, compared, series, scene);
@@ -127,17 +129,26 @@ fn explain(
             language.text("no comparison: figures are missing", "sin comparación: faltan cifras").to_owned()
         }
         None if has_before => language.text("nothing to compare", "nada que comparar").to_owned(),
+        None if scene.address.query.comparison == Comparison::Week => {
+            language.text("no data of last week", "sin datos de hace una semana").to_owned()
+        }
         None => language.text("no earlier data", "sin datos anteriores").to_owned(),
     };
     tiles.iter_mut().for_each(|tile| tile.uncompared.clone_from(&words));
     tiles
 }
 
-/// How long readings are kept so far, if that does not cover the period before. The first pane of all may be half a pane.
+/// How long readings are kept so far, if that does not cover the period to compare with. The first pane of all may be half a
+/// pane.
 fn uncovered(summary: &Summary, scene: &Scene<'_>) -> Option<f64> {
     let (window, oldest) = (&summary.window, summary.limits?.known_from()?);
     let settled = scene.settled(window.end, summary.as_of);
-    let is_covered = oldest.0 < settled.0 - 2 * (window.end.0 - window.start.0);
+    let length_ms = window.end.0 - window.start.0;
+    let before = match scene.address.query.comparison {
+        Comparison::Previous => UnixMillis(settled.0 - length_ms),
+        Comparison::Week => week_before(settled),
+    };
+    let is_covered = oldest.0 < before.0 - length_ms;
     (!is_covered).then(|| (window.end.0 - oldest.0) as f64 / 1000.0)
 }
 
@@ -306,7 +317,6 @@ fn sparkline(values: &[Option<f64>], least: f64) -> Picture {
 #[cfg(test)]
 mod tests {
     use reference::{Entry, EntryId, Reference, Settings, Stages};
-    use shared::UnixMillis;
     use shared::api::{End, Gap, SummaryRequest, WindowRequest};
     use shared::time::Span;
 
@@ -362,6 +372,26 @@ mod tests {
         figures.previous.as_mut().unwrap().measures.packets_delivered = 100_000;
         let change = tile(&figures, "Delivered packets").change.unwrap();
         assert_eq!((change.amount.as_str(), change.judgement), ("1.0\u{202f}k", Judgement::Neither));
+    }
+
+    #[test]
+    fn against_last_week_what_is_kept_since_then_counts() {
+        let address = address("/?window=15m&compare=week");
+        let told = |kept_hours: i64| {
+            let mut figures = overview();
+            figures.summary.limits.as_mut().unwrap().oldest = Some(UnixMillis(NOW.0 - kept_hours * 3_600_000));
+            figures.summary.measures.latency_ms.mean = Some(42.4);
+            figures.previous.as_mut().unwrap().measures.latency_ms.mean = Some(43.9);
+            let tile = tiles(&figures, &scene(&address)).remove(0);
+            tile.change.map_or(tile.uncompared, |change| change.amount)
+        };
+        assert_eq!(told(7 * 24), "no comparison: only 7 days kept");
+        assert_eq!(told(7 * 24 + 1), "1.5 ms");
+        let mut figures = overview();
+        figures.summary.limits = None;
+        figures.previous = None;
+        let words = |figures| tiles(figures, &scene(&address)).remove(0).uncompared;
+        assert_eq!(words(&figures), "no data of last week");
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use shared::spelled::Spelled;
 
-use super::{Fleet, Incidents, Kind, Page, Query, Range, Reason};
+use super::lists::choose;
+use super::{Comparison, Fleet, Incidents, Kind, Page, Query, Range, Reason};
 use crate::language::Language;
 
 /// A query and how it is displayed.
@@ -46,6 +48,7 @@ pub struct Parameters {
     pub(super) scope: Option<String>,
     pub(super) id: Option<String>,
     pub(super) month: Option<String>,
+    pub(super) compare: Option<String>,
     pub(super) lang: Option<String>,
     pub(super) wall: Option<String>,
     pub(super) decimal: Option<String>,
@@ -75,15 +78,18 @@ impl Address {
             (Some(from), Some(to)) => Range::between(from, to)?,
             _ => Range::parse(given.window.as_deref(), given.end.as_deref())?,
         };
-        Ok(Self { query: Query { page: Page::parse(kind, given)?, range }, manner: Manner::of(given, preferred) })
+        let page = Page::parse(kind, given)?;
+        let comparison = choose(Comparison::EVERY, &given.compare, Reason::Compare)?.unwrap_or_default();
+        Ok(Self { query: Query { page, range, comparison }, manner: Manner::of(given, preferred) })
     }
 
     /// The address as text: path and query.
     #[must_use]
     pub fn href(&self) -> String {
-        let Self { query: Query { page, range }, manner } = self;
+        let Self { query: Query { page, range, comparison }, manner } = self;
         let mut text = form_urlencoded::Serializer::new(String::new());
-        text.extend_pairs(page.parameters().into_iter().chain(range.parameters()).chain(manner.parameters()));
+        text.extend_pairs(page.parameters().into_iter().chain(range.parameters()));
+        text.extend_pairs(comparison.parameter().into_iter().chain(manner.parameters()));
         let text = text.finish();
         let path = page.kind().path();
         if text.is_empty() { path.to_owned() } else { format!("{path}?{text}") }
@@ -95,10 +101,16 @@ impl Address {
         format!("/live{}", self.href())
     }
 
-    /// Another page over the same range, displayed in the same way.
+    /// Another page over the same range, compared with the same, displayed in the same way.
     #[must_use]
     pub fn with_page(&self, page: Page) -> Self {
-        Self { query: Query { page, range: self.query.range }, manner: self.manner }
+        Self { query: Query { page, ..self.query }, manner: self.manner }
+    }
+
+    /// The same page, compared with something else.
+    #[must_use]
+    pub fn with_comparison(&self, comparison: Comparison) -> Self {
+        Self { query: Query { comparison, ..self.query.clone() }, manner: self.manner }
     }
 
     /// The same page over another range. A list starts at its first page.
@@ -109,7 +121,7 @@ impl Address {
             Page::Incidents(incidents) => Page::Incidents(Incidents { page: 1, ..incidents.clone() }),
             page => page.clone(),
         };
-        Self { query: Query { page, range }, manner: self.manner }
+        Self { query: Query { page, range, ..self.query }, manner: self.manner }
     }
 
     /// The same page, displayed in another way.
@@ -123,7 +135,7 @@ impl Kind {
     /// The page of this kind over the default range.
     #[must_use]
     pub fn address(self, manner: Manner) -> Address {
-        Address { query: Query { page: self.page(), range: Range::default() }, manner }
+        Address { query: Query { page: self.page(), ..Query::default() }, manner }
     }
 }
 

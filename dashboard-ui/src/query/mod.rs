@@ -1,12 +1,13 @@
 //! What an address asks for.
 //!
-//! - [`Query`]: which figures: the page with its search and sort order, and the range of time.
+//! - [`Query`]: which figures: the page with its search and sort order, the range of time, and what it is compared with.
 //! - [`Address`]: a query and how it is displayed: the language, and whether on a wall screen.
 //!
 //! [`Address::parse`] and [`Address::href`] are inverse. Defaults are left out of the text, so that each page has exactly
 //! one address.
 
 mod address;
+mod comparison;
 mod lists;
 mod month;
 mod page;
@@ -14,6 +15,8 @@ mod range;
 mod reason;
 
 pub use address::{Address, Decimal, Manner, Parameters};
+pub use comparison::Comparison;
+pub(crate) use comparison::week_before;
 pub use lists::{COLUMNS, FLEET_ROWS, Filter, Fleet, INCIDENT_LINES, IncidentSort, Incidents};
 #[cfg(test)]
 pub(crate) use lists::{reversed, usual_order};
@@ -29,6 +32,8 @@ pub struct Query {
     pub page: Page,
     /// The range of time.
     pub range: Range,
+    /// What the range is compared with.
+    pub comparison: Comparison,
 }
 
 #[cfg(test)]

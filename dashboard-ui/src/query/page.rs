@@ -76,6 +76,12 @@ impl Page {
         }
     }
 
+    /// Whether its figures are compared with those of another time.
+    #[must_use]
+    pub(crate) const fn is_compared(&self) -> bool {
+        matches!(self, Self::Overview { .. } | Self::Antenna { .. })
+    }
+
     /// The days of what the page is about.
     #[must_use]
     pub(crate) fn days(&self) -> Self {

@@ -37,6 +37,8 @@ pub enum Reason {
     Id,
     /// The month of a report.
     Month,
+    /// What the range is compared with.
+    Compare,
     /// How numbers stand in a file.
     Decimal,
     /// The host.
@@ -102,6 +104,8 @@ impl Reason {
             Self::Id => language
                 .text("The antenna (id) is named by 1 to 253 bytes.", "La antena (id) se nombra con 1 a 253 bytes."),
             Self::Month => language.text("The month is like 2026-10.", "El mes (month) es como 2026-10."),
+            Self::Compare => language
+                .text("The comparison (compare) is previous or week.", "La comparación (compare) es previous o week."),
             Self::Decimal => language
                 .text("Decimals (decimal) have a point or a comma.", "Los decimales (decimal) llevan point o comma."),
             Self::Host => language.text(

@@ -48,7 +48,9 @@ fn addresses() -> impl Strategy<Value = Address> {
         is_language_chosen,
         is_wall,
     });
-    (page, range, manner).prop_map(|(page, range, manner)| Address { query: Query { page, range }, manner })
+    let comparison = prop::sample::select(Comparison::EVERY);
+    (page, range, comparison, manner)
+        .prop_map(|(page, range, comparison, manner)| Address { query: Query { page, range, comparison }, manner })
 }
 
 proptest! {
@@ -69,6 +71,9 @@ fn defaults_are_left_out_of_the_text() {
         ("/incidents?state=all&kind=&sort=newest&scope=range", "/incidents"),
         ("/antenna?id=a/b%20c&lang=es&wall=1", "/antenna?id=a%2Fb+c&lang=es&wall=1"),
         ("/?lang=xx&wall=0", "/"),
+        ("/?compare=previous", "/"),
+        ("/?compare=", "/"),
+        ("/pipeline?wall=1&compare=week&window=1h", "/pipeline?window=1h&compare=week&wall=1"),
     ] {
         assert_eq!(read(href).map(|address| address.href()), Ok(text.to_owned()), "{href}");
     }
@@ -86,6 +91,7 @@ fn what_is_wrong_is_named() {
         ("/report?month=", Reason::Month),
         ("/report?id=", Reason::Id),
         ("/?by=luck", Reason::By),
+        ("/?compare=month", Reason::Compare),
         ("/?window=5m&window=15m", Reason::Parameters),
         ("/antennas?sort=luck", Reason::Sort),
         ("/antennas?order=up", Reason::Sort),

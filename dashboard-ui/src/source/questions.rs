@@ -6,8 +6,8 @@ use shared::UnixMillis;
 use shared::api::{
     AntennaPage, AntennaRow, AntennasRequest, Badness, Count, End, Heatmap, HeatmapRequest, Incident, IncidentPage,
     IncidentState, IncidentsRequest, OptionalWindow, PipelineHistoryRequest, PipelineRequest, ReadingsRequest,
-    RecentReadings, RejectedRequest, Request, SeriesRequest, Sort, Status, Summary, SummaryRequest, WindowRequest,
-    WorstRequest,
+    RecentReadings, RejectedRequest, Request, Series, SeriesRequest, Sort, Status, Summary, SummaryRequest,
+    WindowRequest, WorstRequest,
 };
 use shared::time::Span;
 
@@ -19,7 +19,7 @@ use crate::figures::{
 };
 use crate::model::State;
 use crate::model::snippets::Asked;
-use crate::query::{FLEET_ROWS, Filter, Fleet, Incidents, Month, Page, Query, Range};
+use crate::query::{Comparison, FLEET_ROWS, Filter, Fleet, Incidents, Month, Page, Query, Range, week_before};
 
 /// The worst antennas on the overview.
 const WORST_ROWS: u32 = 10;
@@ -45,7 +45,7 @@ const NEWEST_REJECTED: u32 = 20;
 pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> Result<Figures, ClientError> {
     let range = query.range;
     Ok(match &query.page {
-        Page::Overview { by, tall } => Figures::Overview(Box::new(overview(asker, range, *by, *tall).await?)),
+        Page::Overview { by, tall } => Figures::Overview(Box::new(overview(asker, query, *by, *tall).await?)),
         Page::Antennas(fleet) => {
             // How long a step of a strip is depends on how often antennas report.
             let summary = asker.ask(SummaryRequest { window: window(asker, range) }).await?;
@@ -54,7 +54,7 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
             let antennas = asker.ask(request).await?;
             Figures::Antennas(Box::new(AntennasFigures { summary, antennas }))
         }
-        Page::Antenna { id } => Figures::Antenna(Box::new(antenna(asker, range, id).await?)),
+        Page::Antenna { id } => Figures::Antenna(Box::new(antenna(asker, query, id).await?)),
         Page::Incidents(incidents) => {
             let summary = SummaryRequest { window: window(asker, range) };
             let incidents = all_incidents(asker, incidents_request(asker.present, incidents, range));
@@ -88,7 +88,8 @@ pub(crate) fn shown(query: &Query, step: Option<Span>) -> Asked {
 
 /// Rounds of requests: the first determines the window, the present statuses and how long a step is, the second asks for that
 /// exact window.
-async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Result<OverviewFigures, ClientError> {
+async fn overview(asker: Asker<'_>, query: &Query, by: Badness, tall: bool) -> Result<OverviewFigures, ClientError> {
+    let range = query.range;
     // Silence is only known for the present, so all requests about statuses name the same end.
     let window = window(asker, range);
     let summary = asker.ask(SummaryRequest { window }).await?;
@@ -97,21 +98,22 @@ async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Re
     let worst = WorstRequest { window, by, limit: rows(WORST_ROWS), step: strip_step, format: None };
     let heatmap = HeatmapRequest { window, step, rows: rows(Page::heatmap_rows(tall)), ..HeatmapRequest::default() };
     let (worst, heatmap) = tokio::try_join!(asker.ask(worst), asker.ask_if_known(heatmap))?;
-    let (end, [before, settled]) = (summary.window.end, compared(range, &summary));
-    let series =
-        SeriesRequest { window: until(range, range.end_of_steps(end, interval)), step, ..SeriesRequest::default() };
+    let (end, Compared { before, now }) = (summary.window.end, Compared::of(query, &summary));
+    let steps_end = range.end_of_steps(end, interval);
+    let series = SeriesRequest { window: until(range, steps_end), step, ..SeriesRequest::default() };
     let incidents = newest_incidents(asker, Some(Range { end: range.end.map(|_| end), ..range }), None);
-    let (named, previous, settled, series, incidents, ongoing, before, unsettled) = tokio::join!(
+    let (named, previous, settled, last_week, series, incidents, ongoing, before, unsettled) = tokio::join!(
         named(asker, window, &summary, &worst, heatmap.as_ref()),
         summary_if_kept(asker, Some(before)),
-        summary_if_kept(asker, Some(settled).filter(|settled| settled.end != End::At(end))),
-        asker.ask(series),
+        summary_if_kept(asker, now),
+        last_week(asker, query, &series, steps_end),
+        asker.ask(series.clone()),
         asker.ask_if_known(incidents),
         ongoing(asker, range),
         incidents_before(asker, range, end),
         unsettled(asker, window, strip_step, &summary),
     );
-    let (previous, settled, series, incidents) = (previous?, settled?, series?, incidents?);
+    let (previous, settled, series, last_week, incidents) = (previous?, settled?, series?, last_week?, incidents?);
     let (named, unsettled) = (named?, unsettled?);
     let (ongoing, before) = (ongoing?, before?.map(|page| page.total));
     Ok(OverviewFigures {
@@ -120,6 +122,7 @@ async fn overview(asker: Asker<'_>, range: Range, by: Badness, tall: bool) -> Re
         settled,
         previous,
         series,
+        last_week,
         incidents,
         ongoing,
         before,
@@ -179,7 +182,8 @@ async fn named(
     Ok(rows.concat())
 }
 
-async fn antenna(asker: Asker<'_>, range: Range, id: &str) -> Result<AntennaFigures, ClientError> {
+async fn antenna(asker: Asker<'_>, query: &Query, id: &str) -> Result<AntennaFigures, ClientError> {
+    let range = query.range;
     let summary = SummaryRequest { window: window(asker, range) };
     let incidents = newest_incidents(asker, range.end.map(|_| range), Some(id));
     let (summary, antenna, readings, incidents) = tokio::try_join!(
@@ -189,17 +193,29 @@ async fn antenna(asker: Asker<'_>, range: Range, id: &str) -> Result<AntennaFigu
         asker.ask_if_known(incidents),
     )?;
     let antenna = antenna.ok_or(ClientError::UnknownAntenna)?;
-    let (end, [before, settled]) = (summary.window.end, compared(range, &summary));
+    let Compared { before, now } = Compared::of(query, &summary);
+    let steps_end = range.end_of_steps(summary.window.end, antenna.interval_seconds);
     let series = SeriesRequest {
-        window: until(range, range.end_of_steps(end, antenna.interval_seconds)),
+        window: until(range, steps_end),
         step: Some(seconds(range.step(antenna.interval_seconds))),
         antenna: Some(id.to_owned()),
         ..SeriesRequest::default()
     };
-    let settled = async { if settled.end == End::At(end) { Ok(None) } else { whole_row(asker, settled, id).await } };
-    let (previous, settled, series) = tokio::join!(whole_row(asker, before, id), settled, asker.ask(series));
+    let settled = async {
+        match now {
+            Some(now) => whole_row(asker, now, id).await,
+            None => Ok(None),
+        }
+    };
+    let (previous, settled, last_week, series) = tokio::join!(
+        whole_row(asker, before, id),
+        settled,
+        last_week(asker, query, &series, steps_end),
+        asker.ask(series.clone()),
+    );
     let (previous, settled) = (if_kept(previous)?.flatten(), if_kept(settled)?.flatten());
-    Ok(AntennaFigures { settled, previous, series: series?, summary, antenna, readings, incidents })
+    let (series, last_week) = (series?, last_week?);
+    Ok(AntennaFigures { settled, previous, series, last_week, summary, antenna, readings, incidents })
 }
 
 async fn pipeline(asker: Asker<'_>) -> Result<PipelineFigures, ClientError> {
@@ -266,13 +282,59 @@ async fn month_figures(asker: Asker<'_>, window: WindowRequest, id: Option<&str>
     Ok(MonthFigures { summary, antenna, worst, incidents })
 }
 
-/// The windows that a change is measured between: the newest of the range's length that nothing is still to come for, and the
-/// one before it. With the open pane, a steady stream would always seem to send less.
-fn compared(range: Range, summary: &Summary) -> [WindowRequest; 2] {
-    let (end, pane_seconds) = (summary.window.end, summary.limits.map(|limits| limits.pane_seconds));
-    let settled = pane_seconds.map_or(end, |pane_seconds| range.settled(end, summary.as_of, pane_seconds));
-    let length_ms = end.0 - summary.window.start.0;
-    [until(range, UnixMillis(settled.0 - length_ms)), until(range, settled)]
+/// The windows that a change is measured between.
+struct Compared {
+    before: WindowRequest,
+    /// `None` if it is the window that the page shows.
+    now: Option<WindowRequest>,
+}
+
+impl Compared {
+    /// The newest window of the range's length that nothing is still to come for, and the one that it is compared with. With the
+    /// open pane, a steady stream would always seem to send less.
+    fn of(query: &Query, summary: &Summary) -> Self {
+        let (range, window) = (query.range, summary.window);
+        let pane_seconds = summary.limits.map(|limits| limits.pane_seconds);
+        let settled =
+            pane_seconds.map_or(window.end, |pane_seconds| range.settled(window.end, summary.as_of, pane_seconds));
+        let shown_ms = window.end.0 - window.start.0;
+        match query.comparison {
+            Comparison::Previous => Self {
+                before: until(range, UnixMillis(settled.0 - shown_ms)),
+                now: (settled != window.end).then(|| until(range, settled)),
+            },
+            Comparison::Week => {
+                let (end, length_ms) = whole_rows(range, settled, summary);
+                let until = |end| WindowRequest { length: Some(Span::from_ms(length_ms)), end: End::At(end) };
+                let now = (end != window.end || length_ms != shown_ms).then(|| until(end));
+                Self { before: until(week_before(end)), now }
+            }
+        }
+    }
+}
+
+/// The newest end and the length of a window of at least the range's length that is made of whole rows of the archive. A week
+/// back there is nothing finer, and windows of different lengths would differ in what they count.
+fn whole_rows(range: Range, settled: UnixMillis, summary: &Summary) -> (UnixMillis, i64) {
+    let history = summary.limits.and_then(|limits| limits.history);
+    let row_ms = history.map_or(1, |history| (history.step_seconds * 1000.0) as i64).max(1);
+    let length_ms = i64::from(range.window) * 1000;
+    (UnixMillis(settled.0 - settled.0.rem_euclid(row_ms)), (length_ms + row_ms - 1).div_euclid(row_ms) * row_ms)
+}
+
+/// The same steps a week before, if the page is compared with them; `None` if analytics keeps nothing of them. In files, steps are
+/// whole rows, which may be longer and begin earlier.
+async fn last_week(
+    asker: Asker<'_>,
+    query: &Query,
+    series: &SeriesRequest,
+    end: UnixMillis,
+) -> Result<Option<Series>, ClientError> {
+    if query.comparison != Comparison::Week {
+        return Ok(None);
+    }
+    let request = SeriesRequest { window: until(query.range, week_before(end)), ..series.clone() };
+    if_kept(asker.ask_if_known(request).await).map(Option::flatten)
 }
 
 /// `None` if no window is asked for, or analytics does not keep it. The page then says that there is nothing to compare with.
@@ -451,9 +513,52 @@ fn if_kept<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> 
 
 #[cfg(test)]
 mod tests {
-    use shared::api::IncidentKind;
+    use shared::api::{HistoryLimits, IncidentKind};
 
     use super::*;
+    use crate::model::tests::{address, overview};
+
+    const WEEK_MS: i64 = 7 * DAY_MS;
+
+    fn bounds(window: WindowRequest) -> (i64, i64) {
+        let End::At(end) = window.end else { panic!("it has an end") };
+        (end.0 - window.length.unwrap().ms(), end.0)
+    }
+
+    #[test]
+    fn a_week_back_both_windows_are_whole_rows_of_one_length() {
+        let row_ms = 60_000;
+        for (href, minutes) in [("30s", 1), ("5m", 5), ("90s", 2), ("1h", 60), ("24h", 1440)] {
+            let query = address(&format!("/?compare=week&window={href}")).query;
+            for second in 0..60 {
+                let mut summary = overview().summary;
+                let limits = summary.limits.as_mut().unwrap();
+                limits.history = Some(HistoryLimits { oldest: None, until: None, step_seconds: 60.0 });
+                let end_ms = summary.window.end.0 + second * 1000;
+                summary.window.end = UnixMillis(end_ms);
+                summary.window.start = UnixMillis(end_ms - i64::from(query.range.window) * 1000);
+                summary.as_of = Some(UnixMillis(end_ms));
+                let Compared { before, now } = Compared::of(&query, &summary);
+                let ((start, end), before) = (bounds(now.unwrap()), bounds(before));
+                assert_eq!((before, end - start), ((start - WEEK_MS, end - WEEK_MS), minutes * row_ms));
+                assert!(end % row_ms == 0 && (7_000..7_000 + row_ms + 5_000).contains(&(end_ms - end)), "{second}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shown_and_settled_is_not_asked_for_again() {
+        let compared = |href: &str| {
+            let mut summary = overview().summary;
+            (summary.window.start, summary.window.end) = (UnixMillis(1_763_995_200_000), UnixMillis(1_763_995_500_000));
+            Compared::of(&address(href).query, &summary)
+        };
+        let fixed = "/?end=2025-11-24T14:45:00Z";
+        let Compared { before, now } = compared(&format!("{fixed}&compare=week"));
+        assert_eq!((bounds(before), now), ((1_763_390_400_000, 1_763_390_700_000), None));
+        let Compared { before, now } = compared(fixed);
+        assert_eq!((bounds(before), now), ((1_763_994_900_000, 1_763_995_200_000), None));
+    }
 
     #[test]
     fn what_lasts_is_there_however_old_it_is() {

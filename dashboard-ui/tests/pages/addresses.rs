@@ -18,6 +18,7 @@ async fn bad_parameters_are_answered_in_words() {
         ("/live/?window=11y", "5m, 24h or 7d", "5m, 24h o 7d"),
         ("/?end=soon", "or latest", "o latest"),
         ("/?from=now&to=then", "or latest", "o latest"),
+        ("/?compare=month", "(compare) is previous or week", "(compare) es previous o week"),
         ("/antennas?sort=luck", "(sort)", "(sort)"),
         ("/antennas?status=well", "silent and healthy", "silent o healthy"),
         ("/antennas?page=0", "number from 1", "número desde 1"),

@@ -4,33 +4,73 @@ use std::ops::Range;
 
 use shared::api::{Limits, Measures, Point, Series};
 
-use super::scale::{filling_up, gap_sentence, gaps, highest, labels, lowest, period, scale, threshold};
+use super::scale::{
+    filling_up, gap_sentence, gaps, highest, labels, last_week_key, last_week_sentence, lowest, period, scale,
+    threshold,
+};
 use super::{Axis, Chart, closed, is_all_lost};
 use crate::format;
 use crate::language::Language;
 use crate::model::Scene;
 use crate::model::heat::Heat;
+use crate::model::last_week::LastWeek;
 use crate::plot::{self, Scale};
 
-/// The chart of the network.
-pub(super) fn network(series: &Series, scene: &Scene<'_>) -> Chart {
-    chart(series, scene, lines)
+/// The chart of the network, with the mean of last week.
+pub(super) fn network(series: &Series, last_week: Option<&LastWeek<'_>>, scene: &Scene<'_>) -> Chart {
+    let word = scene.text("mean", "media");
+    let before = last_week.map(|last_week| Before::of(last_week, word, |measures| measures.latency_ms.mean));
+    chart(series, before, scene, lines)
 }
 
 /// The chart of one antenna, in the style of SmokePing (Oetiker and Rand, 2001): the darker the smoke, the more readings; the
-/// marks are medians, coloured by loss.
-pub(super) fn antenna(series: &Series, scene: &Scene<'_>) -> Chart {
-    chart(series, scene, smoke)
+/// marks are medians, coloured by loss. That of last week is a line.
+pub(super) fn antenna(series: &Series, last_week: Option<&LastWeek<'_>>, scene: &Scene<'_>) -> Chart {
+    let word = scene.text("median", "mediana");
+    let before = last_week.map(|last_week| Before::of(last_week, word, |measures| measures.latency_ms.p50));
+    chart(series, before, scene, smoke)
+}
+
+/// The latency that the same steps had a week before.
+struct Before<'a> {
+    last_week: &'a LastWeek<'a>,
+    /// Which latency it is.
+    word: &'static str,
+    values: Vec<Option<f64>>,
+}
+
+impl<'a> Before<'a> {
+    fn of(last_week: &'a LastWeek<'a>, word: &'static str, value: fn(&Measures) -> Option<f64>) -> Self {
+        Self { last_week, word, values: last_week.values(value) }
+    }
+
+    fn sentence(&self, scene: &Scene<'_>) -> String {
+        let language = scene.language();
+        let course = lowest(&self.values).zip(highest(&self.values)).map(|(low, high)| {
+            let (low, high) = (language.milliseconds(low), language.milliseconds(high));
+            match language {
+                Language::English => format!("{} between {low} and {high} ms", self.word),
+                Language::Spanish => format!("{} entre {low} y {high} ms", self.word),
+            }
+        });
+        last_week_sentence(course, scene)
+    }
 }
 
 /// Paths and a legend, each with classes of the style sheet.
 type Paths = (Vec<(&'static str, String)>, Vec<(&'static str, String)>);
 
-fn chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_>) -> Paths) -> Chart {
+fn chart(
+    series: &Series,
+    before: Option<Before<'_>>,
+    scene: &Scene<'_>,
+    paths: fn(&Values, Scale, &Scene<'_>) -> Paths,
+) -> Chart {
     let (language, limit) = (scene.language(), scene.limits.degraded_latency_ms);
     let values = Values::of(&series.points, closed(series, scene));
     // The axis ignores outliers, which would flatten everything else; they are clipped at the top. It ignores open steps too.
-    let highest_of = highest(values.mean.iter().chain(&values.p99)).or_else(|| highest(&values.open));
+    let own = highest(values.mean.iter().chain(&values.p99)).or_else(|| highest(&values.open));
+    let highest_of = own.into_iter().chain(before.as_ref().and_then(|before| highest(&before.values))).reduce(f64::max);
     let (scale, y) = scale(highest_of, limit);
     let (mut paths, mut legend) = paths(&values, scale, scene);
     let nothing = highest_of.is_none().then(|| {
@@ -40,6 +80,10 @@ fn chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_
             false => scene.text("No data", "Sin datos"),
         }
     });
+    if let Some(before) = &before {
+        paths.insert(0, ("last-week", plot::line(&before.values, scale)));
+        legend.push(last_week_key(before.last_week, scene));
+    }
     let gaps = gaps(&values.points.iter().map(has_readings).collect::<Vec<_>>(), values.closed);
     if !gaps.is_empty() {
         legend.push(("gap", scene.text("no data", "sin datos").to_owned()));
@@ -64,36 +108,37 @@ fn chart(series: &Series, scene: &Scene<'_>, paths: fn(&Values, Scale, &Scene<'_
         legend.push(threshold(y, &format::with_unit(&format!("{limit:.0}"), "ms"), above, scene));
     }
     let period = period(series, language);
+    let own = match lowest(&values.mean).zip(highest(&values.mean)) {
+        Some((low, high)) => {
+            let (low, high) = (language.milliseconds(low), language.milliseconds(high));
+            let p95 = language.percentile(highest(&values.p95));
+            let gaps = gap_sentence(&values.mean[..values.closed], language);
+            match language {
+                Language::English => {
+                    format!("Latency {period}. Mean between {low} and {high} ms, 95th percentile up to {p95}.{gaps}")
+                }
+                Language::Spanish => {
+                    format!("Latencia {period}. Media entre {low} y {high} ms, percentil 95 hasta {p95}.{gaps}")
+                }
+            }
+        }
+        None => match language {
+            Language::English => format!("Latency {period}. No step has a latency."),
+            Language::Spanish => format!("Latencia {period}. Ningún tramo tiene latencia."),
+        },
+    };
     Chart {
         name: "latency",
         title: language.text("Latency", "Latencia"),
         unit: "ms",
-        axis: Axis::of(series, language),
+        axis: Axis::of(series, scene),
         labels: if nothing.is_some() { Vec::new() } else { labels(scale, "", language) },
         nothing,
         paths,
         legend,
         gaps,
         threshold: y,
-        description: match lowest(&values.mean).zip(highest(&values.mean)) {
-            Some((low, high)) => {
-                let (low, high) = (language.milliseconds(low), language.milliseconds(high));
-                let p95 = language.percentile(highest(&values.p95));
-                let gaps = gap_sentence(&values.mean[..values.closed], language);
-                match language {
-                    Language::English => format!(
-                        "Latency {period}. Mean between {low} and {high} ms, 95th percentile up to {p95}.{gaps}"
-                    ),
-                    Language::Spanish => {
-                        format!("Latencia {period}. Media entre {low} y {high} ms, percentil 95 hasta {p95}.{gaps}")
-                    }
-                }
-            }
-            None => match language {
-                Language::English => format!("Latency {period}. No step has a latency."),
-                Language::Spanish => format!("Latencia {period}. Ningún tramo tiene latencia."),
-            },
-        },
+        description: own + &before.map_or_else(String::new, |before| before.sentence(scene)),
     }
 }
 

@@ -1,12 +1,15 @@
 //! The share of packets lost over time.
 
-use shared::api::{Point, Series};
+use shared::api::{Measures, Point, Series};
 
-use super::scale::{filling_up, gap_sentence, gaps, highest, labels, period, scale, steps, threshold};
+use super::scale::{
+    filling_up, gap_sentence, gaps, highest, labels, last_week_key, last_week_sentence, period, scale, steps, threshold,
+};
 use super::{Axis, Chart, closed};
 use crate::format;
 use crate::language::Language;
 use crate::model::Scene;
+use crate::model::last_week::LastWeek;
 use crate::plot::{self, Scale};
 
 /// The steps in which antennas were down that their sums do not tell.
@@ -18,7 +21,7 @@ struct Worst {
 
 /// The chart of the network. The worst step is marked, unless as many antennas are down in most steps: then the mark would say
 /// nothing about it.
-pub(super) fn network(series: &Series, scene: &Scene<'_>) -> Chart {
+pub(super) fn network(series: &Series, last_week: Option<&LastWeek<'_>>, scene: &Scene<'_>) -> Chart {
     let known = series.points.iter().filter(|point| point.measures.readings > 0);
     let mut down: Vec<u64> = known.map(|point| point.antennas_down).collect();
     down.sort_unstable();
@@ -28,29 +31,38 @@ pub(super) fn network(series: &Series, scene: &Scene<'_>) -> Chart {
         let english = ["antenna down in the worst step", "antennas down in the worst step"];
         scene.language().plural(most, english, ["antena caída en el peor tramo", "antenas caídas en el peor tramo"])
     };
-    chart(series, scene, &Worst { marked: (most > usual).then_some(most), words: (most > 0).then(words) })
+    let worst = Worst { marked: (most > usual).then_some(most), words: (most > 0).then(words) };
+    chart(series, last_week, scene, &worst)
 }
 
 /// The chart of one antenna. Each step in which it was down for a part is marked.
-pub(super) fn antenna(series: &Series, scene: &Scene<'_>) -> Chart {
+pub(super) fn antenna(series: &Series, last_week: Option<&LastWeek<'_>>, scene: &Scene<'_>) -> Chart {
     let in_part = |point: &Point| point.antennas_down > 0 && point.measures.success_rate != Some(0.0);
     let words = || scene.text("down for a part of the step", "caída en parte del tramo").to_owned();
     let words = series.points.iter().any(in_part).then(words);
-    chart(series, scene, &Worst { marked: Some(1), words })
+    chart(series, last_week, scene, &Worst { marked: Some(1), words })
 }
 
-fn chart(series: &Series, scene: &Scene<'_>, worst: &Worst) -> Chart {
+/// The share of packets lost.
+pub(super) fn share(measures: &Measures) -> Option<f64> {
+    measures.success_rate.map(|rate| 1.0 - rate)
+}
+
+fn chart(series: &Series, last_week: Option<&LastWeek<'_>>, scene: &Scene<'_>, worst: &Worst) -> Chart {
     let (points, language) = (&series.points, scene.language());
     let closed = closed(series, scene);
-    let all: Vec<Option<f64>> =
-        points.iter().map(|point| point.measures.success_rate.map(|rate| (1.0 - rate) * 100.0)).collect();
+    let percentage = |measures: &Measures| share(measures).map(|share| share * 100.0);
+    let all: Vec<Option<f64>> = points.iter().map(|point| percentage(&point.measures)).collect();
+    let before = last_week.map_or_else(Vec::new, |last_week| last_week.values(percentage));
     let part = |is_open: bool| {
         let own = |(step, loss): (usize, &Option<f64>)| loss.filter(|_| (step >= closed) == is_open);
         all.iter().enumerate().map(own).collect::<Vec<_>>()
     };
     let (loss, open) = (part(false), part(true));
     let limit = (1.0 - scene.limits.degraded_success_rate) * 100.0;
-    let (scale, y) = scale(highest(&loss).or_else(|| highest(&open)).map(|highest| highest.max(1.0)), limit);
+    let own = highest(&loss).or_else(|| highest(&open));
+    let highest_of = own.into_iter().chain(highest(&before)).reduce(f64::max);
+    let (scale, y) = scale(highest_of.map(|highest| highest.max(1.0)), limit);
     let is_total = |loss: f64| loss >= 100.0;
     let lost: u64 = points.iter().map(|point| point.measures.packets_lost).sum();
     let above = |of: &[Option<f64>]| of.iter().flatten().filter(|loss| **loss > limit).count();
@@ -67,6 +79,9 @@ fn chart(series: &Series, scene: &Scene<'_>, worst: &Worst) -> Chart {
     // A step in which all was lost says so itself.
     let is_marked =
         |point: &Point, loss: &Option<f64>| Some(point.antennas_down) == worst.marked && !loss.is_some_and(is_total);
+    if last_week.is_some() {
+        paths.insert(0, ("last-week", plot::line(&before, scale)));
+    }
     let marks = points.iter().zip(&all).map(|(point, loss)| is_marked(point, loss).then_some(0.96));
     let marks = plot::dots(&marks.collect::<Vec<_>>(), Scale::from_zero_to(1.0));
     let is_marked = !marks.is_empty();
@@ -76,6 +91,7 @@ fn chart(series: &Series, scene: &Scene<'_>, worst: &Worst) -> Chart {
     if loss.iter().flatten().any(|loss| is_total(*loss)) {
         legend.push(("bar-total", language.text("all lost", "todo perdido").to_owned()));
     }
+    legend.extend(last_week.map(|last_week| last_week_key(last_week, scene)));
     legend.extend(filling_up("bar-open", all.len() - closed, beyond, scene));
     let limit_in_words = format::with_unit(&language.fixed(limit, decimals(limit)), "%");
     legend.push(threshold(y, &limit_in_words, above(&open), scene));
@@ -85,38 +101,47 @@ fn chart(series: &Series, scene: &Scene<'_>, worst: &Worst) -> Chart {
     }
     let known = all.iter().any(Option::is_some).then_some(lost);
     legend.push(("", format!("{} {}", format::count_if_known(known), language.text("lost", "perdidos"))));
+    let own = match (highest(&loss), worst.words.as_ref().map(|words| format!(" {words}.")).unwrap_or_default()) {
+        (Some(high), worst) => {
+            let (lost, high, gaps) =
+                (format::count(lost), language.fixed(high, 2), gap_sentence(&all[..closed], language));
+            let above = steps(above(&all), language);
+            match language {
+                Language::English => format!(
+                    "Packet loss {period}. {lost} packets lost, at most {high} % in a step; {above} above the threshold of {limit:.0} %.{worst}{gaps}"
+                ),
+                Language::Spanish => format!(
+                    "Pérdida de paquetes {period}. {lost} paquetes perdidos, como máximo {high} % en un tramo; {above} por encima del umbral de {limit:.0} %.{worst}{gaps}"
+                ),
+            }
+        }
+        (None, _) => match language {
+            Language::English => format!("Packet loss {period}. No step has packets."),
+            Language::Spanish => format!("Pérdida de paquetes {period}. Ningún tramo tiene paquetes."),
+        },
+    };
     Chart {
         name: "loss",
         title: language.text("Packet loss", "Pérdida de paquetes"),
         unit: "",
-        axis: Axis::of(series, language),
+        axis: Axis::of(series, scene),
         labels: labels(scale, "%", language),
         paths,
         legend,
         gaps,
         threshold: y,
         nothing: None,
-        description: match (highest(&loss), worst.words.as_ref().map(|words| format!(" {words}.")).unwrap_or_default())
-        {
-            (Some(high), worst) => {
-                let (lost, high, gaps) =
-                    (format::count(lost), language.fixed(high, 2), gap_sentence(&all[..closed], language));
-                let above = steps(above(&all), language);
-                match language {
-                    Language::English => format!(
-                        "Packet loss {period}. {lost} packets lost, at most {high} % in a step; {above} above the threshold of {limit:.0} %.{worst}{gaps}"
-                    ),
-                    Language::Spanish => format!(
-                        "Pérdida de paquetes {period}. {lost} paquetes perdidos, como máximo {high} % en un tramo; {above} por encima del umbral de {limit:.0} %.{worst}{gaps}"
-                    ),
-                }
-            }
-            (None, _) => match language {
-                Language::English => format!("Packet loss {period}. No step has packets."),
-                Language::Spanish => format!("Pérdida de paquetes {period}. Ningún tramo tiene paquetes."),
-            },
-        },
+        description: own + &last_week.map_or_else(String::new, |_| before_in_words(&before, scene)),
     }
+}
+
+fn before_in_words(before: &[Option<f64>], scene: &Scene<'_>) -> String {
+    let language = scene.language();
+    let course = highest(before).map(|high| match language {
+        Language::English => format!("at most {} % in a step", language.fixed(high, 2)),
+        Language::Spanish => format!("como máximo {} % en un tramo", language.fixed(high, 2)),
+    });
+    last_week_sentence(course, scene)
 }
 
 const fn decimals(number: f64) -> usize {

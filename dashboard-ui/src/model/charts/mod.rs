@@ -10,7 +10,8 @@ use shared::api::{AntennaCounts, Gap, Point, Series, Status};
 pub(super) use scale::{highest, labels, missing};
 
 use super::history::merged;
-use super::{Moment, Scene, status_label};
+use super::last_week::LastWeek;
+use super::{Form, Moment, Scene, status_label};
 use crate::format;
 use crate::language::Language;
 use crate::plot;
@@ -91,10 +92,24 @@ pub(super) fn closed(series: &Series, scene: &Scene<'_>) -> usize {
 
 /// The charts of the network. If it lost everything lately, or says nothing at all, they say so themselves: no line and no bar
 /// does.
-pub(super) fn charts(series: &Series, antennas: &AntennaCounts, scene: &Scene<'_>) -> Charts {
+pub(super) fn charts(
+    series: &Series,
+    last_week: Option<&Series>,
+    antennas: &AntennaCounts,
+    scene: &Scene<'_>,
+) -> Charts {
+    let last_week = LastWeek::of(series, last_week, scene);
+    let last_week = last_week.as_ref();
     let down = |point: &Point| format::count_if_known(known_worst(point).map(|_| point.antennas_down));
-    let column = (scene.text("Antennas down", "Antenas caídas"), down);
-    let mut charts = both(latency::network(series, scene), loss::network(series, scene), column, series, scene);
+    let down = (scene.text("Antennas down", "Antenas caídas"), series.points.iter().map(down).collect());
+    let mean = last_week.map(|last_week| {
+        let means = last_week.values(|measures| measures.latency_ms.mean).into_iter();
+        let heading = scene.text("Mean, last week", "Media, hace una semana");
+        (heading, means.map(|mean| scene.language().latency(mean)).collect())
+    });
+    let columns = [Some(down), mean, loss_last_week(last_week, scene)].into_iter().flatten().collect();
+    let pair = [latency::network(series, last_week, scene), loss::network(series, last_week, scene)];
+    let mut charts = both(pair, columns, series, scene);
     if let Some(words) = outage(series, antennas, scene) {
         for chart in [&mut charts.latency, &mut charts.loss] {
             chart.description = format!("{words}. {}", chart.description);
@@ -123,10 +138,28 @@ const fn is_all_lost(point: &Point) -> bool {
 }
 
 /// The charts of one antenna.
-pub(super) fn antenna_charts(series: &Series, scene: &Scene<'_>) -> Charts {
+pub(super) fn antenna_charts(series: &Series, last_week: Option<&Series>, scene: &Scene<'_>) -> Charts {
+    let last_week = LastWeek::of(series, last_week, scene);
+    let last_week = last_week.as_ref();
     let worst = |point: &Point| known_worst(point).map_or("–", |it| status_label(it, scene.language())).to_owned();
-    let column = (scene.text("At worst", "En lo peor"), worst);
-    both(latency::antenna(series, scene), loss::antenna(series, scene), column, series, scene)
+    let worst = (scene.text("At worst", "En lo peor"), series.points.iter().map(worst).collect());
+    let median = last_week.map(|last_week| {
+        let medians = last_week.values(|measures| measures.latency_ms.p50).into_iter();
+        let heading = scene.text("p50, last week", "p50, hace una semana");
+        (heading, medians.map(|median| scene.language().percentile(median)).collect())
+    });
+    let columns = [Some(worst), median, loss_last_week(last_week, scene)].into_iter().flatten().collect();
+    let pair = [latency::antenna(series, last_week, scene), loss::antenna(series, last_week, scene)];
+    both(pair, columns, series, scene)
+}
+
+/// A column of the table: its heading, and the cell of each step, oldest first.
+type TableColumn = (&'static str, Vec<String>);
+
+fn loss_last_week(last_week: Option<&LastWeek<'_>>, scene: &Scene<'_>) -> Option<TableColumn> {
+    let losses = last_week?.values(loss::share).into_iter();
+    let cells = losses.map(|loss| scene.language().percent(loss)).collect();
+    Some((scene.text("Loss, last week", "Pérdida, hace una semana"), cells))
 }
 
 /// The worst status of a step, where it has readings and analytics tells.
@@ -134,42 +167,31 @@ fn known_worst(point: &Point) -> Option<Status> {
     point.worst_status.filter(|_| point.measures.readings > 0)
 }
 
-/// The table has one more column, of what the sums of a step level out.
-fn both(
-    latency: Chart,
-    loss: Chart,
-    (worst, worst_of): (&'static str, impl Fn(&Point) -> String),
-    series: &Series,
-    scene: &Scene<'_>,
-) -> Charts {
+/// The charts with their table, which has more columns: of what the sums of a step level out, and of last week.
+fn both(pair: [Chart; 2], more: Vec<TableColumn>, series: &Series, scene: &Scene<'_>) -> Charts {
     let language = scene.language();
     let gaps = merged(series.gaps.clone());
-    let [latency, loss] = [latency, loss].map(|chart| with_unread(chart, series, &gaps, language));
-    Charts {
-        latency,
-        loss,
-        columns: vec![
-            language.text("From", "Desde"),
-            language.text("Mean", "Media"),
-            "p50",
-            "p95",
-            "p99",
-            language.text("Delivered", "Entregados"),
-            language.text("Lost", "Perdidos"),
-            language.text("Loss", "Pérdida"),
-            worst,
-        ],
-        rows: {
-            let closed = closed(series, scene);
-            let row = |(step, point)| {
-                let mut row = step_row(point, scene);
-                row.cells.push(worst_of(point));
-                StepRow { is_open: step >= closed, is_partial: is_partial(point, series), ..row }
-            };
-            series.points.iter().enumerate().rev().map(row).collect()
-        },
-        csv: format!("/csv{}", scene.address.href()),
-    }
+    let [latency, loss] = pair.map(|chart| with_unread(chart, series, &gaps, language));
+    let mut columns = vec![
+        language.text("From", "Desde"),
+        language.text("Mean", "Media"),
+        "p50",
+        "p95",
+        "p99",
+        language.text("Delivered", "Entregados"),
+        language.text("Lost", "Perdidos"),
+        language.text("Loss", "Pérdida"),
+    ];
+    columns.extend(more.iter().map(|(heading, _)| heading));
+    let form = Form::of_steps([series.window.start, series.window.end], step_ms(series), scene.now);
+    let closed = closed(series, scene);
+    let row = |(step, point): (usize, &Point)| {
+        let mut row = step_row(point, form, language);
+        row.cells.extend(more.iter().map(|(_, cells)| cells[step].clone()));
+        StepRow { is_open: step >= closed, is_partial: is_partial(point, series), ..row }
+    };
+    let rows = series.points.iter().enumerate().rev().map(row).collect();
+    Charts { latency, loss, columns, rows, csv: format!("/csv{}", scene.address.href()) }
 }
 
 const fn step_ms(series: &Series) -> i64 {
@@ -201,18 +223,13 @@ fn with_unread(mut chart: Chart, series: &Series, gaps: &[Gap], language: Langua
 }
 
 impl Axis {
-    fn of(series: &Series, language: Language) -> Self {
-        Self::new(series.window.start, series.window.end, series.step_seconds, language)
+    fn of(series: &Series, scene: &Scene<'_>) -> Self {
+        Self::new([series.window.start, series.window.end], series.step_seconds, scene)
     }
 
-    pub(super) fn new(start: UnixMillis, end: UnixMillis, step_seconds: f64, language: Language) -> Self {
-        let length_ms = end.0 - start.0;
-        let label = |stretch| {
-            let at = UnixMillis(start.0 + length_ms * stretch / TIME_STRETCHES);
-            Moment::on_axis(at, length_ms, language)
-        };
+    pub(super) fn new([start, end]: [UnixMillis; 2], step_seconds: f64, scene: &Scene<'_>) -> Self {
         Self {
-            times: (0..=TIME_STRETCHES).map(label).collect(),
+            times: Moment::on_axis([start, end], TIME_STRETCHES, scene.now, scene.language()),
             start_ms: start.0,
             end_ms: end.0,
             step_ms: (step_seconds * 1000.0) as i64,
@@ -220,12 +237,12 @@ impl Axis {
     }
 }
 
-fn step_row(point: &Point, scene: &Scene<'_>) -> StepRow {
-    let (measures, language) = (&point.measures, scene.language());
+fn step_row(point: &Point, form: Form, language: Language) -> StepRow {
+    let measures = &point.measures;
     let latency = &measures.latency_ms;
     let count = |number| format::count_if_known((measures.readings > 0).then_some(number));
     StepRow {
-        time: Moment::near(point.start, scene.now, language),
+        time: Moment::new(point.start, form, language),
         cells: vec![
             language.latency(latency.mean),
             language.percentile(latency.p50),
@@ -233,7 +250,7 @@ fn step_row(point: &Point, scene: &Scene<'_>) -> StepRow {
             language.percentile(latency.p99),
             count(measures.packets_delivered),
             count(measures.packets_lost),
-            language.percent(measures.success_rate.map(|rate| 1.0 - rate)),
+            language.percent(loss::share(measures)),
         ],
         is_revised: point.revised,
         is_open: false,
@@ -246,10 +263,11 @@ mod tests {
     use shared::api::Measures;
 
     use super::*;
+    use crate::model::last_week::tests::week_earlier;
     use crate::model::tests::{address, address_in, antenna, overview, scene};
 
     pub(super) fn charted(series: &Series) -> Charts {
-        charts(series, &AntennaCounts::default(), &scene(&address("/")))
+        charts(series, None, &AntennaCounts::default(), &scene(&address("/")))
     }
 
     pub(super) fn with_step(index: usize, measures: Measures) -> Charts {
@@ -259,7 +277,7 @@ mod tests {
     }
 
     pub(super) fn smoke(series: &Series) -> Charts {
-        antenna_charts(series, &scene(&address("/antenna?id=x")))
+        antenna_charts(series, None, &scene(&address("/antenna?id=x")))
     }
 
     pub(super) fn path<'a>(chart: &'a Chart, class: &str) -> &'a str {
@@ -299,7 +317,7 @@ mod tests {
             let mut series = overview().series;
             let closed = closed(&series, &scene(&address));
             series.points[closed - lost..closed].iter_mut().for_each(|point| point.measures = all_lost());
-            let charts = charts(&series, &antennas, &scene(&address));
+            let charts = charts(&series, None, &antennas, &scene(&address));
             let loss = &charts.loss;
             assert_eq!(
                 charts.latency.legend.iter().find(|(class, _)| *class == "all-lost"),
@@ -348,12 +366,12 @@ mod tests {
             let mut series = overview().series;
             series.window.start = UnixMillis(series.window.end.0 - length_ms);
             let charts = charted(&series);
-            (charts.latency.axis.times[0].text.clone(), charts.latency.axis.times[0].form)
+            (charts.latency.axis.times[0].text.clone(), charts.latency.axis.times[0].form.parts())
         };
         let hour_ms = 3_600_000;
         assert_eq!(times(hour_ms - 1000), ("13:47:06".to_owned(), "time"));
         assert_eq!(times(hour_ms), ("13:47".to_owned(), "minute"));
-        assert_eq!(times(24 * hour_ms), ("23 Nov 14:47".to_owned(), "day"));
+        assert_eq!(times(24 * hour_ms), ("23 Nov 14:47".to_owned(), "date minute"));
         assert_eq!(times(7 * 24 * hour_ms), ("17 Nov".to_owned(), "date"));
     }
 
@@ -405,10 +423,80 @@ mod tests {
     }
 
     #[test]
+    fn last_week_is_a_line_behind_the_others_on_their_scale_with_a_key_words_and_columns() {
+        let (network, one) = (address("/?compare=week"), address("/antenna?id=x&compare=week"));
+        let mut series = antenna("airport-west").series;
+        for point in &mut series.points {
+            point.measures.success_rate = Some(0.99);
+        }
+        let mut last_week = week_earlier(&series);
+        for (step, point) in last_week.points.iter_mut().enumerate() {
+            (point.measures.readings, point.measures.success_rate) = (1, Some(0.9));
+            // Higher than anything of this week.
+            point.measures.latency_ms.mean = (step != 30).then_some(1000.0);
+            point.measures.latency_ms.p50 = (step != 30).then_some(2000.0);
+        }
+        let of_network = charts(&series, Some(&last_week), &AntennaCounts::default(), &scene(&network));
+        let of_antenna = antenna_charts(&series, Some(&last_week), &scene(&one));
+        let key = ("line-last-week", "same time last week".to_owned());
+        for (charts, top, heading, cell, words) in [
+            (&of_network, "1\u{202f}000", "Mean, last week", "1\u{202f}000\u{202f}ms", "mean between 1\u{202f}000 and"),
+            (
+                &of_antenna,
+                "2\u{202f}000",
+                "p50, last week",
+                "2\u{202f}000\u{202f}ms",
+                "median between 2\u{202f}000 and",
+            ),
+        ] {
+            let line = &charts.latency.paths[0];
+            assert_eq!((line.0, &line.1[..12], line.1.matches('M').count()), ("last-week", "M5 0L15 0L25", 2));
+            assert_eq!((&*charts.latency.labels[0], &*charts.loss.labels[0]), (top, "10.0%"));
+            assert_eq!(charts.loss.paths[0].0, "last-week");
+            assert!(charts.loss.paths[0].1.starts_with("M5 0L15 0L"), "{}", charts.loss.paths[0].1);
+            for chart in [&charts.latency, &charts.loss] {
+                assert!(chart.legend.contains(&key), "{:?}", chart.legend);
+            }
+            let said = format!(" The same time last week: {words}");
+            assert!(charts.latency.description.contains(&said), "{}", charts.latency.description);
+            assert!(charts.loss.description.ends_with(" The same time last week: at most 10.00 % in a step."));
+            assert_eq!(charts.columns[9..], [heading, "Loss, last week"]);
+            let cells = |row: usize| charts.rows[row].cells[8..].to_vec();
+            assert_eq!(
+                (cells(0), cells(29)),
+                (vec![cell.to_owned(), "10.00\u{202f}%".to_owned()], vec!["–".to_owned(), "10.00\u{202f}%".to_owned()])
+            );
+        }
+    }
+
+    #[test]
+    fn without_data_of_last_week_there_is_no_line_and_no_zero() {
+        let address = address("/?compare=week");
+        let series = overview().series;
+        let mut empty = week_earlier(&series);
+        empty.points.iter_mut().for_each(|point| point.measures = Measures::default());
+        for last_week in [None, Some(&empty)] {
+            let charts = charts(&series, last_week, &AntennaCounts::default(), &scene(&address));
+            let before = charted(&series);
+            for (chart, before) in [(&charts.latency, &before.latency), (&charts.loss, &before.loss)] {
+                assert_eq!(path(chart, "last-week"), "");
+                assert_eq!(chart.labels, before.labels);
+                assert!(chart.legend.contains(&("", "no data of last week".to_owned())));
+                assert!(chart.description.ends_with(" No data of the same time last week."));
+            }
+            assert!(charts.rows.iter().all(|row| row.cells[8..] == ["–", "–"]));
+        }
+        let whole = charted(&series);
+        assert!(whole.latency.paths.iter().chain(&whole.loss.paths).all(|(class, _)| *class != "last-week"));
+    }
+
+    #[test]
     fn both_languages_draw_the_same() {
         let address = address_in(Language::Spanish, "/");
-        let (english, spanish) =
-            (charted(&overview().series), charts(&overview().series, &AntennaCounts::default(), &scene(&address)));
+        let (english, spanish) = (
+            charted(&overview().series),
+            charts(&overview().series, None, &AntennaCounts::default(), &scene(&address)),
+        );
         assert_eq!(english.latency.paths, spanish.latency.paths);
         assert_eq!(english.loss.paths, spanish.loss.paths);
         let cells = |charts: &Charts| charts.rows.iter().flat_map(|row| row.cells.clone()).collect::<Vec<_>>();

@@ -4,6 +4,7 @@ use shared::api::Series;
 
 use crate::language::Language;
 use crate::model::Scene;
+use crate::model::last_week::LastWeek;
 use crate::plot::{self, Scale};
 
 /// Values from this share of a threshold on are close to it.
@@ -50,6 +51,27 @@ pub(super) fn scale(highest: Option<f64>, limit: f64) -> (Scale, Option<f64>) {
 pub(in crate::model) fn labels(scale: Scale, unit: &str, language: Language) -> Vec<String> {
     let (ticks, step) = scale.ticks();
     ticks.into_iter().map(|tick| format!("{}{unit}", language.axis_number(tick, step))).collect()
+}
+
+/// Last week as an entry of the legend.
+pub(super) fn last_week_key(last_week: &LastWeek<'_>, scene: &Scene<'_>) -> (&'static str, String) {
+    if last_week.is_empty() {
+        return ("", scene.text("no data of last week", "sin datos de hace una semana").to_owned());
+    }
+    let words = scene.text("same time last week", "hace una semana");
+    let steps = last_week.longer_step_seconds.map(|seconds| {
+        let length = scene.language().duration(seconds);
+        format!(", {} {length}", scene.text("steps of", "en tramos de"))
+    });
+    ("line-last-week", format!("{words}{}", steps.unwrap_or_default()))
+}
+
+/// Last week as a sentence at the end of a description; `course` is that of its values, if there are any.
+pub(super) fn last_week_sentence(course: Option<String>, scene: &Scene<'_>) -> String {
+    match course {
+        Some(course) => format!(" {}: {course}.", scene.text("The same time last week", "Hace una semana")),
+        None => scene.text(" No data of the same time last week.", " Sin datos de hace una semana.").to_owned(),
+    }
 }
 
 /// Swaps values and gaps.

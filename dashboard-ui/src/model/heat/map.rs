@@ -6,7 +6,7 @@ use shared::api::{Badness, Heatmap, HeatmapRow, History, Limits, Sort, Status, S
 use super::{Heat, is_down_in_part, push, story};
 use crate::language::Language;
 use crate::model::rows::counts_in_words;
-use crate::model::{Moment, Scene, State};
+use crate::model::{Form, Moment, Scene, State};
 use crate::query::{FLEET_ROWS, Fleet, Page};
 
 /// The share of a row that its cells take; the rest keeps rows apart.
@@ -19,7 +19,7 @@ const SPLIT: f64 = 0.34;
 const TAIL: usize = 6;
 
 /// How many parts the time axis of the map is divided into.
-const TIME_STRETCHES: usize = 4;
+const TIME_STRETCHES: i64 = 4;
 
 /// The map: one path for the cells of each heat, in a box of `columns` by `rows`.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,8 @@ pub(crate) struct HeatMap {
     pub(crate) labels: Vec<HeatLabel>,
     /// The time axis.
     pub(crate) times: Vec<Moment>,
+    /// The form of the times that the crosshair tells.
+    pub(crate) form: Form,
     /// How many antennas there are, and how long a step is.
     pub(crate) caption: String,
     /// The address with more rows or fewer, and its label; `None` if each antenna has a row.
@@ -69,7 +71,7 @@ pub(crate) struct HeatLabel {
 
 pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_>) -> HeatMap {
     let columns = heatmap.steps.starts.len();
-    let language = scene.language();
+    let (language, stretch) = (scene.language(), bounds(&heatmap.steps));
     let groups = heatmap.rows.iter().filter(|row| row.antenna_id.is_none()).count();
     let more = |tall: bool, words| (scene.address.with_page(overview_with(scene, tall)).href(), words);
     HeatMap {
@@ -82,7 +84,8 @@ pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_
         step_ms: step_ms(&heatmap.steps),
         end_ms: heatmap.window.end.0,
         labels: labels(heatmap, scene),
-        times: times(&heatmap.steps, language),
+        times: stretch.map_or_else(Vec::new, |it| Moment::on_axis(it, TIME_STRETCHES, scene.now, language)),
+        form: Form::of_steps([heatmap.window.start, heatmap.window.end], step_ms(&heatmap.steps), scene.now),
         caption: format!(
             "{}, {}, {} {}",
             language.antennas(heatmap.total),
@@ -246,14 +249,10 @@ pub(in crate::model) fn antenna_href(id: &str, scene: &Scene<'_>) -> String {
     scene.address.with_page(Page::Antenna { id: id.to_owned() }).href()
 }
 
-fn times(steps: &Steps, language: Language) -> Vec<Moment> {
-    let (Some(first), Some(last)) = (steps.starts.first(), steps.starts.last()) else { return Vec::new() };
-    let end_ms = last.0 + step_ms(steps);
-    let length_ms = end_ms - first.0;
-    (0..=TIME_STRETCHES as i64)
-        .map(|stretch| UnixMillis(first.0 + length_ms * stretch / TIME_STRETCHES as i64))
-        .map(|at| Moment::on_axis(at, length_ms, language))
-        .collect()
+/// The stretch that the steps cover.
+fn bounds(steps: &Steps) -> Option<[UnixMillis; 2]> {
+    let (first, last) = (steps.starts.first()?, steps.starts.last()?);
+    Some([*first, UnixMillis(last.0 + step_ms(steps))])
 }
 
 #[cfg(test)]

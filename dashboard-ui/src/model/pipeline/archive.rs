@@ -42,7 +42,7 @@ pub(super) fn panel(archive: &Archive, scene: &Scene<'_>) -> ArchivePanel {
         ),
     };
     let time = |at: &Option<UnixMillis>| match at {
-        Some(at) => vec![Part::Time(Moment::day(*at, language)), Part::text(" "), Part::Zone],
+        Some(at) => vec![Part::Time(Moment::day(*at, scene.now, language)), Part::text(" "), Part::Zone],
         None => vec![Part::text(format::UNKNOWN)],
     };
     let mut facts = vec![

@@ -5,7 +5,7 @@ use shared::api::{PipelineHistory, PipelineSample};
 use crate::format;
 use crate::language::Language;
 use crate::model::charts::{self, Axis, Chart, StepRow};
-use crate::model::{Moment, Scene};
+use crate::model::{Form, Moment, Scene};
 use crate::plot::{self, Scale};
 
 /// The axis of entries reaches at least this far, so that a single entry does not look like a peak.
@@ -16,7 +16,7 @@ pub(super) fn charts(history: &PipelineHistory, scene: &Scene<'_>) -> Vec<Chart>
     // The last step is still filling up and would look like a drop.
     let samples = &history.samples[..history.samples.len().saturating_sub(1)];
     let (Some(first), Some(open)) = (samples.first(), history.samples.last()) else { return Vec::new() };
-    let axis = Axis::new(first.start, open.start, history.step_seconds, language);
+    let axis = Axis::new([first.start, open.start], history.step_seconds, scene);
     let values = |value: &dyn Fn(&PipelineSample) -> Option<f64>| samples.iter().map(value).collect::<Vec<_>>();
     let rate = values(&|sample| Some(sample.rows as f64 / history.step_seconds));
     let (p50, p99) = (values(&|sample| sample.freshness_ms.p50), values(&|sample| sample.freshness_ms.p99));
@@ -95,7 +95,8 @@ pub(super) fn steps(
             format::count_if_known(sample.lag),
             format::count(sample.commits),
         ];
-        StepRow { time: Moment::time(sample.start), cells, is_revised: false, is_open: false, is_partial: false }
+        let time = Moment::new(sample.start, Form::Time, language);
+        StepRow { time, cells, is_revised: false, is_open: false, is_partial: false }
     };
     (heads, complete.iter().rev().map(row).collect())
 }

@@ -3,6 +3,7 @@
 /** Every kind of page, with an address in the built-in figures. */
 export const PAGES = [
   { name: "overview", path: "/", status: 200 },
+  { name: "last-week", path: "/?compare=week", status: 200 },
   { name: "antennas", path: "/antennas", status: 200 },
   { name: "antenna", path: "/antenna?id=harbour-north", status: 200 },
   { name: "incidents", path: "/incidents", status: 200 },
