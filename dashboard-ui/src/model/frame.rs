@@ -234,6 +234,11 @@ impl Frame {
             language,
         }
     }
+
+    /// Whether the figures are compared with last week.
+    pub(crate) fn is_of_last_week(&self) -> bool {
+        matches!(self.ranges.last_week, Some((_, true)))
+    }
 }
 
 fn condition(scene: &Scene<'_>, as_of: Option<UnixMillis>, is_away: bool) -> Condition {

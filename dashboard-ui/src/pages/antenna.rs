@@ -31,6 +31,7 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
         revised,
     } = screen;
     let (language, class) = (frame.language, figures_class(&frame));
+    let is_of_last_week = frame.is_of_last_week();
     let flapping = flapping.map(|words| view! { <span class="mark">{words}</span> });
     let title = view! { <bdi class="name">{id}</bdi> }.into_any();
     let tiles =
@@ -62,7 +63,7 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
             </div>
         </section>
         <div class=class>
-            <div class="tiles">{tiles}</div>
+            <div class="tiles" class:of-last-week=is_of_last_week>{tiles}</div>
             <div class="charts">
                 <ChartCard chart=charts.latency/>
                 <ChartCard chart=charts.loss/>

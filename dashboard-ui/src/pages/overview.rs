@@ -15,6 +15,7 @@ pub(crate) fn OverviewPage(screen: OverviewScreen) -> AnyView {
     let OverviewScreen { frame, verdict, tiles, charts, heat_map, incidents, worst, is_all_well, by, orders, against } =
         screen;
     let (language, class) = (frame.language, figures_class(&frame));
+    let is_of_last_week = frame.is_of_last_week();
     let title = language.text("Network overview", "Resumen de la red").into_any();
     let tiles =
         tiles.into_iter().map(|tile| view! { <TileCard tile against=against.clone() language/> }).collect_view();
@@ -22,7 +23,7 @@ pub(crate) fn OverviewPage(screen: OverviewScreen) -> AnyView {
         <Heading title frame/>
         <VerdictCard verdict language/>
         <div class=class>
-            <div class="tiles">{tiles}</div>
+            <div class="tiles" class:of-last-week=is_of_last_week>{tiles}</div>
             <div class="charts">
                 <ChartCard chart=charts.latency/>
                 <ChartCard chart=charts.loss/>

@@ -107,6 +107,43 @@ for (const [width, height] of [[1920, 1080], [2560, 1440], [3840, 2160]]) {
   }
 }
 
+for (const [width, height] of [[1100, 800], [1600, 860], [1366, 900], [1100, 1000]]) {
+  for (const language of ["en", "es"]) {
+    test(`on a wall of ${width} x ${height} nothing is cut and no label touches another (${language})`, () =>
+      visit(browser, `${dashboards[1].url}/?wall=1&lang=${language}`, { viewport: { width, height } }, async (page) => {
+        const { across, down, end, rows, touching } = await page.evaluate(() => {
+          const isShown = (element) => element.getClientRects().length && getComputedStyle(element).visibility !== "hidden";
+          // The text itself: boxes of lines are higher than letters are.
+          const text = (element) => {
+            const range = document.createRange();
+            range.selectNodeContents(element);
+            const { left, right, top, bottom } = range.getBoundingClientRect();
+            const size = Number.parseFloat(getComputedStyle(element).fontSize);
+            const middle = (top + bottom) / 2;
+            return { left, right, top: middle - size / 2, bottom: middle + size / 2, words: element.textContent };
+          };
+          const touches = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+          const groups = [".map-labels bdi, .map-labels .of", ".axis-x time", ".cards.incidents time, .cards.incidents strong, .cards.incidents small, .cards.incidents .strong"];
+          const texts = groups.map((group) => [...document.querySelectorAll(`main :is(${group})`)].filter(isShown).map(text));
+          const pairs = (all) => all.flatMap((a, index) => all.slice(index + 1).filter((b) => touches(a, b)).map((b) => `${a.words} ${b.words}`));
+          return {
+            across: document.documentElement.scrollWidth,
+            down: document.documentElement.scrollHeight,
+            end: Math.max(...[...document.querySelectorAll("main .card, main .map-labels li")].map((part) => part.getBoundingClientRect().bottom)),
+            rows: texts[0].length,
+            touching: texts.flatMap(pairs),
+          };
+        });
+        assert.deepEqual(touching, []);
+        assert.equal(rows, 24);
+        assert.deepEqual([across, down], [width, height]);
+        assert.ok(end <= height && end > height * 0.97, `the last card ends at ${end} px`);
+        const { worst } = await distances(page);
+        assert.ok(worst <= OFF_PX, `${worst} px off`);
+      }));
+  }
+}
+
 // The middle of a cell of the map.
 const cellAt = (page, row, step) =>
   page.evaluate(
