@@ -67,24 +67,21 @@ fn HeatLabelItem(label: HeatLabel, language: Language) -> AnyView {
     let HeatLabel { text, cut, is_group, href, status, status_label, story, cells } = label;
     let dot = view! { <span class=format!("key status-{status}") title=status_label></span> };
     let hidden = view! { <span class="hidden">{format!(", {status_label}. {story}")}</span> };
-    match href {
-        Some(href) if is_group => {
-            let title = language.text("The list of these antennas", "La lista de estas antenas");
-            let words = view! { <span class="of">{text}</span> };
-            view! { <li class="group" data-cells=cells><a href=href title=title>{dot}{words}{hidden}</a></li> }
-                .into_any()
-        }
-        Some(href) => {
-            let (head, tail) = (text[..cut].to_owned(), text[cut..].to_owned());
-            let head = (!head.is_empty()).then(|| view! { <span>{head}</span> });
-            let id = view! { <bdi>{head}<span>{tail}</span></bdi> };
-            view! { <li data-cells=cells><a href=href title=text>{dot}{id}{hidden}</a></li> }.into_any()
-        }
-        None => view! {
-            <li class="group" data-cells=cells>
-                <span class="row" tabindex="-1">{dot}<span class="of">{text}</span>{hidden}</span>
-            </li>
-        }
-        .into_any(),
-    }
+    let class = is_group.then_some("group");
+    let words = if is_group {
+        view! { <span class="of">{text.clone()}</span> }.into_any()
+    } else {
+        let (head, tail) = (text[..cut].to_owned(), text[cut..].to_owned());
+        let head = (!head.is_empty()).then(|| view! { <span>{head}</span> });
+        view! { <bdi>{head}<span>{tail}</span></bdi> }.into_any()
+    };
+    let title = match is_group {
+        true => language.text("The list of these antennas", "La lista de estas antenas").to_owned(),
+        false => text,
+    };
+    let row = match href {
+        Some(href) => view! { <a href=href title=title>{dot}{words}{hidden}</a> }.into_any(),
+        None => view! { <span class="row" tabindex="-1">{dot}{words}{hidden}</span> }.into_any(),
+    };
+    view! { <li class=class data-cells=cells>{row}</li> }.into_any()
 }

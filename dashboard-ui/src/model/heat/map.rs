@@ -58,7 +58,8 @@ pub(crate) struct HeatLabel {
     pub(crate) cut: usize,
     /// Whether the row stands for a group of antennas.
     pub(crate) is_group: bool,
-    /// The antenna's page, or the list of antennas where the group begins in it; `None` for a group of several statuses.
+    /// The antenna's page, or the list of antennas where the group begins in it; `None` for a group of several statuses, and on
+    /// a wall, whose rows are lower than what can be aimed at.
     pub(crate) href: Option<String>,
     pub(crate) status: &'static str,
     pub(crate) status_label: &'static str,
@@ -207,6 +208,7 @@ fn label(row: &HeatmapRow, above: u64, scene: &Scene<'_>) -> HeatLabel {
     let text = row.antenna_id.clone().unwrap_or_else(group);
     let state = State::of_map(row);
     let href = match &row.antenna_id {
+        _ if scene.address.manner.is_wall => None,
         Some(id) => Some(antenna_href(id, scene)),
         None if row.antennas.of(row.status) == row.antennas.total() => Some(group_href(row.status, above, scene)),
         None => None,
@@ -266,6 +268,7 @@ mod tests {
     use super::*;
     use crate::model::CONTRACT_LIMITS;
     use crate::model::tests::{NOW, address, address_in, overview, scene};
+    use crate::query::Manner;
     use crate::query::tests::read;
 
     fn heatmap(rows: &[Vec<Cell>]) -> Heatmap {
@@ -345,7 +348,7 @@ mod tests {
 
     #[test]
     fn an_antenna_leads_to_its_page_over_the_same_range_and_a_mixed_group_leads_nowhere() {
-        let address = address("/?by=latency&window=15m&end=2025-11-24T14:30:00Z&lang=es&wall=1");
+        let address = address("/?by=latency&window=15m&end=2025-11-24T14:30:00Z&compare=week&lang=es");
         let mut map = heatmap(&[vec![(1, 100, 0, None)], vec![(1, 100, 0, None)]]);
         map.rows[0].antenna_id = Some("a/../b?c#d".to_owned());
         map.rows[1].antennas =
@@ -355,6 +358,8 @@ mod tests {
         let there = read(labels[0].href.as_deref().unwrap()).unwrap();
         assert_eq!(there, address.with_page(Page::Antenna { id: "a/../b?c#d".to_owned() }));
         assert_eq!((&*labels[1].text, &labels[1].href), ("4 caídas, 30 degradadas, 1\u{202f}200 sanas", &None));
+        let wall = address.with_manner(Manner { is_wall: true, ..address.manner });
+        assert!(heat_map(&map, false, &scene(&wall)).labels.iter().all(|label| label.href.is_none()));
     }
 
     #[test]
