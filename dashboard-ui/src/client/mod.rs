@@ -8,7 +8,7 @@ use futures::{Stream, TryStreamExt};
 use reference::Refusal;
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
-use shared::api::{Request, path};
+use shared::api::{End, Request, WindowRequest, path};
 use shared::time::Span;
 use tokio::task::JoinError;
 
@@ -20,8 +20,8 @@ const POOL_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a complete answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// For an answer about a window of more than an hour, for which analytics may have to fetch files. A page asks twice at most, and
-/// has 15 s.
+/// For an answer for which analytics may have to fetch files: about a window of more than an hour, or one that ends at a given time,
+/// as that of last week does. A page asks twice at most, and has 15 s.
 const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(7);
 
 /// Longer windows are long, in milliseconds.
@@ -94,8 +94,7 @@ impl Client {
     /// # Errors
     /// When analytics does not answer, or not as the contract says.
     pub async fn ask<R: Request>(&self, request: &R) -> Result<R::Answer, ClientError> {
-        let window_ms = request.window().and_then(|window| window.length).map_or(0, Span::ms);
-        let timeout = if window_ms > LONG_MS { LONG_ANSWER_TIMEOUT } else { ANSWER_TIMEOUT };
+        let timeout = request.window().map_or(ANSWER_TIMEOUT, timeout);
         let response = self.http.get(self.url(&request.href())).timeout(timeout).send().await?;
         Ok(succeeded(response)?.json().await?)
     }
@@ -115,6 +114,11 @@ impl Client {
     }
 }
 
+fn timeout(window: WindowRequest) -> Duration {
+    let is_long = window.length.map_or(0, Span::ms) > LONG_MS;
+    if is_long || matches!(window.end, End::At(_)) { LONG_ANSWER_TIMEOUT } else { ANSWER_TIMEOUT }
+}
+
 fn succeeded(response: Response) -> Result<Response, ClientError> {
     let status = response.status();
     if status.is_success() { Ok(response) } else { Err(ClientError::Status(status)) }
@@ -123,4 +127,18 @@ fn succeeded(response: Response) -> Result<Response, ClientError> {
 fn with_sources(error: &reqwest::Error) -> String {
     let sources = std::iter::successors(std::error::Error::source(error), |error| error.source());
     std::iter::once(error.to_string()).chain(sources.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::UnixMillis;
+
+    use super::*;
+
+    #[test]
+    fn what_may_need_files_is_waited_for_longer() {
+        let of = |seconds: i64, end| timeout(WindowRequest { length: Some(Span::from_ms(seconds * 1000)), end });
+        assert_eq!([of(300, End::Watermark), of(3600, End::Latest)], [ANSWER_TIMEOUT; 2]);
+        assert_eq!([of(3601, End::Watermark), of(300, End::At(UnixMillis(0)))], [LONG_ANSWER_TIMEOUT; 2]);
+    }
 }
