@@ -118,21 +118,22 @@ fn explain(
 ) -> Vec<Tile> {
     let language = scene.language();
     let words = match kept_seconds {
-        Some(seconds) => {
+        // What is kept may begin behind the window.
+        Some(seconds) if seconds > 0.0 => {
             let kept = language.duration(seconds);
             match language {
                 Language::English => format!("no comparison: only {kept} kept"),
                 Language::Spanish => format!("sin comparación: solo hay {kept}"),
             }
         }
-        None if !is_whole => {
+        _ if !is_whole => {
             language.text("no comparison: figures are missing", "sin comparación: faltan cifras").to_owned()
         }
-        None if has_before => language.text("nothing to compare", "nada que comparar").to_owned(),
-        None if scene.address.query.comparison == Comparison::Week => {
+        _ if has_before => language.text("nothing to compare", "nada que comparar").to_owned(),
+        _ if scene.address.query.comparison == Comparison::Week => {
             language.text("no data of last week", "sin datos de hace una semana").to_owned()
         }
-        None => language.text("no earlier data", "sin datos anteriores").to_owned(),
+        _ => language.text("no earlier data", "sin datos anteriores").to_owned(),
     };
     tiles.iter_mut().for_each(|tile| tile.uncompared.clone_from(&words));
     tiles
@@ -386,6 +387,7 @@ mod tests {
             tile.change.map_or(tile.uncompared, |change| change.amount)
         };
         assert_eq!(told(7 * 24), "no comparison: only 7 days kept");
+        assert_eq!(told(0), "no data of last week", "nothing is kept of the window itself");
         assert_eq!(told(7 * 24 + 1), "1.5 ms");
         let mut figures = overview();
         figures.summary.limits = None;

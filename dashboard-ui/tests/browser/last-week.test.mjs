@@ -229,6 +229,23 @@ for (const colorScheme of ["light", "dark"]) {
   }
 }
 
+for (const lang of ["en", "es"]) {
+  test(`what changes are measured against is told whole, however little room there is (${lang})`, () =>
+    visit(browser, `${real.url}/?${FIXED}&compare=week&lang=${lang}`, {}, async (page) => {
+      for (const [width, height, wall] of [[1366, 900], [1100, 900], [820, 900], [360, 800], [1920, 1080, 1], [1366, 900, 1], [1100, 800, 1]]) {
+        await page.setViewportSize({ width, height });
+        await page.evaluate((isWall) => document.documentElement.classList.toggle("wall", isWall), Boolean(wall));
+        const cut = await page.evaluate(() =>
+          [...document.querySelectorAll(".tile .against")].filter((words) => {
+            const [{ left, right, top, bottom }, tile] = [words, words.closest(".tile")].map((part) => part.getBoundingClientRect());
+            return !(right > left && left >= tile.left && right <= tile.right && top >= tile.top && bottom <= tile.bottom);
+          }).length,
+        );
+        assert.equal(cut, 0, `at ${width} x ${height}`);
+      }
+    }));
+}
+
 test("the crosshair tells the figures of last week too", () =>
   visit(browser, `${real.url}/?${FIXED}&compare=week`, {}, async (page) => {
     await page.locator(PLOT_FOCUS).first().focus();
