@@ -71,16 +71,17 @@ pub(crate) struct StatusShare {
 }
 
 pub(super) fn tiles(figures: &OverviewFigures, scene: &Scene<'_>) -> Vec<Tile> {
-    let OverviewFigures { summary, settled, previous, series, .. } = figures;
+    let OverviewFigures { summary, settled, previous, series, last_week, .. } = figures;
     let now = settled.as_ref().unwrap_or(summary);
     let uncovered = uncovered(summary, scene);
     // A period without a reading is not a period of zeros, and one that is kept in part is not of the same length.
     let is_whole = [Some(summary), Some(now), previous.as_ref()].into_iter().flatten().all(|it| it.gaps.is_empty());
-    let before = previous.as_ref().filter(|it| it.measures.readings > 0 && uncovered.is_none() && is_whole);
+    let is_alike = is_alike(series, last_week.as_ref(), scene);
+    let before = previous.as_ref().filter(|it| it.measures.readings > 0 && uncovered.is_none() && is_whole && is_alike);
     let compared = before.map(|before| [&before.measures, &now.measures]);
     let mut tiles = measure_tiles(&summary.measures, compared, series, scene);
     tiles.push(antennas_tile(summary, before.map(|before| [&before.antennas, &now.antennas]), scene));
-    explain(tiles, uncovered, is_whole, before.is_some(), scene)
+    explain(tiles, uncovered, [is_whole, is_alike], before.is_some(), scene)
 }
 
 pub(super) fn antenna_tiles(figures: &AntennaFigures, scene: &Scene<'_>) -> Vec<Tile> {
@@ -88,13 +89,14 @@ pub(super) fn antenna_tiles(figures: &AntennaFigures, scene: &Scene<'_>) -> Vec<
     let uncovered = uncovered(summary, scene);
     let is_read = |series: &Series| series.gaps.is_empty();
     let is_whole = summary.gaps.is_empty() && is_read(series) && last_week.iter().all(is_read);
-    let before = previous.as_ref().filter(|it| it.measures.readings > 0 && uncovered.is_none() && is_whole);
+    let is_alike = is_alike(series, last_week.as_ref(), scene);
+    let before = previous.as_ref().filter(|it| it.measures.readings > 0 && uncovered.is_none() && is_whole && is_alike);
     let compared = before.map(|before| [&before.measures, &settled.as_ref().unwrap_or(antenna).measures]);
     let mut tiles = measure_tiles(&antenna.measures, compared, series, scene);
     let then = before.and_then(|before| before.availability);
     let now = settled.as_ref().unwrap_or(antenna).availability;
     tiles.push(availability_tile(antenna.availability, then.zip(now), scene));
-    explain(tiles, uncovered, is_whole, before.is_some(), scene)
+    explain(tiles, uncovered, [is_whole, is_alike], before.is_some(), scene)
 }
 
 /// The tiles of the figures that the network and an antenna have. A change is measured between the two given.
@@ -108,11 +110,11 @@ fn measure_tiles(shown: &Measures, compared: Option<[&Measures; 2]>, series: &Se
 }
 
 /// Says why there is nothing to compare with: nothing is kept of the period before, only so many seconds are kept, a part of
-/// either period could not be read, or the figure itself is not known of both periods.
+/// either period could not be read, the one before is kept in longer rows, or the figure itself is not known of both periods.
 fn explain(
     mut tiles: Vec<Tile>,
     kept_seconds: Option<f64>,
-    is_whole: bool,
+    [is_whole, is_alike]: [bool; 2],
     has_before: bool,
     scene: &Scene<'_>,
 ) -> Vec<Tile> {
@@ -129,6 +131,9 @@ fn explain(
         _ if !is_whole => {
             language.text("no comparison: figures are missing", "sin comparación: faltan cifras").to_owned()
         }
+        _ if !is_alike => language
+            .text("no comparison: last week is kept by the hour", "sin comparación: solo hay horas enteras")
+            .to_owned(),
         _ if has_before => language.text("nothing to compare", "nada que comparar").to_owned(),
         _ if scene.address.query.comparison == Comparison::Week => {
             language.text("no data of last week", "sin datos de hace una semana").to_owned()
@@ -137,6 +142,12 @@ fn explain(
     };
     tiles.iter_mut().for_each(|tile| tile.uncompared.clone_from(&words));
     tiles
+}
+
+/// Whether last week is made of the rows that windows were chosen for. Longer ones would reach beyond the window.
+fn is_alike(series: &Series, last_week: Option<&Series>, scene: &Scene<'_>) -> bool {
+    let row_seconds = scene.limits.history.map_or(0.0, |history| history.step_seconds).max(series.step_seconds);
+    last_week.is_none_or(|last_week| last_week.step_seconds <= row_seconds)
 }
 
 /// How long readings are kept so far, if that does not cover the period to compare with. The first pane of all may be half a
@@ -394,6 +405,10 @@ mod tests {
         figures.previous = None;
         let words = |figures| tiles(figures, &scene(&address)).remove(0).uncompared;
         assert_eq!(words(&figures), "no data of last week");
+        let mut figures = overview();
+        figures.summary.limits = None;
+        figures.last_week = Some(Series { step_seconds: 3600.0, ..figures.series.clone() });
+        assert_eq!(words(&figures), "no comparison: last week is kept by the hour");
     }
 
     #[test]

@@ -168,6 +168,11 @@ impl Range {
         self.step_for(MOST_POINTS, interval_seconds)
     }
 
+    /// Whether a step is an hour or some, at least.
+    pub(crate) fn has_steps_of_hours(self) -> bool {
+        self.step(None).is_multiple_of(HOUR)
+    }
+
     /// Where the steps of a window end that ends at a time. Those of hours begin on full ones: the archive has rows of hours, and
     /// reads ten times as many of minutes else.
     pub(crate) fn end_of_steps(self, end: UnixMillis, interval_seconds: Option<f64>) -> UnixMillis {

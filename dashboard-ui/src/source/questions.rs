@@ -30,7 +30,8 @@ const CALENDAR_MONTHS: u32 = 3;
 /// The most months ago that a report can be about.
 const MOST_MONTHS: u32 = 119;
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// The newest incidents on the overview, and on an antenna's page.
 const NEWEST_INCIDENTS: u32 = 6;
@@ -314,10 +315,12 @@ impl Compared {
 }
 
 /// The newest end and the length of a window of at least the range's length that is made of whole rows of the archive. A week
-/// back there is nothing finer, and windows of different lengths would differ in what they count.
+/// back there is nothing finer, and windows of different lengths would differ in what they count. Minutes are not kept for ever,
+/// so long windows are whole hours.
 fn whole_rows(range: Range, settled: UnixMillis, summary: &Summary) -> (UnixMillis, i64) {
     let history = summary.limits.and_then(|limits| limits.history);
     let row_ms = history.map_or(1, |history| (history.step_seconds * 1000.0) as i64).max(1);
+    let row_ms = if history.is_some() && range.has_steps_of_hours() { row_ms.max(HOUR_MS) } else { row_ms };
     let length_ms = i64::from(range.window) * 1000;
     (UnixMillis(settled.0 - settled.0.rem_euclid(row_ms)), (length_ms + row_ms - 1).div_euclid(row_ms) * row_ms)
 }
@@ -527,8 +530,15 @@ mod tests {
 
     #[test]
     fn a_week_back_both_windows_are_whole_rows_of_one_length() {
-        let row_ms = 60_000;
-        for (href, minutes) in [("30s", 1), ("5m", 5), ("90s", 2), ("1h", 60), ("24h", 1440)] {
+        for (href, row_ms, rows) in [
+            ("30s", 60_000, 1),
+            ("5m", 60_000, 5),
+            ("90s", 60_000, 2),
+            ("1h", 60_000, 60),
+            ("24h", 60_000, 1440),
+            ("7d", HOUR_MS, 168),
+            ("4321m", HOUR_MS, 73),
+        ] {
             let query = address(&format!("/?compare=week&window={href}")).query;
             for second in 0..60 {
                 let mut summary = overview().summary;
@@ -540,7 +550,7 @@ mod tests {
                 summary.as_of = Some(UnixMillis(end_ms));
                 let Compared { before, now } = Compared::of(&query, &summary);
                 let ((start, end), before) = (bounds(now.unwrap()), bounds(before));
-                assert_eq!((before, end - start), ((start - WEEK_MS, end - WEEK_MS), minutes * row_ms));
+                assert_eq!((before, end - start), ((start - WEEK_MS, end - WEEK_MS), rows * row_ms));
                 assert!(end % row_ms == 0 && (7_000..7_000 + row_ms + 5_000).contains(&(end_ms - end)), "{second}");
             }
         }
