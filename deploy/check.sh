@@ -34,6 +34,10 @@ for overlay in minikube archive production; do
   done
 done
 
+for version in "${versions[@]}"; do
+  kubernetes-validate --strict --kubernetes-version "$version" deploy/k8s/import.yaml
+done
+
 checkov --config-file deploy/checkov.yaml --framework kubernetes --file "$rendered"/*.yaml
 checkov --config-file deploy/checkov.yaml --framework dockerfile --file deploy/*.Dockerfile
 hadolint deploy/*.Dockerfile

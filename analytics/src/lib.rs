@@ -9,6 +9,7 @@
 //! - [`state`]: what is committed.
 //! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log, with the ledger of every entry.
 //! - [`published`]: what the pipeline shows to the outside; `figures` and `histogram` are what it is told in.
+//! - [`import`]: old measurements from files, by a process that owns the stream meanwhile.
 //! - `cache`: what is kept, bounded by its bytes.
 //! - [`answer`], [`workers`], [`http`]: questions to a snapshot are plans over its tables; their answers over HTTP.
 //! - [`settings`]: what comes in from the edges.
@@ -19,6 +20,7 @@ mod cache;
 mod figures;
 mod histogram;
 pub mod http;
+pub mod import;
 pub mod ingest;
 pub mod pipeline;
 pub mod published;
@@ -34,16 +36,18 @@ use shared::logging::answers_http;
 use shared::server::HttpSettings;
 use shared::time::Clock;
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::archive::place::Place;
 use crate::archive::read::Archive;
 use crate::http::Api;
+use crate::import::Summary;
 use crate::ingest::log::{Log, RedisLog};
 use crate::pipeline::Pipeline;
 use crate::published::Published;
-use crate::settings::{PipelineSettings, Settings, Thresholds};
+use crate::settings::{ImportSettings, PipelineSettings, Settings, Thresholds};
 use crate::workers::Workers;
 
 /// Threads that answer queries.
@@ -101,6 +105,21 @@ pub async fn run_on<L: Log>(
     serving.cancel();
     server.await.context("the HTTP server failed")?;
     result.map_err(Into::into)
+}
+
+/// Imports files into the archive; see [`import`].
+///
+/// # Errors
+/// See [`import::run`].
+pub fn run_import(
+    runtime: &Runtime,
+    settings: &Settings,
+    import: &ImportSettings,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Summary> {
+    let clock = Clock::system();
+    let owner = format!("{} (import)", owner(clock.now()));
+    import::run(runtime, settings, import, owner, &clock, shutdown)
 }
 
 /// A name for the lease that no other process has: the host, the process, the moment.

@@ -1,5 +1,6 @@
 //! `analytics`: drains the stream of readings and answers windowed metrics over HTTP.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use analytics::settings::{Cli, Command};
@@ -17,6 +18,11 @@ fn main() -> ExitCode {
         eprintln!("analytics: {error}");
         return ExitCode::from(2);
     }
+    let needs_archive = matches!(command, Some(Command::Import(_))) && settings.pipeline.archive.archive.is_none();
+    if needs_archive {
+        eprintln!("analytics: import: --archive (ARCHIVE) says where the archive is, and it is not set");
+        return ExitCode::from(2);
+    }
     settings.log.start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -25,9 +31,15 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(async {
-        let shutdown = shared::shutdown::on_signal().context("signals cannot be handled")?;
-        analytics::run(&settings, shutdown).await
+    let shutdown = runtime.block_on(async { shared::shutdown::on_signal().context("signals cannot be handled") });
+    let result = shutdown.and_then(|shutdown| match command {
+        Some(Command::Import(import)) => {
+            let summary = analytics::run_import(&runtime, &settings, &import, &shutdown).context("import")?;
+            // Where nobody reads standard output, the import is done all the same.
+            let _nobody_reads = std::io::stdout().write_all(summary.to_string().as_bytes());
+            Ok(())
+        }
+        _ => runtime.block_on(analytics::run(&settings, shutdown)),
     });
     // Threads that still wait for a broker must not hold the process back.
     runtime.shutdown_background();

@@ -20,6 +20,8 @@ pub const MAX_PANES: i64 = 1 << 20;
 /// Drains the stream of readings, keeps windowed metrics, answers them over HTTP.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "analytics", version)]
+// Settings are understood in front of a command and behind it.
+#[command(mut_args(|argument| argument.global(true)))]
 pub struct Cli {
     /// The settings.
     #[command(flatten)]
@@ -34,13 +36,26 @@ pub struct Cli {
 pub enum Command {
     /// Ask the analytics on this machine whether it is well; the exit code tells
     Health(HealthSettings),
+    /// Put old measurements from files into the archive, while no other analytics owns the stream
+    Import(ImportSettings),
+}
+
+/// What is imported.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ImportSettings {
+    /// CSV, plain or gzip, or Parquet, with the columns antenna_id, timestamp_ms, latency_ms, packets_sent, packets_delivered
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Leave out the hours that are in the archive already or not final yet, in place of refusing everything
+    #[arg(long)]
+    pub skip_overlap: bool,
 }
 
 /// The settings of analytics.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// Where HTTP is answered
-    #[arg(long, global = true, env = "BIND", default_value = "0.0.0.0:8000", value_name = "ADDRESS", value_parser = parse_bind)]
+    #[arg(long, env = "BIND", default_value = "0.0.0.0:8000", value_name = "ADDRESS", value_parser = parse_bind)]
     pub bind: SocketAddr,
     /// Who may take how much of HTTP.
     #[command(flatten)]

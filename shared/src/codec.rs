@@ -150,6 +150,28 @@ pub fn encode(reading: &Reading) -> Vec<(&'static str, String)> {
     pairs
 }
 
+/// Checks a reading that did not come over the wire, such as one of a file, by the rules that [`Fields::decode`] goes by.
+///
+/// # Errors
+/// The first rule that is broken, as decoding what [`encode`] makes of it would tell.
+pub fn checked(reading: &Reading) -> Result<ReadingRef<'_>, Rejection> {
+    let Reading { antenna_id, timestamp_ms, packets, loss, latency_ms, seq } = reading;
+    let checked = ReadingRef {
+        antenna_id: antenna_id_from(antenna_id.as_bytes()).ok_or(Rejection::BadAntennaId)?,
+        timestamp_ms: Some(*timestamp_ms)
+            .filter(|time_ms| (0..=TIMESTAMP_MAX_MS).contains(time_ms))
+            .ok_or(Rejection::BadTimestamp)?,
+        packets: *packets,
+        loss: *loss,
+        latency_ms: latency_ms.map(|latency_ms| plausible(latency_ms).ok_or(Rejection::BadLatency)).transpose()?,
+        seq: *seq,
+    };
+    if checked.loss > checked.packets {
+        return Err(Rejection::LossExceedsPackets);
+    }
+    Ok(checked)
+}
+
 /// Reads an antenna's id: 1 to 253 bytes of UTF-8 without control characters. `None` for anything else.
 #[must_use]
 pub fn antenna_id_from(value: &[u8]) -> Option<&str> {
@@ -195,8 +217,12 @@ fn timestamp_to_string(timestamp_ms: i64) -> String {
 
 fn latency_ms_from(value: &[u8]) -> Option<f64> {
     let latency_ms: f64 = std::str::from_utf8(value).ok()?.parse().ok()?;
-    // The parser of the standard library has the grammar of [`Decimal`], and takes infinity and NaN besides. Adding zero
-    // turns -0.0 into 0.0, so that equal latencies are equal in every bit.
+    // The parser of the standard library has the grammar of [`Decimal`], and takes infinity and NaN besides.
+    plausible(latency_ms)
+}
+
+/// A latency in milliseconds from 0 to a day. Adding zero turns -0.0 into 0.0, so that equal latencies are equal in every bit.
+fn plausible(latency_ms: f64) -> Option<f64> {
     (0.0..=LATENCY_MAX_MS).contains(&latency_ms).then_some(latency_ms + 0.0)
 }
 
@@ -434,6 +460,33 @@ mod tests {
         #[test]
         fn no_text_is_a_number_in_one_field_only(text in "[-+0-9.eE]{1,8}") {
             prop_assert_eq!(Decimal::parse(text.as_bytes()).is_some(), text.parse::<f64>().is_ok());
+        }
+
+        /// A reading that breaks rules is judged as it would be on its way over the wire.
+        #[test]
+        fn a_reading_of_a_file_is_judged_as_one_of_the_stream(
+            good in readings(),
+            antenna_id in prop::option::of("[a-z\\x00-\\x20]{0,4}"),
+            timestamp_ms in prop::option::of(prop_oneof![
+                any::<i64>(), -2_000..2_000_i64, TIMESTAMP_MAX_MS - 5..TIMESTAMP_MAX_MS + 5,
+            ]),
+            loss in prop::option::of(any::<u32>()),
+            latency_ms in prop::option::of(prop_oneof![
+                Just(-0.0), Just(f64::NAN), Just(f64::INFINITY), any::<f64>(), LATENCY_MAX_MS..LATENCY_MAX_MS + 1.0,
+            ]),
+        ) {
+            let reading = Reading {
+                antenna_id: antenna_id.unwrap_or(good.antenna_id),
+                timestamp_ms: timestamp_ms.unwrap_or(good.timestamp_ms),
+                loss: loss.unwrap_or(good.loss),
+                latency_ms: latency_ms.or(good.latency_ms),
+                ..good
+            };
+            let pairs = encode(&reading);
+            let (found, expected) = (checked(&reading), decode(&pairs));
+            prop_assert_eq!(found, expected);
+            let bits = |it: Result<ReadingRef<'_>, Rejection>| it.ok().and_then(|it| it.latency_ms).map(f64::to_bits);
+            prop_assert_eq!(bits(found), bits(expected));
         }
 
         /// What is encoded decodes to the same reading, whatever the order of its fields and whatever stands between

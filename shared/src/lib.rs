@@ -10,6 +10,7 @@
 //! - [`time`]: milliseconds since the epoch, durations in human notation, and the wall clock.
 //! - [`settings`]: the settings that programs share, and how a bad value is refused.
 //! - [`logging`]: the same logging for every program, as text or as JSON.
+//! - `recording`: the rows of recorded measurements; behind the feature `recordings`.
 //! - [`throttle`]: how often a log line about the same trouble may be written.
 //! - [`spreadsheet`]: what a spreadsheet would take for a formula.
 //! - [`shutdown`]: how a program is told to stop.
@@ -27,6 +28,8 @@ pub mod keys;
 pub mod logging;
 pub mod negotiation;
 pub mod reading;
+#[cfg(feature = "recordings")]
+pub mod recording;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod settings;

@@ -5,7 +5,6 @@
 //! - [`settings`]: what the program can be told.
 //! - the crate `scenario`: what one antenna measures, pure and seeded.
 //! - [`fleet`]: decides which antenna takes a reading when; [`run`] publishes all readings.
-//! - [`rows`]: reads the rows of a recording from a file as readings.
 //! - [`replay`]: publishes the rows of a recording.
 //! - [`publish`]: offers batches to a [`Sink`] until it takes them; bounded, in order, and any loss is reported.
 //! - [`redis_sink`]: the sinks that write to Redis. Only this module names Redis.
@@ -14,7 +13,6 @@ pub mod fleet;
 pub mod publish;
 pub mod redis_sink;
 pub mod replay;
-pub mod rows;
 pub mod settings;
 
 pub use fleet::run;

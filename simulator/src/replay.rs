@@ -7,12 +7,12 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use shared::Reading;
 use shared::codec::TIMESTAMP_MAX_MS;
+use shared::recording::{Row, Rows, RowsError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::publish::{BATCH_MAX, Delivery, Sink, Stop};
-use crate::rows::{Row, Rows, RowsError};
 use crate::settings::ReplaySettings;
 
 /// How many batches are read ahead while one is being sent.
@@ -169,10 +169,10 @@ impl<S: Sink> Player<'_, S> {
         self.bytes_read = row.bytes_read;
         let reading = match row.reading {
             Ok(reading) => reading,
-            Err(reason) => {
+            Err(bad) => {
                 self.report.skipped += 1;
                 if self.report.skipped_first.len() < NAMED_MAX {
-                    self.report.skipped_first.push(format!("line {}: {reason}", row.line));
+                    self.report.skipped_first.push(format!("line {}: {}", row.line, bad.why));
                 }
                 return Ok(());
             }

@@ -190,7 +190,7 @@ async fn a_replay_publishes_every_row_once_though_the_server_is_killed() {
     assert_eq!(readings.len(), ROWS);
     let (packets, lost) =
         readings.iter().fold((0, 0), |(packets, lost), reading| (packets + reading.packets, lost + reading.loss));
-    let rows = simulator::rows::Rows::open(&recording().file).expect("the recording");
+    let rows = shared::recording::Rows::open(&recording().file).expect("the recording");
     let expected = rows.map(|row| row.expect("a row").reading.expect("a reading"));
     let expected = expected.fold((0, 0), |(packets, lost), reading| (packets + reading.packets, lost + reading.loss));
     assert_eq!((packets, lost), expected);

@@ -231,7 +231,7 @@ impl Footer {
 }
 
 /// Reads something of a file. The reader takes the file to be as it says, so damaged bytes may make it panic.
-fn undamaged<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
+pub(super) fn undamaged<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
     let read = catch_unwind(AssertUnwindSafe(read));
     read.unwrap_or_else(|_| Err(polars_err!(ComputeError: "it is damaged")))
 }

@@ -12,7 +12,6 @@ use shared::api::Status;
 
 use crate::readings::Slot;
 use crate::settings::Thresholds;
-use crate::store::Pane;
 use crate::store::archived::{HOUR_MS, Table};
 use crate::store::expressions::column::{
     ANTENNA, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PANE,
@@ -20,6 +19,7 @@ use crate::store::expressions::column::{
 use crate::store::expressions::{COUNTS, floor, known_if, time};
 use crate::store::grid::Grid;
 use crate::store::partials::{Keys, Partials, narrowed};
+use crate::store::{Pane, Store};
 
 /// Columns of files; those of partials that are not listed have the same name.
 pub mod column {
@@ -75,6 +75,21 @@ pub struct FinalHour {
 }
 
 impl FinalHour {
+    /// An hour of a store, by its start and its panes.
+    #[must_use]
+    pub fn of(store: &Store, (start_ms, panes): (i64, Vec<Arc<Pane>>), row_ms: i64) -> Self {
+        let ids = store.antennas().iter().map(|(slot, antenna)| (slot, Arc::clone(&antenna.id))).collect();
+        Self { start_ms, panes, row_ms, ids }
+    }
+
+    /// The readings that it adds up to.
+    ///
+    /// # Errors
+    /// When a pane lacks a column.
+    pub fn readings(&self) -> PolarsResult<u64> {
+        self.panes.iter().map(|pane| pane.readings()).sum()
+    }
+
     /// The rows of its tables.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ impl Files {
     /// # Errors
     /// When a pane lacks a column.
     pub fn of(hour: &FinalHour, thresholds: &Thresholds) -> PolarsResult<Self> {
-        let readings = hour.panes.iter().map(|pane| pane.readings()).sum::<PolarsResult<u64>>()?;
+        let readings = hour.readings()?;
         let (mut files, mut all, mut courses) = (BTreeMap::new(), Vec::new(), Courses::new());
         for (table, rows) in hour.tables(thresholds)? {
             if table == Table::Minutes {
@@ -50,6 +50,12 @@ impl Files {
         }
         let span = Span::hour(hour.start_ms, readings, 0, files);
         Ok(Self { written: Written { span, courses }, bytes: all })
+    }
+
+    /// The hour that they hold.
+    #[must_use]
+    pub const fn span(&self) -> &Span {
+        &self.written.span
     }
 
     /// Writes all of them, over what may be there of an earlier try.

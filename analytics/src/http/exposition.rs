@@ -7,7 +7,7 @@ use shared::api::{Archive, IncidentKind, Ledger, Phase, Pipeline, Summary};
 use crate::answer::incidents::OpenIncidents;
 
 /// Names and meanings of the metrics. The window is the default one, 5 minutes.
-pub const METRICS: [(&str, &str); 48] = [
+pub const METRICS: [(&str, &str); 49] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
     ("vigia_window_packets_delivered", "Packets delivered in the window."),
@@ -41,9 +41,10 @@ pub const METRICS: [(&str, &str); 48] = [
         "vigia_entries_lost_by_broker_total",
         "Entries that the broker had confirmed and no longer had when it went back to an earlier state.",
     ),
+    ("vigia_readings_imported_total", "Readings that were imported into the archive and never in the stream."),
     ("vigia_readings_in_memory", "Readings counted that are in memory."),
-    ("vigia_readings_archived", "Readings counted that are in files of the archive."),
-    ("vigia_readings_expired_total", "Readings counted that retention has moved past and no file holds."),
+    ("vigia_readings_archived", "Readings counted or imported that are in files of the archive."),
+    ("vigia_readings_expired_total", "Readings counted or imported that retention has moved past and no file holds."),
     ("vigia_archive_bytes", "Length of the archive's files; absent where nothing is archived."),
     (
         "vigia_archive_waiting_seconds",
@@ -175,6 +176,7 @@ fn ledger(scrape: &Scrape, ledger: &Ledger) -> prometheus::Result<()> {
         rejected.with_label_values(&[reason.as_str()]).inc_by(*count);
     }
     scrape.registry.register(Box::new(rejected))?;
+    scrape.counter("vigia_readings_imported_total", ledger.imported)?;
     scrape.int_gauge("vigia_readings_in_memory", ledger.in_memory)?;
     scrape.int_gauge("vigia_readings_archived", ledger.in_memory.map(|_| ledger.archived))?;
     if ledger.in_memory.is_some() {

@@ -292,6 +292,15 @@ impl Aggregator {
         self.published.by_broker(self.clock.now())
     }
 
+    /// Takes note of an hour of an import whose files were written.
+    pub(super) fn import(&mut self, id: &str, written: Written) -> PolarsResult<()> {
+        let readings = written.span.readings;
+        self.store.import(id, written.span, &written.courses)?;
+        self.meta.ledger.imported += readings;
+        self.is_changed = true;
+        Ok(())
+    }
+
     /// The store.
     pub(super) const fn store(&self) -> &Store {
         &self.store

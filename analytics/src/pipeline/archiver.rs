@@ -215,9 +215,7 @@ impl Archiver {
 
 /// The first final hour from a time on.
 pub(super) fn next_hour(store: &Store, from_ms: i64, row_ms: i64) -> Option<FinalHour> {
-    let (start_ms, panes) = store.final_hour(from_ms)?;
-    let ids = store.antennas().iter().map(|(slot, antenna)| (slot, Arc::clone(&antenna.id))).collect();
-    Some(FinalHour { start_ms, panes, row_ms, ids })
+    store.final_hour(from_ms).map(|hour| FinalHour::of(store, hour, row_ms))
 }
 
 impl Writer {

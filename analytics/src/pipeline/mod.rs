@@ -124,6 +124,13 @@ pub fn empty_store(settings: &PipelineSettings, thresholds: Thresholds) -> Store
         .with_archive(settings.archive.archive.as_ref().map(|_| settings.row_ms()))
 }
 
+/// How long the settings keep what is in files.
+#[must_use]
+pub fn tiers(settings: &PipelineSettings) -> Tiers {
+    let ArchiveSettings { archive_keep_minutes, archive_keep_hours, .. } = settings.archive;
+    Tiers { minutes_ms: millis(archive_keep_minutes), hours_ms: millis(archive_keep_hours) }
+}
+
 impl<L: Log> Pipeline<L> {
     /// A pipeline that has not begun.
     #[must_use]
@@ -155,8 +162,7 @@ impl<L: Log> Pipeline<L> {
         let archiver = Archiver::start(place, self.thresholds, row_ms, self.published.clone(), lines, ended);
         let archiver = archiver.map_err(|error| PipelineError::Aggregator(error.to_string()))?;
         let hours_max = self.settings.archive.archive_backlog.as_secs() / 3_600;
-        let ArchiveSettings { archive_keep_minutes, archive_keep_hours, .. } = &self.settings.archive;
-        let tiers = Tiers { minutes_ms: millis(*archive_keep_minutes), hours_ms: millis(*archive_keep_hours) };
+        let tiers = tiers(&self.settings);
         Ok(Some(Archive { archiver, hours_max, tiers, is_full }))
     }
 

@@ -1,4 +1,4 @@
-//! A pipeline that takes a step when it is told to, in place of its loops and threads: what simulated histories drive.
+//! A pipeline that takes a step when it is told to, in place of its loops and threads: what imports and simulated histories drive.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use super::{LEASE, Pipeline, PipelineError};
 use crate::archive::write::{Files, Written};
 use crate::ingest::log::{Fence, Lease, Log, LogError, Reader as _, Reply};
 use crate::ingest::stream_id::StreamId;
+use crate::store::Store;
 use crate::store::archived::{Compacted, Span, Tiers};
 use crate::workers::keep_plans;
 
@@ -52,8 +53,12 @@ impl<'a, L: Log> Steps<'a, L> {
     /// [`PipelineError`].
     pub async fn take_over(&mut self) -> Result<bool, PipelineError> {
         let known = self.seen.map_or(0, |seen| seen.epoch);
-        let Lease::Held(fence) = self.pipeline.log.acquire(&self.pipeline.owner, known, LEASE).await? else {
-            return Ok(false);
+        let fence = match self.pipeline.log.acquire(&self.pipeline.owner, known, LEASE).await? {
+            Lease::Held(fence) => fence,
+            Lease::Taken(owner) => {
+                self.pipeline.published.set_owner(owner);
+                return Ok(false);
+            }
         };
         let loaded = self.pipeline.try_load(&fence, self.seen).await?;
         self.pipeline.published.begin(fence.epoch, &loaded);
@@ -145,6 +150,28 @@ impl<'a, L: Log> Steps<'a, L> {
     pub fn expire(&mut self, tiers: Tiers) {
         if let Some(term) = &mut self.term {
             term.aggregator.expire(tiers);
+        }
+    }
+
+    /// What the owner has counted and archived; `None` where this is not the owner.
+    #[must_use]
+    pub fn store(&self) -> Option<&Store> {
+        self.term.as_ref().map(|term| term.aggregator.store())
+    }
+
+    /// Takes note of an hour of an import, by its id, whose files were written.
+    ///
+    /// # Errors
+    /// [`PipelineError::Aggregator`].
+    pub fn import(&mut self, id: &str, written: Written) -> Result<(), PipelineError> {
+        let Some(term) = &mut self.term else { return Ok(()) };
+        term.aggregator.import(id, written).map_err(|error| PipelineError::Aggregator(error.to_string()))
+    }
+
+    /// Ends the term in good order, so that whoever waits for the stream has it at once. What is not committed is lost.
+    pub async fn give_up(mut self) {
+        if let Some(term) = self.term.take() {
+            self.pipeline.give_up(&term.fence).await;
         }
     }
 

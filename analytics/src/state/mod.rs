@@ -10,6 +10,7 @@
 //! | `archived:<start>` | a [`Span`] that is in files, as JSON |
 //! | `incidents_archived:<chunk>` | an [`IncidentFile`], as JSON |
 //! | `discarded:<number>` | [`Discarded`] files, as JSON |
+//! | `import:<id>` | how far an [`Import`] is, as JSON |
 //! | `courses` | the antennas that are in files, see [`encode_courses`] |
 //!
 //! Tables are Arrow IPC streams, compressed with LZ4.
@@ -35,6 +36,7 @@ use crate::ingest::stream_id::StreamId;
 use crate::store::antennas::{Antenna, Antennas};
 use crate::store::archived::{Archived, Courses, Discarded, IncidentFile, Span};
 use crate::store::expressions::column::{AVAILABLE_MS, PACKETS_LOST, PACKETS_SENT, PANE};
+use crate::store::imports::Import;
 use crate::store::incidents::{Finished, Incidents};
 use crate::store::partials::Partials;
 use crate::store::{Changes, Committed, EventClock, Pane, Store};
@@ -57,6 +59,7 @@ const INCIDENTS_PREFIX: &str = "incidents:";
 const ARCHIVED_PREFIX: &str = "archived:";
 const INCIDENTS_ARCHIVED_PREFIX: &str = "incidents_archived:";
 const DISCARDED_PREFIX: &str = "discarded:";
+const IMPORT_PREFIX: &str = "import:";
 const COURSES: &str = "courses";
 
 /// What is committed beside the tables.
@@ -156,6 +159,7 @@ pub struct Restored {
     spans: Vec<Span>,
     incident_files: Vec<IncidentFile>,
     discarded: BTreeMap<u64, Discarded>,
+    imports: BTreeMap<String, Import>,
     courses: Courses,
 }
 
@@ -196,6 +200,8 @@ impl Restored {
         } else if let Some(number) = name.strip_prefix(DISCARDED_PREFIX) {
             let number = number.parse().map_err(|_| damaged(&"its number is none"))?;
             self.discarded.insert(number, serde_json::from_slice(value).map_err(|error| damaged(&error))?);
+        } else if let Some(id) = name.strip_prefix(IMPORT_PREFIX) {
+            self.imports.insert(id.to_owned(), serde_json::from_slice(value).map_err(|error| damaged(&error))?);
         } else if name == COURSES {
             self.courses = decode_courses(value).map_err(|error| damaged(&error))?;
         }
@@ -233,6 +239,7 @@ impl Restored {
             archived: Archived::new(self.spans, self.courses)
                 .with_incidents(self.incident_files)
                 .with_discarded(self.discarded),
+            imports: self.imports,
             expired,
         };
         let store = store.restore(committed).map_err(of_panes)?;
@@ -284,6 +291,9 @@ pub fn encode_changes(
     }
     for number in &changes.discarded {
         write(format!("{DISCARDED_PREFIX}{number}"), archived.discarded().get(number).map(serde_json::to_vec))?;
+    }
+    for id in &changes.imports {
+        write(format!("{IMPORT_PREFIX}{id}"), store.imported(id).map(serde_json::to_vec))?;
     }
     if !changes.spans.is_empty() {
         fields.push((COURSES.to_owned(), encode_courses(archived.courses())?));

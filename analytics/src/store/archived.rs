@@ -222,7 +222,8 @@ pub struct Tiers {
 
 impl Tiers {
     /// Whether a table of what ends at a time is still kept at another, both in milliseconds since the epoch.
-    const fn keep(self, table: Table, end_ms: i64, now_ms: i64) -> bool {
+    #[must_use]
+    pub const fn keep(self, table: Table, end_ms: i64, now_ms: i64) -> bool {
         let kept_ms = match table {
             Table::Minutes | Table::NetworkMinutes => self.minutes_ms,
             Table::Hours | Table::NetworkHours => self.hours_ms,
@@ -303,6 +304,28 @@ impl Archived {
         let number = discarded.last_key_value().map_or(0, |(number, _)| number + 1);
         discarded.insert(number, files);
         number
+    }
+
+    /// Takes note that files are written again of a time, in milliseconds since the epoch, of which some may be discarded: those of
+    /// its hour and those of its day stay. Returns the numbers of what this changed.
+    pub fn retrieve(&mut self, time_ms: i64) -> Vec<u64> {
+        if self.discarded.is_empty() {
+            return Vec::new();
+        }
+        let hour = Span::hour(Grid::of_width(HOUR_MS).floor(time_ms), 0, 0, BTreeMap::new());
+        let start_ms = Grid::of_width(DAY_MS).floor(time_ms);
+        let day = Span { start_ms, end_ms: start_ms + DAY_MS, ..hour.clone() };
+        let tables = [Table::Minutes, Table::Hours, Table::NetworkMinutes, Table::NetworkHours];
+        let keys: Vec<String> = [hour, day].iter().flat_map(|span| tables.map(|table| span.key(table))).collect();
+        let mut changed = Vec::new();
+        for (number, discarded) in Arc::make_mut(&mut self.discarded) {
+            let before = discarded.keys.len();
+            discarded.keys.retain(|key| !keys.contains(key));
+            if discarded.keys.len() < before {
+                changed.push(*number);
+            }
+        }
+        changed
     }
 
     /// Takes note that files were removed; tells whether they were to be.
@@ -532,6 +555,21 @@ mod tests {
             [("stays", course(3, 9))]
         );
         assert_eq!(archived.expire(tiers, 10 * DAY_MS), Expired::default());
+    }
+
+    #[test]
+    fn what_is_written_again_is_not_removed() {
+        let mut archived = Archived::default();
+        let keys = |span: &Span| vec![span.key(Table::Minutes), span.key(Table::NetworkHours)];
+        let [hour, next, day] =
+            [span(0, HOUR_MS), span(HOUR_MS, 2 * HOUR_MS), Span { end_ms: DAY_MS, ..span(0, HOUR_MS) }];
+        for span in [&hour, &next, &day] {
+            archived.discard(Discarded { at: UnixMillis(0), keys: keys(span) });
+        }
+        assert_eq!(archived.retrieve(5), [0, 2]);
+        let left: Vec<&String> = archived.discarded().values().flat_map(|files| &files.keys).collect();
+        assert_eq!(left, keys(&next).iter().collect::<Vec<_>>());
+        assert!(archived.retrieve(5).is_empty());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! - [`grid`]: intervals of time; [`expressions`]: what is summed and derived; [`sketch`]: the buckets of latency.
 //! - [`partials`]: the one algebra, a plan over tables; [`judged`]: how single panes fared, which sums level out.
 //! - [`antennas`], [`trouble`], [`incidents`]: what is known of each antenna, and when it was down, degraded or silent.
-//! - [`archived`]: what has left memory for files.
+//! - [`archived`]: what has left memory for files; [`imports`]: what of it came from elsewhere.
 //! - [`recent`]: the readings counted last.
 //!
 //! [`Store::count`] is where a reading is counted, [`Store::build_tiles`] where a tile is made, [`Snapshot::cover`] what a
@@ -17,6 +17,7 @@ pub mod antennas;
 pub mod archived;
 pub mod expressions;
 pub mod grid;
+pub mod imports;
 pub mod incidents;
 pub mod judged;
 mod panes;
@@ -40,6 +41,7 @@ use self::antennas::{Antennas, place};
 use self::archived::{Archived, Compacted, Courses, Discarded, Expired, HOUR_MS, IncidentFile, Span, Tiers};
 use self::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
 use self::grid::Grid;
+use self::imports::Import;
 use self::incidents::{Incidents, Mark};
 pub use self::panes::Pane;
 use self::panes::{TILE_PANES, cover, over_all_antennas, some, tile_grids};
@@ -123,6 +125,8 @@ pub struct Changes {
     pub discarded: BTreeSet<u64>,
     /// Files of incidents to write, or to drop where there are none any more, by first chunk.
     pub incident_files: BTreeSet<u64>,
+    /// Imports to write, by id.
+    pub imports: BTreeSet<String>,
 }
 
 /// What a store is restored from.
@@ -138,11 +142,13 @@ pub struct Committed {
     pub panes: Vec<Pane>,
     /// What is in files.
     pub archived: Archived,
+    /// What was imported, by id.
+    pub imports: BTreeMap<String, Import>,
     /// Readings that have left memory for no file.
     pub expired: u64,
 }
 
-/// Where the readings that were counted are now: they add up to all that were ever counted.
+/// Where the readings that were counted or imported are now: they add up to all that ever were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Kept {
     /// In panes.
@@ -179,6 +185,8 @@ pub struct Store {
     /// The width of the archive's finest rows in milliseconds; with an archive, final panes stay until they are in files.
     row_ms: Option<i64>,
     archived: Archived,
+    /// By id.
+    imports: BTreeMap<String, Import>,
     /// Readings that have left memory for no file.
     expired: u64,
     recent: Recent,
@@ -204,6 +212,7 @@ impl Store {
             tiles: Default::default(),
             row_ms: None,
             archived: Archived::default(),
+            imports: BTreeMap::new(),
             expired: 0,
             recent: Recent::default(),
             changes: Changes::default(),
@@ -235,6 +244,7 @@ impl Store {
         self.incidents = committed.incidents.with_archive(self.row_ms.is_some());
         self.panes = committed.panes.into_iter().map(|pane| (pane.start_ms, Arc::new(pane))).collect();
         self.archived = committed.archived;
+        self.imports = committed.imports;
         self.expired = committed.expired;
         self.retain()?;
         self.forget(self.horizon_ms(self.clock.watermark_ms), self.antennas.newest_arrival_ms());
@@ -545,11 +555,62 @@ impl Store {
     /// reading of it can be counted any more. Its start and its panes.
     #[must_use]
     pub fn final_hour(&self, from_ms: i64) -> Option<(i64, Vec<Arc<Pane>>)> {
-        let hours = Grid::of_width(HOUR_MS);
-        let start = hours.floor(*self.panes.range(from_ms..).next()?.0);
-        let end = start + HOUR_MS;
-        let is_final = end <= self.horizon_ms(self.clock.watermark_ms);
-        is_final.then(|| (start, self.panes.range(start..end).map(|(_, pane)| Arc::clone(pane)).collect()))
+        let start = self.first_hour(from_ms)?;
+        let is_final = start + HOUR_MS <= self.horizon_ms(self.clock.watermark_ms);
+        is_final.then(|| (start, self.panes_of_hour(start)))
+    }
+
+    /// The oldest hour of which panes are in memory, where no more readings will come at all. Its start and its panes.
+    #[must_use]
+    pub fn last_hours(&self) -> Option<(i64, Vec<Arc<Pane>>)> {
+        let start = self.first_hour(i64::MIN)?;
+        Some((start, self.panes_of_hour(start)))
+    }
+
+    fn first_hour(&self, from_ms: i64) -> Option<i64> {
+        let (oldest, _) = self.panes.range(from_ms..).next()?;
+        Some(Grid::of_width(HOUR_MS).floor(*oldest))
+    }
+
+    fn panes_of_hour(&self, start: i64) -> Vec<Arc<Pane>> {
+        self.panes.range(start..start + HOUR_MS).map(|(_, pane)| Arc::clone(pane)).collect()
+    }
+
+    /// Up to where hours may be imported, in milliseconds since the epoch: no reading of them can be counted any more, and no
+    /// pane from there on waits for the archive. Before the first reading, that is left to the clock.
+    #[must_use]
+    pub fn importable_until_ms(&self, now_ms: i64) -> i64 {
+        let watermark_ms = if self.clock.has_started() { self.clock.watermark_ms } else { now_ms };
+        let oldest_ms = self.panes.first_key_value().map_or(i64::MAX, |(start, _)| *start);
+        Grid::of_width(HOUR_MS).floor(self.horizon_ms(watermark_ms).min(oldest_ms))
+    }
+
+    /// Takes note of an hour of an import that is in files now, with the antennas in them.
+    ///
+    /// # Errors
+    /// When something of that time is in the archive or in memory already.
+    pub fn import(&mut self, id: &str, span: Span, courses: &Courses) -> PolarsResult<()> {
+        let is_free = self.archived.within(span.start_ms, span.end_ms).next().is_none();
+        let is_before = self.panes.first_key_value().is_none_or(|(oldest, _)| span.end_ms <= *oldest);
+        polars_ensure!(is_free && is_before, ComputeError: "an hour that is to be imported is there already");
+        let import = self.imports.entry(id.to_owned()).or_default();
+        import.until_ms = import.until_ms.max(span.end_ms);
+        import.hours += 1;
+        import.readings += span.readings;
+        self.changes.imports.insert(id.to_owned());
+        // It may have been there before, until it was too old for what was kept then.
+        self.changes.discarded.extend(self.archived.retrieve(span.start_ms));
+        self.changes.spans.insert(span.start_ms);
+        self.archived.insert(span);
+        self.archived.extend(courses);
+        self.revision = next_revision();
+        Ok(())
+    }
+
+    /// How far an import is, by its id.
+    #[must_use]
+    pub fn imported(&self, id: &str) -> Option<&Import> {
+        self.imports.get(id)
     }
 
     /// Takes note of an hour that is in files now, with the antennas in them, and drops its panes. Nothing where they are not in
@@ -674,7 +735,7 @@ impl Store {
         self.revision
     }
 
-    /// Where the readings that were counted are now.
+    /// Where the readings that were counted or imported are now.
     ///
     /// # Errors
     /// When a pane lacks a column.

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{NOW, ask_with, publish, reading, window};
 
 const MINUTE_MS: i64 = 60_000;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
+pub(crate) const HOUR_MS: i64 = 60 * MINUTE_MS;
 const PANE_MS: i64 = 20_000;
 
 /// SplitMix64: what happens next follows from the seed.
@@ -73,7 +73,7 @@ pub(crate) fn pipeline(log: &MemoryLog, settings: PipelineSettings, owner: &str)
 /// A directory with an archive, and a runtime for it.
 pub(crate) struct Files {
     pub(crate) runtime: tokio::runtime::Runtime,
-    directory: tempfile::TempDir,
+    pub(crate) directory: tempfile::TempDir,
     pub(crate) url: ArchiveUrl,
     pub(crate) place: Place,
 }
@@ -159,8 +159,8 @@ pub(crate) fn drain(files: &Files, log: &MemoryLog, pipelines: &[Pipeline<Memory
             is_crashed = pipelines.len() > 1 && chance.below(12) == 0;
             if !is_crashed {
                 files.runtime.block_on(steps.commit()).expect("a log");
-                let Ledger { counted, in_memory, archived, expired, .. } = ledger(&pipelines[current]);
-                assert_eq!(Some(counted), in_memory.map(|in_memory| in_memory + archived + expired));
+                let Ledger { counted, imported, in_memory, archived, expired, .. } = ledger(&pipelines[current]);
+                assert_eq!(Some(counted + imported), in_memory.map(|in_memory| in_memory + archived + expired));
             }
         }
         if is_crashed {

@@ -15,6 +15,7 @@ mod faults;
 mod flapping;
 mod formats;
 mod histories;
+mod import;
 mod incidents;
 mod limits;
 mod memory;

@@ -61,7 +61,7 @@ pub(crate) fn PipelinePage(screen: PipelineScreen) -> AnyView {
     .into_any()
 }
 
-/// The ledger as an equation, and a second one of where the entries counted are now.
+/// The ledger as an equation, and a second one of where the readings are now.
 #[component]
 fn LedgerCard(
     ledger: Vec<LedgerTerm>,
@@ -72,7 +72,7 @@ fn LedgerCard(
     let balance = balance.map(|(level, text)| view! { <Remark level words=vec![Part::Text(text)]/> });
     let whereabouts = (!whereabouts.is_empty()).then(|| {
         view! {
-            <h3>{language.text("Where the counted ones are now", "Dónde están ahora las contadas")}</h3>
+            <h3>{language.text("Where the readings are now", "Dónde están ahora las lecturas")}</h3>
             <Equation terms=whereabouts/>
         }
     });

@@ -151,7 +151,7 @@ fn the_boundaries_of_the_architecture_hold() {
 }
 
 /// The modules of analytics, each before those that may import it.
-const MODULES: [&str; 15] = [
+const MODULES: [&str; 16] = [
     "settings",
     "workers",
     "cache",
@@ -165,6 +165,7 @@ const MODULES: [&str; 15] = [
     "figures",
     "published",
     "pipeline",
+    "import",
     "http",
     "lib",
 ];

@@ -137,20 +137,23 @@ pub struct Partition {
 /// The ledger: what became of every entry that the broker ever added.
 ///
 /// `entries_added = counted + duplicates + sum(rejected) + too_late + untracked + lag + trimmed_unread + lost_by_broker +
-/// imbalance`, and `counted = in_memory + archived + expired`.
+/// imbalance`, and `counted + imported = in_memory + archived + expired`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ledger {
     /// Entries ever added to the stream; `null` if the broker has not reported it yet.
     pub entries_added: Option<u64>,
     /// Entries counted in a window.
     pub counted: u64,
+    /// Readings of other systems that `analytics import` has put into the archive: they were never in the stream.
+    #[serde(default)]
+    pub imported: u64,
     /// Entries counted that are in memory; `null` if analytics does not say.
     #[serde(default)]
     pub in_memory: Option<u64>,
-    /// Entries counted that are in the archive's files.
+    /// Entries counted and readings imported that are in the archive's files.
     #[serde(default)]
     pub archived: u64,
-    /// Entries counted that retention has moved past and no file holds.
+    /// Entries counted, or readings imported, that retention has moved past and no file holds.
     #[serde(default)]
     pub expired: u64,
     /// Entries whose `seq` had been counted before.

@@ -60,10 +60,10 @@ pub(super) fn ledger(totals: &Ledger, language: Language) -> Vec<LedgerTerm> {
         ),
     ];
     // What was lost stands at the end.
-    equation(columns, |position| position > 5, language)
+    equation(columns, 1, |position| position > 5, language)
 }
 
-/// Where the entries counted are now; empty if analytics does not tell.
+/// Where the entries counted and the readings imported are now; empty if analytics does not tell.
 pub(super) fn whereabouts(totals: &Ledger, has_archive: bool, language: Language) -> Vec<LedgerTerm> {
     let Some(in_memory) = totals.in_memory else { return Vec::new() };
     let archived = (has_archive || totals.archived > 0).then_some((
@@ -72,23 +72,35 @@ pub(super) fn whereabouts(totals: &Ledger, has_archive: bool, language: Language
         ["in files of the archive", "en ficheros del archivo histórico"],
     ));
     let counted = (Some(totals.counted), ["counted", "contadas"], ["in a window", "en una ventana"]);
+    let imported = (totals.imported > 0).then_some((
+        Some(totals.imported),
+        ["imported", "importadas"],
+        ["from files of other systems", "de ficheros de otros sistemas"],
+    ));
     let memory = (Some(in_memory), ["in memory", "en memoria"], ["within RETENTION", "dentro de RETENTION"]);
     let expired = (
         Some(totals.expired),
         ["expired", "caducadas"],
         ["older than what is kept, in no file", "más antiguas que lo conservado, en ningún fichero"],
     );
-    equation([counted, memory].into_iter().chain(archived).chain([expired]), |_| false, language)
+    let left: Vec<Column> = [counted].into_iter().chain(imported).collect();
+    let are_left = left.len();
+    equation(left.into_iter().chain([memory]).chain(archived).chain([expired]), are_left, |_| false, language)
 }
 
-/// The first column is the sum of the others. Some should be zero.
+/// So many first columns add up to what the others do. Some should be zero.
 fn equation(
     columns: impl IntoIterator<Item = Column>,
+    left: usize,
     should_be_zero: impl Fn(usize) -> bool,
     language: Language,
 ) -> Vec<LedgerTerm> {
     let term = |(position, (count, label, meaning)): (usize, Column)| LedgerTerm {
-        sign: ["", "="].get(position).copied().unwrap_or("+"),
+        sign: match position {
+            0 => "",
+            _ if position == left => "=",
+            _ => "+",
+        },
         count: format::count_if_known(count),
         label: language.text(label[0], label[1]),
         meaning: language.text(meaning[0], meaning[1]),
@@ -120,11 +132,12 @@ pub(super) mod tests {
 
     pub(in super::super) fn ledgers() -> impl Strategy<Value = Ledger> {
         let count = || 0..1_000_000_000_u64;
-        let whereabouts = (any::<bool>(), count(), count(), count());
+        let imported = prop_oneof![Just(0), 1..1_000_000_000_u64];
+        let whereabouts = (any::<bool>(), imported, count(), count(), count());
         let rejected = prop::collection::btree_map(prop::sample::select(Rejection::ALL.to_vec()), count(), 0..9);
         (whereabouts, count(), rejected, count(), count(), count(), count(), count()).prop_map(
             |(
-                (is_told, in_memory, archived, expired),
+                (is_told, imported, in_memory, archived, expired),
                 duplicates,
                 rejected,
                 too_late,
@@ -146,8 +159,9 @@ pub(super) mod tests {
                         + lost_by_broker,
                 ),
                 counted: in_memory + archived + expired,
+                imported,
                 in_memory: is_told.then_some(in_memory),
-                archived,
+                archived: archived + imported,
                 expired,
                 duplicates,
                 rejected,
@@ -176,10 +190,12 @@ pub(super) mod tests {
         fn where_the_counted_ones_are_adds_up_and_is_shown_only_where_it_is_told(ledger in ledgers(), has_archive: bool) {
             let terms = whereabouts(&ledger, has_archive, Language::English);
             prop_assert_eq!(terms.is_empty(), ledger.in_memory.is_none());
-            let counts: Vec<u64> = terms.iter().map(|term| number(&term.count)).collect();
-            if let [counted, parts @ ..] = &counts[..] {
-                prop_assert_eq!(*counted, parts.iter().sum::<u64>());
-                prop_assert_eq!(*counted, ledger.counted);
+            let sum = |terms: &[LedgerTerm]| terms.iter().map(|term| number(&term.count)).sum::<u64>();
+            if let Some(equals) = terms.iter().position(|term| term.sign == "=") {
+                let (left, right) = terms.split_at(equals);
+                prop_assert_eq!(sum(left), sum(right));
+                prop_assert_eq!(sum(left), ledger.counted + ledger.imported);
+                prop_assert_eq!(left.iter().any(|term| term.label == "imported"), ledger.imported > 0);
                 let has_files = terms.iter().any(|term| term.label == "archived");
                 prop_assert_eq!(has_files, has_archive || ledger.archived > 0);
             }

@@ -33,12 +33,16 @@ pub(crate) struct Manifests {
 impl Manifests {
     /// A file of the base, unchanged.
     pub(crate) fn file(part: &str) -> Self {
-        let source = format!("deploy/k8s/base/{part}.yaml");
-        let text = fs::read_to_string(root().join(&source)).expect("a file of the base");
-        Self::parse(source, &text)
+        Self::read(&format!("deploy/k8s/base/{part}.yaml"))
     }
 
-    fn overlay(name: &str) -> Self {
+    /// Any file, unchanged.
+    pub(crate) fn read(path: &str) -> Self {
+        let text = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        Self::parse(path.to_owned(), &text)
+    }
+
+    pub(crate) fn overlay(name: &str) -> Self {
         let source = format!("deploy/k8s/overlays/{name}");
         let text = output(Command::new("kubectl").arg("kustomize").arg(root().join(&source)));
         Self::parse(source, &text)

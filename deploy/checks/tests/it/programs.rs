@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 
-use analytics::settings::Cli as Analytics;
+use analytics::settings::{Cli as Analytics, Command};
 use clap::{CommandFactory as _, Parser};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Container;
 use shared::api::path;
 use shared::logging::LogSettings;
 use shared::testing::{DEADLINE, Program, Signal, built};
 use simulator::settings::Cli as Simulator;
 
-use crate::manifests::{MINIKUBE, PRODUCTION};
+use crate::manifests::{MINIKUBE, Manifests, PRODUCTION};
 use crate::workloads::workloads;
 
 /// The program `dashboard` as its library tells its settings.
@@ -90,4 +92,33 @@ fn a_variable_that_is_no_setting_is_an_error() {
         let variables = BTreeMap::from([(variable.to_owned(), Some(value.to_owned()))]);
         assert!(std::panic::catch_unwind(|| check_settings("analytics", &variables)).is_err(), "{variable}={value}");
     }
+}
+
+/// The Job that imports is told what analytics is told, and works where analytics works.
+#[test]
+fn the_job_that_imports_is_an_analytics() {
+    let (manifests, archive) = (Manifests::read("deploy/k8s/import.yaml"), Manifests::overlay("archive"));
+    let [job] = &manifests.all::<Job>()[..] else { panic!("one Job is needed") };
+    let template = &job.spec.as_ref().expect("a spec").template;
+    let pod = template.spec.as_ref().expect("a pod");
+    let [container] = &pod.containers[..] else { panic!("one container is needed") };
+    let workloads = workloads(&archive);
+    let analytics = workloads.iter().find(|workload| workload.name == "analytics").expect("analytics");
+    let labels = template.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref()).expect("labels");
+    assert_eq!(labels.get("app").map(String::as_str), Some("analytics"), "the network policies let it reach Redis");
+    assert_eq!(
+        (&container.image, &container.security_context),
+        (&analytics.container.image, &analytics.container.security_context)
+    );
+    assert_eq!(container.ports, None, "nobody is sent to it");
+    let env = container.env.as_ref().expect("settings");
+    let known = analytics.container.env.as_ref().expect("settings");
+    assert!(env.len() == 2 && env.iter().all(|one| known.contains(one)), "{env:?}");
+    let mounts = |container: &Container| container.volume_mounts.clone().unwrap_or_default();
+    assert!(mounts(&analytics.container).iter().all(|mount| mounts(container).contains(mount)));
+    let arguments = std::iter::once("analytics".to_owned()).chain(container.args.clone().expect("arguments"));
+    let parsed = Analytics::try_parse_from(arguments).expect("a command of analytics");
+    let Some(Command::Import(import)) = parsed.command else { panic!("it does not import") };
+    let is_mounted = |path: &std::path::Path| mounts(container).iter().any(|mount| path.starts_with(&mount.mount_path));
+    assert!(import.files.iter().all(|path| is_mounted(path)), "{:?}", import.files);
 }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::document::{Guide, Step};
 
 /// What a resource is called in commands, and its kind in manifests; `None` for those that no manifest creates by name.
-const RESOURCES: [(&str, Option<&str>); 14] = [
+const RESOURCES: [(&str, Option<&str>); 15] = [
     ("deployment", Some("Deployment")),
     ("deployments", Some("Deployment")),
     ("deployment.apps", Some("Deployment")),
@@ -24,6 +24,7 @@ const RESOURCES: [(&str, Option<&str>); 14] = [
     ("persistentvolumeclaims", Some("PersistentVolumeClaim")),
     ("secret", Some("Secret")),
     ("scaledobject", Some("ScaledObject")),
+    ("jobs", None),
     ("pod", None),
     ("pods", None),
     ("nodes", None),

@@ -24,9 +24,16 @@ fn rows(content: &[u8]) -> Result<Vec<Row>, RowsError> {
     Rows::open(file(content).path())?.collect()
 }
 
+fn rows_of(content: &str) -> Vec<Row> {
+    rows(content.as_bytes()).expect("a readable recording")
+}
+
 fn readings(content: &str) -> Vec<(u64, Result<Reading, String>)> {
-    let rows = rows(content.as_bytes()).expect("a readable recording");
-    rows.into_iter().map(|row| (row.line, row.reading)).collect()
+    told(rows_of(content))
+}
+
+fn told(rows: Vec<Row>) -> Vec<(u64, Result<Reading, String>)> {
+    rows.into_iter().map(|row| (row.line, row.reading.map_err(|bad| bad.why))).collect()
 }
 
 fn reading(id: &str, timestamp_ms: i64, latency_ms: Option<f64>, packets: u32, loss: u32) -> Reading {
@@ -43,7 +50,7 @@ fn plain_and_gzip_read_alike() {
     ];
     assert_eq!(readings(&text), expected);
     let zipped = rows(&gzip(text.as_bytes())).expect("a readable recording");
-    assert_eq!(zipped.into_iter().map(|row| (row.line, row.reading)).collect::<Vec<_>>(), expected);
+    assert_eq!(told(zipped), expected);
 }
 
 #[test]
@@ -55,11 +62,13 @@ fn columns_are_found_by_name_and_others_are_ignored() {
 #[test]
 fn a_header_without_a_column_is_refused() {
     let missing = |content: &str| rows(content.as_bytes()).expect_err("no such columns").to_string();
+    let missing_of_gzip = || rows(&gzip(b"")).expect_err("no such columns").to_string();
     assert_eq!(
         missing("antenna_id,timestamp_ms,packets_sent\na,1,2\n"),
         "line 1: the header lacks latency_ms, packets_delivered"
     );
-    assert_eq!(missing(""), format!("line 1: the header lacks {}", COLUMNS.join(", ")));
+    assert_eq!(missing("\n"), format!("line 1: the header lacks {}", COLUMNS.join(", ")));
+    assert_eq!((missing(""), missing_of_gzip()), ("the file is empty".to_owned(), missing("\n")));
     assert_eq!(readings(HEADER), []);
 }
 
@@ -90,7 +99,18 @@ fn rows_that_no_reading_can_express_come_with_their_line_and_the_reason() {
         ]
     );
     let rows = rows(&[HEADER.as_bytes(), b"\xff,1,1,3,3\n"].concat()).expect("a readable recording");
-    assert_eq!(rows[0].reading, Err("antenna_id is not UTF-8".to_owned()));
+    let bad = Inexpressible { reason: Rejection::BadAntennaId, why: "antenna_id is not UTF-8".to_owned() };
+    assert_eq!(rows[0].reading, Err(bad));
+    let reasons = rows_of(&text).into_iter().filter_map(|row| row.reading.err().map(|bad| bad.reason));
+    let expected = [
+        Rejection::BadLoss,
+        Rejection::BadTimestamp,
+        Rejection::MissingField,
+        Rejection::BadLatency,
+        Rejection::BadPackets,
+        Rejection::BadPackets,
+    ];
+    assert!(reasons.eq(expected));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! A row that the wire format can express becomes a reading as it is, even if it breaks a rule of the contract, so that
 //! analytics counts it as rejected. A row that it cannot express, such as one with more packets delivered than sent, is
-//! given with its line and the reason, so that none is skipped silently.
+//! given with its line and the reason, so that none is skipped silently. The simulator plays recordings back, analytics imports
+//! them.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -10,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::{Reading, Rejection};
 use csv::ByteRecord;
 use flate2::bufread::MultiGzDecoder;
-use shared::Reading;
 
 /// The columns of a recording; others are ignored.
 pub const COLUMNS: [&str; 5] = ["antenna_id", "timestamp_ms", "latency_ms", "packets_sent", "packets_delivered"];
@@ -30,6 +31,9 @@ pub enum RowsError {
         /// Why.
         source: io::Error,
     },
+    /// There is nothing in the file, not even a header.
+    #[error("the file is empty")]
+    Empty,
     /// The first line does not name all columns.
     #[error("line 1: the header lacks {0}")]
     Header(String),
@@ -43,6 +47,51 @@ pub enum RowsError {
     },
 }
 
+/// Why no reading can express a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inexpressible {
+    /// The rule that an entry of the stream would break which had the same.
+    pub reason: Rejection,
+    /// What is wrong with which column.
+    pub why: String,
+}
+
+impl Inexpressible {
+    /// A column of which a row has no value.
+    #[must_use]
+    pub fn missing(column: &str) -> Self {
+        Self { reason: Rejection::MissingField, why: format!("{column} is missing") }
+    }
+
+    /// A value of a column that a reading cannot carry, as a text.
+    #[must_use]
+    pub fn value(column: &str, text: &str) -> Self {
+        Self { reason: reason(column), why: format!("{column} {text:?} is not a number that a reading can carry") }
+    }
+}
+
+/// The packets that were lost of those sent.
+///
+/// # Errors
+/// When more were delivered.
+pub fn lost(sent: u32, delivered: u32) -> Result<u32, Inexpressible> {
+    sent.checked_sub(delivered).ok_or_else(|| Inexpressible {
+        reason: Rejection::BadLoss,
+        why: format!("packets_delivered {delivered} is above packets_sent {sent}"),
+    })
+}
+
+/// The rule that a bad value of a column breaks.
+fn reason(column: &str) -> Rejection {
+    match column {
+        "antenna_id" => Rejection::BadAntennaId,
+        "timestamp_ms" => Rejection::BadTimestamp,
+        "latency_ms" => Rejection::BadLatency,
+        "packets_sent" => Rejection::BadPackets,
+        _ => Rejection::BadLoss,
+    }
+}
+
 /// A row of a recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
@@ -51,7 +100,7 @@ pub struct Row {
     /// How far into the file the reader was, which is a little past the row.
     pub bytes_read: u64,
     /// The reading, or why the wire format cannot express it. Without a `seq`: in real data, equal rows are distinct.
-    pub reading: Result<Reading, String>,
+    pub reading: Result<Reading, Inexpressible>,
 }
 
 /// Reads the rows of a recording in file order.
@@ -76,7 +125,11 @@ impl Rows {
         let file = File::open(path).map_err(open_error)?;
         let mut file = BufReader::new(Counting { inner: file, bytes_read: Arc::clone(&bytes_read) });
         // The content decides, not the name.
-        let is_gzip = file.fill_buf().map_err(open_error)?.starts_with(GZIP_MAGIC);
+        let beginning = file.fill_buf().map_err(open_error)?;
+        if beginning.is_empty() {
+            return Err(RowsError::Empty);
+        }
+        let is_gzip = beginning.starts_with(GZIP_MAGIC);
         let text: Box<dyn Read + Send> = if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
         let mut csv = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::Headers).from_reader(text);
         let header = csv.byte_headers().map_err(|source| RowsError::Damaged { line: 1, source })?;
@@ -117,11 +170,12 @@ impl Iterator for Rows {
 }
 
 /// The fields in the order of [`COLUMNS`]; `None` for those that the row is too short for.
-fn reading_from(fields: [Option<&[u8]>; 5]) -> Result<Reading, String> {
+fn reading_from(fields: [Option<&[u8]>; 5]) -> Result<Reading, Inexpressible> {
     let mut texts = [""; 5];
     for ((text, field), column) in texts.iter_mut().zip(fields).zip(COLUMNS) {
-        let field = field.ok_or_else(|| format!("{column} is missing"))?;
-        *text = std::str::from_utf8(field).map_err(|_| format!("{column} is not UTF-8"))?;
+        let field = field.ok_or_else(|| Inexpressible::missing(column))?;
+        let not_text = |_| Inexpressible { reason: reason(column), why: format!("{column} is not UTF-8") };
+        *text = std::str::from_utf8(field).map_err(not_text)?;
     }
     let [antenna_id, timestamp_ms, latency_ms, sent, delivered] = texts;
     let packets: u32 = number(sent, "packets_sent")?;
@@ -130,16 +184,14 @@ fn reading_from(fields: [Option<&[u8]>; 5]) -> Result<Reading, String> {
         antenna_id: antenna_id.to_owned(),
         timestamp_ms: number(timestamp_ms, "timestamp_ms")?,
         packets,
-        loss: packets
-            .checked_sub(delivered)
-            .ok_or_else(|| format!("packets_delivered {delivered} is above packets_sent {packets}"))?,
+        loss: lost(packets, delivered)?,
         latency_ms: if latency_ms.trim().is_empty() { None } else { Some(number(latency_ms, "latency_ms")?) },
         seq: None,
     })
 }
 
-fn number<T: std::str::FromStr>(text: &str, column: &str) -> Result<T, String> {
-    text.trim().parse().map_err(|_| format!("{column} {text:?} is not a number that a reading can carry"))
+fn number<T: std::str::FromStr>(text: &str, column: &str) -> Result<T, Inexpressible> {
+    text.trim().parse().map_err(|_| Inexpressible::value(column, text))
 }
 
 /// Counts the bytes that pass.
