@@ -168,7 +168,7 @@ fn archive(criterion: &mut Criterion) {
         let bytes = |tables: &[&DataFrame]| {
             tables.iter().map(|it| encode(it, HOUR_ROW_GROUP_ROWS).expect("types").len()).sum::<usize>()
         };
-        println!(
+        eprintln!(
             "{} rows: {} bytes with sketches as lists, {} bytes with sketches as rows",
             rows.height(),
             bytes(&[rows]),

@@ -234,9 +234,10 @@ impl PipelineSettings {
             ));
         }
         let ArchiveSettings { archive_keep_minutes: minutes, archive_keep_hours: hours, .. } = archive;
-        if archive.archive.is_some() && *minutes < DAY {
+        if archive.archive.is_some() && minutes < retention.max(&DAY) {
             return Err(format!(
-                "bad value for --archive-keep-minutes (ARCHIVE_KEEP_MINUTES): {minutes:?} is less than a day"
+                "bad value for --archive-keep-minutes (ARCHIVE_KEEP_MINUTES): {minutes:?} is less than a day, or below RETENTION, \
+                 {retention:?}"
             ));
         }
         if archive.archive.is_some() && hours < minutes {

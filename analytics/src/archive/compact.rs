@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::file::{Encoder, Ending, Footer, ROW_GROUP_ROWS};
-use super::place::{Place, PlaceError};
+use super::place::{Place, PlaceError, Upload};
 use super::rows::column::{ANTENNA_ID, START};
 use super::rows::columns;
 use super::source::{Source, damaged};
@@ -69,8 +69,27 @@ impl Compaction {
         hours: &[&Span],
         ended: &CancellationToken,
     ) -> Result<Option<File>, CompactError> {
-        let mut merge = Merge::new(&self.source, table, hours)?;
         let mut upload = self.place.upload(key);
+        let rows = self.upload(&mut upload, key, table, hours, ended);
+        if !matches!(rows, Ok(Some(_))) {
+            // What was put is of no use to anybody. Why it is given up is what is told.
+            self.runtime.block_on(upload.abort());
+            return rows.map(|_| None);
+        }
+        let bytes = self.runtime.block_on(upload.finish())?;
+        Ok(rows?.map(|rows| File { rows, bytes }))
+    }
+
+    /// Puts the rows of a table, and returns how many.
+    fn upload(
+        &self,
+        upload: &mut Upload<'_>,
+        key: &str,
+        table: Table,
+        hours: &[&Span],
+        ended: &CancellationToken,
+    ) -> Result<Option<u64>, CompactError> {
+        let mut merge = Merge::new(&self.source, table, hours)?;
         let mut encoder = None;
         while let Some(rows) = merge.next()? {
             if ended.is_cancelled() {
@@ -93,7 +112,7 @@ impl Compaction {
             );
         }
         self.runtime.block_on(upload.write(&bytes))?;
-        Ok(Some(File { rows, bytes: self.runtime.block_on(upload.finish())? }))
+        Ok(Some(rows))
     }
 }
 
@@ -180,6 +199,9 @@ impl Hour {
         self.groups.start = if columns.contains(&ANTENNA_ID) { first + 1 } else { self.groups.end };
         let rows = source.rows(&self.key, self.length, &self.footer, first..self.groups.start, columns)?;
         let rows = rows.select(columns.iter().copied())?;
+        if rows.column(ANTENNA_ID).is_ok_and(Column::has_nulls) {
+            return Err(damaged(&self.key, &"a row has no antenna").into());
+        }
         if self.rows.height() == 0 {
             self.rows = rows;
         } else {

@@ -212,9 +212,18 @@ impl Footer {
     /// When a column is missing or damaged.
     pub fn rows(&self, file: Sparse, groups: Range<usize>, columns: &[&str]) -> PolarsResult<DataFrame> {
         // The reader begins to decode every row group that it knows of, also where no row of it is asked for.
-        let mut metadata = (*self.metadata).clone();
-        metadata.row_groups = metadata.row_groups.drain(groups).collect();
-        metadata.num_rows = metadata.row_groups.iter().map(|group| group.num_rows()).sum();
+        let row_groups = self.metadata.row_groups[groups].to_vec();
+        let metadata = FileMetadata {
+            version: self.metadata.version,
+            num_rows: row_groups.iter().map(|group| group.num_rows()).sum(),
+            max_row_group_height: self.metadata.max_row_group_height,
+            created_by: self.metadata.created_by.clone(),
+            row_groups,
+            key_value_metadata: self.metadata.key_value_metadata.clone(),
+            schema_descr: self.metadata.schema_descr.clone(),
+            column_orders: self.metadata.column_orders.clone(),
+            footer_buf: self.metadata.footer_buf.clone(),
+        };
         undamaged(|| {
             let mut reader = ParquetReader::new(Cursor::new(file.0))
                 .with_columns(Some(columns.iter().map(|column| (*column).to_owned()).collect()))

@@ -169,8 +169,21 @@ impl Upload<'_> {
             let Some(upload) = &mut self.begun else { return Ok(()) };
             upload.complete().await.map(drop)
         };
-        ended.await.map_err(|error| told(self.key, error))?;
-        Ok(self.bytes)
+        match ended.await {
+            Ok(()) => Ok(self.bytes),
+            Err(error) => {
+                let error = told(self.key, error);
+                self.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives it up. What was put is removed as far as the place answers.
+    pub async fn abort(mut self) {
+        if let Some(upload) = &mut self.begun {
+            let _left = upload.abort().await;
+        }
     }
 
     async fn put(&mut self, piece: Vec<u8>) -> Result<(), object_store::Error> {
@@ -178,12 +191,7 @@ impl Upload<'_> {
             Some(upload) => upload,
             None => self.begun.insert(self.place.store.put_multipart(&Path::from(self.key)).await?),
         };
-        let put = upload.put_part(PutPayload::from_bytes(Bytes::from(piece))).await;
-        if put.is_err() {
-            // The failure is what is told; what is left of the upload is of no use to anybody.
-            let _left = upload.abort().await;
-        }
-        put
+        upload.put_part(PutPayload::from_bytes(Bytes::from(piece))).await
     }
 }
 

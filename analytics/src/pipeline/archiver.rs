@@ -22,16 +22,19 @@ use crate::archive::write::{Files, Written};
 use crate::published::Published;
 use crate::settings::Thresholds;
 use crate::store::Store;
-use crate::store::archived::{Compacted, DAY_MS, HOUR_MS, IncidentFile, Span};
-use crate::store::grid::Grid;
+use crate::store::archived::{Compacted, DAY_MS, Discarded, HOUR_MS, IncidentFile, Span};
 use crate::store::incidents::OldIncidents;
 use crate::workers::keep_plans;
 
 /// Hours that wait for the thread at most, so that their panes are not in memory twice for long.
 const WAITING: usize = 4;
 
-/// A day that could not be compacted is tried again after this long.
-const AGAIN: Duration = Duration::from_secs(3_600);
+/// A day of which a file is missing or damaged is tried again after this long.
+const MEND: Duration = Duration::from_secs(3_600);
+
+/// Where the place did not answer or refused, days and removals are tried again after this long. The thread does not wait for
+/// that, as hours come first.
+const REST: Duration = Duration::from_secs(60);
 
 /// Hands hours to the thread, and takes back what it has written. The thread ends when this is dropped.
 #[derive(Debug)]
@@ -50,7 +53,9 @@ pub(super) struct Archiver {
     next_day_ms: i64,
     /// When the first of those that could not be is tried again.
     again: Option<Instant>,
-    /// The number of the discarded files that were handed over last.
+    /// Nothing but hours and incidents is handed over before.
+    rests_until: Option<Instant>,
+    /// The number of the discarded files that were handed over, and are not back.
     discarded: Option<u64>,
     reached: Arc<Reached>,
     row_ms: i64,
@@ -71,7 +76,7 @@ enum Work {
     Hour(FinalHour),
     Incidents(OldIncidents),
     Day(Vec<Arc<Span>>),
-    Discarded(u64, Vec<String>),
+    Discarded(u64, Arc<Discarded>),
 }
 
 /// What has been written.
@@ -79,9 +84,12 @@ enum Work {
 enum Done {
     Hour(Written),
     Incidents(IncidentFile),
-    /// `None` where the day could not be compacted.
-    Day(i64, Option<Compacted>),
+    Day(Compacted),
+    /// Files of a day are missing or damaged.
+    NotCompacted(i64),
     Removed(u64),
+    /// A day or a removal was refused.
+    Refused,
 }
 
 /// What the thread works with.
@@ -134,6 +142,7 @@ impl Archiver {
             is_compacting: false,
             next_day_ms: i64::MIN,
             again: None,
+            rests_until: None,
             discarded: None,
             reached,
             row_ms,
@@ -147,6 +156,8 @@ impl Archiver {
             let first = old.first;
             self.incidents = self.work.try_send(Work::Incidents(old)).is_ok().then_some(first);
         }
+        // Before the hours, which may fill the queue for as long as old data is read.
+        self.hand_over_days(store, now);
         while let Some(hour) = self.held.take().or_else(|| next_hour(store, self.next_ms, self.row_ms)) {
             self.next_ms = hour.start_ms + HOUR_MS;
             if let Err(TrySendError::Full(work) | TrySendError::Disconnected(work)) =
@@ -156,24 +167,25 @@ impl Archiver {
                 return;
             }
         }
-        self.hand_over_day(store);
-        let mut discarded = store.archived().discarded().iter();
-        let due = discarded.find(|(_, files)| files.removed_from_ms() <= now.0).map(|(number, files)| (*number, files));
-        if let Some((number, files)) = due.filter(|(number, _)| self.discarded != Some(*number)) {
-            let is_handed = self.work.try_send(Work::Discarded(number, files.keys.clone())).is_ok();
-            self.discarded = is_handed.then_some(number);
-        }
     }
 
-    fn hand_over_day(&mut self, store: &Store) {
-        if self.is_compacting {
+    fn hand_over_days(&mut self, store: &Store, now: UnixMillis) {
+        if self.rests_until.is_some_and(|until| Instant::now() < until) {
             return;
         }
         if self.again.is_some_and(|again| again <= Instant::now()) {
             (self.again, self.next_day_ms) = (None, i64::MIN);
         }
-        let hours = store.final_day(self.next_day_ms);
-        self.is_compacting = !hours.is_empty() && self.work.try_send(Work::Day(hours)).is_ok();
+        if !self.is_compacting {
+            let hours = store.final_day(self.next_day_ms);
+            self.is_compacting = !hours.is_empty() && self.work.try_send(Work::Day(hours)).is_ok();
+        }
+        let first = store.archived().discarded().first_key_value();
+        let due = first.filter(|(_, files)| self.discarded.is_none() && files.removed_from_ms() <= now.0);
+        if let Some((number, files)) = due {
+            let is_handed = self.work.try_send(Work::Discarded(*number, Arc::clone(files))).is_ok();
+            self.discarded = is_handed.then_some(*number);
+        }
     }
 
     /// Takes note of what has been written; tells whether there was anything.
@@ -186,14 +198,26 @@ impl Archiver {
             match done {
                 Done::Hour(Written { span, courses }) => store.archive(span, &courses)?,
                 Done::Incidents(file) => store.archive_incidents(file),
-                Done::Day(start_ms, compacted) => {
-                    (self.is_compacting, self.next_day_ms) = (false, start_ms + DAY_MS);
-                    match compacted {
-                        Some(compacted) => store.compact(compacted, now),
-                        None => _ = self.again.get_or_insert_with(|| Instant::now() + AGAIN),
+                Done::Day(compacted) => {
+                    self.is_compacting = false;
+                    let next_ms = compacted.day.end_ms;
+                    // A day whose hours are others than before is compacted anew.
+                    if store.compact(compacted, now) {
+                        self.next_day_ms = next_ms;
                     }
                 }
-                Done::Removed(number) => store.removed(number),
+                Done::NotCompacted(start_ms) => {
+                    (self.is_compacting, self.next_day_ms) = (false, start_ms + DAY_MS);
+                    self.again.get_or_insert_with(|| Instant::now() + MEND);
+                }
+                Done::Removed(number) => {
+                    self.discarded = None;
+                    store.removed(number);
+                }
+                Done::Refused => {
+                    (self.is_compacting, self.discarded) = (false, None);
+                    self.rests_until = Some(Instant::now() + REST);
+                }
             }
             is_changed = true;
         }
@@ -226,8 +250,8 @@ impl Writer {
             let done = match work {
                 Work::Hour(hour) => self.hour(runtime, hour),
                 Work::Incidents(old) => self.incidents(runtime, &old),
-                Work::Day(hours) => self.day(runtime, &compaction, hours),
-                Work::Discarded(number, keys) => Ok(self.remove(runtime, number, &keys)),
+                Work::Day(hours) => Ok(self.day(&compaction, hours)),
+                Work::Discarded(number, files) => Ok(self.remove(runtime, number, &files.keys)),
             };
             match done {
                 Ok(Some(done)) => {
@@ -281,46 +305,56 @@ impl Writer {
         Ok(is_put.then_some(Done::Incidents(file)))
     }
 
-    /// A day is tried until the place answers; one of which a file is missing or damaged is left as it is, so that no other day
-    /// waits for it.
-    fn day(&mut self, runtime: &Handle, compaction: &Compaction, hours: Vec<Arc<Span>>) -> PolarsResult<Option<Done>> {
+    /// A day of which a file is missing or damaged is left as it is, so that no other day waits for it.
+    fn day(&mut self, compaction: &Compaction, hours: Vec<Arc<Span>>) -> Option<Done> {
         let started = Instant::now();
-        let Some(first) = hours.first() else { return Ok(None) };
-        let start_ms = Grid::of_width(DAY_MS).floor(first.start_ms);
+        let start_ms = Span::day(&hours).start_ms;
         let day = UnixMillis(start_ms);
-        loop {
-            match compaction.day(hours.clone(), &self.ended) {
-                Ok(Some(compacted)) => {
-                    self.works();
-                    let readings = compacted.day.readings;
-                    debug!(%day, readings, duration_ms = started.elapsed().as_millis(), "compacted");
-                    return Ok(Some(Done::Day(start_ms, Some(compacted))));
-                }
-                Ok(None) => return Ok(None),
-                Err(CompactError::Place(error @ PlaceError::Away { .. })) => {
-                    if self.fails(runtime, &error).is_none() {
-                        return Ok(None);
-                    }
-                }
-                Err(CompactError::Place(error)) => {
-                    self.published.compaction_failed();
-                    warn!(%day, "a day stays in files of hours: {error}");
-                    return Ok(Some(Done::Day(start_ms, None)));
-                }
-                Err(CompactError::Polars(error)) => return Err(error),
+        match compaction.day(hours, &self.ended) {
+            Ok(compacted) => {
+                let compacted = compacted?;
+                self.works();
+                let readings = compacted.day.readings;
+                debug!(%day, readings, duration_ms = started.elapsed().as_millis(), "compacted");
+                Some(Done::Day(compacted))
+            }
+            Err(CompactError::Place(error @ PlaceError::Away { .. })) => Some(self.refused(&error)),
+            Err(error) => {
+                self.published.compaction_failed();
+                warn!(%day, "a day stays in files of hours: {error}");
+                Some(Done::NotCompacted(start_ms))
             }
         }
     }
 
     fn remove(&mut self, runtime: &Handle, number: u64, keys: &[String]) -> Option<Done> {
-        let remove = async |place: &Place| {
-            for key in keys {
-                place.remove(key).await?;
+        let (place, ended) = (self.place.clone(), self.ended.clone());
+        let removed = runtime.block_on(async {
+            let all = async {
+                for key in keys {
+                    place.remove(key).await?;
+                }
+                Ok(())
+            };
+            tokio::select! {
+                removed = all => Some(removed),
+                () = ended.cancelled() => None,
             }
-            Ok(())
-        };
-        self.put(runtime, || true, remove)?;
-        Some(Done::Removed(number))
+        })?;
+        match removed {
+            Ok(()) => {
+                self.works();
+                Some(Done::Removed(number))
+            }
+            Err(error) => Some(self.refused(&error)),
+        }
+    }
+
+    fn refused(&mut self, error: &PlaceError) -> Done {
+        self.published.archive_failed(error.to_string());
+        // The pause is longer than that between two tries to write an hour.
+        let _pause = self.retry.failed_with(error, "");
+        Done::Refused
     }
 
     /// Tries until something is written, is not wanted any more, or the term has ended.

@@ -290,7 +290,10 @@ pub fn encode_changes(
         write(format!("{INCIDENTS_ARCHIVED_PREFIX}{first}"), archived.incident_file(*first).map(serde_json::to_vec))?;
     }
     for number in &changes.discarded {
-        write(format!("{DISCARDED_PREFIX}{number}"), archived.discarded().get(number).map(serde_json::to_vec))?;
+        write(
+            format!("{DISCARDED_PREFIX}{number}"),
+            archived.discarded().get(number).map(|files| serde_json::to_vec(&**files)),
+        )?;
     }
     for id in &changes.imports {
         write(format!("{IMPORT_PREFIX}{id}"), store.imported(id).map(serde_json::to_vec))?;

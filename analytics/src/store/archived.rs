@@ -221,14 +221,15 @@ pub struct Tiers {
 }
 
 impl Tiers {
-    /// Whether a table of what ends at a time is still kept at another, both in milliseconds since the epoch.
+    /// Whether a table of what ends at a time is still kept at another, both in milliseconds since the epoch. The hours of a day are
+    /// kept as long as the day.
     #[must_use]
     pub const fn keep(self, table: Table, end_ms: i64, now_ms: i64) -> bool {
         let kept_ms = match table {
             Table::Minutes | Table::NetworkMinutes => self.minutes_ms,
             Table::Hours | Table::NetworkHours => self.hours_ms,
         };
-        end_ms.saturating_add(kept_ms) > now_ms
+        Grid::of_width(DAY_MS).ceil(end_ms).saturating_add(kept_ms) > now_ms
     }
 }
 
@@ -274,7 +275,7 @@ pub struct Archived {
     /// By first chunk.
     incidents: Arc<BTreeMap<u64, IncidentFile>>,
     /// By number; later ones have higher numbers.
-    discarded: Arc<BTreeMap<u64, Discarded>>,
+    discarded: Arc<BTreeMap<u64, Arc<Discarded>>>,
 }
 
 impl Archived {
@@ -288,13 +289,14 @@ impl Archived {
 
     /// With files that are to be removed, by number.
     #[must_use]
-    pub fn with_discarded(self, discarded: BTreeMap<u64, Discarded>) -> Self {
-        Self { discarded: Arc::new(discarded), ..self }
+    pub fn with_discarded(self, discarded: impl IntoIterator<Item = (u64, Discarded)>) -> Self {
+        let discarded = discarded.into_iter().map(|(number, files)| (number, Arc::new(files)));
+        Self { discarded: Arc::new(discarded.collect()), ..self }
     }
 
     /// The files that are to be removed, by number.
     #[must_use]
-    pub fn discarded(&self) -> &BTreeMap<u64, Discarded> {
+    pub fn discarded(&self) -> &BTreeMap<u64, Arc<Discarded>> {
         &self.discarded
     }
 
@@ -302,7 +304,7 @@ impl Archived {
     pub fn discard(&mut self, files: Discarded) -> u64 {
         let discarded = Arc::make_mut(&mut self.discarded);
         let number = discarded.last_key_value().map_or(0, |(number, _)| number + 1);
-        discarded.insert(number, files);
+        discarded.insert(number, Arc::new(files));
         number
     }
 
@@ -315,14 +317,13 @@ impl Archived {
         let hour = Span::hour(Grid::of_width(HOUR_MS).floor(time_ms), 0, 0, BTreeMap::new());
         let start_ms = Grid::of_width(DAY_MS).floor(time_ms);
         let day = Span { start_ms, end_ms: start_ms + DAY_MS, ..hour.clone() };
-        let tables = [Table::Minutes, Table::Hours, Table::NetworkMinutes, Table::NetworkHours];
-        let keys: Vec<String> = [hour, day].iter().flat_map(|span| tables.map(|table| span.key(table))).collect();
-        let mut changed = Vec::new();
-        for (number, discarded) in Arc::make_mut(&mut self.discarded) {
-            let before = discarded.keys.len();
-            discarded.keys.retain(|key| !keys.contains(key));
-            if discarded.keys.len() < before {
-                changed.push(*number);
+        let keys: Vec<String> = [hour, day].iter().flat_map(|span| Table::ALL.map(|table| span.key(table))).collect();
+        let has_some = |files: &Discarded| files.keys.iter().any(|key| keys.contains(key));
+        let with_some = self.discarded.iter().filter(|(_, files)| has_some(files)).map(|(number, _)| *number);
+        let changed: Vec<u64> = with_some.collect();
+        for number in &changed {
+            if let Some(files) = Arc::make_mut(&mut self.discarded).get_mut(number) {
+                Arc::make_mut(files).keys.retain(|key| !keys.contains(key));
             }
         }
         changed

@@ -643,18 +643,21 @@ impl Store {
         self.archived.hours_of_a_day(from_ms, self.horizon_ms(self.clock.watermark_ms).min(in_memory_from_ms))
     }
 
-    /// Takes note of a day that is in files of its own now, in place of its hours, whose files are discarded. Nothing where its
-    /// hours are not what the day was made of.
-    pub fn compact(&mut self, Compacted { day, hours }: Compacted, now: UnixMillis) {
+    /// Takes note of a day that is in files of its own now, in place of its hours, whose files are discarded; tells whether it did.
+    /// Where its hours are not what the day was made of any more, the files of the day are.
+    pub fn compact(&mut self, Compacted { day, hours }: Compacted, now: UnixMillis) -> bool {
         let is_same = self.archived.within(day.start_ms, day.end_ms).eq(&hours);
         if !is_same {
-            return;
+            self.discard(day.files.keys().map(|table| day.key(*table)).collect(), now);
+            return false;
         }
+        self.changes.discarded.extend(self.archived.retrieve(day.start_ms));
         let keys = hours.iter().flat_map(|hour| hour.files.keys().map(|table| hour.key(*table))).collect();
         self.changes.spans.extend(hours.iter().map(|hour| hour.start_ms));
         self.changes.spans.insert(day.start_ms);
         self.archived.insert(day);
         self.discard(keys, now);
+        true
     }
 
     /// Forgets the tables in files that are not kept any more, and discards their files; tells whether there were any.

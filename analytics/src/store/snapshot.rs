@@ -149,8 +149,9 @@ impl Snapshot {
     #[must_use]
     pub fn grain_ms(&self, time_ms: i64) -> i64 {
         let Some(row_ms) = self.row_ms.filter(|_| self.is_archived(time_ms)) else { return self.grid.width_ms };
-        // Minutes are kept for less time than hours, so what follows has them too.
-        let is_by_hour = self.archived.within(time_ms, i64::MAX).next().is_some_and(|span| span.is_by_hour());
+        // Minutes are kept for less time than hours, so what follows has them too. Of hours that were given up there is neither.
+        let mut known = self.archived.within(time_ms, i64::MAX).filter(|span| !span.files.is_empty());
+        let is_by_hour = known.next().is_some_and(|span| span.is_by_hour());
         if is_by_hour { HOUR_MS } else { row_ms }
     }
 

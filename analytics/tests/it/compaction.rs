@@ -82,8 +82,12 @@ impl Drop for Running<'_> {
 
 /// Reports for some hours, every other minute; returns when it ended.
 fn report_slowly(log: &MemoryLog, hours: i64) -> UnixMillis {
-    let end = NOW.0 + hours * HOUR_MS;
-    for time in (NOW.0..end).step_by(120_000) {
+    report_from(log, NOW, hours)
+}
+
+fn report_from(log: &MemoryLog, start: UnixMillis, hours: i64) -> UnixMillis {
+    let end = start.0 + hours * HOUR_MS;
+    for time in (start.0..end).step_by(120_000) {
         publish(log, UnixMillis(time), &reading("antenna-1", time, 10, 1, Some(5.0)));
     }
     UnixMillis(end)
@@ -127,6 +131,37 @@ fn files_that_are_not_read_any_more_are_removed_a_day_later() {
         }
         assert_eq!((ledger.archived, ledger.expired), (counted.archived, 0));
     }
+    // Those of a later day go likewise, though there were none to be removed meanwhile.
+    let end = report_from(&log, end, 24);
+    running.clock.store(end.0, Ordering::Relaxed);
+    running.settle();
+    running.wait("the third day is compacted", |_, archive| archive.days_waiting == 0);
+    assert_eq!((running.count("/days/"), running.count("/hours/") >= 24 * 4), (3, true));
+    running.clock.store(end.0 + DAY_MS + 60_000, Ordering::Relaxed);
+    until("the files of hours are removed again", DEADLINE, || {
+        let left = running.count("/hours/");
+        if left < 24 { Ok(()) } else { Err(format!("{left} files")) }
+    });
+}
+
+/// A file that cannot be removed holds no hour up.
+#[test]
+fn hours_are_written_where_nothing_can_be_removed() {
+    let (log, files) = (MemoryLog::default(), Files::new());
+    let end = report_slowly(&log, 27);
+    let running = Running::start(&files, &log, settings_of(&files, 1, 6), end);
+    running.settle();
+    running.wait("both days are compacted", |_, archive| archive.days_waiting == 0);
+    let first = files.list().into_iter().find(|path| path.to_string_lossy().contains("/hours/")).expect("a file");
+    std::fs::remove_file(&first).expect("a file");
+    std::fs::create_dir_all(first.join("in the way")).expect("a folder");
+    let end = report_from(&log, UnixMillis(end.0 + DAY_MS), 3);
+    running.clock.store(end.0, Ordering::Relaxed);
+    running.wait("it is told", |_, archive| archive.reason.is_some());
+    let later = report_from(&log, end, 8);
+    running.clock.store(later.0, Ordering::Relaxed);
+    assert_eq!(running.settle().expired, 0);
+    assert!(first.exists());
 }
 
 /// A day of which a file is missing stays as it is, and is told; the others do not wait for it.
