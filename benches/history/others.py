@@ -56,8 +56,8 @@ def duckdb_questions(archive: str, end: datetime, days: int, antenna: str) -> di
     def series() -> Answer:
         hours = rows("hourly", "hourly", end - timedelta(days=7))
         found = duckdb.sql(f"""
-            SELECT start, packets_sent, packets_lost, latency_sum_ms / latency_count, latency_buckets, latency_bucket_counts
-            FROM {hours} WHERE antenna_id = '{antenna}' ORDER BY start
+            SELECT epoch_ms(start) AS ms, packets_sent, packets_lost, latency_sum_ms / latency_count, latency_buckets, latency_bucket_counts
+            FROM {hours} WHERE antenna_id = '{antenna}' ORDER BY ms
         """).fetchall()
         return [len(found), sum(row[1] for row in found), sum(row[2] for row in found)]
 

@@ -10,7 +10,7 @@ use polars::prelude::*;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::file::{Encoder, Ending, Footer, ROW_GROUP_ROWS};
+use super::file::{DAY_OF_HOURS_ROW_GROUP_ROWS, Encoder, Ending, Footer, ROW_GROUP_ROWS};
 use super::place::{Place, PlaceError, Upload};
 use super::rows::column::{ANTENNA_ID, START};
 use super::rows::columns;
@@ -89,6 +89,7 @@ impl Compaction {
         hours: &[&Span],
         ended: &CancellationToken,
     ) -> Result<Option<u64>, CompactError> {
+        let group_rows = if table == Table::Hours { DAY_OF_HOURS_ROW_GROUP_ROWS } else { ROW_GROUP_ROWS };
         let mut merge = Merge::new(&self.source, table, hours)?;
         let mut encoder = None;
         while let Some(rows) = merge.next()? {
@@ -97,7 +98,7 @@ impl Compaction {
             }
             let encoder = match &mut encoder {
                 Some(encoder) => encoder,
-                None => encoder.insert(Encoder::new(rows.schema(), ROW_GROUP_ROWS)?),
+                None => encoder.insert(Encoder::new(rows.schema(), group_rows)?),
             };
             let bytes = encoder.write(rows)?;
             self.runtime.block_on(upload.write(&bytes))?;

@@ -13,8 +13,11 @@ use polars_io::parquet::write::{BatchedWriter, ParquetCompression, ParquetWriter
 use polars_parquet::parquet::statistics::Statistics;
 use polars_parquet::read::{FileMetadata, read_metadata};
 
-/// Rows of a row group: what is read at least where one antenna is asked for.
+/// Rows of a row group: what is read at least where one antenna is asked for. An antenna has 1,440 of them in the minutes of a day.
 pub const ROW_GROUP_ROWS: usize = 32_768;
+
+/// Rows of a row group in the hours of a day, of which an antenna has 24.
+pub const DAY_OF_HOURS_ROW_GROUP_ROWS: usize = 4_096;
 
 /// Rows of a row group in the files of an hour: one of each of a day's hours is in memory while they are compacted.
 pub const HOUR_ROW_GROUP_ROWS: usize = 8_192;

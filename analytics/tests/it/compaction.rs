@@ -134,8 +134,11 @@ fn files_that_are_not_read_any_more_are_removed_a_day_later() {
     // Those of a later day go likewise, though there were none to be removed meanwhile.
     let end = report_from(&log, end, 24);
     running.clock.store(end.0, Ordering::Relaxed);
+    let third_day_end = UnixMillis((end.0 - DAY_MS) / DAY_MS * DAY_MS + DAY_MS);
+    running.wait("the third day is compacted", |_, archive| {
+        archive.until >= Some(third_day_end) && archive.days_waiting == 0
+    });
     running.settle();
-    running.wait("the third day is compacted", |_, archive| archive.days_waiting == 0);
     assert_eq!((running.count("/days/"), running.count("/hours/") >= 24 * 4), (3, true));
     running.clock.store(end.0 + DAY_MS + 60_000, Ordering::Relaxed);
     until("the files of hours are removed again", DEADLINE, || {
@@ -160,6 +163,9 @@ fn hours_are_written_where_nothing_can_be_removed() {
     running.wait("it is told", |_, archive| archive.reason.is_some());
     let later = report_from(&log, end, 8);
     running.clock.store(later.0, Ordering::Relaxed);
+    running.wait("the hours behind it are written", |_, archive| {
+        archive.until >= Some(UnixMillis(later.0 - 3 * HOUR_MS)) && archive.hours_waiting == 0
+    });
     assert_eq!(running.settle().expired, 0);
     assert!(first.exists());
 }
