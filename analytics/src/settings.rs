@@ -49,6 +49,9 @@ pub struct ImportSettings {
     /// Leave out the hours that are in the archive already or not final yet, in place of refusing everything
     #[arg(long)]
     pub skip_overlap: bool,
+    /// Read everything and tell what would be imported, rejected and refused, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// The settings of analytics.

@@ -103,7 +103,8 @@ pub fn run(
     };
     thread::Builder::new().name("import".to_owned()).spawn(move || worker.run(&events, &plan))?;
     let tiers = tiers(of_pipeline);
-    let writing = Writing { place, tiers, skip_overlap: import.skip_overlap, now, progress: &progress };
+    let ImportSettings { skip_overlap, dry_run, .. } = *import;
+    let writing = Writing { place, tiers, skip_overlap, dry_run, now, progress: &progress };
     let done = writing.all(&mut term, &queue, wanted, shutdown);
     progress.stop.store(true, Ordering::Relaxed);
     // What is written and not committed yet is worth a commit, whatever happened.
@@ -127,13 +128,18 @@ pub struct Summary {
     /// Hours that were left out.
     skipped: Overlap,
     took: Duration,
+    /// Nothing was written; and whether the hours left out would be, or everything refused for them.
+    dry_run: Option<bool>,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, rejected, antennas, added, before, skipped, took } = self;
+        let Self { rows, rejected, antennas, added, before, skipped, took, dry_run } = self;
         let readings: u64 = added.values().sum();
         match range(added.keys()) {
+            Some(range) if dry_run.is_some() => {
+                writeln!(f, "would import {readings} readings of {} hours, {range}", added.len())?;
+            }
             Some(range) => writeln!(
                 f,
                 "imported {readings} readings of {} hours, {range}, in {:.1} s",
@@ -158,6 +164,9 @@ impl fmt::Display for Summary {
         }
         if let Some(range) = range(skipped.too_old.iter()) {
             writeln!(f, "hours left out, as the archive does not keep them: {}, {range}", skipped.too_old.len())?;
+        }
+        if *dry_run == Some(false) && skipped.check().is_err() {
+            writeln!(f, "everything would be refused for them without --skip-overlap")?;
         }
         Ok(())
     }
@@ -309,6 +318,7 @@ impl Worker {
 struct Term<'a> {
     runtime: &'a Runtime,
     steps: Steps<'a, RedisLog>,
+    published: &'a Published,
     /// Between two commits, or renewals of the lease.
     interval: Duration,
     /// When there was one last.
@@ -339,7 +349,8 @@ impl<'a> Term<'a> {
             thread::sleep(LEASE_PAUSE);
         }
         let interval = pipeline.settings.commit_interval.min(RENEW_INTERVAL);
-        let mut term = Self { runtime, steps, interval, last: Instant::now(), failing_since: None };
+        let published = &pipeline.published;
+        let mut term = Self { runtime, steps, published, interval, last: Instant::now(), failing_since: None };
         // What was found out at the beginning of the term, and what time it is at the broker.
         term.commit_all()?;
         Ok(term)
@@ -359,13 +370,15 @@ impl<'a> Term<'a> {
     /// Commits everything, however often it has to be tried.
     fn commit_all(&mut self) -> anyhow::Result<()> {
         loop {
+            let mut is_done = true;
             // What was in flight has to be done before the rest can follow.
             for _step in 0..2 {
                 self.steps.prepare()?;
                 let result = self.runtime.block_on(self.steps.commit());
+                is_done &= result.is_ok();
                 self.bear(result)?;
             }
-            if self.failing_since.is_none() {
+            if is_done {
                 return Ok(());
             }
             thread::sleep(WRITE_PAUSE);
@@ -426,6 +439,7 @@ struct Writing<'a> {
     place: Place,
     tiers: Tiers,
     skip_overlap: bool,
+    dry_run: bool,
     now: UnixMillis,
     progress: &'a Progress,
 }
@@ -448,6 +462,10 @@ impl Writing<'_> {
             match events.recv_timeout(TICK) {
                 Ok(Event::Read(all)) => {
                     let plan = self.plan(term, &all)?;
+                    if self.dry_run {
+                        read = Some((all, plan));
+                        break;
+                    }
                     let counted = plan
                         .wanted
                         .last_key_value()
@@ -473,7 +491,9 @@ impl Writing<'_> {
         }
         screen.end();
         let (read, plan) = read.context("the thread that counts has read nothing")?;
-        info!(hours = written, import = read.id, "imported");
+        if !self.dry_run {
+            info!(hours = written, import = read.id, "imported");
+        }
         Ok(Summary {
             rows: read.rows,
             rejected: read.rejected,
@@ -482,6 +502,7 @@ impl Writing<'_> {
             before: plan.before,
             skipped: plan.overlap,
             took: began.elapsed(),
+            dry_run: self.dry_run.then_some(self.skip_overlap),
         })
     }
 
@@ -494,8 +515,15 @@ impl Writing<'_> {
             }
         }
         let store = term.steps.store().context("the stream was lost")?;
+        let unread = term.published.pipeline(Instant::now()).totals.lag.unwrap_or(0);
+        if !store.clock().has_started() && unread > 0 {
+            bail!(
+                "the stream holds {unread} entries, and analytics has not counted any yet: start it once without importing, so that \
+                 it is known of which hours the stream still brings readings"
+            );
+        }
         let plan = Plan::new(store, &read.id, &read.hours, self.tiers, self.now);
-        if !self.skip_overlap {
+        if !self.skip_overlap && !self.dry_run {
             plan.overlap.check()?;
         }
         Ok(plan)

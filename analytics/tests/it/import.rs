@@ -293,7 +293,13 @@ fn what_overlaps_is_refused_as_a_whole_or_left_out() {
     let time = |hours: i64| UnixMillis(START + hours * HOUR_MS).to_string();
     let hours = format!("2 hours of the files are in the archive already, from {} to {}", time(2), time(4));
     assert!(told.contains(&hours) && told.contains("nothing was imported"), "{told}");
-    assert_eq!((place.state(), place.files()), (state, files.clone()));
+    assert_eq!((place.state(), place.files()), (state.clone(), files.clone()));
+    for (options, refused) in [(&["--dry-run"] as &[&str], true), (&["--dry-run", "--skip-overlap"], false)] {
+        let told = place.imported(&[&second], options);
+        assert!(told.contains("would import 180 readings of 3 hours"), "{told}");
+        assert_eq!(told.contains("everything would be refused"), refused, "{told}");
+        assert_eq!((place.state(), place.files()), (state.clone(), files.clone()));
+    }
     let told = place.imported(&[&second], &["--skip-overlap"]);
     assert!(told.contains("imported 180 readings of 3 hours") && told.contains("in the archive: 2, from"), "{told}");
     let now = place.files();
@@ -307,6 +313,12 @@ fn what_overlaps_is_refused_as_a_whole_or_left_out() {
     // Other readings of the same hours are no part of that import.
     let third = folder.file("third.csv", csv(&early));
     assert!(place.refused(&[&third], &[]).contains("in the archive already"));
+
+    // Neither is anything while nobody knows of which hours the stream brings readings.
+    let unread = Place::new();
+    fill(unread.broker.port(), "antenna_stream", (0..10).map(crate::programs::valid));
+    let told = unread.refused(&[&first], &[]);
+    assert!(told.contains("the stream holds 10 entries") && told.contains("start it once"), "{told}");
 
     // What the stream may still change is not imported either.
     let mut analytics = place.analytics();
