@@ -50,10 +50,10 @@ for (let atMs = dayOf(FIRST) + 3 * HOUR_MS; atMs < started.getTime(); atMs += 12
 await until("days are archived", async () => {
   report(Date.now(), 0);
   const [{ archive }, { limits }] = [await real.ask("/api/v1/pipeline"), await real.ask("/api/v1/summary")];
-  return archive.hours_waiting === 0 && Date.parse(limits.history.until) > started.getTime() - 14 * HOUR_MS;
+  return archive.hours_waiting === 0 && archive.days_waiting === 0 && Date.parse(limits.history.until) > started.getTime() - 14 * HOUR_MS;
 });
-for (const hour of ["03", "15"]) {
-  const path = join(folder, "v1", "hours", `date=${spelled(before)}-${UNREAD}`, `hour=${hour}`);
+for (const table of ["hourly", "network_hourly"]) {
+  const path = join(folder, "v1", table, `date=${spelled(before)}-${UNREAD}`);
   renameSync(path, `${path}.away`);
 }
 
