@@ -189,7 +189,9 @@ impl History {
                 Some(("series", |it| {
                     let points = it["points"].as_array().map(Vec::as_slice).unwrap_or_default();
                     let sum = |name: &str| points.iter().filter_map(|point| point[name].as_u64()).sum::<u64>();
-                    json!([points.len(), sum("packets_sent"), sum("packets_lost")])
+                    // Others have no rows of hours without a reading.
+                    let known = points.iter().filter(|point| point["readings"].as_u64() > Some(0)).count();
+                    json!([known, sum("packets_sent"), sum("packets_lost")])
                 })),
             ),
             (
