@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Broker } from "./harness/broker.mjs";
-import { DESKTOP, PHONE, WAIT_MS, launch, tooWide, visit } from "./harness/browser.mjs";
+import { DESKTOP, PHONE, launch, tooWide, visit } from "./harness/browser.mjs";
 import { MENU } from "./harness/page.mjs";
 import { network, until } from "./harness/programs.mjs";
 
@@ -50,18 +50,11 @@ function kept(hour) {
   return { startMs, endMs: startMs + HOUR_MS, files: readdirSync(ofHour).map((name) => join(ofHour, name)) };
 }
 
-async function withoutScript(path, use, screen = DESKTOP) {
-  const context = await browser.newContext({ ...screen, locale: "en-GB", javaScriptEnabled: false });
-  try {
-    const page = await context.newPage();
-    page.setDefaultTimeout(WAIT_MS);
-    const response = await page.goto(real.url + path);
+const withoutScript = (path, use, screen = DESKTOP) =>
+  visit(browser, real.url + path, { ...screen, javaScriptEnabled: false }, async (page, response) => {
     assert.equal(response.status(), 200);
     await use(page);
-  } finally {
-    await context.close();
-  }
-}
+  });
 
 test("hours that cannot be read are told with their reason and left open, and are back with their files", async () => {
   const [first, other] = [kept(1), kept(3)];

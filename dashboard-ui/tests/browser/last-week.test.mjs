@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import AxeBuilder from "@axe-core/playwright";
 import { Broker } from "./harness/broker.mjs";
-import { DESKTOP, PHONE, WAIT_MS, isLive, launch, tooWide, updates, visit } from "./harness/browser.mjs";
+import { DESKTOP, PHONE, isLive, launch, tooWide, updates, visit } from "./harness/browser.mjs";
 import { PLOT_FOCUS, address } from "./harness/page.mjs";
 import { network, output, until } from "./harness/programs.mjs";
 
@@ -77,18 +77,11 @@ async function lastWeek(antenna = "") {
   return new Map(points.map((point) => [Date.parse(point.start) + WEEK_MS, point]));
 }
 
-async function withoutScript(path, use, screen = DESKTOP) {
-  const context = await browser.newContext({ ...screen, locale: "en-GB", javaScriptEnabled: false });
-  try {
-    const page = await context.newPage();
-    page.setDefaultTimeout(WAIT_MS);
-    const response = await page.goto(real.url + path);
+const withoutScript = (path, use, screen = DESKTOP) =>
+  visit(browser, real.url + path, { ...screen, javaScriptEnabled: false }, async (page, response) => {
     assert.equal(response.status(), 200);
     await use(page);
-  } finally {
-    await context.close();
-  }
-}
+  });
 
 /** The table behind the charts: the time of each row with a cell by heading, oldest first. */
 const table = (page) =>

@@ -1,7 +1,7 @@
 // The pages without JavaScript: everything is readable, and links and forms do the rest.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { DESKTOP, PHONE, WAIT_MS, tooWide, launch } from "./harness/browser.mjs";
+import { DESKTOP, PHONE, tooWide, launch, visit } from "./harness/browser.mjs";
 import { MENU, PAGES, ROWS, SEARCH, address } from "./harness/page.mjs";
 import { mockDashboard } from "./harness/programs.mjs";
 
@@ -11,17 +11,7 @@ after(async () => {
   await dashboard.kill();
 });
 
-async function open(path, use, screen = DESKTOP) {
-  const context = await browser.newContext({ ...screen, locale: "en-GB", javaScriptEnabled: false });
-  try {
-    const page = await context.newPage();
-    page.setDefaultTimeout(WAIT_MS);
-    await page.goto(dashboard.url + path);
-    await use(page);
-  } finally {
-    await context.close();
-  }
-}
+const open = (path, use, screen = DESKTOP) => visit(browser, dashboard.url + path, { ...screen, javaScriptEnabled: false }, use);
 
 const ids = (page) => page.locator(`${ROWS} th`).allInnerTexts();
 
