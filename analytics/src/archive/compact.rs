@@ -50,13 +50,14 @@ impl Compaction {
     /// When a file of an hour is missing or damaged, or the place does not answer.
     pub fn day(&self, hours: Vec<Arc<Span>>, ended: &CancellationToken) -> Result<Option<Compacted>, CompactError> {
         let mut day = Span::day(&hours);
+        // An hour that was given up has no file.
+        let known: Vec<&Span> = hours.iter().map(|hour| &**hour).filter(|hour| !hour.files.is_empty()).collect();
         for table in Table::ALL {
-            // An hour that was given up has no file, and one of which a table is not kept any more leaves the day without it.
-            let of_table: Vec<&Span> = hours.iter().map(|hour| &**hour).filter(|hour| !hour.files.is_empty()).collect();
-            if of_table.is_empty() || !of_table.iter().all(|hour| hour.has(table)) {
+            // An hour of which a table is not kept any more leaves the day without it.
+            if known.is_empty() || !known.iter().all(|hour| hour.has(table)) {
                 continue;
             }
-            let Some(file) = self.table(&day.key(table), table, &of_table, ended)? else { return Ok(None) };
+            let Some(file) = self.table(&day.key(table), table, &known, ended)? else { return Ok(None) };
             day.files.insert(table, file);
         }
         Ok(Some(Compacted { day, hours }))
@@ -181,12 +182,9 @@ impl<'a> Merge<'a> {
         if !self.is_by_antenna {
             return Ok(None);
         }
-        let mut bound: Option<String> = None;
-        for hour in self.hours.iter().filter(|hour| !hour.groups.is_empty()) {
-            let last = hour.last()?.unwrap_or_default();
-            bound = Some(bound.map_or_else(|| last.clone(), |bound| bound.min(last.clone())));
-        }
-        Ok(bound)
+        let unread = self.hours.iter().filter(|hour| !hour.groups.is_empty());
+        let lasts = unread.map(Hour::last).collect::<PolarsResult<Vec<_>>>()?;
+        Ok(lasts.into_iter().flatten().min())
     }
 }
 

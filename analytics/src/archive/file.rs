@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use polars::prelude::*;
+use polars_io::mmap::MmapBytesReader;
 use polars_io::parquet::read::{ParallelStrategy, ParquetReader};
 use polars_io::parquet::write::{BatchedWriter, ParquetCompression, ParquetWriter};
 use polars_parquet::parquet::statistics::Statistics;
@@ -214,32 +215,45 @@ impl Footer {
     /// # Errors
     /// When a column is missing or damaged.
     pub fn rows(&self, file: Sparse, groups: Range<usize>, columns: &[&str]) -> PolarsResult<DataFrame> {
-        // The reader begins to decode every row group that it knows of, also where no row of it is asked for.
-        let row_groups = self.metadata.row_groups[groups].to_vec();
-        let metadata = FileMetadata {
-            version: self.metadata.version,
-            num_rows: row_groups.iter().map(|group| group.num_rows()).sum(),
-            max_row_group_height: self.metadata.max_row_group_height,
-            created_by: self.metadata.created_by.clone(),
-            row_groups,
-            key_value_metadata: self.metadata.key_value_metadata.clone(),
-            schema_descr: self.metadata.schema_descr.clone(),
-            column_orders: self.metadata.column_orders.clone(),
-            footer_buf: self.metadata.footer_buf.clone(),
-        };
-        undamaged(|| {
-            let mut reader = ParquetReader::new(Cursor::new(file.0))
-                .with_columns(Some(columns.iter().map(|column| (*column).to_owned()).collect()))
-                .read_parallel(ParallelStrategy::None)
-                .set_rechunk(true);
-            reader.set_metadata(Arc::new(metadata));
-            reader.finish()
-        })
+        decoded(Cursor::new(file.0), &self.metadata, groups, columns)
     }
 
     fn chunks(&self, group: usize, column: &str) -> Vec<&polars_parquet::read::ColumnChunkMetadata> {
         self.metadata.row_groups[group].columns_under_root_iter(column).map(Iterator::collect).unwrap_or_default()
     }
+}
+
+/// Some columns of some row groups of a file, by its footer.
+///
+/// # Errors
+/// When a column is missing or damaged.
+pub(super) fn decoded(
+    file: impl MmapBytesReader,
+    footer: &FileMetadata,
+    groups: Range<usize>,
+    columns: &[&str],
+) -> PolarsResult<DataFrame> {
+    // The reader begins to decode every row group that it knows of, also where no row of it is asked for.
+    let row_groups = footer.row_groups[groups].to_vec();
+    let metadata = FileMetadata {
+        version: footer.version,
+        num_rows: row_groups.iter().map(|group| group.num_rows()).sum(),
+        max_row_group_height: footer.max_row_group_height,
+        created_by: footer.created_by.clone(),
+        row_groups,
+        key_value_metadata: footer.key_value_metadata.clone(),
+        schema_descr: footer.schema_descr.clone(),
+        column_orders: footer.column_orders.clone(),
+        footer_buf: footer.footer_buf.clone(),
+    };
+    undamaged(|| {
+        let mut reader = ParquetReader::new(file)
+            .with_columns(Some(columns.iter().map(|column| (*column).to_owned()).collect()))
+            .read_parallel(ParallelStrategy::None)
+            .set_rechunk(true);
+        reader.set_metadata(Arc::new(metadata));
+        reader.finish()
+    })
 }
 
 /// Reads something of a file. The reader takes the file to be as it says, so damaged bytes may make it panic.

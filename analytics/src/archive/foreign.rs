@@ -2,15 +2,13 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
 use polars::prelude::*;
-use polars_io::parquet::read::{ParallelStrategy, ParquetReader};
 use polars_parquet::read::{FileMetadata, read_metadata};
 use shared::Reading;
 use shared::recording::{COLUMNS, Inexpressible, lost};
 
-use super::file::undamaged;
+use super::file::{decoded, undamaged};
 
 /// What every Parquet file begins with.
 pub const MAGIC: &[u8] = b"PAR1";
@@ -19,7 +17,7 @@ pub const MAGIC: &[u8] = b"PAR1";
 #[derive(Debug)]
 pub struct ForeignFile {
     file: File,
-    metadata: Arc<FileMetadata>,
+    metadata: FileMetadata,
     names: Vec<String>,
 }
 
@@ -32,7 +30,7 @@ impl ForeignFile {
         let mut file = File::open(path)?;
         let metadata = undamaged(|| read_metadata(&mut file))?;
         let names = metadata.schema_descr.fields().iter().map(|field| field.name().to_owned()).collect();
-        Ok(Self { file, metadata: Arc::new(metadata), names })
+        Ok(Self { file, metadata, names })
     }
 
     /// The names of its columns.
@@ -52,24 +50,9 @@ impl ForeignFile {
     /// # Errors
     /// When the row group is damaged, or a column is of a type that cannot hold what it stands for.
     pub fn readings(&self, group: usize) -> PolarsResult<impl Iterator<Item = Result<Reading, Inexpressible>>> {
-        let table = self.rows(group)?;
+        let table = decoded(self.file.try_clone()?, &self.metadata, group..group + 1, &COLUMNS)?;
         let columns = Columns::of(&table)?;
         Ok((0..table.height()).map(move |row| columns.reading(row)))
-    }
-
-    fn rows(&self, group: usize) -> PolarsResult<DataFrame> {
-        let mut metadata = (*self.metadata).clone();
-        metadata.row_groups = vec![metadata.row_groups.swap_remove(group)];
-        metadata.num_rows = metadata.row_groups[0].num_rows();
-        let file = self.file.try_clone()?;
-        undamaged(|| {
-            let mut reader = ParquetReader::new(file)
-                .with_columns(Some(COLUMNS.map(str::to_owned).into()))
-                .read_parallel(ParallelStrategy::None)
-                .set_rechunk(true);
-            reader.set_metadata(Arc::new(metadata));
-            reader.finish()
-        })
     }
 }
 

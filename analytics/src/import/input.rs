@@ -284,7 +284,7 @@ impl fmt::Display for Place {
 /// A file that is open.
 enum Source {
     Csv(Box<Rows>),
-    Parquet(ForeignFile),
+    Parquet(Box<ForeignFile>),
 }
 
 impl Source {
@@ -301,7 +301,7 @@ impl Source {
         if !missing.is_empty() {
             bail!("{}: the file lacks {}", path.display(), missing.join(", "));
         }
-        Ok(Self::Parquet(file))
+        Ok(Self::Parquet(Box::new(file)))
     }
 
     /// Hands over each row with its place, and how many bytes of the file were read about then.

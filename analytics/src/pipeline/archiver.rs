@@ -328,19 +328,13 @@ impl Writer {
     }
 
     fn remove(&mut self, runtime: &Handle, number: u64, keys: &[String]) -> Option<Done> {
-        let (place, ended) = (self.place.clone(), self.ended.clone());
-        let removed = runtime.block_on(async {
-            let all = async {
-                for key in keys {
-                    place.remove(key).await?;
-                }
-                Ok(())
-            };
-            tokio::select! {
-                removed = all => Some(removed),
-                () = ended.cancelled() => None,
+        let all = async {
+            for key in keys {
+                self.place.remove(key).await?;
             }
-        })?;
+            Ok(())
+        };
+        let removed = runtime.block_on(self.ended.run_until_cancelled(all))?;
         match removed {
             Ok(()) => {
                 self.works();
@@ -351,9 +345,8 @@ impl Writer {
     }
 
     fn refused(&mut self, error: &PlaceError) -> Done {
-        self.published.archive_failed(error.to_string());
-        // The pause is longer than that between two tries to write an hour.
-        let _pause = self.retry.failed_with(error, "");
+        // The rest that follows is longer than the pause.
+        let _pause = self.failed(error);
         Done::Refused
     }
 
@@ -365,19 +358,16 @@ impl Writer {
         put: impl AsyncFn(&Place) -> Result<T, PlaceError>,
     ) -> Option<T> {
         while is_wanted() {
-            let ended = self.ended.clone();
-            let result = runtime.block_on(async {
-                tokio::select! {
-                    result = put(&self.place) => Some(result),
-                    () = ended.cancelled() => None,
-                }
-            })?;
+            let result = runtime.block_on(self.ended.run_until_cancelled(put(&self.place)))?;
             match result {
                 Ok(written) => {
                     self.works();
                     return Some(written);
                 }
-                Err(error) => self.fails(runtime, &error)?,
+                Err(error) => {
+                    let pause = self.failed(&error);
+                    runtime.block_on(async { tokio::time::timeout(pause, self.ended.cancelled()).await }).err()?;
+                }
             }
         }
         None
@@ -388,10 +378,9 @@ impl Writer {
         self.published.archive_works();
     }
 
-    /// Waits after a failure; `None` where the term has ended.
-    fn fails(&mut self, runtime: &Handle, error: &PlaceError) -> Option<()> {
+    /// Tells of a failure; gives the wait before the next try.
+    fn failed(&mut self, error: &PlaceError) -> Duration {
         self.published.archive_failed(error.to_string());
-        let pause = self.retry.failed_with(error, "");
-        runtime.block_on(async { tokio::time::timeout(pause, self.ended.cancelled()).await }).is_err().then_some(())
+        self.retry.failed_with(error, "")
     }
 }

@@ -34,6 +34,12 @@ pub(super) fn final_hours(oldest_ms: Option<i64>, horizon_ms: i64) -> u64 {
     final_ms.max(0).unsigned_abs() / HOUR_MS.unsigned_abs()
 }
 
+/// Before when nothing can be counted any more, and nothing waits for a file: retention stands at `horizon_ms`, and the oldest pane
+/// begins at `oldest_ms`, both in milliseconds since the epoch.
+pub(super) fn settled_before_ms(oldest_ms: Option<i64>, horizon_ms: i64) -> i64 {
+    oldest_ms.map_or(horizon_ms, |oldest_ms| oldest_ms.min(horizon_ms))
+}
+
 /// The tables of a span, a file each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -372,13 +378,11 @@ impl Archived {
         }
     }
 
-    /// Adds a span, in place of those within it, which it returns.
-    pub fn insert(&mut self, span: Span) -> Vec<Arc<Span>> {
+    /// Adds a span, in place of those within it.
+    pub fn insert(&mut self, span: Span) {
         let spans = Arc::make_mut(&mut self.spans);
-        let within: Vec<i64> = spans.range(span.start_ms..span.end_ms).map(|(start, _)| *start).collect();
-        let replaced = within.iter().filter_map(|start| spans.remove(start)).collect();
+        spans.retain(|start, _| !(span.start_ms..span.end_ms).contains(start));
         spans.insert(span.start_ms, Arc::new(span));
-        replaced
     }
 
     /// The hours of the first day from a time on that are not in files of a whole day yet and end before another time, in order;

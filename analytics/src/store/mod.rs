@@ -537,7 +537,7 @@ impl Store {
             let start = *start;
             self.drop_pane(start);
         }
-        let kept_from_ms = self.panes.first_key_value().map_or(i64::MAX, |(start, _)| *start);
+        let kept_from_ms = self.oldest_ms().unwrap_or(i64::MAX);
         self.changes.chunks.extend(self.antennas.let_go(kept_from_ms));
         Ok(())
     }
@@ -581,8 +581,8 @@ impl Store {
     #[must_use]
     pub fn importable_until_ms(&self, now_ms: i64) -> i64 {
         let watermark_ms = if self.clock.has_started() { self.clock.watermark_ms } else { now_ms };
-        let oldest_ms = self.panes.first_key_value().map_or(i64::MAX, |(start, _)| *start);
-        Grid::of_width(HOUR_MS).floor(self.horizon_ms(watermark_ms).min(oldest_ms))
+        let settled_ms = archived::settled_before_ms(self.oldest_ms(), self.horizon_ms(watermark_ms));
+        Grid::of_width(HOUR_MS).floor(settled_ms)
     }
 
     /// Takes note of an hour of an import that is in files now, with the antennas in them.
@@ -591,7 +591,7 @@ impl Store {
     /// When something of that time is in the archive or in memory already.
     pub fn import(&mut self, id: &str, span: Span, courses: &Courses) -> PolarsResult<()> {
         let is_free = self.archived.within(span.start_ms, span.end_ms).next().is_none();
-        let is_before = self.panes.first_key_value().is_none_or(|(oldest, _)| span.end_ms <= *oldest);
+        let is_before = self.oldest_ms().is_none_or(|oldest_ms| span.end_ms <= oldest_ms);
         polars_ensure!(is_free && is_before, ComputeError: "an hour that is to be imported is there already");
         let import = self.imports.entry(id.to_owned()).or_default();
         import.until_ms = import.until_ms.max(span.end_ms);
@@ -639,8 +639,8 @@ impl Store {
     /// but not in those of a whole day yet; none where there is no such day.
     #[must_use]
     pub fn final_day(&self, from_ms: i64) -> Vec<Arc<Span>> {
-        let in_memory_from_ms = self.panes.first_key_value().map_or(i64::MAX, |(start, _)| *start);
-        self.archived.hours_of_a_day(from_ms, self.horizon_ms(self.clock.watermark_ms).min(in_memory_from_ms))
+        let horizon_ms = self.horizon_ms(self.clock.watermark_ms);
+        self.archived.hours_of_a_day(from_ms, archived::settled_before_ms(self.oldest_ms(), horizon_ms))
     }
 
     /// Takes note of a day that is in files of its own now, in place of its hours, whose files are discarded; tells whether it did.
@@ -703,8 +703,12 @@ impl Store {
     /// How many hours from the oldest pane on are final.
     #[must_use]
     pub fn final_hours(&self) -> u64 {
-        let oldest_ms = self.panes.first_key_value().map(|(start, _)| *start);
-        archived::final_hours(oldest_ms, self.horizon_ms(self.clock.watermark_ms))
+        archived::final_hours(self.oldest_ms(), self.horizon_ms(self.clock.watermark_ms))
+    }
+
+    /// Start of the oldest pane in memory, in milliseconds since the epoch.
+    fn oldest_ms(&self) -> Option<i64> {
+        self.panes.first_key_value().map(|(start, _)| *start)
     }
 
     /// Drops the panes of an hour without a file, by its start: what was measured in it is not known any more.

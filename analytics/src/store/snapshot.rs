@@ -7,7 +7,7 @@ use polars::prelude::*;
 use shared::UnixMillis;
 
 use super::antennas::{Antenna, Antennas};
-use super::archived::{Archived, HOUR_MS, final_hours};
+use super::archived::{Archived, HOUR_MS, final_hours, settled_before_ms};
 use super::expressions::answer;
 use super::expressions::column::ANTENNA;
 use super::grid::Grid;
@@ -164,8 +164,7 @@ impl Snapshot {
     /// How many days are final and in files of hours, not in those of a day yet.
     #[must_use]
     pub fn final_days(&self) -> u64 {
-        let until_ms = self.horizon_ms.min(self.oldest_ms().unwrap_or(i64::MAX));
-        self.archived.days_of_hours(until_ms)
+        self.archived.days_of_hours(settled_before_ms(self.oldest_ms(), self.horizon_ms))
     }
 
     /// Width of the smallest tiles in milliseconds: steps of whole tiles read a tile each instead of its panes.
