@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use analytics::answer::{Question, Tables, View, Window};
-use analytics::archive::file::{HOUR_ROW_GROUP_ROWS, encode};
+use analytics::archive::file::{encode, group_rows};
 use analytics::archive::rows::{FinalHour, column};
 use analytics::archive::write::Files;
 use analytics::ingest::decode::{Decoder, Interner};
@@ -166,7 +166,7 @@ fn archive(criterion: &mut Criterion) {
         let options = ExplodeOptions { empty_as_null: false, keep_nulls: false };
         let sketches = sketches.lazy().explode(by_name(lists, true, false), options).collect().expect("lists as long");
         let bytes = |tables: &[&DataFrame]| {
-            tables.iter().map(|it| encode(it, HOUR_ROW_GROUP_ROWS).expect("types").len()).sum::<usize>()
+            tables.iter().map(|it| encode(it, group_rows(Table::Minutes, false)).expect("types").len()).sum::<usize>()
         };
         eprintln!(
             "{} rows: {} bytes with sketches as lists, {} bytes with sketches as rows",

@@ -1,6 +1,7 @@
 //! What of a window lies in files: rows of minutes or hours, read as partials like those in memory.
 //!
-//! Whole hours are read as rows of hours where the steps of the answer allow it, and the edges of a window as rows of minutes.
+//! Whole days are read as rows of days and whole hours as rows of hours, where the steps of the answer allow it; the edges of a
+//! window are read as rows of minutes.
 //! A file that cannot be read is a [`Gap`] of the answer: what it held is missing, and said to be.
 
 use std::cell::{OnceCell, RefCell};
@@ -16,7 +17,7 @@ use crate::archive::place::PlaceError;
 use crate::archive::read::Archive;
 use crate::archive::rows::{Part, Rows};
 use crate::readings::Slot;
-use crate::store::archived::{Course, HOUR_MS, IncidentFile, Span, Table};
+use crate::store::archived::{Course, DAY_MS, HOUR_MS, IncidentFile, Span, Table};
 use crate::store::expressions::answer::{
     ANTENNA_ID, FIRST_EVENT, LAST_SEEN, LEFT, NEWEST_EVENT, SILENT_FROM, USUAL_MS,
 };
@@ -34,6 +35,21 @@ pub(super) struct Looked {
     known: OnceCell<DataFrame>,
     gaps: RefCell<BTreeMap<(i64, i64), String>>,
 }
+
+/// The tables of days, hours and minutes that say the same: of single antennas, or over all of them.
+struct Widths {
+    days: Table,
+    hours: Table,
+    minutes: Table,
+}
+
+const BY_ANTENNA: Widths = Widths { days: Table::Days, hours: Table::Hours, minutes: Table::Minutes };
+
+const OF_NETWORK: Widths =
+    Widths { days: Table::NetworkDays, hours: Table::NetworkHours, minutes: Table::NetworkMinutes };
+
+/// Up to so many antennas are picked from files; of more, the rows of all are read.
+const PICKED: usize = 256;
 
 /// A part of a file that a window covers.
 struct Piece {
@@ -88,7 +104,7 @@ impl View<'_> {
         (start_ms, end_ms): (i64, i64),
         steps: Option<Grid>,
     ) -> PolarsResult<Vec<Partials>> {
-        let pieces = self.pieces((start_ms, end_ms), steps, Table::NetworkHours, Table::NetworkMinutes);
+        let pieces = self.pieces((start_ms, end_ms), steps, OF_NETWORK);
         let mut all = Vec::new();
         for piece in &pieces {
             let (Some(cells), Some(sketch)) =
@@ -142,7 +158,7 @@ impl View<'_> {
 
     /// The starts of rows of which a pane was revised.
     pub(super) fn archived_revised(&self, (start_ms, end_ms): (i64, i64), steps: Option<Grid>) -> Vec<i64> {
-        let pieces = self.pieces((start_ms, end_ms), steps, Table::NetworkHours, Table::NetworkMinutes);
+        let pieces = self.pieces((start_ms, end_ms), steps, OF_NETWORK);
         let found = pieces.iter().filter_map(|piece| self.found(piece, Part::Cells, None));
         let revised = |found: Found| {
             let is_within = |start: &i64| (found.start_ms..found.end_ms).contains(start);
@@ -161,7 +177,8 @@ impl View<'_> {
     ) -> PolarsResult<Vec<DataFrame>> {
         let found = self.found_by_antenna(range, steps, slots, part);
         let slot_of = Series::new(ANTENNA.into(), self.slots());
-        let wanted = slots.map(|slots| lit(Series::new(ANTENNA.into(), slots)).implode(true));
+        let wanted = slots.filter(|slots| slots.len() > PICKED);
+        let wanted = wanted.map(|slots| lit(Series::new(ANTENNA.into(), slots)).implode(true));
         let table = |found: &Found| {
             let slot = lit(slot_of.clone()).gather(col(ANTENNA), true).alias(ANTENNA);
             let rows = within(found)?.with_column(slot);
@@ -181,10 +198,13 @@ impl View<'_> {
         slots: Option<&[Slot]>,
         part: Part,
     ) -> Vec<Found> {
-        let pieces = self.pieces(range, steps, Table::Hours, Table::Minutes);
-        // Of one antenna, its own row groups; of several, all.
-        let one = slots.and_then(|slots| if let [slot] = slots { self.id_of(*slot) } else { None });
-        pieces.iter().filter_map(|piece| self.found(piece, part, one.as_deref())).collect()
+        let pieces = self.pieces(range, steps, BY_ANTENNA);
+        let picked = slots.filter(|slots| slots.len() <= PICKED).map(|slots| {
+            let mut ids: Vec<Arc<str>> = slots.iter().filter_map(|slot| self.id_of(*slot)).collect();
+            ids.sort_unstable();
+            Arc::from(ids)
+        });
+        pieces.iter().filter_map(|piece| self.found(piece, part, picked.as_ref())).collect()
     }
 
     /// The incidents in files that may overlap a range; what cannot be read is a gap.
@@ -198,10 +218,10 @@ impl View<'_> {
     }
 
     /// The rows of a piece; what cannot be read is a gap.
-    fn found(&self, piece: &Piece, part: Part, antenna: Option<&str>) -> Option<Found> {
+    fn found(&self, piece: &Piece, part: Part, antennas: Option<&Arc<[Arc<str>]>>) -> Option<Found> {
         let Piece { span, table, start_ms, end_ms } = piece;
         let (start_ms, end_ms) = (*start_ms, *end_ms);
-        match self.archive?.rows(span, *table, part, antenna, start_ms..end_ms) {
+        match self.archive?.rows(span, *table, part, antennas, start_ms..end_ms) {
             Ok(rows) => Some(Found { rows, start_ms, end_ms }),
             Err(error) => {
                 self.note((start_ms, end_ms), &error);
@@ -211,16 +231,22 @@ impl View<'_> {
     }
 
     /// The parts of files that together cover what of a range lies in them.
-    fn pieces(&self, (start_ms, end_ms): (i64, i64), steps: Option<Grid>, hours: Table, minutes: Table) -> Vec<Piece> {
+    fn pieces(&self, (start_ms, end_ms): (i64, i64), steps: Option<Grid>, widths: Widths) -> Vec<Piece> {
         let mut pieces = Vec::new();
         let Some(_) = self.archive else { return pieces };
-        let fits = |steps: Grid| steps.width_ms % HOUR_MS == 0 && steps.origin_ms.rem_euclid(HOUR_MS) == 0;
-        let by_hour = steps.is_none_or(fits);
+        let Widths { days, hours, minutes } = widths;
+        let fits = |width_ms: i64| {
+            steps.is_none_or(|steps| steps.width_ms % width_ms == 0 && steps.origin_ms.rem_euclid(width_ms) == 0)
+        };
+        let (by_hour, by_day) = (fits(HOUR_MS), fits(DAY_MS));
         let grid = Grid::of_width(HOUR_MS);
         for span in self.snapshot.archived.within(start_ms, end_ms) {
             let (first_ms, last_ms) = (start_ms.max(span.start_ms), end_ms.min(span.end_ms));
             let (from_ms, to_ms) = (grid.ceil(first_ms), grid.floor(last_ms));
-            let parts = if span.is_by_hour() {
+            // Days that were compacted before there were such rows have none.
+            let parts = if by_day && span.has(days) && (first_ms, last_ms) == (span.start_ms, span.end_ms) {
+                vec![(days, first_ms, last_ms)]
+            } else if span.is_by_hour() {
                 // A window that begins here is one of whole hours.
                 vec![(hours, first_ms, last_ms)]
             } else if by_hour && from_ms < to_ms {
@@ -343,7 +369,7 @@ impl View<'_> {
     /// tell of gaps later.
     pub(super) fn look_ahead(&self, steps: Grid) {
         for Piece { span, table, start_ms, end_ms } in
-            self.pieces(self.range(), Some(steps), Table::Hours, Table::Minutes)
+            self.pieces(self.range(), Some(steps), BY_ANTENNA)
         {
             if let Some(Err(error)) = self.archive.map(|archive| archive.look(&span, table)) {
                 self.note((start_ms, end_ms), &error);

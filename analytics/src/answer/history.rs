@@ -29,7 +29,7 @@ impl View<'_> {
         let archived = self.archived_tables(self.range(), Some(steps), Some(&ascending), Part::Cells)?;
         let tables: Vec<&DataFrame> = std::iter::once(&in_memory).chain(&archived).collect();
         let mut histories = self.add_up(&tables, &lines, steps)?;
-        self.add_worst(&mut histories, &parts, &lines, steps)?;
+        self.add_worst(&mut histories, &parts, &lines, Some(&ascending), steps)?;
         Ok(histories)
     }
 
@@ -45,19 +45,20 @@ impl View<'_> {
         let tables: Vec<&DataFrame> = parts.iter().map(|part| &part.antennas.cells).chain(&archived).collect();
         let lines = Lines::new(groups.iter().map(|group| group.iter().copied()));
         let mut histories = self.add_up(&tables, &lines, steps)?;
-        let antennas_down = self.add_worst(&mut histories, &parts, &lines, steps)?;
+        let antennas_down = self.add_worst(&mut histories, &parts, &lines, None, steps)?;
         Ok((histories, antennas_down))
     }
 
-    /// Adds the worst status of each step with readings. Returns how many antennas were down in a pane of it.
+    /// Adds the worst status of each step with readings; the lines are of some slots, or of all. Returns how many antennas were down in a pane of it.
     fn add_worst(
         &self,
         histories: &mut [History],
         parts: &[&Pane],
         lines: &Lines,
+        slots: Option<&[Slot]>,
         steps: Grid,
     ) -> PolarsResult<Vec<Vec<u64>>> {
-        let archived = self.archived_fared(self.range(), Some(steps), None);
+        let archived = self.archived_fared(self.range(), Some(steps), slots);
         let worst = self.worst_by_line(&archived, parts, steps, lines.len() as usize, lines.by_slot()?)?;
         for (history, worst) in histories.iter_mut().zip(&worst) {
             let known =

@@ -32,8 +32,8 @@ pub struct Tables {
     antennas: Cache<(u64, Window), Arc<DataFrame>>,
     /// What antennas measured, by snapshot, start and end: the same from one second to the next.
     measured: Cache<(u64, i64, i64), Arc<DataFrame>>,
-    /// The cells of closed panes added up by antenna, by the store's revision, start and end: most of a window stays as it is
-    /// from one snapshot to the next.
+    /// The cells of closed panes and of files added up by antenna, by the store's revision, start and end: most of a window stays
+    /// as it is from one snapshot to the next.
     closed: Cache<(u64, i64, i64), Arc<DataFrame>>,
 }
 
@@ -72,15 +72,25 @@ impl Tables {
     /// The cells of the window by antenna.
     fn cells(&self, view: &View<'_>) -> PolarsResult<DataFrame> {
         let (snapshot, Window { start_ms, end_ms, .. }) = (view.snapshot, view.window);
-        let closed_ms = snapshot.closed_before_ms().clamp(start_ms, end_ms.max(start_ms));
-        let closed = self.closed.get_or_insert_with(&(snapshot.revision, start_ms, closed_ms), || {
-            let closed = snapshot.cover(start_ms, closed_ms);
-            let closed: Vec<&DataFrame> = closed.iter().map(|part| &part.antennas.cells).collect();
-            roll_up_cells(&closed, BY_ANTENNA).map(Arc::new)
-        })?;
+        // Before the first reading no pane is open, but there may be files of an import.
+        let closed_ms = if snapshot.clock.has_started() { snapshot.closed_before_ms() } else { end_ms };
+        let closed_ms = closed_ms.clamp(start_ms, end_ms.max(start_ms));
+        let key = (snapshot.revision, start_ms, closed_ms);
+        let closed = match self.closed.get(&key) {
+            Some(closed) => closed,
+            None => {
+                let archived = view.archived_tables((start_ms, closed_ms), None, None, Part::Cells)?;
+                let in_memory = snapshot.cover(start_ms, closed_ms);
+                let tables = in_memory.iter().map(|part| &part.antennas.cells).chain(&archived);
+                let closed = Arc::new(roll_up_cells(&tables.collect::<Vec<_>>(), BY_ANTENNA)?);
+                if !view.has_gaps() {
+                    self.closed.insert(key, Arc::clone(&closed));
+                }
+                closed
+            }
+        };
         let open = snapshot.cover(closed_ms, end_ms);
-        let archived = view.archived_tables((start_ms, end_ms), None, None, Part::Cells)?;
-        let tables = std::iter::once(&*closed).chain(open.iter().map(|part| &part.antennas.cells)).chain(&archived);
+        let tables = std::iter::once(&*closed).chain(open.iter().map(|part| &part.antennas.cells));
         roll_up_cells(&tables.collect::<Vec<&DataFrame>>(), BY_ANTENNA)
     }
 }

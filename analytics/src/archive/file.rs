@@ -14,14 +14,20 @@ use polars_io::parquet::write::{BatchedWriter, ParquetCompression, ParquetWriter
 use polars_parquet::parquet::statistics::Statistics;
 use polars_parquet::read::{FileMetadata, read_metadata};
 
-/// Rows of a row group: what is read at least where one antenna is asked for. An antenna has 1,440 of them in the minutes of a day.
-pub const ROW_GROUP_ROWS: usize = 32_768;
+use crate::store::archived::Table;
 
-/// Rows of a row group in the hours of a day, of which an antenna has 24.
-pub const DAY_OF_HOURS_ROW_GROUP_ROWS: usize = 4_096;
-
-/// Rows of a row group in the files of an hour: one of each of a day's hours is in memory while they are compacted.
-pub const HOUR_ROW_GROUP_ROWS: usize = 8_192;
+/// Rows of a row group of a table: what is read at least where one antenna is asked for.
+#[must_use]
+pub const fn group_rows(table: Table, is_day: bool) -> usize {
+    match (table, is_day) {
+        // An antenna has 1,440 of them in a day.
+        (Table::Minutes | Table::NetworkMinutes, true) => 32_768,
+        // One of each of a day's hours is in memory while they are compacted.
+        (Table::Minutes | Table::NetworkMinutes, false) | (Table::Hours | Table::NetworkHours, true) => 4_096,
+        // An antenna has one.
+        (Table::Hours | Table::NetworkHours, false) | (Table::Days | Table::NetworkDays, _) => 1_024,
+    }
+}
 
 /// The end of a file, in which its footer usually is, in bytes.
 const TAIL_BYTES: u64 = 64 * 1024;
@@ -188,19 +194,18 @@ impl Footer {
         self.metadata.row_groups.len()
     }
 
-    /// The row groups that may hold a text of a column by which the file is sorted.
+    /// The row groups that may hold some texts of a column, which ascend.
     #[must_use]
-    pub fn groups_with(&self, column: &str, text: &str) -> Range<usize> {
-        let may_hold = |group: usize| {
-            let [chunk] = self.chunks(group, column)[..] else { return true };
+    pub fn groups_with(&self, column: &str, texts: &[Arc<str>]) -> Vec<usize> {
+        let may_hold = |group: &usize| {
+            let [chunk] = self.chunks(*group, column)[..] else { return true };
             let Some(Ok(Statistics::Binary(range))) = chunk.statistics(&self.metadata.footer_buf) else { return true };
-            let is_low = range.max_value.is_some_and(|most| most.as_slice() < text.as_bytes());
-            let is_high = range.min_value.is_some_and(|least| least.as_slice() > text.as_bytes());
-            !is_low && !is_high
+            let (least, most) = (range.min_value.as_deref(), range.max_value.as_deref());
+            let is_low = |text: &Arc<str>| least.is_some_and(|least| text.as_bytes() < least);
+            let first = texts.get(texts.partition_point(is_low));
+            first.is_some_and(|text| most.is_none_or(|most| text.as_bytes() <= most))
         };
-        let first = (0..self.groups()).find(|group| may_hold(*group)).unwrap_or(0);
-        let last = (first..self.groups()).rev().find(|group| may_hold(*group));
-        first..last.map_or(first, |last| last + 1)
+        (0..self.groups()).filter(may_hold).collect()
     }
 
     /// The ranges of the file that hold some columns of some row groups.
@@ -269,15 +274,24 @@ mod tests {
     /// Of a file, only what is asked for is fetched.
     #[test]
     fn some_row_groups_are_read_without_the_others() {
-        let rows = ROW_GROUP_ROWS * 5 / 2;
+        let group_rows = group_rows(Table::Minutes, true);
+        let rows = group_rows * 5 / 2;
         let ids: Vec<String> = (0..rows).map(|row| format!("antenna-{:05}", row / 60)).collect();
         let table = df!("id" => ids, "value" => (0..rows as u64).collect::<Vec<_>>()).expect("columns of one length");
-        let bytes = encode(&table, ROW_GROUP_ROWS).expect("types of Parquet");
+        let bytes = encode(&table, group_rows).expect("types of Parquet");
         let length = bytes.len() as u64;
         let whole = Footer::read(&Sparse(bytes.clone())).expect("a footer");
         assert!(whole.groups() > 1);
-        let groups = whole.groups_with("id", "antenna-01300");
-        assert_eq!(groups, whole.groups() - 1..whole.groups());
+        let groups_with = |ids: &[&str]| {
+            whole.groups_with("id", &ids.iter().map(|id| Arc::from(*id)).collect::<Vec<_>>())
+        };
+        assert!(groups_with(&[]).is_empty());
+        assert!(groups_with(&["a", "b"]).is_empty());
+        assert_eq!(groups_with(&["a", "antenna-00000", "antenna-01300", "b"]), [0, 2]);
+        // This one is in two row groups.
+        assert_eq!(groups_with(&[&format!("antenna-{:05}", group_rows / 60)]), [0, 1]);
+        let groups = whole.groups() - 1..whole.groups();
+        assert_eq!(groups_with(&["antenna-01300"]), groups.clone().collect::<Vec<_>>());
         let groups_before = groups.start;
         let mut file = Sparse::new(length);
         for range in whole.ranges(groups.clone(), &["id", "value"]) {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use polars::prelude::*;
 use shared::api::{IncidentEnding, IncidentKind};
 
-use super::file::{ROW_GROUP_ROWS, encode};
+use super::file::encode;
 use crate::store::archived::{File, IncidentFile};
 use crate::store::expressions::answer::{ANTENNA_ID, START};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
@@ -49,7 +49,9 @@ pub fn encoded(old: &OldIncidents) -> PolarsResult<(IncidentFile, Bytes)> {
     ];
     let counts = [PACKETS_SENT, PACKETS_LOST].map(|name| col(name).strict_cast(DataType::Int64));
     let rows = DataFrame::new(all.len(), columns)?.lazy().with_columns([time(START), time(END)]).with_columns(counts);
-    let bytes = Bytes::from(encode(&rows.collect()?, ROW_GROUP_ROWS)?);
+    let rows = rows.collect()?;
+    // One row group: they are few.
+    let bytes = Bytes::from(encode(&rows, rows.height().max(1))?);
     let file = IncidentFile {
         first: old.first,
         chunks: old.chunks.len() as u64,

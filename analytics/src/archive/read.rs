@@ -1,6 +1,5 @@
 //! Files back into tables: of a file, only the row groups and columns that are asked for, and what was read is kept for a while.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +17,7 @@ use super::file::Footer;
 use super::incidents;
 use super::place::{Place, PlaceError};
 use super::rows::column::{ANTENNA_ID, START};
-use super::rows::{Part, Rows};
+use super::rows::{Numbers, Part, Rows};
 use super::source::{Source, damaged};
 use crate::cache;
 use crate::readings::Slot;
@@ -50,17 +49,19 @@ struct Shared {
     footers: Cache<String, Arc<Footer>>,
     tables: Cache<Key, Arc<Rows>, TableBytes>,
     incidents: Cache<String, Arc<Vec<Finished>>>,
-    ids: Mutex<Ids>,
+    /// The antennas of files: each has a number in this process, in which decoded rows name it.
+    ids: Mutex<Numbers>,
     lines: Mutex<Throttle>,
     failures: AtomicU64,
 }
 
-/// A file, its row groups, and what of them.
+/// A file, and what of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     file: String,
-    groups: Range<usize>,
     part: Part,
+    /// Only the rows of these; of all antennas where there are none.
+    antennas: Option<Arc<[Arc<str>]>>,
     /// Rows that begin in these milliseconds since the epoch.
     times: Range<i64>,
 }
@@ -70,26 +71,7 @@ struct TableBytes;
 
 impl Weighter<Key, Arc<Rows>> for TableBytes {
     fn weight(&self, key: &Key, rows: &Arc<Rows>) -> u64 {
-        (rows.table.estimated_size() + rows.fared.len() * size_of::<(i64, Slot, u8)>() + key.file.len() + 256) as u64
-    }
-}
-
-/// The antennas of files: each has a number in this process, in which decoded rows name it.
-#[derive(Debug, Default)]
-struct Ids {
-    ids: Vec<Arc<str>>,
-    numbers: HashMap<Arc<str>, Slot>,
-}
-
-impl Ids {
-    fn number(&mut self, id: &str) -> Slot {
-        if let Some(number) = self.numbers.get(id) {
-            return *number;
-        }
-        let (id, number) = (Arc::<str>::from(id), Slot::try_from(self.ids.len()).unwrap_or(Slot::MAX));
-        self.ids.push(Arc::clone(&id));
-        self.numbers.insert(id, number);
-        number
+        (rows.table.estimated_size() + rows.fared.len() * size_of::<(i64, Slot, u8)>() + key.file.len() + 512) as u64
     }
 }
 
@@ -112,7 +94,7 @@ impl Archive {
     /// The ids of the antennas that rows have named so far, by number.
     #[must_use]
     pub fn ids(&self) -> Vec<Arc<str>> {
-        self.shared.ids.lock().ids.clone()
+        self.shared.ids.lock().ids().to_vec()
     }
 
     /// The number of an antenna in rows.
@@ -127,8 +109,8 @@ impl Archive {
         self.shared.failures.load(Ordering::Relaxed)
     }
 
-    /// A part of a file: of all antennas, or the row groups that may hold one; at least the rows that begin in some milliseconds
-    /// since the epoch. Nothing is written to the log more than once a minute, and what fails is tried again the next time.
+    /// A part of a file: of all antennas, or of some, whose ids ascend; at least the rows that begin in some milliseconds since the
+    /// epoch. Nothing is written to the log more than once a minute, and what fails is tried again the next time.
     ///
     /// # Errors
     /// When the file is missing, damaged or cannot be had.
@@ -137,11 +119,11 @@ impl Archive {
         span: &Span,
         table: Table,
         part: Part,
-        antenna: Option<&str>,
+        antennas: Option<&Arc<[Arc<str>]>>,
         times: Range<i64>,
     ) -> Result<Arc<Rows>, PlaceError> {
         let key = span.key(table);
-        self.noted(self.read(&key, span, table, part, antenna, times))
+        self.noted(self.read(&key, span, table, part, antennas, times))
     }
 
     /// The incidents of a file, likewise.
@@ -191,31 +173,35 @@ impl Archive {
         span: &Span,
         table: Table,
         part: Part,
-        antenna: Option<&str>,
+        antennas: Option<&Arc<[Arc<str>]>>,
         times: Range<i64>,
     ) -> Result<Arc<Rows>, PlaceError> {
         let (footer, length) = self.footer_of(key, span, table)?;
-        let groups = match antenna {
-            Some(id) if table.is_by_antenna() => footer.groups_with(ANTENNA_ID, id),
-            _ => 0..footer.groups(),
-        };
+        let antennas = antennas.filter(|_| table.is_by_antenna());
         // Whole hours, so that a window that moves on finds what was read before.
         let hours = Grid::of_width(HOUR_MS);
         let times = hours.floor(times.start).max(span.start_ms)..hours.ceil(times.end).min(span.end_ms);
-        let is_whole = times == (span.start_ms..span.end_ms);
-        let wanted = Key { file: key.to_owned(), groups: groups.clone(), part, times: times.clone() };
+        let wanted = Key { file: key.to_owned(), part, antennas: antennas.cloned(), times: times.clone() };
         self.shared.tables.get_or_insert_with(&wanted, || {
             let columns = part.columns(table);
             let read = |groups| self.shared.source.rows(key, length, &footer, groups, &columns);
-            let rows = if is_whole || groups.is_empty() {
-                read(groups)?
-            } else {
-                // Of a day of many antennas, the rows of an hour lie in every row group: the others are not kept for a moment.
-                let some =
-                    groups.map(|group| within(read(group..group + 1)?, &times).map_err(|why| damaged(key, &why)));
-                let some = some.collect::<Result<Vec<_>, PlaceError>>()?;
-                let all = concat(some.into_iter().map(IntoLazy::lazy).collect::<Vec<_>>(), UnionArgs::default());
-                all.and_then(LazyFrame::collect).map_err(|why| damaged(key, &why))?
+            let is_within = (times != (span.start_ms..span.end_ms)).then(|| is_within(&times));
+            let is_wanted = is_within.into_iter().chain(antennas.map(|ids| is_one_of(ids))).reduce(Expr::and);
+            let rows = match is_wanted {
+                None => read(0..footer.groups())?,
+                // The rows of an hour lie in every row group of a day, and an antenna has a few of those in which it is. The others are
+                // not kept for a moment.
+                Some(is_wanted) => {
+                    let all = 0..footer.groups();
+                    let groups = antennas.map_or_else(|| all.collect(), |ids| footer.groups_with(ANTENNA_ID, ids));
+                    let some = groups.into_iter().map(|group| Ok(read(group..group + 1)?.lazy().filter(is_wanted.clone())));
+                    let some = some.map(|rows: Result<LazyFrame, PlaceError>| rows?.collect().map_err(|why| damaged(key, &why)));
+                    let some = some.collect::<Result<Vec<_>, PlaceError>>()?;
+                    let nothing = if some.is_empty() { Some(read(0..0)?) } else { None };
+                    let all = some.into_iter().chain(nothing).map(IntoLazy::lazy).collect::<Vec<_>>();
+                    let all = concat(all, UnionArgs::default());
+                    all.and_then(LazyFrame::collect).map_err(|why| damaged(key, &why))?
+                }
             };
             let mut ids = self.shared.ids.lock();
             Rows::new(rows, part, |id| ids.number(id)).map(Arc::new).map_err(|why| damaged(key, &why))
@@ -223,8 +209,19 @@ impl Archive {
     }
 }
 
-/// The rows that begin in some milliseconds since the epoch.
-fn within(rows: DataFrame, times: &Range<i64>) -> PolarsResult<DataFrame> {
+/// Whether a row begins in some milliseconds since the epoch.
+fn is_within(times: &Range<i64>) -> Expr {
     let start = || col(START).cast(DataType::Int64);
-    rows.lazy().filter(start().gt_eq(lit(times.start)).and(start().lt(lit(times.end)))).collect()
+    start().gt_eq(lit(times.start)).and(start().lt(lit(times.end)))
+}
+
+/// Whether a row is of one of some antennas.
+fn is_one_of(ids: &[Arc<str>]) -> Expr {
+    match ids {
+        [id] => col(ANTENNA_ID).eq(lit(&**id)),
+        ids => {
+            let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
+            col(ANTENNA_ID).is_in(lit(Series::new(ANTENNA_ID.into(), ids)).implode(true), false)
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! with a sign, as not every engine has others, a latency that is not there is null, times are in UTC. A minute of an
 //! antenna also says in how many of its panes it was down or degraded, which its sums level out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use polars::prelude::*;
@@ -12,7 +13,7 @@ use shared::api::Status;
 
 use crate::readings::Slot;
 use crate::settings::Thresholds;
-use crate::store::archived::{HOUR_MS, Table};
+use crate::store::archived::{DAY_MS, HOUR_MS, Table};
 use crate::store::expressions::column::{
     ANTENNA, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PANE,
 };
@@ -136,8 +137,42 @@ impl FinalHour {
 
     /// A row for each pane that was revised.
     fn revised(&self) -> PolarsResult<DataFrame> {
-        let panes: Vec<i64> = self.panes.iter().filter(|pane| pane.revised).map(|pane| pane.start_ms).collect();
-        DataFrame::new(panes.len(), vec![Column::new(PANE.into(), panes)])
+        revised_panes(self.panes.iter().filter(|pane| pane.revised).map(|pane| pane.start_ms).collect())
+    }
+}
+
+/// A row for each pane that was revised, of their starts.
+fn revised_panes(starts: Vec<i64>) -> PolarsResult<DataFrame> {
+    DataFrame::new(starts.len(), vec![Column::new(PANE.into(), starts)])
+}
+
+/// Numbers for antennas, given as they are met.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    ids: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, Slot>,
+}
+
+impl Numbers {
+    /// The number of an antenna.
+    pub(super) fn number(&mut self, id: &str) -> Slot {
+        if let Some(number) = self.numbers.get(id) {
+            return *number;
+        }
+        let (id, number) = (Arc::<str>::from(id), Slot::try_from(self.ids.len()).unwrap_or(Slot::MAX));
+        self.ids.push(Arc::clone(&id));
+        self.numbers.insert(id, number);
+        number
+    }
+
+    /// The antennas by number.
+    pub(super) fn ids(&self) -> &[Arc<str>] {
+        &self.ids
+    }
+
+    /// Each number with its antenna.
+    fn known(&self) -> Vec<(Slot, Arc<str>)> {
+        (0..).zip(self.ids.iter().map(Arc::clone)).collect()
     }
 }
 
@@ -169,6 +204,33 @@ impl Ids {
     fn id(&self) -> Expr {
         lit(self.ids.clone()).gather(col(RANK), true).alias(ANTENNA_ID)
     }
+}
+
+/// The rows of days, of those of hours, which are sorted: all of some antennas, or over all antennas.
+///
+/// # Errors
+/// When a column is not there or of another type.
+pub fn of_days(hours: &DataFrame) -> PolarsResult<DataFrame> {
+    let (is_by_antenna, days) = (hours.get_column_index(ANTENNA_ID).is_some(), Grid::of_width(DAY_MS));
+    let mut numbers = Numbers::default();
+    let cells = Rows::new(hours.clone(), Part::Cells, |id| numbers.number(id))?.table;
+    let sketch = Rows::new(hours.clone(), Part::Sketch, |id| numbers.number(id))?.table;
+    let mut fared = cells.select([PANE, ANTENNA])?;
+    if is_by_antenna {
+        fared.hstack_mut(hours.select(FARED)?.columns())?;
+    }
+    let partials = Partials::roll_up([&Partials { cells, sketch }], Keys { pane: Some(days), antenna: is_by_antenna })?;
+    let ids = is_by_antenna.then(|| Ids::new(&numbers.known()));
+    let mut rows = table(&partials, &fared, &revised_panes(Vec::new())?, days, ids.as_ref())?;
+    // A row of an hour tells it for its antenna alone, and they are in the order of the rows of days.
+    let is_revised = [col(REVISED).any(true)];
+    let hours = hours.clone().lazy();
+    let is_revised = match is_by_antenna {
+        true => hours.group_by_stable([col(ANTENNA_ID)]).agg(is_revised),
+        false => hours.select(is_revised),
+    };
+    rows.with_column(is_revised.collect()?.column(REVISED)?.clone())?;
+    Ok(rows)
 }
 
 /// The rows of partials that are rolled up to a grid: with ids by antenna, sorted by them, without over all antennas.

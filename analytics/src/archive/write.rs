@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use polars::prelude::*;
 
-use super::file::{HOUR_ROW_GROUP_ROWS, encode};
+use super::file::{encode, group_rows};
 use super::place::{Place, PlaceError};
 use super::rows::FinalHour;
 use super::rows::column::{ANTENNA_ID, START};
@@ -44,7 +44,7 @@ impl Files {
             if table == Table::Minutes {
                 courses = courses_of(&rows, hour.row_ms)?;
             }
-            let bytes = Bytes::from(encode(&rows, HOUR_ROW_GROUP_ROWS)?);
+            let bytes = Bytes::from(encode(&rows, group_rows(table, false))?);
             files.insert(table, File { rows: rows.height() as u64, bytes: bytes.len() as u64 });
             all.push((table, bytes));
         }

@@ -43,8 +43,8 @@ use crate::store::{Changes, Committed, EventClock, Pane, Store};
 
 /// Version of the format. In version 1, missing latencies were null and all counts u64. Version 2 had no incidents. Up to
 /// version 3, the columns of packets had shorter names. Up to version 4, it was not known how long antennas were available.
-/// Up to version 5, there was no archive, and what left memory was not counted.
-const FORMAT: u32 = 6;
+/// Up to version 5, there was no archive, and what left memory was not counted. Up to version 6, days in files had no rows of days.
+const FORMAT: u32 = 7;
 
 /// The oldest version that is read; what it does not have is absent from its fields.
 const OLDEST_FORMAT: u32 = 2;

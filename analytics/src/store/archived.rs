@@ -48,28 +48,45 @@ pub enum Table {
     Minutes,
     /// A row for each antenna and hour.
     Hours,
+    /// A row for each antenna and day; only where a span is a day.
+    Days,
     /// A row for each minute, over all antennas.
     NetworkMinutes,
     /// A row for each hour, over all antennas.
     NetworkHours,
+    /// A row for a day, over all antennas; only where a span is a day.
+    NetworkDays,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Minutes, Self::Hours, Self::NetworkMinutes, Self::NetworkHours];
+    pub const ALL: [Self; 6] =
+        [Self::Minutes, Self::Hours, Self::Days, Self::NetworkMinutes, Self::NetworkHours, Self::NetworkDays];
 
     /// Whether its rows are of single antennas.
     #[must_use]
     pub const fn is_by_antenna(self) -> bool {
-        matches!(self, Self::Minutes | Self::Hours)
+        matches!(self, Self::Minutes | Self::Hours | Self::Days)
+    }
+
+    /// The table of hours from which that of their day is made.
+    #[must_use]
+    pub const fn of_hours(self) -> Self {
+        match self {
+            Self::Days => Self::Hours,
+            Self::NetworkDays => Self::NetworkHours,
+            same => same,
+        }
     }
 
     const fn name(self) -> &'static str {
         match self {
             Self::Minutes => "minutes",
             Self::Hours => "hourly",
+            Self::Days => "daily",
             Self::NetworkMinutes => "network_minutes",
             Self::NetworkHours => "network_hourly",
+            Self::NetworkDays => "network_daily",
         }
     }
 
@@ -222,7 +239,7 @@ impl Discarded {
 pub struct Tiers {
     /// Those of minutes.
     pub minutes_ms: i64,
-    /// Those of hours; at least as long.
+    /// Those of hours and days; at least as long.
     pub hours_ms: i64,
 }
 
@@ -233,7 +250,7 @@ impl Tiers {
     pub const fn keep(self, table: Table, end_ms: i64, now_ms: i64) -> bool {
         let kept_ms = match table {
             Table::Minutes | Table::NetworkMinutes => self.minutes_ms,
-            Table::Hours | Table::NetworkHours => self.hours_ms,
+            Table::Hours | Table::Days | Table::NetworkHours | Table::NetworkDays => self.hours_ms,
         };
         Grid::of_width(DAY_MS).ceil(end_ms).saturating_add(kept_ms) > now_ms
     }
@@ -520,6 +537,7 @@ mod tests {
         let key = |table| span(day, day + DAY_MS).key(table);
         assert_eq!(key(Table::Minutes), "v1/days/date=2025-11-26/0.parquet");
         assert_eq!(key(Table::Hours), "v1/hourly/date=2025-11-26/0.parquet");
+        assert_eq!(key(Table::Days), "v1/daily/date=2025-11-26/0.parquet");
     }
 
     #[test]
@@ -540,8 +558,7 @@ mod tests {
 
     #[test]
     fn tables_are_forgotten_tier_by_tier() {
-        let all = [Table::Minutes, Table::Hours, Table::NetworkMinutes, Table::NetworkHours];
-        let files: BTreeMap<Table, File> = all.into_iter().map(|table| (table, File { rows: 1, bytes: 1 })).collect();
+        let files: BTreeMap<Table, File> = Table::ALL.into_iter().map(|table| (table, File { rows: 1, bytes: 1 })).collect();
         let day = |day: i64| Span { files: files.clone(), ..span(day * DAY_MS, (day + 1) * DAY_MS) };
         let course = |first, last| Course { first_ms: first * DAY_MS, last_ms: last * DAY_MS };
         let courses = [(Arc::from("left"), course(0, 2)), (Arc::from("stays"), course(1, 9))].into();
@@ -551,7 +568,7 @@ mod tests {
         let expired = archived.expire(tiers, 10 * DAY_MS);
         assert_eq!((expired.starts.len(), expired.readings), (7, 3));
         // Of three days all files, of four more those of minutes.
-        assert_eq!(expired.keys.len(), 3 * 4 + 4 * 2);
+        assert_eq!(expired.keys.len(), 3 * 6 + 4 * 2);
         assert_eq!((archived.oldest_ms(), archived.readings()), (Some(3 * DAY_MS), 7));
         let is_by_hour = archived.within(0, 10 * DAY_MS).map(|span| span.is_by_hour()).collect::<Vec<_>>();
         assert_eq!(is_by_hour, [true, true, true, true, false, false, false]);

@@ -1,7 +1,13 @@
 //! The law of the algebra: any split of the readings, in any order, merged in any tree, gives the same tables.
 
+use std::sync::Arc;
+
+use analytics::archive::rows::{FinalHour, column, of_days};
 use analytics::readings::column::AVAILABLE_MS;
 use analytics::readings::{self, Rows};
+use analytics::settings::Thresholds;
+use analytics::store::Pane;
+use analytics::store::archived::{DAY_MS, HOUR_MS, Table};
 use analytics::store::expressions;
 use analytics::store::grid::Grid;
 use analytics::store::partials::{Keys, Partials};
@@ -124,6 +130,48 @@ proptest! {
                     usize::from(rows.iter().any(|row| row.1 == antenna && pane_of(pane) == Some(row.0)))
                 );
             }
+        }
+    }
+
+    /// Rows of days are the same, made of those of hours or of panes.
+    #[test]
+    fn days_of_hours_are_days_of_panes(rows in rows(1..120), revised in 0..4_i64) {
+        // Two panes an hour.
+        let rows: Vec<Row> = rows.into_iter().map(|row| (row.0 / 5_000 * HOUR_MS / 2, row.1, row.2, row.3, row.4, row.5)).collect();
+        let revised_ms = revised * HOUR_MS / 2;
+        let whole = roll_up(&partials(&rows), BY_PANE_AND_ANTENNA);
+        let panes = Pane::split(&whole, |start_ms| start_ms == revised_ms).expect("tables with their columns");
+        let panes: Vec<Arc<Pane>> = panes.into_iter().map(Arc::new).collect();
+        let tables_of = |start_ms: i64, length_ms: i64, row_ms: i64| {
+            let range = start_ms..start_ms + length_ms;
+            let panes = panes.iter().filter(|pane| range.contains(&pane.start_ms)).map(Arc::clone).collect();
+            // Their order is not that of the slots.
+            let ids = (0..5).map(|slot| (slot, Arc::from(format!("antenna-{}", slot * 7 % 5)))).collect();
+            FinalHour { start_ms, panes, row_ms, ids }.tables(&Thresholds::default()).expect("panes with their columns")
+        };
+        let days = tables_of(0, DAY_MS, DAY_MS);
+        let table = |tables: &[(Table, DataFrame)], wanted| {
+            tables.iter().find(|(table, _)| *table == wanted).expect("all tables").1.clone()
+        };
+        for (hours_table, rows_of_day) in [(Table::Hours, Table::Minutes), (Table::NetworkHours, Table::NetworkMinutes)] {
+            let hours: Vec<LazyFrame> =
+                [0, HOUR_MS].map(|start_ms| table(&tables_of(start_ms, HOUR_MS, HOUR_MS), hours_table).lazy()).into();
+            let by: &[&str] = if hours_table == Table::Hours { &[column::ANTENNA_ID, column::START] } else { &[column::START] };
+            let hours = concat(hours, UnionArgs::default()).expect("the same columns");
+            let hours = hours.sort(by.to_vec(), SortMultipleOptions::default()).collect().expect("columns");
+            let (made, mut expected) = (of_days(&hours).expect("columns"), table(&days, rows_of_day));
+            if hours_table == Table::Hours {
+                // A row tells it of the hours in which its antenna has one.
+                let is_revised = |slot: u32| {
+                    rows.iter().any(|row| row.0 == revised_ms)
+                        && rows.iter().any(|row| row.1 == slot && row.0 / HOUR_MS == revised_ms / HOUR_MS)
+                };
+                let ids = expected.column(column::ANTENNA_ID).expect("ids").str().expect("text").clone();
+                let slot_of = |id: &str| (0..5).find(|slot| id == format!("antenna-{}", slot * 7 % 5)).expect("one of ours");
+                let is_revised: Vec<bool> = ids.iter().flatten().map(|id| is_revised(slot_of(id))).collect();
+                expected.with_column(Column::new(column::REVISED.into(), is_revised)).expect("as many");
+            }
+            prop_assert!(made.equals_missing(&expected), "{:?}\n{:?}", made, expected);
         }
     }
 

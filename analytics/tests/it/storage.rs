@@ -35,7 +35,7 @@ const FINAL_HOURS: u64 = HOURS - 1;
 const FILES: u64 = FINAL_HOURS * 4;
 
 /// A file for each table of the day that is over.
-const DAY_FILES: u64 = 4;
+const DAY_FILES: u64 = 6;
 
 /// Readings in it.
 const READINGS: u64 = HOURS * 240;
@@ -207,7 +207,7 @@ fn a_bucket_answers_as_memory_does() {
     // The first day is over.
     let mut keys: Vec<String> = server.objects().into_iter().map(|(key, _)| key).collect();
     keys.retain(|key| !key.contains("/hours/"));
-    let tables = ["days", "hourly", "network_hourly", "network_minutes"];
+    let tables = ["daily", "days", "hourly", "network_daily", "network_hourly", "network_minutes"];
     assert_eq!(keys, tables.map(|table| format!("vigia/test/v1/{table}/date=2023-11-14/0.parquet")));
     // Another process finds the files by what was committed.
     assert_eq!(analytics.terminate().0, Some(0));
