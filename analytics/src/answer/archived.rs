@@ -112,8 +112,7 @@ impl View<'_> {
             else {
                 continue;
             };
-            let (cells, sketch) = (within(&cells)?.collect()?, within(&sketch)?.collect()?);
-            all.push(Partials { cells, sketch });
+            all.push(Partials { cells: cells.table()?, sketch: sketch.table()? });
         }
         Ok(all)
     }
@@ -126,16 +125,10 @@ impl View<'_> {
         slots: Option<&[Slot]>,
     ) -> PolarsResult<Partials> {
         let nothing = Partials::empty();
-        let cells = self.archived_tables(range, Some(steps), slots, Part::Cells)?;
-        let sketches = self.archived_tables(range, Some(steps), slots, Part::Sketch)?;
-        // Most answers are about memory alone, and even a plan over nothing has its price.
-        if cells.is_empty() && sketches.is_empty() {
-            return Ok(nothing);
-        }
-        let all = |tables: &[DataFrame], nothing: &DataFrame| {
-            union(&tables.iter().collect::<Vec<_>>(), &nothing.schema().as_ref().clone())?.collect()
-        };
-        Ok(Partials { cells: all(&cells, &nothing.cells)?, sketch: all(&sketches, &nothing.sketch)? })
+        Ok(Partials {
+            cells: self.archived_table(range, Some(steps), slots, Part::Cells)?.unwrap_or(nothing.cells),
+            sketch: self.archived_table(range, Some(steps), slots, Part::Sketch)?.unwrap_or(nothing.sketch),
+        })
     }
 
     /// The antennas that were worse than well in a pane of a row, with the row's start.
@@ -167,28 +160,29 @@ impl View<'_> {
         found.flat_map(revised).collect()
     }
 
-    /// Cells or sketches by antenna of what of a range lies in files: of all antennas, or of some. No row lies in two steps.
-    pub(super) fn archived_tables(
+    /// Cells or sketches by antenna of what of a range lies in files: of all antennas, or of some. No row lies in two steps. Most
+    /// answers are about memory alone, and `None` saves them a plan over nothing.
+    pub(super) fn archived_table(
         &self,
         range: (i64, i64),
         steps: Option<Grid>,
         slots: Option<&[Slot]>,
         part: Part,
-    ) -> PolarsResult<Vec<DataFrame>> {
+    ) -> PolarsResult<Option<DataFrame>> {
         let found = self.found_by_antenna(range, steps, slots, part);
-        let slot_of = Series::new(ANTENNA.into(), self.slots());
-        let wanted = slots.filter(|slots| slots.len() > PICKED);
-        let wanted = wanted.map(|slots| lit(Series::new(ANTENNA.into(), slots)).implode(true));
-        let table = |found: &Found| {
-            let slot = lit(slot_of.clone()).gather(col(ANTENNA), true).alias(ANTENNA);
-            let rows = within(found)?.with_column(slot);
-            let rows = match &wanted {
-                Some(wanted) => rows.filter(col(ANTENNA).is_in(wanted.clone(), false)),
-                None => rows,
-            };
-            rows.collect()
+        let Some(first) = found.first() else { return Ok(None) };
+        let schema = first.rows.table.schema().as_ref().clone();
+        let tables = found.iter().map(Found::table).collect::<PolarsResult<Vec<_>>>()?;
+        let slot_of = lit(Series::new(ANTENNA.into(), self.slots()));
+        let slot = slot_of.gather(col(ANTENNA), true).alias(ANTENNA);
+        let rows = union(&tables.iter().collect::<Vec<_>>(), &schema)?.with_column(slot);
+        let rows = match slots.filter(|slots| slots.len() > PICKED) {
+            Some(slots) => {
+                rows.filter(col(ANTENNA).is_in(lit(Series::new(ANTENNA.into(), slots)).implode(true), false))
+            }
+            None => rows,
         };
-        found.iter().map(table).collect()
+        rows.collect().map(Some)
     }
 
     fn found_by_antenna(
@@ -368,9 +362,7 @@ impl View<'_> {
     /// Looks whether the files of the window can be had, as far as their footers tell, before an answer begins that cannot
     /// tell of gaps later.
     pub(super) fn look_ahead(&self, steps: Grid) {
-        for Piece { span, table, start_ms, end_ms } in
-            self.pieces(self.range(), Some(steps), BY_ANTENNA)
-        {
+        for Piece { span, table, start_ms, end_ms } in self.pieces(self.range(), Some(steps), BY_ANTENNA) {
             if let Some(Err(error)) = self.archive.map(|archive| archive.look(&span, table)) {
                 self.note((start_ms, end_ms), &error);
             }
@@ -387,8 +379,15 @@ impl View<'_> {
     }
 }
 
-/// The rows that lie within what was asked for.
-fn within(found: &Found) -> PolarsResult<LazyFrame> {
-    let is_within = col(PANE).gt_eq(lit(found.start_ms)).and(col(PANE).lt(lit(found.end_ms)));
-    Ok(found.rows.table.clone().lazy().filter(is_within))
+impl Found {
+    /// The rows that lie within what was asked for.
+    fn table(&self) -> PolarsResult<DataFrame> {
+        let table = &self.rows.table;
+        // Files are read by whole hours.
+        if self.start_ms % HOUR_MS == 0 && self.end_ms % HOUR_MS == 0 {
+            return Ok(table.clone());
+        }
+        let panes = table.column(PANE)?.i64()?;
+        table.filter(&(panes.gt_eq(self.start_ms) & panes.lt(self.end_ms)))
+    }
 }

@@ -26,7 +26,7 @@ impl View<'_> {
         let tables: Vec<&DataFrame> = parts.iter().map(|part| &part.antennas.cells).collect();
         let lines = Lines::new(slots.iter().map(|&slot| [slot]));
         let in_memory = cells_of_antennas(&tables, &ascending)?;
-        let archived = self.archived_tables(self.range(), Some(steps), Some(&ascending), Part::Cells)?;
+        let archived = self.archived_table(self.range(), Some(steps), Some(&ascending), Part::Cells)?;
         let tables: Vec<&DataFrame> = std::iter::once(&in_memory).chain(&archived).collect();
         let mut histories = self.add_up(&tables, &lines, steps)?;
         self.add_worst(&mut histories, &parts, &lines, Some(&ascending), steps)?;
@@ -41,7 +41,7 @@ impl View<'_> {
         steps: Grid,
     ) -> PolarsResult<(Vec<History>, Vec<Vec<u64>>)> {
         let parts = self.parts(steps);
-        let archived = self.archived_tables(self.range(), Some(steps), None, Part::Cells)?;
+        let archived = self.archived_table(self.range(), Some(steps), None, Part::Cells)?;
         let tables: Vec<&DataFrame> = parts.iter().map(|part| &part.antennas.cells).chain(&archived).collect();
         let lines = Lines::new(groups.iter().map(|group| group.iter().copied()));
         let mut histories = self.add_up(&tables, &lines, steps)?;

@@ -79,7 +79,7 @@ impl Tables {
         let closed = match self.closed.get(&key) {
             Some(closed) => closed,
             None => {
-                let archived = view.archived_tables((start_ms, closed_ms), None, None, Part::Cells)?;
+                let archived = view.archived_table((start_ms, closed_ms), None, None, Part::Cells)?;
                 let in_memory = snapshot.cover(start_ms, closed_ms);
                 let tables = in_memory.iter().map(|part| &part.antennas.cells).chain(&archived);
                 let closed = Arc::new(roll_up_cells(&tables.collect::<Vec<_>>(), BY_ANTENNA)?);
@@ -154,7 +154,7 @@ impl View<'_> {
     pub(super) fn cells_of(&self, slot: Slot) -> PolarsResult<DataFrame> {
         let tables: Vec<&DataFrame> = self.cover().into_iter().map(|part| &part.antennas.cells).collect();
         let in_memory = cells_of_antennas(&tables, &[slot])?;
-        let archived = self.archived_tables(self.range(), None, Some(&[slot]), Part::Cells)?;
+        let archived = self.archived_table(self.range(), None, Some(&[slot]), Part::Cells)?;
         roll_up_cells(&std::iter::once(&in_memory).chain(&archived).collect::<Vec<_>>(), BY_ANTENNA)
     }
 
@@ -165,7 +165,7 @@ impl View<'_> {
         let tables: Vec<&DataFrame> = self.cover().into_iter().map(|part| &part.antennas.sketch).collect();
         let slots = slots.cont_slice()?;
         let are_all = slots.len() == self.known()?.height();
-        let archived = self.archived_tables(self.range(), None, (!are_all).then_some(slots), Part::Sketch)?;
+        let archived = self.archived_table(self.range(), None, (!are_all).then_some(slots), Part::Sketch)?;
         let of_some;
         let in_memory: &[&DataFrame] = if are_all {
             &tables

@@ -181,47 +181,45 @@ impl Archive {
         // Whole hours, so that a window that moves on finds what was read before.
         let hours = Grid::of_width(HOUR_MS);
         let times = hours.floor(times.start).max(span.start_ms)..hours.ceil(times.end).min(span.end_ms);
-        let wanted = Key { file: key.to_owned(), part, antennas: antennas.cloned(), times: times.clone() };
-        self.shared.tables.get_or_insert_with(&wanted, || {
+        let entry = Key { file: key.to_owned(), part, antennas: antennas.cloned(), times: times.clone() };
+        self.shared.tables.get_or_insert_with(&entry, || {
             let columns = part.columns(table);
             let read = |groups| self.shared.source.rows(key, length, &footer, groups, &columns);
-            let is_within = (times != (span.start_ms..span.end_ms)).then(|| is_within(&times));
-            let is_wanted = is_within.into_iter().chain(antennas.map(|ids| is_one_of(ids))).reduce(Expr::and);
-            let rows = match is_wanted {
-                None => read(0..footer.groups())?,
+            let is_whole = times == (span.start_ms..span.end_ms);
+            let rows = if is_whole && antennas.is_none() {
+                read(0..footer.groups())?
+            } else {
                 // The rows of an hour lie in every row group of a day, and an antenna has a few of those in which it is. The others are
                 // not kept for a moment.
-                Some(is_wanted) => {
-                    let all = 0..footer.groups();
-                    let groups = antennas.map_or_else(|| all.collect(), |ids| footer.groups_with(ANTENNA_ID, ids));
-                    let some = groups.into_iter().map(|group| Ok(read(group..group + 1)?.lazy().filter(is_wanted.clone())));
-                    let some = some.map(|rows: Result<LazyFrame, PlaceError>| rows?.collect().map_err(|why| damaged(key, &why)));
-                    let some = some.collect::<Result<Vec<_>, PlaceError>>()?;
-                    let nothing = if some.is_empty() { Some(read(0..0)?) } else { None };
-                    let all = some.into_iter().chain(nothing).map(IntoLazy::lazy).collect::<Vec<_>>();
-                    let all = concat(all, UnionArgs::default());
-                    all.and_then(LazyFrame::collect).map_err(|why| damaged(key, &why))?
+                let all = 0..footer.groups();
+                let groups = antennas.map_or_else(|| all.collect(), |ids| footer.groups_with(ANTENNA_ID, ids));
+                let mut rows = read(0..0)?;
+                for group in groups {
+                    let found = read(group..group + 1)?;
+                    let found = wanted(found, (!is_whole).then_some(&times), antennas.map(|ids| &**ids));
+                    let found = found.and_then(|found| rows.vstack_mut_owned(found).map(drop));
+                    found.map_err(|why| damaged(key, &why))?;
                 }
+                rows.rechunk_mut();
+                rows
             };
             let mut ids = self.shared.ids.lock();
-            Rows::new(rows, part, |id| ids.number(id)).map(Arc::new).map_err(|why| damaged(key, &why))
+            Rows::new(&rows, part, |id| ids.number(id)).map(Arc::new).map_err(|why| damaged(key, &why))
         })
     }
 }
 
-/// Whether a row begins in some milliseconds since the epoch.
-fn is_within(times: &Range<i64>) -> Expr {
-    let start = || col(START).cast(DataType::Int64);
-    start().gt_eq(lit(times.start)).and(start().lt(lit(times.end)))
-}
-
-/// Whether a row is of one of some antennas.
-fn is_one_of(ids: &[Arc<str>]) -> Expr {
-    match ids {
-        [id] => col(ANTENNA_ID).eq(lit(&**id)),
-        ids => {
-            let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
-            col(ANTENNA_ID).is_in(lit(Series::new(ANTENNA_ID.into(), ids)).implode(true), false)
-        }
+/// The rows that begin in some milliseconds since the epoch, of some antennas, whose ids ascend.
+fn wanted(mut rows: DataFrame, times: Option<&Range<i64>>, antennas: Option<&[Arc<str>]>) -> PolarsResult<DataFrame> {
+    if let Some(times) = times {
+        let starts = rows.column(START)?.cast(&DataType::Int64)?;
+        let starts = starts.i64()?;
+        rows = rows.filter(&(starts.gt_eq(times.start) & starts.lt(times.end)))?;
     }
+    if let Some(ids) = antennas {
+        let is_wanted = |id: Option<&str>| id.is_some_and(|id| ids.binary_search_by(|it| (**it).cmp(id)).is_ok());
+        let is_wanted: BooleanChunked = rows.column(ANTENNA_ID)?.str()?.iter().map(is_wanted).collect();
+        rows = rows.filter(&is_wanted)?;
+    }
+    Ok(rows)
 }

@@ -213,8 +213,8 @@ impl Ids {
 pub fn of_days(hours: &DataFrame) -> PolarsResult<DataFrame> {
     let (is_by_antenna, days) = (hours.get_column_index(ANTENNA_ID).is_some(), Grid::of_width(DAY_MS));
     let mut numbers = Numbers::default();
-    let cells = Rows::new(hours.clone(), Part::Cells, |id| numbers.number(id))?.table;
-    let sketch = Rows::new(hours.clone(), Part::Sketch, |id| numbers.number(id))?.table;
+    let cells = Rows::new(hours, Part::Cells, |id| numbers.number(id))?.table;
+    let sketch = Rows::new(hours, Part::Sketch, |id| numbers.number(id))?.table;
     let mut fared = cells.select([PANE, ANTENNA])?;
     if is_by_antenna {
         fared.hstack_mut(hours.select(FARED)?.columns())?;
@@ -354,47 +354,49 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Rows as they were read. `slot` gives antennas their slots.
+    /// Rows as they were read. `slot` gives antennas their slots. Column by column: a question may be about a hundred files, and a
+    /// plan takes longer than their rows do.
     ///
     /// # Errors
     /// When a column is not there or of another type.
-    pub fn new(rows: DataFrame, part: Part, slot: impl FnMut(&str) -> Slot) -> PolarsResult<Self> {
-        let antennas = match rows.column(ANTENNA_ID) {
+    pub fn new(rows: &DataFrame, part: Part, slot: impl FnMut(&str) -> Slot) -> PolarsResult<Self> {
+        let pane = rows.column(START)?.cast(&DataType::Int64)?.with_name(PANE.into());
+        let antenna = match rows.column(ANTENNA_ID) {
             Ok(ids) => Column::new(ANTENNA.into(), slots(ids.str()?, slot)),
             Err(_) => Column::new_scalar(ANTENNA.into(), 0_u32.into(), rows.height()),
         };
-        let starts = col(START).cast(DataType::Int64).alias(PANE);
-        let rows = rows.lazy().with_column(starts);
         match part {
             Part::Sketch => {
-                let lists = [col(LATENCY_BUCKETS).alias(BUCKET), col(LATENCY_BUCKET_COUNTS).alias(COUNT)];
-                let names = [PANE, ANTENNA, COUNT, BUCKET].map(col);
-                let rows = rows.with_columns(lists).collect()?.hstack(&[antennas])?.lazy().select(names);
-                let rows = rows.filter(col(BUCKET).is_not_null());
+                let buckets = rows.column(LATENCY_BUCKETS)?;
+                let counts = rows.column(LATENCY_BUCKET_COUNTS)?.clone().with_name(COUNT.into());
+                let columns = vec![pane, antenna, counts, buckets.clone().with_name(BUCKET.into())];
+                let rows = DataFrame::new(rows.height(), columns)?.filter(&buckets.is_not_null())?;
                 let how = ExplodeOptions { empty_as_null: false, keep_nulls: false };
-                let rows = rows.explode(by_name([COUNT, BUCKET], true, false), how).with_column(count(COUNT));
-                Ok(Self { table: narrowed(rows.collect()?)?, fared: Vec::new(), revised: Vec::new() })
+                let mut table = rows.explode([COUNT, BUCKET], how)?;
+                table.with_column(count(&table, COUNT)?)?;
+                Ok(Self { table: narrowed(table)?, fared: Vec::new(), revised: Vec::new() })
             }
             Part::Cells => {
-                let latency = |from: &str, to: &str, nothing: f64| col(from).fill_null(lit(nothing)).alias(to);
-                let latencies = [
-                    latency(LATENCY_SUM_MS, LATENCY_SUM, 0.0),
-                    latency(LATENCY_MIN_MS, LATENCY_MIN, f64::INFINITY),
-                    latency(LATENCY_MAX_MS, LATENCY_MAX, f64::NEG_INFINITY),
-                ];
-                let rows =
-                    rows.with_columns(COUNTS.map(count)).with_columns(latencies).collect()?.hstack(&[antennas])?;
-                let (fared, revised) = (fared(&rows)?, revised(&rows)?);
-                let table = narrowed(rows.select(Partials::empty().cells.get_column_names_owned())?)?;
-                Ok(Self { table, fared, revised })
+                let latency = |from: &str, to: &str, nothing: f64| -> PolarsResult<Column> {
+                    let known = rows.column(from)?.f64()?.fill_null_with_values(nothing)?;
+                    Ok(known.with_name(to.into()).into_column())
+                };
+                let mut columns = vec![pane, antenna];
+                columns.extend(COUNTS.map(|name| count(rows, name)).into_iter().collect::<PolarsResult<Vec<_>>>()?);
+                columns.push(latency(LATENCY_SUM_MS, LATENCY_SUM, 0.0)?);
+                columns.push(latency(LATENCY_MIN_MS, LATENCY_MIN, f64::INFINITY)?);
+                columns.push(latency(LATENCY_MAX_MS, LATENCY_MAX, f64::NEG_INFINITY)?);
+                let table = DataFrame::new(rows.height(), columns)?;
+                let table = narrowed(table.select(Partials::empty().cells.get_column_names_owned())?)?;
+                Ok(Self { fared: fared(rows, &table)?, revised: revised(rows, &table)?, table })
             }
         }
     }
 }
 
 /// A count as a roll-up gives it. One below zero is an error.
-fn count(name: &str) -> Expr {
-    col(name).strict_cast(DataType::UInt64)
+fn count(rows: &DataFrame, name: &str) -> PolarsResult<Column> {
+    rows.column(name)?.strict_cast(&DataType::UInt64)
 }
 
 /// The slots of the antennas of rows. Equal ids lie side by side.
@@ -410,21 +412,23 @@ fn slots(ids: &StringChunked, mut slot: impl FnMut(&str) -> Slot) -> Vec<Slot> {
     slots
 }
 
-fn fared(rows: &DataFrame) -> PolarsResult<Vec<(i64, Slot, Status)>> {
-    if rows.get_column_index(PANES_DOWN).is_none() {
+/// The rows of antennas that were worse than well in a pane.
+fn fared(rows: &DataFrame, table: &DataFrame) -> PolarsResult<Vec<(i64, Slot, Status)>> {
+    let (Ok(down), Ok(degraded)) = (rows.column(PANES_DOWN), rows.column(PANES_DEGRADED)) else {
         return Ok(Vec::new());
-    }
-    let is_worse = FARED.map(|name| col(name).gt(lit(0_i64)));
-    let [is_down, is_degraded] = is_worse;
-    let columns = [col(PANE), col(ANTENNA), is_down.clone().alias(PANES_DOWN)];
-    let worse = rows.clone().lazy().filter(is_down.or(is_degraded)).select(columns).collect()?;
+    };
+    let is_down = down.i64()?.gt(0_i64);
+    let is_worse = &is_down | &degraded.i64()?.gt(0_i64);
+    let worse = table.select([PANE, ANTENNA])?.filter(&is_worse)?;
     let (panes, slots) = (worse.column(PANE)?.i64()?.iter(), worse.column(ANTENNA)?.u32()?.iter());
     let status = |is_down| if is_down { Status::Down } else { Status::Degraded };
-    let rows = panes.zip(slots).zip(worse.column(PANES_DOWN)?.bool()?.iter());
+    let rows = panes.zip(slots).zip(is_down.filter(&is_worse)?.iter().collect::<Vec<_>>());
     Ok(rows.filter_map(|((pane, slot), is_down)| Some((pane?, slot?, status(is_down?)))).collect())
 }
 
-fn revised(rows: &DataFrame) -> PolarsResult<Vec<i64>> {
-    let starts = rows.clone().lazy().filter(col(REVISED)).select([col(PANE).unique()]).collect()?;
-    Ok(starts.column(PANE)?.i64()?.iter().flatten().collect())
+/// The starts of rows of which a pane was revised.
+fn revised(rows: &DataFrame, table: &DataFrame) -> PolarsResult<Vec<i64>> {
+    let is_revised = rows.column(REVISED)?.bool()?;
+    let starts = table.column(PANE)?.i64()?.filter(is_revised)?.unique()?;
+    Ok(starts.iter().flatten().collect())
 }

@@ -49,7 +49,7 @@ impl Source {
         let bytes = self.ranges(key, std::slice::from_ref(&end))?;
         let bytes = bytes.first().map(|bytes| &bytes[..]).unwrap_or_default();
         let range = footer(length, bytes).map_err(|why| damaged(key, &why))?;
-        let mut file = Sparse::new(length);
+        let mut file = Sparse::new(length).map_err(|why| damaged(key, &why))?;
         file.fill(end.start, bytes).map_err(|why| damaged(key, &why))?;
         if range.start < end.start {
             let rest = range.start..end.start;
@@ -73,7 +73,7 @@ impl Source {
         columns: &[&str],
     ) -> Result<DataFrame, PlaceError> {
         let ranges = footer.ranges(groups.clone(), columns);
-        let mut file = Sparse::new(length);
+        let mut file = Sparse::new(length).map_err(|why| damaged(key, &why))?;
         let bytes = self.ranges(key, &ranges)?;
         for (range, bytes) in ranges.iter().zip(bytes) {
             file.fill(range.start, &bytes).map_err(|why| damaged(key, &why))?;

@@ -558,7 +558,8 @@ mod tests {
 
     #[test]
     fn tables_are_forgotten_tier_by_tier() {
-        let files: BTreeMap<Table, File> = Table::ALL.into_iter().map(|table| (table, File { rows: 1, bytes: 1 })).collect();
+        let files: BTreeMap<Table, File> =
+            Table::ALL.into_iter().map(|table| (table, File { rows: 1, bytes: 1 })).collect();
         let day = |day: i64| Span { files: files.clone(), ..span(day * DAY_MS, (day + 1) * DAY_MS) };
         let course = |first, last| Course { first_ms: first * DAY_MS, last_ms: last * DAY_MS };
         let courses = [(Arc::from("left"), course(0, 2)), (Arc::from("stays"), course(1, 9))].into();
