@@ -4,6 +4,7 @@ Each set of values has to give the objects of its overlay, field by field, excep
 not set. Values that no overlay has, such as other namespaces and sizes, have to take effect everywhere they matter. Values that
 the chart does not know, or that contradict each other, have to be refused.
 """
+import base64
 import json
 import subprocess
 import sys
@@ -30,6 +31,8 @@ def main() -> None:
         folder = DEPLOY / "k8s" / "overlays" / overlay
         theirs = objects(subprocess.run(["kubectl", "kustomize", folder], check=True, capture_output=True).stdout)
         theirs.pop("Namespace/vigia")
+        if overlay != "production":
+            the_token_is_generated(ours, theirs)
         if ours != theirs:
             sys.exit(f"the chart and the overlay {overlay} differ:\n" + "\n".join(differences(ours, theirs, "")))
         print(f"the chart says the same as the overlay {overlay}: {len(ours)} objects")
@@ -48,6 +51,18 @@ def main() -> None:
     # secrets.sh creates a user for KEDA, and URLs with TLS; the development passwords come with neither.
     refused({"keda": {"enabled": True}})
     refused({"developmentPasswords": False})
+
+
+def the_token_is_generated(ours: dict, theirs: dict) -> None:
+    """The chart makes the token that the overlays for development leave to whoever wants one."""
+    token = ours.pop("Secret/analytics-token")["data"]["token"]
+    if len(base64.b64decode(token, validate=True)) < 32:
+        sys.exit(f"the chart's token is short: {token}")
+    for name in ["analytics", "dashboard"]:
+        container = theirs[f"Deployment/{name}"]["spec"]["template"]["spec"]["containers"][0]
+        reference = next(one for one in container["env"] if one["name"] == "ANALYTICS_TOKEN")["valueFrom"]["secretKeyRef"]
+        if not reference.pop("optional"):
+            sys.exit(f"without a token, the overlay's {name} does not start")
 
 
 def monitoring_follows_the_values(production: dict) -> None:

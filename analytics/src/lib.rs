@@ -34,6 +34,7 @@ use anyhow::Context;
 use shared::UnixMillis;
 use shared::logging::answers_http;
 use shared::server::HttpSettings;
+use shared::settings::Token;
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -64,11 +65,23 @@ pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
         .await
         .with_context(|| format!("cannot listen on {} (--bind, BIND)", settings.bind))?;
     info!(broker = settings.broker.public_url(), stream = settings.stream.stream, "starts");
-    let Settings { pipeline, thresholds, http, .. } = settings;
-    run_on(log, &settings.stream.stream, pipeline, *thresholds, listener, http, shutdown).await
+    let Settings { pipeline, thresholds, http, token, .. } = settings;
+    let endpoint = Endpoint { listener, http: http.clone(), token: token.token.clone() };
+    run_on(log, &settings.stream.stream, pipeline, *thresholds, endpoint, shutdown).await
 }
 
-/// Runs analytics on any log until `shutdown`, answering on a listener.
+/// Where HTTP is answered, and whom.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Takes the connections.
+    pub listener: TcpListener,
+    /// Who may take how much.
+    pub http: HttpSettings,
+    /// What clients have to know; `None` if anybody is answered.
+    pub token: Option<Token>,
+}
+
+/// Runs analytics on any log until `shutdown`, answering at an endpoint.
 ///
 /// # Errors
 /// See [`run`].
@@ -77,8 +90,7 @@ pub async fn run_on<L: Log>(
     stream: &str,
     settings: &PipelineSettings,
     thresholds: Thresholds,
-    listener: TcpListener,
-    http: &HttpSettings,
+    endpoint: Endpoint,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let clock = Clock::system();
@@ -94,9 +106,13 @@ pub async fn run_on<L: Log>(
     let archive =
         place.clone().map(|place| Workers::start(QUERY_THREADS).map(|workers| (Archive::new(place), workers)));
     let archive = archive.transpose().context("no threads for queries")?;
-    let api = Api::new(published.clone(), workers, thresholds, clock.clone(), serving.clone()).with_archive(archive);
+    let Endpoint { listener, http, token } = endpoint;
+    if token.is_some() {
+        info!("answers only those who know the token (ANALYTICS_TOKEN), and probes");
+    }
+    let api = Api::new(published.clone(), workers, thresholds, clock.clone(), serving.clone());
+    let api = api.with_archive(archive).with_token(token);
     answers_http("analytics", listener.local_addr().context("the listener has no address")?);
-    let http = http.clone();
     let server = tokio::spawn(async move { http::serve(listener, api, &http).await });
     let pipeline = Pipeline::new(log, settings.clone(), thresholds, owner(clock.now()), published, clock);
     let pipeline = pipeline.with_place(place);

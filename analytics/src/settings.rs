@@ -11,7 +11,7 @@ use object_store::path::Path;
 use shared::health::HealthSettings;
 use shared::logging::LogSettings;
 use shared::server::HttpSettings;
-use shared::settings::{BrokerSettings, StreamSettings, parse_bind};
+use shared::settings::{BrokerSettings, StreamSettings, TokenSettings, parse_bind};
 use shared::time::{millis, parse_duration, parse_duration_or_zero};
 
 /// Retention spans fewer panes than this: the key of a roll-up packs pane, antenna and bucket into 64 bits.
@@ -63,6 +63,9 @@ pub struct Settings {
     /// Who may take how much of HTTP.
     #[command(flatten)]
     pub http: HttpSettings,
+    /// Who is answered.
+    #[command(flatten)]
+    pub token: TokenSettings,
     /// The broker.
     #[command(flatten)]
     pub broker: BrokerSettings,

@@ -110,6 +110,7 @@ impl Cache {
         let outcome = match error {
             ClientError::UnknownAntenna => Outcome::Unknown,
             ref error if error.is_refusal() => Outcome::Refused,
+            ClientError::Unauthorized => Outcome::Unauthorized,
             _ => Outcome::Away,
         };
         // Logged once, not with every attempt; and a viewer's typing error is not worth a warning.
@@ -181,7 +182,7 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         tokio::spawn(async { axum::serve(listener, Router::new().fallback(answer)).await });
         let clock = Clock::of(|| UnixMillis(0));
-        (Cache::new(Source::Http(Client::new(url).unwrap()), clock), asked)
+        (Cache::new(Source::Http(Client::new(url, None).unwrap()), clock), asked)
     }
 
     #[tokio::test]

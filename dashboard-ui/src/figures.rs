@@ -229,6 +229,8 @@ pub enum Outcome {
     Refused,
     /// It does not know the antenna.
     Unknown,
+    /// It demands a token that the dashboard does not know.
+    Unauthorized,
     /// Not at all, or with something unusable.
     Away,
 }

@@ -105,7 +105,9 @@ async fn page(kind: Kind, extract::State(state): extract::State<State>, headers:
         Outcome::Answered => page.into_response(),
         Outcome::Refused => (StatusCode::BAD_REQUEST, page).into_response(),
         Outcome::Unknown => (StatusCode::NOT_FOUND, page).into_response(),
-        Outcome::Away => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], page).into_response(),
+        Outcome::Away | Outcome::Unauthorized => {
+            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], page).into_response()
+        }
     }
 }
 
@@ -206,7 +208,7 @@ async fn route(
     let status = match &trial {
         Some(Trial::Bad(_)) => StatusCode::BAD_REQUEST,
         Some(Trial::Refused(status)) => *status,
-        Some(Trial::Away) => StatusCode::SERVICE_UNAVAILABLE,
+        Some(Trial::Away | Trial::Unauthorized) => StatusCode::SERVICE_UNAVAILABLE,
         Some(Trial::Answered(_)) | None => StatusCode::OK,
     };
     let is_tried = trial.is_some();

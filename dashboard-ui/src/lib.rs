@@ -69,7 +69,9 @@ const GRACE: Duration = Duration::from_secs(4);
 pub async fn serve(settings: Settings, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
     let clock = Clock::system();
     let source = match settings.origin {
-        Origin::Analytics(url) => Source::Http(Client::new(url).context("the client for analytics cannot be built")?),
+        Origin::Analytics { url, token } => {
+            Source::Http(Client::new(url, token.as_ref()).context("the client for analytics cannot be built")?)
+        }
         Origin::BuiltIn { antennas } => {
             tracing::info!(antennas, "the figures are made up (MOCK)");
             let mock = Mock::with_antennas(antennas);

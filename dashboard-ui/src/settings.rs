@@ -7,7 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use shared::server::HttpSettings;
-use shared::settings::parse_bind;
+use shared::settings::{Token, TokenSettings, parse_bind};
 
 pub use reqwest::Url;
 
@@ -29,11 +29,16 @@ pub struct Settings {
     pub allowed_hosts: AllowedHosts,
 }
 
-/// Where the figures come from. With `MOCK`, the address of analytics is not read.
+/// Where the figures come from. With `MOCK`, the address of analytics and its token are not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Analytics answers here.
-    Analytics(Url),
+    /// Analytics answers.
+    Analytics {
+        /// Where.
+        url: Url,
+        /// What it demands, if it does.
+        token: Option<Token>,
+    },
     /// The built-in network.
     BuiltIn {
         /// Its number of antennas.
@@ -56,11 +61,11 @@ struct OriginArguments {
 
 impl Args for Origin {
     fn augment_args(command: Command) -> Command {
-        OriginArguments::augment_args(command)
+        TokenSettings::augment_args(OriginArguments::augment_args(command))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
-        OriginArguments::augment_args_for_update(command)
+        TokenSettings::augment_args_for_update(OriginArguments::augment_args_for_update(command))
     }
 }
 
@@ -72,8 +77,16 @@ impl FromArgMatches for Origin {
         }
         // The value is not repeated: it may hold a password.
         let bad = |why| format!("bad value for --analytics-url (ANALYTICS_URL): {why}");
-        let url = parse_analytics_url(&analytics_url);
-        url.map(Self::Analytics).map_err(|why| clap::Error::raw(ErrorKind::ValueValidation, bad(why)))
+        let TokenSettings { token } = TokenSettings::from_arg_matches(matches)?;
+        let url = parse_analytics_url(&analytics_url).and_then(|url| {
+            let has_login = !url.username().is_empty() || url.password().is_some();
+            match has_login && token.is_some() {
+                true => Err("a user or password in it and ANALYTICS_TOKEN cannot both be sent".to_owned()),
+                false => Ok(url),
+            }
+        });
+        url.map(|url| Self::Analytics { url, token })
+            .map_err(|why| clap::Error::raw(ErrorKind::ValueValidation, bad(why)))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

@@ -1,6 +1,8 @@
 //! The settings that programs share, as flags or environment variables, and how a bad value is refused.
 
 mod broker;
+mod secret;
+mod token;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,6 +12,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser};
 
 pub use self::broker::BrokerSettings;
+pub use self::secret::Secret;
+pub use self::token::{Token, TokenSettings};
 use crate::keys::StreamKeys;
 
 /// Which stream carries the readings.

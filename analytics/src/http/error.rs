@@ -1,7 +1,7 @@
 //! One error for every route, with the contract's body.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use shared::api::{BadParameter, ErrorBody, ErrorDetail};
 use tracing::error;
@@ -12,6 +12,9 @@ pub enum ApiError {
     /// 400: a parameter cannot be understood.
     #[error("{0}")]
     BadParameter(String),
+    /// 401: who asks does not know the token.
+    #[error("the token is missing or wrong; send it as `Authorization: Bearer TOKEN` (ANALYTICS_TOKEN)")]
+    Unauthorized,
     /// 404: there is no such antenna or path.
     #[error("{0}")]
     NotFound(String),
@@ -42,6 +45,7 @@ impl ApiError {
     const fn parts(&self) -> (StatusCode, &'static str) {
         match self {
             Self::BadParameter(_) => (StatusCode::BAD_REQUEST, "bad_parameter"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Standby | Self::Busy | Self::TooSlow => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -60,6 +64,10 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code) = self.parts();
         let detail = ErrorDetail { code: code.to_owned(), message: self.to_string() };
-        (status, Json(ErrorBody { error: detail })).into_response()
+        let mut response = (status, Json(ErrorBody { error: detail })).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
 }

@@ -17,11 +17,13 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use shared::UnixMillis;
+use shared::api::path::{HEALTHZ, LIVEZ, READYZ};
 use shared::api::{
     Health, MetricsFormat, MetricsRequest, OriginalMetrics, Phase, ServiceFigures, ServiceStats, Summary,
     SummaryRequest, WindowRequest,
 };
 use shared::server::{self, HttpSettings};
+use shared::settings::Token;
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -47,15 +49,20 @@ pub struct Api {
     answers: Answers,
     clock: Clock,
     shutdown: CancellationToken,
+    token: Option<Token>,
 }
 
 /// The routes. Must be called within a tokio runtime: it starts the task that all streams of events share.
 pub fn router(api: Api) -> Router {
-    routes::router(api)
+    let token = api.token.clone();
+    let router = routes::router(api)
         .fallback(|| async { ApiError::NotFound("there is no such path; /openapi.json lists them".to_owned()) })
-        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .layer(middleware::from_fn(in_time))
-        .layer(middleware::map_response(not_kept))
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed });
+    let router = match token {
+        Some(token) => router.layer(middleware::from_fn_with_state(token, only_who_knows)),
+        None => router,
+    };
+    router.layer(middleware::from_fn(in_time)).layer(middleware::map_response(not_kept))
 }
 
 /// Answers on a listener until shutdown.
@@ -71,6 +78,12 @@ impl Api {
         Self { answers: self.answers.with_archive(archive), ..self }
     }
 
+    /// Answers only those who know a token, if there is one.
+    #[must_use]
+    pub fn with_token(self, token: Option<Token>) -> Self {
+        Self { token, ..self }
+    }
+
     /// Asks about the newest snapshots on query threads; what counts as degraded is up to the thresholds.
     #[must_use]
     pub fn new(
@@ -80,7 +93,7 @@ impl Api {
         clock: Clock,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { published, answers: Answers::new(workers, thresholds), clock, shutdown }
+        Self { published, answers: Answers::new(workers, thresholds), clock, shutdown, token: None }
     }
 
     /// The current time by the broker's clock, which arrivals are told by.
@@ -165,6 +178,18 @@ async fn readyz(State(api): State<Api>, _: Parameters<()>) -> (StatusCode, Json<
     let phase = api.published.phase();
     let ok = phase == Phase::Running;
     (if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(Health { ok, phase }))
+}
+
+/// Turns away who does not know the token, whatever is asked: not even which paths there are is told. Probes come from who cannot
+/// be told a secret, and are told nothing but whether the process works.
+async fn only_who_knows(State(token): State<Token>, request: Request, next: Next) -> Response {
+    let mut given = request.headers().get_all(header::AUTHORIZATION).iter();
+    let is_known = given.next().is_some_and(|given| token.is_in(given.as_bytes())) && given.next().is_none();
+    if is_known || [LIVEZ, READYZ, HEALTHZ].contains(&request.uri().path()) {
+        next.run(request).await
+    } else {
+        ApiError::Unauthorized.into_response()
+    }
 }
 
 /// Gives up a request whose answer takes too long. A stream counts as answered once its first event is there.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use analytics::Endpoint;
 use analytics::ingest::log::MemoryLog;
 use analytics::settings::{PipelineSettings, Thresholds};
 use futures::StreamExt as _;
@@ -11,6 +12,7 @@ use shared::api::{
     AntennaPage, ErrorBody, OriginalMetrics, Phase, Pipeline, Series, ServiceStats, Status, Summary, path,
 };
 use shared::server::HttpSettings;
+use shared::settings::Token;
 use shared::testing::{DEADLINE, until_async};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -32,15 +34,19 @@ impl Answering {
     }
 
     async fn on(log: MemoryLog) -> Self {
+        Self::for_who_knows(log, None).await
+    }
+
+    pub(crate) async fn for_who_knows(log: MemoryLog, token: Option<Token>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("its address"));
         let shutdown = CancellationToken::new();
         let task = tokio::spawn({
             let (log, shutdown) = (log.clone(), shutdown.clone());
             async move {
-                let http = HttpSettings::default();
+                let endpoint = Endpoint { listener, http: HttpSettings::default(), token };
                 let settings = PipelineSettings { commit_interval: Duration::from_millis(20), ..Default::default() };
-                analytics::run_on(log, "memory", &settings, Thresholds::default(), listener, &http, shutdown).await
+                analytics::run_on(log, "memory", &settings, Thresholds::default(), endpoint, shutdown).await
             }
         });
         Self { log, base, shutdown, task }

@@ -31,4 +31,5 @@ mod scenario;
 mod simulation;
 mod storage;
 mod support;
+mod token;
 mod windows;

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use futures::{Stream, TryStreamExt};
 use reference::Refusal;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
 use shared::api::{End, Request, WindowRequest, path};
+use shared::settings::Token;
 use shared::time::Span;
 use tokio::task::JoinError;
 
@@ -43,6 +45,9 @@ pub enum ClientError {
     /// An answer that is not a success.
     #[error("analytics answered {0}")]
     Status(StatusCode),
+    /// It demands a token, and this is not it.
+    #[error("analytics refuses the dashboard, as ANALYTICS_TOKEN is not set here as it is there")]
+    Unauthorized,
     /// The antenna is not known, or nothing of it is retained.
     #[error("analytics does not know the antenna")]
     UnknownAntenna,
@@ -73,11 +78,15 @@ impl ClientError {
 }
 
 impl Client {
-    /// A client of the analytics at `base`.
+    /// A client of the analytics at `base`, which may demand a token.
     ///
     /// # Errors
     /// When the HTTP client cannot be set up.
-    pub fn new(base: Url) -> reqwest::Result<Self> {
+    pub fn new(base: Url, token: Option<&Token>) -> reqwest::Result<Self> {
+        let header = token.and_then(|token| HeaderValue::try_from(token.header()).ok()).map(|mut header| {
+            header.set_sensitive(true);
+            (AUTHORIZATION, header)
+        });
         // Analytics runs next to the dashboard, so neither proxies nor redirects are expected.
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -85,6 +94,7 @@ impl Client {
             .redirect(Policy::none())
             .no_proxy()
             .tcp_nodelay(true)
+            .default_headers(HeaderMap::from_iter(header))
             .build()?;
         Ok(Self { http, base: base.as_str().trim_end_matches('/').to_owned() })
     }
@@ -121,7 +131,11 @@ fn timeout(window: WindowRequest) -> Duration {
 
 fn succeeded(response: Response) -> Result<Response, ClientError> {
     let status = response.status();
-    if status.is_success() { Ok(response) } else { Err(ClientError::Status(status)) }
+    match status {
+        status if status.is_success() => Ok(response),
+        StatusCode::UNAUTHORIZED => Err(ClientError::Unauthorized),
+        status => Err(ClientError::Status(status)),
+    }
 }
 
 fn with_sources(error: &reqwest::Error) -> String {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use shared::api::{path, request};
 
 use super::meanings::{Meaning, meaning};
+use super::unauthorized;
 use crate::language::Language;
 use crate::query::Manner;
 use crate::source::Trial;
@@ -229,6 +230,10 @@ fn shown(trial: Trial, language: Language) -> Shown {
         }
         Trial::Refused(status) => {
             not("Analytics refuses this question.", "El análisis rechaza esta pregunta.", Some(status.to_string()))
+        }
+        Trial::Unauthorized => {
+            let [_, why] = unauthorized(language);
+            Shown::Not(why.to_owned(), None)
         }
         Trial::Away => not("Analytics can’t be reached.", "No se puede contactar con el análisis.", None),
     }

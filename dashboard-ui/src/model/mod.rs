@@ -45,7 +45,7 @@ pub(crate) use pipeline::{ArchivePanel, LedgerTerm, PipelineScreen, RejectedReas
 pub(crate) use report::{CalendarMonth, IncidentSum, MonthScreen, ReportScreen, Square};
 pub(crate) use rows::{AntennaLine, Pages, ReadingRow, State, status_label};
 pub(crate) use tiles::{Change, Judgement, Picture, Tile};
-pub(crate) use verdict::{Level, Trouble, Verdict, away, broker_away, standby};
+pub(crate) use verdict::{Level, Trouble, Verdict, away, broker_away, standby, unauthorized};
 
 use crate::figures::Figures;
 use crate::figures::{Loaded, Outcome};
@@ -86,6 +86,8 @@ pub(crate) enum Screen {
     Unknown(String),
     /// Analytics answers, but another process owns the stream and has the figures.
     Standby,
+    /// Analytics demands a token that the dashboard does not know.
+    Unauthorized,
     /// Analytics does not answer, and there are no figures from before.
     Away,
 }
@@ -148,6 +150,7 @@ pub(crate) fn screen(loaded: &Loaded, address: &Address, now: UnixMillis) -> Scr
             }
             _ => Screen::Refused,
         },
+        (Outcome::Unauthorized, _) => Screen::Unauthorized,
         (Outcome::Away, _) if loaded.standing.is_standby => Screen::Standby,
         (Outcome::Away, None) => Screen::Away,
         (_, Some(figures)) => shown(figures, loaded, address, now),
@@ -311,7 +314,12 @@ pub(crate) mod tests {
             Screen::Incidents(screen) => Some(&screen.frame),
             Screen::Pipeline(screen) => Some(&screen.frame),
             Screen::Report(screen) => Some(&screen.frame),
-            Screen::NoData | Screen::Refused | Screen::Unknown(_) | Screen::Standby | Screen::Away => None,
+            Screen::NoData
+            | Screen::Refused
+            | Screen::Unknown(_)
+            | Screen::Standby
+            | Screen::Unauthorized
+            | Screen::Away => None,
         }
     }
 

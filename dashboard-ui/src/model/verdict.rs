@@ -198,6 +198,17 @@ pub(crate) const fn away(language: Language) -> &'static str {
     language.text("Analytics can’t be reached", "No hay conexión con el servicio de análisis")
 }
 
+/// Says that analytics demands a token that the dashboard does not know, and what to do.
+pub(crate) const fn unauthorized(language: Language) -> [&'static str; 2] {
+    [
+        language.text("Analytics refuses the dashboard", "El análisis rechaza al panel"),
+        language.text(
+            "Analytics answers only those who know its token: set ANALYTICS_TOKEN of the dashboard to the same as that of analytics.",
+            "El análisis solo responde a quien conoce su token: ANALYTICS_TOKEN del panel debe ser igual al del análisis.",
+        ),
+    ]
+}
+
 /// Says that the analytics that is asked has no figures, as another one owns the stream.
 pub(crate) const fn standby(language: Language) -> &'static str {
     language.text("Analytics is standing by", "El análisis está en espera")

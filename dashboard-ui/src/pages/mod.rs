@@ -198,6 +198,10 @@ fn without_figures(screen: Screen, address: &Address, to: (String, String)) -> A
             );
             view! { <Message heading=model::standby(language) text=text.into_any() to/> }.into_any()
         }
+        Screen::Unauthorized => {
+            let [heading, text] = model::unauthorized(language);
+            view! { <Message heading text=text.into_any() to/> }.into_any()
+        }
         _ => view! { <AwayMessage language/> }.into_any(),
     }
 }
@@ -215,6 +219,7 @@ fn title(screen: &Screen, language: Language) -> String {
         Screen::Refused => refusal(language)[0].to_owned(),
         Screen::Unknown(_) => language.text("This antenna is not known", "No se conoce esta antena").to_owned(),
         Screen::Standby => model::standby(language).to_owned(),
+        Screen::Unauthorized => model::unauthorized(language)[0].to_owned(),
         Screen::Away => model::away(language).to_owned(),
     };
     format!("{title} · Vigía")

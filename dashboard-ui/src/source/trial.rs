@@ -20,6 +20,8 @@ pub(crate) enum Trial {
     Bad(BadParameter),
     /// Analytics refuses it, with this status.
     Refused(StatusCode),
+    /// Analytics demands a token that the dashboard does not know.
+    Unauthorized,
     /// Analytics cannot be asked.
     Away,
 }
@@ -73,7 +75,7 @@ where
         Err(ClientError::UnknownAntenna) => return Trial::Refused(StatusCode::NOT_FOUND),
         Err(error) => {
             tracing::warn!(%error, path = R::PATH, "a question of the API has no answer");
-            return Trial::Away;
+            return if matches!(error, ClientError::Unauthorized) { Trial::Unauthorized } else { Trial::Away };
         }
     };
     // A large answer takes its time.

@@ -6,12 +6,12 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{self, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use dashboard_ui::mock::Mock;
 use dashboard_ui::source::Source;
 use futures::stream;
@@ -24,12 +24,13 @@ use shared::api::{
     RejectedRequest, Request, SNAPSHOT_EVENT, SeriesRequest, Summary, SummaryRequest, WindowRequest, WorstRequest,
     path,
 };
+use shared::settings::Token;
 use shared::testing::Reservation;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast;
 
-use super::{NOW, poll, source_at};
+use super::{NOW, poll, source_at, source_with_token};
 
 /// The built-in network of 24 antennas, as it was counted by now.
 static NETWORK: LazyLock<Arc<Reference>> = LazyLock::new(|| Arc::new(Mock::default().read(NOW, Reference::clone)));
@@ -56,6 +57,7 @@ struct Shared {
     /// The ends of windows that summaries were answered about.
     ends: Mutex<Vec<UnixMillis>>,
     incident_ends: Mutex<Vec<Option<End>>>,
+    token: Mutex<Option<Token>>,
 }
 
 type Change = Arc<dyn Fn(&mut dyn Any) + Send + Sync>;
@@ -79,6 +81,7 @@ impl Analytics {
             pipelines: AtomicUsize::new(0),
             ends: Mutex::default(),
             incident_ends: Mutex::default(),
+            token: Mutex::default(),
         };
         let analytics = Self { port: Arc::new(Reservation::new()), shared: Arc::new(shared), process: Arc::default() };
         analytics.restart().await;
@@ -88,6 +91,16 @@ impl Analytics {
     /// A client of it.
     pub fn source(&self) -> Source {
         source_at(self.port.address())
+    }
+
+    /// A client of it that sends a token.
+    pub fn source_with(&self, token: &Token) -> Source {
+        source_with_token(self.port.address(), Some(token))
+    }
+
+    /// Answers only who sends a token from here on.
+    pub fn demand(&self, token: &Token) {
+        *self.shared.token.lock().unwrap() = Some(token.clone());
     }
 
     /// Changes what it answers to a request from here on, without a word about it.
@@ -165,6 +178,7 @@ impl Analytics {
             .route(path::PIPELINE, get(answer::<PipelineRequest>))
             .route(path::PIPELINE_HISTORY, get(answer::<PipelineHistoryRequest>))
             .route(path::EVENTS, get(events))
+            .layer(middleware::from_fn_with_state(self.shared.clone(), only_who_knows))
             .with_state(self.shared.clone());
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.spawn(async move {
@@ -201,6 +215,12 @@ impl<R: Request, S: Sync> FromRequestParts<S> for Asked<R> {
 }
 
 type Told = State<Arc<Shared>>;
+
+async fn only_who_knows(State(analytics): Told, request: extract::Request, next: middleware::Next) -> Response {
+    let header = request.headers().get("authorization").map_or(&b""[..], |header| header.as_bytes());
+    let is_known = analytics.token.lock().unwrap().as_ref().is_none_or(|token| token.is_in(header));
+    if is_known { next.run(request).await } else { StatusCode::UNAUTHORIZED.into_response() }
+}
 
 async fn answer<R: Fake>(State(analytics): Told, Asked(mut asked): Asked<R>) -> Response
 where

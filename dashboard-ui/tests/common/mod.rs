@@ -16,6 +16,7 @@ use futures::{Stream, StreamExt};
 use reqwest::redirect::Policy;
 use reqwest::{StatusCode, Url};
 use shared::UnixMillis;
+use shared::settings::Token;
 use shared::testing::{DEADLINE, until_async};
 use shared::time::Clock;
 use tokio::net::TcpListener;
@@ -83,7 +84,12 @@ impl Dashboard {
 
 /// A source that asks an analytics, which may not exist.
 pub fn source_at(address: SocketAddr) -> Source {
-    Source::Http(Client::new(Url::parse(&format!("http://{address}")).unwrap()).unwrap())
+    source_with_token(address, None)
+}
+
+/// The same, with a token to send.
+pub fn source_with_token(address: SocketAddr, token: Option<&Token>) -> Source {
+    Source::Http(Client::new(Url::parse(&format!("http://{address}")).unwrap(), token).unwrap())
 }
 
 /// A client without proxies or redirects.

@@ -13,6 +13,7 @@ use shared::api::{
     AntennasRequest, End, IncidentsRequest, Phase, PipelineRequest, ReadingsRequest, RejectedRequest, SummaryRequest,
     WorstRequest, path,
 };
+use shared::settings::Token;
 use shared::testing::Reservation;
 use shared::{Reading, UnixMillis};
 
@@ -329,4 +330,38 @@ async fn made_up_queries_do_not_drive_out_what_is_looked_at() {
     let loads = analytics.loads();
     assert_eq!(dashboard.get("/pipeline").await.0, StatusCode::OK);
     assert_eq!(analytics.loads(), loads);
+}
+
+/// An analytics that demands a token is told it; where it is another one, every page says so in one sentence, and what to do.
+#[tokio::test]
+async fn an_analytics_that_demands_a_token_is_told_it_or_its_refusal_is_shown() {
+    let token = Token::new("the-token-of-this-test").unwrap();
+    let analytics = Analytics::start().await;
+    analytics.demand(&token);
+    let dashboard = Dashboard::start(analytics.source_with(&token)).await;
+    for page in PAGES {
+        assert_eq!(dashboard.get(page).await.0, StatusCode::OK, "{page}");
+    }
+    assert!(dashboard.view("/live/").await.fragment().await.contains("24 antennas"));
+    let tried = dashboard.get("/docs/api/v1/summary?window=1m").await;
+    assert!(tried.0 == StatusCode::OK && tried.1.contains("packets_sent"), "{tried:?}");
+
+    let other = Token::new("another-token-than-this").unwrap();
+    for source in [analytics.source(), analytics.source_with(&other)] {
+        let dashboard = Dashboard::start(source).await;
+        for page in PAGES {
+            for (language, sentence) in
+                [("en", "Analytics refuses the dashboard"), ("es", "El análisis rechaza al panel")]
+            {
+                let (status, html) = dashboard.get(&with(page, &format!("lang={language}"))).await;
+                assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{page}");
+                assert!(html.contains(&format!("<h1>{sentence}</h1>")) && html.contains("ANALYTICS_TOKEN"), "{html}");
+                assert!(!html.contains("token-than") && !html.contains("can’t be reached"), "{html}");
+            }
+        }
+        let (status, tried) = dashboard.get("/docs/api/v1/summary?window=1m").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(tried.contains("set ANALYTICS_TOKEN of the dashboard"), "{tried}");
+        assert_eq!(dashboard.get("/csv/antennas").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    }
 }

@@ -8,6 +8,11 @@ app.kubernetes.io/part-of: vigia
 {{- with $image.registry }}{{ . }}/{{ end }}{{ .name }}:{{ $image.tag }}
 {{- end -}}
 
+{{- /* The Secret with the token that analytics demands. */ -}}
+{{- define "vigia.tokenSecret" -}}
+{{- default "analytics-token" .Values.analytics.token.existingSecret -}}
+{{- end -}}
+
 {{- /* The broker's maxmemory in bytes, as Redis reads it. */ -}}
 {{- define "vigia.maxmemory" -}}
 {{- $size := .Values.redis.maxmemory -}}

@@ -14,6 +14,7 @@ pub mod settings;
 
 use std::net::SocketAddr;
 
+use analytics::Endpoint;
 use analytics::ingest::log::{Log, MemoryLog, RedisLog};
 use anyhow::Context as _;
 use dashboard_ui::settings::Origin;
@@ -88,13 +89,15 @@ fn start<L: Log>(
         bind: settings.bind,
         http: settings.http.clone(),
         allowed_hosts: settings.allowed_hosts.clone(),
-        ..dashboard_ui::Settings::new(Origin::Analytics(url))
+        ..dashboard_ui::Settings::new(Origin::Analytics { url, token: settings.token.token.clone() })
     };
     let (fleet, stream) = (settings.fleet.clone(), settings.stream.stream.clone());
-    let (pipeline, thresholds, http) = (settings.pipeline.clone(), settings.thresholds, settings.http.clone());
+    let (pipeline, thresholds) = (settings.pipeline.clone(), settings.thresholds);
+    let (http, token) = (settings.http.clone(), settings.token.token.clone());
+    let endpoint = Endpoint { listener: listeners.api, http, token };
     Ok(Parts {
         analytics: Part::start("analytics", |stop| async move {
-            analytics::run_on(log, &stream, &pipeline, thresholds, listeners.api, &http, stop).await
+            analytics::run_on(log, &stream, &pipeline, thresholds, endpoint, stop).await
         }),
         dashboard: Part::start("the dashboard", |stop| dashboard_ui::serve(dashboard, listeners.page, stop)),
         simulators: Part::start("the simulated antennas", |stop| simulate(fleet, sink, stop)),

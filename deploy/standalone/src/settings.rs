@@ -7,7 +7,7 @@ use clap::Parser;
 use dashboard_ui::settings::AllowedHosts;
 use shared::logging::LogSettings;
 use shared::server::HttpSettings;
-use shared::settings::{BrokerSettings, StreamSettings, parse_bind};
+use shared::settings::{BrokerSettings, StreamSettings, TokenSettings, parse_bind};
 use simulator::FleetSettings;
 
 /// Vigía in one process: simulated antennas, analytics, the dashboard, and a broker where none is given
@@ -34,6 +34,9 @@ pub struct Settings {
     /// Who may take how much of HTTP, for each of the two.
     #[command(flatten)]
     pub http: HttpSettings,
+    /// Whom analytics answers.
+    #[command(flatten)]
+    pub token: TokenSettings,
     /// Host names that the dashboard answers to, separated by commas; .example.org includes its subdomains; empty
     /// allows any
     #[arg(long, env = "ALLOWED_HOSTS", default_value = "", value_name = "HOSTS", hide_default_value = true)]

@@ -51,13 +51,25 @@ pub fn document() -> Value {
     ] {
         described.route(path, meaning, Vec::new(), responses);
     }
+    for probe in [path::LIVEZ, path::READYZ, path::HEALTHZ] {
+        described.paths[probe]["get"]["security"] = json!([]);
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Vigía analytics", "version": env!("CARGO_PKG_VERSION"),
             "description": "Windowed metrics of a communication network.",
         },
-        "paths": described.paths, "components": {"schemas": described.schemas},
+        "paths": described.paths,
+        "components": {
+            "schemas": described.schemas,
+            "securitySchemes": {"token": {
+                "type": "http", "scheme": "bearer",
+                "description": "Demanded where ANALYTICS_TOKEN is set, of all routes but those of probes.",
+            }},
+        },
+        // With the token, or where none is demanded without.
+        "security": [{"token": []}, {}],
     })
 }
 

@@ -5,10 +5,11 @@ use std::fs;
 use std::process::Command;
 
 use analytics::http::exposition::METRICS;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, SecretKeySelector, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::keys::{GROUP, StreamKeys};
+use shared::settings::Token;
 
 use crate::manifests::{PRODUCTION, output, root};
 use crate::workloads::{selects, workloads};
@@ -223,6 +224,14 @@ struct Endpoint {
     path: String,
     #[serde(rename = "interval")]
     _interval: String,
+    authorization: Authorization,
+}
+
+#[derive(Deserialize)]
+struct Authorization {
+    #[serde(rename = "type")]
+    scheme: String,
+    credentials: SecretKeySelector,
 }
 
 #[test]
@@ -236,6 +245,11 @@ fn prometheus_scrapes_what_is_there() {
     assert_eq!((service.metadata.name.as_deref(), found.count()), (Some("analytics-service"), 0));
     let [endpoint] = monitor.endpoints.as_slice() else { panic!("one endpoint") };
     assert_eq!(endpoint.path, shared::api::path::METRICS);
+    let Authorization { scheme, credentials } = &endpoint.authorization;
+    let secrets: Vec<Secret> = PRODUCTION.all();
+    let secret = secrets.into_iter().find(|secret| secret.metadata.name.as_ref() == Some(&credentials.name));
+    let token = secret.and_then(|secret| secret.string_data?.remove(&credentials.key)).expect("the token");
+    assert_eq!(format!("{scheme} {token}"), Token::new(&token).expect("a good token").header());
     let ports = service.spec.and_then(|spec| spec.ports).expect("ports");
     assert!(ports.iter().any(|port| port.name.as_ref() == Some(&endpoint.port)), "{}", endpoint.port);
 }

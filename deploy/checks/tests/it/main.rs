@@ -10,4 +10,5 @@ mod network;
 mod programs;
 mod scripts;
 mod systemd;
+mod token;
 mod workloads;

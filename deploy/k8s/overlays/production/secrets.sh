@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Prints the Secrets that the production overlay refers to: random passwords, and a certificate for the broker.
+# Prints the Secrets that the production overlay refers to: random passwords, a token, and a certificate for the broker.
 #
 #   secrets.sh | kubectl apply -f -            # once, before the overlay; again to change everything
 #   secrets.sh passwords | kubectl apply -f -  # only the passwords
+#   secrets.sh token | kubectl apply -f -      # only the token that analytics demands of the dashboard and of Prometheus
 #   secrets.sh tls | kubectl apply -f -        # only the certificate, which is good for two years
 #
-# Restart the pods of the broker and of its clients afterwards. Nothing is kept here: the key of the authority that signs the
+# Restart the pods of the broker and of its clients afterwards, and those of the dashboard for the token. Nothing is kept here: the key of the authority that signs the
 # certificate is discarded at the end.
 set -euo pipefail
 shopt -s inherit_errexit
@@ -50,6 +51,11 @@ passwords() {
   printf '  username: keda\n  password: "%s"\n' "$keda"
 }
 
+token() {
+  secret analytics-token Opaque
+  printf '  token: "%s"\n' "$(password)"
+}
+
 tls() {
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
@@ -75,8 +81,8 @@ tls() {
 
 # Nothing is printed unless everything could be created.
 case ${1:-all} in
-  all) manifests=$(passwords; tls) ;;
-  passwords | tls) manifests=$("$1") ;;
+  all) manifests=$(passwords; token; tls) ;;
+  passwords | token | tls) manifests=$("$1") ;;
   *)
     sed -n '2,/^set/{/^#/p}' "$0" >&2
     exit 2

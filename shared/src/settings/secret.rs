@@ -1,0 +1,160 @@
+//! Settings that nobody may see, as values or in files: how they are read, and how they keep out of logs.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+/// A file of a secret or of certificates holds less than this. A larger one is not what was meant.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// A text that is neither logged nor debugged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself. It must go nowhere but to whom it is meant for.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A setting that is given as a value, or as the name of a file that holds it: `NAME` and `NAME_FILE`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ValueOrFile<'a> {
+    /// The variable's name.
+    pub(super) name: &'a str,
+    /// What it says.
+    pub(super) value: Option<&'a str>,
+    /// What the variable with `_FILE` behind its name says.
+    pub(super) file: Option<&'a Path>,
+}
+
+impl ValueOrFile<'_> {
+    /// The value, wherever it is. White space at the end of a file, as editors leave it there, is no part of it.
+    ///
+    /// # Errors
+    /// A line that names the setting and not the value: both are given, the file cannot be read, is empty, is too large or is
+    /// not UTF-8, or the value fails the check.
+    pub(super) fn read(self, check: impl Fn(&str) -> Result<(), String>) -> Result<Option<Secret>, String> {
+        let Self { name, value, file } = self;
+        let file_name = format!("{name}_FILE");
+        let (text, setting) = match (value, file) {
+            (Some(_), Some(_)) => {
+                return Err(format!("{} and {} are both given; one of them is needed", named(name), named(&file_name)));
+            }
+            (Some(value), None) => (value.to_owned(), name.to_owned()),
+            (None, Some(path)) => (read_text(path, &file_name)?, file_name),
+            (None, None) => return Ok(None),
+        };
+        check(&text).map_err(|why| format!("bad value for {}: {why}", named(&setting)))?;
+        Ok(Some(Secret(text)))
+    }
+}
+
+/// The text of a file that a setting names, without white space at its end.
+fn read_text(path: &Path, setting: &str) -> Result<String, String> {
+    let bytes = read_file(path, setting)?;
+    let bad = |why: &str| bad_file(path, setting, why);
+    let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8"))?;
+    let text = text.trim_end();
+    if text.is_empty() { Err(bad("it is empty")) } else { Ok(text.to_owned()) }
+}
+
+/// The bytes of a file that a setting names.
+///
+/// # Errors
+/// A line that names the setting and the file: it cannot be read, is empty or too large.
+pub(super) fn read_file(path: &Path, setting: &str) -> Result<Vec<u8>, String> {
+    let bad = |why: &str| bad_file(path, setting, why);
+    let mut bytes = Vec::new();
+    let read = |file: File| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
+    File::open(path).and_then(read).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => bad("there is no such file"),
+        _ => bad(&error.to_string()),
+    })?;
+    match bytes.len() as u64 {
+        0 => Err(bad("it is empty")),
+        length if length > FILE_BYTES_MAX => Err(bad(&format!("it is larger than {} KiB", FILE_BYTES_MAX / 1024))),
+        _ => Ok(bytes),
+    }
+}
+
+/// What is said of a file that cannot be used, and of the setting that names it.
+pub(super) fn bad_file(path: &Path, setting: &str, why: &str) -> String {
+    format!("bad file {} of {}: {why}", path.display(), named(setting))
+}
+
+/// `--redis-password (REDIS_PASSWORD)`.
+pub(super) fn named(variable: &str) -> String {
+    format!("--{} ({variable})", variable.to_lowercase().replace('_', "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_file(path: &Path) -> Result<Option<String>, String> {
+        let setting = ValueOrFile { name: "A_SECRET", value: None, file: Some(path) };
+        setting.read(|_| Ok(())).map(|secret| secret.map(|secret| secret.reveal().to_owned()))
+    }
+
+    #[test]
+    fn a_secret_is_a_value_or_a_file_without_white_space_at_its_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("secret");
+        for (bytes, secret) in [("hunter2", "hunter2"), ("hunter2\n", "hunter2"), (" hunter 2 \r\n\n", " hunter 2")] {
+            std::fs::write(&path, bytes).expect("a file");
+            assert_eq!(of_file(&path), Ok(Some(secret.to_owned())));
+        }
+        let read = |value, file| ValueOrFile { name: "A_SECRET", value, file }.read(|_| Ok(()));
+        assert_eq!(read(Some("hunter2"), None), Ok(Some("hunter2".into())));
+        assert_eq!(read(None, None), Ok(None));
+        let both = read(Some("hunter2"), Some(&path)).expect_err("both are given");
+        assert_eq!(
+            both,
+            "--a-secret (A_SECRET) and --a-secret-file (A_SECRET_FILE) are both given; one of them is needed"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_of_no_use_is_named_with_its_setting_and_without_what_it_holds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("secret");
+        assert!(of_file(&path).is_err_and(|why| why.contains("there is no such file")));
+        let large = "hunter2".repeat(20_000);
+        for (bytes, why) in [
+            (&b""[..], "it is empty"),
+            (b" \n", "it is empty"),
+            (b"hunter2\xff", "it is not UTF-8"),
+            (large.as_bytes(), "it is larger than 64 KiB"),
+        ] {
+            std::fs::write(&path, bytes).expect("a file");
+            let refused = of_file(&path).expect_err(why);
+            assert_eq!(refused, format!("bad file {} of --a-secret-file (A_SECRET_FILE): {why}", path.display()));
+        }
+        assert!(of_file(folder.path()).is_err_and(|why| why.contains("A_SECRET_FILE") && !why.contains('\n')));
+        std::fs::write(&path, "hunter2").expect("a file");
+        let checked =
+            ValueOrFile { name: "A_SECRET", value: None, file: Some(&path) }.read(|_| Err("too short".to_owned()));
+        assert_eq!(checked, Err("bad value for --a-secret-file (A_SECRET_FILE): too short".to_owned()));
+    }
+
+    #[test]
+    fn a_secret_is_not_debugged() {
+        assert!(!format!("{:?}", Secret::from("hunter2")).contains("hunter2"));
+    }
+}
