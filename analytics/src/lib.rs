@@ -59,8 +59,7 @@ const QUERY_THREADS: usize = 2;
 /// # Errors
 /// What an operator has to mend: the address is taken, the broker is too old, the state cannot be read.
 pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let url = settings.broker.url();
-    let log = RedisLog::new(&url, settings.stream.keys()).context("REDIS_URL cannot be used")?;
+    let log = RedisLog::new(&settings.broker, settings.stream.keys()).context("REDIS_URL cannot be used")?;
     let listener = TcpListener::bind(settings.bind)
         .await
         .with_context(|| format!("cannot listen on {} (--bind, BIND)", settings.bind))?;

@@ -1,6 +1,9 @@
 //! The settings that programs share, as flags or environment variables, and how a bad value is refused.
 
+#[cfg(feature = "broker")]
 mod broker;
+#[cfg(feature = "broker")]
+mod certificates;
 mod secret;
 mod token;
 
@@ -11,7 +14,10 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser};
 
+#[cfg(feature = "broker")]
 pub use self::broker::BrokerSettings;
+#[cfg(feature = "broker")]
+pub use self::certificates::Certificates;
 pub use self::secret::Secret;
 pub use self::token::{Token, TokenSettings};
 use crate::keys::StreamKeys;

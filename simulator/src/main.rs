@@ -27,8 +27,6 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn start(cli: &Cli) -> anyhow::Result<()> {
-    // For rediss://. An error means that a provider is already installed, which is just as good.
-    let _installed = rustls::crypto::ring::default_provider().install_default();
     let shutdown = shared::shutdown::on_signal().context("signals cannot be handled")?;
     match &cli.command {
         None => simulate(&cli.common, &cli.fleet, shutdown).await,
@@ -42,7 +40,7 @@ async fn simulate(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let keys = common.stream.keys();
-    let sink = RedisSink::new(&common.broker.url(), &keys).context("bad value for --redis-url (REDIS_URL)")?;
+    let sink = RedisSink::new(&common.broker, &keys).context("bad value for --redis-url (REDIS_URL)")?;
     info!(
         broker = common.broker.public_url(),
         stream = keys.stream,
@@ -69,7 +67,7 @@ async fn play_back(
     let keys = common.stream.keys();
     let file = settings.file.display();
     let mut sink =
-        OnceSink::new(&common.broker.url(), &keys, rand::random()).context("bad value for --redis-url (REDIS_URL)")?;
+        OnceSink::new(&common.broker, &keys, rand::random()).context("bad value for --redis-url (REDIS_URL)")?;
     let screen = progress_bar(&settings.file, settings.limit).with_context(|| format!("{file}"))?;
     info!(
         broker = common.broker.public_url(),

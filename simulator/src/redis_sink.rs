@@ -14,6 +14,7 @@ use redis::{AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, Scri
 use shared::Reading;
 use shared::codec::encode;
 use shared::keys::StreamKeys;
+use shared::settings::BrokerSettings;
 
 use crate::publish::{SendError, Sink};
 
@@ -50,13 +51,13 @@ impl RedisSink {
     /// A sink that connects when it gets its first batch.
     ///
     /// # Errors
-    /// If the URL is not a Redis URL.
-    pub fn new(url: &str, keys: &StreamKeys) -> Result<Self, RedisError> {
+    /// If the redis crate does not take the URL.
+    pub fn new(broker: &BrokerSettings, keys: &StreamKeys) -> Result<Self, RedisError> {
         // Without the right to MULTI, every XADD would take effect on its own, and the batch would be refused all the
         // same.
         let mut greeting = redis::pipe();
         greeting.cmd("MULTI").ignore().cmd("EXEC").ignore();
-        Ok(Self { connection: Connection::new(url, greeting)?, stream: keys.stream.clone() })
+        Ok(Self { connection: Connection::new(broker, greeting)?, stream: keys.stream.clone() })
     }
 }
 
@@ -94,12 +95,12 @@ impl OnceSink {
     /// A sink that connects when it gets its first batch. `name` distinguishes it from every other sink of the stream.
     ///
     /// # Errors
-    /// If the URL is not a Redis URL.
-    pub fn new(url: &str, keys: &StreamKeys, name: u64) -> Result<Self, RedisError> {
+    /// If the redis crate does not take the URL.
+    pub fn new(broker: &BrokerSettings, keys: &StreamKeys, name: u64) -> Result<Self, RedisError> {
         let mut greeting = redis::pipe();
         greeting.cmd("SCRIPT").arg("LOAD").arg(APPEND_ONCE).ignore();
         Ok(Self {
-            connection: Connection::new(url, greeting)?,
+            connection: Connection::new(broker, greeting)?,
             stream: keys.stream.clone(),
             script: Script::new(APPEND_ONCE),
             marker: keys.replay_marker(name),
@@ -140,6 +141,7 @@ impl Sink for OnceSink {
 /// and is in no transaction.
 #[derive(Debug)]
 struct Connection {
+    broker: BrokerSettings,
     client: Client,
     /// Short commands that a new connection begins with. They fail for the same reasons as a batch would, but Redis
     /// cuts off a client that sends a batch without having logged in, and its NOAUTH may be lost along with the
@@ -149,8 +151,8 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(url: &str, greeting: Pipeline) -> Result<Self, RedisError> {
-        Ok(Self { client: Client::open(url)?, greeting, open: None })
+    fn new(broker: &BrokerSettings, greeting: Pipeline) -> Result<Self, RedisError> {
+        Ok(Self { broker: broker.clone(), client: broker.client()?, greeting, open: None })
     }
 
     async fn get(&mut self) -> Result<&mut MultiplexedConnection, SendError> {
@@ -161,12 +163,23 @@ impl Connection {
                     .set_connection_timeout(Some(CONNECT_TIMEOUT))
                     .set_response_timeout(Some(RESPONSE_TIMEOUT));
                 let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
-                let mut connection = connecting.await.map_err(send_error)?;
-                self.greeting.exec_async(&mut connection).await.map_err(send_error)?;
+                let mut connection = connecting.await.map_err(|error| self.blamed(error))?;
+                self.greeting.exec_async(&mut connection).await.map_err(|error| self.blamed(error))?;
                 connection
             }
         };
         Ok(self.open.insert(connection))
+    }
+
+    /// An error of a connection that is being made, with what is to blame for it where that is known.
+    fn blamed(&self, error: RedisError) -> SendError {
+        match send_error(error) {
+            SendError::Unreachable(text) => match self.broker.blame(&text) {
+                Some(why) => SendError::Refused(why),
+                None => SendError::Unreachable(text),
+            },
+            refused => refused,
+        }
     }
 
     fn judge(&mut self, sent: Result<(), RedisError>) -> Result<(), SendError> {

@@ -10,6 +10,7 @@ use redis::Connection;
 use redis::streams::StreamRangeReply;
 use shared::codec::Fields;
 use shared::keys::StreamKeys;
+use shared::settings::BrokerSettings;
 use shared::testing::{DEADLINE, RedisServer, until_async};
 use shared::{Reading, UnixMillis};
 use simulator::publish::{Report, SendError, Sink};
@@ -25,6 +26,10 @@ const ROWS: usize = 38_733;
 
 fn keys() -> StreamKeys {
     StreamKeys::new(STREAM)
+}
+
+fn broker(url: &str) -> BrokerSettings {
+    BrokerSettings::from_url(url).expect("a good URL")
 }
 
 fn connect(server: &RedisServer) -> Connection {
@@ -88,7 +93,7 @@ async fn until_it_refuses(watcher: &mut Connection) {
 
 /// Runs a fleet to its end.
 async fn publish(server: &RedisServer, settings: &FleetSettings) -> Report {
-    let sink = RedisSink::new(&server.url(), &keys()).expect("a good URL");
+    let sink = RedisSink::new(&broker(&server.url()), &keys()).expect("a good URL");
     simulator::run(settings, sink, UnixMillis::now, CancellationToken::new()).await.expect("good settings")
 }
 
@@ -138,7 +143,7 @@ async fn a_killed_server_costs_nothing_that_the_queue_can_hold() {
     let mut server = RedisServer::start(&DURABLE);
     let settings = fleet(50, 20, 100);
     let url = server.url();
-    let sink = RedisSink::new(&url, &keys()).expect("a good URL");
+    let sink = RedisSink::new(&broker(&url), &keys()).expect("a good URL");
     let run = tokio::spawn(async move {
         simulator::run(&settings, sink, UnixMillis::now, CancellationToken::new()).await.expect("good settings")
     });
@@ -159,7 +164,7 @@ async fn a_full_server_refuses_whole_batches_and_goes_on_once_it_has_room() {
     let server = RedisServer::start(&["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]);
     let settings = fleet(100, 1, 1_000);
     let mut watcher = connect(&server);
-    let sink = RedisSink::new(&server.url(), &keys()).expect("a good URL");
+    let sink = RedisSink::new(&broker(&server.url()), &keys()).expect("a good URL");
     let run = tokio::spawn(async move {
         simulator::run(&settings, sink, UnixMillis::now, CancellationToken::new()).await.expect("good settings")
     });
@@ -175,7 +180,7 @@ async fn a_full_server_refuses_whole_batches_and_goes_on_once_it_has_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_publishes_every_row_once_though_the_server_is_killed() {
     let mut server = RedisServer::start(&DURABLE);
-    let sink = OnceSink::new(&server.url(), &keys(), 1).expect("a good URL");
+    let sink = OnceSink::new(&broker(&server.url()), &keys(), 1).expect("a good URL");
     let run = tokio::spawn(async move {
         replay(&recording(), sink, ProgressBar::hidden(), CancellationToken::new()).await.expect("a whole recording")
     });
@@ -200,7 +205,7 @@ async fn a_replay_publishes_every_row_once_though_the_server_is_killed() {
 async fn a_replay_into_a_full_server_publishes_every_row_once_it_has_room() {
     let server = RedisServer::start(&["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]);
     let mut watcher = connect(&server);
-    let sink = OnceSink::new(&server.url(), &keys(), 1).expect("a good URL");
+    let sink = OnceSink::new(&broker(&server.url()), &keys(), 1).expect("a good URL");
     let run = tokio::spawn(async move {
         replay(&recording(), sink, ProgressBar::hidden(), CancellationToken::new()).await.expect("a whole recording")
     });
@@ -213,7 +218,7 @@ async fn a_replay_into_a_full_server_publishes_every_row_once_it_has_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_a_frozen_server_reads_later_is_appended_once() {
     let server = RedisServer::start(&[]);
-    let mut sink = OnceSink::new(&server.url(), &keys(), 1).expect("a good URL");
+    let mut sink = OnceSink::new(&broker(&server.url()), &keys(), 1).expect("a good URL");
     sink.send(&batch(0..500)).await.expect("a running server");
     server.pause();
     // The attempt is abandoned with its bytes in the server's socket; they are read and run when it resumes.
@@ -260,7 +265,7 @@ async fn refusals<S: Sink>(rights: [(&str, &str); 2], make: impl Fn(&RedisServer
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_told_in_the_servers_words_and_is_not_final() {
     refusals([("xadd", "NOPERM"), ("multi", "NOPERM")], |server| {
-        RedisSink::new(&server.url(), &keys()).expect("a good URL")
+        RedisSink::new(&broker(&server.url()), &keys()).expect("a good URL")
     })
     .await;
 }
@@ -271,13 +276,13 @@ async fn a_refusal_of_a_replay_is_told_in_the_servers_words_and_is_not_final() {
     let name = || names.fetch_add(1, Ordering::Relaxed);
     // Redis words what a script may not do differently from one version to the next.
     let rights = [("xadd", ""), ("evalsha", "NOPERM")];
-    refusals(rights, |server| OnceSink::new(&server.url(), &keys(), name()).expect("a good URL")).await;
+    refusals(rights, |server| OnceSink::new(&broker(&server.url()), &keys(), name()).expect("a good URL")).await;
 }
 
 #[tokio::test]
 async fn nothing_listening_is_unreachable() {
     let mut server = RedisServer::start(&[]);
-    let mut sink = RedisSink::new(&server.url(), &keys()).expect("a good URL");
+    let mut sink = RedisSink::new(&broker(&server.url()), &keys()).expect("a good URL");
     server.kill();
     let outcome = sink.send(&batch(0..1)).await;
     assert!(matches!(outcome, Err(SendError::Unreachable(_))), "{outcome:?}");

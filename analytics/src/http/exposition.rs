@@ -72,7 +72,7 @@ pub const METRICS: [(&str, &str); 49] = [
     ("vigia_entries_ahead_total", "Entries since the start whose id was ahead of the broker's clock."),
     ("vigia_panes", "Panes in memory."),
     ("vigia_owner_epoch", "Fencing epoch of this owner; 0 where it owns nothing."),
-    ("vigia_broker_evicts", "1 while the broker removes keys when its memory is full."),
+    ("vigia_broker_evicts", "1 while the broker removes keys when its memory is full; absent where it does not tell."),
     ("vigia_stream_exhausted", "1 while nothing can be appended, as the stream's last id is the largest there is."),
     ("vigia_ready", "1 while readings are read and committed."),
 ];
@@ -92,7 +92,7 @@ pub(crate) fn encode(
     default_window: Option<&(Summary, IncidentCounts)>,
     owned_ledger: Option<&Ledger>,
     pipeline: &Pipeline,
-    is_evicting: bool,
+    is_evicting: Option<bool>,
     archive_gaps: Option<u64>,
     now: UnixMillis,
 ) -> prometheus::Result<Vec<u8>> {
@@ -107,7 +107,7 @@ pub(crate) fn encode(
         ledger(&scrape, owned)?;
     }
     progress(&scrape, pipeline)?;
-    scrape.int_gauge("vigia_broker_evicts", owned_ledger.map(|_| u64::from(is_evicting)))?;
+    scrape.int_gauge("vigia_broker_evicts", owned_ledger.and(is_evicting).map(u64::from))?;
     scrape.int_gauge("vigia_stream_exhausted", owned_ledger.map(|_| u64::from(pipeline.exhausted)))?;
     archive(&scrape, pipeline.archive.as_ref().filter(|_| owned_ledger.is_some()))?;
     if let Some(archive_gaps) = archive_gaps {

@@ -82,7 +82,7 @@ pub fn run(
     let Settings { pipeline: of_pipeline, thresholds, broker, stream, .. } = settings;
     let url = of_pipeline.archive.archive.as_ref().context("--archive (ARCHIVE) is not set")?;
     let place = Place::open(url).with_context(|| format!("cannot use the archive {url} (--archive, ARCHIVE)"))?;
-    let log = RedisLog::new(&broker.url(), stream.keys()).context("REDIS_URL cannot be used")?;
+    let log = RedisLog::new(broker, stream.keys()).context("REDIS_URL cannot be used")?;
     let published = Published::new(&stream.stream, &empty_store(of_pipeline, *thresholds), clock.now());
     let pipeline = Pipeline::new(log, of_pipeline.clone(), *thresholds, owner, published.clone(), clock.clone());
     let mut term = Term::take_over(runtime, &pipeline, shutdown)?;

@@ -62,7 +62,7 @@ struct Progress {
     commits: Commits,
     pace: Pace,
     incidents_ended: Option<u64>,
-    is_evicting: bool,
+    is_evicting: Option<bool>,
     is_exhausted: bool,
     clock: Option<ClockOffset>,
     /// When the clocks were last compared, by this process's own: the broker's last sign of life.
@@ -106,7 +106,7 @@ impl Published {
             commits: Commits::default(),
             pace: Pace::new(started_at),
             incidents_ended: None,
-            is_evicting: false,
+            is_evicting: None,
             is_exhausted: false,
             clock: None,
             compared_at: None,
@@ -251,7 +251,7 @@ impl Published {
 
     /// Whether the broker removes keys when its memory is full, as of the last look at it.
     #[must_use]
-    pub fn is_evicting(&self) -> bool {
+    pub fn is_evicting(&self) -> Option<bool> {
         self.progress.lock().is_evicting
     }
 
@@ -275,7 +275,7 @@ impl Published {
         self.progress.lock().compactions_failed += 1;
     }
 
-    pub(crate) fn set_evicting(&self, is_evicting: bool) {
+    pub(crate) fn set_evicting(&self, is_evicting: Option<bool>) {
         self.progress.lock().is_evicting = is_evicting;
     }
 

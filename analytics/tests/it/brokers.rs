@@ -1,5 +1,6 @@
 //! A real Redis that is not what it was: a replica, loading, locked, cut short, full of other things.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use shared::UnixMillis;
@@ -94,7 +95,7 @@ fn a_broker_that_asks_for_a_password_or_takes_a_right_away_is_told() {
     wait_for_reason(&mut analytics, "NOAUTH");
     ask(&["CONFIG", "SET", "requirepass", ""]);
     analytics.wait("/readyz", |health| health["ok"] == true);
-    for right in ["xread", "hmget", "info"] {
+    for right in ["xread", "hmget"] {
         ask(&["ACL", "SETUSER", "default", &format!("-{right}")]);
         ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
         wait_for_reason(&mut analytics, "NOPERM");
@@ -103,6 +104,35 @@ fn a_broker_that_asks_for_a_password_or_takes_a_right_away_is_told() {
     }
     fill(server.port(), "antenna_stream", (0..100).map(valid));
     assert_eq!(analytics.settle(300)["counted"], 300);
+}
+
+/// A user without the right to INFO: the version is known from HELLO, what is not known is told once and absent, and a server that
+/// took the place of the one before is noticed by what it lost.
+#[test]
+fn a_user_without_the_right_to_info_does() {
+    let mut server = RedisServer::start(&["--save", ""]);
+    let user = ["ACL", "SETUSER", "default", "-info"];
+    ask(&server, &user);
+    let mut analytics = with_entries(&server, 200);
+    let log = analytics.log();
+    assert_eq!(lines(&analytics, "no right to INFO"), 1, "{log}");
+    let version: HashMap<String, redis::Value> = redis::cmd("HELLO").query(&mut redis(&server)).expect("a greeting");
+    let version: String = redis::from_redis_value_ref(&version["version"]).expect("a version");
+    assert!(log.lines().any(|line| line.contains("connected to the broker") && line.contains(&version)), "{log}");
+    let (_, exposition) = analytics.ask("/metrics", "text/plain").expect("an exposition");
+    assert!(!exposition.contains("vigia_broker_evicts"), "{exposition}");
+    // Connections that are made anew say nothing again.
+    ask(&server, &["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    fill(server.port(), "antenna_stream", (0..100).map(valid));
+    assert_eq!(analytics.settle(300)["counted"], 300);
+    assert_eq!(lines(&analytics, "no right to INFO"), 1, "{}", analytics.log());
+    // Nothing of it was kept.
+    server.restart_with(&[], || ());
+    ask(&server, &user);
+    fill(server.port(), "antenna_stream", (0..50).map(valid));
+    let totals = analytics.settle(350);
+    let told = ["counted", "lost_by_broker", "imbalance"].map(|column| &totals[column]);
+    assert_eq!(told, [50, 300, 0], "{totals}");
 }
 
 /// The end of the append-only file is gone, in the middle of a command.

@@ -20,7 +20,7 @@ use anyhow::Context as _;
 use dashboard_ui::settings::Origin;
 use shared::UnixMillis;
 use shared::logging::LogFormat;
-use shared::settings::as_client;
+use shared::settings::{BrokerSettings, as_client};
 use simulator::redis_sink::RedisSink;
 use simulator::{FleetSettings, Sink};
 use tokio::net::TcpListener;
@@ -50,8 +50,11 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     say(settings.log.format, &format!("broker: {broker}"));
     say(settings.log.format, &format!("open http://{}", as_client(listeners.page.local_addr()?)));
     match broker {
-        Broker::Given(given) => on_redis(&settings, &given.url(), listeners)?.run(shutdown, None).await,
-        Broker::Private(redis) => on_redis(&settings, &redis.url(), listeners)?.run(shutdown, Some(*redis)).await,
+        Broker::Given(given) => on_redis(&settings, &given, listeners)?.run(shutdown, None).await,
+        Broker::Private(redis) => {
+            let own = BrokerSettings::from_url(&redis.url()).map_err(anyhow::Error::msg)?;
+            on_redis(&settings, &own, listeners)?.run(shutdown, Some(*redis)).await
+        }
         Broker::InProcess { .. } => {
             let log = MemoryLog::with_max_entries(MEMORY_LOG_MAX_ENTRIES);
             start(&settings, log.clone(), MemorySink::new(log), listeners)?.run(shutdown, None).await
@@ -69,10 +72,10 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({setting})"))
 }
 
-fn on_redis(settings: &Settings, url: &str, listeners: Listeners) -> anyhow::Result<Parts> {
+fn on_redis(settings: &Settings, broker: &BrokerSettings, listeners: Listeners) -> anyhow::Result<Parts> {
     let keys = settings.stream.keys();
-    let log = RedisLog::new(url, keys.clone()).context("bad value for --redis-url (REDIS_URL)")?;
-    let sink = RedisSink::new(url, &keys).context("bad value for --redis-url (REDIS_URL)")?;
+    let log = RedisLog::new(broker, keys.clone()).context("bad value for --redis-url (REDIS_URL)")?;
+    let sink = RedisSink::new(broker, &keys).context("bad value for --redis-url (REDIS_URL)")?;
     start(settings, log, sink, listeners)
 }
 

@@ -2,24 +2,32 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use redis::{Client, RedisResult};
 
+use super::certificates::Certificates;
+use super::secret::{Secret, ValueOrFile};
 use super::shown;
 
-/// Where the broker is. `REDIS_URL` wins over `REDIS_HOST` and `REDIS_PORT`, which are not read then.
+/// Where the broker is, and who says that they are whom. `REDIS_URL` wins over `REDIS_HOST` and `REDIS_PORT`, which are not read
+/// then.
 #[derive(Clone)]
 pub struct BrokerSettings {
     url: String,
+    public_url: String,
     is_given: bool,
+    certificates: Certificates,
 }
 
 /// What the command line and the environment say.
 #[derive(Debug, Args)]
 struct Arguments {
-    /// The broker's address: `redis://` or `rediss://`, with user, password and database if needed
+    /// The broker's address: `redis://`, `rediss://`, `valkey://` or `valkeys://`, with user, password and database if needed, or
+    /// `unix:///path?db=N&user=U&pass=P`
     #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
     redis_url: Option<String>,
     /// The broker's host, if there is no URL
@@ -28,6 +36,47 @@ struct Arguments {
     /// The broker's port, if there is no URL
     #[arg(long, env = "REDIS_PORT", default_value = "6379", value_name = "PORT")]
     redis_port: String,
+    /// User of the broker, if the URL names none
+    #[arg(long, env = "REDIS_USERNAME", value_name = "USER", hide_env_values = true)]
+    redis_username: Option<String>,
+    /// File that holds the user
+    #[arg(long, env = "REDIS_USERNAME_FILE", value_name = "FILE")]
+    redis_username_file: Option<PathBuf>,
+    /// Password of the broker, if the URL has none. Others on this machine can see the value of a flag
+    #[arg(long, env = "REDIS_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    redis_password: Option<String>,
+    /// File that holds the password
+    #[arg(long, env = "REDIS_PASSWORD_FILE", value_name = "FILE")]
+    redis_password_file: Option<PathBuf>,
+    /// Certificates, as PEM, of the authority that signed the broker's, in place of those that this machine trusts
+    #[arg(long, env = "REDIS_CA_FILE", value_name = "FILE")]
+    redis_ca_file: Option<PathBuf>,
+    /// Certificate, as PEM, to show to the broker
+    #[arg(long, env = "REDIS_CERT_FILE", value_name = "FILE")]
+    redis_cert_file: Option<PathBuf>,
+    /// Key of that certificate, as PEM
+    #[arg(long, env = "REDIS_KEY_FILE", value_name = "FILE")]
+    redis_key_file: Option<PathBuf>,
+}
+
+/// Settings that are of use only where a broker is given.
+const SETTINGS: [&str; 9] = [
+    "redis_host",
+    "redis_port",
+    "redis_username",
+    "redis_username_file",
+    "redis_password",
+    "redis_password_file",
+    "redis_ca_file",
+    "redis_cert_file",
+    "redis_key_file",
+];
+
+/// User and password, apart from the URL.
+#[derive(Default)]
+struct Login {
+    username: Option<Secret>,
+    password: Option<Secret>,
 }
 
 impl BrokerSettings {
@@ -36,8 +85,27 @@ impl BrokerSettings {
     /// # Errors
     /// What is wrong with the URL, without a part of it.
     pub fn from_url(url: &str) -> Result<Self, String> {
-        check_url(url)?;
-        Ok(Self { url: url.to_owned(), is_given: true })
+        Self::new(url, &Login::default(), Certificates::default(), true)
+    }
+
+    fn new(url: &str, login: &Login, certificates: Certificates, is_given: bool) -> Result<Self, String> {
+        let address = Address::of(url)?;
+        if !certificates.are_default() && !address.is_tls() {
+            return Err("REDIS_CA_FILE, REDIS_CERT_FILE and REDIS_KEY_FILE need rediss:// or valkeys://".to_owned());
+        }
+        let url = match (&login.password, &login.username) {
+            (None, None) => url.to_owned(),
+            (None, Some(_)) => {
+                return Err("REDIS_USERNAME is of no use without REDIS_PASSWORD or REDIS_PASSWORD_FILE".to_owned());
+            }
+            (Some(_), _) if address.has_login => {
+                return Err("it has a password, and REDIS_PASSWORD or REDIS_PASSWORD_FILE is given too".to_owned());
+            }
+            (Some(password), username) => {
+                address.with_login(username.as_ref().map_or("", Secret::reveal), password.reveal())
+            }
+        };
+        Ok(Self { url, public_url: address.public_url(), is_given, certificates })
     }
 
     /// The URL to connect to. It contains the password, so it must not be logged.
@@ -49,10 +117,32 @@ impl BrokerSettings {
     /// The URL without user and password, for logs.
     #[must_use]
     pub fn public_url(&self) -> String {
-        match (self.url.find("://"), self.url.rfind('@')) {
-            (Some(scheme), Some(at)) => format!("{}{}", &self.url[..scheme + 3], &self.url[at + 1..]),
-            _ => self.url.clone(),
+        self.public_url.clone()
+    }
+
+    /// Who is trusted, and what is shown, where the broker talks TLS.
+    #[must_use]
+    pub const fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+
+    /// A client, which connects when it is told to.
+    ///
+    /// # Errors
+    /// When the redis crate does not take what was understood here.
+    pub fn client(&self) -> RedisResult<Client> {
+        // An error means that a provider is installed already, which serves as well.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
+        match self.certificates.are_default() {
+            true => Client::open(self.url()),
+            false => Client::build_with_tls(self.url(), self.certificates.for_redis()),
         }
+    }
+
+    /// What is to blame for a connection that failed with an error, where that is known.
+    #[must_use]
+    pub fn blame(&self, error: &str) -> Option<String> {
+        self.certificates.blame(error)
     }
 
     /// These settings, unless all of them are defaults.
@@ -81,9 +171,19 @@ impl Args for BrokerSettings {
 impl FromArgMatches for BrokerSettings {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let text = |id: &str| matches.get_one::<String>(id).map(String::as_str);
+        let file = |id: &str| matches.get_one::<PathBuf>(id).map(PathBuf::as_path);
+        let secret =
+            |name, id, file_id| ValueOrFile { name, value: text(id), file: file(file_id) }.read(not_empty).map_err(bad);
+        let login = Login {
+            username: secret("REDIS_USERNAME", "redis_username", "redis_username_file")?,
+            password: secret("REDIS_PASSWORD", "redis_password", "redis_password_file")?,
+        };
+        let [ca, certificate, key] = ["redis_ca_file", "redis_cert_file", "redis_key_file"].map(file);
+        let certificates = Certificates::read(ca, certificate, key).map_err(bad)?;
         if let Some(url) = text("redis_url") {
             // Nothing of it is repeated: where it is not understood, nobody knows where the password is.
-            return Self::from_url(url).map_err(|why| bad(format!("bad value for --redis-url (REDIS_URL): {why}")));
+            return Self::new(url, &login, certificates, true)
+                .map_err(|why| bad(format!("bad value for --redis-url (REDIS_URL): {why}")));
         }
         let bad_value =
             |value: &str, setting: &str, why: String| bad(format!("bad value{} for {setting}: {why}", shown(value)));
@@ -93,8 +193,10 @@ impl FromArgMatches for BrokerSettings {
         let number = port_of_setting(port).map_err(|why| bad_value(port, "--redis-port (REDIS_PORT)", why))?;
         let is_set =
             |id: &&str| matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable));
-        let is_given = ["redis_host", "redis_port"].iter().any(is_set);
-        Ok(Self { url: format!("redis://{checked}:{number}"), is_given })
+        let is_given = SETTINGS.iter().any(is_set);
+        let url = format!("redis://{checked}:{number}");
+        Self::new(&url, &login, certificates, is_given)
+            .map_err(|why| bad(format!("bad value for --redis-url (REDIS_URL), which is not set: {why}")))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -107,26 +209,122 @@ fn bad(line: String) -> clap::Error {
     clap::Error::raw(ErrorKind::ValueValidation, line)
 }
 
-/// Checks `redis[s]://[[user]:password@]host[:port][/database]`.
-fn check_url(url: &str) -> Result<(), String> {
-    if url.contains(|it: char| it.is_whitespace() || it.is_control()) {
-        return Err("it contains a space or the end of a line; a space within a password is %20".to_owned());
+fn not_empty(text: &str) -> Result<(), String> {
+    if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(()) }
+}
+
+/// A URL of which every part is understood.
+struct Address<'a> {
+    scheme: &'a str,
+    /// What is behind the scheme and the login: host, port and database, or the path of a socket without what is asked of it.
+    place: &'a str,
+    /// The database of a socket.
+    database: &'a str,
+    has_login: bool,
+}
+
+impl<'a> Address<'a> {
+    fn of(url: &'a str) -> Result<Self, String> {
+        if url.contains(|it: char| it.is_whitespace() || it.is_control()) {
+            return Err("it contains a space or the end of a line; a space within a password is %20".to_owned());
+        }
+        let (scheme, behind) = url.split_once("://").unwrap_or_default();
+        match scheme {
+            "redis" | "rediss" | "valkey" | "valkeys" => {
+                let (login, place) =
+                    behind.rsplit_once('@').map_or((None, behind), |(login, place)| (Some(login), place));
+                login.map_or(Ok(()), check_login)?;
+                check_place(place)?;
+                Ok(Self { scheme, place, database: "", has_login: login.is_some() })
+            }
+            "unix" => Self::of_socket(behind),
+            _ => {
+                Err("a URL that begins with redis://, rediss://, valkey://, valkeys:// or unix:// is needed".to_owned())
+            }
+        }
     }
-    let (_, behind) = url
-        .split_once("://")
-        .filter(|(scheme, _)| matches!(*scheme, "redis" | "rediss"))
-        .ok_or("a URL that begins with redis:// or rediss:// is needed")?;
-    let (login, place) = behind.rsplit_once('@').map_or((None, behind), |(login, place)| (Some(login), place));
-    if let Some(login) = login {
-        check_login(login)?;
+
+    /// `/path?db=N&user=U&pass=P`, as the clients of Redis for several languages understand it.
+    fn of_socket(behind: &'a str) -> Result<Self, String> {
+        let (path, asked) = behind.split_once('?').unwrap_or((behind, ""));
+        if behind.contains('#') {
+            return Err("what begins with # is not supported; within a path or a password write %23".to_owned());
+        }
+        let decoded = String::from_utf8(decoded(path)).unwrap_or_default();
+        if !decoded.starts_with('/') || decoded.ends_with('/') || decoded.len() > SOCKET_PATH_MAX {
+            return Err(format!(
+                "the path of a socket is needed behind unix://, with a / in front, of {SOCKET_PATH_MAX} bytes at most"
+            ));
+        }
+        let (mut database, mut user, mut pass) = (None, None, None);
+        for pair in asked.split('&').filter(|_| !asked.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let place = match name {
+                "db" => &mut database,
+                "user" => &mut user,
+                "pass" => &mut pass,
+                _ => return Err("behind the path of a socket only db, user and pass are known".to_owned()),
+            };
+            if place.replace(value).is_some() {
+                return Err("db, user or pass is given twice".to_owned());
+            }
+        }
+        let database = database.unwrap_or("");
+        check_database(database)?;
+        match (user, pass) {
+            (Some(_), None) | (_, Some("")) => return Err("a user without a password (pass) is of no use".to_owned()),
+            (user, pass) if [user, pass].into_iter().flatten().any(|text| !is_utf8_when_decoded(text)) => {
+                return Err(NOT_UTF8.to_owned());
+            }
+            _ => {}
+        }
+        Ok(Self { scheme: "unix", place: path, database, has_login: pass.is_some() })
     }
+
+    fn is_tls(&self) -> bool {
+        ["rediss", "valkeys"].contains(&self.scheme)
+    }
+
+    fn public_url(&self) -> String {
+        let Self { scheme, place, database, .. } = self;
+        let asked = if database.is_empty() { String::new() } else { format!("?db={database}") };
+        format!("{scheme}://{place}{asked}")
+    }
+
+    fn with_login(&self, username: &str, password: &str) -> String {
+        let encoded = |text: &str| {
+            // Only in a query is a space a plus sign.
+            form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+        };
+        let (username, password) = (encoded(username), encoded(password));
+        let Self { scheme, place, database, .. } = self;
+        match *scheme {
+            "unix" => {
+                let mut pairs = Vec::new();
+                pairs.extend((!database.is_empty()).then(|| format!("db={database}")));
+                pairs.extend((!username.is_empty()).then(|| format!("user={username}")));
+                format!(
+                    "unix://{place}?{}pass={password}",
+                    pairs.iter().map(|pair| format!("{pair}&")).collect::<String>()
+                )
+            }
+            _ => format!("{scheme}://{username}:{password}@{place}"),
+        }
+    }
+}
+
+/// What the address of a socket holds in Linux, without the end.
+const SOCKET_PATH_MAX: usize = 107;
+
+const NOT_UTF8: &str = "user or password is not UTF-8 once decoded";
+
+/// Checks `host[:port][/database]`.
+fn check_place(place: &str) -> Result<(), String> {
     if place.contains(['?', '#']) {
         return Err("what begins with ? or # is not supported; within a password write %3F or %23".to_owned());
     }
     let (address, database) = place.split_once('/').unwrap_or((place, ""));
-    if database.len() > 9 || !database.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err("the database behind the / must be a number; within a password a / is %2F".to_owned());
-    }
+    check_database(database)?;
     let (host, port) = match address.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, behind)) if host.parse::<Ipv6Addr>().is_ok() && (behind.is_empty() || behind.starts_with(':')) => {
             ("", behind.strip_prefix(':'))
@@ -140,6 +338,13 @@ fn check_url(url: &str) -> Result<(), String> {
     if address.starts_with('[') { Ok(()) } else { check_host(host) }
 }
 
+fn check_database(database: &str) -> Result<(), String> {
+    if database.len() > 9 || !database.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("the database behind the / must be a number; within a password a / is %2F".to_owned());
+    }
+    Ok(())
+}
+
 fn check_login(login: &str) -> Result<(), String> {
     if login.contains(['/', '?', '#']) {
         return Err("within a user or password, write / as %2F, ? as %3F, # as %23".to_owned());
@@ -147,11 +352,15 @@ fn check_login(login: &str) -> Result<(), String> {
     if login.split_once(':').is_none_or(|(_, password)| password.is_empty()) {
         return Err("a user without a password is of no use; a password alone is written :password@host".to_owned());
     }
-    if is_utf8_when_decoded(login) { Ok(()) } else { Err("user or password is not UTF-8 once decoded".to_owned()) }
+    if is_utf8_when_decoded(login) { Ok(()) } else { Err(NOT_UTF8.to_owned()) }
+}
+
+fn is_utf8_when_decoded(text: &str) -> bool {
+    String::from_utf8(decoded(text)).is_ok()
 }
 
 /// What `%` and two hexadecimal digits stand for is a byte of the text.
-fn is_utf8_when_decoded(text: &str) -> bool {
+fn decoded(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, behind @ ..] = rest {
@@ -162,7 +371,7 @@ fn is_utf8_when_decoded(text: &str) -> bool {
         decoded.push(byte.unwrap_or(*first));
         rest = if byte.is_some() { &behind[2..] } else { behind };
     }
-    std::str::from_utf8(&decoded).is_ok()
+    decoded
 }
 
 fn check_host(host: &str) -> Result<(), String> {
@@ -235,6 +444,10 @@ mod tests {
             "redis://[fd00::7]:6379/0",
             "redis://:password@a",
             "redis://user:p@ss:w%2Frd%@my_redis.example-1.org:65535",
+            "valkey://user:password@a:6379/1",
+            "valkeys://[::1]",
+            "unix:///run/redis/redis.sock",
+            "unix:///run/a%20b.sock?db=2&user=u&pass=p%26%20w",
         ] {
             assert_eq!(parse(&["--redis-url", url]).map(|broker| broker.url()), Ok(url.to_owned()));
         }
@@ -245,9 +458,20 @@ mod tests {
         for (url, why) in [
             (" redis://:hunter2@a", "a space"),
             ("redis://:hunter2@a\n", "the end of a line"),
-            ("Redis://:hunter2@a", "redis:// or rediss://"),
-            ("valkey://:hunter2@a", "redis:// or rediss://"),
-            (":hunter2@a", "redis:// or rediss://"),
+            ("Redis://:hunter2@a", "redis://, rediss://"),
+            ("valkeyss://:hunter2@a", "redis://, rediss://"),
+            (":hunter2@a", "redis://, rediss://"),
+            ("unix://:hunter2@/a.sock", "a / in front"),
+            ("unix://hunter2.sock", "a / in front"),
+            ("unix:///hunter2/", "a / in front"),
+            ("unix:///run/%ff?pass=hunter2", "a / in front"),
+            ("unix:///a.sock?password=hunter2", "only db, user and pass"),
+            ("unix:///a.sock?user=hunter2", "without a password"),
+            ("unix:///a.sock?user=hunter2&pass=", "without a password"),
+            ("unix:///a.sock?pass=hunter2&pass=hunter2", "twice"),
+            ("unix:///a.sock?pass=hunter2%ff", "UTF-8"),
+            ("unix:///a.sock?pass=hunter2&db=first", "number"),
+            ("unix:///a.sock?pass=hunter2#x", "%23"),
             ("redis://:hunter2/x@a", "%2F"),
             ("redis://:hunter2#x@a:1", "%23"),
             ("redis://:hunter2?x@a", "%3F"),
@@ -312,5 +536,50 @@ mod tests {
         let broker = parse(&["--redis-url", "rediss://user:p@hunter2@a:1/2"]).expect("a good URL");
         assert_eq!(broker.public_url(), "rediss://a:1/2");
         assert!(!format!("{broker:?}").contains("hunter2"));
+        let broker = parse(&["--redis-url", "unix:///a.sock?user=u&pass=hunter2&db=1"]).expect("a good URL");
+        assert_eq!(broker.public_url(), "unix:///a.sock?db=1");
+    }
+
+    /// Whatever they hold, they arrive at the redis crate as they are.
+    #[test]
+    fn user_and_password_of_their_own_are_those_of_the_url() {
+        let secret = "h@u:n/t?e#r%2 +&=ñ";
+        for url in ["redis://a:1/2", "rediss://a:1/2", "valkey://a:1/2", "unix:///a.sock?db=2", "unix:///a.sock"] {
+            for username in [None, Some("us er@:")] {
+                let mut arguments = vec!["--redis-url", url, "--redis-password", secret];
+                arguments.extend(username.iter().flat_map(|username| ["--redis-username", username]));
+                let broker = parse(&arguments).expect("good settings");
+                assert_eq!(broker.public_url(), url);
+                let client = broker.client().expect("the redis crate takes it");
+                let settings = client.get_connection_info().redis_settings();
+                assert_eq!((settings.username(), settings.password()), (username, Some(secret)), "{url}");
+                assert_eq!(settings.db(), if url.ends_with('2') { 2 } else { 0 });
+                // What was made is one of ours.
+                assert!(Address::of(&broker.url()).is_ok_and(|address| address.has_login), "{url}");
+            }
+        }
+        let broker = parse(&["--redis-password", "hunter2"]).expect("good settings");
+        assert_eq!((broker.url().as_str(), broker.given().is_some()), ("redis://:hunter2@127.0.0.1:6379", true));
+    }
+
+    #[test]
+    fn what_would_be_ignored_beside_a_url_is_refused() {
+        for (arguments, why) in [
+            (&["--redis-url", "redis://:hunter2@a", "--redis-password", "hunter2"][..], "is given too"),
+            (&["--redis-url", "unix:///a?pass=hunter2", "--redis-password", "hunter2"], "is given too"),
+            (&["--redis-url", "redis://a", "--redis-username", "hunter2"], "without REDIS_PASSWORD"),
+            (&["--redis-password", ""], "--redis-password (REDIS_PASSWORD): it is empty"),
+            (
+                &["--redis-password", "hunter2", "--redis-password-file", "/hunter"],
+                "(REDIS_PASSWORD_FILE) are both given",
+            ),
+            (&["--redis-username-file", "/no/such"], "bad file /no/such of --redis-username-file"),
+            (&["--redis-ca-file", "/no/such"], "bad file /no/such of --redis-ca-file"),
+            (&["--redis-cert-file", "/no/such"], "--redis-key-file (REDIS_KEY_FILE) is needed"),
+            (&["--redis-key-file", "/no/such"], "--redis-cert-file (REDIS_CERT_FILE) is needed"),
+        ] {
+            let refused = parse(arguments).expect_err(why);
+            assert!(refused.contains(why) && !refused.contains("hunter2") && !refused.contains('\n'), "{refused}");
+        }
     }
 }

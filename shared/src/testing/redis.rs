@@ -9,8 +9,8 @@ use super::program::{Program, Signal};
 use super::reservation::Reservation;
 use super::wait::DEADLINE;
 
-/// What a server logs, by default, once it listens.
-const READY: &str = "Ready to accept connections";
+/// What a server logs, by default, once it listens: on a port or on a socket.
+const READY: [&str; 2] = ["Ready to accept connections", "ready to accept connections at"];
 
 /// A running `redis-server` on a port of the loopback interface; killed when dropped. It keeps its files in a temporary
 /// folder, and persists nothing unless told to.
@@ -114,7 +114,7 @@ fn start(port: u16, folder: &Path, extra_arguments: &[String]) -> Program {
 /// one.
 fn until_ready(server: &mut Program) {
     server.until("redis-server listens", |server| {
-        if server.output().contains(READY) { Ok(()) } else { Err("it does not say so") }
+        if READY.iter().any(|ready| server.output().contains(ready)) { Ok(()) } else { Err("it does not say so") }
     });
 }
 

@@ -16,8 +16,8 @@ pub struct Fence {
     pub nonce: u64,
     /// The owner's name in the lease.
     pub owner: Arc<str>,
-    /// The server process on which the term began. Another one may hold an earlier state.
-    pub server: Arc<str>,
+    /// The server process on which the term began. Another one may hold an earlier state. `None` where it did not tell.
+    pub server: Option<Arc<str>>,
     /// The last commit that the owner knows of, its own or, at the beginning, its predecessor's.
     pub commit: Option<String>,
 }
@@ -55,12 +55,14 @@ impl Fence {
         Ok(false)
     }
 
-    /// Whether a server is the one on which the term began.
-    pub(super) fn check_server(&self, server: &str) -> Result<(), LogError> {
-        if *self.server == *server {
-            return Ok(());
+    /// Whether a server is the one on which the term began, as far as both tell.
+    pub(super) fn check_server(&self, server: Option<&Arc<str>>) -> Result<(), LogError> {
+        match (server, &self.server) {
+            (Some(server), Some(known)) if server != known => {
+                Err(LogError::Back(format!("another server process answers, {server} in place of {known}")))
+            }
+            _ => Ok(()),
         }
-        Err(LogError::Back(format!("another server process answers, {server} in place of {}", self.server)))
     }
 
     /// Whether the term is still going on. That is enough to give the stream up: a last commit whose answer was lost may be

@@ -217,7 +217,7 @@ impl Inner {
     /// What the state says of its owner, on the server of a term.
     fn found(&self, fence: &Fence) -> Result<Found, LogError> {
         self.check()?;
-        fence.check_server(&self.server.to_string())?;
+        fence.check_server(Some(&self.server.to_string().into()))?;
         Ok(self.data.found())
     }
 }
@@ -248,6 +248,7 @@ impl Saved {
 
     fn look(&self) -> StreamInfo {
         StreamInfo {
+            is_evicting: Some(false),
             length: self.entries.len() as u64,
             first_id: self.entries.front().map_or(StreamId::ZERO, |(id, _)| *id),
             ..self.info
@@ -288,7 +289,13 @@ impl Log for MemoryLog {
         inner.data.set(EPOCH_FIELD, &epoch.to_string());
         inner.data.set(NONCE_FIELD, &nonce.to_string());
         inner.data.info.has_group |= commit.is_none();
-        Ok(Lease::Held(Fence { epoch, nonce, owner: owner.into(), server: inner.server.to_string().into(), commit }))
+        Ok(Lease::Held(Fence {
+            epoch,
+            nonce,
+            owner: owner.into(),
+            server: Some(inner.server.to_string().into()),
+            commit,
+        }))
     }
 
     async fn release(&self, fence: &Fence) -> Result<(), LogError> {

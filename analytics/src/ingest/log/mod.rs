@@ -159,8 +159,8 @@ pub struct StreamInfo {
     /// Whether the stream has the consumer group, see [`GroupStep`]. With a group of somebody else's in the stream this can be said
     /// wrongly, but not behind a commit.
     pub has_group: bool,
-    /// Whether the broker removes keys when its memory is full.
-    pub is_evicting: bool,
+    /// Whether the broker removes keys when its memory is full; `None` where it does not tell.
+    pub is_evicting: Option<bool>,
     /// The broker's clock at that moment; `None` where the log has none.
     pub broker_time: Option<UnixMillis>,
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, Value, cmd};
 use shared::keys::{GROUP, REJECTED_MAX_ENTRIES, REJECTED_REASON, REJECTED_SOURCE_ID, StreamKeys};
+use shared::settings::BrokerSettings;
 use shared::{Rejection, UnixMillis};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
@@ -43,11 +44,12 @@ const NEWEST_REJECTED_BYTES: usize = 1024 * 1024;
 /// One stream in Redis. Clones share the connection.
 #[derive(Debug, Clone)]
 pub struct RedisLog {
+    broker: Arc<BrokerSettings>,
     client: Client,
     keys: Arc<StreamKeys>,
     connection: Arc<Mutex<Option<Connected>>>,
     /// What was logged last of the server, so that connections that flap do not fill the log.
-    told: Arc<Mutex<Arc<str>>>,
+    told: Arc<Mutex<Option<Server>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -57,17 +59,14 @@ struct Connected {
 }
 
 impl RedisLog {
-    /// The stream of `keys` in the Redis at `url`. Connects when first used.
+    /// The stream of `keys` in a Redis. Connects when first used.
     ///
     /// # Errors
-    /// When the URL cannot be understood.
-    pub fn new(url: &str, keys: StreamKeys) -> Result<Self, LogError> {
-        if url.starts_with("rediss://") {
-            // An error means that a provider is installed already, which serves as well.
-            let _installed = rustls::crypto::ring::default_provider().install_default();
-        }
-        let client = Client::open(url).map_err(|error| LogError::Unsupported(error.to_string()))?;
-        Ok(Self { client, keys: Arc::new(keys), connection: Arc::default(), told: Arc::new(Mutex::new("".into())) })
+    /// When the redis crate does not take its URL.
+    pub fn new(broker: &BrokerSettings, keys: StreamKeys) -> Result<Self, LogError> {
+        let client = broker.client().map_err(|error| LogError::Unsupported(error.to_string()))?;
+        let (broker, keys) = (Arc::new(broker.clone()), Arc::new(keys));
+        Ok(Self { broker, client, keys, connection: Arc::default(), told: Arc::default() })
     }
 
     /// Runs one step on the connection, made anew where there is none. Steps do not overlap: WATCH belongs to the
@@ -94,7 +93,7 @@ impl RedisLog {
         step: impl AsyncFnOnce(&mut Connected) -> Result<T, LogError>,
     ) -> Result<T, LogError> {
         self.step(async |connected| {
-            fence.check_server(&connected.server.id)?;
+            fence.check_server(connected.server.id.as_ref())?;
             step(connected).await
         })
         .await
@@ -104,21 +103,43 @@ impl RedisLog {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let mut connection =
-            self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(redis_error)?;
-        let about: String = info().query_async(&mut connection).await.map_err(redis_error)?;
-        let server = Server::of(&about)?;
+        let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
+        let mut connection = connecting.await.map_err(|error| self.blamed(redis_error(error)))?;
+        let server = match info().query_async::<String>(&mut connection).await {
+            Ok(about) => Server::of(&about)?,
+            Err(error) if error.code() == Some("NOPERM") => {
+                Server::of_greeting(&cmd("HELLO").query_async(&mut connection).await.map_err(redis_error)?)?
+            }
+            Err(error) => return Err(self.blamed(redis_error(error))),
+        };
         let mut told = self.told.lock().await;
-        if *told != server.id {
-            info!(version = server.version, server = &*server.id, "connected to the broker");
-            if server.is_evicting {
+        if told.as_ref() != Some(&server) {
+            info!(version = server.version, server = server.id.as_deref(), "connected to the broker");
+            if server.is_evicting == Some(true) {
                 warn!(
                     "the broker evicts keys when its memory is full (maxmemory-policy), which loses readings and state; set noeviction"
                 );
             }
-            *told = Arc::clone(&server.id);
+            if server.id.is_none() {
+                warn!(
+                    "the broker's user has no right to INFO: whether the broker evicts keys is not known, and that another server \
+                     took its place is noticed only by the state, with the next commit"
+                );
+            }
+            *told = Some(server.clone());
         }
         Ok(Connected { connection, server })
+    }
+
+    /// An error of a connection that is being made, with what is to blame for it where that is known.
+    fn blamed(&self, error: LogError) -> LogError {
+        match error {
+            LogError::Away(text) => match self.broker.blame(&text) {
+                Some(why) => LogError::Refused(why),
+                None => LogError::Away(text),
+            },
+            other => other,
+        }
     }
 
     /// Watches the state, and returns what it says of its owner.
@@ -281,7 +302,7 @@ impl Log for RedisLog {
             if commit.is_none() {
                 self.ensure_group(connection).await?;
             }
-            let server = Arc::clone(&connected.server.id);
+            let server = connected.server.id.clone();
             Ok(Lease::Held(Fence { epoch, nonce, owner: owner.into(), server, commit }))
         })
         .await
@@ -396,9 +417,11 @@ impl Log for RedisLog {
     }
 
     async fn reader(&self, fence: &Fence) -> Result<Self::Reader, LogError> {
-        let (reader, about) =
-            SocketReader::connect(self.client.get_connection_info(), &self.keys.stream, &info()).await?;
-        fence.check_server(&Server::of(&about)?.id)?;
+        let (server, certificates, info) = (self.client.get_connection_info(), self.broker.certificates(), info());
+        let connecting = SocketReader::connect(server, certificates, &self.keys.stream, &info);
+        let (reader, about) = connecting.await.map_err(|error| self.blamed(error))?;
+        let server = about.map(|about| Server::of(&about)).transpose()?;
+        fence.check_server(server.and_then(|server| server.id).as_ref())?;
         Ok(reader)
     }
 }
@@ -471,13 +494,13 @@ fn stream_info(answer: &Value) -> StreamInfo {
 }
 
 /// What a server says of itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Server {
     version: String,
-    /// The process and its history: a restart changes the one, a failover at least the other.
-    id: Arc<str>,
-    /// Whether it makes room by removing keys.
-    is_evicting: bool,
+    /// The process and its history: a restart changes the one, a failover at least the other. `None` where it does not tell.
+    id: Option<Arc<str>>,
+    /// Whether it makes room by removing keys. `None` where it does not tell.
+    is_evicting: Option<bool>,
 }
 
 /// Asks a server what [`Server::of`] reads.
@@ -497,7 +520,16 @@ impl Server {
         let id = format!("{}/{}", value("run_id").unwrap_or_default(), value("master_replid").unwrap_or_default());
         let is_evicting = value("maxmemory").is_some_and(|bytes| bytes != "0")
             && value("maxmemory_policy").is_some_and(|policy| policy.starts_with("allkeys"));
-        Ok(Self { version: version.to_owned(), id: id.into(), is_evicting })
+        Ok(Self { version: version.to_owned(), id: Some(id.into()), is_evicting: Some(is_evicting) })
+    }
+
+    /// What it tells those who may not ask for more: the answer to HELLO, which everybody may ask who may connect.
+    fn of_greeting(greeting: &Value) -> Result<Self, LogError> {
+        let told = HashMap::<String, Value>::from_redis_value_ref(greeting).unwrap_or_default();
+        let version = told.get("version").and_then(|version| String::from_redis_value_ref(version).ok());
+        let version = version.unwrap_or_else(|| "unknown".to_owned());
+        check_version(&version)?;
+        Ok(Self { version, id: None, is_evicting: None })
     }
 }
 

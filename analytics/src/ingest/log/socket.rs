@@ -8,6 +8,7 @@ use redis::{Cmd, ConnectionAddr, ConnectionInfo, cmd};
 use rustls::pki_types::ServerName;
 use shared::UnixMillis;
 use shared::codec::u64_from;
+use shared::settings::Certificates;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -39,12 +40,17 @@ pub struct SocketReader {
 }
 
 impl SocketReader {
-    /// Connects, authenticates, selects the database, and asks what the server says of itself.
+    /// Connects, authenticates, selects the database, and asks what the server says of itself, if it may.
     ///
     /// # Errors
     /// [`LogError::Away`] when the broker cannot be reached, [`LogError::Refused`] when it does not let us in.
-    pub(super) async fn connect(server: &ConnectionInfo, key: &str, about: &Cmd) -> Result<(Self, String), LogError> {
-        let stream = timeout(CONNECT_TIMEOUT, open(server.addr())).await.map_err(away)??;
+    pub(super) async fn connect(
+        server: &ConnectionInfo,
+        certificates: &Certificates,
+        key: &str,
+        about: &Cmd,
+    ) -> Result<(Self, Option<String>), LogError> {
+        let stream = timeout(CONNECT_TIMEOUT, open(server.addr(), certificates)).await.map_err(away)??;
         let mut reader = Self { stream, buffer: BytesMut::with_capacity(READ_BYTES), key: key.to_owned(), expected: 0 };
         let settings = server.redis_settings();
         if let Some(password) = settings.password() {
@@ -58,7 +64,11 @@ impl SocketReader {
         if settings.db() != 0 {
             reader.expect_ok(cmd("SELECT").arg(settings.db())).await?;
         }
-        let about = reader.text(about).await?;
+        let about = match reader.text(about).await {
+            Ok(about) => Some(about),
+            Err(LogError::Refused(why)) if why.starts_with("NOPERM") => None,
+            Err(error) => return Err(error),
+        };
         Ok((reader, about))
     }
 
@@ -161,12 +171,13 @@ impl Reader for SocketReader {
     }
 }
 
-async fn open(address: &ConnectionAddr) -> Result<Box<dyn Stream>, LogError> {
+async fn open(address: &ConnectionAddr, certificates: &Certificates) -> Result<Box<dyn Stream>, LogError> {
     match address {
         ConnectionAddr::Tcp(host, port) => Ok(Box::new(tcp(host, *port).await?)),
-        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None } => {
+        ConnectionAddr::TcpTls { host, port, insecure: false, .. } => {
             let name = ServerName::try_from(host.clone()).map_err(|error| LogError::Unsupported(error.to_string()))?;
-            let stream = tls_connector()?.connect(name, tcp(host, *port).await?).await.map_err(away)?;
+            let connector = TlsConnector::from(Arc::new(certificates.config().map_err(LogError::Unsupported)?));
+            let stream = connector.connect(name, tcp(host, *port).await?).await.map_err(away)?;
             Ok(Box::new(stream))
         }
         ConnectionAddr::Unix(path) => Ok(Box::new(UnixStream::connect(path).await.map_err(away)?)),
@@ -178,17 +189,6 @@ async fn tcp(host: &str, port: u16) -> Result<TcpStream, LogError> {
     let stream = TcpStream::connect((host, port)).await.map_err(away)?;
     stream.set_nodelay(true).map_err(away)?;
     Ok(stream)
-}
-
-/// Trusts what the operating system trusts, as the redis crate does for its own connections.
-fn tls_connector() -> Result<TlsConnector, LogError> {
-    let mut roots = rustls::RootCertStore::empty();
-    let (added, _ignored) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if added == 0 {
-        return Err(LogError::Unsupported("no trusted certificates found for rediss://".to_owned()));
-    }
-    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 fn away(error: impl std::fmt::Display) -> LogError {

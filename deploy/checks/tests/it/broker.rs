@@ -74,7 +74,7 @@ impl Broker {
         let mut variables: Vec<(&str, &str)> = variables.to_vec();
         variables.push(("REDIS_URL", &self.urls[program]));
         if let Some(trusted) = &self.trusted {
-            variables.push(("SSL_CERT_FILE", trusted.to_str().expect("text")));
+            variables.push(("REDIS_CA_FILE", trusted.to_str().expect("text")));
         }
         Program::start(built(program).envs(variables))
     }

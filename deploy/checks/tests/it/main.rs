@@ -4,6 +4,7 @@
 mod alerts;
 mod broker;
 mod compose;
+mod doors;
 mod images;
 mod manifests;
 mod network;

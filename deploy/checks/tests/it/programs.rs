@@ -26,9 +26,6 @@ struct Dashboard {
     log: LogSettings,
 }
 
-/// Read by the TLS library: the certificates to trust.
-const TRUSTED: &str = "SSL_CERT_FILE";
-
 /// What `health` of a program says of the one that listens on an address.
 pub(crate) fn is_well(program: &str, bind: SocketAddr, path: &str) -> bool {
     let ended = Program::run(built(program).args(["health", "--path", path]).env("BIND", bind.to_string()));
@@ -47,12 +44,14 @@ pub(crate) fn check_settings(program: &str, variables: &BTreeMap<String, Option<
         other => panic!("{other} is not a program of ours"),
     };
     let mut arguments = vec![OsString::from(program)];
-    for (variable, value) in variables.iter().filter(|(variable, _)| *variable != TRUSTED) {
+    for (variable, value) in variables {
         let is_it = |argument: &&clap::Arg| argument.get_env().is_some_and(|name| name == variable.as_str());
         let argument =
             command.get_arguments().find(is_it).unwrap_or_else(|| panic!("{program} has no setting {variable}"));
         let (flag, takes_value) = (argument.get_long().expect("a flag"), argument.get_action().takes_values());
         match value {
+            // A file of a pod is not here.
+            Some(_) if variable.ends_with("_FILE") => {}
             Some(value) if takes_value => arguments.push(format!("--{flag}={value}").into()),
             _ => {}
         }
