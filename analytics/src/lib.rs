@@ -33,7 +33,7 @@ pub mod workers;
 use anyhow::Context;
 use shared::UnixMillis;
 use shared::logging::answers_http;
-use shared::server::HttpSettings;
+use shared::server::{HttpSettings, listen};
 use shared::settings::Token;
 use shared::time::Clock;
 use tokio::net::TcpListener;
@@ -60,9 +60,8 @@ const QUERY_THREADS: usize = 2;
 /// What an operator has to mend: the address is taken, the broker is too old, the state cannot be read.
 pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let log = RedisLog::new(&settings.broker, settings.stream.keys()).context("REDIS_URL cannot be used")?;
-    let listener = TcpListener::bind(settings.bind)
-        .await
-        .with_context(|| format!("cannot listen on {} (--bind, BIND)", settings.bind))?;
+    let listener =
+        listen(settings.bind).with_context(|| format!("cannot listen on {} (--bind, BIND)", settings.bind))?;
     info!(broker = settings.broker.public_url(), stream = settings.stream.stream, "starts");
     let Settings { pipeline, thresholds, http, token, .. } = settings;
     let endpoint = Endpoint { listener, http: http.clone(), token: token.token.clone() };

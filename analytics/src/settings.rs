@@ -58,7 +58,7 @@ pub struct ImportSettings {
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// Where HTTP is answered
-    #[arg(long, env = "BIND", default_value = "0.0.0.0:8000", value_name = "ADDRESS", value_parser = parse_bind)]
+    #[arg(long, env = "BIND", default_value = "[::]:8000", value_name = "ADDRESS", value_parser = parse_bind)]
     pub bind: SocketAddr,
     /// Who may take how much of HTTP.
     #[command(flatten)]

@@ -1,6 +1,5 @@
 //! The program `dashboard`: settings from the command line and the environment, a listener, and signals.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -8,7 +7,7 @@ use clap::{Parser, Subcommand};
 use dashboard_ui::Settings;
 use shared::health::HealthSettings;
 use shared::logging::LogSettings;
-use tokio::net::TcpListener;
+use shared::server::listen;
 
 /// The dashboard of Vigía: the network's health as a live page
 #[derive(Debug, Parser)]
@@ -48,13 +47,9 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(settings: Settings) -> anyhow::Result<()> {
-    let listener = bind(settings.bind).await?;
+    let listener = listen(settings.bind).with_context(|| format!("cannot listen on {} (BIND)", settings.bind))?;
     let shutdown = shared::shutdown::on_signal().context("signals cannot be handled")?;
     dashboard_ui::serve(settings, listener, shutdown).await?;
     tracing::info!("the dashboard stopped");
     Ok(())
-}
-
-async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (BIND)"))
 }

@@ -1,6 +1,6 @@
 //! The dashboard's settings, as flags or environment variables.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use clap::builder::BoolishValueParser;
@@ -15,7 +15,7 @@ pub use reqwest::Url;
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// Address and port to listen on
-    #[arg(long, global = true, env = "BIND", default_value = "0.0.0.0:8000", value_name = "ADDRESS", value_parser = parse_bind)]
+    #[arg(long, global = true, env = "BIND", default_value = "[::]:8000", value_name = "ADDRESS", value_parser = parse_bind)]
     pub bind: SocketAddr,
     /// Who may take how much of HTTP.
     #[command(flatten)]
@@ -101,7 +101,7 @@ impl Settings {
     /// The defaults, with figures from somewhere.
     #[must_use]
     pub fn new(origin: Origin) -> Self {
-        let bind = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000));
+        let bind = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8000));
         Self { bind, http: HttpSettings::default(), origin, allowed_hosts: AllowedHosts::default() }
     }
 }

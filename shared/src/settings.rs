@@ -8,7 +8,7 @@ mod secret;
 mod token;
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -126,15 +126,16 @@ fn named_with_variable<P: CommandFactory>(argument: &str) -> String {
 /// # Errors
 /// What is wrong with the text.
 pub fn parse_bind(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "an address and a port are needed, like 0.0.0.0:8000 or [::]:8000".to_owned())
+    text.parse().map_err(|_| "an address and a port are needed, like [::]:8000 or 127.0.0.1:8000".to_owned())
 }
 
-/// The address at which a client on this machine reaches a program that listens on `bind`.
+/// The address at which a client on this machine reaches a program that listens on `bind`. All addresses of IPv6 are those of IPv4
+/// too, or those alone: see `server::listen`.
 #[must_use]
 pub fn as_client(listening: SocketAddr) -> SocketAddr {
     let ip = match listening.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         ip => ip,
     };
     SocketAddr::new(ip, listening.port())
@@ -156,7 +157,8 @@ mod tests {
     fn an_address_that_means_all_is_reached_over_the_loopback_interface() {
         for (listening, reached) in [
             ("0.0.0.0:8000", "127.0.0.1:8000"),
-            ("[::]:8000", "[::1]:8000"),
+            ("[::]:8000", "127.0.0.1:8000"),
+            ("[::1]:8000", "[::1]:8000"),
             ("127.0.0.1:1", "127.0.0.1:1"),
             ("192.0.2.7:80", "192.0.2.7:80"),
         ] {

@@ -21,8 +21,11 @@ fn parse(flags: &[&str]) -> Result<Settings, ExitCode> {
 #[test]
 fn defaults_are_those_of_the_contract() {
     let settings = parse(&[]).unwrap();
-    assert_eq!(settings.bind.to_string(), "0.0.0.0:8000");
-    assert_eq!(settings.origin, Origin::Analytics { url: "http://analytics-service:8000/".parse().unwrap(), token: None });
+    assert_eq!(settings.bind.to_string(), "[::]:8000");
+    assert_eq!(
+        settings.origin,
+        Origin::Analytics { url: "http://analytics-service:8000/".parse().unwrap(), token: None }
+    );
     assert_eq!(settings.allowed_hosts, AllowedHosts::default());
 }
 

@@ -20,6 +20,7 @@ use anyhow::Context as _;
 use dashboard_ui::settings::Origin;
 use shared::UnixMillis;
 use shared::logging::LogFormat;
+use shared::server::listen;
 use shared::settings::{BrokerSettings, as_client};
 use simulator::redis_sink::RedisSink;
 use simulator::{FleetSettings, Sink};
@@ -43,8 +44,8 @@ const MEMORY_LOG_MAX_ENTRIES: usize = 200_000;
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     // Ports first, so that anyone who has to choose another one finds out at once.
     let listeners = Listeners {
-        page: listen(settings.bind, "--bind, BIND").await?,
-        api: listen(settings.analytics_bind, "--analytics-bind, ANALYTICS_BIND").await?,
+        page: listener(settings.bind, "--bind, BIND")?,
+        api: listener(settings.analytics_bind, "--analytics-bind, ANALYTICS_BIND")?,
     };
     let broker = Broker::choose(&settings.broker).await;
     say(settings.log.format, &format!("broker: {broker}"));
@@ -68,8 +69,8 @@ struct Listeners {
     api: TcpListener,
 }
 
-async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({setting})"))
+fn listener(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    listen(address).with_context(|| format!("cannot listen on {address} ({setting})"))
 }
 
 fn on_redis(settings: &Settings, broker: &BrokerSettings, listeners: Listeners) -> anyhow::Result<Parts> {

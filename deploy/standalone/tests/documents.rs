@@ -23,7 +23,7 @@ fn settings(program: &str) -> Vec<(String, Option<String>)> {
     let options = help.split("\n      --").skip(1);
     let settings: Vec<(String, Option<String>)> = options
         .filter_map(|option| {
-            let note = |name| Some(option.split_once(name)?.1.split_once(']')?.0);
+            let note = |name| bracketed(option.split_once(name)?.1);
             let variable = note("[env: ")?.trim_end_matches('=');
             let flag = option.split([' ', '\n', '[']).next().unwrap_or_default();
             assert_eq!(flag, variable.to_lowercase().replace('_', "-"), "the flag of {variable} of {program}");
@@ -32,6 +32,16 @@ fn settings(program: &str) -> Vec<(String, Option<String>)> {
         .collect();
     assert!(!settings.is_empty(), "{program} has settings: {help}");
     settings
+}
+
+/// What stands before the bracket that closes a text, which may have brackets in it, as `[::]:8000` has.
+fn bracketed(text: &str) -> Option<&str> {
+    let mut open = 0;
+    let end = text.find(|it: char| {
+        open += i32::from(it == '[') - i32::from(it == ']');
+        open < 0
+    });
+    text.get(..end?)
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! bounded for each client, so that none takes all. See [`Connections`] for who makes room.
 
 mod connections;
+mod listen;
 mod peer;
 
 use std::convert::Infallible;
@@ -31,6 +32,7 @@ use tower_service::Service;
 
 pub use self::connections::Connections;
 use self::connections::{Requests, Use};
+pub use self::listen::listen;
 pub use self::peer::{Peer, Proxies};
 use crate::time::parse_duration;
 
