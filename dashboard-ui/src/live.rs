@@ -28,6 +28,13 @@ const MOST_ROOMS: usize = 256;
 /// And of these, one client opens no more than this, or it would keep all others out. Rooms that others are in are free.
 const MOST_ROOMS_OF_PEER: usize = MOST_ROOMS / 4;
 
+/// Where all rooms are taken, whoever has opened fewer than so many opens one all the same: a few clients that take what they
+/// may do not keep all others out.
+const FEW_ROOMS: usize = 4;
+
+/// How many more rooms that makes at most.
+const MOST_MORE_ROOMS: usize = MOST_ROOMS / 4;
+
 const RECONNECT: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(250))
     .with_max_delay(Duration::from_secs(2))
@@ -103,7 +110,9 @@ impl Live {
             return Some(room.fragments.subscribe());
         }
         let own = rooms.values().filter(|room| room.opened_by.is_some() && room.opened_by == peer).count();
-        if rooms.len() >= MOST_ROOMS || own >= MOST_ROOMS_OF_PEER {
+        let has_few = peer.is_some() && own < FEW_ROOMS;
+        let most = if has_few { MOST_ROOMS + MOST_MORE_ROOMS } else { MOST_ROOMS };
+        if rooms.len() >= most || own >= MOST_ROOMS_OF_PEER {
             return None;
         }
         let (sender, receiver) = watch::channel(None);

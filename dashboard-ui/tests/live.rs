@@ -6,16 +6,18 @@ mod common;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use common::{Analytics, Dashboard, NOW, PAGES, browser, poll, within_deadline};
+use common::{Analytics, Dashboard, NOW, PAGES, Viewer, browser, poll, within_deadline};
 use dashboard_ui::Settings;
 use dashboard_ui::mock::Mock;
 use dashboard_ui::settings::Origin;
 use dashboard_ui::source::Source;
 use flate2::read::GzDecoder;
+use futures::StreamExt;
 use futures::future::join_all;
 use shared::UnixMillis;
 use shared::api::{PipelineRequest, SummaryRequest};
 use shared::server::HttpSettings;
+use shared::testing::{Program, built};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -264,4 +266,39 @@ async fn queries_without_end_are_refused_at_some_point() {
     assert!(viewers.iter().all(|viewer| viewer.as_ref().unwrap().status().is_success()));
     let refused = dashboard.request("/live/").send().await.unwrap();
     assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (503, "30"));
+}
+
+/// The real program, and clients with addresses of their own: one takes what it may and is refused more, four take all there is, and
+/// another still gets its pages and what changes on them.
+#[tokio::test]
+async fn whoever_has_few_live_rooms_gets_one_where_others_have_taken_all() {
+    let variables = [("BIND", "127.0.0.1:0"), ("MOCK", "true")];
+    let mut program = Program::start(built("dashboard").envs(variables));
+    let url = format!("http://{}", program.address("dashboard"));
+    let client = |number: u8| {
+        let address = std::net::IpAddr::from([127, 0, 0, number]);
+        reqwest::Client::builder().no_proxy().local_address(address).build().unwrap()
+    };
+    let view = async |http: &reqwest::Client, page: usize| {
+        http.get(format!("{url}/live/incidents?q={page}")).send().await.unwrap()
+    };
+    let mut held = Vec::new();
+    for greedy in 0..4_usize {
+        let http = client(2 + u8::try_from(greedy).unwrap());
+        held.extend(join_all((0..64).map(|page| view(&http, 64 * greedy + page))).await);
+        assert_eq!(view(&http, 1_000 + greedy).await.status(), 503, "it has what it may");
+    }
+    assert!(held.iter().all(|viewer| viewer.status().is_success()));
+    let other = client(9);
+    for page in 0..4 {
+        held.push(view(&other, 2_000 + page).await);
+    }
+    assert!(held.iter().all(|viewer| viewer.status().is_success()));
+    assert_eq!(view(&other, 3_000).await.status(), 503, "of what is left for those that have few");
+    let last = held.pop().unwrap();
+    let chunks = last.bytes_stream().map(|chunk| chunk.unwrap().to_vec());
+    let mut viewer = Viewer::of(Box::pin(chunks));
+    let first = viewer.fragment().await;
+    assert_ne!(viewer.fragment().await, first, "it is live");
+    drop(held);
 }
