@@ -38,6 +38,8 @@ def main() -> None:
         print(f"the chart says the same as the overlay {overlay}: {len(ours)} objects")
     monitoring_follows_the_values(values["production"])
     only_a_service_with_a_node_port_has_one()
+    the_page_may_be_below_a_path(values["production"])
+    a_secret_of_its_own_replaces_the_generated_one()
     refused({"dashbord": {"replicas": 2}})
     refused({"simulator": {"replicas": -1}})
     refused({"redis": {"tls": True}})
@@ -86,6 +88,26 @@ def only_a_service_with_a_node_port_has_one() -> None:
         service = rendered({"dashboard": {"service": {"type": kind}}}, "vigia")["Service/dashboard-service"]["spec"]
         if [port.get("nodePort") for port in service["ports"]] != expected:
             sys.exit(f"the chart's Service of type {kind} has the ports {service['ports']}")
+
+
+def the_page_may_be_below_a_path(production: dict) -> None:
+    for path, base in {"/": [], "/vigia": ["/vigia"]}.items():
+        dashboard = {**production["dashboard"], "ingress": {**production["dashboard"]["ingress"], "path": path}}
+        ours = rendered({**production, "dashboard": dashboard}, "vigia")
+        paths = [one["path"] for one in ours["Ingress/dashboard"]["spec"]["rules"][0]["http"]["paths"]]
+        env = ours["Deployment/dashboard"]["spec"]["template"]["spec"]["containers"][0]["env"]
+        if paths != [path] or [one["value"] for one in env if one["name"] == "BASE_PATH"] != base:
+            sys.exit(f"the chart's dashboard at {path} is told {env}")
+    refused({"dashboard": {"ingress": {"path": "/vigia/"}}})
+
+
+def a_secret_of_its_own_replaces_the_generated_one() -> None:
+    ours = rendered({"analytics": {"token": {"existingSecret": "mine"}}}, "vigia")
+    containers = [ours[f"Deployment/{name}"]["spec"]["template"]["spec"]["containers"][0] for name in ["analytics", "dashboard"]]
+    names = [one["valueFrom"]["secretKeyRef"]["name"] for one in sum((one["env"] for one in containers), [])
+             if one["name"] == "ANALYTICS_TOKEN"]
+    if "Secret/analytics-token" in ours or names != ["mine", "mine"]:
+        sys.exit(f"the chart takes the token from {names}")
 
 
 def rendered(values: dict, namespace: str) -> dict[str, dict]:

@@ -7,6 +7,8 @@ use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
+use crate::query::Base;
+
 /// Where assets are.
 pub(crate) const PREFIX: &str = "/assets/";
 
@@ -78,8 +80,8 @@ pub(crate) static RELEASE: LazyLock<String> =
 
 impl Asset {
     /// The asset's address.
-    pub(crate) fn href(&self) -> String {
-        format!("{PREFIX}{}", self.name())
+    pub(crate) fn href(&self, base: Base) -> String {
+        format!("{base}{PREFIX}{}", self.name())
     }
 
     fn name(&self) -> String {

@@ -20,13 +20,14 @@ use shared::server::Peer;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
+use tower_service::Service as _;
 
 use crate::client::ClientError;
 use crate::events::{self, Event};
 use crate::figures::Outcome;
 use crate::language::Language;
 use crate::model::docs::{DOCS, Shown};
-use crate::query::{Address, Decimal, Kind, Manner, Page, Parameters, Query, Range, Reason};
+use crate::query::{Address, Base, Decimal, Kind, Manner, Page, Parameters, Query, Range, Reason};
 use crate::source::Trial;
 use crate::state::State;
 use crate::{assets, csv, model, pages};
@@ -66,25 +67,38 @@ pub fn router(state: State) -> Router {
         .route("/live", get(|state, peer, headers, asked| live(Kind::Overview, state, peer, headers, asked)))
         .route(DOCS, get(docs))
         .route(&format!("{DOCS}/{{*route}}"), get(route))
-        .route("/assets/{name}", get(asset).layer(middleware::from_fn(without_parameters)))
+        .route("/assets/{name}", get(asset).layer(middleware::from_fn_with_state(state.clone(), without_parameters)))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(state.clone(), only_allowed_hosts));
     // Probes use the address, whatever the public host name is. The dashboard is ready even if analytics is not: it has
     // a page that says so.
     let probes = Router::new().route(LIVEZ, get(ok)).route(READYZ, get(ok)).route(HEALTHZ, get(ok));
-    let probes = probes.layer(middleware::from_fn(without_parameters));
-    pages
+    let probes = probes.layer(middleware::from_fn_with_state(state.clone(), without_parameters));
+    let base = state.base;
+    let router = pages
         .merge(probes)
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIMEOUT))
         .layer(RequestBodyLimitLayer::new(BODY_MAX))
         .layer(middleware::map_response(with_headers))
-        .with_state(state)
+        .with_state(state);
+    if base.is_root() { router } else { below(base, router) }
+}
+
+/// The same routes below a base. They are also where they are without one: for probes, and for a proxy that takes the base away.
+fn below(base: Base, router: Router) -> Router {
+    Router::new().fallback(move |mut request: Request| {
+        let mut router = router.clone();
+        if let Some(uri) = base.without(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        async move { router.call(request).await }
+    })
 }
 
 async fn page(kind: Kind, extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {
     let is_form = asked.as_ref().is_ok_and(|asked| asked.are_of_the_range_form());
-    let address = match judge(kind, asked, &headers) {
+    let address = match judge(&state, kind, asked, &headers) {
         Ok(address) => address,
         Err(refused) => return refused,
     };
@@ -133,7 +147,7 @@ async fn live(
     headers: HeaderMap,
     asked: Asked,
 ) -> Response {
-    let address = match judge(kind, asked, &headers) {
+    let address = match judge(&state, kind, asked, &headers) {
         Ok(address) => address,
         Err(refused) => return refused,
     };
@@ -152,7 +166,7 @@ async fn csv(
     mut asked: Asked,
 ) -> Response {
     let decimal = asked.as_mut().map_or(Ok(Decimal::Point), |asked| asked.take_decimal());
-    let address = match judge(kind, asked, &headers) {
+    let address = match judge(&state, kind, asked, &headers) {
         Ok(address) => address,
         Err(refused) => return refused,
     };
@@ -179,7 +193,7 @@ async fn csv(
 
 /// The routes of the API, to read.
 async fn docs(extract::State(state): extract::State<State>, headers: HeaderMap, asked: Pairs) -> Response {
-    let (given, manner) = match pairs(asked, &headers) {
+    let (given, manner) = match pairs(&state, asked, &headers) {
         Ok(pairs) => pairs,
         Err(refused) => return refused,
     };
@@ -199,7 +213,7 @@ async fn route(
     headers: HeaderMap,
     asked: Pairs,
 ) -> Response {
-    let (given, manner) = match pairs(asked, &headers) {
+    let (given, manner) = match pairs(&state, asked, &headers) {
         Ok(pairs) => pairs,
         Err(refused) => return refused,
     };
@@ -224,10 +238,15 @@ async fn route(
     (status, NOT_KEPT, Html(pages::route(screen, given, manner, state.cache.is_mock()))).into_response()
 }
 
-async fn asset(name: extract::Path<String>, headers: HeaderMap, asked: Asked) -> Response {
+async fn asset(
+    state: extract::State<State>,
+    name: extract::Path<String>,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Response {
     match assets::asset(name).await {
         Some(asset) => asset,
-        None => not_found(headers, asked).await,
+        None => not_found(state, headers, asked).await,
     }
 }
 
@@ -235,8 +254,8 @@ async fn ok() -> impl IntoResponse {
     (NOT_KEPT, "ok")
 }
 
-async fn not_found(headers: HeaderMap, asked: Asked) -> Response {
-    not_found_page(manner(&asked, &headers))
+async fn not_found(extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {
+    not_found_page(manner(&state, &asked, &headers))
 }
 
 fn not_found_page(manner: Manner) -> Response {
@@ -249,10 +268,10 @@ fn bad_request(reason: Reason, manner: Manner) -> Response {
 
 /// The address, or a page that explains what is wrong with it.
 #[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
-fn judge(kind: Kind, asked: Asked, headers: &HeaderMap) -> Result<Address, Response> {
-    let manner = manner(&asked, headers);
+fn judge(state: &State, kind: Kind, asked: Asked, headers: &HeaderMap) -> Result<Address, Response> {
+    let manner = manner(state, &asked, headers);
     let address = match asked {
-        Ok(extract::Query(parameters)) => Address::parse(kind, &parameters, preferred(headers)),
+        Ok(extract::Query(parameters)) => Address::parse(kind, &parameters, preferred(state, headers)),
         Err(_) => Err(Reason::Parameters),
     };
     address.map_err(|reason| bad_request(reason, manner))
@@ -260,38 +279,37 @@ fn judge(kind: Kind, asked: Asked, headers: &HeaderMap) -> Result<Address, Respo
 
 /// The parameters that are given to a route of the API, and how its page is displayed.
 #[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
-fn pairs(asked: Pairs, headers: &HeaderMap) -> Result<(Vec<(String, String)>, Manner), Response> {
+fn pairs(state: &State, asked: Pairs, headers: &HeaderMap) -> Result<(Vec<(String, String)>, Manner), Response> {
+    let preferred = preferred(state, headers);
     let Ok(extract::Query(mut given)) = asked else {
-        let manner = Manner { language: preferred(headers), ..Manner::default() };
-        return Err(bad_request(Reason::Parameters, manner));
+        return Err(bad_request(Reason::Parameters, preferred));
     };
-    let manner = Manner::take(&mut given, preferred(headers));
+    let manner = Manner::take(&mut given, preferred);
     // A form also sends its empty fields.
     given.retain(|(_, value)| !value.is_empty());
     Ok((given, manner))
 }
 
-fn manner(asked: &Asked, headers: &HeaderMap) -> Manner {
-    let preferred = preferred(headers);
+fn manner(state: &State, asked: &Asked, headers: &HeaderMap) -> Manner {
+    let preferred = preferred(state, headers);
     match asked {
         Ok(parameters) => Manner::of(parameters, preferred),
-        Err(_) => Manner { language: preferred, ..Manner::default() },
+        Err(_) => preferred,
     }
 }
 
-fn preferred(headers: &HeaderMap) -> Language {
-    Language::preferred(headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok()))
+/// How a page is displayed whose address says nothing of it.
+fn preferred(state: &State, headers: &HeaderMap) -> Manner {
+    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok());
+    Manner { language: Language::preferred(accepted), base: state.base, ..Manner::default() }
 }
 
 /// For routes that have no parameter.
-async fn without_parameters(request: Request, next: Next) -> Response {
+async fn without_parameters(extract::State(state): extract::State<State>, request: Request, next: Next) -> Response {
     let query = request.uri().query().unwrap_or_default();
     match form_urlencoded::parse(query.as_bytes()).next() {
         None => next.run(request).await,
-        Some((name, _)) => {
-            let manner = Manner { language: preferred(request.headers()), ..Manner::default() };
-            bad_request(Reason::Unknown(name.into_owned()), manner)
-        }
+        Some((name, _)) => bad_request(Reason::Unknown(name.into_owned()), preferred(&state, request.headers())),
     }
 }
 
@@ -301,7 +319,7 @@ async fn only_allowed_hosts(extract::State(state): extract::State<State>, reques
     if state.allowed_hosts.allow(request.uri().host().or(header)) {
         next.run(request).await
     } else {
-        bad_request(Reason::Host, Manner { language: preferred(request.headers()), ..Manner::default() })
+        bad_request(Reason::Host, preferred(&state, request.headers()))
     }
 }
 

@@ -84,7 +84,7 @@ pub async fn serve(settings: Settings, listener: TcpListener, shutdown: Cancella
             Source::Mock(mock)
         }
     };
-    let state = State::start(source, settings.allowed_hosts, clock, shutdown.clone());
+    let state = State::start(source, settings.allowed_hosts, clock, shutdown.clone()).with_base(settings.base_path);
     answers_http("dashboard", listener.local_addr().context("the listener has no address")?);
     tokio::select! {
         () = server::serve(listener, http::router(state), &settings.http, shutdown.clone()) => (),

@@ -11,6 +11,8 @@ use shared::settings::{Token, TokenSettings, parse_bind};
 
 pub use reqwest::Url;
 
+use crate::query::Base;
+
 /// The settings of the dashboard.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
@@ -27,6 +29,9 @@ pub struct Settings {
     /// allows any
     #[arg(long, env = "ALLOWED_HOSTS", default_value = "", value_name = "HOSTS", hide_default_value = true)]
     pub allowed_hosts: AllowedHosts,
+    /// Path below which a proxy has the dashboard, like /vigia; all addresses in pages begin with it
+    #[arg(long, env = "BASE_PATH", default_value = "", value_name = "PATH", hide_default_value = true)]
+    pub base_path: Base,
 }
 
 /// Where the figures come from. With `MOCK`, the address of analytics and its token are not read.
@@ -102,7 +107,13 @@ impl Settings {
     #[must_use]
     pub fn new(origin: Origin) -> Self {
         let bind = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8000));
-        Self { bind, http: HttpSettings::default(), origin, allowed_hosts: AllowedHosts::default() }
+        Self {
+            bind,
+            http: HttpSettings::default(),
+            origin,
+            allowed_hosts: AllowedHosts::default(),
+            base_path: Base::default(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cache::Cache;
 use crate::live::Live;
+use crate::query::Base;
 use crate::settings::AllowedHosts;
 use crate::source::{Source, Trial};
 
@@ -18,6 +19,7 @@ pub struct State {
     pub(crate) live: Live,
     pub(crate) clock: Clock,
     pub(crate) allowed_hosts: Arc<AllowedHosts>,
+    pub(crate) base: Base,
     trials: Arc<Semaphore>,
 }
 
@@ -35,8 +37,15 @@ impl State {
             live,
             clock,
             allowed_hosts: Arc::new(allowed_hosts),
+            base: Base::default(),
             trials: Arc::new(Semaphore::new(MOST_TRIALS)),
         }
+    }
+
+    /// The same, for a dashboard that is below a base.
+    #[must_use]
+    pub fn with_base(self, base: Base) -> Self {
+        Self { base, ..self }
     }
 
     /// Puts a question to a route of the API; see [`Source::try_out`].

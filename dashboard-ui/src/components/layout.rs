@@ -51,7 +51,7 @@ impl Document {
 #[component]
 pub(crate) fn Layout(document: Document, app: AnyView) -> impl IntoView {
     let manner = document.manner();
-    let language = manner.language;
+    let (language, base) = (manner.language, manner.base);
     let live = document.live().map(Address::live_href);
     let description = language.text("Health of the antenna network, live", "Salud de la red de antenas, en vivo");
     let class = manner.is_wall.then_some("wall");
@@ -64,7 +64,8 @@ pub(crate) fn Layout(document: Document, app: AnyView) -> impl IntoView {
     ]
     .map(|(property, content)| meta().attr("property", property).attr("content", content.to_owned()))
     .collect_view();
-    let font = link().rel("preload").href(FONT.href()).attr("as", "font").r#type("font/woff2").attr("crossorigin", "");
+    let font =
+        link().rel("preload").href(FONT.href(base)).attr("as", "font").r#type("font/woff2").attr("crossorigin", "");
     view! {
         <!DOCTYPE html>
         <html lang=language.code() class=class data-release=RELEASE.as_str()>
@@ -77,17 +78,17 @@ pub(crate) fn Layout(document: Document, app: AnyView) -> impl IntoView {
                 <meta name="description" content=description/>
                 {open_graph}
                 <title>{document.title.clone()}</title>
-                <link rel="icon" type="image/svg+xml" href=ICON.href()/>
+                <link rel="icon" type="image/svg+xml" href=ICON.href(base)/>
                 {font}
-                <link rel="stylesheet" href=STYLE.href()/>
-                <script src=THEME.href()></script>
-                <script src=MORPH.href() defer></script>
-                <script src=SCRIPT.href() defer></script>
-                <script src=CHARTS.href() defer></script>
+                <link rel="stylesheet" href=STYLE.href(base)/>
+                <script src=THEME.href(base)></script>
+                <script src=MORPH.href(base) defer></script>
+                <script src=SCRIPT.href(base) defer></script>
+                <script src=CHARTS.href(base) defer></script>
             </head>
             <body>
                 <a class="skip" href="#content">{language.text("Skip to content", "Ir al contenido")}</a>
-                <div id="app" data-live=live data-hub=HUB.href()>{app}</div>
+                <div id="app" data-live=live data-hub=HUB.href(base)>{app}</div>
                 <Keys language/>
             </body>
         </html>

@@ -115,12 +115,7 @@ pub(crate) fn Hidden(pairs: Vec<(String, String)>) -> AnyView {
 
 /// A search: a plain form, which the script submits while the viewer types.
 #[component]
-pub(crate) fn Search(
-    action: &'static str,
-    value: String,
-    hidden: Vec<(String, String)>,
-    language: Language,
-) -> AnyView {
+pub(crate) fn Search(action: String, value: String, hidden: Vec<(String, String)>, language: Language) -> AnyView {
     let label = language.text("Search antennas", "Buscar antenas");
     view! {
         <form class="search" role="search" action=action data-search="">

@@ -108,7 +108,7 @@ pub(crate) fn href(route: Option<&str>, pairs: &[(String, String)], manner: Mann
     text.extend_pairs(pairs);
     text.extend_pairs(manner.parameters());
     let text = text.finish();
-    let path = format!("{DOCS}{}", route.unwrap_or_default().replace('{', "%7B").replace('}', "%7D"));
+    let path = format!("{}{DOCS}{}", manner.base, route.unwrap_or_default().replace('{', "%7B").replace('}', "%7D"));
     if text.is_empty() { path } else { format!("{path}?{text}") }
 }
 
@@ -168,7 +168,7 @@ pub(crate) fn route(
     Some(RouteScreen {
         path: route.to_owned(),
         meaning: meaning(text(&operation["summary"]), language),
-        action: href(Some(route), &[], Manner::default()),
+        action: href(Some(route), &[], Manner { base: manner.base, ..Manner::default() }),
         asked: request::href(route, given.iter().map(|(name, value)| (name, value))),
         fields,
         media_types,

@@ -64,7 +64,7 @@ pub(super) fn fleet_screen(figures: &AntennasFigures, frame: Frame, scene: &Scen
         }),
         found: language.antennas(page.total),
         clear: is_narrowed.then(|| href(Fleet { search: String::new(), filter: None, page: 1, ..fleet.clone() })),
-        csv: format!("/csv{}", href(Fleet { page: 1, ..fleet.clone() })),
+        csv: scene.address.with_page(Page::Antennas(Fleet { page: 1, ..fleet.clone() })).csv_href(),
         frame,
     }
 }

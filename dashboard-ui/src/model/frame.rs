@@ -66,7 +66,7 @@ pub(crate) struct Ranges {
     /// The form's hidden fields.
     pub(crate) hidden: Vec<(String, String)>,
     /// The form's action.
-    pub(crate) action: &'static str,
+    pub(crate) action: String,
     /// The address that will show the same figures again.
     pub(crate) permalink: String,
     /// The address of the same page for the present, if it does not show the present.
@@ -270,7 +270,7 @@ fn ranges(scene: &Scene<'_>, summary: &Summary) -> Ranges {
         end: Moment::near(end, *now, scene.language()),
         inputs: [format::local_input(start), format::local_input(end), oldest],
         hidden: hidden(address, &["window", "end", "page"]),
-        action: address.query.page.kind().path(),
+        action: address.query.page.kind().path_in(address.manner.base, ""),
         permalink: address.with_range(Range { window: range.window, end: Some(end) }).href(),
         last_week: address.query.page.is_compared().then(|| last_week(address)),
         days: limits.history.map(|_| address.with_page(address.query.page.days()).href()),

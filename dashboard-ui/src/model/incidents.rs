@@ -136,7 +136,7 @@ pub(super) fn incidents_screen(figures: &IncidentsFigures, frame: Frame, scene: 
         lines: page.map(|_| shown.into_iter().map(|line| incident_line(line, asked, scene)).collect()),
         is_all: asked.kept,
         is_narrowed: asked.kind.is_some() || asked.open || !asked.search.is_empty(),
-        csv: format!("/csv{}", href(Incidents { page: 1, ..asked.clone() })),
+        csv: scene.address.with_page(Page::Incidents(Incidents { page: 1, ..asked.clone() })).csv_href(),
         frame,
     }
 }

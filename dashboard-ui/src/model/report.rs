@@ -108,7 +108,6 @@ pub(super) fn report_screen(figures: &ReportFigures, frame: Frame, scene: &Scene
         }
     };
     let days = figures.days.as_ref().filter(|_| nothing.is_none());
-    let of_page = address.href();
     ReportScreen {
         title,
         antenna,
@@ -120,7 +119,7 @@ pub(super) fn report_screen(figures: &ReportFigures, frame: Frame, scene: &Scene
             .filter(|_| nothing.is_none())
             .zip(shown)
             .map(|(figures, month)| month_screen(figures, month, scene)),
-        csv: format!("/csv{of_page}"),
+        csv: address.csv_href(),
         nothing,
         frame,
     }

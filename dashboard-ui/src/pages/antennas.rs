@@ -5,13 +5,13 @@ use leptos::prelude::*;
 use super::{beyond, figures_class};
 use crate::components::{Choices, FileLink, FleetTable, Heading, Pager, Search};
 use crate::model::FleetScreen;
-use crate::query::Kind;
 
 /// The fleet.
 #[component]
 pub(crate) fn AntennasPage(screen: FleetScreen) -> AnyView {
     let FleetScreen { frame, search, hidden, filters, columns, rows, pages, found, clear, csv } = screen;
     let (language, class) = (frame.language, figures_class(&frame));
+    let action = frame.ranges.action.clone();
     let title = language.text("Antennas", "Antenas").into_any();
     let body = if rows.is_empty() {
         let nothing = if pages.is_beyond {
@@ -29,7 +29,7 @@ pub(crate) fn AntennasPage(screen: FleetScreen) -> AnyView {
         <div class=class>
             <section class="card" id="fleet">
                 <header>
-                    <Search action=Kind::Antennas.path() value=search hidden language/>
+                    <Search action value=search hidden language/>
                     <Choices label=language.text("Filter by status", "Filtrar por estado") choices=filters/>
                 </header>
                 <p class="found">

@@ -5,7 +5,6 @@ use leptos::prelude::*;
 use super::{beyond, figures_class};
 use crate::components::{Choices, FileLink, Heading, IncidentTable, Pager, Search};
 use crate::model::IncidentsScreen;
-use crate::query::Kind;
 
 /// The incidents.
 #[component]
@@ -26,6 +25,7 @@ pub(crate) fn IncidentsPage(screen: IncidentsScreen) -> AnyView {
         csv,
     } = screen;
     let (language, class) = (frame.language, figures_class(&frame));
+    let action = frame.ranges.action.clone();
     let title = language.text("Incidents", "Incidentes").into_any();
     let body = match lines {
         None => {
@@ -57,7 +57,7 @@ pub(crate) fn IncidentsPage(screen: IncidentsScreen) -> AnyView {
         <div class=class>
             <section class="card" id="incidents">
                 <header>
-                    <Search action=Kind::Incidents.path() value=search hidden language/>
+                    <Search action value=search hidden language/>
                     <div class="filters">
                         <Choices label=language.text("From when", "De cuándo") choices=scopes/>
                         <Choices label=language.text("Filter by state", "Filtrar por situación") choices=states/>

@@ -24,6 +24,7 @@ pub(crate) fn PipelinePage(screen: PipelineScreen) -> AnyView {
         reasons,
         rejected,
         partitions,
+        csv,
     } = screen;
     let (language, class) = (frame.language, figures_class(&frame));
     let title = language.text("Pipeline", "Proceso").into_any();
@@ -39,7 +40,6 @@ pub(crate) fn PipelinePage(screen: PipelineScreen) -> AnyView {
     let tiles = tiles.collect_view();
     let has_charts = !charts.is_empty();
     let charts = charts.into_iter().map(|chart| view! { <ChartCard chart/> }).collect_view();
-    let csv = "/csv/pipeline".to_owned();
     view! {
         <Heading title frame has_ranges=false/>
         <VerdictCard verdict language/>

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use shared::spelled::Spelled;
 
 use super::lists::choose;
-use super::{Comparison, Fleet, Incidents, Kind, Page, Query, Range, Reason};
+use super::{Base, Comparison, Fleet, Incidents, Kind, Page, Query, Range, Reason};
 use crate::language::Language;
 
 /// A query and how it is displayed.
@@ -27,6 +27,8 @@ pub struct Manner {
     pub is_language_chosen: bool,
     /// Whether it is displayed on a wall screen: larger, and without the controls that nobody can reach there.
     pub is_wall: bool,
+    /// Where the dashboard is.
+    pub base: Base,
 }
 
 /// The parameters of an address before validation.
@@ -66,11 +68,11 @@ pub enum Decimal {
 }
 
 impl Address {
-    /// Validates an address. `preferred` is the language if the address names none.
+    /// Validates an address. `preferred` is where the dashboard is, and the language if the address names none.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn parse(kind: Kind, given: &Parameters, preferred: Language) -> Result<Self, Reason> {
+    pub fn parse(kind: Kind, given: &Parameters, preferred: impl Into<Manner>) -> Result<Self, Reason> {
         if let Some(name) = given.first_unknown(kind) {
             return Err(Reason::Unknown(name.to_owned()));
         }
@@ -80,25 +82,35 @@ impl Address {
         };
         let page = Page::parse(kind, given)?;
         let comparison = choose(Comparison::EVERY, &given.compare, Reason::Compare)?.unwrap_or_default();
-        Ok(Self { query: Query { page, range, comparison }, manner: Manner::of(given, preferred) })
+        Ok(Self { query: Query { page, range, comparison }, manner: Manner::of(given, preferred.into()) })
     }
 
     /// The address as text: path and query.
     #[must_use]
     pub fn href(&self) -> String {
+        self.href_under("")
+    }
+
+    fn href_under(&self, folder: &str) -> String {
         let Self { query: Query { page, range, comparison }, manner } = self;
         let mut text = form_urlencoded::Serializer::new(String::new());
         text.extend_pairs(page.parameters().into_iter().chain(range.parameters()));
         text.extend_pairs(comparison.parameter().into_iter().chain(manner.parameters()));
         let text = text.finish();
-        let path = page.kind().path();
-        if text.is_empty() { path.to_owned() } else { format!("{path}?{text}") }
+        let path = page.kind().path_in(manner.base, folder);
+        if text.is_empty() { path } else { format!("{path}?{text}") }
     }
 
     /// The address of this page's live fragments.
     #[must_use]
     pub fn live_href(&self) -> String {
-        format!("/live{}", self.href())
+        self.href_under("/live")
+    }
+
+    /// The address of the file with what this page shows.
+    #[must_use]
+    pub fn csv_href(&self) -> String {
+        self.href_under("/csv")
     }
 
     /// Another page over the same range, compared with the same, displayed in the same way.
@@ -132,6 +144,12 @@ impl Address {
 }
 
 impl Kind {
+    /// The page's path as browsers know it, in a folder of other forms of the pages.
+    #[must_use]
+    pub fn path_in(self, base: Base, folder: &str) -> String {
+        format!("{base}{folder}{}", self.path())
+    }
+
     /// The page of this kind over the default range.
     #[must_use]
     pub fn address(self, manner: Manner) -> Address {
@@ -139,15 +157,22 @@ impl Kind {
     }
 }
 
+impl From<Language> for Manner {
+    fn from(language: Language) -> Self {
+        Self { language, ..Self::default() }
+    }
+}
+
 impl Manner {
     /// The display options in the parameters. Invalid ones are ignored.
     #[must_use]
-    pub fn of(given: &Parameters, preferred: Language) -> Self {
+    pub fn of(given: &Parameters, preferred: Self) -> Self {
         let chosen = given.lang.as_deref().and_then(Language::from_code);
         Self {
-            language: chosen.unwrap_or(preferred),
+            language: chosen.unwrap_or(preferred.language),
             is_language_chosen: chosen.is_some(),
             is_wall: given.wall.as_deref() == Some("1"),
+            base: preferred.base,
         }
     }
 
@@ -159,7 +184,7 @@ impl Manner {
 
     /// Takes the display options out of the parameters of a page that has others of its own.
     #[must_use]
-    pub(crate) fn take(pairs: &mut Vec<(String, String)>, preferred: Language) -> Self {
+    pub(crate) fn take(pairs: &mut Vec<(String, String)>, preferred: Self) -> Self {
         let mut take = |name: &str| pairs.extract_if(.., |(given, _)| given == name).map(|(_, value)| value).next();
         let given = Parameters { lang: take("lang"), wall: take("wall"), ..Parameters::default() };
         Self::of(&given, preferred)

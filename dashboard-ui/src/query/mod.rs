@@ -7,6 +7,7 @@
 //! one address.
 
 mod address;
+mod base;
 mod comparison;
 mod lists;
 mod month;
@@ -15,6 +16,7 @@ mod range;
 mod reason;
 
 pub use address::{Address, Decimal, Manner, Parameters};
+pub use base::Base;
 pub use comparison::Comparison;
 pub(crate) use comparison::week_before;
 pub use lists::{COLUMNS, FLEET_ROWS, Filter, Fleet, INCIDENT_LINES, IncidentSort, Incidents};

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 
 use dashboard_ui::client::Client;
 use dashboard_ui::http::router;
+use dashboard_ui::query::Base;
 use dashboard_ui::settings::AllowedHosts;
 use dashboard_ui::source::Source;
 use futures::{Stream, StreamExt};
@@ -44,13 +45,17 @@ impl Dashboard {
     }
 
     pub async fn start_for(source: Source, hosts: AllowedHosts) -> Self {
+        Self::start_at(source, hosts, Base::default()).await
+    }
+
+    pub async fn start_at(source: Source, hosts: AllowedHosts, base: Base) -> Self {
         let now = Arc::new(AtomicI64::new(NOW.0));
         let clock = Clock::of({
             let now = now.clone();
             move || UnixMillis(now.load(SeqCst))
         });
         let stop = CancellationToken::new();
-        let app = router(dashboard_ui::state::State::start(source, hosts, clock, stop.clone()));
+        let app = router(dashboard_ui::state::State::start(source, hosts, clock, stop.clone()).with_base(base));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stopped = stop.clone().cancelled_owned();
@@ -78,7 +83,7 @@ impl Dashboard {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let chunks = response.bytes_stream().map(|chunk| chunk.unwrap().to_vec());
-        Viewer { chunks: Box::pin(chunks), buffer: Vec::new() }
+        Viewer::of(Box::pin(chunks))
     }
 }
 
@@ -104,6 +109,11 @@ pub struct Viewer {
 }
 
 impl Viewer {
+    /// A browser that gets these chunks of a live page.
+    pub fn of(chunks: std::pin::Pin<Box<dyn Stream<Item = Vec<u8>> + Send>>) -> Self {
+        Self { chunks, buffer: Vec::new() }
+    }
+
     /// The next fragment.
     pub async fn fragment(&mut self) -> String {
         loop {

@@ -6,6 +6,7 @@
 mod common;
 
 mod addresses;
+mod base;
 mod docs;
 mod files;
 mod responses;

@@ -49,7 +49,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     };
     let broker = Broker::choose(&settings.broker).await;
     say(settings.log.format, &format!("broker: {broker}"));
-    say(settings.log.format, &format!("open http://{}", as_client(listeners.page.local_addr()?)));
+    say(settings.log.format, &format!("open http://{}{}", as_client(listeners.page.local_addr()?), settings.base_path));
     match broker {
         Broker::Given(given) => on_redis(&settings, &given, listeners)?.run(shutdown, None).await,
         Broker::Private(redis) => {
@@ -93,6 +93,7 @@ fn start<L: Log>(
         bind: settings.bind,
         http: settings.http.clone(),
         allowed_hosts: settings.allowed_hosts.clone(),
+        base_path: settings.base_path,
         ..dashboard_ui::Settings::new(Origin::Analytics { url, token: settings.token.token.clone() })
     };
     let (fleet, stream) = (settings.fleet.clone(), settings.stream.stream.clone());

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use analytics::settings::{PipelineSettings, Thresholds};
 use clap::Parser;
+use dashboard_ui::query::Base;
 use dashboard_ui::settings::AllowedHosts;
 use shared::logging::LogSettings;
 use shared::server::HttpSettings;
@@ -41,6 +42,9 @@ pub struct Settings {
     /// allows any
     #[arg(long, env = "ALLOWED_HOSTS", default_value = "", value_name = "HOSTS", hide_default_value = true)]
     pub allowed_hosts: AllowedHosts,
+    /// Path below which a proxy has the dashboard, like /vigia; all addresses in pages begin with it
+    #[arg(long, env = "BASE_PATH", default_value = "", value_name = "PATH", hide_default_value = true)]
+    pub base_path: Base,
     /// The broker, if one is given. If none of its settings is, the program brings its own.
     #[command(flatten)]
     pub broker: BrokerSettings,

@@ -191,7 +191,7 @@ fn both(pair: [Chart; 2], more: Vec<TableColumn>, series: &Series, scene: &Scene
         StepRow { is_open: step >= closed, is_partial: is_partial(point, series), ..row }
     };
     let rows = series.points.iter().enumerate().rev().map(row).collect();
-    Charts { latency, loss, columns, rows, csv: format!("/csv{}", scene.address.href()) }
+    Charts { latency, loss, columns, rows, csv: scene.address.csv_href() }
 }
 
 const fn step_ms(series: &Series) -> i64 {

@@ -18,6 +18,7 @@ use super::{Chart, Frame, Level, Scene, StepRow, Verdict};
 use crate::figures::PipelineFigures;
 use crate::format;
 use crate::language::Language;
+use crate::query::Kind;
 
 /// The pipeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +47,8 @@ pub(crate) struct PipelineScreen {
     pub(crate) rejected: Option<Vec<RejectedRow>>,
     /// The names and texts of each partition's facts.
     pub(crate) partitions: Vec<Vec<(&'static str, String)>>,
+    /// The address of the numbers as a file.
+    pub(crate) csv: String,
 }
 
 pub(super) fn pipeline_screen(figures: &PipelineFigures, frame: Frame, scene: &Scene<'_>) -> PipelineScreen {
@@ -64,6 +67,7 @@ pub(super) fn pipeline_screen(figures: &PipelineFigures, frame: Frame, scene: &S
         reasons: rejected::reasons(&pipeline.totals, scene.language()),
         rejected: rejected.as_ref().map(|page| rejected::rejected_rows(page, scene)),
         partitions: partitions(pipeline, scene.language()),
+        csv: Kind::Pipeline.path_in(scene.address.manner.base, "/csv"),
         frame,
     }
 }

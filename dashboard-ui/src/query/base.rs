@@ -1,0 +1,95 @@
+//! Where the dashboard is, as browsers see it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use axum::http::Uri;
+
+/// The path below which a proxy has the dashboard: nothing, or like `/vigia`. All addresses in pages begin with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Base(&'static str);
+
+impl Base {
+    /// Whether nothing is in front of the addresses.
+    #[must_use]
+    pub const fn is_root(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What a request is for, as it would be without the base; `None` if it is not below it, as where the proxy takes it away.
+    #[must_use]
+    pub fn without(self, uri: &Uri) -> Option<Uri> {
+        let path = match uri.path().strip_prefix(self.0)? {
+            "" => "/",
+            path if path.starts_with('/') => path,
+            _ => return None,
+        };
+        let whole = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = Some(whole.parse().ok()?);
+        Uri::from_parts(parts).ok()
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl FromStr for Base {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if ["", "/"].contains(&text) {
+            return Ok(Self::default());
+        }
+        let is_name = |name: &str| {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+            !["", ".", ".."].contains(&name) && name.bytes().all(is_plain)
+        };
+        match text.strip_prefix('/') {
+            // It is there for as long as the program runs, and copied with every address.
+            Some(names) if names.split('/').all(is_name) => Ok(Self(Box::leak(text.to_owned().into_boxed_str()))),
+            _ => Err("a path like /vigia is needed: a / in front and none at the end, of letters, digits and -._~"
+                .to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_a_plain_path() {
+        for text in ["/vigia", "/a/b", "/~me/v1.2_"] {
+            assert_eq!(text.parse::<Base>().map(|base| base.to_string()), Ok(text.to_owned()));
+        }
+        assert!(["", "/"].iter().all(|text| text.parse() == Ok(Base::default())));
+        for text in [
+            "vigia", "/vigia/", "//vigia", "/a//b", "/..", "/a/./b", "/a b", "/a?b", "/a#b", "/a%20b", "http://a", "/ñ",
+        ] {
+            assert!(text.parse::<Base>().is_err_and(|why| why.contains("/vigia")), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_below_it_is_asked_for_without_it() {
+        let base: Base = "/vigia".parse().unwrap();
+        for (asked, without) in [
+            ("/vigia", Some("/")),
+            ("/vigia/", Some("/")),
+            ("/vigia?a=/vigia", Some("/?a=/vigia")),
+            ("/vigia/antennas?q=a%26b", Some("/antennas?q=a%26b")),
+            ("/vigia/vigia", Some("/vigia")),
+            ("http://host:1/vigia/livez", Some("http://host:1/livez")),
+            ("/vigias", None),
+            ("/antennas", None),
+            ("/", None),
+        ] {
+            let found = base.without(&asked.parse().unwrap());
+            assert_eq!(found, without.map(|without| without.parse().unwrap()), "{asked}");
+        }
+    }
+}
