@@ -193,13 +193,20 @@ impl Archive {
                 // not kept for a moment.
                 let all = 0..footer.groups();
                 let groups = antennas.map_or_else(|| all.collect(), |ids| footer.groups_with(ANTENNA_ID, ids));
-                let mut rows = read(0..0)?;
+                let mut rows: Option<DataFrame> = None;
                 for group in groups {
                     let found = read(group..group + 1)?;
                     let found = wanted(found, (!is_whole).then_some(&times), antennas.map(|ids| &**ids));
-                    let found = found.and_then(|found| rows.vstack_mut_owned(found).map(drop));
-                    found.map_err(|why| damaged(key, &why))?;
+                    let added = found.and_then(|found| match &mut rows {
+                        Some(rows) => rows.vstack_mut_owned(found).map(drop),
+                        None => {
+                            rows = Some(found);
+                            Ok(())
+                        }
+                    });
+                    added.map_err(|why| damaged(key, &why))?;
                 }
+                let mut rows = rows.map_or_else(|| read(0..0), Ok)?;
                 rows.rechunk_mut();
                 rows
             };

@@ -45,7 +45,7 @@ function kept(hour) {
   const startMs = beganMs + hour * HOUR_MS;
   const [date, time] = new Date(startMs).toISOString().split("T");
   const ofHour = join(folder, "v1", "hours", `date=${date}`, `hour=${time.slice(0, 2)}`);
-  const ofDay = ["days", "hourly", "network_minutes", "network_hourly"].map((name) => join(folder, "v1", name, `date=${date}`, "0.parquet"));
+  const ofDay = ["days", "hourly", "daily", "network_minutes", "network_hourly", "network_daily"].map((name) => join(folder, "v1", name, `date=${date}`, "0.parquet"));
   if (existsSync(ofDay.at(-1))) return { day: date, endMs: Math.ceil((startMs + 1) / DAY_MS) * DAY_MS, files: ofDay };
   return { startMs, endMs: startMs + HOUR_MS, files: readdirSync(ofHour).map((name) => join(ofHour, name)) };
 }

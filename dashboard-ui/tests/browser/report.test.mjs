@@ -52,7 +52,7 @@ await until("days are archived", async () => {
   const [{ archive }, { limits }] = [await real.ask("/api/v1/pipeline"), await real.ask("/api/v1/summary")];
   return archive.hours_waiting === 0 && archive.days_waiting === 0 && Date.parse(limits.history.until) > started.getTime() - 14 * HOUR_MS;
 });
-for (const table of ["hourly", "network_hourly"]) {
+for (const table of ["hourly", "daily", "network_hourly", "network_daily"]) {
   const path = join(folder, "v1", table, `date=${spelled(before)}-${UNREAD}`);
   renameSync(path, `${path}.away`);
 }
