@@ -62,6 +62,36 @@ fn a_master_that_is_demoted_under_its_owner_is_told_and_left() {
     assert_eq!(lines(&analytics, "another process"), 0, "{}", analytics.log());
 }
 
+/// The key is a string for a while, and the right to look at the stream is missing for a while. Neither says that the stream was
+/// deleted: it is the same one afterwards, and nothing of it is told lost.
+#[test]
+fn a_stream_that_cannot_be_looked_at_is_the_same_one_afterwards() {
+    let server = RedisServer::start(&[]);
+    let mut analytics = with_entries(&server, 500);
+    let transact = |commands: [[&str; 3]; 2]| {
+        let mut transaction = redis::pipe();
+        transaction.atomic();
+        for words in commands {
+            let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+            transaction.cmd(words[0]).arg(&words[1..]).ignore();
+        }
+        transaction.exec(&mut redis(&server)).expect("a transaction");
+    };
+    transact([["RENAME", "antenna_stream", "aside"], ["SET", "antenna_stream", "no stream"]]);
+    wait_for_reason(&mut analytics, "WRONGTYPE");
+    transact([["DEL", "antenna_stream", ""], ["RENAME", "aside", "antenna_stream"]]);
+    analytics.wait("/readyz", |health| health["ok"] == true);
+    let mut operator = redis(&server);
+    let mut ask = |words: &[&str]| redis::cmd(words[0]).arg(&words[1..]).exec(&mut operator).expect("an answer");
+    ask(&["ACL", "SETUSER", "default", "-xinfo"]);
+    wait_for_reason(&mut analytics, "NOPERM");
+    ask(&["ACL", "SETUSER", "default", "+xinfo"]);
+    analytics.wait("/readyz", |health| health["ok"] == true);
+    fill(server.port(), "antenna_stream", (0..100).map(valid));
+    let totals = analytics.settle(600);
+    assert_eq!((&totals["counted"], &totals["trimmed_unread"]), (&600.into(), &0.into()), "{totals}");
+}
+
 /// A server that still reads its file answers some commands and not others, which is no change of owner.
 #[test]
 fn a_broker_that_is_loading_is_waited_for() {

@@ -164,7 +164,7 @@ impl RedisLog {
         let mut pipe = redis::pipe();
         pipe.ignore_errors().cmd("XINFO").arg("STREAM").arg(&self.keys.stream);
         let answers: Vec<Value> = pipe.query_async(connection).await.map_err(redis_error)?;
-        Ok(answers.last().map_or_else(StreamInfo::default, stream_info))
+        answers.last().map_or_else(|| Ok(StreamInfo::default()), stream_info)
     }
 
     async fn check_type(
@@ -247,7 +247,7 @@ impl RedisLog {
         match pipe.query_async::<Value>(connection).await.map_err(redis_error)? {
             Value::Array(answers) => {
                 let Some([time, stream]) = answers.last_chunk() else { return Ok(Some(StreamInfo::default())) };
-                let (is_evicting, broker_time, info) = (server.is_evicting, broker_time(time), stream_info(stream));
+                let (is_evicting, broker_time, info) = (server.is_evicting, broker_time(time), stream_info(stream)?);
                 // What can fail here needs the stream or its group, and somebody deleted one of them.
                 let has_group = info.has_group && !answers.iter().any(is_missing);
                 Ok(Some(StreamInfo { is_evicting, broker_time, has_group, ..info }))
@@ -466,9 +466,15 @@ fn is_missing(answer: &Value) -> bool {
     matches!(answer, Value::ServerError(error) if error.code() != "BUSYGROUP")
 }
 
-/// What XINFO STREAM answers; zeros where the stream does not exist (any more).
-fn stream_info(answer: &Value) -> StreamInfo {
+/// What XINFO STREAM answers; zeros where the stream does not exist (any more). A key that is something else for a while, or a
+/// right that was taken away, says nothing of the stream: it may be there again as it was.
+fn stream_info(answer: &Value) -> Result<StreamInfo, LogError> {
     let mut info = StreamInfo::default();
+    if let Value::ServerError(error) = answer {
+        let details = error.details().unwrap_or_default();
+        let is_absent = error.code() == "ERR" && details == "no such key";
+        return if is_absent { Ok(info) } else { Err(server_error(format!("{} {details}", error.code()))) };
+    }
     let pairs: Vec<(&Value, &Value)> = match answer {
         Value::Array(items) => items.chunks_exact(2).map(|pair| (&pair[0], &pair[1])).collect(),
         Value::Map(pairs) => pairs.iter().map(|(name, value)| (name, value)).collect(),
@@ -490,7 +496,7 @@ fn stream_info(answer: &Value) -> StreamInfo {
             _ => {}
         }
     }
-    info
+    Ok(info)
 }
 
 /// What a server says of itself.
