@@ -49,6 +49,12 @@ impl RedisServer {
         format!("redis://{}", self.port.address())
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.server.id()
+    }
+
     /// The folder of its files.
     #[must_use]
     pub fn folder(&self) -> &Path {

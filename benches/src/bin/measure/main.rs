@@ -6,9 +6,11 @@
 
 mod broker;
 mod drain;
+mod faults;
 mod freshness;
 mod history;
 mod hour;
+mod night;
 mod page;
 mod program;
 mod soak;
@@ -37,6 +39,10 @@ enum What {
     Freshness(freshness::Freshness),
     /// How long a reading takes from its publication to an open page
     Page(page::Page),
+    /// Whether anything is lost or counted twice, untold, while processes, brokers and connections fail
+    Faults(faults::Faults),
+    /// A week in a night: hours with viewers and a fault every minute, sampled, with a report
+    Night(night::Night),
     /// Whether memory stays flat under a steady load
     Soak(soak::Soak),
 }
@@ -49,6 +55,8 @@ async fn main() -> anyhow::Result<()> {
         What::History(history) => history.measure().await,
         What::Freshness(freshness) => freshness.measure().await,
         What::Page(page) => page.measure().await,
+        What::Faults(faults) => faults.measure(),
+        What::Night(night) => night.measure(),
         What::Soak(soak) => soak.measure().await,
     }
 }
