@@ -83,16 +83,29 @@ stage "what is deployed" deploy/check.sh
 stage "the page in a real browser" dashboard-ui/tests/browser/run.sh
 stage "programs alone" programs_alone
 
-# The fuzzer of the reply decoder. It is bounded by a number of inputs, not by time, and always starts from the same seed. The
-# toolchain is stable, so it runs without sanitizers; it looks for panics, and the sources forbid unsafe code.
+# The fuzzers. Each is bounded by a number of inputs, not by time, and always starts from the same seed. The toolchain is stable, so
+# they run without sanitizers; they look for panics and broken laws, and the sources forbid unsafe code.
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 fuzz_version=0.13.2
 if [[ $("$target/tools/bin/cargo-fuzz" --version 2>/dev/null) != "cargo-fuzz $fuzz_version" ]]; then
   cargo install cargo-fuzz --version "$fuzz_version" --locked --quiet --force --root "$target/tools"
 fi
 fuzz=analytics/fuzz
+fuzzer() {
+  "$target/tools/bin/cargo-fuzz" "$1" --fuzz-dir "$fuzz" --sanitizer none --target-dir "$target/fuzz" "${@:2}"
+}
+stage "fuzzers are built" fuzzer build
 # Each run starts from the seeds alone, not from what the last run found.
-corpus=$(mktemp -d)
-trap 'rm -rf "$corpus"' EXIT
-stage "fuzzer" "$target/tools/bin/cargo-fuzz" run --fuzz-dir "$fuzz" --sanitizer none --target-dir "$target/fuzz" reply \
-  "$corpus" "$fuzz/seeds/reply" -- -runs=2000000 -seed=1 -max_len=2048
+corpora=$(mktemp -d)
+trap 'rm -rf "$corpora"' EXIT
+# A target, how many inputs, and how long they are at most.
+while read -r name runs length <&3; do
+  mkdir "$corpora/$name"
+  stage "fuzzer $name" fuzzer run "$name" "$corpora/$name" "$fuzz/seeds/$name" -- "-runs=$runs" -seed=1 "-max_len=$length"
+done 3<<'END'
+reply 2000000 2048
+entry 1000000 512
+recording 50000 2048
+query 500000 512
+address 500000 512
+END

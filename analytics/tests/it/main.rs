@@ -28,6 +28,7 @@ mod rejects;
 mod replies;
 mod routes;
 mod scenario;
+mod schema;
 mod simulation;
 mod storage;
 mod support;
