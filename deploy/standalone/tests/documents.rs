@@ -256,6 +256,36 @@ fn every_expectation_is_kept_true_by_a_test_that_exists() {
     }
 }
 
+#[test]
+fn every_threat_is_kept_out_by_a_test_that_exists() {
+    let security = document("SECURITY.md");
+    let rows: Vec<Vec<&str>> = rows(&security).filter(|row| row[0].parse::<u32>().is_ok()).collect();
+    let numbers: Vec<String> = rows.iter().map(|row| row[0].to_owned()).collect();
+    assert!(!rows.is_empty());
+    assert_eq!(numbers, (1..=rows.len()).map(|number| number.to_string()).collect::<Vec<_>>());
+    let commands = document("deploy/test.sh");
+    for row in rows {
+        let [_, _, name, file, figure, command] = row[..] else { panic!("{row:?}") };
+        let source = document(file);
+        let is_there = source.contains(&format!("fn {name}("))
+            || ["\"", "`"].iter().any(|quote| source.contains(&format!("{name}{quote}, ")))
+            || (file.contains("/fuzz/targets/") && source.contains(&format!("{name}(")));
+        assert!(is_there, "{file} has no test {name:?}");
+        assert!(!figure.is_empty(), "{row:?}");
+        // A fuzzer of deploy/test.sh tries as many inputs as the table says.
+        if let Some((_, fuzzer)) = command.split_once("(fuzzer `") {
+            let inputs = figure.trim_end_matches(" inputs").replace(',', "");
+            let is_run =
+                commands.lines().any(|line| line.starts_with(&format!("{} {inputs} ", fuzzer.trim_end_matches("`)"))));
+            assert!(is_run, "deploy/test.sh does not try {figure} of {fuzzer}");
+        }
+        let script = command.split([' ', '`']).find(|word| word.ends_with(".sh"));
+        if let Some(script) = script {
+            assert!(!document(script).is_empty(), "{command}");
+        }
+    }
+}
+
 /// Links between the documents lead to an existing file, and to a heading in it.
 #[test]
 fn links_between_documents_lead_somewhere() {
@@ -270,7 +300,7 @@ fn links_between_documents_lead_somewhere() {
         "expectations.md",
     ];
     let names = guides.map(|name| format!("docs/{name}"));
-    let others = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned);
+    let others = ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned);
     for name in names.into_iter().chain(others) {
         let text = document(&name);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
