@@ -13,7 +13,7 @@
 //! | `import:<id>` | how far an [`Import`] is, as JSON |
 //! | `courses` | the antennas that are in files, see [`encode_courses`] |
 //!
-//! Tables are Arrow IPC streams, compressed with LZ4.
+//! Tables are Arrow IPC streams, compressed with LZ4, with a checksum behind each.
 
 mod antennas;
 mod courses;
@@ -21,9 +21,11 @@ mod incidents;
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::panic::catch_unwind;
 
 use polars::io::ipc::{IpcCompression, IpcStreamReader, IpcStreamWriter};
 use polars::prelude::*;
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
 use shared::api::Ledger;
@@ -51,6 +53,13 @@ const OLDEST_FORMAT: u32 = 2;
 
 /// Columns of panes up to version 3, and what they are named since.
 const FORMER_NAMES: [(&str, &str); 2] = [("packets", PACKETS_SENT), ("lost", PACKETS_LOST)];
+
+/// What stands between a table and its checksum. A reader of Arrow IPC streams does not look behind the end of one, so versions
+/// without checksums read what this one writes; what they wrote ends before it.
+const CHECKED: &[u8] = b"SHA:";
+
+/// Length of a checksum.
+const CHECKSUM_BYTES: usize = 8;
 
 const META: &str = "meta";
 const PANE_PREFIX: &str = "pane:";
@@ -343,13 +352,35 @@ fn encode_frame(frame: &mut DataFrame) -> PolarsResult<Vec<u8>> {
     let mut bytes = Vec::new();
     // LZ4 rather than Zstandard: a commit is made while readings wait.
     IpcStreamWriter::new(&mut bytes).with_compression(Some(IpcCompression::LZ4)).finish(frame)?;
+    let checksum = checksum(&bytes);
+    bytes.extend(CHECKED);
+    bytes.extend(checksum);
     Ok(bytes)
 }
 
+/// Reads a table back. The reader takes the bytes to be as they say: damaged ones may make it panic, or ask for more memory than
+/// there is, which nothing can catch. So the checksum comes first, where there is one.
 fn decode_frame(bytes: &[u8]) -> PolarsResult<DataFrame> {
-    let mut frame = IpcStreamReader::new(Cursor::new(bytes)).finish()?;
-    frame.rechunk_mut();
-    Ok(frame)
+    let table = match bytes.split_last_chunk::<CHECKSUM_BYTES>() {
+        Some((rest, expected)) if let Some(table) = rest.strip_suffix(CHECKED) => {
+            polars_ensure!(checksum(table) == *expected, ComputeError: "its checksum is another one");
+            table
+        }
+        _ => bytes,
+    };
+    let read = || {
+        let mut frame = IpcStreamReader::new(Cursor::new(table)).finish()?;
+        frame.rechunk_mut();
+        Ok(frame)
+    };
+    catch_unwind(read).unwrap_or_else(|_| Err(polars_err!(ComputeError: "it is no Arrow IPC stream of ours")))
+}
+
+/// The beginning of a hash, against accidents.
+fn checksum(table: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let mut checksum = [0; CHECKSUM_BYTES];
+    checksum.copy_from_slice(&digest(&SHA256, table).as_ref()[..CHECKSUM_BYTES]);
+    checksum
 }
 
 #[cfg(test)]
@@ -529,6 +560,50 @@ mod tests {
             read.antennas.cells.column(AVAILABLE_MS).expect("a column").cast(&DataType::UInt64).expect("counts");
         assert_eq!(column.u64().expect("counts").sum(), Some(0));
         Partials::roll_up([&read.antennas, &now], Keys { pane: None, antenna: true }).expect("they go together");
+    }
+
+    /// Whichever byte of a table is another one, and wherever it ends early, the field is named, or the table is still whole.
+    #[test]
+    fn bytes_that_are_damaged_are_told_by_the_name_of_their_field() {
+        let pane = Pane::split(&partials(), |_| false).expect("columns").remove(0);
+        let tables = [
+            (format!("{PANE_PREFIX}0"), encode_pane(&pane).expect("a table")),
+            (format!("{ANTENNAS_PREFIX}0"), encode_antennas(antennas().chunk(0)).expect("a table")),
+            (format!("{INCIDENTS_PREFIX}0"), encode_incidents(&[incident()]).expect("a table")),
+        ];
+        for (field, bytes) in tables {
+            let is_told = |harmed: Vec<u8>| match Restored::default().take(&[(field.clone(), harmed)]) {
+                Ok(()) => false,
+                Err(error) => {
+                    assert!(error.to_string().contains(&field), "{error}");
+                    true
+                }
+            };
+            assert!(!is_told(bytes.clone()));
+            for mask in [1, 0x80, 0xff] {
+                let changed = (0..bytes.len()).map(|at| {
+                    let mut harmed = bytes.clone();
+                    harmed[at] ^= mask;
+                    harmed
+                });
+                // Without the mark, a table is taken for one of a version without checksums, and is whole. A pane has two tables,
+                // and a byte that says whether it was revised.
+                let untold = changed.filter(|harmed| !is_told(harmed.clone())).count();
+                assert!(untold <= 2 * CHECKED.len() + 1, "{untold} of {} are not told in {field}", bytes.len());
+            }
+            for length in 0..bytes.len() {
+                is_told(bytes[..length].to_vec());
+            }
+        }
+    }
+
+    #[test]
+    fn versions_without_checksums_read_what_this_one_writes_and_the_other_way_around() {
+        let table = df!("a" => [1_u64, 2, 3]).expect("a table");
+        let bytes = encode_frame(&mut table.clone()).expect("types of Arrow");
+        assert_eq!(IpcStreamReader::new(Cursor::new(&bytes)).finish().expect("a stream"), table);
+        let of_before = &bytes[..bytes.len() - CHECKED.len() - CHECKSUM_BYTES];
+        assert_eq!(decode_frame(of_before).expect("a table"), table);
     }
 
     /// What queries take for granted is checked when a table comes from the broker.
