@@ -5,6 +5,7 @@ not set. Values that no overlay has, such as other namespaces and sizes, have to
 the chart does not know, or that contradict each other, have to be refused.
 """
 import base64
+import hashlib
 import json
 import subprocess
 import sys
@@ -57,7 +58,14 @@ def main() -> None:
 
 def the_token_is_generated(ours: dict, theirs: dict) -> None:
     """The chart makes the token that the overlays for development leave to whoever wants one."""
-    token = ours.pop("Secret/analytics-token")["data"]["token"]
+    secret = ours.pop("Secret/analytics-token")
+    token = secret["data"]["token"]
+    if secret["metadata"].get("annotations") != {"helm.sh/resource-policy": "keep"}:
+        sys.exit("whoever names the generated Secret in existingSecret loses it")
+    checksum = {"checksum/token": hashlib.sha256(token.encode()).hexdigest()}
+    for name in ["analytics", "dashboard"]:
+        if (found := ours[f"Deployment/{name}"]["spec"]["template"]["metadata"].pop("annotations", None)) != checksum:
+            sys.exit(f"the pods of the chart's {name} are marked {found}, and their token {checksum}")
     if len(base64.b64decode(token, validate=True)) < 32:
         sys.exit(f"the chart's token is short: {token}")
     for name in ["analytics", "dashboard"]:
@@ -98,7 +106,10 @@ def the_page_may_be_below_a_path(production: dict) -> None:
         env = ours["Deployment/dashboard"]["spec"]["template"]["spec"]["containers"][0]["env"]
         if paths != [path] or [one["value"] for one in env if one["name"] == "BASE_PATH"] != base:
             sys.exit(f"the chart's dashboard at {path} is told {env}")
-    refused({"dashboard": {"ingress": {"path": "/vigia/"}}})
+    for path in ["/vigia/", "/live", "/antennas/vigia"]:
+        refused({"dashboard": {"ingress": {"enabled": True, "path": path}}})
+    # Nothing would tell the dashboard.
+    refused({"dashboard": {"ingress": {"enabled": False, "path": "/vigia"}}})
 
 
 def a_secret_of_its_own_replaces_the_generated_one() -> None:
