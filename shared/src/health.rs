@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{ArgMatches, Args};
 
 use crate::api::path::LIVEZ;
 use crate::settings::as_client;
@@ -23,6 +23,11 @@ pub struct HealthSettings {
     /// How long the answer may take
     #[arg(long, default_value = "2s", value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Duration,
+}
+
+/// Whether a command line is that of `health`. It needs `BIND`, and none of what the program's settings name.
+pub(crate) fn is_asked(matches: &ArgMatches) -> bool {
+    matches.subcommand_name() == Some("health")
 }
 
 /// Why a program is not known to be healthy.

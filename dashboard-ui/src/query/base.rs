@@ -4,6 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use axum::http::Uri;
+use shared::api::path::{HEALTHZ, LIVEZ, READYZ};
+
+use super::Kind;
+use crate::model::docs::DOCS;
 
 /// The path below which a proxy has the dashboard: nothing, or like `/vigia`. All addresses in pages begin with it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -48,7 +52,16 @@ impl FromStr for Base {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
             !["", ".", ".."].contains(&name) && name.bytes().all(is_plain)
         };
+        // Requests below it and without it could not be told apart.
+        let is_own = |names: &str| {
+            let others = ["/live", "/csv", "/assets", DOCS, LIVEZ, READYZ, HEALTHZ];
+            let first = names.split('/').next();
+            Kind::ALL.map(Kind::path).into_iter().chain(others).any(|own| own.strip_prefix('/') == first)
+        };
         match text.strip_prefix('/') {
+            Some(names) if names.split('/').all(is_name) && is_own(names) => {
+                Err("the dashboard's own addresses begin like that; another path, like /vigia, is needed".to_owned())
+            }
             // It is there for as long as the program runs, and copied with every address.
             Some(names) if names.split('/').all(is_name) => Ok(Self(Box::leak(text.to_owned().into_boxed_str()))),
             _ => Err("a path like /vigia is needed: a / in front and none at the end, of letters, digits and -._~"
@@ -72,6 +85,28 @@ mod tests {
         ] {
             assert!(text.parse::<Base>().is_err_and(|why| why.contains("/vigia")), "{text}");
         }
+    }
+
+    #[test]
+    fn a_base_begins_like_no_address_of_its_own() {
+        for text in [
+            "/antenna",
+            "/antennas/a",
+            "/incidents",
+            "/pipeline",
+            "/report",
+            "/live",
+            "/csv/antennas",
+            "/docs",
+            "/docs/metrics",
+            "/assets",
+            "/livez",
+            "/readyz",
+            "/healthz",
+        ] {
+            assert!(text.parse::<Base>().is_err_and(|why| why.contains("own addresses")), "{text}");
+        }
+        assert!(["/antennas-of-ours", "/vigia/antennas", "/Live"].iter().all(|text| text.parse::<Base>().is_ok()));
     }
 
     #[test]

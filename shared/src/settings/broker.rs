@@ -12,6 +12,7 @@ use redis::{Client, RedisResult};
 use super::certificates::Certificates;
 use super::secret::{Secret, ValueOrFile};
 use super::shown;
+use crate::health;
 
 /// Where the broker is, and who says that they are whom. `REDIS_URL` wins over `REDIS_HOST` and `REDIS_PORT`, which are not read
 /// then.
@@ -174,12 +175,17 @@ impl FromArgMatches for BrokerSettings {
         let file = |id: &str| matches.get_one::<PathBuf>(id).map(PathBuf::as_path);
         let secret =
             |name, id, file_id| ValueOrFile { name, value: text(id), file: file(file_id) }.read(not_empty).map_err(bad);
-        let login = Login {
-            username: secret("REDIS_USERNAME", "redis_username", "redis_username_file")?,
-            password: secret("REDIS_PASSWORD", "redis_password", "redis_password_file")?,
+        let (login, certificates) = if health::is_asked(matches) {
+            // It asks no broker, and is not to fail while a file is being replaced.
+            (Login::default(), Certificates::default())
+        } else {
+            let login = Login {
+                username: secret("REDIS_USERNAME", "redis_username", "redis_username_file")?,
+                password: secret("REDIS_PASSWORD", "redis_password", "redis_password_file")?,
+            };
+            let [ca, certificate, key] = ["redis_ca_file", "redis_cert_file", "redis_key_file"].map(file);
+            (login, Certificates::read(ca, certificate, key).map_err(bad)?)
         };
-        let [ca, certificate, key] = ["redis_ca_file", "redis_cert_file", "redis_key_file"].map(file);
-        let certificates = Certificates::read(ca, certificate, key).map_err(bad)?;
         if let Some(url) = text("redis_url") {
             // Nothing of it is repeated: where it is not understood, nobody knows where the password is.
             return Self::new(url, &login, certificates, true)
@@ -251,7 +257,8 @@ impl<'a> Address<'a> {
             return Err("what begins with # is not supported; within a path or a password write %23".to_owned());
         }
         let decoded = String::from_utf8(decoded(path)).unwrap_or_default();
-        if !decoded.starts_with('/') || decoded.ends_with('/') || decoded.len() > SOCKET_PATH_MAX {
+        let is_path = decoded.starts_with('/') && !decoded.ends_with('/') && !decoded.contains('\0');
+        if !is_path || decoded.len() > SOCKET_PATH_MAX {
             return Err(format!(
                 "the path of a socket is needed behind unix://, with a / in front, of {SOCKET_PATH_MAX} bytes at most"
             ));
@@ -268,6 +275,9 @@ impl<'a> Address<'a> {
             if place.replace(value).is_some() {
                 return Err("db, user or pass is given twice".to_owned());
             }
+        }
+        if database == Some("") {
+            return Err("db is empty; the number of a database is needed behind it".to_owned());
         }
         let database = database.unwrap_or("");
         check_database(database)?;
@@ -465,6 +475,9 @@ mod tests {
             ("unix://hunter2.sock", "a / in front"),
             ("unix:///hunter2/", "a / in front"),
             ("unix:///run/%ff?pass=hunter2", "a / in front"),
+            ("unix:///hunter2%00.sock", "a / in front"),
+            ("unix:///a.sock?pass=hunter2&db=", "db is empty"),
+            ("unix:///a.sock?db&pass=hunter2", "db is empty"),
             ("unix:///a.sock?password=hunter2", "only db, user and pass"),
             ("unix:///a.sock?user=hunter2", "without a password"),
             ("unix:///a.sock?user=hunter2&pass=", "without a password"),

@@ -15,6 +15,22 @@ const CA: &str = "REDIS_CA_FILE";
 const CERT: &str = "REDIS_CERT_FILE";
 const KEY: &str = "REDIS_KEY_FILE";
 
+/// A file of certificates holds no more than this: several times what a system trusts.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What a broker says, as rustls names it, when it misses a certificate or does not like the one that it was shown.
+const REFUSALS: [&str; 8] = [
+    "CertificateRequired",
+    "BadCertificate",
+    "UnknownCA",
+    "CertificateUnknown",
+    "CertificateExpired",
+    "CertificateRevoked",
+    "AccessDenied",
+    // Older versions of TLS have no other word for a certificate that is missing.
+    "HandshakeFailure",
+];
+
 /// The certificates of `REDIS_CA_FILE`, `REDIS_CERT_FILE` and `REDIS_KEY_FILE`, as they were when the program started. The default
 /// trusts what the operating system trusts, and shows no certificate.
 #[derive(Clone, Default)]
@@ -56,8 +72,9 @@ impl Certificates {
     /// # Errors
     /// A line that names the setting and the file that is to blame.
     pub(super) fn read(ca: Option<&Path>, certificate: Option<&Path>, key: Option<&Path>) -> Result<Self, String> {
-        let read =
-            |path: &Path, setting| Ok::<_, String>(Pem { path: path.to_owned(), text: read_file(path, setting)? });
+        let read = |path: &Path, setting| {
+            Ok::<_, String>(Pem { path: path.to_owned(), text: read_file(path, setting, FILE_BYTES_MAX)? })
+        };
         let authority = ca.map(|path| read(path, CA)).transpose()?;
         let identity = match (certificate, key) {
             (Some(certificate), Some(key)) => {
@@ -148,7 +165,8 @@ impl Certificates {
             };
             return Some(format!("{whom}: {error}"));
         }
-        let is_refused = is_of(&["received fatal alert"]);
+        let alert = error.split_once("received fatal alert: ").map(|(_, behind)| behind);
+        let is_refused = alert.is_some_and(|alert| REFUSALS.iter().any(|refusal| alert.starts_with(refusal)));
         is_refused.then(|| match &self.identity {
             Some(Identity { certificate: Pem { path, .. }, .. }) => {
                 format!("the broker does not accept the certificate in {} of {CERT}: {error}", path.display())
@@ -165,5 +183,75 @@ fn certificates(pem: &Pem, setting: &str) -> Result<Vec<CertificateDer<'static>>
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
         _ => Err(bad("it holds no certificate in PEM")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A certificate that signs itself.
+    const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBfzCCASWgAwIBAgIUZYdMkw8fT702jFY4ueV80CPegzQwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJYXV0aG9yaXR5MCAXDTI2MTEyNzA4MDAyN1oYDzIxMjYxMTAz
+MDgwMDI3WjAUMRIwEAYDVQQDDAlhdXRob3JpdHkwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARSQrCSwktaU+N+7fqOmFKW4K7PgYWO3yvziUr/U6XvawmnYtzr3w5V
+Mfzkxt3h7JYIAExVQq+Nde4EGu4AvDVFo1MwUTAdBgNVHQ4EFgQUGazjhxNfQGbu
+y9FNWss45SOO5tQwHwYDVR0jBBgwFoAUGazjhxNfQGbuy9FNWss45SOO5tQwDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEA068kqGGmFcfJjwR7wqFW
+6W1ERlgPJ8tpqBXgvaRDxRYCIHJr5h9ogM//8x5sYkGagbZ76y/HYTyFQcQ9i9ey
+Gg4c
+-----END CERTIFICATE-----
+";
+
+    fn identity() -> Certificates {
+        let pem = |path: &str| Pem { path: path.into(), text: Vec::new() };
+        Certificates {
+            authority: None,
+            identity: Some(Identity { certificate: pem("/own.crt"), key: pem("/own.key") }),
+        }
+    }
+
+    #[test]
+    fn a_bundle_as_large_as_that_of_a_system_is_read() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        for (size, is_read) in [(FILE_BYTES_MAX / 4, true), (FILE_BYTES_MAX, true), (FILE_BYTES_MAX + 4096, false)] {
+            let bundle = CERTIFICATE.repeat(usize::try_from(size).expect("a size") / CERTIFICATE.len());
+            std::fs::write(file.path(), &bundle).expect("a bundle");
+            let read = Certificates::read(Some(file.path()), None, None);
+            match read {
+                Ok(certificates) => {
+                    let authority = certificates.authority.as_ref().expect("an authority");
+                    let found = super::certificates(authority, CA).expect("certificates");
+                    assert!(is_read && found.len() == bundle.len() / CERTIFICATE.len(), "{size}");
+                }
+                Err(why) => assert!(!is_read && why.contains("larger than 1024 KiB"), "{size}: {why}"),
+            }
+        }
+    }
+
+    #[test]
+    fn only_alerts_about_a_certificate_are_blamed_on_it() {
+        use rustls::AlertDescription as Alert;
+        let line = |alert| rustls::Error::AlertReceived(alert).to_string();
+        for alert in [
+            Alert::CertificateRequired,
+            Alert::BadCertificate,
+            Alert::UnknownCA,
+            Alert::CertificateUnknown,
+            Alert::CertificateExpired,
+            Alert::CertificateRevoked,
+            Alert::AccessDenied,
+            Alert::HandshakeFailure,
+        ] {
+            let blamed = identity().blame(&line(alert)).expect("a certificate is to blame");
+            assert!(blamed.starts_with("the broker does not accept the certificate in /own.crt of "), "{blamed}");
+            let blamed = Certificates::default().blame(&line(alert)).expect("no certificate is to blame");
+            assert!(blamed.starts_with("the broker demands a certificate"), "{blamed}");
+        }
+        for alert in [Alert::ProtocolVersion, Alert::InternalError, Alert::UnrecognisedName, Alert::DecryptError] {
+            assert_eq!((identity().blame(&line(alert)), Certificates::default().blame(&line(alert))), (None, None));
+        }
     }
 }

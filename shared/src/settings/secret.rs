@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// A file of a secret or of certificates holds less than this. A larger one is not what was meant.
+/// A file of a secret holds no more than this. A larger one is not what was meant.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// A text that is neither logged nor debugged.
@@ -67,7 +67,7 @@ impl ValueOrFile<'_> {
 
 /// The text of a file that a setting names, without white space at its end.
 fn read_text(path: &Path, setting: &str) -> Result<String, String> {
-    let bytes = read_file(path, setting)?;
+    let bytes = read_file(path, setting, FILE_BYTES_MAX)?;
     let bad = |why: &str| bad_file(path, setting, why);
     let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8"))?;
     let text = text.trim_end();
@@ -77,18 +77,22 @@ fn read_text(path: &Path, setting: &str) -> Result<String, String> {
 /// The bytes of a file that a setting names.
 ///
 /// # Errors
-/// A line that names the setting and the file: it cannot be read, is empty or too large.
-pub(super) fn read_file(path: &Path, setting: &str) -> Result<Vec<u8>, String> {
+/// A line that names the setting and the file: it cannot be read, is empty or holds more than `bytes_max`. What may be the secret
+/// itself, as it is no absolute path and no file, is not repeated.
+pub(super) fn read_file(path: &Path, setting: &str, bytes_max: u64) -> Result<Vec<u8>, String> {
     let bad = |why: &str| bad_file(path, setting, why);
     let mut bytes = Vec::new();
-    let read = |file: File| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
+    let read = |file: File| file.take(bytes_max + 1).read_to_end(&mut bytes);
     File::open(path).and_then(read).map_err(|error| match error.kind() {
+        _ if !path.is_absolute() && !path.exists() => {
+            format!("bad file of {}: there is no such file; a path like /run/secrets/name is needed", named(setting))
+        }
         io::ErrorKind::NotFound => bad("there is no such file"),
         _ => bad(&error.to_string()),
     })?;
     match bytes.len() as u64 {
         0 => Err(bad("it is empty")),
-        length if length > FILE_BYTES_MAX => Err(bad(&format!("it is larger than {} KiB", FILE_BYTES_MAX / 1024))),
+        length if length > bytes_max => Err(bad(&format!("it is larger than {} KiB", bytes_max / 1024))),
         _ => Ok(bytes),
     }
 }
@@ -151,6 +155,15 @@ mod tests {
         let checked =
             ValueOrFile { name: "A_SECRET", value: None, file: Some(&path) }.read(|_| Err("too short".to_owned()));
         assert_eq!(checked, Err("bad value for --a-secret-file (A_SECRET_FILE): too short".to_owned()));
+    }
+
+    #[test]
+    fn a_secret_in_place_of_its_file_is_not_repeated() {
+        for secret in ["hunter2", "hunter2/hunter2+==", "../hunter2", &"hunter2".repeat(1000), "hunter2\0"] {
+            let refused = of_file(Path::new(secret)).expect_err("there is no such file");
+            let why = "there is no such file; a path like /run/secrets/name is needed";
+            assert_eq!(refused, format!("bad file of --a-secret-file (A_SECRET_FILE): {why}"));
+        }
     }
 
     #[test]
