@@ -8,7 +8,7 @@ use axum::http::header::{
     ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
     RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -26,8 +26,8 @@ use crate::client::ClientError;
 use crate::events::{self, Event};
 use crate::figures::Outcome;
 use crate::language::Language;
-use crate::model::docs::{DOCS, Shown};
-use crate::query::{Address, Base, Decimal, Kind, Manner, Page, Parameters, Query, Range, Reason};
+use crate::model::docs::Shown;
+use crate::query::{Address, Base, CSV, DOCS, Decimal, Kind, LIVE, Manner, Page, Parameters, Query, Range, Reason};
 use crate::source::Trial;
 use crate::state::State;
 use crate::{assets, csv, model, pages};
@@ -59,12 +59,12 @@ pub fn router(state: State) -> Router {
         );
         pages = pages
             .route(kind.path(), get(page))
-            .route(&format!("/live{}", kind.path()), get(live))
-            .route(&format!("/csv{}", kind.path()), get(csv));
+            .route(&format!("{LIVE}{}", kind.path()), get(live))
+            .route(&format!("{CSV}{}", kind.path()), get(csv));
     }
     let pages = pages
         // Pages of the first release connect here; the answer tells them of the new release, and they reload.
-        .route("/live", get(|state, peer, headers, asked| live(Kind::Overview, state, peer, headers, asked)))
+        .route(LIVE, get(|state, peer, headers, asked| live(Kind::Overview, state, peer, headers, asked)))
         .route(DOCS, get(docs))
         .route(&format!("{DOCS}/{{*route}}"), get(route))
         .route("/assets/{name}", get(asset).layer(middleware::from_fn_with_state(state.clone(), without_parameters)))
@@ -89,11 +89,20 @@ pub fn router(state: State) -> Router {
 fn below(base: Base, router: Router) -> Router {
     Router::new().fallback(move |mut request: Request| {
         let mut router = router.clone();
-        if let Some(uri) = base.without(request.uri()) {
+        if let Some(uri) = without(base, request.uri()) {
             *request.uri_mut() = uri;
         }
         async move { router.call(request).await }
     })
+}
+
+/// What a request is for, as it would be without the base; `None` if it is not below it, as where the proxy takes it away.
+fn without(base: Base, uri: &Uri) -> Option<Uri> {
+    let path = base.without(uri.path())?;
+    let whole = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(whole.parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 async fn page(kind: Kind, extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {

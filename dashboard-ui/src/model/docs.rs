@@ -8,11 +8,8 @@ use shared::api::{path, request};
 use super::meanings::{Meaning, meaning};
 use super::unauthorized;
 use crate::language::Language;
-use crate::query::Manner;
+use crate::query::{DOCS, Manner};
 use crate::source::Trial;
-
-/// Where the pages of the API are. A route's page is behind it, under the route's own path.
-pub(crate) const DOCS: &str = "/docs";
 
 /// Lines of an answer that are shown.
 const MOST_LINES: usize = 400;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use shared::spelled::Spelled;
 
 use super::lists::choose;
-use super::{Base, Comparison, Fleet, Incidents, Kind, Page, Query, Range, Reason};
+use super::{Base, CSV, Comparison, Fleet, Incidents, Kind, LIVE, Page, Query, Range, Reason};
 use crate::language::Language;
 
 /// A query and how it is displayed.
@@ -104,13 +104,13 @@ impl Address {
     /// The address of this page's live fragments.
     #[must_use]
     pub fn live_href(&self) -> String {
-        self.href_under("/live")
+        self.href_under(LIVE)
     }
 
     /// The address of the file with what this page shows.
     #[must_use]
     pub fn csv_href(&self) -> String {
-        self.href_under("/csv")
+        self.href_under(CSV)
     }
 
     /// Another page over the same range, compared with the same, displayed in the same way.

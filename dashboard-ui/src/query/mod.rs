@@ -16,7 +16,7 @@ mod range;
 mod reason;
 
 pub use address::{Address, Decimal, Manner, Parameters};
-pub use base::Base;
+pub use base::{Base, CSV, DOCS, LIVE};
 pub use comparison::Comparison;
 pub(crate) use comparison::week_before;
 pub use lists::{COLUMNS, FLEET_ROWS, Filter, Fleet, INCIDENT_LINES, IncidentSort, Incidents};

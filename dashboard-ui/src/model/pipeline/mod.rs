@@ -18,7 +18,7 @@ use super::{Chart, Frame, Level, Scene, StepRow, Verdict};
 use crate::figures::PipelineFigures;
 use crate::format;
 use crate::language::Language;
-use crate::query::Kind;
+use crate::query::{CSV, Kind};
 
 /// The pipeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +67,7 @@ pub(super) fn pipeline_screen(figures: &PipelineFigures, frame: Frame, scene: &S
         reasons: rejected::reasons(&pipeline.totals, scene.language()),
         rejected: rejected.as_ref().map(|page| rejected::rejected_rows(page, scene)),
         partitions: partitions(pipeline, scene.language()),
-        csv: Kind::Pipeline.path_in(scene.address.manner.base, "/csv"),
+        csv: Kind::Pipeline.path_in(scene.address.manner.base, CSV),
         frame,
     }
 }
