@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-needs=(buildah:buildah podman:podman runc:runc mmdebstrap:mmdebstrap iptables:iptables catatonit:catatonit curl:curl
+needs=(buildah:buildah podman:podman runc:runc mmdebstrap:mmdebstrap iptables:iptables catatonit:catatonit curl:curl openssl:openssl
   /usr/lib/podman/netavark:netavark /usr/lib/podman/aardvark-dns:aardvark-dns)
 missing=()
 for need in "${needs[@]}"; do
@@ -126,9 +126,10 @@ build() {
   done
 }
 
-# The objects of one part, as podman can play them: without probes that need a shell, with one replica, without Service ports.
+# The objects of one part, as podman can play them: without probes that need a shell, with one replica, without Service ports; and
+# with the Secret of the token, which this overlay takes where there is one.
 part() { # PART
-  kubectl kustomize deploy/k8s/overlays/minikube | "$tools/../bin/python3" deploy/one-part.py "$1"
+  { kubectl kustomize deploy/k8s/overlays/minikube && echo "$secret"; } | "$tools/../bin/python3" deploy/one-part.py "$1"
 }
 
 play() { # PART
@@ -143,11 +144,14 @@ address() { # PART
 page() { curl --silent --fail --max-time 5 "http://$(address dashboard):8000/$1"; }
 
 shows() { [[ $(page antennas) == *simulator-pod-0* ]]; }
-counted() { curl --silent --max-time 5 "http://$(address analytics):8000/api/v1/pipeline" | python3 -c 'import json, sys; print(json.load(sys.stdin)["totals"]["counted"])'; }
+asks() { curl --silent --max-time 5 "$@" "http://$(address analytics):8000/api/v1/pipeline"; }
+counted() { asks --header "Authorization: Bearer $token" | python3 -c 'import json, sys; print(json.load(sys.stdin)["totals"]["counted"])'; }
 more() { (($(counted) > first + 3)); }
 
 start() {
   ip link set lo up
+  secret=$(deploy/k8s/overlays/production/secrets.sh token)
+  token=$(sed -n 's/^ *token: "\(.*\)"$/\1/p' <<<"$secret")
   podman network create "$network" >/dev/null
   for name in "${parts[@]}"; do
     play "$name"
@@ -159,6 +163,10 @@ start() {
   first=$(counted)
   within 30 "the next reading" more
   say "readings arrive: $first counted, then $(counted)"
+
+  status=$(asks --output /dev/null --write-out '%{http_code}')
+  [[ $status == 401 ]] || fail "analytics answers $status to who does not know the token"
+  say "who does not know the token is refused"
 
   for name in analytics dashboard; do
     podman exec "$name-pod-0-$name" "/usr/bin/$name" health || fail "$name says that it is not well"

@@ -2,7 +2,7 @@
 
 podman supports no HTTP probes without a curl in the image, and no more than one replica. Services are names in its network,
 and anything about several nodes does not apply here. podman 4.3 reads Secrets in one way for variables and in another for
-volumes, so they become values and ConfigMaps instead.
+volumes, so they become values and ConfigMaps instead. A Secret without the label of a part is for all of them.
 """
 import sys
 
@@ -12,7 +12,7 @@ import yaml
 def main() -> None:
     part = sys.argv[1]
     manifests = [
-        manifest for manifest in yaml.safe_load_all(sys.stdin) if manifest["metadata"]["labels"].get("app") == part
+        manifest for manifest in yaml.safe_load_all(sys.stdin) if app(manifest) == part or is_for_all(manifest)
     ]
     secrets = {one["metadata"]["name"]: one["stringData"] for one in manifests if one["kind"] == "Secret"}
     kept = [
@@ -25,6 +25,14 @@ def main() -> None:
         if manifest["kind"] in {"ConfigMap", "PersistentVolumeClaim", "Deployment"}:
             kept.append(manifest)
     print(yaml.safe_dump_all(kept))
+
+
+def app(manifest: dict) -> str | None:
+    return manifest["metadata"].get("labels", {}).get("app")
+
+
+def is_for_all(manifest: dict) -> bool:
+    return manifest["kind"] == "Secret" and app(manifest) is None
 
 
 def simplify(spec: dict, secrets: dict[str, dict[str, str]]) -> None:
