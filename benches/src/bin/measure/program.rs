@@ -11,6 +11,15 @@ use shared::testing::{self, Signal, built, until_async};
 /// A program that neither answers nor ends for so long has failed.
 const DEADLINE: Duration = Duration::from_secs(300);
 
+/// A field of `/proc/<id>/status`: memory is in kB. `None` where the process has no such field, as one that has ended but for its
+/// status has no memory.
+pub(crate) fn status(id: u32, field: &str) -> Result<Option<f64>> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+    let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    let number = |value: &str| Ok(value.split_whitespace().next().context("a field without a value")?.parse()?);
+    value.map(number).transpose()
+}
+
 /// A running program with an HTTP address; killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -102,10 +111,7 @@ impl Program {
 
     /// A field of `/proc/<id>/status` in MB, such as `VmRSS` (resident now) or `VmHWM` (its peak).
     pub(crate) fn memory_mb(&self, field: &str) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.program.id()))?;
-        let line = status.lines().find(|line| line.starts_with(field)).context("no such field of /proc/status")?;
-        let kb: f64 = line.split_whitespace().nth(1).context("a field of /proc/status without a value")?.parse()?;
-        Ok(kb / 1024.0)
+        Ok(status(self.program.id(), field)?.context("no such field of /proc/status")? / 1024.0)
     }
 
     /// Processor time used so far.

@@ -9,6 +9,7 @@ use shared::testing::{DEADLINE, Program, RedisServer, Reservation, Signal, built
 use tempfile::TempDir;
 
 use crate::manifests::output;
+use crate::token::command_line;
 
 const PASSWORD: &str = "hunter2: not to be seen, & not % to be +spelled";
 
@@ -66,11 +67,6 @@ fn both_work(variables: &[(&str, &str)]) -> Vec<String> {
     assert_eq!(ended_well.code, Some(0), "{}", ended_well.log);
     said.extend([ended.log, ended.output, ended_well.log, ended_well.output]);
     said
-}
-
-fn command_line(program: &Program) -> String {
-    let bytes = fs::read(format!("/proc/{}/cmdline", program.id())).expect("the command line");
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A broker that lets only those in who show a certificate of its authority.

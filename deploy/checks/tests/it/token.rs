@@ -32,7 +32,7 @@ fn dashboard(analytics: SocketAddr, variables: &[(&str, &str)]) -> (Program, Soc
 }
 
 /// What others on the machine see of a process without being its user: its command line.
-fn command_line(program: &Program) -> String {
+pub(crate) fn command_line(program: &Program) -> String {
     let bytes = std::fs::read(format!("/proc/{}/cmdline", program.id())).expect("the command line");
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -10,6 +10,7 @@ use shared::logging::ADDRESS_TARGET;
 use shared::testing::{Program, Signal, built, http};
 
 use super::producer::PREFIX;
+use crate::program::status;
 
 /// What a process gets to end in good order.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,9 +35,7 @@ impl Seen {
     }
 
     fn memory(&mut self, program: &Program) -> Result<()> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", program.id()))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        if let Some(kilobytes) = peak.and_then(|kilobytes| kilobytes.parse::<f64>().ok()) {
+        if let Some(kilobytes) = status(program.id(), "VmHWM")? {
             self.peak_mb = self.peak_mb.max(kilobytes / 1024.0);
         }
         Ok(())

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::plot::plot;
 use super::viewers::Seen;
 use crate::faults::{End, Row, World};
+use crate::program::status;
 use crate::statistics::median;
 
 const MEMORY: &str = "memory, MB";
@@ -47,15 +48,11 @@ impl Samples {
     pub(super) fn take(&mut self, at: Duration, world: &World, dashboard: u32) -> Result<()> {
         let mut sums: BTreeMap<(&'static str, &'static str), f64> = BTreeMap::new();
         for (name, id) in world.processes().into_iter().chain([("dashboard", dashboard)]) {
-            let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-            let field = |field: &str| -> Result<f64> {
-                let line = status.lines().find_map(|line| line.strip_prefix(field)).context("a field of a process")?;
-                Ok(line.split_whitespace().next().context("a value")?.parse()?)
-            };
+            let field = |field| status(id, field)?.context("a field of a process");
             let descriptors = std::fs::read_dir(format!("/proc/{id}/fd"))?.count() as f64;
             // Several processes of one name count together.
-            *sums.entry((MEMORY, name)).or_default() += field("VmRSS:")? / 1024.0;
-            *sums.entry((THREADS, name)).or_default() += field("Threads:")?;
+            *sums.entry((MEMORY, name)).or_default() += field("VmRSS")? / 1024.0;
+            *sums.entry((THREADS, name)).or_default() += field("Threads")?;
             *sums.entry((DESCRIPTORS, name)).or_default() += descriptors;
         }
         let [master, replica] = world.file_bytes();
