@@ -171,11 +171,10 @@ impl View<'_> {
     ) -> PolarsResult<Option<DataFrame>> {
         let found = self.found_by_antenna(range, steps, slots, part);
         let Some(first) = found.first() else { return Ok(None) };
-        let schema = first.rows.table.schema().as_ref().clone();
         let tables = found.iter().map(Found::table).collect::<PolarsResult<Vec<_>>>()?;
         let slot_of = lit(Series::new(ANTENNA.into(), self.slots()));
         let slot = slot_of.gather(col(ANTENNA), true).alias(ANTENNA);
-        let rows = union(&tables.iter().collect::<Vec<_>>(), &schema)?.with_column(slot);
+        let rows = union(&tables.iter().collect::<Vec<_>>(), first.rows.table.schema())?.with_column(slot);
         let rows = match slots.filter(|slots| slots.len() > PICKED) {
             Some(slots) => {
                 rows.filter(col(ANTENNA).is_in(lit(Series::new(ANTENNA.into(), slots)).implode(true), false))

@@ -49,7 +49,8 @@ impl View<'_> {
         Ok((histories, antennas_down))
     }
 
-    /// Adds the worst status of each step with readings; the lines are of some slots, or of all. Returns how many antennas were down in a pane of it.
+    /// Adds the worst status of each step with readings; the lines are of some slots, or of all. Returns how many antennas were down
+    /// in a pane of it.
     fn add_worst(
         &self,
         histories: &mut [History],

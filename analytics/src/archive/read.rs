@@ -193,20 +193,16 @@ impl Archive {
                 // not kept for a moment.
                 let all = 0..footer.groups();
                 let groups = antennas.map_or_else(|| all.collect(), |ids| footer.groups_with(ANTENNA_ID, ids));
-                let mut rows: Option<DataFrame> = None;
+                let picked = |group| {
+                    let rows = read(group..group + 1)?;
+                    let rows = wanted(rows, (!is_whole).then_some(&times), antennas.map(|ids| &**ids));
+                    rows.map_err(|why| damaged(key, &why))
+                };
+                let mut groups = groups.into_iter();
+                let mut rows = groups.next().map_or_else(|| read(0..0), picked)?;
                 for group in groups {
-                    let found = read(group..group + 1)?;
-                    let found = wanted(found, (!is_whole).then_some(&times), antennas.map(|ids| &**ids));
-                    let added = found.and_then(|found| match &mut rows {
-                        Some(rows) => rows.vstack_mut_owned(found).map(drop),
-                        None => {
-                            rows = Some(found);
-                            Ok(())
-                        }
-                    });
-                    added.map_err(|why| damaged(key, &why))?;
+                    rows.vstack_mut_owned(picked(group)?).map_err(|why| damaged(key, &why))?;
                 }
-                let mut rows = rows.map_or_else(|| read(0..0), Ok)?;
                 rows.rechunk_mut();
                 rows
             };
