@@ -34,7 +34,7 @@ use anyhow::Context;
 use shared::UnixMillis;
 use shared::logging::answers_http;
 use shared::server::{HttpSettings, listen};
-use shared::settings::Token;
+use shared::settings::KeptToken;
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -76,7 +76,7 @@ pub struct Endpoint {
     /// Who may take how much.
     pub http: HttpSettings,
     /// What clients have to know; `None` if anybody is answered.
-    pub token: Option<Token>,
+    pub token: Option<KeptToken>,
 }
 
 /// Runs analytics on any log until `shutdown`, answering at an endpoint.

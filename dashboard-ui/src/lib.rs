@@ -70,7 +70,7 @@ pub async fn serve(settings: Settings, listener: TcpListener, shutdown: Cancella
     let clock = Clock::system();
     let source = match settings.origin {
         Origin::Analytics { url, token } => {
-            Source::Http(Client::new(url, token.as_ref()).context("the client for analytics cannot be built")?)
+            Source::Http(Client::new(url, token).context("the client for analytics cannot be built")?)
         }
         Origin::BuiltIn { antennas } => {
             tracing::info!(antennas, "the figures are made up (MOCK)");

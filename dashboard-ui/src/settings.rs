@@ -7,7 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use shared::server::HttpSettings;
-use shared::settings::{Token, TokenSettings, parse_bind};
+use shared::settings::{KeptToken, TokenSettings, parse_bind};
 
 pub use reqwest::Url;
 
@@ -42,7 +42,7 @@ pub enum Origin {
         /// Where.
         url: Url,
         /// What it demands, if it does.
-        token: Option<Token>,
+        token: Option<KeptToken>,
     },
     /// The built-in network.
     BuiltIn {

@@ -19,7 +19,7 @@ pub use self::broker::BrokerSettings;
 #[cfg(feature = "broker")]
 pub use self::certificates::Certificates;
 pub use self::secret::Secret;
-pub use self::token::{Token, TokenSettings};
+pub use self::token::{KeptToken, Token, TokenSettings};
 use crate::keys::StreamKeys;
 
 /// Which stream carries the readings.

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, Script};
+use redis::{AsyncConnectionConfig, ErrorKind, Pipeline, RedisError, Script};
 use shared::Reading;
 use shared::codec::encode;
 use shared::keys::StreamKeys;
@@ -142,7 +142,6 @@ impl Sink for OnceSink {
 #[derive(Debug)]
 struct Connection {
     broker: BrokerSettings,
-    client: Client,
     /// Short commands that a new connection begins with. They fail for the same reasons as a batch would, but Redis
     /// cuts off a client that sends a batch without having logged in, and its NOAUTH may be lost along with the
     /// connection.
@@ -152,7 +151,8 @@ struct Connection {
 
 impl Connection {
     fn new(broker: &BrokerSettings, greeting: Pipeline) -> Result<Self, RedisError> {
-        Ok(Self { broker: broker.clone(), client: broker.client()?, greeting, open: None })
+        broker.client()?;
+        Ok(Self { broker: broker.clone(), greeting, open: None })
     }
 
     async fn get(&mut self) -> Result<&mut MultiplexedConnection, SendError> {
@@ -162,7 +162,8 @@ impl Connection {
                 let config = AsyncConnectionConfig::new()
                     .set_connection_timeout(Some(CONNECT_TIMEOUT))
                     .set_response_timeout(Some(RESPONSE_TIMEOUT));
-                let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
+                let client = self.broker.fresh().client().map_err(|error| self.blamed(error))?;
+                let connecting = client.get_multiplexed_async_connection_with_config(&config);
                 let mut connection = connecting.await.map_err(|error| self.blamed(error))?;
                 self.greeting.exec_async(&mut connection).await.map_err(|error| self.blamed(error))?;
                 connection

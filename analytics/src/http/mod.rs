@@ -4,6 +4,7 @@
 
 mod accept;
 mod answer;
+mod door;
 mod error;
 mod events;
 pub mod exposition;
@@ -23,12 +24,13 @@ use shared::api::{
     SummaryRequest, WindowRequest,
 };
 use shared::server::{self, HttpSettings};
-use shared::settings::Token;
+use shared::settings::KeptToken;
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::answer::{Answers, Asked};
+use self::door::Door;
 pub use self::error::ApiError;
 use self::exposition::IncidentCounts;
 use self::routes::Parameters;
@@ -49,17 +51,22 @@ pub struct Api {
     answers: Answers,
     clock: Clock,
     shutdown: CancellationToken,
-    token: Option<Token>,
+    token: Option<KeptToken>,
 }
 
-/// The routes. Must be called within a tokio runtime: it starts the task that all streams of events share.
+/// The routes. Must be called within a tokio runtime: it starts the task that all streams of events share, and the one that looks
+/// whether there is another token.
 pub fn router(api: Api) -> Router {
-    let token = api.token.clone();
+    let door = api.token.clone().map(Door::new);
+    if let Some(door) = door.clone() {
+        let shutdown = api.shutdown.clone();
+        tokio::spawn(async move { shutdown.run_until_cancelled(door.follow()).await });
+    }
     let router = routes::router(api)
         .fallback(|| async { ApiError::NotFound("there is no such path; /openapi.json lists them".to_owned()) })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed });
-    let router = match token {
-        Some(token) => router.layer(middleware::from_fn_with_state(token, only_who_knows)),
+    let router = match door {
+        Some(door) => router.layer(middleware::from_fn_with_state(door, only_who_knows)),
         None => router,
     };
     router.layer(middleware::from_fn(in_time)).layer(middleware::map_response(not_kept))
@@ -80,7 +87,7 @@ impl Api {
 
     /// Answers only those who know a token, if there is one.
     #[must_use]
-    pub fn with_token(self, token: Option<Token>) -> Self {
+    pub fn with_token(self, token: Option<KeptToken>) -> Self {
         Self { token, ..self }
     }
 
@@ -182,9 +189,10 @@ async fn readyz(State(api): State<Api>, _: Parameters<()>) -> (StatusCode, Json<
 
 /// Turns away who does not know the token, whatever is asked: not even which paths there are is told. Probes come from who cannot
 /// be told a secret, and are told nothing but whether the process works.
-async fn only_who_knows(State(token): State<Token>, request: Request, next: Next) -> Response {
+async fn only_who_knows(State(door): State<Door>, request: Request, next: Next) -> Response {
     let mut given = request.headers().get_all(header::AUTHORIZATION).iter();
-    let is_known = given.next().is_some_and(|given| token.is_in(given.as_bytes())) && given.next().is_none();
+    let opens = |given: &HeaderValue| door.opens_for(given.as_bytes(), Instant::now());
+    let is_known = given.next().is_some_and(opens) && given.next().is_none();
     if is_known || [LIVEZ, READYZ, HEALTHZ].contains(&request.uri().path()) {
         next.run(request).await
     } else {

@@ -12,7 +12,7 @@ use shared::api::{
     AntennaPage, ErrorBody, OriginalMetrics, Phase, Pipeline, Series, ServiceStats, Status, Summary, path,
 };
 use shared::server::HttpSettings;
-use shared::settings::Token;
+use shared::settings::KeptToken;
 use shared::testing::{DEADLINE, until_async};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -37,7 +37,7 @@ impl Answering {
         Self::for_who_knows(log, None).await
     }
 
-    pub(crate) async fn for_who_knows(log: MemoryLog, token: Option<Token>) -> Self {
+    pub(crate) async fn for_who_knows(log: MemoryLog, token: Option<KeptToken>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("its address"));
         let shutdown = CancellationToken::new();

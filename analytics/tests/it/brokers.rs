@@ -136,6 +136,30 @@ fn a_broker_that_asks_for_a_password_or_takes_a_right_away_is_told() {
     assert_eq!(analytics.settle(300)["counted"], 300);
 }
 
+/// A right to what a commit does inside its transaction is missing for a while. That is told, and is not taken for a stream or a group
+/// that somebody deleted.
+#[test]
+fn a_right_that_is_missing_in_a_commit_says_nothing_of_the_stream() {
+    let server = RedisServer::start(&[]);
+    fill(server.port(), "antenna_stream", (0..500).map(valid));
+    let mut analytics = Analytics::start(&server.url(), &[("KEEP_ENTRIES", "10"), ("COMMIT_INTERVAL", "50ms")]);
+    analytics.settle(500);
+    let mut operator = redis(&server);
+    let mut ask = |words: &[&str]| redis::cmd(words[0]).arg(&words[1..]).exec(&mut operator).expect("an answer");
+    let mut entries = 500;
+    for right in ["xtrim", "xgroup|setid", "hset"] {
+        ask(&["ACL", "SETUSER", "default", &format!("-{right}")]);
+        fill(server.port(), "antenna_stream", (0..100).map(valid));
+        wait_for_reason(&mut analytics, "NOPERM");
+        ask(&["ACL", "SETUSER", "default", &format!("+{right}")]);
+        entries += 100;
+        let totals = analytics.settle(entries);
+        let told = ["counted", "trimmed_unread", "lost_by_broker"].map(|column| &totals[column]);
+        assert_eq!(told, [entries, 0, 0], "{right}: {totals}");
+    }
+    assert_eq!(lines(&analytics, "made anew"), 0, "{}", analytics.log());
+}
+
 /// A user without the right to INFO: the version is known from HELLO, what is not known is told once and absent, and a server that
 /// took the place of the one before is noticed by what it lost.
 #[test]

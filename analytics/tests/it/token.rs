@@ -30,7 +30,7 @@ async fn ask(analytics: &Answering, method: Method, path: &str, authorization: &
 async fn start() -> (Answering, String) {
     let token = Token::new(TOKEN).expect("a good token");
     let header = token.header();
-    (Answering::for_who_knows(MemoryLog::default(), Some(token)).await, header)
+    (Answering::for_who_knows(MemoryLog::default(), Some(token.into())).await, header)
 }
 
 #[tokio::test(flavor = "multi_thread")]

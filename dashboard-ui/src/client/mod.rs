@@ -1,18 +1,20 @@
 //! Analytics over HTTP: requests of its API, and its events.
 
 mod events;
+mod shown;
 
 use std::time::Duration;
 
 use futures::{Stream, TryStreamExt};
 use reference::Refusal;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use shared::api::{End, Request, WindowRequest, path};
-use shared::settings::Token;
+use shared::settings::KeptToken;
 use shared::time::Span;
 use tokio::task::JoinError;
+
+use self::shown::ShownToken;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -34,6 +36,7 @@ const LONG_MS: i64 = 60 * 60 * 1000;
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    token: Option<ShownToken>,
 }
 
 /// Why analytics' answer cannot be used. The texts are for logs: pages never show them.
@@ -82,11 +85,7 @@ impl Client {
     ///
     /// # Errors
     /// When the HTTP client cannot be set up.
-    pub fn new(base: Url, token: Option<&Token>) -> reqwest::Result<Self> {
-        let header = token.and_then(|token| HeaderValue::try_from(token.header()).ok()).map(|mut header| {
-            header.set_sensitive(true);
-            (AUTHORIZATION, header)
-        });
+    pub fn new(base: Url, token: Option<KeptToken>) -> reqwest::Result<Self> {
         // Analytics runs next to the dashboard, so neither proxies nor redirects are expected.
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -94,9 +93,15 @@ impl Client {
             .redirect(Policy::none())
             .no_proxy()
             .tcp_nodelay(true)
-            .default_headers(HeaderMap::from_iter(header))
             .build()?;
-        Ok(Self { http, base: base.as_str().trim_end_matches('/').to_owned() })
+        let (base, token) = (base.as_str().trim_end_matches('/').to_owned(), token.and_then(ShownToken::new));
+        Ok(Self { http, base, token })
+    }
+
+    /// Whether analytics is shown a token.
+    #[must_use]
+    pub const fn has_token(&self) -> bool {
+        self.token.is_some()
     }
 
     /// What analytics answers to a request.
@@ -105,7 +110,7 @@ impl Client {
     /// When analytics does not answer, or not as the contract says.
     pub async fn ask<R: Request>(&self, request: &R) -> Result<R::Answer, ClientError> {
         let timeout = request.window().map_or(ANSWER_TIMEOUT, timeout);
-        let response = self.http.get(self.url(&request.href())).timeout(timeout).send().await?;
+        let response = self.send(self.http.get(self.url(&request.href())).timeout(timeout)).await?;
         Ok(succeeded(response)?.json().await?)
     }
 
@@ -114,9 +119,16 @@ impl Client {
     /// # Errors
     /// When analytics does not answer.
     pub async fn changes(&self) -> Result<impl Stream<Item = Result<(), ClientError>> + Send + 'static, ClientError> {
-        let request = self.http.get(self.url(path::EVENTS)).header("accept", "text/event-stream").send();
+        let request = self.send(self.http.get(self.url(path::EVENTS)).header("accept", "text/event-stream"));
         let response = tokio::time::timeout(ANSWER_TIMEOUT, request).await.map_err(|_| ClientError::Silent)??;
         Ok(events::snapshots(succeeded(response)?.bytes_stream().err_into()))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> reqwest::Result<Response> {
+        match &self.token {
+            Some(token) => token.send(request).await,
+            None => request.send().await,
+        }
     }
 
     fn url(&self, path: &str) -> String {

@@ -71,6 +71,15 @@ impl Source {
         }
     }
 
+    /// Whether analytics is shown a token.
+    #[must_use]
+    pub const fn has_token(&self) -> bool {
+        match self {
+            Self::Http(client) => client.has_token(),
+            Self::Mock(_) => false,
+        }
+    }
+
     /// Whether the figures are generated, which the page must state.
     #[must_use]
     pub const fn is_mock(&self) -> bool {

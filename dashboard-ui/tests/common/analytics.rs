@@ -24,7 +24,7 @@ use shared::api::{
     RejectedRequest, Request, SNAPSHOT_EVENT, SeriesRequest, Summary, SummaryRequest, WindowRequest, WorstRequest,
     path,
 };
-use shared::settings::Token;
+use shared::settings::{KeptToken, Token};
 use shared::testing::Reservation;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -94,8 +94,8 @@ impl Analytics {
     }
 
     /// A client of it that sends a token.
-    pub fn source_with(&self, token: &Token) -> Source {
-        source_with_token(self.port.address(), Some(token))
+    pub fn source_with(&self, token: impl Into<KeptToken>) -> Source {
+        source_with_token(self.port.address(), Some(token.into()))
     }
 
     /// Answers only who sends a token from here on.

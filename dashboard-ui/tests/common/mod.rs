@@ -17,7 +17,7 @@ use futures::{Stream, StreamExt};
 use reqwest::redirect::Policy;
 use reqwest::{StatusCode, Url};
 use shared::UnixMillis;
-use shared::settings::Token;
+use shared::settings::KeptToken;
 use shared::testing::{DEADLINE, until_async};
 use shared::time::Clock;
 use tokio::net::TcpListener;
@@ -93,7 +93,7 @@ pub fn source_at(address: SocketAddr) -> Source {
 }
 
 /// The same, with a token to send.
-pub fn source_with_token(address: SocketAddr, token: Option<&Token>) -> Source {
+pub fn source_with_token(address: SocketAddr, token: Option<KeptToken>) -> Source {
     Source::Http(Client::new(Url::parse(&format!("http://{address}")).unwrap(), token).unwrap())
 }
 

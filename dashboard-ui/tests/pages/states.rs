@@ -338,7 +338,7 @@ async fn an_analytics_that_demands_a_token_is_told_it_or_its_refusal_is_shown() 
     let token = Token::new("the-token-of-this-test").unwrap();
     let analytics = Analytics::start().await;
     analytics.demand(&token);
-    let dashboard = Dashboard::start(analytics.source_with(&token)).await;
+    let dashboard = Dashboard::start(analytics.source_with(token)).await;
     for page in PAGES {
         assert_eq!(dashboard.get(page).await.0, StatusCode::OK, "{page}");
     }
@@ -347,7 +347,7 @@ async fn an_analytics_that_demands_a_token_is_told_it_or_its_refusal_is_shown() 
     assert!(tried.0 == StatusCode::OK && tried.1.contains("packets_sent"), "{tried:?}");
 
     let other = Token::new("another-token-than-this").unwrap();
-    for source in [analytics.source(), analytics.source_with(&other)] {
+    for source in [analytics.source(), analytics.source_with(other)] {
         let dashboard = Dashboard::start(source).await;
         for page in PAGES {
             for (language, sentence) in

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -10,7 +11,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use redis::{Client, RedisResult};
 
 use super::certificates::Certificates;
-use super::secret::{Secret, ValueOrFile};
+use super::secret::{Secret, Trouble, ValueOrFile, can_be_read_again};
 use super::shown;
 use crate::health;
 
@@ -22,6 +23,29 @@ pub struct BrokerSettings {
     public_url: String,
     is_given: bool,
     certificates: Certificates,
+    files: Option<Arc<Files>>,
+}
+
+/// Settings of which some are in files, which may be replaced while the program runs.
+struct Files {
+    given: Given,
+    /// As they were read last when all of them could be used.
+    last: Mutex<BrokerSettings>,
+    trouble: Trouble,
+}
+
+/// What is given, before files are read.
+#[derive(Default)]
+struct Given {
+    url: String,
+    /// What is said first of a URL that is not good.
+    bad_url: &'static str,
+    is_given: bool,
+    username: (Option<String>, Option<PathBuf>),
+    password: (Option<String>, Option<PathBuf>),
+    ca: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
 }
 
 /// What the command line and the environment say.
@@ -40,7 +64,7 @@ struct Arguments {
     /// User of the broker, if the URL names none
     #[arg(long, env = "REDIS_USERNAME", value_name = "USER", hide_env_values = true)]
     redis_username: Option<String>,
-    /// File that holds the user
+    /// File that holds the user; this one and the others are read again whenever a connection is made
     #[arg(long, env = "REDIS_USERNAME_FILE", value_name = "FILE")]
     redis_username_file: Option<PathBuf>,
     /// Password of the broker, if the URL has none. Others on this machine can see the value of a flag
@@ -106,7 +130,21 @@ impl BrokerSettings {
                 address.with_login(username.as_ref().map_or("", Secret::reveal), password.reveal())
             }
         };
-        Ok(Self { url, public_url: address.public_url(), is_given, certificates })
+        Ok(Self { url, public_url: address.public_url(), is_given, certificates, files: None })
+    }
+
+    /// The same with what the files hold now, for a connection that is about to be made. Where one of them cannot be used,
+    /// everything is as it was read last, and one line says why.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        let Some(files) = &self.files else { return self.clone() };
+        // What is mounted is replaced as a whole, which may fall between two files that belong together. The second time they do.
+        let read = files.given.read().or_else(|_| files.given.read());
+        let mut last = files.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(read) = files.trouble.told(read) {
+            *last = read;
+        }
+        Self { files: Some(Arc::clone(files)), ..last.clone() }
     }
 
     /// The URL to connect to. It contains the password, so it must not be logged.
@@ -172,42 +210,69 @@ impl Args for BrokerSettings {
 impl FromArgMatches for BrokerSettings {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let text = |id: &str| matches.get_one::<String>(id).map(String::as_str);
-        let file = |id: &str| matches.get_one::<PathBuf>(id).map(PathBuf::as_path);
-        let secret =
-            |name, id, file_id| ValueOrFile { name, value: text(id), file: file(file_id) }.read(not_empty).map_err(bad);
-        let (login, certificates) = if health::is_asked(matches) {
-            // It asks no broker, and is not to fail while a file is being replaced.
-            (Login::default(), Certificates::default())
-        } else {
-            let login = Login {
-                username: secret("REDIS_USERNAME", "redis_username", "redis_username_file")?,
-                password: secret("REDIS_PASSWORD", "redis_password", "redis_password_file")?,
-            };
-            let [ca, certificate, key] = ["redis_ca_file", "redis_cert_file", "redis_key_file"].map(file);
-            (login, Certificates::read(ca, certificate, key).map_err(bad)?)
-        };
-        if let Some(url) = text("redis_url") {
-            // Nothing of it is repeated: where it is not understood, nobody knows where the password is.
-            return Self::new(url, &login, certificates, true)
-                .map_err(|why| bad(format!("bad value for --redis-url (REDIS_URL): {why}")));
-        }
         let bad_value =
             |value: &str, setting: &str, why: String| bad(format!("bad value{} for {setting}: {why}", shown(value)));
-        let host = text("redis_host").unwrap_or("127.0.0.1");
-        let checked = host_of_setting(host).map_err(|why| bad_value(host, "--redis-host (REDIS_HOST)", why))?;
-        let port = text("redis_port").unwrap_or("6379");
-        let number = port_of_setting(port).map_err(|why| bad_value(port, "--redis-port (REDIS_PORT)", why))?;
-        let is_set =
-            |id: &&str| matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable));
-        let is_given = SETTINGS.iter().any(is_set);
-        let url = format!("redis://{checked}:{number}");
-        Self::new(&url, &login, certificates, is_given)
-            .map_err(|why| bad(format!("bad value for --redis-url (REDIS_URL), which is not set: {why}")))
+        let (url, bad_url, is_given) = match text("redis_url") {
+            // Nothing of it is repeated: where it is not understood, nobody knows where the password is.
+            Some(url) => (url.to_owned(), "bad value for --redis-url (REDIS_URL): ", true),
+            None => {
+                let host = text("redis_host").unwrap_or("127.0.0.1");
+                let checked = host_of_setting(host).map_err(|why| bad_value(host, "--redis-host (REDIS_HOST)", why))?;
+                let port = text("redis_port").unwrap_or("6379");
+                let number = port_of_setting(port).map_err(|why| bad_value(port, "--redis-port (REDIS_PORT)", why))?;
+                let is_set = |id: &&str| {
+                    matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+                };
+                let bad_url = "bad value for --redis-url (REDIS_URL), which is not set: ";
+                (format!("redis://{checked}:{number}"), bad_url, SETTINGS.iter().any(is_set))
+            }
+        };
+        let mut given = Given { url, bad_url, is_given, ..Given::default() };
+        // Whoever only asks for health asks no broker, and is not to fail while a file is being replaced.
+        if !health::is_asked(matches) {
+            let file = |id: &str| matches.get_one::<PathBuf>(id).cloned();
+            let either = |id: &str, file_id: &str| (text(id).map(str::to_owned), file(file_id));
+            given.username = either("redis_username", "redis_username_file");
+            given.password = either("redis_password", "redis_password_file");
+            [given.ca, given.certificate, given.key] = ["redis_ca_file", "redis_cert_file", "redis_key_file"].map(file);
+        }
+        let read = given.read().map_err(bad)?;
+        if !given.can_be_read_again() {
+            return Ok(read);
+        }
+        let files = Files { given, last: Mutex::new(read.clone()), trouble: Trouble::default() };
+        Ok(Self { files: Some(Arc::new(files)), ..read })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
+    }
+}
+
+impl Given {
+    /// Whether there are files, all of which can be read again.
+    fn can_be_read_again(&self) -> bool {
+        let files = [&self.username.1, &self.password.1, &self.ca, &self.certificate, &self.key];
+        let mut files = files.into_iter().flatten().peekable();
+        files.peek().is_some() && files.all(|file| can_be_read_again(file))
+    }
+
+    /// The settings, with what the files hold now.
+    ///
+    /// # Errors
+    /// A line that names the setting, and the file if one is to blame.
+    fn read(&self) -> Result<BrokerSettings, String> {
+        let secret = |name, (value, file): &(Option<String>, Option<PathBuf>)| {
+            ValueOrFile { name, value: value.as_deref(), file: file.as_deref() }.read(not_empty)
+        };
+        let login = Login {
+            username: secret("REDIS_USERNAME", &self.username)?,
+            password: secret("REDIS_PASSWORD", &self.password)?,
+        };
+        let certificates = Certificates::read(self.ca.as_deref(), self.certificate.as_deref(), self.key.as_deref())?;
+        BrokerSettings::new(&self.url, &login, certificates, self.is_given)
+            .map_err(|why| format!("{}{why}", self.bad_url))
     }
 }
 
@@ -573,6 +638,35 @@ mod tests {
         }
         let broker = parse(&["--redis-password", "hunter2"]).expect("good settings");
         assert_eq!((broker.url().as_str(), broker.given().is_some()), ("redis://:hunter2@127.0.0.1:6379", true));
+    }
+
+    /// Also by a clone, as each part of a program has one.
+    #[test]
+    fn a_connection_is_made_with_what_the_files_hold_at_that_moment() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("password");
+        let write = |text: &str| std::fs::write(&path, text).expect("a file");
+        write("hunter1");
+        let file = path.to_str().expect("text");
+        let broker = parse(&["--redis-url", "redis://a/2", "--redis-password-file", file]).expect("good settings");
+        let password = |broker: &BrokerSettings| {
+            let client = broker.fresh().client().expect("the redis crate takes it");
+            let settings = client.get_connection_info().redis_settings();
+            (settings.password().expect("a password").to_owned(), settings.db())
+        };
+        assert_eq!(password(&broker), ("hunter1".to_owned(), 2));
+        write("hunter2\n");
+        let clone = broker.clone();
+        assert_eq!(password(&clone), ("hunter2".to_owned(), 2));
+        write("");
+        assert_eq!((password(&broker).0, password(&clone).0), ("hunter2".to_owned(), "hunter2".to_owned()));
+        std::fs::remove_file(&path).expect("a file");
+        assert_eq!(password(&broker.fresh()).0, "hunter2");
+        write("hunter3");
+        assert_eq!(password(&broker).0, "hunter3");
+        assert!(!format!("{:?}", broker.fresh()).contains("hunter"));
+        let without = parse(&["--redis-url", "redis://:hunter2@a"]).expect("a good URL");
+        assert_eq!(without.fresh().url(), without.url());
     }
 
     #[test]

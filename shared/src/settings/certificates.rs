@@ -31,7 +31,7 @@ const REFUSALS: [&str; 8] = [
     "HandshakeFailure",
 ];
 
-/// The certificates of `REDIS_CA_FILE`, `REDIS_CERT_FILE` and `REDIS_KEY_FILE`, as they were when the program started. The default
+/// The certificates of `REDIS_CA_FILE`, `REDIS_CERT_FILE` and `REDIS_KEY_FILE`, as they were when they were read. The default
 /// trusts what the operating system trusts, and shows no certificate.
 #[derive(Clone, Default)]
 pub struct Certificates {

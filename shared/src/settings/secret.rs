@@ -3,7 +3,8 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A file of a secret holds no more than this. A larger one is not what was meant.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -62,6 +63,63 @@ impl ValueOrFile<'_> {
         };
         check(&text).map_err(|why| format!("bad value for {}: {why}", named(&setting)))?;
         Ok(Some(Secret(text)))
+    }
+}
+
+/// A file of a secret, which may be replaced while the program runs. A clone is the same file.
+#[derive(Debug, Clone)]
+pub(super) struct SecretFile {
+    path: PathBuf,
+    setting: &'static str,
+    trouble: Arc<Trouble>,
+}
+
+impl SecretFile {
+    /// The file that a setting names; `None` if it can be read only once.
+    pub(super) fn new(path: &Path, setting: &'static str) -> Option<Self> {
+        can_be_read_again(path).then(|| Self { path: path.to_owned(), setting, trouble: Arc::default() })
+    }
+
+    /// What it holds now. `None` where that is of no use, which is told once.
+    pub(super) fn read_again(&self, check: impl Fn(&str) -> Result<(), String>) -> Option<Secret> {
+        let read = read_text(&self.path, self.setting);
+        let checked =
+            read.and_then(|text| check(&text).map_err(|why| bad_file(&self.path, self.setting, &why)).map(|()| text));
+        self.trouble.told(checked).map(Secret)
+    }
+}
+
+/// Whether there is more to read in a file than what was read first. In a pipe, as shells make one of `<(command)`, there is not: who
+/// opens it again waits for ever.
+pub(super) fn can_be_read_again(path: &Path) -> bool {
+    path.is_file()
+}
+
+impl PartialEq for SecretFile {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.path, self.setting) == (&other.path, other.setting)
+    }
+}
+
+impl Eq for SecretFile {}
+
+/// What is wrong with files that are read again, as it was told last: a program that tries again and again says it once.
+#[derive(Debug, Default)]
+pub(super) struct Trouble(Mutex<Option<String>>);
+
+impl Trouble {
+    /// What was read. Where that failed, and did not fail in the same way before, one line says so.
+    pub(super) fn told<T>(&self, read: Result<T, String>) -> Option<T> {
+        let (read, trouble) = match read {
+            Ok(read) => (Some(read), None),
+            Err(why) => (None, Some(why)),
+        };
+        let last = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), trouble.clone());
+        match trouble {
+            Some(why) if last.as_ref() != Some(&why) => tracing::warn!("{why}; what was read before stays in use"),
+            _ => {}
+        }
+        read
     }
 }
 
@@ -164,6 +222,30 @@ mod tests {
             let why = "there is no such file; a path like /run/secrets/name is needed";
             assert_eq!(refused, format!("bad file of --a-secret-file (A_SECRET_FILE): {why}"));
         }
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_is_read_again_and_one_of_no_use_is_not_taken() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "hunter1").expect("a file");
+        let file = SecretFile::new(&path, "A_SECRET_FILE").expect("a file that stays");
+        let long = |text: &str| if text.len() > 3 { Ok(()) } else { Err("too short".to_owned()) };
+        for (bytes, found, trouble) in [
+            ("hunter2", Some("hunter2"), None),
+            ("hunter3\n", Some("hunter3"), None),
+            ("", None, Some("it is empty")),
+            ("h", None, Some("too short")),
+            ("hunter4", Some("hunter4"), None),
+        ] {
+            std::fs::write(&path, bytes).expect("a file");
+            assert_eq!(file.read_again(long), found.map(Secret::from));
+            let told = file.trouble.0.lock().expect("no panic").clone();
+            let line = |why| format!("bad file {} of --a-secret-file (A_SECRET_FILE): {why}", path.display());
+            assert_eq!(told, trouble.map(line));
+        }
+        std::fs::remove_file(&path).expect("a file");
+        assert_eq!(file.read_again(long), None);
     }
 
     #[test]

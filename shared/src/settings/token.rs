@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use subtle::ConstantTimeEq as _;
 
-use super::secret::{Secret, ValueOrFile};
+use super::secret::{Secret, SecretFile, ValueOrFile};
 use crate::health;
 
 /// What only clients of analytics know. It is not debugged.
@@ -43,6 +43,40 @@ impl Token {
     }
 }
 
+/// A token, and where it is kept: a value stays what it is, and a file may hold another token one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptToken {
+    first: Token,
+    file: Option<SecretFile>,
+}
+
+impl KeptToken {
+    /// The token that was there when the program started.
+    #[must_use]
+    pub const fn first(&self) -> &Token {
+        &self.first
+    }
+
+    /// Whether it is in a file.
+    #[must_use]
+    pub const fn is_in_a_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// What the file holds now, read on a thread that may be blocked. `None` where there is no file or it is of no use, which is
+    /// told once.
+    pub async fn read_again(&self) -> Option<Token> {
+        let file = self.file.clone()?;
+        tokio::task::spawn_blocking(move || file.read_again(check)).await.ok().flatten().map(Token)
+    }
+}
+
+impl From<Token> for KeptToken {
+    fn from(token: Token) -> Self {
+        Self { first: token, file: None }
+    }
+}
+
 /// The characters of a bearer token (RFC 6750), and enough of them.
 fn check(text: &str) -> Result<(), String> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
@@ -58,7 +92,7 @@ fn check(text: &str) -> Result<(), String> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenSettings {
     /// The token; `None` where anybody may ask.
-    pub token: Option<Token>,
+    pub token: Option<KeptToken>,
 }
 
 /// What the command line and the environment say.
@@ -68,7 +102,7 @@ struct TokenArguments {
     /// see the value of a flag
     #[arg(long, env = "ANALYTICS_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     analytics_token: Option<String>,
-    /// File that holds the token
+    /// File that holds the token; when it holds another one, that one counts without a restart
     #[arg(long, env = "ANALYTICS_TOKEN_FILE", value_name = "FILE")]
     analytics_token_file: Option<PathBuf>,
 }
@@ -95,7 +129,8 @@ impl FromArgMatches for TokenSettings {
             return Ok(Self::default());
         }
         let token = setting.read(check).map_err(|line| clap::Error::raw(ErrorKind::ValueValidation, line))?;
-        Ok(Self { token: token.map(Token) })
+        let file = setting.file.and_then(|path| SecretFile::new(path, "ANALYTICS_TOKEN_FILE"));
+        Ok(Self { token: token.map(|token| KeptToken { first: Token(token), file }) })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -120,7 +155,8 @@ mod tests {
 
     fn parse(arguments: &[&str]) -> Result<Option<Token>, String> {
         let program = Program::try_parse_from(std::iter::once("program").chain(arguments.iter().copied()));
-        program.map(|program| program.settings.token).map_err(|error| super::super::one_line::<Program>(&error))
+        let token = |program: Program| program.settings.token.map(|token| token.first);
+        program.map(token).map_err(|error| super::super::one_line::<Program>(&error))
     }
 
     #[test]
@@ -141,6 +177,22 @@ mod tests {
         ] {
             assert_eq!(token.is_in(header.as_bytes()), is_in, "{header}");
         }
+    }
+
+    /// As a shell makes one of `<(command)`: to open it again would be to wait for whoever wrote into it.
+    #[test]
+    fn a_pipe_is_read_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+        let writing = std::thread::spawn({
+            let path = path.clone();
+            move || std::fs::write(path, TOKEN).expect("somebody who reads")
+        });
+        let arguments = ["program", "--analytics-token-file", path.to_str().expect("text")];
+        let kept = Program::try_parse_from(arguments).expect("a good token").settings.token.expect("a token");
+        writing.join().expect("no panic");
+        assert!(kept.first() == &Token::new(TOKEN).expect("a good token") && !kept.is_in_a_file());
     }
 
     #[test]

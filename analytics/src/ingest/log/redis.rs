@@ -45,7 +45,6 @@ const NEWEST_REJECTED_BYTES: usize = 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct RedisLog {
     broker: Arc<BrokerSettings>,
-    client: Client,
     keys: Arc<StreamKeys>,
     connection: Arc<Mutex<Option<Connected>>>,
     /// What was logged last of the server, so that connections that flap do not fill the log.
@@ -64,9 +63,9 @@ impl RedisLog {
     /// # Errors
     /// When the redis crate does not take its URL.
     pub fn new(broker: &BrokerSettings, keys: StreamKeys) -> Result<Self, LogError> {
-        let client = broker.client().map_err(|error| LogError::Unsupported(error.to_string()))?;
+        client(broker)?;
         let (broker, keys) = (Arc::new(broker.clone()), Arc::new(keys));
-        Ok(Self { broker, client, keys, connection: Arc::default(), told: Arc::default() })
+        Ok(Self { broker, keys, connection: Arc::default(), told: Arc::default() })
     }
 
     /// Runs one step on the connection, made anew where there is none. Steps do not overlap: WATCH belongs to the
@@ -103,7 +102,8 @@ impl RedisLog {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
+        let client = client(&self.broker.fresh())?;
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
         let mut connection = connecting.await.map_err(|error| self.blamed(redis_error(error)))?;
         let server = match info().query_async::<String>(&mut connection).await {
             Ok(about) => Server::of(&about)?,
@@ -248,8 +248,7 @@ impl RedisLog {
             Value::Array(answers) => {
                 let Some([time, stream]) = answers.last_chunk() else { return Ok(Some(StreamInfo::default())) };
                 let (is_evicting, broker_time, info) = (server.is_evicting, broker_time(time), stream_info(stream)?);
-                // What can fail here needs the stream or its group, and somebody deleted one of them.
-                let has_group = info.has_group && !answers.iter().any(is_missing);
+                let has_group = info.has_group && !is_group_missing(&answers)?;
                 Ok(Some(StreamInfo { is_evicting, broker_time, has_group, ..info }))
             }
             _ => Ok(None),
@@ -417,13 +416,20 @@ impl Log for RedisLog {
     }
 
     async fn reader(&self, fence: &Fence) -> Result<Self::Reader, LogError> {
-        let (server, certificates, info) = (self.client.get_connection_info(), self.broker.certificates(), info());
-        let connecting = SocketReader::connect(server, certificates, &self.keys.stream, &info);
+        let (broker, info) = (self.broker.fresh(), info());
+        let client = client(&broker)?;
+        let server = client.get_connection_info();
+        let connecting = SocketReader::connect(server, broker.certificates(), &self.keys.stream, &info);
         let (reader, about) = connecting.await.map_err(|error| self.blamed(error))?;
         let server = about.map(|about| Server::of(&about)).transpose()?;
         fence.check_server(server.and_then(|server| server.id).as_ref())?;
         Ok(reader)
     }
+}
+
+/// What connects to a broker.
+fn client(broker: &BrokerSettings) -> Result<Client, LogError> {
+    broker.client().map_err(|error| LogError::Unsupported(error.to_string()))
 }
 
 /// How long the answer to a commit may take.
@@ -461,9 +467,25 @@ fn is_ours(group: &HashMap<String, Value>) -> bool {
     group.get("name").and_then(|name| String::from_redis_value_ref(name).ok()).is_some_and(|name| name == GROUP)
 }
 
-/// Whether an answer says that the stream or its group does not exist. That the group exists already is no such answer.
-fn is_missing(answer: &Value) -> bool {
-    matches!(answer, Value::ServerError(error) if error.code() != "BUSYGROUP")
+/// Whether one of the answers to a transaction says that the stream or its group does not exist: somebody deleted one of them.
+///
+/// # Errors
+/// An answer that is another error, like a right that was taken away while the transaction was on its way. What the transaction did
+/// beside it is done, and known by its number.
+fn is_group_missing(answers: &[Value]) -> Result<bool, LogError> {
+    let mut is_missing = false;
+    for answer in answers {
+        let Value::ServerError(error) = answer else { continue };
+        let details = error.details().unwrap_or_default();
+        match error.code() {
+            // That the group exists already.
+            "BUSYGROUP" => {}
+            "NOGROUP" => is_missing = true,
+            "ERR" if details == "no such key" || details.contains("requires the key to exist") => is_missing = true,
+            code => return Err(server_error(format!("{code} {details}"))),
+        }
+    }
+    Ok(is_missing)
 }
 
 /// What XINFO STREAM answers; zeros where the stream does not exist (any more). A key that is something else for a while, or a
@@ -561,5 +583,37 @@ fn redis_error(error: RedisError) -> LogError {
         Some(answer) => server_error(answer),
         None if is_refused => server_error(format!("NOAUTH {text}")),
         None => LogError::Away(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_words_of_a_missing_stream_or_group_are_read_as_that() {
+        let answers = |lines: &[&str]| -> Vec<Value> {
+            let parse = |line: &&str| redis::parse_redis_value(format!("{line}\r\n").as_bytes()).expect("an answer");
+            lines.iter().map(parse).collect()
+        };
+        let asked = |lines: &[&str]| is_group_missing(&answers(lines));
+        for good in [&[":1", "+OK", "$1\r\na"][..], &["-BUSYGROUP Consumer Group name already exists", "+OK"], &[]] {
+            assert_eq!(asked(good).ok(), Some(false), "{good:?}");
+        }
+        for missing in [
+            "-NOGROUP No such consumer group 'analytics' for key name 'antenna_stream'",
+            "-ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option",
+            "-ERR no such key",
+        ] {
+            assert_eq!(asked(&["+OK", missing, ":0"]).ok(), Some(true), "{missing}");
+        }
+        for other in [
+            "-NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call.",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+            "-ERR The stream has exhausted the last possible ID, unable to add more items",
+        ] {
+            let refused = asked(&["-NOGROUP No such consumer group", other]).expect_err(other).to_string();
+            assert!(refused.contains(&other[1..20]), "{refused}");
+        }
     }
 }

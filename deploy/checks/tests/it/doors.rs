@@ -1,6 +1,7 @@
 //! How the programs get in at the broker's: certificates, sockets, passwords in files, and what is said where one does not fit.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -9,6 +10,7 @@ use shared::testing::{DEADLINE, Program, RedisServer, Reservation, Signal, built
 use tempfile::TempDir;
 
 use crate::manifests::output;
+use crate::mounted::Mounted;
 use crate::token::command_line;
 
 const PASSWORD: &str = "hunter2: not to be seen, & not % to be +spelled";
@@ -76,15 +78,21 @@ struct Locked {
     certificates: Certificates,
 }
 
+/// A server that shows a certificate of an authority, and demands one of its clients.
+fn locked(port: &Reservation, certificates: &Certificates, authority: &str) -> RedisServer {
+    let files = [("cert", "-server.crt"), ("key", "-server.key"), ("ca-cert", ".crt")];
+    let path = |name: &str| certificates.path(&format!("{authority}{name}"));
+    let files = files.map(|(option, name)| [format!("--tls-{option}-file"), path(name)]);
+    let number = port.port().to_string();
+    let mut arguments = vec!["--port", "0", "--tls-port", &number, "--tls-auth-clients", "yes"];
+    arguments.extend(files.iter().flatten().map(String::as_str));
+    RedisServer::start(&arguments)
+}
+
 impl Locked {
     fn start() -> Self {
         let (certificates, port) = (Certificates::make(), Reservation::new());
-        let files = [("cert", "own-server.crt"), ("key", "own-server.key"), ("ca-cert", "own.crt")];
-        let files = files.map(|(option, name)| [format!("--tls-{option}-file"), certificates.path(name)]);
-        let number = port.port().to_string();
-        let mut arguments = vec!["--port", "0", "--tls-port", &number, "--tls-auth-clients", "yes"];
-        arguments.extend(files.iter().flatten().map(String::as_str));
-        let server = RedisServer::start(&arguments);
+        let server = locked(&port, &certificates, "own");
         Self { _server: server, port, certificates }
     }
 
@@ -211,7 +219,7 @@ fn a_password_in_a_file_is_seen_nowhere() {
         let by_port = [("REDIS_PORT", port.as_str()), ("REDIS_PASSWORD_FILE", &wrong)];
         let mut refused = start(program, &by_port);
         let log = refused.until("it is refused", |refused| match refused.log() {
-            log if ["WRONGPASS", "NOAUTH", "authentication failed"].iter().any(|why| log.contains(why)) => Ok(log),
+            log if WRONG_PASSWORD.iter().any(|why| log.contains(why)) => Ok(log),
             log => Err(log),
         });
         assert!(!log.contains("hunter2"), "{log}");
@@ -233,5 +241,108 @@ fn a_password_in_a_file_is_seen_nowhere() {
             "{}",
             ended.log
         );
+    }
+}
+
+/// What is said of a password that is another one.
+const WRONG_PASSWORD: [&str; 3] = ["WRONGPASS", "NOAUTH", "authentication failed"];
+
+/// Waits until the broker is away for one of these reasons. The log has the first of a while only.
+#[track_caller]
+fn is_away(analytics: &mut Program, address: SocketAddr, reasons: &[&str]) {
+    analytics.wait_for(address, path::PIPELINE, |answer| {
+        let reason = answer.json()["reason"].as_str().unwrap_or_default().to_owned();
+        reasons.iter().any(|why| reason.contains(why))
+    });
+}
+
+/// A Secret of certificates is renewed by another authority, while the broker is away: whoever comes back has to go by the new files.
+#[test]
+fn other_certificates_need_no_restart() {
+    let certificates = Certificates::make();
+    let text = |name: String| fs::read_to_string(certificates.path(&name)).expect("a file");
+    let secret = |authority: &str| {
+        [("ca.crt", ""), ("tls.crt", "-client"), ("tls.key", "-client")].map(|(name, client)| {
+            let ending = if name == "tls.key" { "key" } else { "crt" };
+            (name, text(format!("{authority}{client}.{ending}")))
+        })
+    };
+    let [own, other] = ["own", "other"].map(secret);
+    let files = |secret: &[(&'static str, String); 3]| [0, 1, 2].map(|at| (secret[at].0, secret[at].1.clone()));
+    let mut mounted = Mounted::new(&borrowed(&files(&own)));
+    let port = Reservation::new();
+    let broker = |authority: &str| locked(&port, &certificates, authority);
+    let first = broker("own");
+    let url = format!("rediss://localhost:{}", port.port());
+    let variables = [
+        ("REDIS_URL", url),
+        (CA, mounted.path("ca.crt")),
+        (CERT, mounted.path("tls.crt")),
+        (KEY, mounted.path("tls.key")),
+    ];
+    let variables = borrowed(&variables);
+    let mut analytics = start("analytics", &variables);
+    let address = analytics.address("analytics");
+    analytics.wait_for(address, path::READYZ, |answer| answer.status == 200);
+    let mut simulator = start("simulator", &[&variables[..], &[("COUNT", "1000000")]].concat());
+    let counted = |more: u64| move |answer: &http::Answer| answer.json()["totals"]["counted"].as_u64() > Some(more);
+    let before = analytics.wait_for(address, path::PIPELINE, counted(10)).json();
+    drop(first);
+    let _second = broker("other");
+    is_away(&mut analytics, address, &["is not of the authority in"]);
+    // A key that is not the certificate's is not taken, and said once.
+    let mut mixed = files(&other);
+    mixed[2].1.clone_from(&own[2].1);
+    mounted.replace(&borrowed(&mixed));
+    for program in [&mut analytics, &mut simulator] {
+        program.until("the files do not fit", |program| match program.log() {
+            log if log.contains("it is not the key of the certificate") => Ok(()),
+            log => Err(log),
+        });
+    }
+    mounted.replace(&borrowed(&files(&other)));
+    // It is an empty one, where everything begins anew.
+    assert!(before["totals"]["counted"].as_u64() > Some(10), "{before}");
+    analytics.wait_for(address, path::READYZ, |answer| answer.status == 200);
+    analytics.wait_for(address, path::PIPELINE, |answer| {
+        answer.json()["totals"]["entries_added"].as_u64() > Some(10) && answer.json()["totals"]["imbalance"] == 0
+    });
+    for program in [&analytics, &simulator] {
+        let log = program.log();
+        assert_eq!(log.matches("it is not the key of the certificate").count(), 1, "{log}");
+        assert!(!log.contains("PRIVATE KEY"), "{log}");
+    }
+}
+
+/// The broker's password changes, and the file a little later.
+#[test]
+fn another_password_needs_no_restart() {
+    let server = RedisServer::start(&["--requirepass", "hunter1"]);
+    let mut mounted = Mounted::new(&[("password", "hunter1")]);
+    let port = server.port().to_string();
+    let variables = [("REDIS_PORT", port), ("REDIS_PASSWORD_FILE", mounted.path("password"))];
+    let variables = borrowed(&variables);
+    let mut analytics = start("analytics", &variables);
+    let address = analytics.address("analytics");
+    let mut simulator = start("simulator", &[&variables[..], &[("COUNT", "1000000")]].concat());
+    let counted = |answer: &http::Answer| answer.json()["totals"]["counted"].as_u64();
+    analytics.wait_for(address, path::PIPELINE, |answer| answer.status == 200 && counted(answer) > Some(10));
+    let ask = |password: &str, words: &[&str]| {
+        let mut command = Command::new("redis-cli");
+        output(command.args(["-e", "-p", variables[0].1]).args(words).env("REDISCLI_AUTH", password))
+    };
+    ask("hunter1", &["config", "set", "requirepass", "hunter2"]);
+    ask("hunter2", &["client", "kill", "type", "normal", "skipme", "yes"]);
+    is_away(&mut analytics, address, &WRONG_PASSWORD);
+    let published = ask("hunter2", &["xinfo", "stream", "antenna_stream"]);
+    mounted.replace(&[("password", "hunter2\n")]);
+    simulator.until("it publishes again", |_| match ask("hunter2", &["xinfo", "stream", "antenna_stream"]) {
+        now if now != published => Ok(()),
+        now => Err(now),
+    });
+    let before = counted(&http::get(address, path::PIPELINE, &[]).expect("an answer"));
+    analytics.wait_for(address, path::PIPELINE, |answer| counted(answer) > before);
+    for program in [&analytics, &simulator] {
+        assert!(!program.log().contains("hunter"), "{}", program.log());
     }
 }

@@ -7,6 +7,7 @@ mod compose;
 mod doors;
 mod images;
 mod manifests;
+mod mounted;
 mod network;
 mod programs;
 mod scripts;
