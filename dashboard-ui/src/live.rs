@@ -25,12 +25,13 @@ const TICK: Duration = Duration::from_secs(5);
 /// More rooms than this are refused: each costs analytics one load per change.
 const MOST_ROOMS: usize = 256;
 
-/// And of these, one client opens no more than this, or it would keep all others out. Rooms that others are in are free.
-const MOST_ROOMS_OF_PEER: usize = MOST_ROOMS / 4;
+/// And of these, one client opens no more than the last of these numbers, or it would keep all others out; the networks that it is
+/// in ([`Peer::networks`]), of whose clients one person may be all, no more than the others. Rooms that others are in are free.
+const MOST_ROOMS_OF: [usize; Peer::LEVELS] = [MOST_ROOMS / 2, MOST_ROOMS * 3 / 8, MOST_ROOMS / 4];
 
-/// Where all rooms are taken, whoever has opened fewer than so many opens one all the same: a few clients that take what they
-/// may do not keep all others out.
-const FEW_ROOMS: usize = 4;
+/// Where all rooms are taken, whoever has opened fewer than so many opens one all the same, as long as the same goes for its networks:
+/// a few that take what they may do not keep all others out.
+const FEW_ROOMS: [usize; Peer::LEVELS] = [16, 8, 4];
 
 /// How many more rooms that makes at most.
 const MOST_MORE_ROOMS: usize = MOST_ROOMS / 4;
@@ -109,10 +110,10 @@ impl Live {
         if let Some(room) = rooms.get(address) {
             return Some(room.fragments.subscribe());
         }
-        let own = rooms.values().filter(|room| room.opened_by.is_some() && room.opened_by == peer).count();
-        let has_few = peer.is_some() && own < FEW_ROOMS;
-        let most = if has_few { MOST_ROOMS + MOST_MORE_ROOMS } else { MOST_ROOMS };
-        if rooms.len() >= most || own >= MOST_ROOMS_OF_PEER {
+        let own = peer.map(|peer| opened_by(&rooms, peer));
+        let is_below = |most: [usize; Peer::LEVELS]| own.map(|own| own.iter().zip(most).all(|(own, most)| *own < most));
+        let most = if is_below(FEW_ROOMS) == Some(true) { MOST_ROOMS + MOST_MORE_ROOMS } else { MOST_ROOMS };
+        if rooms.len() >= most || is_below(MOST_ROOMS_OF) == Some(false) {
             return None;
         }
         let (sender, receiver) = watch::channel(None);
@@ -161,6 +162,16 @@ impl Live {
         // No code that can panic runs under this lock, so the map is always consistent.
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many rooms the networks of a client have opened, and itself.
+fn opened_by(rooms: &HashMap<Address, Room>, peer: Peer) -> [usize; Peer::LEVELS] {
+    let (own, mut opened) = (peer.networks(), [0; Peer::LEVELS]);
+    for other in rooms.values().filter_map(|room| room.opened_by) {
+        let is_same = own.iter().zip(other.networks()).map(|(own, other)| *own == other);
+        opened.iter_mut().zip(is_same).for_each(|(opened, is_same)| *opened += usize::from(is_same));
+    }
+    opened
 }
 
 /// Maintains the one subscription to the source's changes and announces them. Losing it counts as a change, and so does

@@ -238,17 +238,22 @@ async fn open_streams_do_not_hold_up_the_shutdown() {
     assert!(asked.elapsed() < Duration::from_secs(5));
 }
 
-#[tokio::test]
-async fn one_client_does_not_take_all_live_rooms() {
+/// A dashboard behind a proxy: opens the live page of a number for a client of which the proxy tells.
+async fn behind_a_proxy() -> impl AsyncFn(usize, &str) -> reqwest::Response {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let http = HttpSettings { trusted_proxies: "127.0.0.1".parse().unwrap(), ..HttpSettings::default() };
     let settings = Settings { http, ..Settings::new(Origin::BuiltIn { antennas: 24 }) };
     tokio::spawn(dashboard_ui::serve(settings, listener, CancellationToken::new()));
-    let view = async |n: usize, client: &str| {
-        let request = browser().get(format!("{url}/live/incidents?q={n}")).header("x-forwarded-for", client);
+    async move |page, client| {
+        let request = browser().get(format!("{url}/live/incidents?q={page}")).header("x-forwarded-for", client);
         request.send().await.unwrap()
-    };
+    }
+}
+
+#[tokio::test]
+async fn one_client_does_not_take_all_live_rooms() {
+    let view = behind_a_proxy().await;
     let greedy = "2001:db8::1";
     let mut viewers = join_all((0..64).map(|n| view(n, greedy))).await;
     assert!(viewers.iter().all(|viewer| viewer.status().is_success()));
@@ -257,6 +262,41 @@ async fn one_client_does_not_take_all_live_rooms() {
     viewers.push(view(64, "2001:db8:0:1::1").await);
     viewers.push(view(64, greedy).await);
     assert!(viewers.iter().all(|viewer| viewer.status().is_success()), "rooms of others, and others' rooms, are free");
+}
+
+/// Whoever has a network of IPv6 has hundreds or thousands of clients, each of which opens one page.
+#[tokio::test]
+async fn a_network_of_ipv6_does_not_take_all_live_rooms_nor_those_kept_for_others() {
+    let view = behind_a_proxy().await;
+    let (mut held, mut page) = (Vec::new(), 0);
+    for (network, rooms) in [
+        ("2001:db8:1:00", 96),
+        ("2001:db8:1:01", 32),
+        ("2001:db8:1:02", 0),
+        ("2001:db8:2:00", 96),
+        ("2001:db8:2:01", 32),
+        // All are taken; some are left for those who have few.
+        ("2001:db8:3:00", 8),
+        ("2001:db8:3:01", 8),
+        ("2001:db8:3:02", 0),
+    ] {
+        let clients: Vec<String> = (0..100).map(|client| format!("{network}{client:02x}::1")).collect();
+        let mut opened = 0;
+        for client in &clients {
+            page += 1;
+            let viewer = view(page, client).await;
+            opened += usize::from(viewer.status().is_success());
+            held.push(viewer);
+        }
+        assert_eq!(opened, rooms, "{network}");
+    }
+    for client in ["198.51.100.1", "2001:db8:4::1"] {
+        for _ in 0..4 {
+            page += 1;
+            held.push(view(page, client).await);
+            assert!(held.last().unwrap().status().is_success(), "{client}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,8 @@ use super::Peer;
 /// Who comes is let in as long as that is fair. A client with as many connections as it may have loses its oldest idle one, and is
 /// turned away if none is idle. If there are too many of all clients together, the one with the most connections
 /// loses one: an idle one, or else its oldest, as long as it still has no fewer than the one who comes. So neither idle clients
-/// nor busy ones keep a probe out.
+/// nor busy ones keep a probe out. Networks of IPv6 are weighed before the clients in them, so whoever has one with thousands of
+/// clients in it is one of those who share, and not thousands.
 #[derive(Debug, Clone)]
 pub struct Connections(Arc<Inner>);
 
@@ -89,9 +90,7 @@ impl Connections {
         let gone = if own >= self.0.most_of_peer && !is_proxy {
             Some(open.oldest(peer, true)?)
         } else if open.connections.len() >= self.0.most {
-            let (heaviest, count) = open.heaviest()?;
-            let is_fair = count > own + 1;
-            Some(open.oldest(heaviest, true).or_else(|| open.oldest(heaviest, false).filter(|_| is_fair))?)
+            Some(open.to_go(peer)?)
         } else {
             None
         };
@@ -118,11 +117,23 @@ impl Open {
         found.map(|(number, _)| *number)
     }
 
-    /// The client with the most connections, and how many.
-    fn heaviest(&self) -> Option<(Peer, usize)> {
-        let mut counts = HashMap::new();
-        self.connections.values().for_each(|connection| *counts.entry(connection.peer).or_insert(0) += 1);
-        counts.into_iter().max_by_key(|(peer, count)| (*count, *peer))
+    /// Which connection makes room for one more of a client: one of the heaviest client in the heaviest network.
+    fn to_go(&self, newcomer: Peer) -> Option<u64> {
+        let mut peers: Vec<Peer> = self.connections.values().map(|connection| connection.peer).collect();
+        // Whether the one who comes is in the heaviest network so far, and else whether that one has more than its share.
+        let (mut is_own, mut is_fair) = (true, false);
+        for (level, own) in newcomer.networks().into_iter().enumerate() {
+            let mut counts = HashMap::new();
+            peers.iter().for_each(|peer| *counts.entry(peer.networks()[level]).or_insert(0) += 1);
+            let own_count: usize = counts.get(&own).copied().unwrap_or(0);
+            let (heaviest, count) = counts.into_iter().max_by_key(|(network, count)| (*count, *network))?;
+            if is_own {
+                (is_own, is_fair) = (heaviest == own, count > own_count + 1);
+            }
+            peers.retain(|peer| peer.networks()[level] == heaviest);
+        }
+        let heaviest = *peers.first()?;
+        self.oldest(heaviest, true).or_else(|| self.oldest(heaviest, false).filter(|_| is_fair))
     }
 }
 
@@ -142,5 +153,71 @@ impl Admitted {
 impl Drop for Admitted {
     fn drop(&mut self) {
         self.connections.open().connections.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    const MOST: usize = 64;
+
+    /// An address in a network of 48 bits: the network of 56 bits in it, and the client in that.
+    fn ipv6(wide: u16, narrow: u8, client: u8) -> Peer {
+        let segments = [0x2001, 0xdb8, wide, u16::from_be_bytes([narrow, client]), 0, 0, 0, 1];
+        IpAddr::from(Ipv6Addr::from(segments)).into()
+    }
+
+    fn ipv4(client: u8) -> Peer {
+        IpAddr::from(Ipv4Addr::new(192, 0, 2, client)).into()
+    }
+
+    /// Connections that are all busy, of these clients.
+    fn busy(connections: &Connections, peers: impl IntoIterator<Item = Peer>) -> Vec<(Admitted, Use)> {
+        let admitted = peers.into_iter().filter_map(|peer| connections.admit(peer, false));
+        let in_use = |admitted: Admitted| {
+            let used = admitted.requests().begin();
+            (admitted, used)
+        };
+        admitted.map(in_use).collect()
+    }
+
+    fn is_cut(held: &[(Admitted, Use)]) -> usize {
+        held.iter().filter(|(admitted, _)| admitted.cut.is_cancelled()).count()
+    }
+
+    #[test]
+    fn a_network_full_of_clients_is_one_of_those_who_share() {
+        // Each client of the network has one connection, and none of them is more than anybody's share.
+        let ways: [fn(u8) -> Peer; 2] = [|client| ipv6(1, 0, client), |narrow| ipv6(1, narrow, 0)];
+        for of_network in ways {
+            let connections = Connections::new(MOST, MOST);
+            let greedy = busy(&connections, (0..=u8::MAX).map(of_network));
+            assert_eq!((greedy.len(), is_cut(&greedy)), (MOST, 0), "the network does not drive itself out");
+            // Half of them is what two get who share.
+            let others =
+                [busy(&connections, (0..64).map(|_| ipv4(1))), busy(&connections, (0..64).map(|_| ipv6(2, 0, 0)))];
+            let left = MOST - is_cut(&greedy);
+            let [first, second] = [0, 1].map(|at| others[at].len() - is_cut(&others[at]));
+            assert_eq!(left + first + second, MOST);
+            assert!(
+                [left, first, second].iter().all(|share| (MOST / 3..=MOST / 3 + 1).contains(share)),
+                "{left} {first} {second}"
+            );
+        }
+    }
+
+    #[test]
+    fn within_a_network_the_heaviest_part_makes_room() {
+        let connections = Connections::new(MOST, MOST);
+        let heavy = busy(&connections, (0..40).map(|client| ipv6(1, 7, client)));
+        let light = busy(&connections, (0..24).map(|client| ipv6(1, 8, client)));
+        let other = busy(&connections, (0..8).map(|_| ipv4(1)));
+        assert_eq!((other.len(), is_cut(&heavy), is_cut(&light)), (8, 8, 0));
+        // A neighbour of the heavy part makes room there too.
+        let neighbour = busy(&connections, (0..4).map(|_| ipv6(1, 9, 0)));
+        assert_eq!((neighbour.len(), is_cut(&heavy), is_cut(&light), is_cut(&other)), (4, 12, 0, 0));
     }
 }

@@ -10,11 +10,26 @@ use axum::http::HeaderMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Peer(IpAddr);
 
-impl From<IpAddr> for Peer {
-    fn from(address: IpAddr) -> Self {
-        Self(network(address.to_canonical(), 64))
+impl Peer {
+    /// Of how many kinds [`Self::networks`] are.
+    pub const LEVELS: usize = 3;
+
+    /// The networks that a client is in, the widest first, and itself. Providers give networks of 48 or 56 bits to a customer, who
+    /// is then 65,536 or 256 clients, so who shares something out has to look at those too. An IPv4 address is all of it.
+    #[must_use]
+    pub fn networks(self) -> [Self; Self::LEVELS] {
+        [48, 56, CLIENT_BITS].map(|bits| Self(network(self.0, bits)))
     }
 }
+
+impl From<IpAddr> for Peer {
+    fn from(address: IpAddr) -> Self {
+        Self(network(address.to_canonical(), CLIENT_BITS))
+    }
+}
+
+/// How many bits of an IPv6 address tell clients apart.
+const CLIENT_BITS: u32 = 64;
 
 /// The start of an IPv6 network, whose addresses have this many bits in common. An IPv4 address stays what it is.
 fn network(address: IpAddr, bits: u32) -> IpAddr {
@@ -113,6 +128,18 @@ mod tests {
         assert_ne!(peer("2001:db8:1:2::1"), peer("2001:db8:1:3::1"));
         assert_ne!(peer("10.0.0.1"), peer("10.0.0.2"));
         assert_eq!(peer("::ffff:10.0.0.1"), peer("10.0.0.1"));
+    }
+
+    #[test]
+    fn networks_of_ipv6_are_what_a_provider_gives() {
+        let [wide, narrow, client] = peer("2001:db8:1:ff02::1").networks();
+        assert_eq!(client, peer("2001:db8:1:ff02::9"));
+        assert_eq!((wide, narrow), (peer("2001:db8:1::"), peer("2001:db8:1:ff00::")));
+        let others =
+            ["2001:db8:1:ff03::1", "2001:db8:1:fe02::1", "2001:db8:2:ff02::1"].map(|other| peer(other).networks());
+        let shared = others.map(|other| [wide == other[0], narrow == other[1], client == other[2]]);
+        assert_eq!(shared, [[true, true, false], [true, false, false], [false, false, false]]);
+        assert_eq!(peer("10.0.0.1").networks(), [peer("10.0.0.1"); 3]);
     }
 
     #[test]
