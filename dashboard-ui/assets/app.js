@@ -172,9 +172,10 @@
   // two versions alternate behind one address, a reload may not help.
   function adopt(release) {
     if (release === root.dataset.release) return;
+    const key = `${root.dataset.base}release`;
     try {
-      if (sessionStorage.getItem("release") === release) return;
-      sessionStorage.setItem("release", release);
+      if (sessionStorage.getItem(key) === release) return;
+      sessionStorage.setItem(key, release);
     } catch {
       return;
     }
@@ -279,9 +280,10 @@
   function choose(name, value, usual) {
     if (value === usual) delete root.dataset[name];
     else root.dataset[name] = value;
+    const key = root.dataset.base + name;
     try {
-      if (value === usual) localStorage.removeItem(name);
-      else localStorage.setItem(name, value);
+      if (value === usual) localStorage.removeItem(key);
+      else localStorage.setItem(key, value);
     } catch {
       // Storage may be blocked; the choice then lasts as long as the page.
     }

@@ -310,7 +310,8 @@ fn manner(state: &State, asked: &Asked, headers: &HeaderMap) -> Manner {
 /// How a page is displayed whose address says nothing of it.
 fn preferred(state: &State, headers: &HeaderMap) -> Manner {
     let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok());
-    Manner { language: Language::preferred(accepted), base: state.base, ..Manner::default() }
+    let with_token = state.cache.source().has_token();
+    Manner { language: Language::preferred(accepted), base: state.base, with_token, ..Manner::default() }
 }
 
 /// For routes that have no parameter.

@@ -3,6 +3,8 @@
 #
 #   snippets.sh http://127.0.0.1:8000 http://127.0.0.1:8001
 #
+# Where analytics demands a token, the snippets take it from ANALYTICS_TOKEN, as they say, and this does too.
+#
 # Needs Python 3.11 or newer with venv, and curl.
 set -euo pipefail
 if (($# != 2)); then

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::language::Language;
 use crate::model::Meaning;
 use crate::model::snippets::{Asked, Snippet, snippets};
+use crate::query::Manner;
 
 /// A few lines of code. Without a script, they are there to select.
 #[component]
@@ -24,8 +25,9 @@ pub(crate) fn CodeBlock(code: String, kind: &'static str, language: Language) ->
 
 /// The lines that load what the page shows into other tools.
 #[component]
-pub(crate) fn SnippetsCard(asked: Asked, docs: String, language: Language) -> AnyView {
-    let snippets = snippets(&asked);
+pub(crate) fn SnippetsCard(asked: Asked, docs: String, manner: Manner) -> AnyView {
+    let language = manner.language;
+    let snippets = snippets(&asked, manner.with_token);
     let title = if snippets.len() > 1 {
         language.text(
             "Load this in Polars, pandas, DuckDB or with curl",
@@ -49,9 +51,27 @@ pub(crate) fn SnippetsCard(asked: Asked, docs: String, language: Language) -> An
                 )}
                 <a href=docs>{language.text("The API, and how it is reached", "La API y cómo se llega a ella")}</a>
             </p>
+            <TokenNote manner/>
         </details>
     }
     .into_any()
+}
+
+/// Where the token comes from that code on the page shows, if it does.
+#[component]
+pub(crate) fn TokenNote(manner: Manner) -> AnyView {
+    let [before, after] = match manner.language {
+        Language::English => [
+            "Analytics answers only those who know its token. The code reads it from the environment variable ",
+            ", whose value you get from whoever runs this dashboard.",
+        ],
+        Language::Spanish => [
+            "El análisis solo responde a quien conoce su token. El código lo lee de la variable de entorno ",
+            ", cuyo valor le dará quien opera este panel.",
+        ],
+    };
+    let note = || view! { <p class="note">{before}<code>"ANALYTICS_TOKEN"</code>{after}</p> };
+    manner.with_token.then(note).into_any()
 }
 
 /// What something means; marked where it is not in the language of the page. Code in it stands between backticks.

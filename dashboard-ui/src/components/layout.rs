@@ -68,7 +68,7 @@ pub(crate) fn Layout(document: Document, app: AnyView) -> impl IntoView {
         link().rel("preload").href(FONT.href(base)).attr("as", "font").r#type("font/woff2").attr("crossorigin", "");
     view! {
         <!DOCTYPE html>
-        <html lang=language.code() class=class data-release=RELEASE.as_str()>
+        <html lang=language.code() class=class data-release=RELEASE.as_str() data-base=base.to_string()>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>

@@ -15,7 +15,7 @@ mod tile;
 
 pub(crate) use calendar::CalendarView;
 pub(crate) use chart::{ChartCard, NumbersCard};
-pub(crate) use code::{CodeBlock, Meant, SnippetsCard};
+pub(crate) use code::{CodeBlock, Meant, SnippetsCard, TokenNote};
 pub(crate) use frame::{Heading, Remark, VerdictCard};
 pub(crate) use heat::HeatMapCard;
 pub(crate) use icon::LevelBadge;

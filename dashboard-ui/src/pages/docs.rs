@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::{CodeBlock, Hidden, Meant};
+use crate::components::{CodeBlock, Hidden, Meant, TokenNote};
 use crate::language::Language;
 use crate::model::Meaning;
 use crate::model::docs::{DocsScreen, Entry, Field, Input, Property, RouteScreen, Shown};
@@ -11,7 +11,8 @@ use crate::query::Manner;
 
 /// All routes, and how analytics is reached.
 #[component]
-pub(crate) fn DocsPage(screen: DocsScreen, language: Language) -> AnyView {
+pub(crate) fn DocsPage(screen: DocsScreen, manner: Manner) -> AnyView {
+    let language = manner.language;
     let entry = |Entry { path, href, meaning }: Entry| {
         view! { <div><dt><a href=href><code>{path}</code></a></dt><dd><Meant meaning/></dd></div> }
     };
@@ -43,8 +44,8 @@ pub(crate) fn DocsPage(screen: DocsScreen, language: Language) -> AnyView {
                 <p>{about}</p>
                 <p>{formats}</p>
                 <p>{document}</p>
-                <CodeBlock code=curl("/openapi.json") kind="curl" language/>
-                <Reach language/>
+                <CodeBlock code=curl("/openapi.json", manner.with_token) kind="curl" language/>
+                <Reach manner/>
             </section>
             {groups}
         </div>
@@ -54,14 +55,15 @@ pub(crate) fn DocsPage(screen: DocsScreen, language: Language) -> AnyView {
 
 /// How analytics is reached from where the reader is.
 #[component]
-pub(crate) fn Reach(language: Language) -> AnyView {
-    let here = language.text(
+pub(crate) fn Reach(manner: Manner) -> AnyView {
+    let here = manner.language.text(
         "is where analytics answers after “cargo run”. The dashboard does not publish it; on Kubernetes, this makes it answer there:",
         "es donde responde el análisis tras «cargo run». El panel no lo publica; en Kubernetes, esto hace que responda ahí:",
     );
     view! {
         <p class="note"><code>{ADDRESS}</code>" "{here}" "
             <code>"kubectl -n vigia port-forward service/analytics-service 8001:8000"</code></p>
+        <TokenNote manner/>
     }
     .into_any()
 }
@@ -115,11 +117,11 @@ pub(crate) fn RoutePage(screen: RouteScreen, manner: Manner) -> AnyView {
             </section>
             <section class="card" id="answer">
                 <h2>{language.text("Answer", "Respuesta")}</h2>
-                <CodeBlock code=curl(&asked) kind="curl" language/>
+                <CodeBlock code=curl(&asked, manner.with_token) kind="curl" language/>
                 {answer}
                 <p class="note">{language.text("Media types:", "Tipos de medio:")}</p>
                 <ul class="media">{media_types}</ul>
-                <Reach language/>
+                <Reach manner/>
             </section>
             <section class="card" id="fields">
                 <h2>{language.text("Fields", "Campos")}</h2>

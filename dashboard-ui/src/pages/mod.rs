@@ -109,11 +109,10 @@ fn message_page_to(heading: &'static str, text: &str, to: (String, String), mann
 
 /// The list of the API's routes.
 pub(crate) fn docs(screen: DocsScreen, manner: Manner, is_mock: bool) -> String {
-    let language = manner.language;
-    let title = format!("{} · Vigía", language.text("The API", "La API"));
+    let title = format!("{} · Vigía", manner.language.text("The API", "La API"));
     let document =
         Document { title, address: None, docs: Some(Place { route: None, given: Vec::new() }), manner, is_mock };
-    still(document, || view! { <DocsPage screen language/> }.into_any())
+    still(document, || view! { <DocsPage screen manner/> }.into_any())
 }
 
 /// A route of the API, as it was asked.
@@ -144,7 +143,6 @@ fn document(screen: &Screen, address: &Address, is_mock: bool) -> Document {
 }
 
 fn content(screen: Screen, address: &Address) -> AnyView {
-    let language = address.manner.language;
     let to = overview(address.manner);
     let step = screen.step();
     let page = match screen {
@@ -158,7 +156,7 @@ fn content(screen: Screen, address: &Address) -> AnyView {
         screen => return without_figures(screen, address, to),
     };
     let (asked, docs) = (source::shown(&address.query, step), model::docs::href(None, &[], address.manner));
-    view! { {page}<SnippetsCard asked docs language/> }.into_any()
+    view! { {page}<SnippetsCard asked docs manner=address.manner/> }.into_any()
 }
 
 fn without_figures(screen: Screen, address: &Address, to: (String, String)) -> AnyView {

@@ -29,6 +29,8 @@ pub struct Manner {
     pub is_wall: bool,
     /// Where the dashboard is.
     pub base: Base,
+    /// Whether analytics answers only who shows a token, as code on the page then does.
+    pub with_token: bool,
 }
 
 /// The parameters of an address before validation.
@@ -172,7 +174,7 @@ impl Manner {
             language: chosen.unwrap_or(preferred.language),
             is_language_chosen: chosen.is_some(),
             is_wall: given.wall.as_deref() == Some("1"),
-            base: preferred.base,
+            ..preferred
         }
     }
 

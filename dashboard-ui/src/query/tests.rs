@@ -47,7 +47,7 @@ fn addresses() -> impl Strategy<Value = Address> {
         language: if is_language_chosen { Language::Spanish } else { Language::English },
         is_language_chosen,
         is_wall,
-        base: Base::default(),
+        ..Manner::default()
     });
     let comparison = prop::sample::select(Comparison::EVERY);
     (page, range, comparison, manner)

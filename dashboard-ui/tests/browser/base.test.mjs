@@ -3,22 +3,25 @@ import assert from "node:assert/strict";
 import { createServer, request } from "node:http";
 import { after, test } from "node:test";
 import { isLive, launch, updates, visit } from "./harness/browser.mjs";
-import { FIGURES, PAGES } from "./harness/page.mjs";
+import { FIGURES, MENU, PAGES } from "./harness/page.mjs";
 import { mockDashboard } from "./harness/programs.mjs";
 
 const BASE = "/vigia";
+const OTHER = "/vigia-of-others";
 
-const dashboard = await mockDashboard({ BASE_PATH: BASE });
+const [dashboard, other] = await Promise.all([BASE, OTHER].map((base) => mockDashboard({ BASE_PATH: base })));
 const browser = await launch();
 const outside = [];
 const proxy = createServer((asked, answer) => {
-  if (asked.url !== BASE && !asked.url.startsWith(`${BASE}/`)) {
+  const isBelow = (base) => asked.url === base || asked.url.startsWith(`${base}/`);
+  const to = isBelow(BASE) ? dashboard : isBelow(OTHER) && other;
+  if (!to) {
     outside.push(asked.url);
     answer.writeHead(404).end("something else");
     return;
   }
   const { method, url, headers } = asked;
-  const passed = request(dashboard.url + url, { method, headers }, (response) => {
+  const passed = request(to.url + url, { method, headers }, (response) => {
     answer.writeHead(response.statusCode, response.headers);
     response.pipe(answer);
   });
@@ -32,7 +35,7 @@ after(async () => {
   await browser.close();
   proxy.closeAllConnections();
   proxy.close();
-  await dashboard.kill();
+  await Promise.all([dashboard.kill(), other.kill()]);
 });
 
 test("no link, form, asset or stream of any page leads out of the base path", async () => {
@@ -91,4 +94,31 @@ test("links, the search and the form of a range stay below the base path", () =>
     await page.waitForURL(new RegExp(`${BASE}/$`));
     isBelow();
     assert.deepEqual(outside, []);
+  }));
+
+test("two dashboards of one host keep apart what they keep in the browser", () =>
+  visit(browser, `${url}${BASE}/`, { isAlone: true }, async (page) => {
+    await isLive(page);
+    await page.locator(MENU).click();
+    for (const choice of ['[data-set-theme="dark"]', '[data-set-zone="local"]']) await page.locator(choice).click();
+    const chosen = () => page.evaluate(() => [document.documentElement.dataset.theme, document.documentElement.dataset.zone]);
+    assert.deepEqual(await chosen(), ["dark", "local"]);
+    await page.goto(`${url}${OTHER}/`);
+    await isLive(page);
+    assert.deepEqual(await chosen(), [undefined, undefined]);
+    // In one tab, each reloads once for a release that both have.
+    const body = "event: release\ndata: another\n\n";
+    await page.route("**/live/**", (route) => route.fulfill({ contentType: "text/event-stream", body }));
+    const asked = [];
+    page.on("request", (request) => request.isNavigationRequest() && asked.push(new URL(request.url()).pathname));
+    for (const base of [OTHER, BASE]) {
+      await page.goto(`${url}${base}/`, { waitUntil: "commit" });
+      await page.waitForFunction(() => window.seen?.streams.length >= 3);
+    }
+    assert.deepEqual(asked, [OTHER, OTHER, BASE, BASE].map((base) => `${base}/`));
+    assert.deepEqual(await chosen(), ["dark", "local"]);
+    const names = await page.evaluate(() => [localStorage, sessionStorage].map((kept) => Object.keys(kept).sort()));
+    assert.deepEqual(names, [[`${BASE}theme`, `${BASE}zone`], [`${OTHER}release`, `${BASE}release`]]);
+    // A worker that tabs share is known by its address.
+    assert.ok((await page.locator("#app").getAttribute("data-hub")).startsWith(`${BASE}/`));
   }));

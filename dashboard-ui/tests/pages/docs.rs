@@ -4,10 +4,11 @@ use dashboard_ui::mock::Mock;
 use dashboard_ui::source::Source;
 use reqwest::StatusCode;
 use shared::api::path;
+use shared::settings::Token;
 use shared::testing::Reservation;
 
-use crate::common::{Dashboard, PAGES, source_at};
-use crate::mock;
+use crate::common::{Analytics, Dashboard, PAGES, source_at};
+use crate::{mock, with};
 
 /// A route's page.
 fn page(route: &str) -> String {
@@ -88,5 +89,37 @@ async fn every_page_with_figures_has_the_lines_that_load_them() {
     assert!(fixed.contains("end=2025-11-24T14%3A40%3A00.000Z"), "a page of a fixed range loads that range");
     for page in PAGES {
         assert_eq!(dashboard.get(page).await.1.matches("id=\"snippets\"").count(), 1, "{page}");
+    }
+}
+
+/// Where analytics answers only who shows a token, so does what a page shows to be run, and says where it comes from.
+#[tokio::test]
+async fn what_is_shown_to_be_run_has_the_token_from_the_environment_where_one_is_needed() {
+    const TOKEN: &str = "the-token-of-this-test";
+    let header = "-H \"Authorization: Bearer $ANALYTICS_TOKEN\" ";
+    let python = "environ[\"ANALYTICS_TOKEN\"]";
+    let notes = [
+        ("lang=en", "reads it from the environment variable <code>ANALYTICS_TOKEN</code>"),
+        ("lang=es", "lo lee de la variable de entorno <code>ANALYTICS_TOKEN</code>"),
+    ];
+    let token = Token::new(TOKEN).unwrap();
+    let analytics = Analytics::start().await;
+    let open = Dashboard::start(analytics.source()).await;
+    let of_api = ["/docs".to_owned(), page(path::SUMMARY), page(path::EVENTS)];
+    for page in PAGES.into_iter().chain(of_api.iter().map(String::as_str)) {
+        let html = open.get(page).await.1;
+        assert!(html.contains("curl -s '") && !html.contains("ANALYTICS_TOKEN"), "{page}: {html}");
+    }
+    analytics.demand(&token);
+    let locked = Dashboard::start(analytics.source_with(token)).await;
+    for page in PAGES.into_iter().chain(of_api.iter().map(String::as_str)) {
+        for (language, note) in notes {
+            let html = locked.get(&with(page, language)).await.1;
+            let curls = html.matches("curl -s ").count();
+            assert!(curls > 0 && html.matches(&format!("curl -s {header}'")).count() == curls, "{page}: {html}");
+            let loads = ["urlopen(", "read_parquet("].map(|load| html.matches(load).count());
+            assert_eq!(loads.iter().sum::<usize>(), html.matches(python).count(), "{page}: {html}");
+            assert!(html.contains(note) && !html.contains(TOKEN), "{page}: {html}");
+        }
     }
 }

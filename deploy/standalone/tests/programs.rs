@@ -169,12 +169,17 @@ fn no_program_repeats_a_password_or_takes_a_setting_for_another_one() {
 /// The script keeps its tools in the target folder; it installs them the first time, and when a version changes.
 #[test]
 fn every_snippet_that_a_page_shows_runs() {
-    let mut vigia = start("vigia", &[("BIND", ANY), ("ANALYTICS_BIND", ANY), ("INTERVAL", "100ms")]);
-    let (page, api) = (vigia.address("dashboard"), vigia.address("analytics"));
-    vigia.wait_for(page, "/", |answer| answer.status == 200 && answer.body.contains("id=\"snippets\""));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../analytics/tests/analysis/snippets.sh");
-    let ran = Command::new(script).args([page, api].map(|address| format!("http://{address}"))).output().expect("bash");
-    let said = [ran.stdout, ran.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    assert!(ran.status.success() && said[0].contains("snippets of"), "snippets.sh fails:\n{}{}", said[0], said[1]);
-    end(vigia, Signal::Interrupt);
+    for token in [None, Some(("ANALYTICS_TOKEN", "the-token-of-this-test"))] {
+        let own = [("BIND", ANY), ("ANALYTICS_BIND", ANY), ("INTERVAL", "100ms")];
+        let mut vigia = start("vigia", &own.into_iter().chain(token).collect::<Vec<_>>());
+        let (page, api) = (vigia.address("dashboard"), vigia.address("analytics"));
+        vigia.wait_for(page, "/", |answer| answer.status == 200 && answer.body.contains("id=\"snippets\""));
+        let addresses = [page, api].map(|address| format!("http://{address}"));
+        let ran = Command::new(&script).args(addresses).env_remove("ANALYTICS_TOKEN").envs(token).output();
+        let ran = ran.expect("bash");
+        let said = [ran.stdout, ran.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        assert!(ran.status.success() && said[0].contains("snippets of"), "snippets.sh fails:\n{}{}", said[0], said[1]);
+        end(vigia, Signal::Interrupt);
+    }
 }
