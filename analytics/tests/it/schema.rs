@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use shared::UnixMillis;
+use shared::api::path;
 use shared::testing::RedisServer;
 
 use crate::support::{Analytics, fill};
@@ -32,8 +33,20 @@ fn whatever_is_asked_no_answer_is_an_error_of_the_server_and_every_one_is_as_des
     fill(server.port(), "antenna_stream", entries);
     let mut analytics = Analytics::start(&server.url(), &[]);
     analytics.settle(READINGS);
+    assert_as_described(&analytics, &["1", "50"], None);
+    assert_eq!(analytics.terminate().0, Some(0));
+    // The same questions, but fewer of each, by who knows a token and by who does not.
+    let token = ("ANALYTICS_TOKEN", "the-token-of-this-test");
+    let mut locked = Analytics::start(&server.url(), &[token]);
+    locked.wait(path::READYZ, |_| true);
+    assert_as_described(&locked, &["2", "10"], Some(token));
+}
+
+/// Asks with a seed, and so many questions of each route.
+fn assert_as_described(analytics: &Analytics, how: &[&str], token: Option<(&str, &str)>) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis/run.sh");
-    let ran = Command::new(script).arg(analytics.base()).output().expect("bash");
+    let ran = Command::new(script).arg(analytics.base()).args(how).env_remove("ANALYTICS_TOKEN").envs(token).output();
+    let ran = ran.expect("bash");
     let said = [ran.stdout, ran.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     assert!(ran.status.success(), "run.sh fails:\n{}{}", said[0], said[1]);
     let log = analytics.log();

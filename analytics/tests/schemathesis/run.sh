@@ -5,7 +5,9 @@
 #
 #   run.sh http://127.0.0.1:8001 [SEED [QUESTIONS]]
 #
-# Needs Python 3.11 or newer with venv.
+# Where analytics demands a token, ANALYTICS_TOKEN has to be it: everything is asked with it, and then without.
+#
+# Needs Python 3.11 or newer with venv, and curl.
 set -euo pipefail
 if (($# < 1 || $# > 3)); then
   echo "usage: $0 ADDRESS [SEED [QUESTIONS]]" >&2
@@ -17,7 +19,18 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # It keeps examples of former runs in the folder where it is started.
 cd "$folder"
-# The events never end. Their route is asked by the tests of analytics.
-"$(dirname "$python")/schemathesis" run "$1/openapi.json" --exclude-path /api/v1/events --seed "${2:-1}" \
-  --max-examples "${3:-50}" --phases examples,coverage,fuzzing --no-color \
-  --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,negative_data_rejection,unsupported_method,allow_header_conformance
+token=(--header "Authorization: Bearer ${ANALYTICS_TOKEN:-}")
+[[ -v ANALYTICS_TOKEN ]] || token=()
+curl -sS --fail "${token[@]}" --output openapi.json "$1/openapi.json"
+checks=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance
+checks=$checks,response_schema_conformance,negative_data_rejection
+
+# Asks every route; the options that are given come on top. The events never end: their route is asked by the tests of analytics.
+ask() {
+  "$(dirname "$python")/schemathesis" run openapi.json --url "$address" --exclude-path /api/v1/events --seed "$seed" \
+    --max-examples "$questions" --phases examples,coverage,fuzzing --no-color "$@"
+}
+address=$1 seed=${2:-1} questions=${3:-50}
+ask --checks "$checks,unsupported_method,allow_header_conformance" "${token[@]}"
+# Who does not know the token is not told either which methods there are.
+[[ ! -v ANALYTICS_TOKEN ]] || ask --checks "$checks"

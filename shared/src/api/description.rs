@@ -51,8 +51,16 @@ pub fn document() -> Value {
     ] {
         described.route(path, meaning, Vec::new(), responses);
     }
-    for probe in [path::LIVEZ, path::READYZ, path::HEALTHZ] {
-        described.paths[probe]["get"]["security"] = json!([]);
+    let is_probe = |path: &str| [path::LIVEZ, path::READYZ, path::HEALTHZ].contains(&path);
+    let mut refused = answer("The token is missing or wrong", &described.content::<ErrorBody>("application/json"));
+    refused["headers"] = json!({"www-authenticate": {
+        "description": "How the token is to be sent.", "required": true, "schema": {"type": "string", "const": "Bearer"},
+    }});
+    for (path, item) in &mut described.paths {
+        match is_probe(path) {
+            true => item["get"]["security"] = json!([]),
+            false => item["get"]["responses"]["401"] = refused.clone(),
+        }
     }
     json!({
         "openapi": "3.1.0",

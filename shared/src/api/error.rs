@@ -13,7 +13,7 @@ pub struct ErrorBody {
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorDetail {
-    /// For programs: `bad_parameter`, `not_found`, `method_not_allowed`, `unavailable`, `internal`.
+    /// For programs: `bad_parameter`, `unauthorized`, `not_found`, `method_not_allowed`, `unavailable`, `internal`.
     pub code: String,
     /// For humans: what is wrong, and with which parameter.
     pub message: String,
