@@ -22,7 +22,9 @@ BY_NAME = {"env", "volumes", "volumeMounts"}
 
 def main() -> None:
     archive = {"analytics": {"archive": {"enabled": True}}}
-    values = {"minikube": {}, "archive": archive, "production": yaml.safe_load((CHART / "values-production.yaml").read_text())}
+    production = yaml.safe_load((CHART / "values-production.yaml").read_text())
+    certificates = {**production, "redis": {**production["redis"], "clientCertificates": True}}
+    values = {"minikube": {}, "archive": archive, "production": production, "client-certificates": certificates}
     for overlay, given in values.items():
         said = helm_python.lint(CHART, values=given, namespace="vigia")["messages"]
         # Anything below a warning is a recommendation, such as an icon.
@@ -32,7 +34,7 @@ def main() -> None:
         folder = DEPLOY / "k8s" / "overlays" / overlay
         theirs = objects(subprocess.run(["kubectl", "kustomize", folder], check=True, capture_output=True).stdout)
         theirs.pop("Namespace/vigia")
-        if overlay != "production":
+        if given in ({}, archive):
             the_token_is_generated(ours, theirs)
         if ours != theirs:
             sys.exit(f"the chart and the overlay {overlay} differ:\n" + "\n".join(differences(ours, theirs, "")))
@@ -44,6 +46,7 @@ def main() -> None:
     refused({"dashbord": {"replicas": 2}})
     refused({"simulator": {"replicas": -1}})
     refused({"redis": {"tls": True}})
+    refused({"redis": {"clientCertificates": True}})
     refused({"image": {"registry": "registry.example.com/"}})
     # A standby on another node could not mount the archive's volume.
     refused({**values["production"], **archive})
@@ -114,11 +117,12 @@ def the_page_may_be_below_a_path(production: dict) -> None:
 
 def a_secret_of_its_own_replaces_the_generated_one() -> None:
     ours = rendered({"analytics": {"token": {"existingSecret": "mine"}}}, "vigia")
-    containers = [ours[f"Deployment/{name}"]["spec"]["template"]["spec"]["containers"][0] for name in ["analytics", "dashboard"]]
-    names = [one["valueFrom"]["secretKeyRef"]["name"] for one in sum((one["env"] for one in containers), [])
-             if one["name"] == "ANALYTICS_TOKEN"]
-    if "Secret/analytics-token" in ours or names != ["mine", "mine"]:
-        sys.exit(f"the chart takes the token from {names}")
+    pods = [ours[f"Deployment/{name}"]["spec"]["template"]["spec"] for name in ["analytics", "dashboard"]]
+    secrets = [volume["secret"]["secretName"] for pod in pods for volume in pod["volumes"]]
+    variables = [one for pod in pods for one in pod["containers"][0]["env"] if one["name"].startswith("ANALYTICS_TOKEN")]
+    file = {"name": "ANALYTICS_TOKEN_FILE", "value": "/etc/vigia/token/token"}
+    if "Secret/analytics-token" in ours or secrets != ["mine", "mine"] or variables != [file, file]:
+        sys.exit(f"the chart takes the token from {secrets} by {variables}")
 
 
 def rendered(values: dict, namespace: str) -> dict[str, dict]:

@@ -3,10 +3,12 @@
 #
 #   deploy/images.sh          # builds, starts, looks, and leaves nothing behind
 #   deploy/images.sh FOLDER   # keeps bases and layers in FOLDER, which the next run finds
+#   PROGRAMS=target/debug deploy/images.sh  # with programs that are built already, in place of those that the Dockerfiles build
 #
 # The base images that the Dockerfiles and the manifests name are made from Debian packages and this machine's Rust, and
 # imported under those names. Then buildah builds the three images, and podman plays the manifests of the minikube overlay, one
-# pod per part, in a network of their own under the names of the Services. Needs Debian 12 or newer, and root.
+# pod per part, in a network of their own under the names of the Services; after that the same of the overlay client-certificates, with
+# Secrets that secrets.sh makes. Needs Debian 12 or newer, and root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -110,26 +112,48 @@ base() { # IMAGE PACKAGES HOOK
 }
 
 build() {
-  # Fetching crates may need the certificates that this machine trusts; they are not part of the project.
-  sysroot=$(rustc --print sysroot)
-  base "$rust_image" ca-certificates,gcc,libc6-dev \
-    "cp /etc/ssl/certs/ca-certificates.crt \"\$1/etc/ssl/certs/\" && cp -a $sysroot/bin $sysroot/lib $sysroot/libexec \"\$1/usr/local/\""
   # Debian's folder of settings is not world-readable; the image has none.
   base "$redis_image" redis-server "rm -r \"\$1/etc/redis\""
+  # Fetching crates may need the certificates that this machine trusts; they are not part of the project.
+  sysroot=$(rustc --print sysroot)
+  [[ ${PROGRAMS-} ]] || base "$rust_image" ca-certificates,gcc,libc6-dev \
+    "cp /etc/ssl/certs/ca-certificates.crt \"\$1/etc/ssl/certs/\" && cp -a $sysroot/bin $sysroot/lib $sysroot/libexec \"\$1/usr/local/\""
 
   for program in analytics dashboard simulator; do
     started=$SECONDS
-    # This image format supports health checks. The build uses this machine's network, as a sandbox may have no other.
-    buildah build --format docker --layers --pull-never --isolation chroot --quiet \
-      --tag "$program:v1" --file "deploy/$program.Dockerfile" . >/dev/null
+    # This image format supports health checks. The build uses this machine's network, as a sandbox may have no other. The overlays of
+    # production name a registry.
+    how=(--format docker --layers --pull-never --isolation chroot --quiet --tag "$program:v1"
+      --tag "registry.example.com/vigia/$program:v1")
+    if [[ ${PROGRAMS-} ]]; then
+      last_stage "$program" "${how[@]}" >/dev/null
+    else
+      buildah build "${how[@]}" --file "deploy/$program.Dockerfile" . >/dev/null
+    fi
     say "built $program:v1 in $((SECONDS - started)) s, $(podman image inspect --format '{{.Size}}' "$program:v1" | numfmt --to=si)B"
   done
 }
 
-# The objects of one part, as podman can play them: without probes that need a shell, with one replica, without Service ports; and
-# with the Secret of the token, which this overlay takes where there is one.
+# The last stage of a Dockerfile, with a program that is built already and the libraries of this machine.
+last_stage() { # PROGRAM OPTIONS...
+  local root=$work/root-of-image file
+  rm -rf "$root"
+  mkdir -p "$root/etc" "$root/usr/bin"
+  cp "$PROGRAMS/$1" "$root/usr/bin/$1"
+  for file in $(ldd "$PROGRAMS/$1" | grep -o '/lib[^ ]*') /etc/ssl/certs/ca-certificates.crt; do
+    cp --dereference --parents "$file" "$root"
+  done
+  echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
+  echo 'vigia:x:65532:65532::/:/usr/sbin/nologin' >"$root/etc/passwd"
+  sed -n '/^FROM scratch$/,$p' "deploy/$1.Dockerfile" \
+    | sed -e '/^COPY --from=builder \/programs/d' -e 's/^COPY --from=builder .*/COPY . \//' >"$work/last-stage"
+  buildah build "${@:2}" --file "$work/last-stage" "$root"
+}
+
+# The objects of one part of an overlay, as podman can play them: without probes that need a shell, with one replica, without Service
+# ports; and with Secrets that the overlay does not bring.
 part() { # PART
-  { kubectl kustomize deploy/k8s/overlays/minikube && echo "$secret"; } | "$tools/../bin/python3" deploy/one-part.py "$1"
+  { kubectl kustomize "deploy/k8s/overlays/$overlay" && echo "$secrets"; } | "$tools/../bin/python3" deploy/one-part.py "$1"
 }
 
 play() { # PART
@@ -141,24 +165,24 @@ address() { # PART
   podman inspect --format "{{(index .NetworkSettings.Networks \"$network\").IPAddress}}" "$(podman pod inspect --format '{{.InfraContainerID}}' "$1-pod-0")"
 }
 
-page() { curl --silent --fail --max-time 5 "http://$(address dashboard):8000/$1"; }
+page() { curl --silent --fail --max-time 5 --header "Host: vigia.example.com" "http://$(address dashboard):8000/$1"; }
 
 shows() { [[ $(page antennas) == *simulator-pod-0* ]]; }
 asks() { curl --silent --max-time 5 "$@" "http://$(address analytics):8000/api/v1/pipeline"; }
 counted() { asks --header "Authorization: Bearer $token" | python3 -c 'import json, sys; print(json.load(sys.stdin)["totals"]["counted"])'; }
 more() { (($(counted) > first + 3)); }
 
-start() {
-  ip link set lo up
-  secret=$(deploy/k8s/overlays/production/secrets.sh token)
-  token=$(sed -n 's/^ *token: "\(.*\)"$/\1/p' <<<"$secret")
-  podman network create "$network" >/dev/null
+# Starts an overlay with what secrets.sh prints for these words, and sees readings on the page and the door closed to others.
+works() { # OVERLAY WORDS...
+  overlay=$1
+  secrets=$(deploy/k8s/overlays/production/secrets.sh "${@:2}")
+  token=$(sed -n 's/^ *token: "\(.*\)"$/\1/p' <<<"$secrets")
   for name in "${parts[@]}"; do
     play "$name"
   done
 
   within 60 "an antenna on the page" shows
-  say "the page shows the antenna simulator-pod-0"
+  say "$overlay: the page shows the antenna simulator-pod-0"
 
   first=$(counted)
   within 30 "the next reading" more
@@ -166,7 +190,27 @@ start() {
 
   status=$(asks --output /dev/null --write-out '%{http_code}')
   [[ $status == 401 ]] || fail "analytics answers $status to who does not know the token"
-  say "who does not know the token is refused"
+  podman run --detach --no-healthcheck --name stranger --network "$network" --env ANALYTICS_URL=http://analytics-service:8000 dashboard:v1 >/dev/null
+  within 10 "a page of the dashboard without the token" is_refused
+  podman rm --force --time 0 stranger >/dev/null
+  say "who does not know the token is refused, and a dashboard without it says so"
+}
+
+is_refused() {
+  local there
+  there=$(podman inspect --format "{{(index .NetworkSettings.Networks \"$network\").IPAddress}}" stranger)
+  [[ $(curl --silent --max-time 5 "http://$there:8000/") == *"Analytics refuses the dashboard"* ]]
+}
+
+# What the probes of the overlay run, but for some words.
+ping_of_probe() { # WORDS...
+  podman exec redis-pod-0-redis redis-cli -e --tls --cacert /etc/redis/tls/ca.crt "$@" --user probe ping
+}
+
+start() {
+  ip link set lo up
+  podman network create "$network" >/dev/null
+  works minikube token
 
   for name in analytics dashboard; do
     podman exec "$name-pod-0-$name" "/usr/bin/$name" health || fail "$name says that it is not well"
@@ -191,6 +235,14 @@ start() {
   done
   [[ $(podman logs analytics-pod-0-analytics 2>&1) == *"committed for the last time"* ]] || fail "analytics did not commit at its end"
   podman images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep localhost
+
+  podman pod rm --force --all >/dev/null
+  podman volume rm --force --all >/dev/null
+  works client-certificates
+  [[ $(podman logs analytics-pod-0-analytics 2>&1) == *'"broker":"rediss://redis-service:6379"'* ]] || fail "analytics talks no TLS"
+  [[ $(ping_of_probe --cert /etc/redis/tls/tls.crt --key /etc/redis/tls/tls.key) == PONG ]] || fail "the broker's probes fail"
+  if ping_of_probe >/dev/null 2>&1; then fail "the broker lets in who shows no certificate"; fi
+  say "the broker demands certificates, and gets them from the files of Secrets"
 }
 
 if [[ $inside ]]; then

@@ -2,7 +2,7 @@
 
 podman supports no HTTP probes without a curl in the image, and no more than one replica. Services are names in its network,
 and anything about several nodes does not apply here. podman 4.3 reads Secrets in one way for variables and in another for
-volumes, so they become values and ConfigMaps instead. A Secret without the label of a part is for all of them.
+volumes, so they become values and ConfigMaps instead. What has no label of a part is for all of them.
 """
 import sys
 
@@ -32,7 +32,7 @@ def app(manifest: dict) -> str | None:
 
 
 def is_for_all(manifest: dict) -> bool:
-    return manifest["kind"] == "Secret" and app(manifest) is None
+    return manifest["kind"] in {"ConfigMap", "Secret"} and app(manifest) is None
 
 
 def simplify(spec: dict, secrets: dict[str, dict[str, str]]) -> None:
@@ -41,7 +41,7 @@ def simplify(spec: dict, secrets: dict[str, dict[str, str]]) -> None:
     pod.pop("topologySpreadConstraints", None)
     for volume in pod.get("volumes", []):
         if secret := volume.pop("secret", None):
-            volume["configMap"] = {"name": secret["secretName"], "items": secret["items"]}
+            volume["configMap"] = {"name": secret.pop("secretName"), **secret}
     for container in pod["containers"]:
         for unknown in ("startupProbe", "livenessProbe", "readinessProbe", "lifecycle", "ports"):
             container.pop(unknown, None)

@@ -37,3 +37,71 @@ annotations:
 {{- $size := .Values.redis.maxmemory -}}
 {{- mul (regexFind "^[0-9]+" $size | int64) (ternary 1073741824 1048576 (hasSuffix "gb" $size)) -}}
 {{- end -}}
+
+{{- /* How probes of the broker talk TLS. */ -}}
+{{- define "vigia.probeTls" -}}
+{{- if .Values.redis.tls }}--tls, --cacert, /etc/redis/tls/ca.crt, {{ end -}}
+{{- if .Values.redis.clientCertificates }}--cert, /etc/redis/tls/tls.crt, --key, /etc/redis/tls/tls.key, {{ end -}}
+{{- end -}}
+
+{{- /* What a client of the broker is told of TLS. */ -}}
+{{- define "vigia.brokerTlsVariables" -}}
+- name: REDIS_CA_FILE
+  value: /etc/vigia/redis-ca/ca.crt
+{{- if .Values.redis.clientCertificates }}
+- name: REDIS_CERT_FILE
+  value: /etc/vigia/redis-tls/tls.crt
+- name: REDIS_KEY_FILE
+  value: /etc/vigia/redis-tls/tls.key
+{{- end }}
+{{- end -}}
+
+{{- /* And where the files are. */ -}}
+{{- define "vigia.brokerTlsMounts" -}}
+- name: redis-ca
+  mountPath: /etc/vigia/redis-ca
+  readOnly: true
+{{- if .Values.redis.clientCertificates }}
+- name: redis-tls
+  mountPath: /etc/vigia/redis-tls
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- /* And what is in them, for a program. */ -}}
+{{- define "vigia.brokerTlsVolumes" -}}
+- name: redis-ca
+  configMap:
+    name: redis-ca
+{{- if .root.Values.redis.clientCertificates }}
+- name: redis-tls
+  secret:
+    secretName: {{ .name }}-redis-tls
+{{- end }}
+{{- end -}}
+
+{{- /* The token: a Secret of its own is a file, which is read again; the pods are restarted with a generated one. */ -}}
+{{- define "vigia.tokenVariable" -}}
+{{- if .Values.analytics.token.existingSecret -}}
+- name: ANALYTICS_TOKEN_FILE
+  value: /etc/vigia/token/token
+{{- else -}}
+- name: ANALYTICS_TOKEN
+  valueFrom:
+    secretKeyRef:
+      name: analytics-token
+      key: token
+{{- end -}}
+{{- end -}}
+
+{{- define "vigia.tokenMount" -}}
+- name: token
+  mountPath: /etc/vigia/token
+  readOnly: true
+{{- end -}}
+
+{{- define "vigia.tokenVolume" -}}
+- name: token
+  secret:
+    secretName: {{ .Values.analytics.token.existingSecret }}
+{{- end -}}

@@ -11,7 +11,7 @@ use serde_json::Value;
 use shared::keys::{GROUP, StreamKeys};
 use shared::settings::Token;
 
-use crate::manifests::{PRODUCTION, output, root};
+use crate::manifests::{CLIENT_CERTIFICATES, PRODUCTION, output, root};
 use crate::workloads::{selects, workloads};
 
 /// Metrics that other programs expose, with the program.
@@ -341,15 +341,18 @@ fn scaling_follows_the_lag_of_the_stream() {
     assert!(lag.lag_count.parse::<u64>().is_ok_and(|count| count > 0));
     assert_eq!((lag.activation_lag_count.as_str(), lag.enable_tls.as_str()), ("1", "true"));
 
-    let authentication: TriggerAuthentication = PRODUCTION.custom("TriggerAuthentication");
-    assert_eq!(authentication.metadata["name"], trigger.authentication_ref.name.as_str());
-    let secrets: Vec<Secret> = PRODUCTION.all();
-    let mut parameters = BTreeSet::new();
-    for Parameter { parameter, name, key } in authentication.spec.secret_target_ref {
-        let secret = secrets.iter().find(|secret| secret.metadata.name.as_ref() == Some(&name));
-        let data = secret.and_then(|secret| secret.string_data.as_ref()).unwrap_or_else(|| panic!("{name}"));
-        assert!(data.contains_key(&key), "{name}: {key}");
-        parameters.insert(parameter);
+    for (manifests, certificate) in [(&PRODUCTION, &[][..]), (&CLIENT_CERTIFICATES, &["cert", "key"])] {
+        let authentication: TriggerAuthentication = manifests.custom("TriggerAuthentication");
+        assert_eq!(authentication.metadata["name"], trigger.authentication_ref.name.as_str());
+        let secrets: Vec<Secret> = manifests.all();
+        let mut parameters = BTreeSet::new();
+        for Parameter { parameter, name, key } in authentication.spec.secret_target_ref {
+            let secret = secrets.iter().find(|secret| secret.metadata.name.as_ref() == Some(&name));
+            let data = secret.and_then(|secret| secret.string_data.as_ref()).unwrap_or_else(|| panic!("{name}"));
+            assert!(data.contains_key(&key), "{name}: {key}");
+            parameters.insert(parameter);
+        }
+        let expected = ["username", "password", "ca"].iter().chain(certificate);
+        assert_eq!(parameters, expected.map(|parameter| (*parameter).to_owned()).collect());
     }
-    assert_eq!(parameters, ["username", "password", "ca"].map(str::to_owned).into());
 }

@@ -13,7 +13,7 @@ use shared::api::path;
 use shared::testing::{DEADLINE, Program, RedisServer, Reservation, Signal, built, http};
 use tempfile::TempDir;
 
-use crate::manifests::{MINIKUBE, Manifests, PRODUCTION, output};
+use crate::manifests::{CLIENT_CERTIFICATES, MINIKUBE, Manifests, PRODUCTION, output};
 use crate::programs::is_well;
 use crate::workloads::workloads;
 
@@ -24,8 +24,8 @@ struct Broker {
     /// Options with which `redis-cli` connects.
     cli: Vec<String>,
     urls: BTreeMap<&'static str, String>,
-    /// The certificates to trust; `None` if the connection is not encrypted.
-    trusted: Option<PathBuf>,
+    /// The variables of each program that name files, and the files, as they would be mounted.
+    files: BTreeMap<&'static str, Vec<(String, PathBuf)>>,
     _folder: TempDir,
 }
 
@@ -33,8 +33,8 @@ impl Broker {
     fn start(manifests: &Manifests) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
-        let secrets = secrets(manifests);
-        for (name, text) in &secrets {
+        let (secrets, maps) = (secrets(manifests), maps(manifests));
+        for (name, text) in secrets.iter().chain(&maps) {
             fs::write(path(name), text).expect("a file");
         }
         let mut arguments = configuration(manifests);
@@ -51,17 +51,24 @@ impl Broker {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let server = RedisServer::start(&arguments);
         let port = if is_tls { tls_port.port() } else { server.port() };
-        let trusted = is_tls.then(|| folder.path().join("redis-tls ca.crt"));
+        // As probes do.
         let mut cli = vec!["-e".to_owned(), "-p".to_owned(), port.to_string()];
-        if let Some(trusted) = &trusted {
-            cli.extend(["--tls".to_owned(), "--cacert".to_owned(), trusted.to_str().expect("text").to_owned()]);
-        }
+        let probe = workload.container.liveness_probe.and_then(|probe| probe.exec?.command).expect("a command");
+        cli.extend(probe.iter().skip(2).take_while(|word| *word != "--user").map(|word| {
+            word.strip_prefix("/etc/redis/tls/").map_or_else(|| word.clone(), |name| path(&format!("redis-tls {name}")))
+        }));
+        let files = ["analytics", "simulator"].map(|program| {
+            let workload = workloads(manifests).into_iter().find(|workload| workload.name == program).expect("it");
+            let files = workload.files().into_iter().filter(|(variable, _)| variable.starts_with("REDIS_"));
+            let files = files.map(|(variable, (name, key))| (variable, folder.path().join(format!("{name} {key}"))));
+            (program, files.collect())
+        });
         let urls = ["analytics", "simulator"].map(|user| {
             let url = &secrets[&format!("{user}-redis url")];
             assert!(url.ends_with("@redis-service:6379"), "{url}");
             (user, url.replace("redis-service:6379", &format!("localhost:{port}")))
         });
-        Self { _server: server, _tls_port: tls_port, cli, urls: urls.into(), trusted, _folder: folder }
+        Self { _server: server, _tls_port: tls_port, cli, urls: urls.into(), files: files.into(), _folder: folder }
     }
 
     /// What `redis-cli` prints for an operator of the broker, whose password is in the container.
@@ -71,12 +78,9 @@ impl Broker {
 
     /// Starts one of our programs and connects it to the broker.
     fn run(&self, program: &str, variables: &[(&str, &str)]) -> Program {
-        let mut variables: Vec<(&str, &str)> = variables.to_vec();
-        variables.push(("REDIS_URL", &self.urls[program]));
-        if let Some(trusted) = &self.trusted {
-            variables.push(("REDIS_CA_FILE", trusted.to_str().expect("text")));
-        }
-        Program::start(built(program).envs(variables))
+        let mut command = built(program);
+        command.envs(variables.iter().copied()).env("REDIS_URL", &self.urls[program]);
+        Program::start(command.envs(self.files[program].iter().map(|(variable, path)| (variable, path))))
     }
 }
 
@@ -90,11 +94,19 @@ fn secrets(manifests: &Manifests) -> BTreeMap<String, String> {
     all.into_iter().flat_map(values).collect()
 }
 
+/// The values of the ConfigMaps by `name key`.
+fn maps(manifests: &Manifests) -> BTreeMap<String, String> {
+    let all: Vec<ConfigMap> = manifests.all();
+    let values = |map: ConfigMap| {
+        let name = map.metadata.name.expect("a name");
+        map.data.unwrap_or_default().into_iter().map(move |(key, value)| (format!("{name} {key}"), value))
+    };
+    all.into_iter().flat_map(values).collect()
+}
+
 /// The configuration as arguments, except for the paths and ports that a test's server has of its own.
 fn configuration(manifests: &Manifests) -> Vec<String> {
-    let maps: Vec<ConfigMap> = manifests.all();
-    let map = maps.into_iter().find(|map| map.metadata.name.as_deref() == Some("redis-config")).expect("it");
-    let text = map.data.expect("data").remove("redis.conf").expect("the file");
+    let text = maps(manifests).remove("redis-config redis.conf").expect("the file");
     let lines = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
     let lines = lines.filter(|(name, _)| !["port", "dir", "aclfile"].contains(name));
     lines.flat_map(|(name, value)| [format!("--{name}"), value.trim_matches('"').to_owned()]).collect()
@@ -153,12 +165,43 @@ fn in_production_they_do_so_over_tls() {
 }
 
 #[test]
+fn where_certificates_are_demanded_they_show_theirs() {
+    the_rights_suffice(&CLIENT_CERTIFICATES);
+}
+
+#[test]
 fn a_client_that_does_not_trust_the_certificate_does_not_talk() {
     let mut broker = Broker::start(&PRODUCTION);
-    broker.trusted = None;
+    broker.files.insert("analytics", Vec::new());
     let mut analytics = broker.run("analytics", &[("BIND", "127.0.0.1:0")]);
     let address = analytics.address("analytics");
     wait_for(&mut analytics, address, |pipeline| pipeline["phase"] == "broker_away");
+}
+
+/// With the password, but without a certificate, nobody gets in: not as a program, and not as an operator.
+#[test]
+fn who_shows_no_certificate_where_one_is_demanded_is_refused() {
+    let mut broker = Broker::start(&CLIENT_CERTIFICATES);
+    for files in broker.files.values_mut() {
+        files.retain(|(variable, _)| variable == "REDIS_CA_FILE");
+    }
+    for (program, variables) in [("analytics", &[("BIND", "127.0.0.1:0")][..]), ("simulator", &[])] {
+        broker.run(program, variables).until("it is told so", |program| match program.log() {
+            log if log.contains("the broker demands a certificate") => Ok(()),
+            log => Err(log),
+        });
+    }
+    let mut without = broker.cli.clone();
+    for option in ["--cert", "--key"] {
+        let place = without.iter().position(|word| word == option).expect("the probes show one");
+        without.drain(place..place + 2);
+    }
+    let password = &secrets(&CLIENT_CERTIFICATES)["redis-users default-password"];
+    let ping = |options: &[String]| {
+        let mut command = Command::new("redis-cli");
+        command.args(options).arg("ping").env("REDISCLI_AUTH", password).output().expect("redis-cli").status.success()
+    };
+    assert!(ping(&broker.cli) && !ping(&without));
 }
 
 #[test]

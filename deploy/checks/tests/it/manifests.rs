@@ -24,6 +24,15 @@ pub(crate) static MINIKUBE: LazyLock<Manifests> = LazyLock::new(|| Manifests::ov
 pub(crate) static PRODUCTION: LazyLock<Manifests> =
     LazyLock::new(|| Manifests::overlay("production").with(Manifests::made_secrets()));
 
+/// The same with a broker that demands certificates of its clients.
+pub(crate) static CLIENT_CERTIFICATES: LazyLock<Manifests> =
+    LazyLock::new(|| Manifests::overlay("client-certificates").with(Manifests::made_secrets()));
+
+/// All of them.
+pub(crate) fn overlays() -> [&'static Manifests; 3] {
+    [&MINIKUBE, &PRODUCTION, &CLIENT_CERTIFICATES]
+}
+
 /// The objects of one source.
 pub(crate) struct Manifests {
     pub(crate) source: String,
@@ -62,6 +71,11 @@ impl Manifests {
     fn with(mut self, other: Self) -> Self {
         self.objects.extend(other.objects);
         self
+    }
+
+    /// Whether it is for a shared cluster, with Secrets and images of its own.
+    pub(crate) fn is_for_production(&self) -> bool {
+        ["production", "client-certificates"].iter().any(|name| self.source.ends_with(name))
     }
 
     /// All objects of a type.
@@ -113,7 +127,7 @@ pub(crate) fn output(command: &mut Command) -> String {
 #[test]
 fn every_field_of_every_object_is_known() {
     const CUSTOM: [&str; 4] = ["ScaledObject", "TriggerAuthentication", "ServiceMonitor", "PrometheusRule"];
-    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+    for manifests in overlays() {
         let known = manifests.all::<Namespace>().len()
             + manifests.all::<ConfigMap>().len()
             + manifests.all::<Secret>().len()
@@ -141,7 +155,7 @@ fn an_unknown_field_is_an_error() {
 fn the_overlays_have_all_that_the_files_have() {
     for part in PARTS {
         let file = Manifests::file(part);
-        for manifests in [&*MINIKUBE, &*PRODUCTION] {
+        for manifests in overlays() {
             for name in file.names() {
                 assert!(manifests.names().contains(&name), "{} lacks {name}", manifests.source);
             }
@@ -162,7 +176,7 @@ fn a_file_names_no_namespace() {
 /// What is applied together ends up in the same namespace; only the namespace itself is in none.
 #[test]
 fn an_overlay_is_one_namespace_that_refuses_pods_with_privileges() {
-    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+    for manifests in overlays() {
         let namespaces: Vec<Namespace> = manifests.all();
         let [namespace] = namespaces.as_slice() else { panic!("{}: not one namespace", manifests.source) };
         let labels = namespace.metadata.labels.clone().unwrap_or_default();

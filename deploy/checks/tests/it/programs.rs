@@ -13,7 +13,7 @@ use shared::logging::LogSettings;
 use shared::testing::{DEADLINE, Program, Signal, built};
 use simulator::settings::Cli as Simulator;
 
-use crate::manifests::{MINIKUBE, Manifests, PRODUCTION};
+use crate::manifests::{Manifests, overlays};
 use crate::workloads::workloads;
 
 /// The program `dashboard` as its library tells its settings.
@@ -71,7 +71,7 @@ pub(crate) fn check_settings(program: &str, variables: &BTreeMap<String, Option<
 
 #[test]
 fn variables_are_settings_of_the_programs() {
-    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+    for manifests in overlays() {
         for workload in workloads(manifests).iter().filter(|workload| workload.name != "redis") {
             let variables = workload.container.env.iter().flatten();
             check_settings(&workload.name, &variables.map(|one| (one.name.clone(), one.value.clone())).collect());

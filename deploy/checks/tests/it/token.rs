@@ -2,23 +2,22 @@
 
 use std::net::SocketAddr;
 
-use k8s_openapi::api::core::v1::{EnvVar, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use shared::api::path;
 use shared::testing::{Program, RedisServer, built, http};
 
 use crate::manifests::PRODUCTION;
+use crate::mounted::Mounted;
 use crate::workloads::workloads;
 
-/// The token that a Deployment is given, which has to be there.
+/// The token that a Deployment is given as a file, which has to be there.
 fn given(name: &str) -> String {
     let workload = workloads(&PRODUCTION).into_iter().find(|workload| workload.name == name).expect("a Deployment");
-    let is_it = |variable: &EnvVar| variable.name == "ANALYTICS_TOKEN";
-    let variable = workload.container.env.unwrap_or_default().into_iter().find(is_it).expect("the variable");
-    let reference = variable.value_from.and_then(|source| source.secret_key_ref).expect("a Secret");
-    assert_ne!(reference.optional, Some(true), "{name} would start without it");
+    let file = workload.files().into_iter().find(|(variable, _)| variable == "ANALYTICS_TOKEN_FILE");
+    let (_, (name, key)) = file.expect("the file of the token");
     let secrets: Vec<Secret> = PRODUCTION.all();
-    let secret = secrets.into_iter().find(|secret| secret.metadata.name.as_ref() == Some(&reference.name));
-    secret.and_then(|secret| secret.string_data?.remove(&reference.key)).expect("the token")
+    let secret = secrets.into_iter().find(|secret| secret.metadata.name.as_ref() == Some(&name));
+    secret.and_then(|secret| secret.string_data?.remove(&key)).expect("the token")
 }
 
 /// A dashboard in front of analytics, and where it answers.
@@ -87,5 +86,90 @@ fn a_pod_without_the_token_is_refused() {
     let said = answers.iter().map(|answer| format!("{}{}", answer.head, answer.body)).chain(logs);
     for text in said {
         assert!(!text.contains(&token), "{text}");
+    }
+}
+
+/// Says when a program has taken another token from its file: so many times so far.
+const ANOTHER: &str = "holds another one";
+
+/// The files of the two pods are replaced one after the other, in either order, and at last by nothing. Meanwhile every page has its
+/// figures, and who knows only a token that is no longer good is refused.
+#[test]
+fn another_token_needs_no_restart_and_leaves_no_page_without_figures() {
+    let tokens: [String; 5] = std::array::from_fn(|number| format!("a-token-that-is-number-{number}"));
+    let file = |number: usize| [("token", tokens[number].as_str())];
+    let [mut of_analytics, mut of_dashboard] = [Mounted::new(&file(0)), Mounted::new(&file(0))];
+    let redis = RedisServer::start(&[]);
+    let variables = [("BIND", "127.0.0.1:0"), ("REDIS_URL", &redis.url()), ("RUST_LOG", "debug")];
+    let path_of_token = of_analytics.path("token");
+    let mut analytics = Program::start(built("analytics").envs(variables).env("ANALYTICS_TOKEN_FILE", path_of_token));
+    let address = analytics.address("analytics");
+    analytics.wait_for(address, path::READYZ, |answer| answer.status == 200);
+    let path_of_token = of_dashboard.path("token");
+    let (mut shown, page) = dashboard(address, &[("ANALYTICS_TOKEN_FILE", &path_of_token), ("RUST_LOG", "debug")]);
+    let mut answers = Vec::new();
+    // What is tried is asked anew each time; no answer is kept.
+    let look = |answers: &mut Vec<http::Answer>| {
+        for tried in ["/docs/api/v1/summary?window=1m", "/pipeline"] {
+            let answer = http::get(page, tried, &[]).expect("a page");
+            assert_eq!(answer.status, 200, "{tried}: {}", answer.body);
+            answers.push(answer);
+        }
+    };
+    let good = |number: usize| {
+        let header = format!("Bearer {}", tokens[number]);
+        http::get(address, path::SUMMARY, &[("Authorization", &header)]).expect("an answer").status == 200
+    };
+    let taken = |analytics: &mut Program, times: usize| {
+        analytics.until("the token is another one", |analytics| match analytics.log() {
+            log if log.matches(ANOTHER).count() == times => Ok(()),
+            log => Err(log),
+        });
+    };
+    look(&mut answers);
+
+    of_analytics.replace(&file(1));
+    taken(&mut analytics, 1);
+    assert_eq!([0, 1, 2].map(good), [true, true, false], "the one before is good for a while");
+    look(&mut answers);
+    of_dashboard.replace(&file(1));
+    look(&mut answers);
+    of_analytics.replace(&file(2));
+    taken(&mut analytics, 2);
+    assert_eq!([0, 1, 2].map(good), [false, true, true]);
+    // The dashboard has shown the first one until now.
+    look(&mut answers);
+    assert_eq!(shown.log().matches(ANOTHER).count(), 1, "{}", shown.log());
+
+    // The dashboard's file is the first to change.
+    of_dashboard.replace(&file(3));
+    look(&mut answers);
+    of_analytics.replace(&file(3));
+    taken(&mut analytics, 3);
+    look(&mut answers);
+
+    // What is empty or away is not taken for a token.
+    of_analytics.replace(&[("token", "")]);
+    analytics.until("the file is of no use", |analytics| match analytics.log() {
+        log if log.contains("it is empty; what was read before stays in use") => Ok(()),
+        log => Err(log),
+    });
+    of_dashboard.replace(&[]);
+    look(&mut answers);
+    of_analytics.replace(&file(4));
+    taken(&mut analytics, 4);
+    assert_eq!([2, 3, 4].map(good), [false, true, true]);
+    assert_eq!(analytics.log().matches("it is empty").count(), 1, "it is told once");
+    // A third token in a row that the dashboard has not seen: only now is it refused, and says which file is to blame.
+    of_analytics.replace(&file(0));
+    taken(&mut analytics, 5);
+    shown.wait_for(page, "/docs/api/v1/summary?window=1m", |answer| answer.status == 503);
+    assert!(shown.log().contains("there is no such file; what was read before stays in use"), "{}", shown.log());
+    of_dashboard.replace(&file(0));
+    shown.wait_for(page, "/docs/api/v1/summary?window=1m", |answer| answer.status == 200);
+
+    let said = answers.iter().map(|answer| format!("{}{}", answer.head, answer.body));
+    for text in said.chain([analytics.log(), shown.log()]) {
+        assert!(!tokens.iter().any(|token| text.contains(token)), "{text}");
     }
 }

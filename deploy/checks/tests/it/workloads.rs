@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Container, PersistentVolumeClaim, PodSpec, Probe, Secret, Service, ServicePort,
+    ConfigMap, Container, EnvVar, PersistentVolumeClaim, PodSpec, Probe, Secret, Service, ServicePort,
 };
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use shared::api::path;
 use shared::server::Proxies;
 
-use crate::manifests::{MINIKUBE, Manifests, PARTS, PRODUCTION};
+use crate::manifests::{MINIKUBE, Manifests, PARTS, PRODUCTION, overlays};
 
 pub(crate) type Labels = BTreeMap<String, String>;
 
@@ -25,6 +25,31 @@ pub(crate) struct Workload {
     pub(crate) pod: PodSpec,
     pub(crate) container: Container,
     pub(crate) deployment: Deployment,
+}
+
+impl Workload {
+    /// The variables that name files of Secrets and ConfigMaps, and whose they are: the object's name and the key in it.
+    pub(crate) fn files(&self) -> Vec<(String, (String, String))> {
+        let variables = self.container.env.iter().flatten().filter(|variable| variable.name.ends_with("_FILE"));
+        let of = |variable: &EnvVar| {
+            let path = variable.value.as_deref().expect("a path");
+            let mut mounts = self.container.volume_mounts.iter().flatten();
+            let (mount, key) = mounts
+                .find_map(|mount| Some((mount, path.strip_prefix(&mount.mount_path)?.strip_prefix('/')?)))
+                .unwrap_or_else(|| panic!("{}: nothing is mounted at {path}", self.name));
+            let volume = self.pod.volumes.iter().flatten().find(|volume| volume.name == mount.name).expect("a volume");
+            let name = match (&volume.secret, &volume.config_map) {
+                (Some(secret), None) => {
+                    assert_ne!(secret.optional, Some(true), "{} would start without it", self.name);
+                    secret.secret_name.clone().expect("a name")
+                }
+                (None, Some(map)) => map.name.clone(),
+                _ => panic!("{}: {path} is in something else", self.name),
+            };
+            (variable.name.clone(), (name, key.to_owned()))
+        };
+        variables.map(of).collect()
+    }
 }
 
 /// The Deployments of a source; each has one container.
@@ -51,7 +76,7 @@ fn sources() -> Vec<Manifests> {
 
 fn each_workload(check: impl Fn(&Manifests, &Workload)) {
     let files = sources();
-    let all = files.iter().chain([&*MINIKUBE, &*PRODUCTION]);
+    let all = files.iter().chain(overlays());
     let mut count = 0;
     for manifests in all {
         for workload in workloads(manifests) {
@@ -59,7 +84,7 @@ fn each_workload(check: impl Fn(&Manifests, &Workload)) {
             count += 1;
         }
     }
-    assert_eq!(count, 3 * PARTS.len());
+    assert_eq!(count, (1 + overlays().len()) * PARTS.len());
 }
 
 /// Whether a selector finds a pod with these labels.
@@ -123,7 +148,7 @@ fn images_are_pinned_and_pulled_only_where_they_are_not_there() {
         let (name, tag) = image.rsplit_once(':').expect("a tag");
         assert!(tag.starts_with(|first: char| first == 'v' || first.is_ascii_digit()), "{image}");
         let is_ours = workload.name != "redis";
-        let expected = if is_ours && manifests.source.ends_with("production") {
+        let expected = if is_ours && manifests.is_for_production() {
             format!("registry.example.com/vigia/{}", workload.name)
         } else {
             workload.name.clone()
@@ -135,7 +160,7 @@ fn images_are_pinned_and_pulled_only_where_they_are_not_there() {
 
 #[test]
 fn selectors_find_the_pods_of_their_own_part_only() {
-    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+    for manifests in overlays() {
         let workloads = workloads(manifests);
         let found = |selector: &LabelSelector| -> Vec<String> {
             let found = workloads.iter().filter(|workload| selects(selector, &workload.labels));
@@ -246,9 +271,7 @@ fn keys_that_are_referred_to_exist() {
                 let name = format!("secret {}", reference.name);
                 // Only a token that nobody has made is not there, and nowhere in production.
                 let is_absent = !keys.contains_key(&name) && reference.optional == Some(true);
-                assert!(
-                    !is_absent || (reference.name == "analytics-token" && !manifests.source.ends_with("production"))
-                );
+                assert!(!is_absent || (reference.name == "analytics-token" && !manifests.is_for_production()));
                 assert!(is_absent || known(&name).contains(&reference.key), "{name}: {}", reference.key);
             }
             assert!(source.config_map_key_ref.is_none(), "not used so far, so not checked here");
@@ -285,10 +308,13 @@ fn probes_ask_for_what_is_served() {
                     let command = probe.and_then(|probe| probe.exec.clone()?.command).expect("a command");
                     assert_eq!(command[..2], ["redis-cli", "-e"], "{place}: an error has to be one");
                     assert!(command.join(" ").ends_with("--user probe ping"), "{place}: {command:?}");
-                    // Over TLS if the server listens for nothing else.
+                    // Over TLS if the server listens for nothing else, with a certificate if it demands one.
                     let args = workload.container.args.as_deref().unwrap_or_default();
                     let is_tls = args.iter().any(|argument| argument == "--tls-port");
                     assert_eq!(command.iter().any(|word| word == "--tls"), is_tls, "{place}");
+                    let demands = args.windows(2).any(|pair| pair == ["--tls-auth-clients", "yes"]);
+                    assert_eq!(command.iter().any(|word| word == "--cert"), demands, "{place}");
+                    assert_eq!(demands, manifests.source.ends_with("client-certificates"), "{place}");
                 }
             }
             _ => {
@@ -363,7 +389,7 @@ const ANALYTICS_PODS: [i32; 2] = [1, 2];
 /// A standby is never ready, so a rollout that waits for a ready one before it stops the old one would wait for ever.
 #[test]
 fn a_rollout_of_analytics_does_not_wait_for_a_second_owner() {
-    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+    for manifests in overlays() {
         let workloads = workloads(manifests);
         let strategy = |name: &str| {
             let workload = workloads.iter().find(|workload| workload.name == name).expect("a part");
@@ -384,7 +410,7 @@ fn a_rollout_of_analytics_does_not_wait_for_a_second_owner() {
 /// A node is drained by evicting its pods, which a budget refuses if too few others are ready.
 #[test]
 fn a_standby_does_not_keep_the_owners_node_from_being_drained() {
-    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+    for manifests in overlays() {
         let budgets: Vec<PodDisruptionBudget> = manifests.all();
         let is_it = |budget: &&PodDisruptionBudget| budget.metadata.name.as_deref() == Some("analytics");
         let budget = budgets.iter().find(is_it).and_then(|budget| budget.spec.clone()).expect("a budget");
@@ -401,7 +427,7 @@ fn a_standby_does_not_keep_the_owners_node_from_being_drained() {
 /// would wait for ever for a pod elsewhere.
 #[test]
 fn antennas_do_not_keep_an_only_node_from_being_drained() {
-    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+    for manifests in overlays() {
         let budgets: Vec<PodDisruptionBudget> = manifests.all();
         let is_it = |budget: &&PodDisruptionBudget| budget.metadata.name.as_deref() == Some("simulator");
         let budget = budgets.iter().find(is_it).and_then(|budget| budget.spec.clone()).expect("a budget");
@@ -412,7 +438,7 @@ fn antennas_do_not_keep_an_only_node_from_being_drained() {
 /// `helm uninstall` keeps what has this annotation.
 #[test]
 fn the_volume_outlives_an_uninstall() {
-    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+    for manifests in overlays() {
         for volume in manifests.all::<PersistentVolumeClaim>() {
             let annotations = volume.metadata.annotations.unwrap_or_default();
             assert_eq!(annotations.get("helm.sh/resource-policy").map(String::as_str), Some("keep"));
@@ -423,7 +449,7 @@ fn the_volume_outlives_an_uninstall() {
 /// A new owner serves within a second of being ready: nobody else answers meanwhile.
 #[test]
 fn a_new_owner_is_found_ready_within_a_second() {
-    for manifests in [&*MINIKUBE, &*PRODUCTION] {
+    for manifests in overlays() {
         let workloads = workloads(manifests);
         let analytics = workloads.iter().find(|workload| workload.name == "analytics").expect("analytics");
         let probe = analytics.container.readiness_probe.as_ref().expect("a probe");

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Prints the Secrets that the production overlay refers to: random passwords, a token, and a certificate for the broker.
+# Prints the Secrets that the production overlay refers to: random passwords, a token, and certificates for the broker and its clients.
 #
 #   secrets.sh | kubectl apply -f -            # once, before the overlay; again to change everything
 #   secrets.sh passwords | kubectl apply -f -  # only the passwords
 #   secrets.sh token | kubectl apply -f -      # only the token that analytics demands of the dashboard and of Prometheus
-#   secrets.sh tls | kubectl apply -f -        # only the certificate, which is good for two years
+#   secrets.sh tls | kubectl apply -f -        # only the certificates, which are good for two years
 #
-# Restart the pods of the broker and of its clients afterwards, and those of the dashboard for the token. Nothing is kept here: the key of the authority that signs the
-# certificate is discarded at the end.
+# Restart the pods of the broker and of its clients afterwards, but for the token, which is read again. Nothing is kept here: the key of
+# the authority that signs the certificates is discarded at the end. Those of clients are for the component client-certificates.
 set -euo pipefail
 shopt -s inherit_errexit
 here=$(cd "$(dirname "$0")" && pwd)
@@ -56,27 +56,44 @@ token() {
   printf '  token: "%s"\n' "$(password)"
 }
 
+# A certificate, and its key, of the authority in this folder.
+certificate() { # NAME SUBJECT EXTENSIONS
+  printf '%s\n' "$3" >extensions
+  # In a form that OpenSSL 1.1 and LibreSSL understand too.
+  quietly openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -out request -subj "/CN=$2"
+  quietly openssl x509 -req -in request -CA ca.crt -CAkey ca.key -CAcreateserial -days "$days" -extfile extensions -out "$1.crt"
+}
+
 tls() {
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
+  local clients=(analytics simulator keda) service=redis-service client
   (
     cd "$folder"
-    local service=redis-service
-    printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\n' \
-      "DNS:$service,DNS:$service.$namespace,DNS:$service.$namespace.svc,DNS:$service.$namespace.svc.cluster.local,DNS:localhost" >names
-    # In a form that OpenSSL 1.1 and LibreSSL understand too.
     quietly openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days "$days" \
       -subj "/CN=Vigia's broker" -addext keyUsage=critical,keyCertSign
-    quietly openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key -out request -subj "/CN=$service"
-    quietly openssl x509 -req -in request -CA ca.crt -CAkey ca.key -CAcreateserial -days "$days" -extfile names -out tls.crt
+    # Probes show the certificate of the server to the server.
+    certificate redis "$service" "extendedKeyUsage=serverAuth,clientAuth
+subjectAltName=DNS:$service,DNS:$service.$namespace,DNS:$service.$namespace.svc,DNS:$service.$namespace.svc.cluster.local,DNS:localhost"
+    for client in "${clients[@]}"; do
+      certificate "$client" "$client" extendedKeyUsage=clientAuth
+    done
   ) >&2
-  secret redis-tls kubernetes.io/tls
-  for name in ca.crt tls.crt tls.key; do
-    printf '  %s: |\n' "$name"
-    indented <"$folder/$name"
+  tls_secret redis-tls redis
+  for client in "${clients[@]}"; do
+    tls_secret "$client-redis-tls" "$client"
   done
   printf -- '---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: redis-ca\n  namespace: %s\ndata:\n  ca.crt: |\n' "$namespace"
   indented <"$folder/ca.crt"
+}
+
+tls_secret() { # NAME FILES
+  secret "$1" kubernetes.io/tls
+  local key
+  for key in "ca.crt:ca.crt" "tls.crt:$2.crt" "tls.key:$2.key"; do
+    printf '  %s: |\n' "${key%%:*}"
+    indented <"$folder/${key##*:}"
+  done
 }
 
 # Nothing is printed unless everything could be created.
