@@ -116,6 +116,11 @@ pub(crate) fn plan(seed: u64, is_short: bool) -> Vec<Step> {
         faults.extend((0..if is_short { seldom } else { often }).map(|_| fault));
     }
     shuffle(&mut chance, &mut faults);
+    // What empties the broker comes early, so that most of what is published later has to be there at the end.
+    if let Some(late) = faults.iter().position(|fault| *fault == Fault::FlushAll) {
+        let early = chance.next_u64() % (faults.len() as u64).div_ceil(4);
+        faults.swap(late, usize::try_from(early).unwrap_or(0));
+    }
     // So many of the kills come together with another fault.
     let mut companies: Vec<usize> = (0..faults.len()).filter(|&at| faults[at].bears_company()).collect();
     shuffle(&mut chance, &mut companies);
