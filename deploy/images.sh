@@ -68,6 +68,7 @@ export CONTAINERS_STORAGE_CONF=$work/storage.conf CONTAINERS_CONF=$work/containe
 # Whatever happens, no container, network or file is left behind.
 sweep() {
   podman pod rm --force --all >/dev/null 2>&1 || true
+  podman rm --force --all --time 0 >/dev/null 2>&1 || true
   podman network rm --force "$network" >/dev/null 2>&1 || true
   podman volume rm --force --all >/dev/null 2>&1 || true
   podman secret rm --all >/dev/null 2>&1 || true
