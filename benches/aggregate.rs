@@ -5,6 +5,7 @@
 //! `cargo test --benches` runs each once.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use analytics::answer::{Question, Tables, View, Window};
 use analytics::archive::file::{encode, group_rows};
@@ -16,7 +17,7 @@ use analytics::readings::column::AVAILABLE_MS;
 use analytics::settings::Thresholds;
 use analytics::store::archived::Table;
 use analytics::store::partials::Partials;
-use analytics::store::{Snapshot, Store};
+use analytics::store::{Store, Whole};
 use benches::{
     BY_PANE_AND_ANTENNA, PANE_MS, PANES as GRID, START_MS, antenna_id, batch, dense_loop, readings, reply, snapshot,
     store,
@@ -100,7 +101,7 @@ fn query(criterion: &mut Criterion) {
         let antenna = AntennaRequest { id: id.clone(), window };
         let series = SeriesRequest { window, step, ..SeriesRequest::default() };
         let of_antenna = SeriesRequest { antenna: Some(id), ..series.clone() };
-        let asked = Asked { snapshot, window: PANES * PANE_MS, antennas };
+        let asked = Asked { whole: Whole::from(Arc::new(snapshot)), window: PANES * PANE_MS, antennas };
         asked.bench(&mut group, "network", None, &SummaryRequest { window });
         let tables = Tables::default();
         asked.bench(&mut group, "summary", Some(&tables), &SummaryRequest { window });
@@ -117,7 +118,7 @@ fn query(criterion: &mut Criterion) {
 
 /// What questions are put to.
 struct Asked {
-    snapshot: Snapshot,
+    whole: Whole,
     /// Length of the window in milliseconds.
     window: i64,
     antennas: u32,
@@ -133,12 +134,12 @@ impl Asked {
         question: &impl Question,
     ) {
         let now = UnixMillis(0);
-        let window = Window::new(&self.snapshot, self.window, End::Latest, now);
+        let window = Window::new(&self.whole, self.window, End::Latest, now);
         group.bench_function(BenchmarkId::new(name, self.antennas), |bencher| {
             bencher.iter(|| {
                 let own = Tables::default();
                 let tables = shared.unwrap_or(&own);
-                let view = View::new(&self.snapshot, window, now, Thresholds::default(), tables);
+                let view = View::new(&self.whole, window, now, Thresholds::default(), tables);
                 question.answer(&view).expect("an answer")
             });
         });
@@ -155,7 +156,7 @@ fn archive(criterion: &mut Criterion) {
         let panes = (0..minutes).filter_map(|pane| store.pane(START_MS + pane * PANE_MS).cloned()).collect();
         let ids = (0..antennas).map(|slot| (slot, antenna_id(slot))).collect();
         // A row is as wide as a pane here, so that there is one for each antenna and pane, as with panes of a minute.
-        let hour = FinalHour { start_ms: START_MS, panes, row_ms: PANE_MS, ids };
+        let hour = FinalHour { partition: 0, start_ms: START_MS, panes, row_ms: PANE_MS, ids };
         let thresholds = Thresholds::default();
         let tables = hour.tables(&thresholds).expect("columns");
         let rows = tables.iter().find(|(table, _)| *table == Table::Minutes).map(|(_, rows)| rows).expect("minutes");

@@ -38,16 +38,18 @@ use shared::settings::KeptToken;
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{Instrument as _, Span, error_span, info};
 
 use crate::archive::place::Place;
 use crate::archive::read::Archive;
 use crate::http::Api;
 use crate::import::Summary;
 use crate::ingest::log::{Log, RedisLog};
-use crate::pipeline::Pipeline;
-use crate::published::Published;
+use crate::pipeline::{Lead, Pipeline, PipelineError};
+use crate::published::{Partitions, Published};
 use crate::settings::{ImportSettings, PipelineSettings, Settings, Thresholds};
 use crate::workers::Workers;
 
@@ -59,13 +61,17 @@ const QUERY_THREADS: usize = 2;
 /// # Errors
 /// What an operator has to mend: the address is taken, the broker is too old, the state cannot be read.
 pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let log = RedisLog::new(&settings.broker, settings.stream.keys()).context("REDIS_URL cannot be used")?;
+    let logs = settings.stream.all_keys().into_iter().map(|keys| {
+        let stream = keys.stream.clone();
+        RedisLog::new(&settings.broker, keys).map(|log| (stream, log)).context("REDIS_URL cannot be used")
+    });
+    let logs = logs.collect::<anyhow::Result<Vec<_>>>()?;
     let listener =
         listen(settings.bind).with_context(|| format!("cannot listen on {} (--bind, BIND)", settings.bind))?;
     info!(broker = settings.broker.public_url(), stream = settings.stream.stream, "starts");
     let Settings { pipeline, thresholds, http, token, .. } = settings;
     let endpoint = Endpoint { listener, http: http.clone(), token: token.token.clone() };
-    run_on(log, &settings.stream.stream, pipeline, *thresholds, endpoint, shutdown).await
+    run_on(logs, pipeline, *thresholds, endpoint, shutdown).await
 }
 
 /// Where HTTP is answered, and whom.
@@ -79,25 +85,33 @@ pub struct Endpoint {
     pub token: Option<KeptToken>,
 }
 
-/// Runs analytics on any log until `shutdown`, answering at an endpoint.
+/// Runs analytics on any logs until `shutdown`, answering at an endpoint. Each log has a stream's name, and its place is the number
+/// of the partition: the first one is that of the plain name.
 ///
 /// # Errors
 /// See [`run`].
 pub async fn run_on<L: Log>(
-    log: L,
-    stream: &str,
+    logs: Vec<(String, L)>,
     settings: &PipelineSettings,
     thresholds: Thresholds,
     endpoint: Endpoint,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let clock = Clock::system();
-    let published = Published::new(stream, &pipeline::empty_store(settings, thresholds), clock.now());
+    let partitions = u16::try_from(logs.len().saturating_sub(1).max(1)).unwrap_or(u16::MAX);
+    let owner = owner(clock.now());
+    let pipelines = logs.into_iter().zip(0..).map(|((stream, log), partition)| {
+        let published = Published::new(&stream, &pipeline::empty_store(settings, thresholds), clock.now());
+        Pipeline::new(log, settings.clone(), thresholds, owner.clone(), published, clock.clone())
+            .with_partition(partition, partitions)
+    });
+    let pipelines: Vec<Pipeline<L>> = pipelines.collect();
+    let published: Vec<Published> = pipelines.iter().map(|pipeline| pipeline.published.clone()).collect();
     let serving = CancellationToken::new();
     let workers = Workers::start(QUERY_THREADS).context("no threads for queries")?;
     let place = settings.archive.archive.as_ref().map(|url| {
         info!(archive = %url, "archives hours that are final");
-        published.set_archive(&url.to_string());
+        published.iter().for_each(|published| published.set_archive(&url.to_string()));
         Place::open(url).with_context(|| format!("cannot use the archive {url} (--archive, ARCHIVE)"))
     });
     let place = place.transpose()?;
@@ -108,17 +122,41 @@ pub async fn run_on<L: Log>(
     if token.is_some() {
         info!("answers only those who know the token (ANALYTICS_TOKEN), and probes");
     }
-    let api = Api::new(published.clone(), workers, thresholds, clock.clone(), serving.clone());
+    let api = Api::new(Partitions::of(published), workers, thresholds, clock.clone(), serving.clone());
     let api = api.with_archive(archive).with_token(token);
     answers_http("analytics", listener.local_addr().context("the listener has no address")?);
     let server = tokio::spawn(async move { http::serve(listener, api, &http).await });
-    let pipeline = Pipeline::new(log, settings.clone(), thresholds, owner(clock.now()), published, clock);
-    let pipeline = pipeline.with_place(place);
-    let result = pipeline.run(shutdown).await;
+    let result =
+        run_all(pipelines.into_iter().map(|pipeline| pipeline.with_place(place.clone())).collect(), shutdown).await;
     // Answers go on until the last commit is done.
     serving.cancel();
     server.await.context("the HTTP server failed")?;
     result.map_err(Into::into)
+}
+
+/// Runs the pipelines of all partitions, of which the first one is that of the plain name, until `shutdown`. If one of them gives up,
+/// the others end in good order.
+async fn run_all<L: Log>(pipelines: Vec<Pipeline<L>>, shutdown: CancellationToken) -> Result<(), PipelineError> {
+    if let Some(first) = pipelines.first() {
+        first.check_partitions(&shutdown).await?;
+    }
+    let stop = shutdown.child_token();
+    let is_one = pipelines.len() == 1;
+    let (leads, follows) = watch::channel(false);
+    let mut lead = Lead::Leads(leads);
+    let mut running = JoinSet::new();
+    for pipeline in pipelines {
+        let span = if is_one { Span::none() } else { error_span!("partition", stream = pipeline.published.stream()) };
+        let lead = std::mem::replace(&mut lead, Lead::Follows(follows.clone()));
+        running.spawn(pipeline.with_lead(lead).run(stop.clone()).instrument(span));
+    }
+    let mut result = Ok(());
+    while let Some(ended) = running.join_next().await {
+        stop.cancel();
+        let ended = ended.unwrap_or_else(|error| Err(PipelineError::Aggregator(error.to_string())));
+        result = result.and(ended);
+    }
+    result
 }
 
 /// Imports files into the archive; see [`import`].

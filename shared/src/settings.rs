@@ -22,22 +22,47 @@ pub use self::secret::Secret;
 pub use self::token::{KeptToken, Token, TokenSettings};
 use crate::keys::StreamKeys;
 
-/// Which stream carries the readings.
+/// The most partitions: each costs analytics a thread and two connections.
+const PARTITIONS_MAX: i64 = 1024;
+
+/// Which streams carry the readings.
 #[derive(Debug, Clone, Args)]
 pub struct StreamSettings {
     /// Name of the stream
     #[arg(long, env = "STREAM", default_value = "antenna_stream", value_name = "NAME", value_parser = check_stream)]
     pub stream: String,
-    /// Number of streams that the readings are spread over; only 1 is supported so far
-    #[arg(long, env = "STREAM_PARTITIONS", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1))]
+    /// Number of streams that the readings are spread over by antenna: with 1 there is the stream of that name, with more there are
+    /// <NAME>:0, <NAME>:1 and so on beside it
+    #[arg(long, env = "STREAM_PARTITIONS", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=PARTITIONS_MAX))]
     pub stream_partitions: u16,
 }
 
 impl StreamSettings {
-    /// The keys of the stream.
+    /// The keys of the stream with the plain name.
     #[must_use]
     pub fn keys(&self) -> StreamKeys {
         StreamKeys::new(&self.stream)
+    }
+
+    /// The keys of the streams that readings are spread over, by the number that [`partition_of`] gives.
+    ///
+    /// [`partition_of`]: crate::keys::partition_of
+    #[must_use]
+    pub fn partition_keys(&self) -> Vec<StreamKeys> {
+        match self.stream_partitions {
+            0 | 1 => vec![self.keys()],
+            several => (0..several).map(|number| StreamKeys::of_partition(&self.stream, number)).collect(),
+        }
+    }
+
+    /// The keys of all streams that are read, the one with the plain name first: producers that know of no partitions publish to it.
+    #[must_use]
+    pub fn all_keys(&self) -> Vec<StreamKeys> {
+        let mut all = vec![self.keys()];
+        if self.stream_partitions > 1 {
+            all.extend(self.partition_keys());
+        }
+        all
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use indicatif::ProgressBar;
 use shared::throttle::Throttle;
 use shared::{Reading, UnixMillis};
@@ -12,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::partitioned::spread;
 use crate::publish::{Delivery, QUEUE_MAX, Queue, Report, Sink, Stop, WhenFull, publish};
 use crate::settings::{BadAntennaId, FleetSettings};
 use scenario::{Antenna, Moment};
@@ -30,6 +32,9 @@ const LAG_MAX: Duration = Duration::from_secs(1);
 /// in time is skipped; both are logged and counted. A fleet with a `count` waits instead, so that every reading is
 /// published.
 ///
+/// There is a sink for each partition, by its number, and readings go to that of their antenna. A sink that takes nothing holds none
+/// of the others up.
+///
 /// `clock` gives event times. The antennas' `seq` starts from its microseconds and counts up, so it also grows across
 /// restarts.
 ///
@@ -37,28 +42,34 @@ const LAG_MAX: Duration = Duration::from_secs(1);
 /// If the settings name an antenna that the wire format cannot carry.
 pub async fn run<S: Sink>(
     settings: &FleetSettings,
-    sink: S,
+    sinks: Vec<S>,
     clock: impl Fn() -> UnixMillis + Send,
     shutdown: CancellationToken,
 ) -> Result<Report, BadAntennaId> {
     let fleet = Fleet::new(settings, clock())?;
-    let queue = Queue::new(QUEUE_MAX, if fleet.is_finite() { WhenFull::Wait } else { WhenFull::DropOldest });
+    let when_full = if fleet.is_finite() { WhenFull::Wait } else { WhenFull::DropOldest };
+    let capacity = QUEUE_MAX.div_ceil(sinks.len().max(1));
+    let queues: Vec<Queue> = sinks.iter().map(|_| Queue::new(capacity, when_full)).collect();
     let stop = Stop::new(shutdown);
-    let delivery = Delivery::new(sink, ProgressBar::hidden());
-    let work = async { tokio::join!(take_readings(fleet, &queue, &stop, clock), publish(&queue, delivery, &stop)) };
+    let published = sinks.into_iter().zip(&queues).map(|(sink, queue)| {
+        let delivery = Delivery::new(sink, ProgressBar::hidden());
+        publish(queue, delivery, &stop)
+    });
+    let work = async { tokio::join!(take_readings(fleet, &queues, &stop, clock), join_all(published)) };
     let (skipped, published) = stop.watch_over(work).await;
+    let published = published.into_iter().sum();
     // If the time to stop ran out, readings may have been queued after the last attempt to publish.
-    queue.abandon(0);
-    let dropped = queue.dropped();
+    queues.iter().for_each(|queue| queue.abandon(0));
+    let dropped = queues.iter().map(Queue::dropped).sum();
     info!(published, dropped, skipped, "the antennas have stopped");
     Ok(Report { published, dropped, skipped })
 }
 
-/// Fills the queue as readings fall due, and closes it at the end. Returns how many readings were skipped.
-async fn take_readings(mut fleet: Fleet, queue: &Queue, stop: &Stop, clock: impl Fn() -> UnixMillis) -> u64 {
+/// Fills the queues as readings fall due, and closes them at the end. Returns how many readings were skipped.
+async fn take_readings(mut fleet: Fleet, queues: &[Queue], stop: &Stop, clock: impl Fn() -> UnixMillis) -> u64 {
     let mut start = Instant::now();
     let (mut skipped, mut lags) = (0, Throttle::new());
-    let mut taken = Vec::new();
+    let (mut taken, mut parts) = (Vec::new(), vec![Vec::new(); queues.len()]);
     while let Some(due) = fleet.next_due() {
         let now = Instant::now();
         let wake_at = if start + due > now { (start + due).max(now + TAKE_EVERY) } else { now };
@@ -80,17 +91,27 @@ async fn take_readings(mut fleet: Fleet, queue: &Queue, stop: &Stop, clock: impl
             }
         }
         fleet.take_due(now.duration_since(start), clock(), &mut taken);
+        spread(taken.drain(..), &mut parts);
         tokio::select! {
             biased;
-            () = queue.push(&mut taken) => {}
+            () = push(queues, &mut parts) => {}
             () = stop.requested() => break,
         }
         tokio::task::yield_now().await;
     }
     fleet.forward(&mut taken);
-    queue.push(&mut taken).await;
-    queue.close();
+    spread(taken, &mut parts);
+    push(queues, &mut parts).await;
+    queues.iter().for_each(Queue::close);
     skipped
+}
+
+/// Moves readings into the queues of their partitions. If the future is dropped while it waits for room, what is left stays where it
+/// is.
+async fn push(queues: &[Queue], parts: &mut [Vec<Reading>]) {
+    for (queue, part) in queues.iter().zip(parts).filter(|(_, part)| !part.is_empty()) {
+        queue.push(part).await;
+    }
 }
 
 /// The antennas of this process and their schedule. Pure: time is an argument.

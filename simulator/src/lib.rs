@@ -7,9 +7,11 @@
 //! - [`fleet`]: decides which antenna takes a reading when; [`run`] publishes all readings.
 //! - [`replay`]: publishes the rows of a recording.
 //! - [`publish`]: offers batches to a [`Sink`] until it takes them; bounded, in order, and any loss is reported.
+//! - [`partitioned`]: a sink for each partition, as one.
 //! - [`redis_sink`]: the sinks that write to Redis. Only this module names Redis.
 
 pub mod fleet;
+pub mod partitioned;
 pub mod publish;
 pub mod redis_sink;
 pub mod replay;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use shared::UnixMillis;
+use simulator::partitioned::Partitioned;
 use simulator::redis_sink::{OnceSink, RedisSink};
 use simulator::replay::{progress_bar, replay};
 use simulator::settings::{Cli, Command, CommonSettings, FleetSettings, ReplaySettings};
@@ -39,11 +40,12 @@ async fn simulate(
     settings: &FleetSettings,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let keys = common.stream.keys();
-    let sink = RedisSink::new(&common.broker, &keys).context("bad value for --redis-url (REDIS_URL)")?;
+    let sinks = common.stream.partition_keys().into_iter().map(|keys| RedisSink::new(&common.broker, &keys));
+    let sinks = sinks.collect::<Result<Vec<_>, _>>().context("bad value for --redis-url (REDIS_URL)")?;
     info!(
         broker = common.broker.public_url(),
-        stream = keys.stream,
+        stream = common.stream.stream,
+        partitions = sinks.len(),
         antenna_id = settings.antenna_id,
         antennas = settings.antennas,
         interval_ms = settings.interval.as_secs_f64() * 1_000.0,
@@ -52,7 +54,7 @@ async fn simulate(
         count = settings.count,
         "publishing simulated antennas"
     );
-    let report = simulator::run(settings, sink, UnixMillis::now, shutdown).await?;
+    let report = simulator::run(settings, sinks, UnixMillis::now, shutdown).await?;
     if settings.count.is_some() && report.dropped > 0 {
         bail!("not all readings were published: {} were, {} had to be dropped", report.published, report.dropped);
     }
@@ -64,14 +66,16 @@ async fn play_back(
     settings: &ReplaySettings,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let keys = common.stream.keys();
     let file = settings.file.display();
-    let mut sink =
-        OnceSink::new(&common.broker, &keys, rand::random()).context("bad value for --redis-url (REDIS_URL)")?;
+    let name = rand::random();
+    let sinks = common.stream.partition_keys().into_iter().map(|keys| OnceSink::new(&common.broker, &keys, name));
+    let sinks = sinks.collect::<Result<Vec<_>, _>>().context("bad value for --redis-url (REDIS_URL)")?;
+    let mut sink = Partitioned::new(sinks);
     let screen = progress_bar(&settings.file, settings.limit).with_context(|| format!("{file}"))?;
     info!(
         broker = common.broker.public_url(),
-        stream = keys.stream,
+        stream = common.stream.stream,
+        partitions = common.stream.stream_partitions,
         %file,
         speed = settings.speed,
         limit = settings.limit,
@@ -79,7 +83,9 @@ async fn play_back(
     );
     let started = std::time::Instant::now();
     let report = replay(settings, &mut sink, screen, shutdown).await.with_context(|| format!("{file}"))?;
-    sink.finish().await;
+    for sink in sink.sinks() {
+        sink.finish().await;
+    }
     let duration = started.elapsed();
     info!(
         rows = report.rows,

@@ -94,7 +94,7 @@ async fn until_it_refuses(watcher: &mut Connection) {
 /// Runs a fleet to its end.
 async fn publish(server: &RedisServer, settings: &FleetSettings) -> Report {
     let sink = RedisSink::new(&broker(&server.url()), &keys()).expect("a good URL");
-    simulator::run(settings, sink, UnixMillis::now, CancellationToken::new()).await.expect("good settings")
+    simulator::run(settings, vec![sink], UnixMillis::now, CancellationToken::new()).await.expect("good settings")
 }
 
 fn fleet(antennas: u32, interval_ms: u64, count: u64) -> FleetSettings {
@@ -145,7 +145,7 @@ async fn a_killed_server_costs_nothing_that_the_queue_can_hold() {
     let url = server.url();
     let sink = RedisSink::new(&broker(&url), &keys()).expect("a good URL");
     let run = tokio::spawn(async move {
-        simulator::run(&settings, sink, UnixMillis::now, CancellationToken::new()).await.expect("good settings")
+        simulator::run(&settings, vec![sink], UnixMillis::now, CancellationToken::new()).await.expect("good settings")
     });
     for taken in [500, 2_000] {
         until_it_holds(&server, taken).await;
@@ -166,7 +166,7 @@ async fn a_full_server_refuses_whole_batches_and_goes_on_once_it_has_room() {
     let mut watcher = connect(&server);
     let sink = RedisSink::new(&broker(&server.url()), &keys()).expect("a good URL");
     let run = tokio::spawn(async move {
-        simulator::run(&settings, sink, UnixMillis::now, CancellationToken::new()).await.expect("good settings")
+        simulator::run(&settings, vec![sink], UnixMillis::now, CancellationToken::new()).await.expect("good settings")
     });
     until_it_refuses(&mut watcher).await;
     let () = call(&mut watcher, "CONFIG SET maxmemory 0");

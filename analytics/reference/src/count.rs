@@ -188,6 +188,7 @@ impl Reference {
         *self.ledger.rejected.entry(reason).or_default() += 1;
         let cut = |text: &String| text.chars().take(CHARACTERS_MAX).collect();
         let example = RejectedExample {
+            stream: None,
             source_id: id.to_string(),
             arrived_at: UnixMillis(id.arrival_ms),
             reason,

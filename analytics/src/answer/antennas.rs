@@ -121,7 +121,7 @@ impl Page {
             }
             steps = Some(view.told_steps(grid));
         }
-        let (window, as_of) = (view.window.bounds(), view.snapshot.as_of);
+        let (window, as_of) = (view.window.bounds(), view.whole.as_of);
         Ok(AntennaPage { window, total: self.total, antennas, steps, as_of, gaps: view.gaps() })
     }
 

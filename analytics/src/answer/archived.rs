@@ -17,7 +17,7 @@ use crate::archive::place::PlaceError;
 use crate::archive::read::Archive;
 use crate::archive::rows::{Part, Rows};
 use crate::readings::Slot;
-use crate::store::archived::{Course, DAY_MS, HOUR_MS, IncidentFile, Span, Table};
+use crate::store::archived::{Archived, Course, DAY_MS, HOUR_MS, IncidentFile, Span, Table};
 use crate::store::expressions::answer::{
     ANTENNA_ID, FIRST_EVENT, LAST_SEEN, LEFT, NEWEST_EVENT, SILENT_FROM, USUAL_MS,
 };
@@ -25,13 +25,15 @@ use crate::store::expressions::column::{ANTENNA, PANE};
 use crate::store::grid::Grid;
 use crate::store::incidents::Finished;
 use crate::store::partials::{Partials, union};
+use crate::store::whole::Portion;
 
 /// What a view keeps of the archive while it is asked.
 #[derive(Default)]
 pub(super) struct Looked {
     /// Slots by the number that antennas have in rows.
     slots: RefCell<Vec<Slot>>,
-    live: OnceCell<HashMap<Arc<str>, Slot>>,
+    /// Slots in memory by id, and whether the antenna is retained.
+    live: OnceCell<HashMap<Arc<str>, (Slot, bool)>>,
     known: OnceCell<DataFrame>,
     gaps: RefCell<BTreeMap<(i64, i64), String>>,
 }
@@ -69,12 +71,17 @@ struct Found {
 impl View<'_> {
     /// The archive, if the window begins before memory does.
     fn before_memory(&self) -> Option<&Archive> {
-        self.archive.filter(|_| self.snapshot.is_archived(self.window.start_ms))
+        self.archive.filter(|_| self.whole.is_archived(self.window.start_ms))
+    }
+
+    /// Whether the window begins before memory does, and there are files.
+    pub(super) fn reads_files(&self) -> bool {
+        self.before_memory().is_some()
     }
 
     /// The width of the finest rows that the window reads, in milliseconds.
     pub(super) fn grain_ms(&self) -> i64 {
-        self.snapshot.grain_ms(self.window.start_ms)
+        self.whole.grain_ms(self.window.start_ms)
     }
 
     /// The window's start and end.
@@ -104,7 +111,7 @@ impl View<'_> {
         (start_ms, end_ms): (i64, i64),
         steps: Option<Grid>,
     ) -> PolarsResult<Vec<Partials>> {
-        let pieces = self.pieces((start_ms, end_ms), steps, OF_NETWORK);
+        let pieces = self.pieces((start_ms, end_ms), steps, &OF_NETWORK);
         let mut all = Vec::new();
         for piece in &pieces {
             let (Some(cells), Some(sketch)) =
@@ -151,7 +158,7 @@ impl View<'_> {
 
     /// The starts of rows of which a pane was revised.
     pub(super) fn archived_revised(&self, (start_ms, end_ms): (i64, i64), steps: Option<Grid>) -> Vec<i64> {
-        let pieces = self.pieces((start_ms, end_ms), steps, OF_NETWORK);
+        let pieces = self.pieces((start_ms, end_ms), steps, &OF_NETWORK);
         let found = pieces.iter().filter_map(|piece| self.found(piece, Part::Cells, None));
         let revised = |found: Found| {
             let is_within = |start: &i64| (found.start_ms..found.end_ms).contains(start);
@@ -170,6 +177,18 @@ impl View<'_> {
         part: Part,
     ) -> PolarsResult<Option<DataFrame>> {
         let found = self.found_by_antenna(range, steps, slots, part);
+        self.in_slots(&found, slots)
+    }
+
+    /// The cells by antenna of what of a range a partition has in files.
+    pub(super) fn archived_cells_of(&self, portion: &Portion, range: (i64, i64)) -> PolarsResult<Option<DataFrame>> {
+        let pieces = self.pieces_of(&portion.snapshot.archived, range, None, &BY_ANTENNA);
+        let found: Vec<Found> = pieces.iter().filter_map(|piece| self.found(piece, Part::Cells, None)).collect();
+        self.in_slots(&found, None)
+    }
+
+    /// What was found, of all antennas or of some, by their slots.
+    fn in_slots(&self, found: &[Found], slots: Option<&[Slot]>) -> PolarsResult<Option<DataFrame>> {
         let Some(first) = found.first() else { return Ok(None) };
         let tables = found.iter().map(Found::table).collect::<PolarsResult<Vec<_>>>()?;
         let slot_of = lit(Series::new(ANTENNA.into(), self.slots()));
@@ -191,7 +210,7 @@ impl View<'_> {
         slots: Option<&[Slot]>,
         part: Part,
     ) -> Vec<Found> {
-        let pieces = self.pieces(range, steps, BY_ANTENNA);
+        let pieces = self.pieces(range, steps, &BY_ANTENNA);
         let picked = slots.filter(|slots| slots.len() <= PICKED).map(|slots| {
             let mut ids: Vec<Arc<str>> = slots.iter().filter_map(|slot| self.id_of(*slot)).collect();
             ids.sort_unstable();
@@ -207,7 +226,8 @@ impl View<'_> {
             let gap = (start_ms.max(file.start_ms), end_ms.min(file.end_ms));
             archive.incidents(file).inspect_err(|error| self.note(gap, error)).ok()
         };
-        self.snapshot.archived.incidents_within(start_ms, end_ms).filter_map(found).collect()
+        let files = self.whole.archives().flat_map(|archived| archived.incidents_within(start_ms, end_ms));
+        files.filter_map(found).collect()
     }
 
     /// The rows of a piece; what cannot be read is a gap.
@@ -224,16 +244,27 @@ impl View<'_> {
     }
 
     /// The parts of files that together cover what of a range lies in them.
-    fn pieces(&self, (start_ms, end_ms): (i64, i64), steps: Option<Grid>, widths: Widths) -> Vec<Piece> {
+    fn pieces(&self, range: (i64, i64), steps: Option<Grid>, widths: &Widths) -> Vec<Piece> {
+        self.whole.archives().flat_map(|archived| self.pieces_of(archived, range, steps, widths)).collect()
+    }
+
+    /// Those of a partition.
+    fn pieces_of(
+        &self,
+        archived: &Archived,
+        (start_ms, end_ms): (i64, i64),
+        steps: Option<Grid>,
+        widths: &Widths,
+    ) -> Vec<Piece> {
         let mut pieces = Vec::new();
         let Some(_) = self.archive else { return pieces };
-        let Widths { days, hours, minutes } = widths;
+        let Widths { days, hours, minutes } = *widths;
         let fits = |width_ms: i64| {
             steps.is_none_or(|steps| steps.width_ms % width_ms == 0 && steps.origin_ms.rem_euclid(width_ms) == 0)
         };
         let (by_hour, by_day) = (fits(HOUR_MS), fits(DAY_MS));
         let grid = Grid::of_width(HOUR_MS);
-        for span in self.snapshot.archived.within(start_ms, end_ms) {
+        for span in archived.within(start_ms, end_ms) {
             let (first_ms, last_ms) = (start_ms.max(span.start_ms), end_ms.min(span.end_ms));
             let (from_ms, to_ms) = (grid.ceil(first_ms), grid.floor(last_ms));
             // Days that were compacted before there were such rows have none.
@@ -263,43 +294,36 @@ impl View<'_> {
     fn slots(&self) -> Vec<Slot> {
         let Some(archive) = self.archive else { return Vec::new() };
         let live = self.live();
-        let first = self.first_free();
+        let first = self.whole.slots_end();
         let mut slots = self.looked.slots.borrow_mut();
         let ids = archive.ids();
         for (number, id) in (0..).zip(&ids).skip(slots.len()) {
-            slots.push(live.get(id).copied().unwrap_or(first + number));
+            slots.push(live.get(id).map_or(first + number, |(slot, _)| *slot));
         }
         slots.clone()
     }
 
-    fn live(&self) -> &HashMap<Arc<str>, Slot> {
-        let known = || self.snapshot.antennas.iter().map(|(slot, antenna)| (Arc::clone(&antenna.id), slot)).collect();
-        self.looked.live.get_or_init(known)
-    }
-
-    /// The first slot behind all of the snapshot's.
-    fn first_free(&self) -> Slot {
-        let chunks = self.snapshot.antennas.chunks() * crate::store::antennas::CHUNK;
-        Slot::try_from(chunks).unwrap_or(Slot::MAX)
+    fn live(&self) -> &HashMap<Arc<str>, (Slot, bool)> {
+        self.looked.live.get_or_init(|| self.whole.slots())
     }
 
     /// The id of an antenna by its slot.
     fn id_of(&self, slot: Slot) -> Option<Arc<str>> {
-        if let Some(antenna) = self.snapshot.antennas.get(slot) {
-            return Some(Arc::clone(&antenna.id));
+        if let Some(id) = self.whole.id(slot) {
+            return Some(Arc::clone(id));
         }
-        let number = slot.checked_sub(self.first_free())?;
+        let number = slot.checked_sub(self.whole.slots_end())?;
         self.archive?.ids().get(number as usize).cloned()
     }
 
     /// The slot of an antenna that is known and retained, or in files of the window.
     pub(super) fn slot(&self, id: &str) -> Result<Slot, AnswerError> {
-        if let Some((slot, _)) = self.snapshot.find(id) {
+        if let Some(slot) = self.whole.find(id) {
             return Ok(slot);
         }
         let course = self.before_memory().and_then(|archive| {
-            let course = self.snapshot.archived.courses().get(id)?;
-            self.is_within(*course).then_some(archive)
+            let course = self.whole.course(id)?;
+            self.is_within(course).then_some(archive)
         });
         let archive = course.ok_or_else(|| AnswerError::UnknownAntenna(id.to_owned()))?;
         let number = archive.number(id);
@@ -313,12 +337,12 @@ impl View<'_> {
     /// The antennas that the window is about: those that are retained, and those of which files of the window have rows. With the
     /// columns of [`crate::store::Snapshot::antenna_table`].
     pub(super) fn known(&self) -> PolarsResult<&DataFrame> {
-        let Some(archive) = self.before_memory() else { return self.snapshot.antenna_table() };
+        let Some(archive) = self.before_memory() else { return self.whole.antenna_table() };
         if let Some(known) = self.looked.known.get() {
             return Ok(known);
         }
-        let courses = self.snapshot.archived.courses();
-        let retained = self.snapshot.antenna_table()?;
+        let courses = self.whole.courses();
+        let retained = self.whole.antenna_table()?;
         let ids = retained.column(ANTENNA_ID)?.str()?;
         let first = retained.column(FIRST_EVENT)?.i64()?;
         let earliest = ids.iter().zip(first.iter()).map(|(id, first_ms)| {
@@ -328,16 +352,13 @@ impl View<'_> {
         let earliest = Column::new(FIRST_EVENT.into(), earliest.collect::<Vec<_>>());
         let mut retained = retained.clone();
         retained.with_column(earliest)?;
-        let is_retained = |id: &Arc<str>| {
-            let antenna = self.live().get(id).and_then(|slot| self.snapshot.antennas.get(*slot));
-            antenna.is_some_and(|antenna| self.snapshot.is_retained(antenna))
-        };
+        let is_retained = |id: &Arc<str>| self.live().get(id).is_some_and(|(_, is_retained)| *is_retained);
         let gone: Vec<(&Arc<str>, &Course)> =
             courses.iter().filter(|(id, course)| self.is_within(**course) && !is_retained(id)).collect();
         let numbers: Vec<Slot> = gone.iter().map(|(id, _)| archive.number(id)).collect();
         let slots = self.slots();
         let last = |column: &str| Column::new(column.into(), gone.iter().map(|(_, it)| it.last_ms).collect::<Vec<_>>());
-        let left = gone.iter().map(|(_, it)| it.last_ms.saturating_add(self.snapshot.retention_ms));
+        let left = gone.iter().map(|(_, it)| it.last_ms.saturating_add(self.whole.retention_ms));
         let columns = vec![
             Column::new(ANTENNA.into(), numbers.iter().map(|number| slots[*number as usize]).collect::<Vec<_>>()),
             Column::new(ANTENNA_ID.into(), gone.iter().map(|(id, _)| &***id).collect::<Vec<_>>()),
@@ -354,14 +375,14 @@ impl View<'_> {
 
     /// The start of the oldest time of which something may be known, milliseconds since the epoch.
     pub(super) fn known_from_ms(&self) -> i64 {
-        let oldest_ms = self.archive.and_then(|_| self.snapshot.archived.oldest_ms());
-        oldest_ms.map_or(self.snapshot.horizon_ms, |oldest_ms| oldest_ms.min(self.snapshot.horizon_ms))
+        let oldest_ms = self.archive.and_then(|_| self.whole.oldest_archived_ms());
+        oldest_ms.map_or(self.whole.horizon_ms, |oldest_ms| oldest_ms.min(self.whole.horizon_ms))
     }
 
     /// Looks whether the files of the window can be had, as far as their footers tell, before an answer begins that cannot
     /// tell of gaps later.
     pub(super) fn look_ahead(&self, steps: Grid) {
-        for Piece { span, table, start_ms, end_ms } in self.pieces(self.range(), Some(steps), BY_ANTENNA) {
+        for Piece { span, table, start_ms, end_ms } in self.pieces(self.range(), Some(steps), &BY_ANTENNA) {
             if let Some(Err(error)) = self.archive.map(|archive| archive.look(&span, table)) {
                 self.note((start_ms, end_ms), &error);
             }

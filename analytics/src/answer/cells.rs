@@ -17,13 +17,13 @@ use super::antennas::wanted;
 use super::format::{self, ArrowStream};
 use super::{AnswerError, View, rows};
 use crate::readings::Slot;
-use crate::store::Pane;
 use crate::store::expressions::answer::{ANTENNA_ID, MEASURES, START, WORST_STATUS};
 use crate::store::expressions::column::{ANTENNA, PANE};
 use crate::store::expressions::{Percentiles, measures, status_name, time};
 use crate::store::grid::Grid;
 use crate::store::judged::Judged;
 use crate::store::partials::{Keys, Partials};
+use crate::store::whole::{Covering, judged, partials_of};
 
 /// Rows of an answer at most.
 pub const MAX_CELLS: usize = 10_000_000;
@@ -101,7 +101,7 @@ impl CellsExport {
             Format::Json => Writer::Json(Head {
                 window: view.window.bounds(),
                 step_seconds: UnixMillis(steps.width_ms).seconds(),
-                as_of: view.snapshot.as_of,
+                as_of: view.whole.as_of,
                 gaps: view.gaps(),
             }),
             Format::Csv => Writer::Csv,
@@ -135,21 +135,22 @@ impl CellsExport {
         let range = (start_ms.max(view.window.start_ms), end_ms);
         let slots = self.slots.as_deref();
         let fared = view.archived_fared(range, Some(self.steps), slots);
-        let judged = Pane::worst_of(&parts, &view.thresholds)?;
-        let judged =
-            Judged::worst_of(&[&judged, &Judged::of(fared.into_iter().map(|(_, slot, status)| (slot, status)))]);
+        let judged = judged(&parts, &view.thresholds)?;
+        let judged = Judged::of(judged.into_iter().chain(fared).map(|(_, slot, status)| (slot, status)));
         let archived = view.archived_partials(range, self.steps, slots)?;
         let table = table(self.partials(&parts, &archived)?, &judged, &self.antennas)?;
         Ok(Some(self.write(table, is_first)?))
     }
 
     /// What the wanted antennas measured in some parts of one step, and in what was archived of it.
-    fn partials(&self, parts: &[&Pane], archived: &Partials) -> PolarsResult<Partials> {
+    fn partials(&self, parts: &[Covering<'_>], archived: &Partials) -> PolarsResult<Partials> {
         let keys = Keys { pane: Some(self.steps), antenna: true };
-        let parts = parts.iter().map(|part| &part.antennas);
         match &self.slots {
-            None => Partials::roll_up(parts.chain([archived]), keys),
-            Some(slots) => Partials::roll_up([&Partials::of_antennas(parts, slots)?, archived], keys),
+            None => {
+                let parts = parts.iter().map(|part| part.partials()).collect::<PolarsResult<Vec<_>>>()?;
+                Partials::roll_up(parts.iter().map(|part| &**part).chain([archived]), keys)
+            }
+            Some(slots) => Partials::roll_up([&partials_of(parts, slots)?, archived], keys),
         }
     }
 

@@ -35,7 +35,7 @@ impl Question for HeatmapRequest {
             steps: view.told_steps(steps),
             total: antennas.height() as u64,
             rows: map_rows(antennas, &groups, histories, antennas_down)?,
-            as_of: view.snapshot.as_of,
+            as_of: view.whole.as_of,
             gaps: view.gaps(),
         })
     }

@@ -10,11 +10,11 @@ use shared::api::History;
 use super::{View, rows};
 use crate::archive::rows::Part;
 use crate::readings::Slot;
-use crate::store::Pane;
 use crate::store::expressions::column::{ANTENNA, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE, READINGS};
 use crate::store::expressions::latency_mean;
 use crate::store::grid::Grid;
-use crate::store::partials::{Lines, cells_of_antennas, roll_up_lines};
+use crate::store::partials::{Lines, roll_up_lines};
+use crate::store::whole::{Covering, cells_of};
 
 impl View<'_> {
     /// The histories of the antennas of a table, in its order.
@@ -23,9 +23,8 @@ impl View<'_> {
         let mut ascending = slots.clone();
         ascending.sort_unstable();
         let parts = self.parts(steps);
-        let tables: Vec<&DataFrame> = parts.iter().map(|part| &part.antennas.cells).collect();
         let lines = Lines::new(slots.iter().map(|&slot| [slot]));
-        let in_memory = cells_of_antennas(&tables, &ascending)?;
+        let in_memory = cells_of(&parts, &ascending)?;
         let archived = self.archived_table(self.range(), Some(steps), Some(&ascending), Part::Cells)?;
         let tables: Vec<&DataFrame> = std::iter::once(&in_memory).chain(&archived).collect();
         let mut histories = self.add_up(&tables, &lines, steps)?;
@@ -42,7 +41,8 @@ impl View<'_> {
     ) -> PolarsResult<(Vec<History>, Vec<Vec<u64>>)> {
         let parts = self.parts(steps);
         let archived = self.archived_table(self.range(), Some(steps), None, Part::Cells)?;
-        let tables: Vec<&DataFrame> = parts.iter().map(|part| &part.antennas.cells).chain(&archived).collect();
+        let cells = parts.iter().map(|part| part.cells()).collect::<PolarsResult<Vec<_>>>()?;
+        let tables: Vec<&DataFrame> = cells.iter().map(|cells| &**cells).chain(&archived).collect();
         let lines = Lines::new(groups.iter().map(|group| group.iter().copied()));
         let mut histories = self.add_up(&tables, &lines, steps)?;
         let antennas_down = self.add_worst(&mut histories, &parts, &lines, None, steps)?;
@@ -54,7 +54,7 @@ impl View<'_> {
     fn add_worst(
         &self,
         histories: &mut [History],
-        parts: &[&Pane],
+        parts: &[Covering<'_>],
         lines: &Lines,
         slots: Option<&[Slot]>,
         steps: Grid,
@@ -70,14 +70,14 @@ impl View<'_> {
     }
 
     /// Tiles and panes that together cover the window, none of which lies in two steps.
-    pub(super) fn parts(&self, steps: Grid) -> Vec<&Pane> {
+    pub(super) fn parts(&self, steps: Grid) -> Vec<Covering<'_>> {
         self.window.step_starts(steps).flat_map(|start| self.parts_of(start, steps)).collect()
     }
 
     /// Tiles and panes that together cover what lies of a step within the window.
-    pub(super) fn parts_of(&self, start_ms: i64, steps: Grid) -> Vec<&Pane> {
+    pub(super) fn parts_of(&self, start_ms: i64, steps: Grid) -> Vec<Covering<'_>> {
         let end_ms = start_ms.saturating_add(steps.width_ms).min(self.window.end_ms);
-        self.snapshot.cover(start_ms.max(self.window.start_ms), end_ms)
+        self.whole.cover(start_ms.max(self.window.start_ms), end_ms)
     }
 
     /// Adds tables up by step and line; one history a line.

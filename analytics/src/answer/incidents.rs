@@ -9,7 +9,7 @@ use shared::api::{Format, Incident, IncidentEnding, IncidentKind, IncidentPage, 
 use super::network::contains;
 use super::{AnswerError, Question, Table, View, next_offset, rows};
 use crate::settings::Thresholds;
-use crate::store::Snapshot;
+use crate::store::Whole;
 use crate::store::expressions::answer::{ANTENNA_ID, CHANGES, START};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
 use crate::store::expressions::{seconds, time};
@@ -50,7 +50,7 @@ impl Question for IncidentsRequest {
             total: found.height() as u64,
             open,
             incidents: ids.into_iter().enumerate().map(incident).collect(),
-            as_of: view.snapshot.as_of,
+            as_of: view.whole.as_of,
             gaps: view.gaps(),
         })
     }
@@ -130,9 +130,9 @@ pub type OpenIncidents = [u64; IncidentKind::ALL.len()];
 
 /// The number of incidents that last, by kind; for silence and what it closes, as of `now_ms`, milliseconds since the epoch.
 #[must_use]
-pub fn open_incidents(snapshot: &Snapshot, now_ms: i64, thresholds: &Thresholds) -> OpenIncidents {
+pub fn open_incidents(whole: &Whole, now_ms: i64, thresholds: &Thresholds) -> OpenIncidents {
     let mut counts = OpenIncidents::default();
-    for incident in current(snapshot, now_ms, thresholds).filter(|incident| incident.end.is_none()) {
+    for incident in current(whole, now_ms, thresholds).filter(|incident| incident.end.is_none()) {
         counts[incident.kind as usize] += 1;
     }
     counts
@@ -143,7 +143,7 @@ pub fn open_incidents(snapshot: &Snapshot, now_ms: i64, thresholds: &Thresholds)
 pub(super) fn changes(view: &View<'_>, (start_ms, end_ms): (i64, i64), now_ms: i64) -> PolarsResult<DataFrame> {
     let is_within = |time_ms: &i64| (start_ms..end_ms).contains(time_ms);
     let archived = view.archived_incidents((start_ms, end_ms));
-    let changed = all(view.snapshot, &archived, now_ms, &view.thresholds).flat_map(|row| {
+    let changed = all(view.whole, &archived, now_ms, &view.thresholds).flat_map(|row| {
         let times = [Some(row.start_ms), row.end.map(|(end_ms, _)| end_ms)];
         times.into_iter().flatten().filter(is_within).map(move |_| row.antenna)
     });
@@ -164,25 +164,25 @@ struct Row<'a> {
 
 /// Every incident that is in some files, is in memory or lasts.
 fn all<'a>(
-    snapshot: &'a Snapshot,
+    whole: &'a Whole,
     archived: &'a [Arc<Vec<Finished>>],
     now_ms: i64,
     thresholds: &'a Thresholds,
 ) -> impl Iterator<Item = Row<'a>> + use<'a> {
     let archived = archived.iter().flat_map(|file| file.iter());
-    let ended = archived.chain(snapshot.incidents.iter()).map(|it| Row {
+    let ended = archived.chain(whole.incidents()).map(|it| Row {
         antenna: &it.antenna,
         kind: it.kind,
         start_ms: it.start_ms,
         end: Some((it.end_ms, it.ended_by)),
         tally: it.tally,
     });
-    ended.chain(current(snapshot, now_ms, thresholds))
+    ended.chain(current(whole, now_ms, thresholds))
 }
 
 /// A row for each incident.
 fn table(view: &View<'_>, archived: &[Arc<Vec<Finished>>], now_ms: i64) -> PolarsResult<DataFrame> {
-    let rows: Vec<Row<'_>> = all(view.snapshot, archived, now_ms, &view.thresholds).collect();
+    let rows: Vec<Row<'_>> = all(view.whole, archived, now_ms, &view.thresholds).collect();
     fn column<'a, T>(rows: &[Row<'a>], name: &str, value: impl Fn(&Row<'a>) -> T) -> Column
     where
         Series: NamedFrom<Vec<T>, [T]>,
@@ -204,12 +204,8 @@ fn table(view: &View<'_>, archived: &[Arc<Vec<Finished>>], now_ms: i64) -> Polar
 }
 
 /// The trouble and the silence of each antenna, and the trouble that silence shows to be over before a reading does.
-fn current<'a>(
-    snapshot: &'a Snapshot,
-    now_ms: i64,
-    thresholds: &'a Thresholds,
-) -> impl Iterator<Item = Row<'a>> + use<'a> {
-    snapshot.retained().flat_map(move |(_, antenna)| {
+fn current<'a>(whole: &'a Whole, now_ms: i64, thresholds: &'a Thresholds) -> impl Iterator<Item = Row<'a>> + use<'a> {
+    whole.retained().flat_map(move |(_, antenna)| {
         let row = |kind, start_ms, end, tally| Row { antenna: &antenna.id, kind, start_ms, end, tally };
         let of = |it: &Trouble, end| row(it.severity.kind(), it.start_ms, end, it.tally);
         let (lasting, ended) = antenna.trouble_at(now_ms, thresholds);

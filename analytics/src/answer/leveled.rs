@@ -5,8 +5,8 @@ use shared::api::Status;
 
 use super::View;
 use crate::readings::Slot;
-use crate::store::Pane;
 use crate::store::grid::Grid;
+use crate::store::whole::{Covering, judged};
 
 /// How the antennas of a line fared at worst in the panes of a step; well where nothing is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl View<'_> {
     pub(super) fn worst_by_line(
         &self,
         archived: &[(i64, Slot, Status)],
-        parts: &[&Pane],
+        parts: &[Covering<'_>],
         steps: Grid,
         lines: usize,
         line: impl Fn(Slot) -> Option<usize>,
@@ -34,11 +34,8 @@ impl View<'_> {
         let mut archived: Vec<(usize, Slot, Status)> =
             archived.iter().map(|(start_ms, slot, status)| (self.step_of(*start_ms, steps), *slot, *status)).collect();
         archived.sort_unstable_by_key(|(step, ..)| *step);
-        let judged = Pane::judged(parts, &self.thresholds)?;
-        let in_memory = parts.iter().zip(judged).flat_map(|(part, judged)| {
-            let step = self.step_of(part.start_ms, steps);
-            judged.iter().map(move |(slot, status)| (step, slot, status))
-        });
+        let in_memory = judged(parts, &self.thresholds)?.into_iter();
+        let in_memory = in_memory.map(|(start_ms, slot, status)| (self.step_of(start_ms, steps), slot, status));
         for (step, slot, status) in archived.into_iter().chain(in_memory) {
             let Some(line) = line(slot) else { continue };
             let worst = &mut worst[line][step];

@@ -1,4 +1,4 @@
-//! Answers: a question to a window of a snapshot is a plan over tables, and its answer a table until its last step.
+//! Answers: a question to a window of what is known is a plan over tables, and its answer a table until its last step.
 //!
 //! - [`window`]: which panes a question is about, and in which steps.
 //! - `archived`: what of a window lies in files.
@@ -38,9 +38,10 @@ pub use self::network::Tables;
 pub use self::window::Window;
 use crate::archive::read::Archive;
 use crate::settings::Thresholds;
-use crate::store::{Pane, Snapshot};
+use crate::store::Whole;
+use crate::store::whole::Covering;
 
-/// A request that is a question to a window of a snapshot.
+/// A request that is a question to a window.
 pub trait Question: Request + Clone + Send + Sync + 'static {
     /// Its answer.
     ///
@@ -105,10 +106,10 @@ pub enum AnswerError {
     Failed(#[from] PolarsError),
 }
 
-/// A window of a snapshot: what questions are put to.
+/// A window of the whole network at a moment: what questions are put to.
 pub struct View<'a> {
-    /// The snapshot.
-    pub snapshot: &'a Snapshot,
+    /// The network.
+    pub whole: &'a Whole,
     /// The window.
     pub window: Window,
     /// The current time, in milliseconds since the epoch.
@@ -121,16 +122,10 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// A window of a snapshot; `tables` keeps what questions to it share.
+    /// A window of the whole network; `tables` keeps what questions to it share.
     #[must_use]
-    pub fn new(
-        snapshot: &'a Snapshot,
-        window: Window,
-        now: UnixMillis,
-        thresholds: Thresholds,
-        tables: &'a Tables,
-    ) -> Self {
-        Self { snapshot, window, now_ms: now.0, thresholds, tables, archive: None, looked: Looked::default() }
+    pub fn new(whole: &'a Whole, window: Window, now: UnixMillis, thresholds: Thresholds, tables: &'a Tables) -> Self {
+        Self { whole, window, now_ms: now.0, thresholds, tables, archive: None, looked: Looked::default() }
     }
 
     /// The view with the files of an archive, if there is one.
@@ -148,7 +143,7 @@ impl<'a> View<'a> {
     }
 
     /// Tiles and panes that together cover the window.
-    fn cover(&self) -> Vec<&'a Pane> {
-        self.snapshot.cover(self.window.start_ms, self.window.end_ms)
+    fn cover(&self) -> Vec<Covering<'a>> {
+        self.whole.cover(self.window.start_ms, self.window.end_ms)
     }
 }

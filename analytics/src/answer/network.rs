@@ -1,5 +1,6 @@
 //! Every antenna in a window: what it measured, and how it fares.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ use crate::store::expressions::column::{ANTENNA, AVAILABLE_MS, LATENCY_MAX, LATE
 use crate::store::expressions::{
     COUNTS, Percentiles, availability, available_ms, known_if, measures, observed_ms, seconds, status,
 };
-use crate::store::partials::{Keys, cells_of_antennas, roll_up_cells, roll_up_sketch, sketch_of_antennas};
+use crate::store::partials::{Keys, roll_up_cells, roll_up_sketch};
+use crate::store::whole::{Portion, cells_of, sketch_of};
 
 /// Tables are kept for this many windows and snapshots: with 10,000 antennas each takes two megabytes or so.
 const KEPT: usize = 8;
@@ -32,14 +34,15 @@ pub struct Tables {
     antennas: Cache<(u64, Window), Arc<DataFrame>>,
     /// What antennas measured, by snapshot, start and end: the same from one second to the next.
     measured: Cache<(u64, i64, i64), Arc<DataFrame>>,
-    /// The cells of closed panes and of files added up by antenna, by the store's revision, start and end: most of a window stays
-    /// as it is from one snapshot to the next.
-    closed: Cache<(u64, i64, i64), Arc<DataFrame>>,
+    /// The cells of closed panes and of files of a partition added up by antenna, by the state of slots, the store's revision, start and end:
+    /// most of a window stays as it is from one snapshot to the next.
+    closed: Cache<(u64, u64, i64, i64), Arc<DataFrame>>,
 }
 
 impl Default for Tables {
+    /// Of one partition.
     fn default() -> Self {
-        Self { antennas: Cache::new(KEPT), measured: Cache::new(KEPT), closed: Cache::new(KEPT) }
+        Self::of_partitions(1)
     }
 }
 
@@ -50,9 +53,15 @@ impl fmt::Debug for Tables {
 }
 
 impl Tables {
+    /// Of a number of partitions.
+    #[must_use]
+    pub fn of_partitions(partitions: usize) -> Self {
+        Self { antennas: Cache::new(KEPT), measured: Cache::new(KEPT), closed: Cache::new(KEPT * partitions) }
+    }
+
     pub(super) fn antennas(&self, view: &View<'_>) -> PolarsResult<Arc<DataFrame>> {
         let Window { start_ms, end_ms, .. } = view.window;
-        let (by_window, by_range) = ((view.snapshot.version, view.window), (view.snapshot.version, start_ms, end_ms));
+        let (by_window, by_range) = ((view.whole.version, view.window), (view.whole.version, start_ms, end_ms));
         if let Some(antennas) = self.antennas.get(&by_window) {
             return Ok(antennas);
         }
@@ -71,27 +80,47 @@ impl Tables {
 
     /// The cells of the window by antenna.
     fn cells(&self, view: &View<'_>) -> PolarsResult<DataFrame> {
-        let (snapshot, Window { start_ms, end_ms, .. }) = (view.snapshot, view.window);
-        // Before the first reading no pane is open, but there may be files of an import.
-        let closed_ms = if snapshot.clock.has_started() { snapshot.closed_before_ms() } else { end_ms };
-        let closed_ms = closed_ms.clamp(start_ms, end_ms.max(start_ms));
-        let key = (snapshot.revision, start_ms, closed_ms);
-        let closed = match self.closed.get(&key) {
-            Some(closed) => closed,
-            None => {
-                let archived = view.archived_table((start_ms, closed_ms), None, None, Part::Cells)?;
-                let in_memory = snapshot.cover(start_ms, closed_ms);
-                let tables = in_memory.iter().map(|part| &part.antennas.cells).chain(&archived);
-                let closed = Arc::new(roll_up_cells(&tables.collect::<Vec<_>>(), BY_ANTENNA)?);
-                if !view.has_gaps() {
-                    self.closed.insert(key, Arc::clone(&closed));
-                }
-                closed
+        let Window { start_ms, end_ms, .. } = view.window;
+        let (mut closed, mut open) = (Vec::new(), Vec::new());
+        for portion in view.whole.portions() {
+            let snapshot = &portion.snapshot;
+            // Before the first reading no pane is open, but there may be files of an import.
+            let closed_ms = if snapshot.clock.has_started() { snapshot.closed_before_ms() } else { end_ms };
+            let closed_ms = closed_ms.clamp(start_ms, end_ms.max(start_ms));
+            closed.extend(self.closed(view, portion, (start_ms, closed_ms))?);
+            for covering in portion.cover(closed_ms, end_ms) {
+                open.push(covering.cells()?);
             }
-        };
-        let open = snapshot.cover(closed_ms, end_ms);
-        let tables = std::iter::once(&*closed).chain(open.iter().map(|part| &part.antennas.cells));
+        }
+        let tables = closed.iter().map(|closed| &**closed).chain(open.iter().map(|cells| &**cells));
         roll_up_cells(&tables.collect::<Vec<&DataFrame>>(), BY_ANTENNA)
+    }
+
+    /// The cells of what of a partition has closed, by antenna, of a range up to where it has; `None` where there is nothing.
+    fn closed(
+        &self,
+        view: &View<'_>,
+        portion: &Portion,
+        (start_ms, end_ms): (i64, i64),
+    ) -> PolarsResult<Option<Arc<DataFrame>>> {
+        // An antenna in files has the slot of one in memory as soon as there is one.
+        let slots = if view.reads_files() { view.whole.names() } else { view.whole.numbering_id() };
+        let key = (slots, portion.snapshot.revision, start_ms, end_ms);
+        if let Some(closed) = self.closed.get(&key) {
+            return Ok(Some(closed));
+        }
+        let archived = view.archived_cells_of(portion, (start_ms, end_ms))?;
+        let in_memory = portion.cover(start_ms, end_ms);
+        if in_memory.is_empty() && archived.is_none() {
+            return Ok(None);
+        }
+        let in_memory = in_memory.iter().map(|part| part.cells()).collect::<PolarsResult<Vec<_>>>()?;
+        let tables = in_memory.iter().map(|cells| &**cells).chain(&archived);
+        let closed = Arc::new(roll_up_cells(&tables.collect::<Vec<_>>(), BY_ANTENNA)?);
+        if !view.has_gaps() {
+            self.closed.insert(key, Arc::clone(&closed));
+        }
+        Ok(Some(closed))
     }
 }
 
@@ -136,7 +165,7 @@ pub(super) fn with_status(view: &View<'_>, measured: LazyFrame) -> PolarsResult<
 /// The moment by which silence is judged that may be over or last, milliseconds since the epoch. For a window with a given end
 /// it is the watermark, so that nothing depends on the clock.
 fn judged_ms(view: &View<'_>) -> i64 {
-    view.window.judged_ms.unwrap_or(view.snapshot.clock.watermark_ms)
+    view.window.judged_ms.unwrap_or(view.whole.clock.watermark_ms)
 }
 
 /// For how long an antenna was observed in the window.
@@ -145,15 +174,14 @@ fn observed(view: &View<'_>) -> Expr {
     let kept_from_ms = start_ms.max(view.known_from_ms());
     let is_missed = lit(judged_ms(view)).gt_eq(col(SILENT_FROM));
     let is_present = view.window.judged_ms.is_some();
-    let missed_until_ms = if is_present { end_ms } else { end_ms.min(view.snapshot.clock.watermark_ms) };
+    let missed_until_ms = if is_present { end_ms } else { end_ms.min(view.whole.clock.watermark_ms) };
     observed_ms(kept_from_ms, end_ms, is_missed, missed_until_ms)
 }
 
 impl View<'_> {
     /// What an antenna measured in the window: a row, or none.
     pub(super) fn cells_of(&self, slot: Slot) -> PolarsResult<DataFrame> {
-        let tables: Vec<&DataFrame> = self.cover().into_iter().map(|part| &part.antennas.cells).collect();
-        let in_memory = cells_of_antennas(&tables, &[slot])?;
+        let in_memory = cells_of(&self.cover(), &[slot])?;
         let archived = self.archived_table(self.range(), None, Some(&[slot]), Part::Cells)?;
         roll_up_cells(&std::iter::once(&in_memory).chain(&archived).collect::<Vec<_>>(), BY_ANTENNA)
     }
@@ -162,18 +190,17 @@ impl View<'_> {
     pub(super) fn with_percentiles(&self, rows: DataFrame) -> PolarsResult<DataFrame> {
         let slots = rows.column(ANTENNA)?.sort(SortOptions::default())?;
         let slots = slots.u32()?.rechunk();
-        let tables: Vec<&DataFrame> = self.cover().into_iter().map(|part| &part.antennas.sketch).collect();
+        let cover = self.cover();
         let slots = slots.cont_slice()?;
         let are_all = slots.len() == self.known()?.height();
         let archived = self.archived_table(self.range(), None, (!are_all).then_some(slots), Part::Sketch)?;
-        let of_some;
-        let in_memory: &[&DataFrame] = if are_all {
-            &tables
+        let in_memory = if are_all {
+            cover.iter().map(|part| part.sketch()).collect::<PolarsResult<Vec<_>>>()?
         } else {
-            of_some = sketch_of_antennas(&tables, slots)?;
-            &[&of_some]
+            vec![Cow::Owned(sketch_of(&cover, slots)?)]
         };
-        let sketch = roll_up_sketch(&in_memory.iter().copied().chain(&archived).collect::<Vec<_>>(), BY_ANTENNA)?;
+        let tables = in_memory.iter().map(|table| &**table).chain(&archived);
+        let sketch = roll_up_sketch(&tables.collect::<Vec<_>>(), BY_ANTENNA)?;
         let percentiles = Percentiles::of(sketch.lazy(), &[ANTENNA])?;
         let rows = rows.drop_many([LATENCY_P50, LATENCY_P95, LATENCY_P99]).lazy();
         let joined = rows.join(percentiles, [col(ANTENNA)], [col(ANTENNA)], JoinArgs::new(JoinType::Left));

@@ -34,7 +34,7 @@ impl Question for ReadingsRequest {
         Ok(RecentReadings {
             antenna_id: self.antenna.clone(),
             readings: (0..table.height()).map(reading).collect(),
-            as_of: view.snapshot.as_of,
+            as_of: view.whole.as_of,
         })
     }
 
@@ -53,12 +53,12 @@ impl Question for ReadingsRequest {
 
 /// The readings of the antenna that are kept.
 fn kept(request: &ReadingsRequest, view: &View<'_>) -> Result<Option<u64>, AnswerError> {
-    Ok(Some(view.snapshot.recent.count(view.slot(&request.antenna)?)?))
+    Ok(Some(view.whole.recent_count(view.slot(&request.antenna)?)?))
 }
 
 /// The readings, newest arrival first, under the API's names.
 fn newest(request: &ReadingsRequest, view: &View<'_>, limit: usize) -> Result<LazyFrame, AnswerError> {
-    let readings = view.snapshot.recent.of(view.slot(&request.antenna)?, limit)?;
+    let readings = view.whole.recent(view.slot(&request.antenna)?, limit)?;
     let count = |name: &str| col(name).cast(DataType::UInt64);
     Ok(readings.lazy().select([
         lit(request.antenna.clone()).alias(ANTENNA_ID),

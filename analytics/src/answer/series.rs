@@ -6,12 +6,12 @@ use shared::api::{Point, Series, SeriesRequest, Status};
 
 use super::{AnswerError, Question, Table, View, rows};
 use crate::readings::Slot;
-use crate::store::Pane;
 use crate::store::expressions::answer::{ANTENNAS_DOWN, MEASURES, PACKETS_DELIVERED, REVISED, START, WORST_STATUS};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, PANE, READINGS};
 use crate::store::expressions::{Percentiles, floor, known_if, measures, status_name, time};
 use crate::store::grid::Grid;
 use crate::store::partials::{Keys, Partials};
+use crate::store::whole::{Covering, networks, partials_of};
 
 impl Question for SeriesRequest {
     fn answer(&self, view: &View<'_>) -> Result<Series, AnswerError> {
@@ -32,7 +32,7 @@ impl Question for SeriesRequest {
             window: view.window.bounds(),
             step_seconds: UnixMillis(steps.width_ms).seconds(),
             points: points.map(point).collect(),
-            as_of: view.snapshot.as_of,
+            as_of: view.whole.as_of,
             gaps: view.gaps(),
         })
     }
@@ -47,16 +47,16 @@ impl Question for SeriesRequest {
 
 /// A row for each step, oldest first, whether something was measured in it or not.
 fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataFrame, AnswerError> {
-    let panes: Vec<&Pane> = view.snapshot.panes_in(view.window.start_ms, view.window.end_ms).collect();
+    let panes = view.whole.panes_in(view.window.start_ms, view.window.end_ms);
     let keys = Keys { pane: Some(steps), antenna: false };
     let antenna = request.antenna.as_deref().map(|id| view.slot(id)).transpose()?;
     let partials = match antenna {
         None => {
             let archived = view.archived_network(view.range(), Some(steps))?;
-            Partials::roll_up(Pane::networks(&panes, view.snapshot.grid)?.into_iter().chain(&archived), keys)?
+            Partials::roll_up(networks(&panes, view.whole.grid)?.into_iter().chain(&archived), keys)?
         }
         Some(slot) => {
-            let of_antenna = Partials::of_antennas(panes.iter().map(|pane| &pane.antennas), &[slot])?;
+            let of_antenna = partials_of(&panes, &[slot])?;
             let archived = view.archived_partials(view.range(), steps, Some(&[slot]))?;
             Partials::roll_up([&of_antenna, &archived], keys)?
         }
@@ -82,7 +82,7 @@ fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataF
 }
 
 /// How the antenna, or all of them, fared at worst in each step, whether something was measured in it or not.
-fn worst(view: &View<'_>, panes: &[&Pane], steps: Grid, antenna: Option<Slot>) -> PolarsResult<Vec<Column>> {
+fn worst(view: &View<'_>, panes: &[Covering<'_>], steps: Grid, antenna: Option<Slot>) -> PolarsResult<Vec<Column>> {
     let line = |slot| antenna.is_none_or(|antenna| antenna == slot).then_some(0);
     let archived = view.archived_fared(view.range(), Some(steps), antenna.as_ref().map(std::slice::from_ref));
     let worst = view.worst_by_line(&archived, panes, steps, 1, line)?.concat();
@@ -92,9 +92,9 @@ fn worst(view: &View<'_>, panes: &[&Pane], steps: Grid, antenna: Option<Slot>) -
 }
 
 /// Whether a pane of each step was revised, for the steps that have panes.
-fn revised(view: &View<'_>, panes: &[&Pane], steps: Grid) -> PolarsResult<LazyFrame> {
+fn revised(view: &View<'_>, panes: &[Covering<'_>], steps: Grid) -> PolarsResult<LazyFrame> {
     let archived = view.archived_revised(view.range(), Some(steps)).into_iter().map(|start| (start, true));
-    let panes = panes.iter().map(|pane| (pane.start_ms, pane.revised)).chain(archived);
+    let panes = panes.iter().map(|it| (it.pane.start_ms, it.pane.revised)).chain(archived);
     let (starts, revised): (Vec<i64>, Vec<bool>) = panes.unzip();
     let height = starts.len();
     let columns = vec![Column::new(PANE.into(), starts), Column::new(REVISED.into(), revised)];

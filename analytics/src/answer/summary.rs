@@ -5,13 +5,13 @@ use shared::UnixMillis;
 use shared::api::{AntennaCounts, HistoryLimits, Limits, Status, Summary, SummaryRequest};
 
 use super::{AnswerError, Question, Table, View, rows};
-use crate::store::Pane;
 use crate::store::expressions::answer::{
     AVAILABILITY, FLAPPING_ANTENNAS, INTERVAL_SECONDS, OBSERVED_MS, UNAVAILABLE, UNSETTLED,
 };
 use crate::store::expressions::column::AVAILABLE_MS;
 use crate::store::expressions::{Percentiles, antenna_counts, availability, measures, median};
 use crate::store::partials::{Keys, Partials};
+use crate::store::whole::networks;
 
 impl Question for SummaryRequest {
     fn answer(&self, view: &View<'_>) -> Result<Summary, AnswerError> {
@@ -27,8 +27,8 @@ impl Question for SummaryRequest {
             antennas: counts(&of_antennas)?.remove(0),
             availability: rows::numbers(&of_antennas, AVAILABILITY)?.remove(0),
             interval_seconds: rows::numbers(&of_antennas, INTERVAL_SECONDS)?.remove(0),
-            as_of: view.snapshot.as_of,
-            revised: view.cover().iter().any(|part| part.revised)
+            as_of: view.whole.as_of,
+            revised: view.cover().iter().any(|part| part.pane.revised)
                 || !view.archived_revised(view.range(), None).is_empty(),
             limits: Some(limits(view)),
             gaps: view.gaps(),
@@ -36,7 +36,7 @@ impl Question for SummaryRequest {
     }
 
     fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
-        let network = Pane::networks(&view.cover(), view.snapshot.grid)?;
+        let network = networks(&view.cover(), view.whole.grid)?;
         let archived = view.archived_network(view.range(), None)?;
         let network = Partials::roll_up(network.into_iter().chain(&archived), Keys { pane: None, antenna: false })?;
         let percentiles = Percentiles::of(network.sketch.lazy(), &[])?.collect()?;
@@ -71,14 +71,14 @@ pub(super) fn counts(table: &DataFrame) -> PolarsResult<Vec<AntennaCounts>> {
 
 fn limits(view: &View<'_>) -> Limits {
     Limits {
-        pane_seconds: UnixMillis(view.snapshot.grid.width_ms).seconds(),
-        retention_seconds: UnixMillis(view.snapshot.retention_ms).seconds(),
-        oldest: view.snapshot.oldest_ms().map(UnixMillis),
+        pane_seconds: UnixMillis(view.whole.grid.width_ms).seconds(),
+        retention_seconds: UnixMillis(view.whole.retention_ms).seconds(),
+        oldest: view.whole.oldest_ms().map(UnixMillis),
         degraded_success_rate: view.thresholds.degraded_success_rate,
         degraded_latency_ms: view.thresholds.degraded_latency_ms(),
         flapping_changes: Some(view.thresholds.flapping_changes.into()),
-        history: view.snapshot.row_ms.map(|row_ms| {
-            let (oldest, until) = view.snapshot.archived.extent().unzip();
+        history: view.whole.row_ms.map(|row_ms| {
+            let (oldest, until) = view.whole.archived_extent().unzip();
             HistoryLimits { oldest, until, step_seconds: UnixMillis(row_ms).seconds() }
         }),
     }

@@ -7,7 +7,7 @@ use shared::api::{
 use shared::time::Span;
 
 use super::View;
-use crate::store::Snapshot;
+use crate::store::Whole;
 use crate::store::archived::DAY_MS;
 use crate::store::grid::Grid;
 
@@ -32,17 +32,17 @@ impl Window {
     ///
     /// # Errors
     /// When it is longer than what is kept.
-    pub fn of(snapshot: &Snapshot, request: WindowRequest, now: UnixMillis) -> Result<Self, BadParameter> {
-        let length_ms = request.length.map_or(DEFAULT_WINDOW_MS.min(snapshot.retention_ms), Span::ms);
-        check_length("window", length_ms, snapshot)?;
-        Ok(Self::new(snapshot, length_ms, request.end, now))
+    pub fn of(whole: &Whole, request: WindowRequest, now: UnixMillis) -> Result<Self, BadParameter> {
+        let length_ms = request.length.map_or(DEFAULT_WINDOW_MS.min(whole.retention_ms), Span::ms);
+        check_length("window", length_ms, whole)?;
+        Ok(Self::new(whole, length_ms, request.end, now))
     }
 
     /// The window of a length in milliseconds that ends at `end`. A length between two panes covers both.
     #[must_use]
-    pub fn new(snapshot: &Snapshot, length_ms: i64, end: End, now: UnixMillis) -> Self {
-        let grid = snapshot.grid;
-        let clock = snapshot.clock;
+    pub fn new(whole: &Whole, length_ms: i64, end: End, now: UnixMillis) -> Self {
+        let grid = whole.grid;
+        let clock = whole.clock;
         let end_ms = match end {
             // The end of the pane that holds the newest event, also when that lies on a boundary.
             End::Latest if clock.has_started() => grid.floor(clock.newest_ms) + grid.width_ms,
@@ -50,9 +50,9 @@ impl Window {
             End::Latest | End::Watermark | End::Now => grid.ceil(now.0),
             End::At(time) => grid.ceil(time.0),
         };
-        let judged_ms = (!matches!(end, End::At(_))).then(|| snapshot.last_silence_ms(full_seconds(now).0));
+        let judged_ms = (!matches!(end, End::At(_))).then(|| whole.last_silence_ms(full_seconds(now).0));
         // What is in files has no panes any more, but rows.
-        let rows = |time_ms: i64| Grid::of_width(snapshot.grain_ms(time_ms));
+        let rows = |time_ms: i64| Grid::of_width(whole.grain_ms(time_ms));
         let start_ms = grid.floor(end_ms - length_ms);
         let end_ms = rows(end_ms.saturating_sub(1)).ceil(end_ms);
         Self { start_ms: rows(start_ms).floor(start_ms), end_ms, judged_ms }
@@ -121,12 +121,8 @@ impl View<'_> {
         let wanted_ms = step.map_or_else(
             || {
                 let even_ms = ceiling(self.window.length_ms(), DEFAULT_STEPS);
-                let tile_ms = self.snapshot.tile_ms();
-                if even_ms > tile_ms - self.snapshot.grid.width_ms {
-                    ceiling(even_ms, tile_ms) * tile_ms
-                } else {
-                    even_ms
-                }
+                let tile_ms = self.whole.tile_ms();
+                if even_ms > tile_ms - self.whole.grid.width_ms { ceiling(even_ms, tile_ms) * tile_ms } else { even_ms }
             },
             Span::ms,
         );
@@ -136,7 +132,7 @@ impl View<'_> {
     /// Steps of whole panes, with the number of those on its multiples that touch the window.
     fn aligned(&self, wanted_ms: i64) -> Result<(Grid, i64), BadParameter> {
         let pane_ms = self.grain_ms();
-        check_length("step", wanted_ms, self.snapshot)?;
+        check_length("step", wanted_ms, self.whole)?;
         let steps = Grid::of_width(ceiling(wanted_ms, pane_ms).saturating_mul(pane_ms));
         let first_ms = steps.floor(self.window.start_ms);
         let number = ceiling(self.window.end_ms.saturating_sub(first_ms), steps.width_ms);
@@ -161,12 +157,12 @@ impl View<'_> {
 /// The longest window where there is an archive: what is older than it begins is not there, but not an error either.
 const LONGEST_MS: i64 = 10 * 366 * DAY_MS;
 
-fn check_length(name: &'static str, length_ms: i64, snapshot: &Snapshot) -> Result<(), BadParameter> {
-    let retention_ms = snapshot.retention_ms;
-    if snapshot.row_ms.is_some() && length_ms > retention_ms.max(LONGEST_MS) {
+fn check_length(name: &'static str, length_ms: i64, whole: &Whole) -> Result<(), BadParameter> {
+    let retention_ms = whole.retention_ms;
+    if whole.row_ms.is_some() && length_ms > retention_ms.max(LONGEST_MS) {
         return Err(BadParameter::new(name, "it is longer than ten years"));
     }
-    if snapshot.row_ms.is_none() && length_ms > retention_ms {
+    if whole.row_ms.is_none() && length_ms > retention_ms {
         return Err(BadParameter::new(name, format!("RETENTION keeps {} s", retention_ms / 1000)));
     }
     Ok(())

@@ -272,7 +272,7 @@ mod tests {
         let bytes = encode(rows, group_rows(Table::Minutes, false)).expect("types of Parquet");
         let file = File { rows: rows.height() as u64, bytes: bytes.len() as u64 };
         let files = [(Table::Minutes, file)].into();
-        let span = Span::hour(DAY_MS + number * HOUR_MS, 1, 0, files);
+        let span = Span::hour(0, DAY_MS + number * HOUR_MS, 1, 0, files);
         runtime.block_on(place.put(&span.key(Table::Minutes), bytes.into())).expect("a disk with room");
         Arc::new(span)
     }

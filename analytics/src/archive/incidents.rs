@@ -7,7 +7,7 @@ use polars::prelude::*;
 use shared::api::{IncidentEnding, IncidentKind};
 
 use super::file::encode;
-use crate::store::archived::{File, IncidentFile};
+use crate::store::archived::{File, IncidentFile, PartitionNumber};
 use crate::store::expressions::answer::{ANTENNA_ID, START};
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT};
 use crate::store::expressions::time;
@@ -24,11 +24,11 @@ const WORST_LATENCY_MS: &str = "worst_latency_ms";
 pub const COLUMNS: [&str; 9] =
     [ANTENNA_ID, KIND, START, END, ENDED_BY, PACKETS_SENT, PACKETS_LOST, WORST_SUCCESS_RATE, WORST_LATENCY_MS];
 
-/// The file of some incidents, and what it holds. It follows from them alone.
+/// The file of some incidents of a partition, and what it holds. It follows from them alone.
 ///
 /// # Errors
 /// When a count is beyond 64 bits with a sign.
-pub fn encoded(old: &OldIncidents) -> PolarsResult<(IncidentFile, Bytes)> {
+pub fn encoded(old: &OldIncidents, partition: PartitionNumber) -> PolarsResult<(IncidentFile, Bytes)> {
     let all: Vec<&Finished> = old.chunks.iter().flat_map(|chunk| chunk.iter()).collect();
     fn column<T>(all: &[&Finished], name: &str, value: impl Fn(&Finished) -> T) -> Column
     where
@@ -53,6 +53,7 @@ pub fn encoded(old: &OldIncidents) -> PolarsResult<(IncidentFile, Bytes)> {
     // One row group: they are few.
     let bytes = Bytes::from(encode(&rows, rows.height().max(1))?);
     let file = IncidentFile {
+        partition,
         first: old.first,
         chunks: old.chunks.len() as u64,
         start_ms: all.iter().map(|it| it.start_ms).min().unwrap_or_default(),

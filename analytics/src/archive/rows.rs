@@ -13,7 +13,7 @@ use shared::api::Status;
 
 use crate::readings::Slot;
 use crate::settings::Thresholds;
-use crate::store::archived::{DAY_MS, HOUR_MS, Table};
+use crate::store::archived::{DAY_MS, HOUR_MS, PartitionNumber, Table};
 use crate::store::expressions::column::{
     ANTENNA, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PANE,
 };
@@ -65,6 +65,8 @@ const FARED: [&str; 2] = [PANES_DOWN, PANES_DEGRADED];
 /// An hour that is final: its panes, and the ids of the antennas in them.
 #[derive(Debug, Clone)]
 pub struct FinalHour {
+    /// The number of its partition.
+    pub partition: PartitionNumber,
     /// Its start, milliseconds since the epoch.
     pub start_ms: i64,
     /// Its panes, in order of time.
@@ -80,7 +82,7 @@ impl FinalHour {
     #[must_use]
     pub fn of(store: &Store, (start_ms, panes): (i64, Vec<Arc<Pane>>), row_ms: i64) -> Self {
         let ids = store.antennas().iter().map(|(slot, antenna)| (slot, Arc::clone(&antenna.id))).collect();
-        Self { start_ms, panes, row_ms, ids }
+        Self { partition: store.partition(), start_ms, panes, row_ms, ids }
     }
 
     /// The readings that it adds up to.
@@ -99,9 +101,18 @@ impl FinalHour {
         let (minutes, hours) = (Grid::of_width(self.row_ms), Grid::of_width(HOUR_MS));
         let by_antenna = |grid| Keys { pane: Some(grid), antenna: true };
         let over_all = |grid| Keys { pane: Some(grid), antenna: false };
-        let of_minutes = Partials::roll_up(self.panes.iter().map(|pane| &pane.antennas), by_antenna(minutes))?;
+        let parts = self.panes.iter().map(|pane| &pane.antennas);
+        let (of_minutes, network_minutes) =
+            if self.panes.iter().all(|pane| minutes.floor(pane.start_ms) == pane.start_ms) {
+                // A pane is a row: there is nothing to add up, and what tiles were made of is known over all antennas.
+                let panes: Vec<&Pane> = self.panes.iter().map(|pane| &**pane).collect();
+                (Partials::together(parts)?, Partials::together(Pane::networks(&panes, minutes)?)?)
+            } else {
+                let of_minutes = Partials::roll_up(parts, by_antenna(minutes))?;
+                let network_minutes = Partials::roll_up([&of_minutes], over_all(minutes))?;
+                (of_minutes, network_minutes)
+            };
         let of_hours = Partials::roll_up([&of_minutes], by_antenna(hours))?;
-        let network_minutes = Partials::roll_up([&of_minutes], over_all(minutes))?;
         let network_hours = Partials::roll_up([&network_minutes], over_all(hours))?;
         let fared = self.fared(thresholds)?;
         let ids = Ids::new(&self.ids);

@@ -48,7 +48,7 @@ impl Files {
             files.insert(table, File { rows: rows.height() as u64, bytes: bytes.len() as u64 });
             all.push((table, bytes));
         }
-        let span = Span::hour(hour.start_ms, readings, 0, files);
+        let span = Span::hour(hour.partition, hour.start_ms, readings, 0, files);
         Ok(Self { written: Written { span, courses }, bytes: all })
     }
 

@@ -27,7 +27,7 @@ use crate::answer::{AnswerError, Question, Table, Tables, View, Window};
 use crate::archive::read::Archive;
 use crate::cache;
 use crate::settings::Thresholds;
-use crate::store::Snapshot;
+use crate::store::Whole;
 use crate::workers::{JobError, Workers};
 
 /// Answers are kept up to so many bytes of bodies.
@@ -42,7 +42,7 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static(description::TOTAL_COUNT
 /// What a question is put to.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
-    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) whole: Arc<Whole>,
     pub(crate) window: Window,
     pub(crate) now: UnixMillis,
 }
@@ -157,12 +157,12 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    pub(crate) fn new(workers: Workers, thresholds: Thresholds) -> Self {
+    pub(crate) fn new(workers: Workers, thresholds: Thresholds, partitions: usize) -> Self {
         Self {
             workers,
             thresholds,
             answers: Arc::new(cache::of_bytes(ANSWER_BYTES, ANSWERS, BodyBytes)),
-            tables: Arc::default(),
+            tables: Arc::new(Tables::of_partitions(partitions)),
             archive: None,
         }
     }
@@ -184,7 +184,7 @@ impl Answers {
         question: Q,
         format: Format,
     ) -> Result<Answer, ApiError> {
-        let key = (asked.snapshot.version, asked.window, question.href(), format);
+        let key = (asked.whole.version, asked.window, question.href(), format);
         let work = self.put(asked, move |view| {
             let answer = match format {
                 Format::Json => {
@@ -257,7 +257,7 @@ impl Answers {
 
     /// The number of incidents that last, by kind.
     pub(crate) async fn open_incidents(&self, asked: Asked) -> Result<OpenIncidents, ApiError> {
-        self.put(asked, |view| Ok(open_incidents(view.snapshot, view.now_ms, &view.thresholds))).await
+        self.put(asked, |view| Ok(open_incidents(view.whole, view.now_ms, &view.thresholds))).await
     }
 
     /// Puts something to a view, on a query thread.
@@ -268,14 +268,14 @@ impl Answers {
     ) -> Result<T, ApiError> {
         let (thresholds, tables) = (self.thresholds, Arc::clone(&self.tables));
         let (archive, workers) = match &self.archive {
-            Some((archive, workers)) if asked.snapshot.is_archived(asked.window.start_ms) => {
+            Some((archive, workers)) if asked.whole.is_archived(asked.window.start_ms) => {
                 (Some(archive.clone()), workers)
             }
             _ => (None, &self.workers),
         };
         let work = move || {
-            let Asked { snapshot, window, now } = asked;
-            work(&View::new(&snapshot, window, now, thresholds, &tables).with_archive(archive.as_ref()))
+            let Asked { whole, window, now } = asked;
+            work(&View::new(&whole, window, now, thresholds, &tables).with_archive(archive.as_ref()))
         };
         workers.run(work).await.map_err(|error| match error {
             JobError::Busy => ApiError::Busy,

@@ -79,7 +79,7 @@ async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
         if events.receiver_count() == 0 {
             continue;
         }
-        let version = api.published.snapshot().version;
+        let version = api.published.whole().version;
         let is_changed = sent.as_ref().is_none_or(|(last, _)| *last != version);
         idle = if is_changed { 0 } else { idle + 1 };
         if !is_changed && idle % LOOK_EVERY != 0 {

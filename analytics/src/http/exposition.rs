@@ -2,12 +2,12 @@
 
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use shared::UnixMillis;
-use shared::api::{Archive, IncidentKind, Ledger, Phase, Pipeline, Summary};
+use shared::api::{Archive, IncidentKind, Ledger, Partition, Phase, Pipeline, Summary};
 
 use crate::answer::incidents::OpenIncidents;
 
 /// Names and meanings of the metrics. The window is the default one, 5 minutes.
-pub const METRICS: [(&str, &str); 49] = [
+pub const METRICS: [(&str, &str); 50] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
     ("vigia_window_packets_delivered", "Packets delivered in the window."),
@@ -60,6 +60,7 @@ pub const METRICS: [(&str, &str); 49] = [
         "Files of the archive that could not be read, each time that one was asked for; absent where nothing is archived.",
     ),
     ("vigia_stream_lag_entries", "Entries still to read; absent where the broker cannot tell."),
+    ("vigia_partition_lag_entries", "Entries still to read, by stream; absent where the broker cannot tell."),
     ("vigia_ledger_imbalance_entries", "Entries that the ledger does not account for; 0 unless some were lost."),
     ("vigia_batches_total", "Micro-batches merged since the start."),
     ("vigia_commits_total", "Commits since the start."),
@@ -105,6 +106,9 @@ pub(crate) fn encode(
     }
     if let Some(owned) = owned_ledger {
         ledger(&scrape, owned)?;
+    }
+    if owned_ledger.is_some() {
+        partitions(&scrape, pipeline)?;
     }
     progress(&scrape, pipeline)?;
     scrape.int_gauge("vigia_broker_evicts", owned_ledger.and(is_evicting).map(u64::from))?;
@@ -189,6 +193,16 @@ fn ledger(scrape: &Scrape, ledger: &Ledger) -> prometheus::Result<()> {
         scrape.registry.register(Box::new(gauge))?;
     }
     Ok(())
+}
+
+fn partitions(scrape: &Scrape, pipeline: &Pipeline) -> prometheus::Result<()> {
+    let lags = IntGaugeVec::new(scrape.opts("vigia_partition_lag_entries"), &["stream"])?;
+    for Partition { stream, ledger, .. } in &pipeline.partitions {
+        if let Some(lag) = ledger.lag {
+            lags.with_label_values(&[stream]).set(signed(lag));
+        }
+    }
+    scrape.registry.register(Box::new(lags))
 }
 
 fn archive(scrape: &Scrape, archive: Option<&Archive>) -> prometheus::Result<()> {

@@ -37,7 +37,7 @@ use self::routes::Parameters;
 use crate::answer::Window;
 use crate::answer::window::full_seconds;
 use crate::archive::read::Archive;
-use crate::published::Published;
+use crate::published::Partitions;
 use crate::settings::Thresholds;
 use crate::workers::Workers;
 
@@ -47,7 +47,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// What the handlers share. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Api {
-    published: Published,
+    published: Partitions,
     answers: Answers,
     clock: Clock,
     shutdown: CancellationToken,
@@ -94,13 +94,15 @@ impl Api {
     /// Asks about the newest snapshots on query threads; what counts as degraded is up to the thresholds.
     #[must_use]
     pub fn new(
-        published: Published,
+        published: impl Into<Partitions>,
         workers: Workers,
         thresholds: Thresholds,
         clock: Clock,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { published, answers: Answers::new(workers, thresholds), clock, shutdown, token: None }
+        let published = published.into();
+        let answers = Answers::new(workers, thresholds, published.count());
+        Self { published, answers, clock, shutdown, token: None }
     }
 
     /// The current time by the broker's clock, which arrivals are told by.
@@ -113,12 +115,12 @@ impl Api {
         if self.published.phase() == Phase::Standby {
             return Err(ApiError::Standby);
         }
-        let (snapshot, now) = (self.published.snapshot(), self.published.judged_at(self.clock.now()));
+        let (whole, now) = (self.published.whole(), self.published.judged_at(self.clock.now()));
         let window = match window {
-            Some(request) => Window::of(&snapshot, request, now)?,
+            Some(request) => Window::of(&whole, request, now)?,
             None => Window::kept(now),
         };
-        Ok(Asked { snapshot, window, now: full_seconds(now) })
+        Ok(Asked { whole, window, now: full_seconds(now) })
     }
 }
 

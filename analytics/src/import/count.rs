@@ -119,7 +119,7 @@ impl Counter {
             span
         } else {
             let readings = hour.readings()?;
-            Span::hour(hour.start_ms, readings, 0, BTreeMap::new())
+            Span::hour(hour.partition, hour.start_ms, readings, 0, BTreeMap::new())
         };
         self.store.archive(span, &Courses::new())?;
         Ok(())

@@ -80,6 +80,12 @@ pub fn run(
     let progress = Arc::new(Progress::default());
     input::check(&import.files, &progress)?;
     let Settings { pipeline: of_pipeline, thresholds, broker, stream, .. } = settings;
+    if stream.stream_partitions > 1 {
+        bail!(
+            "an import works where readings are in one stream so far, and STREAM_PARTITIONS is {}",
+            stream.stream_partitions
+        );
+    }
     let url = of_pipeline.archive.archive.as_ref().context("--archive (ARCHIVE) is not set")?;
     let place = Place::open(url).with_context(|| format!("cannot use the archive {url} (--archive, ARCHIVE)"))?;
     let log = RedisLog::new(broker, stream.keys()).context("REDIS_URL cannot be used")?;

@@ -22,7 +22,7 @@ use crate::archive::write::{Files, Written};
 use crate::published::Published;
 use crate::settings::Thresholds;
 use crate::store::Store;
-use crate::store::archived::{Compacted, DAY_MS, Discarded, HOUR_MS, IncidentFile, Span};
+use crate::store::archived::{Compacted, DAY_MS, Discarded, HOUR_MS, IncidentFile, PartitionNumber, Span};
 use crate::store::incidents::OldIncidents;
 use crate::workers::keep_plans;
 
@@ -94,6 +94,7 @@ enum Done {
 
 /// What the thread works with.
 struct Writer {
+    partition: PartitionNumber,
     place: Place,
     thresholds: Thresholds,
     work: Receiver<Work>,
@@ -105,11 +106,12 @@ struct Writer {
 }
 
 impl Archiver {
-    /// Starts the thread. It is to be called within the async runtime, on which files are put.
+    /// Starts the thread of a partition. It is to be called within the async runtime, on which files are put.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub(super) fn start(
+        partition: PartitionNumber,
         place: Place,
         thresholds: Thresholds,
         row_ms: i64,
@@ -122,6 +124,7 @@ impl Archiver {
         let reached = Reached { skip_before_ms: AtomicI64::new(i64::MIN), failed_ms: AtomicI64::new(i64::MIN) };
         let reached = Arc::new(reached);
         let writer = Writer {
+            partition,
             place,
             thresholds,
             work: queue,
@@ -132,7 +135,11 @@ impl Archiver {
             retry: Retry::new("writing the archive", lines),
         };
         let runtime = Handle::current();
-        thread::Builder::new().name("archiver".to_owned()).spawn(move || writer.run(&runtime))?;
+        let span = tracing::Span::current();
+        thread::Builder::new().name("archiver".to_owned()).spawn(move || {
+            let _of_partition = span.enter();
+            writer.run(&runtime);
+        })?;
         Ok(Self {
             work,
             done: written,
@@ -299,7 +306,7 @@ impl Writer {
     }
 
     fn incidents(&mut self, runtime: &Handle, old: &OldIncidents) -> PolarsResult<Option<Done>> {
-        let (file, bytes) = encoded(old)?;
+        let (file, bytes) = encoded(old, self.partition)?;
         let put = async |place: &Place| place.put(&file.key(), bytes.clone()).await;
         let is_put = self.put(runtime, || true, put).is_some();
         Ok(is_put.then_some(Done::Incidents(file)))

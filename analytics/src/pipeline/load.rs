@@ -74,8 +74,13 @@ impl<L: Log> Pipeline<L> {
             self.log.renew(fence, LEASE).await?;
         }
         let rejected = self.newest_rejected().await?;
-        let store = empty_store(&self.settings, self.thresholds);
+        let is_new = restored.is_new();
+        let store = empty_store(&self.settings, self.thresholds).with_partition(self.partition);
         let (store, mut meta) = on_thread(move || restored.finish(store)).await?;
+        if is_new {
+            meta.partitions = self.partitions;
+        }
+        meta.check_partitions(self.partitions)?;
         let cursor = meta
             .cursor
             .parse()
@@ -88,7 +93,8 @@ impl<L: Log> Pipeline<L> {
         self.check_watermark(&meta, info);
         let lost = self.lost(fence, seen, &meta).await?;
         meta.ledger.lost_by_broker += lost;
-        let is_changed = lost > 0 || meta.awaits_group;
+        // That there are several partitions is committed before any reading is.
+        let is_changed = lost > 0 || meta.awaits_group || (is_new && self.partitions > 1);
         Ok(Loaded { store, meta, cursor, rejected, is_changed })
     }
 

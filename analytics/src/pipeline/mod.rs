@@ -32,7 +32,7 @@ use shared::time::{Clock, millis};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{Instrument as _, Span, info, warn};
 
 use self::aggregator::{Aggregator, Archive};
 use self::archiver::Archiver;
@@ -46,9 +46,9 @@ use crate::archive::place::Place;
 use crate::ingest::log::{Epoch, Fence, Lease, Log, LogError};
 use crate::published::Published;
 use crate::settings::{ArchiveSettings, PipelineSettings, Thresholds};
-use crate::state::StateError;
+use crate::state::{META, Meta, StateError};
 use crate::store::Store;
-use crate::store::archived::Tiers;
+use crate::store::archived::{PartitionNumber, Tiers};
 use crate::workers::keep_plans;
 
 /// An owner that does not renew its lease for this long has lost the stream to any process that waits.
@@ -81,6 +81,8 @@ enum Ended {
     Shutdown,
     /// Another process has taken over.
     Fenced,
+    /// Another process has the partition that this one goes by.
+    NotLed,
     /// The broker is another one, or went back: what it says now counts.
     Back(String),
 }
@@ -88,6 +90,10 @@ enum Ended {
 /// What a term needs.
 #[derive(Debug, Clone)]
 pub struct Pipeline<L> {
+    /// The number of the partition.
+    pub partition: PartitionNumber,
+    /// Number of the streams that readings are spread over.
+    pub partitions: u16,
     /// The log.
     pub log: L,
     /// The settings.
@@ -103,6 +109,46 @@ pub struct Pipeline<L> {
     /// Where files of final hours go, if they go anywhere.
     pub place: Option<Place>,
     lines: AllLines,
+    /// Who of the pipelines of several partitions is to be an owner.
+    lead: Lead,
+}
+
+/// As long as processes do not share partitions, one of them owns them all: who has the stream of the plain name takes the others
+/// too, and who loses it gives them up.
+#[derive(Debug, Clone, Default)]
+pub enum Lead {
+    /// There is nobody to go by.
+    #[default]
+    Alone,
+    /// The others go by this one.
+    Leads(watch::Sender<bool>),
+    /// It goes by another one.
+    Follows(watch::Receiver<bool>),
+}
+
+impl Lead {
+    fn tell(&self, is_owner: bool) {
+        if let Self::Leads(told) = self {
+            told.send_replace(is_owner);
+        }
+    }
+
+    /// Whether it may be an owner.
+    fn is_led(&self) -> bool {
+        if let Self::Follows(told) = self { *told.borrow() } else { true }
+    }
+
+    /// Waits until whether it may be an owner is as wanted.
+    async fn until(&self, wanted: bool) {
+        let is_so = match self {
+            Self::Follows(told) => told.clone().wait_for(|is_owner| *is_owner == wanted).await.is_ok(),
+            Self::Alone | Self::Leads(_) => wanted,
+        };
+        // Where the leader is gone for good, nothing changes any more.
+        if !is_so {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// The lines about each trouble, which are throttled over all terms.
@@ -142,7 +188,57 @@ impl<L: Log> Pipeline<L> {
         published: Published,
         clock: Clock,
     ) -> Self {
-        Self { log, settings, thresholds, owner, published, clock, place: None, lines: AllLines::default() }
+        Self {
+            partition: 0,
+            partitions: 1,
+            log,
+            settings,
+            thresholds,
+            owner,
+            published,
+            clock,
+            place: None,
+            lines: AllLines::default(),
+            lead: Lead::Alone,
+        }
+    }
+
+    /// The pipeline of a partition, where readings are spread over a number of streams.
+    #[must_use]
+    pub fn with_partition(self, partition: PartitionNumber, partitions: u16) -> Self {
+        Self { partition, partitions, ..self }
+    }
+
+    /// The pipeline, which goes by that of another partition, or which others go by.
+    #[must_use]
+    pub fn with_lead(self, lead: Lead) -> Self {
+        Self { lead, ..self }
+    }
+
+    /// Waits until the broker tells whether the state was written with another number of partitions, which is refused before
+    /// anything is read; to be asked of the stream with the plain name. Where nothing is committed yet, any number will do.
+    ///
+    /// # Errors
+    /// [`StateError`], or the broker cannot be used at all.
+    pub async fn check_partitions(&self, shutdown: &CancellationToken) -> Result<(), PipelineError> {
+        let mut retry = Retry::new("looking for the number of partitions", self.lines.taking.clone());
+        loop {
+            let pause = match self.log.state(&[META.to_owned()]).await {
+                Ok(fields) => {
+                    let [(_, meta)] = &*fields else { return Ok(()) };
+                    return Ok(Meta::decode(meta)?.check_partitions(self.partitions)?);
+                }
+                Err(error @ LogError::Unsupported(_)) => return Err(error.into()),
+                Err(error) => {
+                    self.published.broker_failed(&error);
+                    self.published.set_phase(Phase::BrokerAway);
+                    retry.failed(&error)
+                }
+            };
+            if timeout(pause, shutdown.cancelled()).await.is_ok() {
+                return Ok(());
+            }
+        }
     }
 
     /// The pipeline with the place that the setting `ARCHIVE` names.
@@ -159,7 +255,8 @@ impl<L: Log> Pipeline<L> {
     ) -> Result<Option<Archive>, PipelineError> {
         let Some(place) = self.place.clone() else { return Ok(None) };
         let (row_ms, lines) = (self.settings.row_ms(), self.lines.archiving.clone());
-        let archiver = Archiver::start(place, self.thresholds, row_ms, self.published.clone(), lines, ended);
+        let archiver =
+            Archiver::start(self.partition, place, self.thresholds, row_ms, self.published.clone(), lines, ended);
         let archiver = archiver.map_err(|error| PipelineError::Aggregator(error.to_string()))?;
         let hours_max = self.settings.archive.archive_backlog.as_secs() / 3_600;
         let tiers = tiers(&self.settings);
@@ -177,8 +274,10 @@ impl<L: Log> Pipeline<L> {
             let began = Instant::now();
             known = fence.epoch;
             let ended = self.term(&mut fence, &mut seen, is_told, &shutdown).await?;
-            if ended == Ended::Shutdown {
+            if matches!(ended, Ended::Shutdown | Ended::NotLed) {
                 self.give_up(&fence).await;
+            }
+            if ended == Ended::Shutdown {
                 return Ok(());
             }
             self.published.lose();
@@ -190,7 +289,7 @@ impl<L: Log> Pipeline<L> {
                         warn!("the broker is not as it was left, so the committed state is loaded anew: {why}");
                     }
                 }
-                _ if is_told => {
+                Ended::Fenced if is_told => {
                     let epoch = fence.epoch;
                     warn!(epoch, "another process has taken the stream over; dropping what is in memory");
                 }
@@ -214,6 +313,13 @@ impl<L: Log> Pipeline<L> {
         let mut retry = Retry::new("taking the stream", self.lines.taking.clone());
         let mut is_standby = false;
         loop {
+            if !self.lead.is_led() {
+                self.published.set_phase(Phase::Standby);
+            }
+            tokio::select! {
+                () = self.lead.until(true) => {}
+                () = shutdown.cancelled() => return Ok(None),
+            }
             let mut pause = LEASE / 6;
             match self.log.acquire(&self.owner, known, LEASE).await {
                 Ok(Lease::Held(fence)) => {
@@ -222,10 +328,12 @@ impl<L: Log> Pipeline<L> {
                         info!(epoch = fence.epoch, owner = self.owner, "owns the stream");
                     }
                     self.published.set_owner(Some(self.owner.clone()));
+                    self.lead.tell(true);
                     return Ok(Some(fence));
                 }
                 Ok(Lease::Taken(owner)) => {
                     retry.succeeded();
+                    self.lead.tell(false);
                     self.published.set_phase(Phase::Standby);
                     self.published.set_owner(owner.clone());
                     if !is_standby {
@@ -275,7 +383,9 @@ impl<L: Log> Pipeline<L> {
         let archive = self.archive(is_full, archiving)?;
         let aggregator = Aggregator::new(self, fence.clone(), loaded, accounts, archive);
         let (failed, mut failure) = oneshot::channel();
+        let span = Span::current();
         let thread = thread::Builder::new().name("aggregator".to_owned()).spawn(move || {
+            let _of_partition = span.enter();
             keep_plans();
             if let Err(error) = aggregator.run(queue) {
                 // Nobody listens once the term has ended.
@@ -300,11 +410,12 @@ impl<L: Log> Pipeline<L> {
             went_back,
         };
         let reading = CancellationToken::new();
-        let reader = tokio::spawn(read_loop.run(reading.clone()));
+        let reader = tokio::spawn(read_loop.run(reading.clone()).in_current_span());
         let committer = Committer::new(self, fence.clone(), accounts);
         let mut commits = CommitLoop::new(committer, work, health, caught_up, self.lines.committing.clone());
         let ended = tokio::select! {
             ended = commits.run(shutdown) => ended,
+            () = self.lead.until(false) => Ok(Ended::NotLed),
             Ok(why) = &mut back => Ok(Ended::Back(why)),
             why = &mut failure => Err(PipelineError::Aggregator(why.unwrap_or_else(|_| "it panicked".to_owned()))),
         };
@@ -314,6 +425,8 @@ impl<L: Log> Pipeline<L> {
         let _ended = reader.await;
         if matches!(ended, Ok(Ended::Shutdown)) {
             self.published.set_phase(Phase::Stopping);
+        }
+        if matches!(ended, Ok(Ended::Shutdown | Ended::NotLed)) {
             commits.last().await;
         }
         let last_seen;

@@ -53,6 +53,7 @@ impl Examples {
 
 fn example(entry: &RejectedEntry) -> RejectedExample {
     RejectedExample {
+        stream: None,
         source_id: entry.source_id.to_string(),
         arrived_at: UnixMillis(entry.source_id.arrival_ms()),
         reason: entry.reason,

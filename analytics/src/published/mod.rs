@@ -1,22 +1,22 @@
-//! What the pipeline shows to the HTTP side: the snapshot and the progress, behind one cheap handle.
+//! What pipelines show to the HTTP side: the snapshot and the progress of each, behind one cheap handle, and all of them together
+//! behind another.
 
 mod examples;
 mod pace;
+mod partitions;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use shared::api::{
-    Archive, BatchTimes, Batches, ClockOffset, Commits, Ledger, Partition, Phase, Pipeline, PipelineHistory,
-    RejectedPage,
-};
+use shared::api::{BatchTimes, ClockOffset, Commits, Ledger, Phase, Pipeline, PipelineHistory, RejectedPage};
 use shared::{Rejection, UnixMillis};
 use tokio::sync::watch;
 
 use self::examples::Examples;
-use self::pace::{Pace, freshness};
+use self::pace::Pace;
+pub use self::partitions::Partitions;
 use crate::figures::{CommitFigures, Loaded, Outcome};
 use crate::histogram::Histogram;
 use crate::ingest::decode::RejectedEntry;
@@ -35,7 +35,7 @@ const FRESHNESS_BATCHES: usize = 1024;
 pub(crate) const EXHAUSTED: &str = "the stream's last id is the largest there is, so nothing can be appended any more; \
      docs/operations.md (VigiaStreamExhausted) says how to take that entry out";
 
-/// What the pipeline has published. Clones share it.
+/// What the pipeline of a partition has published. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Published {
     snapshot: watch::Sender<Arc<Snapshot>>,
@@ -56,7 +56,8 @@ struct Progress {
     /// Whether a term that has loaded the ledger is going on, so that nobody else changes it.
     owns_ledger: bool,
     batches: u64,
-    last: Option<BatchTimes>,
+    /// The last batch, and when it was merged.
+    last: Option<(Instant, BatchTimes)>,
     recent: VecDeque<Merged>,
     ages: VecDeque<Histogram>,
     commits: Commits,
@@ -135,6 +136,12 @@ impl Published {
         self.snapshot.subscribe()
     }
 
+    /// The stream's name.
+    #[must_use]
+    pub fn stream(&self) -> String {
+        self.progress.lock().stream.clone()
+    }
+
     /// What analytics is doing.
     #[must_use]
     pub fn phase(&self) -> Phase {
@@ -144,51 +151,7 @@ impl Published {
     /// Progress and the ledger.
     #[must_use]
     pub fn pipeline(&self, now: Instant) -> Pipeline {
-        let snapshot = self.snapshot();
-        let progress = self.progress.lock();
-        let partition = Partition {
-            stream: progress.stream.clone(),
-            cursor: progress.cursor.to_string(),
-            committed: progress.committed.to_string(),
-            epoch: progress.epoch,
-            owner: progress.owner.clone(),
-            ledger: progress.ledger.clone(),
-        };
-        let (oldest, until) = snapshot.archived.extent().unzip();
-        Pipeline {
-            phase: progress.phase,
-            totals: partition.ledger.clone(),
-            partitions: vec![partition],
-            batches: Batches {
-                count: progress.batches,
-                rows_per_second: progress.rows_per_second(now),
-                last: progress.last,
-            },
-            commits: progress.commits,
-            freshness_ms: freshness(&progress.all_ages()),
-            watermark: snapshot.clock.has_started().then_some(UnixMillis(snapshot.clock.watermark_ms)),
-            archive: progress.archive.clone().map(|url| Archive {
-                url,
-                oldest,
-                until,
-                bytes: snapshot.archived.bytes(),
-                hours_waiting: snapshot.final_hours(),
-                days_waiting: snapshot.final_days(),
-                compactions_failed: progress.compactions_failed,
-                reason: progress.archive_reason.clone(),
-            }),
-            panes: snapshot.panes() as u64,
-            antennas: snapshot.retained().count() as u64,
-            started_at: progress.started_at,
-            clock: progress.clock,
-            ids_ahead: progress.ids_ahead,
-            now: None,
-            exhausted: progress.is_exhausted,
-            reason: match progress.phase {
-                Phase::BrokerAway => progress.reason.clone(),
-                _ => progress.is_exhausted.then(|| EXHAUSTED.to_owned()),
-            },
-        }
+        Partitions::from(self.clone()).pipeline(now)
     }
 
     /// The broker's clock at a moment of this process's own; the same as long as the two have not been compared.
@@ -233,7 +196,7 @@ impl Published {
     /// The pace of the pipeline over the last minutes.
     #[must_use]
     pub fn pipeline_history(&self, now: UnixMillis) -> PipelineHistory {
-        self.progress.lock().pace.history(now)
+        Partitions::from(self.clone()).pipeline_history(now)
     }
 
     /// How many entries were rejected and why, with at most `limit` examples of a reason, or of all.
@@ -340,7 +303,7 @@ impl Published {
         progress.batches += 1;
         progress.ids_ahead += batch.ids_ahead;
         progress.pace.merged(batch.merged_at, &batch.times, &batch.ages);
-        progress.last = Some(batch.times);
+        progress.last = Some((batch.merged, batch.times));
         progress.recent.push_back(Merged { at: batch.merged, rows: batch.times.rows });
         while progress.recent.pop_front_if(|it| batch.merged.duration_since(it.at) > RATE_WINDOW).is_some() {}
         progress.ages.push_back(batch.ages);

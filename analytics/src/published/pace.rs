@@ -1,6 +1,7 @@
 //! The pace of the pipeline over the last minutes: what it did in each step of the wall clock.
 
-use std::collections::VecDeque;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 
 use shared::UnixMillis;
 use shared::api::{BatchTimes, Freshness, PipelineHistory, PipelineSample};
@@ -68,23 +69,25 @@ impl Pace {
         step.is_lag_told = true;
     }
 
-    /// The steps up to now.
-    pub(super) fn history(&self, now: UnixMillis) -> PipelineHistory {
+    /// The steps up to now, or up to the newest one where the clock was set back, each with the ages of its readings. Of the time
+    /// before the start there is nothing.
+    pub(super) fn history(&self, now: UnixMillis) -> BTreeMap<i64, (PipelineSample, Histogram)> {
         let end_ms = self.steps.back().map_or(self.begin_ms, |step| step.sample.start.0).max(GRID.floor(now.0));
         let first_ms = self.begin_ms.max(end_ms - STEPS * STEP_MS);
         let mut lag = self.lag_before;
         let mut done = self.steps.iter().peekable();
-        let mut samples = Vec::new();
         while let Some(step) = done.next_if(|step| step.sample.start.0 < first_ms) {
             lag = step.lag_after(lag);
         }
+        let mut samples = BTreeMap::new();
         for start_ms in (0..=(end_ms - first_ms) / STEP_MS).map(|step| first_ms + step * STEP_MS) {
             let step = done.next_if(|step| step.sample.start.0 == start_ms);
             lag = step.map_or(lag, |step| step.lag_after(lag));
-            let sample = step.map_or_else(|| idle(start_ms), Step::sample);
-            samples.push(PipelineSample { lag, ..sample });
+            let (sample, ages) =
+                step.map_or_else(|| (idle(start_ms), Histogram::default()), |step| (step.sample, step.ages.clone()));
+            samples.insert(start_ms, (PipelineSample { lag, ..sample }, ages));
         }
-        PipelineHistory { step_seconds: UnixMillis(STEP_MS).seconds(), samples }
+        samples
     }
 
     /// The step that holds a time; the newest one if the clock was set back.
@@ -106,10 +109,37 @@ impl Step {
     fn lag_after(&self, before: Option<u64>) -> Option<u64> {
         if self.is_lag_told { self.sample.lag } else { before }
     }
+}
 
-    fn sample(&self) -> PipelineSample {
-        PipelineSample { freshness_ms: freshness(&self.ages), ..self.sample }
+/// The histories of several partitions as one.
+pub(super) fn together(histories: Vec<BTreeMap<i64, (PipelineSample, Histogram)>>) -> PipelineHistory {
+    let mut all: BTreeMap<i64, (PipelineSample, Histogram)> = BTreeMap::new();
+    for (start_ms, (sample, ages)) in histories.into_iter().flatten() {
+        match all.entry(start_ms) {
+            Entry::Vacant(vacant) => drop(vacant.insert((sample, ages))),
+            Entry::Occupied(mut occupied) => {
+                let (sum, all_ages) = occupied.get_mut();
+                *sum = PipelineSample {
+                    start: sum.start,
+                    rows: sum.rows + sample.rows,
+                    batches: sum.batches + sample.batches,
+                    read_ms: sum.read_ms + sample.read_ms,
+                    decode_ms: sum.decode_ms + sample.decode_ms,
+                    aggregate_ms: sum.aggregate_ms + sample.aggregate_ms,
+                    merge_ms: sum.merge_ms + sample.merge_ms,
+                    commits: sum.commits + sample.commits,
+                    commit_ms: sum.commit_ms + sample.commit_ms,
+                    lag: sum.lag.zip(sample.lag).map(|(sum, lag)| sum + lag),
+                    freshness_ms: sum.freshness_ms,
+                };
+                all_ages.merge(&ages);
+            }
+        }
     }
+    let with_freshness =
+        |(sample, ages): (PipelineSample, Histogram)| PipelineSample { freshness_ms: freshness(&ages), ..sample };
+    let samples = all.into_values().map(with_freshness).collect();
+    PipelineHistory { step_seconds: UnixMillis(STEP_MS).seconds(), samples }
 }
 
 /// How old readings were when they became visible, in milliseconds.
@@ -186,7 +216,7 @@ mod tests {
                 }
             }
             let now_ms = events.last().map_or(START.0, |(at_ms, _)| *at_ms) + later_ms;
-            let history = pace.history(UnixMillis(now_ms));
+            let history = together(vec![pace.history(UnixMillis(now_ms))]);
             prop_assert_eq!(history.step_seconds, 2.0);
             let step_of = |at_ms: i64| at_ms.div_euclid(2_000);
             let first = (step_of(now_ms) - 150).max(step_of(START.0));
@@ -231,7 +261,7 @@ mod tests {
         let times = BatchTimes { rows: 7, ..BatchTimes::default() };
         pace.merged(UnixMillis(START.0 + 10_000), &times, &Histogram::default());
         pace.merged(UnixMillis(START.0 - 50_000), &times, &Histogram::default());
-        let samples = pace.history(UnixMillis(START.0 - 50_000)).samples;
+        let samples = together(vec![pace.history(UnixMillis(START.0 - 50_000))]).samples;
         assert_eq!(samples.len(), 6);
         assert_eq!(samples.last().map(|sample| (sample.rows, sample.batches)), Some((14, 2)));
     }

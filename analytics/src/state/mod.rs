@@ -61,7 +61,8 @@ const CHECKED: &[u8] = b"SHA:";
 /// Length of a checksum.
 const CHECKSUM_BYTES: usize = 8;
 
-const META: &str = "meta";
+/// The name of the field that holds [`Meta`].
+pub const META: &str = "meta";
 const PANE_PREFIX: &str = "pane:";
 const ANTENNAS_PREFIX: &str = "antennas:";
 const INCIDENTS_PREFIX: &str = "incidents:";
@@ -78,6 +79,9 @@ pub struct Meta {
     pub format: u32,
     /// Width of the panes in milliseconds.
     pub pane_ms: i64,
+    /// Number of the streams that readings are spread over, beside the one with the plain name if there are several.
+    #[serde(default = "one")]
+    pub partitions: u16,
     /// The last entry counted.
     pub cursor: String,
     /// Newest event time counted; `None` before the first reading.
@@ -103,7 +107,31 @@ pub struct Meta {
     pub awaits_group: bool,
 }
 
+/// Up to format 7 there may be no number of partitions, as there was but one.
+const fn one() -> u16 {
+    1
+}
+
 impl Meta {
+    /// Of the field in which it is committed.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
+        serde_json::from_slice(bytes).map_err(|error| damaged(META, &error))
+    }
+
+    /// Whether readings are spread over so many partitions as the settings say.
+    ///
+    /// # Errors
+    /// [`StateError::Partitions`].
+    pub const fn check_partitions(&self, wanted: u16) -> Result<(), StateError> {
+        if self.partitions == wanted {
+            return Ok(());
+        }
+        Err(StateError::Partitions { wanted, found: self.partitions })
+    }
+
     /// Before the first reading.
     #[must_use]
     pub fn new(pane_ms: i64) -> Self {
@@ -112,6 +140,7 @@ impl Meta {
         Self {
             format: FORMAT,
             pane_ms,
+            partitions: one(),
             cursor: StreamId::ZERO.to_string(),
             newest_ms: None,
             watermark_ms: None,
@@ -145,6 +174,17 @@ pub enum StateError {
         wanted_ms: i64,
         /// The state's.
         found_ms: i64,
+    },
+    /// Written with another number of partitions.
+    #[error(
+        "STREAM_PARTITIONS is {wanted}, but the committed state was written with {found}: an antenna's readings would be looked \
+         for in another stream than the one that they are in; set STREAM_PARTITIONS back to {found}"
+    )]
+    Partitions {
+        /// The setting.
+        wanted: u16,
+        /// The state's.
+        found: u16,
     },
     /// A field does not hold what its name says.
     #[error(
@@ -184,7 +224,7 @@ impl Restored {
     fn take_one(&mut self, (name, value): &StateField) -> Result<(), StateError> {
         let damaged = |why: &dyn std::fmt::Display| damaged(name, why);
         if name == META {
-            self.meta = Some(serde_json::from_slice(value).map_err(|error| damaged(&error))?);
+            self.meta = Some(Meta::decode(value)?);
         } else if let Some(start) = name.strip_prefix(PANE_PREFIX) {
             let start = start.parse().map_err(|_| damaged(&"its start is not a number"))?;
             self.panes.push(decode_pane(value, start).map_err(|error| damaged(&error))?);
@@ -215,6 +255,12 @@ impl Restored {
             self.courses = decode_courses(value).map_err(|error| damaged(&error))?;
         }
         Ok(())
+    }
+
+    /// Whether nothing was committed yet.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.meta.is_none()
     }
 
     /// The store with what is committed beside it.

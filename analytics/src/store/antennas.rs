@@ -2,6 +2,7 @@
 //! that it is in.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use shared::api::{IncidentEnding, IncidentKind};
 
@@ -236,6 +237,8 @@ pub struct Antennas {
     oldest_ms: i64,
     /// No antenna that was forgotten and is still named by a pane left before it.
     oldest_left_ms: i64,
+    /// See [`Self::names`].
+    names: u64,
 }
 
 impl Antennas {
@@ -247,6 +250,7 @@ impl Antennas {
             antennas.reach(index);
             antennas.chunks[index] = Arc::new(chunk);
         }
+        antennas.names = next_names();
         antennas
     }
 
@@ -259,6 +263,7 @@ impl Antennas {
             chunk.resize(row + 1, None);
         }
         chunk[row] = Some(Antenna::new(id));
+        self.names = next_names();
     }
 
     /// The antenna in a slot.
@@ -286,6 +291,13 @@ impl Antennas {
         (0..).zip(&self.chunks).flat_map(|(chunk, antennas)| {
             (chunk * CHUNK as Slot..).zip(antennas.iter()).filter_map(|(slot, antenna)| Some((slot, antenna.as_ref()?)))
         })
+    }
+
+    /// Another whenever a slot is given to an antenna or taken from one. No two sets of antennas of a process share one, but for
+    /// those without any.
+    #[must_use]
+    pub const fn names(&self) -> u64 {
+        self.names
     }
 
     /// Number of chunks.
@@ -365,6 +377,7 @@ impl Antennas {
     /// Takes their slots from the antennas of which nothing is known but the id, and returns the chunks that this changed.
     pub fn free_forgotten(&mut self) -> Vec<usize> {
         let is_forgotten = |slot: &Option<Antenna>| slot.as_ref().is_some_and(Antenna::is_gone);
+        self.names = next_names();
         let changed = (0..).zip(&mut self.chunks).filter(|(_, chunk)| chunk.iter().any(is_forgotten));
         changed
             .map(|(index, chunk)| {
@@ -388,6 +401,12 @@ impl Antennas {
             self.chunks.push(Arc::default());
         }
     }
+}
+
+/// A number that no antennas of this process have had.
+fn next_names() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// The chunk of a slot, and the row within it.

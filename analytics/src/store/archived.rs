@@ -24,8 +24,8 @@ pub const DAY_MS: i64 = 24 * HOUR_MS;
 /// The version of the files' layout and columns: the first part of their keys.
 const LAYOUT: &str = "v1";
 
-/// The number of the partition whose readings a file holds: there is one.
-const PARTITION: u32 = 0;
+/// The number of a partition: 0 is the stream of the plain name, and `n + 1` the one whose name ends in `:n`.
+pub type PartitionNumber = u32;
 
 /// How many hours are final, from that of the oldest pane to where retention stands, both in milliseconds since the epoch.
 pub(super) fn final_hours(oldest_ms: Option<i64>, horizon_ms: i64) -> u64 {
@@ -111,6 +111,9 @@ pub struct File {
 /// An hour or a day that is in files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
+    /// The number of the partition whose readings it holds.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub partition: PartitionNumber,
     /// Its start, milliseconds since the epoch: a full hour, or a full day in UTC.
     pub start_ms: i64,
     /// Its end, an hour or a day later.
@@ -132,11 +135,22 @@ const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_first(partition: &PartitionNumber) -> bool {
+    *partition == 0
+}
+
 impl Span {
-    /// An hour.
+    /// An hour of a partition.
     #[must_use]
-    pub const fn hour(start_ms: i64, readings: u64, expired: u64, files: BTreeMap<Table, File>) -> Self {
-        Self { start_ms, end_ms: start_ms + HOUR_MS, readings, expired, known_from_ms: None, files }
+    pub const fn hour(
+        partition: PartitionNumber,
+        start_ms: i64,
+        readings: u64,
+        expired: u64,
+        files: BTreeMap<Table, File>,
+    ) -> Self {
+        Self { partition, start_ms, end_ms: start_ms + HOUR_MS, readings, expired, known_from_ms: None, files }
     }
 
     /// The day that some hours make up, in order, before it has files.
@@ -145,6 +159,7 @@ impl Span {
         let first_ms = hours.first().map_or(0, |hour| hour.start_ms);
         let start_ms = Grid::of_width(DAY_MS).floor(first_ms);
         Self {
+            partition: hours.first().map_or(0, |hour| hour.partition),
             start_ms,
             end_ms: start_ms + DAY_MS,
             readings: hours.iter().map(|hour| hour.readings).sum(),
@@ -176,11 +191,11 @@ impl Span {
     #[must_use]
     pub fn key(&self, table: Table) -> String {
         let time = UnixMillis(self.start_ms).to_string();
-        let (date, hour) = (&time[..10], &time[11..13]);
+        let (date, hour, partition) = (&time[..10], &time[11..13], self.partition);
         if self.is_day() {
-            format!("{LAYOUT}/{}/date={date}/{PARTITION}.parquet", table.folder_of_days())
+            format!("{LAYOUT}/{}/date={date}/{partition}.parquet", table.folder_of_days())
         } else {
-            format!("{LAYOUT}/hours/date={date}/hour={hour}/{}-{PARTITION}.parquet", table.name())
+            format!("{LAYOUT}/hours/date={date}/hour={hour}/{}-{partition}.parquet", table.name())
         }
     }
 }
@@ -197,6 +212,9 @@ pub struct Compacted {
 /// Incidents that are in a file: whole chunks of them, in the order in which they ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentFile {
+    /// The number of the partition whose incidents they are.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub partition: PartitionNumber,
     /// The number of the first chunk; see [`super::incidents`].
     pub first: u64,
     /// How many chunks it holds.
@@ -213,7 +231,7 @@ impl IncidentFile {
     /// Where it is, below the archive's own place.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("{LAYOUT}/incidents/{:08}-{PARTITION}.parquet", self.first)
+        format!("{LAYOUT}/incidents/{:08}-{}.parquet", self.first, self.partition)
     }
 }
 
@@ -331,13 +349,13 @@ impl Archived {
         number
     }
 
-    /// Takes note that files are written again of a time, in milliseconds since the epoch, of which some may be discarded: those of
-    /// its hour and those of its day stay. Returns the numbers of what this changed.
-    pub fn retrieve(&mut self, time_ms: i64) -> Vec<u64> {
+    /// Takes note that files of a partition are written again of a time, in milliseconds since the epoch, of which some may be
+    /// discarded: those of its hour and those of its day stay. Returns the numbers of what this changed.
+    pub fn retrieve(&mut self, partition: PartitionNumber, time_ms: i64) -> Vec<u64> {
         if self.discarded.is_empty() {
             return Vec::new();
         }
-        let hour = Span::hour(Grid::of_width(HOUR_MS).floor(time_ms), 0, 0, BTreeMap::new());
+        let hour = Span::hour(partition, Grid::of_width(HOUR_MS).floor(time_ms), 0, 0, BTreeMap::new());
         let start_ms = Grid::of_width(DAY_MS).floor(time_ms);
         let day = Span { start_ms, end_ms: start_ms + DAY_MS, ..hour.clone() };
         let keys: Vec<String> = [hour, day].iter().flat_map(|span| Table::ALL.map(|table| span.key(table))).collect();
@@ -524,7 +542,7 @@ mod tests {
     use super::*;
 
     fn span(start_ms: i64, end_ms: i64) -> Span {
-        Span { start_ms, end_ms, ..Span::hour(0, 1, 0, BTreeMap::new()) }
+        Span { start_ms, end_ms, ..Span::hour(0, 0, 1, 0, BTreeMap::new()) }
     }
 
     #[test]
@@ -538,6 +556,12 @@ mod tests {
         assert_eq!(key(Table::Minutes), "v1/days/date=2025-11-26/0.parquet");
         assert_eq!(key(Table::Hours), "v1/hourly/date=2025-11-26/0.parquet");
         assert_eq!(key(Table::Days), "v1/daily/date=2025-11-26/0.parquet");
+        let third = Span { partition: 3, ..span(hour, hour + HOUR_MS) };
+        assert_eq!(third.key(Table::Minutes), "v1/hours/date=2025-11-26/hour=17/minutes-3.parquet");
+        // A span of a version that knew one partition.
+        let before = serde_json::to_value(span(hour, hour + HOUR_MS)).expect("JSON");
+        assert!(before.get("partition").is_none());
+        assert_eq!(serde_json::from_value::<Span>(before).expect("a span"), span(hour, hour + HOUR_MS));
     }
 
     #[test]
@@ -589,10 +613,10 @@ mod tests {
         for span in [&hour, &next, &day] {
             archived.discard(Discarded { at: UnixMillis(0), keys: keys(span) });
         }
-        assert_eq!(archived.retrieve(5), [0, 2]);
+        assert_eq!(archived.retrieve(0, 5), [0, 2]);
         let left: Vec<&String> = archived.discarded().values().flat_map(|files| &files.keys).collect();
         assert_eq!(left, keys(&next).iter().collect::<Vec<_>>());
-        assert!(archived.retrieve(5).is_empty());
+        assert!(archived.retrieve(0, 5).is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! - [`antennas`], [`trouble`], [`incidents`]: what is known of each antenna, and when it was down, degraded or silent.
 //! - [`archived`]: what has left memory for files; [`imports`]: what of it came from elsewhere.
 //! - [`recent`]: the readings counted last.
+//! - [`whole`]: the snapshots of all partitions as one.
 //!
 //! [`Store::count`] is where a reading is counted, [`Store::build_tiles`] where a tile is made, [`Snapshot::cover`] what a
 //! window is answered from.
@@ -26,6 +27,7 @@ pub mod recent;
 pub mod sketch;
 mod snapshot;
 pub mod trouble;
+pub mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -38,7 +40,9 @@ use shared::UnixMillis;
 use shared::api::Ledger;
 
 use self::antennas::{Antennas, place};
-use self::archived::{Archived, Compacted, Courses, Discarded, Expired, HOUR_MS, IncidentFile, Span, Tiers};
+use self::archived::{
+    Archived, Compacted, Courses, Discarded, Expired, HOUR_MS, IncidentFile, PartitionNumber, Span, Tiers,
+};
 use self::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
 use self::grid::Grid;
 use self::imports::Import;
@@ -49,6 +53,7 @@ use self::partials::{Keys, Partials};
 use self::recent::Recent;
 pub use self::snapshot::Snapshot;
 use self::trouble::Counted;
+pub use self::whole::Whole;
 use crate::ingest::decode::Batch;
 use crate::readings::column as reading;
 use crate::settings::Thresholds;
@@ -171,6 +176,7 @@ impl Kept {
 /// Everything counted and retained. Owned by one thread; [`Store::snapshot`] shares it with others.
 #[derive(Debug, Clone)]
 pub struct Store {
+    partition: PartitionNumber,
     grid: Grid,
     retention_ms: i64,
     max_clock_skew_ms: i64,
@@ -200,6 +206,7 @@ impl Store {
     #[must_use]
     pub fn new(pane_ms: i64, retention_ms: i64, thresholds: Thresholds) -> Self {
         Self {
+            partition: 0,
             grid: Grid::of_width(pane_ms),
             retention_ms,
             max_clock_skew_ms: i64::MAX,
@@ -218,6 +225,18 @@ impl Store {
             changes: Changes::default(),
             revision: next_revision(),
         }
+    }
+
+    /// The store of a partition.
+    #[must_use]
+    pub fn with_partition(self, partition: PartitionNumber) -> Self {
+        Self { partition, ..self }
+    }
+
+    /// The number of its partition.
+    #[must_use]
+    pub const fn partition(&self) -> PartitionNumber {
+        self.partition
     }
 
     /// The store with a bound on how far ahead of the broker's clock an antenna's `seq` may be, in milliseconds.
@@ -599,7 +618,7 @@ impl Store {
         import.readings += span.readings;
         self.changes.imports.insert(id.to_owned());
         // It may have been there before, until it was too old for what was kept then.
-        self.changes.discarded.extend(self.archived.retrieve(span.start_ms));
+        self.changes.discarded.extend(self.archived.retrieve(self.partition, span.start_ms));
         self.changes.spans.insert(span.start_ms);
         self.archived.insert(span);
         self.archived.extend(courses);
@@ -651,7 +670,7 @@ impl Store {
             self.discard(day.files.keys().map(|table| day.key(*table)).collect(), now);
             return false;
         }
-        self.changes.discarded.extend(self.archived.retrieve(day.start_ms));
+        self.changes.discarded.extend(self.archived.retrieve(self.partition, day.start_ms));
         let keys = hours.iter().flat_map(|hour| hour.files.keys().map(|table| hour.key(*table))).collect();
         self.changes.spans.extend(hours.iter().map(|hour| hour.start_ms));
         self.changes.spans.insert(day.start_ms);
@@ -725,7 +744,7 @@ impl Store {
         }
         self.expired += readings;
         self.changes.spans.insert(start_ms);
-        self.archived.insert(Span::hour(start_ms, 0, readings, BTreeMap::new()));
+        self.archived.insert(Span::hour(self.partition, start_ms, 0, readings, BTreeMap::new()));
         self.retain()?;
         Ok(readings)
     }

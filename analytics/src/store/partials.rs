@@ -105,6 +105,18 @@ impl Partials {
         Ok(Self { cells: roll_up_cells(&cells, keys)?, sketch: roll_up_sketch(&sketches, keys)? })
     }
 
+    /// One table of parts that share no key, in their order.
+    ///
+    /// # Errors
+    /// When a part's columns are not those of the module's tables.
+    pub fn together<'a>(parts: impl IntoIterator<Item = &'a Self>) -> PolarsResult<Self> {
+        let (cells, sketches): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (&part.cells, &part.sketch)).unzip();
+        Ok(Self {
+            cells: union(&cells, &cells_schema())?.collect()?,
+            sketch: union(&sketches, &sketch_schema())?.collect()?,
+        })
+    }
+
     /// Splits a rolled-up table into one for each pane, in order of time. The parts hold their pane once, not in each
     /// row, in buffers of their own, so that a small pane does not keep a large table alive.
     ///

@@ -41,6 +41,14 @@ pub(super) fn with_late(mut readings: DataFrame, is_late: Vec<bool>) -> PolarsRe
     Ok(readings)
 }
 
+/// No readings.
+///
+/// # Errors
+/// Never in practice: the columns are made here.
+pub(super) fn nothing() -> PolarsResult<DataFrame> {
+    with_late(Rows::with_capacity(0).finish()?, Vec::new())
+}
+
 impl Recent {
     /// Takes note of readings that were counted.
     ///
@@ -85,7 +93,7 @@ impl Recent {
         }
         match found {
             Some(found) => Ok(found.head(Some(limit))),
-            None => with_late(Rows::with_capacity(0).finish()?, Vec::new()),
+            None => nothing(),
         }
     }
 

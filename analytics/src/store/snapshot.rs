@@ -127,10 +127,9 @@ impl Snapshot {
         self.grid.floor(self.clock.watermark_ms - CLOSING_GRACE_MS)
     }
 
-    /// Number of panes.
-    #[must_use]
-    pub fn panes(&self) -> usize {
-        self.panes.len()
+    /// The starts of the panes in memory, in milliseconds since the epoch, in order.
+    pub fn pane_starts(&self) -> impl Iterator<Item = i64> {
+        self.panes.keys().copied()
     }
 
     /// Start of the oldest pane in memory, in milliseconds since the epoch; `None` before the first reading.

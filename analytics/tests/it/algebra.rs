@@ -147,7 +147,7 @@ proptest! {
             let panes = panes.iter().filter(|pane| range.contains(&pane.start_ms)).map(Arc::clone).collect();
             // Their order is not that of the slots.
             let ids = (0..5).map(|slot| (slot, Arc::from(format!("antenna-{}", slot * 7 % 5)))).collect();
-            FinalHour { start_ms, panes, row_ms, ids }.tables(&Thresholds::default()).expect("panes with their columns")
+            FinalHour { partition: 0, start_ms, panes, row_ms, ids }.tables(&Thresholds::default()).expect("panes with their columns")
         };
         let days = tables_of(0, DAY_MS, DAY_MS);
         let table = |tables: &[(Table, DataFrame)], wanted| {

@@ -46,7 +46,14 @@ impl Answering {
             async move {
                 let endpoint = Endpoint { listener, http: HttpSettings::default(), token };
                 let settings = PipelineSettings { commit_interval: Duration::from_millis(20), ..Default::default() };
-                analytics::run_on(log, "memory", &settings, Thresholds::default(), endpoint, shutdown).await
+                analytics::run_on(
+                    vec![("memory".to_owned(), log)],
+                    &settings,
+                    Thresholds::default(),
+                    endpoint,
+                    shutdown,
+                )
+                .await
             }
         });
         Self { log, base, shutdown, task }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use analytics::answer::Question;
+use analytics::answer::{Question, Tables, View, Window};
 use analytics::archive::compact::Compaction;
 use analytics::archive::place::{ArchiveUrl, Place};
 use analytics::archive::read::Archive;
@@ -10,7 +10,7 @@ use analytics::ingest::log::MemoryLog;
 use analytics::pipeline::{Pipeline, Steps, empty_store};
 use analytics::published::Published;
 use analytics::settings::{ArchiveSettings, PipelineSettings, Thresholds};
-use analytics::store::Snapshot;
+use analytics::store::{Snapshot, Whole};
 use serde_json::{Value, json};
 use shared::UnixMillis;
 use shared::api::{
@@ -322,4 +322,55 @@ fn a_file_that_is_missing_or_damaged_is_a_gap() {
             assert_eq!(told(&snapshot, Some(&archive), &summary), whole);
         }
     }
+}
+
+/// What a window adds up to is kept from one question to the next, and an antenna that is in files alone has another slot once it is in
+/// memory again.
+#[test]
+fn an_antenna_that_comes_back_has_what_files_have_of_it() {
+    let (files, log) = (Files::new(), MemoryLog::default());
+    let archiving = pipeline(&log, settings(Duration::from_secs(3_600), Some(&files.url)), "one");
+    let mut steps = Steps::new(&archiving);
+    let settle = |steps: &mut Steps<'_, MemoryLog>| {
+        let runtime = &files.runtime;
+        while runtime.block_on(steps.read()).expect("a log") > 0 {
+            steps.merge().expect("columns");
+        }
+        while let Some(hour) = steps.files().expect("columns") {
+            let written = runtime.block_on(hour.put(&files.place)).expect("a disk with room");
+            steps.archived(written).expect("the same readings");
+        }
+        steps.prepare().expect("columns");
+        runtime.block_on(steps.commit()).expect("a log");
+    };
+    assert!(files.runtime.block_on(steps.take_over()).expect("a log"));
+    let report = |antenna: &str, minutes: i64| {
+        let at = UnixMillis(NOW.0 + minutes * 60_000);
+        publish(&log, at, &reading(antenna, at.0, 10, 1, Some(20.0)));
+    };
+    report("leaves", 0);
+    (0..300).for_each(|minutes| report("stays", minutes));
+    settle(&mut steps);
+    // Another process has no slot for an antenna that nothing in memory names.
+    steps = Steps::new(&archiving);
+    assert!(files.runtime.block_on(steps.take_over()).expect("a log"));
+    let (archive, tables) = (files.archive(), Tables::default());
+    let sent = |tables: &Tables| {
+        let whole = Whole::from(archiving.published.snapshot());
+        // Its last pane has closed already when it is asked for the first time.
+        let (end, now) = (End::At(UnixMillis(NOW.0 + 298 * 60_000)), UnixMillis(NOW.0 + 310 * 60_000));
+        let window = Window::new(&whole, 6 * HOUR_MS, end, now);
+        let view = View::new(&whole, window, now, Thresholds::default(), tables).with_archive(Some(&archive));
+        let page = AntennasRequest::default().answer(&view).expect("an answer");
+        let mut sent: Vec<_> =
+            page.antennas.into_iter().map(|row| (row.antenna_id, row.measures.packets_sent)).collect();
+        sent.sort();
+        sent
+    };
+    let expected = [("leaves".to_owned(), 10), ("stays".to_owned(), 2_980)];
+    assert_eq!(sent(&tables), expected);
+    report("leaves", 300);
+    settle(&mut steps);
+    assert_eq!(sent(&tables), expected);
+    assert_eq!(sent(&Tables::default()), expected);
 }

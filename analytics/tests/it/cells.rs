@@ -6,7 +6,7 @@ use std::sync::Arc;
 use analytics::answer::cells::{CellsExport, MAX_CELLS};
 use analytics::answer::{AnswerError, Tables, View, Window};
 use analytics::settings::Thresholds;
-use analytics::store::Snapshot;
+use analytics::store::{Snapshot, Whole};
 use futures::StreamExt as _;
 use proptest::prelude::*;
 use shared::api::{AntennasRequest, Cells, CellsRequest, Count, End, Format, Measures, Status, Summary, path};
@@ -31,8 +31,9 @@ fn export(
     now: UnixMillis,
 ) -> Result<Vec<u8>, AnswerError> {
     let tables = Tables::default();
-    let window = Window::of(snapshot, request.window, now)?;
-    let view = View::new(snapshot, window, now, Thresholds::default(), &tables);
+    let whole = Whole::from(Arc::new(snapshot.clone()));
+    let window = Window::of(&whole, request.window, now)?;
+    let view = View::new(&whole, window, now, Thresholds::default(), &tables);
     let mut export = CellsExport::begin(request, format, &view)?;
     let mut bytes = Vec::new();
     while let Some(step) = export.step(&view)? {

@@ -1,13 +1,14 @@
 //! Incidents against the reference, and over HTTP.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use analytics::answer::incidents::open_incidents;
 use analytics::http::{Api, serve};
 use analytics::ingest::log::MemoryLog;
 use analytics::settings::{PipelineSettings, Thresholds};
 use analytics::state::{Meta, Restored, encode_changes};
-use analytics::store::Store;
+use analytics::store::{Store, Whole};
 use analytics::workers::Workers;
 use proptest::prelude::*;
 use shared::UnixMillis;
@@ -171,7 +172,7 @@ proptest! {
         let open: Vec<IncidentKind> = found.incidents.iter().filter(|it| it.end.is_none()).map(|it| it.kind).collect();
         prop_assert_eq!((found.total, found.open), (found.incidents.len() as u64, open.len() as u64));
         let by_kind = IncidentKind::ALL.map(|kind| open.iter().filter(|open| **open == kind).count() as u64);
-        prop_assert_eq!(open_incidents(&store.snapshot(1, None), now_ms, &Thresholds::default()), by_kind);
+        prop_assert_eq!(open_incidents(&Whole::from(Arc::new(store.snapshot(1, None))), now_ms, &Thresholds::default()), by_kind);
         // Silence may have ended some that no reading has shown to be over yet.
         prop_assert!(store.incidents().ended() <= found.total - found.open);
         prop_assert_eq!(reference.incidents_ended(), store.incidents().ended());

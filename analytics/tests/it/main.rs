@@ -21,6 +21,7 @@ mod limits;
 mod memory;
 mod old_incidents;
 mod oracle;
+mod partitions;
 mod programs;
 mod recent;
 mod recorded;

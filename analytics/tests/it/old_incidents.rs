@@ -1,12 +1,13 @@
 //! More incidents than memory keeps: the older ones are in files, and are asked for like the others.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use analytics::answer::incidents::open_incidents;
 use analytics::archive::incidents::encoded;
 use analytics::settings::Thresholds;
-use analytics::store::Store;
 use analytics::store::incidents::{Finished, MAX_KEPT};
+use analytics::store::{Store, Whole};
 use shared::UnixMillis;
 use shared::api::{Count, End, IncidentPage, IncidentsRequest, OptionalWindow};
 use shared::time::Span;
@@ -55,7 +56,7 @@ fn lived(files: &Files, chance: &mut Chance) -> (Store, Vec<Finished>) {
         all.extend_from_slice(&newest[newest.len() - new..]);
         commit(&mut store, &mut state);
         while let Some(old) = store.incidents().old() {
-            let (file, bytes) = encoded(&old).expect("columns");
+            let (file, bytes) = encoded(&old, 0).expect("columns");
             let is_torn = chance.below(3) == 0;
             if !is_torn {
                 files.runtime.block_on(files.place.put(&file.key(), bytes)).expect("a disk with room");
@@ -65,7 +66,7 @@ fn lived(files: &Files, chance: &mut Chance) -> (Store, Vec<Finished>) {
                 (store, known) = state.reload(self::store());
                 crashes += 1;
                 let again = store.incidents().old().expect("they are still there");
-                assert_eq!(encoded(&again).expect("columns").0, file);
+                assert_eq!(encoded(&again, 0).expect("columns").0, file);
                 continue;
             }
             store.archive_incidents(file);
@@ -86,7 +87,9 @@ fn incidents_beyond_those_in_memory_are_asked_of_files() {
     let end_ms = START_MS + CYCLES * CYCLE_MS;
     let now = UnixMillis(end_ms);
     let snapshot = store.snapshot(1, None);
-    let lasting = open_incidents(&snapshot, now.0, &Thresholds::default()).iter().sum::<u64>() as usize;
+    let lasting = open_incidents(&Whole::from(Arc::new(snapshot.clone())), now.0, &Thresholds::default())
+        .iter()
+        .sum::<u64>() as usize;
     assert_eq!(lasting, 0, "the last intervals are well");
     let archive = files.archive();
     let ask = |from_ms: i64, to_ms: i64| -> IncidentPage {

@@ -1,11 +1,12 @@
 //! The reference as the oracle: the same readings counted, the same questions asked, the answers compared as a whole.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use analytics::answer::cells::CellsExport;
 use analytics::answer::{AnswerError, Question, Tables, View, Window};
 use analytics::settings::Thresholds;
-use analytics::store::Snapshot;
+use analytics::store::{Snapshot, Whole};
 use proptest::prelude::*;
 use reference::{EntryId, Reference, Refusal, Settings};
 use shared::api::{
@@ -56,9 +57,10 @@ pub(crate) fn alike_in_cells(
     now: UnixMillis,
     request: &CellsRequest,
 ) -> Result<Option<Cells>, TestCaseError> {
-    let window = Window::of(snapshot, request.window, now).expect("it is retained");
+    let whole = Whole::from(Arc::new(snapshot.clone()));
+    let window = Window::of(&whole, request.window, now).expect("it is retained");
     let tables = Tables::default();
-    let view = View::new(snapshot, window, now, Thresholds::default(), &tables);
+    let view = View::new(&whole, window, now, Thresholds::default(), &tables);
     let found = match CellsExport::begin(request, Format::Json, &view) {
         Ok(mut export) => {
             let mut json = Vec::new();

@@ -303,7 +303,7 @@ fn a_bad_setting_stops_the_program_with_one_line_that_names_it() {
         (vec![], vec![("PANE", "1ms"), ("RETENTION", "1h")], "--retention (RETENTION)"),
         (vec![], vec![("BATCH_MAX", "0")], "--batch-max (BATCH_MAX)"),
         (vec![], vec![("BIND", "here")], "--bind (BIND)"),
-        (vec![], vec![("STREAM_PARTITIONS", "2")], "--stream-partitions (STREAM_PARTITIONS)"),
+        (vec![], vec![("STREAM_PARTITIONS", "0")], "--stream-partitions (STREAM_PARTITIONS)"),
         (vec![], vec![("REDIS_URL", "http://redis")], "--redis-url (REDIS_URL)"),
         (vec![], vec![("DEGRADED_SUCCESS_RATE", "95")], "--degraded-success-rate (DEGRADED_SUCCESS_RATE)"),
         (vec![], vec![("LOG_FORMAT", "xml")], "--log-format (LOG_FORMAT)"),

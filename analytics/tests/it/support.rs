@@ -16,7 +16,7 @@ use analytics::pipeline::{Pipeline, PipelineError, empty_store};
 use analytics::published::Published;
 use analytics::readings::{Row, Rows};
 use analytics::settings::{PipelineSettings, Thresholds};
-use analytics::store::{Accepted, Snapshot, Store};
+use analytics::store::{Accepted, Snapshot, Store, Whole};
 use shared::api::{DEFAULT_WINDOW_MS, End, WindowRequest};
 use shared::testing::{Answer, DEADLINE, Program, Signal, built, http, until_async};
 use shared::time::{Clock, Span};
@@ -85,15 +85,25 @@ pub(crate) fn ask_with<Q: Question>(
     now: UnixMillis,
     question: &Q,
 ) -> Option<Q::Answer> {
+    ask_whole(&Whole::from(Arc::new(snapshot.clone())), archive, now, question)
+}
+
+/// The answer to a question to the whole network at a time; `None` where the antenna is not known.
+pub(crate) fn ask_whole<Q: Question>(
+    whole: &Whole,
+    archive: Option<&Archive>,
+    now: UnixMillis,
+    question: &Q,
+) -> Option<Q::Answer> {
     let window = match question.window() {
         Some(request) => {
             let length_ms = request.length.map_or(DEFAULT_WINDOW_MS, Span::ms);
-            Window::new(snapshot, length_ms, request.end, now)
+            Window::new(whole, length_ms, request.end, now)
         }
         None => Window::kept(now),
     };
     let tables = Tables::default();
-    let view = View::new(snapshot, window, now, Thresholds::default(), &tables).with_archive(archive);
+    let view = View::new(whole, window, now, Thresholds::default(), &tables).with_archive(archive);
     match question.answer(&view) {
         Ok(answer) => Some(answer),
         Err(AnswerError::UnknownAntenna(_)) => None,

@@ -168,6 +168,27 @@ fn StagesCard(stages: Vec<Stage>, language: Language) -> AnyView {
 
 #[component]
 fn PartitionsCard(partitions: Vec<Vec<(&'static str, String)>>, language: Language) -> AnyView {
+    let heading = language.text("Partitions and their owners", "Particiones y sus propietarios");
+    if partitions.len() > 1 {
+        let heads = partitions[0].iter().map(|(name, _)| view! { <th scope="col">{*name}</th> }).collect_view();
+        let row = |partition: Vec<(&'static str, String)>| {
+            let cells = partition.into_iter().map(|(_, value)| view! { <td><bdi>{value}</bdi></td> }).collect_view();
+            view! { <tr>{cells}</tr> }
+        };
+        let rows = partitions.into_iter().map(row).collect_view();
+        return view! {
+            <section class="card" id="partitions">
+                <header><h2>{heading}</h2></header>
+                <div class="scroll" tabindex="0" role="region" aria-label=heading>
+                    <table>
+                        <thead><tr>{heads}</tr></thead>
+                        <tbody>{rows}</tbody>
+                    </table>
+                </div>
+            </section>
+        }
+        .into_any();
+    }
     let list = |partition: Vec<(&'static str, String)>| {
         let pairs =
             partition.into_iter().map(|(name, value)| view! { <div><dt>{name}</dt><dd><bdi>{value}</bdi></dd></div> });
@@ -176,7 +197,7 @@ fn PartitionsCard(partitions: Vec<Vec<(&'static str, String)>>, language: Langua
     let lists = partitions.into_iter().map(list).collect_view();
     view! {
         <section class="card" id="partitions">
-            <header><h2>{language.text("Partitions and their owners", "Particiones y sus propietarios")}</h2></header>
+            <header><h2>{heading}</h2></header>
             {lists}
         </section>
     }
@@ -208,7 +229,7 @@ fn RejectedCard(reasons: Vec<RejectedReason>, rejected: Option<Vec<RejectedRow>>
                     <th scope="row"><Time moment=row.at/></th>
                     <td><code>{row.reason}</code></td>
                     <td class="fields"><ul>{fields.collect_view()}</ul></td>
-                    <td class="entry"><code>{row.source_id}</code></td>
+                    <td class="entry"><code>{row.entry}</code></td>
                 </tr>
             }
         };

@@ -57,8 +57,14 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
             on_redis(&settings, &own, listeners)?.run(shutdown, Some(*redis)).await
         }
         Broker::InProcess { .. } => {
-            let log = MemoryLog::with_max_entries(MEMORY_LOG_MAX_ENTRIES);
-            start(&settings, log.clone(), MemorySink::new(log), listeners)?.run(shutdown, None).await
+            let keys = settings.stream.all_keys();
+            let entries = MEMORY_LOG_MAX_ENTRIES.div_ceil(keys.len());
+            let logs = keys.into_iter().map(|keys| (keys.stream, MemoryLog::with_max_entries(entries)));
+            let logs: Vec<(String, MemoryLog)> = logs.collect();
+            // Those of the partitions are the last ones.
+            let spread = &logs[logs.len() - usize::from(settings.stream.stream_partitions)..];
+            let sinks = spread.iter().map(|(_, log)| MemorySink::new(log.clone())).collect();
+            start(&settings, logs, sinks, listeners)?.run(shutdown, None).await
         }
     }
 }
@@ -74,17 +80,21 @@ fn listener(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
 }
 
 fn on_redis(settings: &Settings, broker: &BrokerSettings, listeners: Listeners) -> anyhow::Result<Parts> {
-    let keys = settings.stream.keys();
-    let log = RedisLog::new(broker, keys.clone()).context("bad value for --redis-url (REDIS_URL)")?;
-    let sink = RedisSink::new(broker, &keys).context("bad value for --redis-url (REDIS_URL)")?;
-    start(settings, log, sink, listeners)
+    const BAD_URL: &str = "bad value for --redis-url (REDIS_URL)";
+    let logs = settings.stream.all_keys().into_iter().map(|keys| {
+        let stream = keys.stream.clone();
+        RedisLog::new(broker, keys).map(|log| (stream, log))
+    });
+    let logs = logs.collect::<Result<Vec<_>, _>>().context(BAD_URL)?;
+    let sinks = settings.stream.partition_keys().into_iter().map(|keys| RedisSink::new(broker, &keys));
+    start(settings, logs, sinks.collect::<Result<Vec<_>, _>>().context(BAD_URL)?, listeners)
 }
 
-/// Starts the parts on one log.
+/// Starts the parts on some logs by their streams' names, with a sink for each partition.
 fn start<L: Log>(
     settings: &Settings,
-    log: L,
-    sink: impl Sink + 'static,
+    logs: Vec<(String, L)>,
+    sinks: Vec<impl Sink + 'static>,
     listeners: Listeners,
 ) -> anyhow::Result<Parts> {
     let api = as_client(listeners.api.local_addr()?);
@@ -96,22 +106,22 @@ fn start<L: Log>(
         base_path: settings.base_path,
         ..dashboard_ui::Settings::new(Origin::Analytics { url, token: settings.token.token.clone() })
     };
-    let (fleet, stream) = (settings.fleet.clone(), settings.stream.stream.clone());
+    let fleet = settings.fleet.clone();
     let (pipeline, thresholds) = (settings.pipeline.clone(), settings.thresholds);
     let (http, token) = (settings.http.clone(), settings.token.token.clone());
     let endpoint = Endpoint { listener: listeners.api, http, token };
     Ok(Parts {
         analytics: Part::start("analytics", |stop| async move {
-            analytics::run_on(log, &stream, &pipeline, thresholds, endpoint, stop).await
+            analytics::run_on(logs, &pipeline, thresholds, endpoint, stop).await
         }),
         dashboard: Part::start("the dashboard", |stop| dashboard_ui::serve(dashboard, listeners.page, stop)),
-        simulators: Part::start("the simulated antennas", |stop| simulate(fleet, sink, stop)),
+        simulators: Part::start("the simulated antennas", |stop| simulate(fleet, sinks, stop)),
     })
 }
 
 /// Publishes simulated antennas. Once each has taken its `COUNT` of readings, the other parts carry on without them.
-async fn simulate(fleet: FleetSettings, sink: impl Sink, stop: CancellationToken) -> anyhow::Result<()> {
-    simulator::run(&fleet, sink, UnixMillis::now, stop.clone()).await?;
+async fn simulate(fleet: FleetSettings, sinks: Vec<impl Sink>, stop: CancellationToken) -> anyhow::Result<()> {
+    simulator::run(&fleet, sinks, UnixMillis::now, stop.clone()).await?;
     stop.cancelled().await;
     Ok(())
 }

@@ -176,6 +176,37 @@ pub struct Ledger {
     pub imbalance: Option<i64>,
 }
 
+impl<'a> std::iter::Sum<&'a Self> for Ledger {
+    /// The ledgers of several partitions as one. What one of them does not know, the sum does not know.
+    fn sum<I: Iterator<Item = &'a Self>>(ledgers: I) -> Self {
+        let add = |mut sum: Self, ledger: &Self| {
+            for (reason, count) in &ledger.rejected {
+                *sum.rejected.entry(*reason).or_default() += count;
+            }
+            let known = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a + b);
+            Self {
+                entries_added: known(sum.entries_added, ledger.entries_added),
+                counted: sum.counted + ledger.counted,
+                imported: sum.imported + ledger.imported,
+                in_memory: known(sum.in_memory, ledger.in_memory),
+                archived: sum.archived + ledger.archived,
+                expired: sum.expired + ledger.expired,
+                duplicates: sum.duplicates + ledger.duplicates,
+                rejected: sum.rejected,
+                too_late: sum.too_late + ledger.too_late,
+                untracked: sum.untracked + ledger.untracked,
+                lag: known(sum.lag, ledger.lag),
+                trimmed_unread: sum.trimmed_unread + ledger.trimmed_unread,
+                lost_by_broker: sum.lost_by_broker + ledger.lost_by_broker,
+                imbalance: sum.imbalance.zip(ledger.imbalance).map(|(a, b)| a + b),
+            }
+        };
+        let nothing =
+            Self { entries_added: Some(0), in_memory: Some(0), lag: Some(0), imbalance: Some(0), ..Self::default() };
+        ledgers.fold(nothing, add)
+    }
+}
+
 /// Progress of the micro-batches since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Batches {

@@ -33,7 +33,7 @@ impl Request for RejectedRequest {
 }
 
 /// `GET /api/v1/rejected`: how many entries were rejected and why, with the newest examples.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RejectedPage {
     /// Entries by reason, as in the ledger.
     pub rejected: BTreeMap<Rejection, u64>,
@@ -44,6 +44,9 @@ pub struct RejectedPage {
 /// A rejected entry as it was in the stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RejectedExample {
+    /// The stream, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
     /// Its id in the stream.
     pub source_id: String,
     /// Arrival at the broker.

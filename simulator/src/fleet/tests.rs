@@ -43,7 +43,7 @@ fn settings(antennas: u32, count: Option<u64>) -> FleetSettings {
 #[tokio::test(start_paused = true)]
 async fn antennas_report_every_interval_each_at_its_own_phase() {
     let sink = SlowSink::default();
-    let report = run(&settings(4, Some(5)), sink.clone(), clock(), CancellationToken::new()).await;
+    let report = run(&settings(4, Some(5)), vec![sink.clone()], clock(), CancellationToken::new()).await;
     assert_eq!(report.expect("good settings"), Report { published: 20, dropped: 0, skipped: 0 });
     let mut times: BTreeMap<String, Vec<(i64, u64)>> = BTreeMap::new();
     for reading in sink.readings() {
@@ -65,7 +65,7 @@ async fn a_stop_publishes_what_was_taken() {
         sleep(Duration::from_millis(10_500)).await;
         shutdown.cancel();
     };
-    let (report, ()) = tokio::join!(run(&settings, sink.clone(), clock(), shutdown.clone()), stop);
+    let (report, ()) = tokio::join!(run(&settings, vec![sink.clone()], clock(), shutdown.clone()), stop);
     assert_eq!(report.expect("good settings"), Report { published: 11, dropped: 0, skipped: 0 });
     assert_eq!(sink.readings().len(), 11);
 }
@@ -79,7 +79,7 @@ async fn a_sink_that_is_too_slow_costs_readings_and_the_report_says_how_many() {
         sleep(Duration::from_millis(2_000)).await;
         shutdown.cancel();
     };
-    let (report, ()) = tokio::join!(run(&settings, sink.clone(), clock(), shutdown.clone()), stop);
+    let (report, ()) = tokio::join!(run(&settings, vec![sink.clone()], clock(), shutdown.clone()), stop);
     let report = report.expect("good settings");
     // 200,000 a second for two seconds were taken, a few of them in the first and last turn.
     assert!((395_000..=405_000).contains(&(report.published + report.dropped)), "{report:?}");
@@ -93,7 +93,7 @@ async fn a_machine_that_stalls_skips_readings_of_an_endless_fleet_only() {
         let settings = settings(1, count);
         let fleet = tokio::spawn({
             let (sink, shutdown) = (sink.clone(), shutdown.clone());
-            async move { run(&settings, sink, clock(), shutdown).await.expect("good settings") }
+            async move { run(&settings, vec![sink], clock(), shutdown).await.expect("good settings") }
         });
         sleep(Duration::from_millis(20_500)).await;
         advance(Duration::from_secs(59)).await;
@@ -114,7 +114,7 @@ async fn a_restarted_antenna_goes_on_above_its_highest_seq() {
     let (sink, clock) = (SlowSink::default(), clock());
     let settings = FleetSettings { interval: Duration::from_micros(1), ..settings(1, Some(5_000)) };
     for _start in 0..2 {
-        run(&settings, sink.clone(), &clock, CancellationToken::new()).await.expect("good settings");
+        run(&settings, vec![sink.clone()], &clock, CancellationToken::new()).await.expect("good settings");
     }
     let readings = sink.readings();
     assert_eq!(readings.len(), 10_000);
@@ -125,7 +125,7 @@ async fn a_restarted_antenna_goes_on_above_its_highest_seq() {
 async fn antennas_without_uplink_forward_what_they_stored_at_the_end() {
     let sink = SlowSink::default();
     let settings = FleetSettings { scenario: Scenario::Late, ..settings(8, Some(333)) };
-    run(&settings, sink.clone(), clock(), CancellationToken::new()).await.expect("good settings");
+    run(&settings, vec![sink.clone()], clock(), CancellationToken::new()).await.expect("good settings");
     let distinct: BTreeSet<_> = sink.readings().into_iter().map(|reading| (reading.antenna_id, reading.seq)).collect();
     assert_eq!(distinct.len(), 8 * 333);
 }

@@ -10,10 +10,19 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng as _;
 use shared::Reading;
 use shared::codec::encode;
+use shared::keys::{StreamKeys, partition_of};
 use shared::testing::RedisServer;
 
 /// The stream that everything is measured on.
 pub(crate) const STREAM: &str = "antenna_stream";
+
+/// The streams that readings are spread over, by the number of the partition.
+pub(crate) fn streams(partitions: u16) -> Vec<String> {
+    match partitions {
+        0 | 1 => vec![STREAM.to_owned()],
+        several => (0..several).map(|number| StreamKeys::of_partition(STREAM, number).stream).collect(),
+    }
+}
 
 /// How many commands are in flight at once.
 const PIPELINED: usize = 5_000;
@@ -47,10 +56,10 @@ pub(crate) fn packed(arguments: &[&str]) -> Vec<u8> {
     command.get_packed_command()
 }
 
-/// An XADD of a reading with a given id.
-pub(crate) fn xadd(id: &str, reading: &Reading) -> Vec<u8> {
+/// An XADD of a reading to a stream with a given id.
+pub(crate) fn xadd(stream: &str, id: &str, reading: &Reading) -> Vec<u8> {
     let pairs = encode(reading);
-    let mut arguments = vec!["XADD", STREAM, id];
+    let mut arguments = vec!["XADD", stream, id];
     for (field, value) in &pairs {
         arguments.extend([*field, value.as_str()]);
     }
@@ -87,15 +96,22 @@ impl Pipe {
         Ok(())
     }
 
-    /// Adds readings with ids made from their times, with as many commands in flight as the broker likes.
-    pub(crate) fn fill(port: u16, readings: impl Iterator<Item = Reading> + Send + 'static) -> Result<()> {
+    /// Adds readings with ids made from their times, with as many commands in flight as the broker likes, spread over so many
+    /// partitions.
+    pub(crate) fn fill(
+        port: u16,
+        partitions: u16,
+        readings: impl Iterator<Item = Reading> + Send + 'static,
+    ) -> Result<()> {
+        let streams = streams(partitions);
         let (sender, batches) = mpsc::sync_channel::<(Vec<u8>, usize)>(4);
         // Encoding takes as long as adding, so each has a core of its own.
         let encoder = thread::spawn(move || {
             let (mut commands, mut count, mut last) = (Vec::new(), 0, (0, 0));
             for reading in readings {
                 last = if last.0 == reading.timestamp_ms { (last.0, last.1 + 1) } else { (reading.timestamp_ms, 0) };
-                commands.extend(xadd(&format!("{}-{}", last.0, last.1), &reading));
+                let stream = &streams[usize::from(partition_of(&reading.antenna_id, partitions))];
+                commands.extend(xadd(stream, &format!("{}-{}", last.0, last.1), &reading));
                 count += 1;
                 if count == PIPELINED
                     && sender.send((std::mem::take(&mut commands), std::mem::take(&mut count))).is_err()
@@ -152,13 +168,15 @@ pub(crate) async fn save(redis: &RedisServer) -> Result<()> {
     Ok(())
 }
 
-/// Deletes what analytics has committed, so that it starts afresh.
-pub(crate) async fn forget(redis: &RedisServer) -> Result<()> {
+/// Deletes what analytics has committed of so many partitions, so that it starts afresh.
+pub(crate) async fn forget(redis: &RedisServer, partitions: u16) -> Result<()> {
     let mut connection = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
-    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{{{STREAM}}}*")).query_async(&mut connection).await?;
+    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{{{STREAM}*}}:*")).query_async(&mut connection).await?;
     for key in keys {
         redis::cmd("DEL").arg(key).exec_async(&mut connection).await?;
     }
-    redis::cmd("XGROUP").arg("DESTROY").arg(STREAM).arg("analytics").exec_async(&mut connection).await?;
+    for stream in streams(partitions) {
+        redis::cmd("XGROUP").arg("DESTROY").arg(stream).arg("analytics").exec_async(&mut connection).await?;
+    }
     Ok(())
 }

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use analytics::ingest::resp::{Extent, ReplyParser};
 use analytics::ingest::stream_id::StreamId;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Args;
 use shared::api::{Pipeline, path};
 use shared::testing::RedisServer;
 
-use crate::broker::{Pipe, STREAM, forget, now_ms, packed, processor_time, reading};
+use crate::broker::{Pipe, forget, now_ms, packed, processor_time, reading, streams};
 use crate::program::Program;
 use crate::statistics::median;
 
@@ -27,6 +27,9 @@ pub(crate) struct Drain {
     /// Entries that one XREAD asks for
     #[arg(long, default_value_t = 65_536)]
     count: u32,
+    /// Streams that they are spread over by antenna
+    #[arg(long, default_value_t = 1)]
+    partitions: u16,
     /// Rounds; the medians are reported
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -62,6 +65,7 @@ impl Drain {
             let environment = [
                 ("REDIS_URL", redis.url()),
                 ("BATCH_MAX", self.count.to_string()),
+                ("STREAM_PARTITIONS", self.partitions.to_string()),
                 // The stream is left whole for the next round.
                 ("KEEP_ENTRIES", u32::MAX.to_string()),
             ];
@@ -71,7 +75,7 @@ impl Drain {
             broker_drained.push(processor_time(&redis).await? - between);
             let pipeline: Pipeline = serde_json::from_str(&analytics.get(path::PIPELINE).await?)?;
             analytics.stop()?;
-            forget(&redis).await?;
+            forget(&redis, self.partitions).await?;
             println!(
                 "round {round}: bytes off the socket {:.2} M entries/s, analytics {:.2} M entries/s, ratio {:.2}; \
                  {} batches, {} commits",
@@ -107,17 +111,19 @@ impl Drain {
             let timestamp_ms = start_ms + (number * span_ms / entries) as i64;
             reading(&mut chance, (number % antennas) as u32, timestamp_ms, number)
         });
-        Pipe::fill(port, readings)
+        Pipe::fill(port, self.partitions, readings)
     }
 
-    /// The XREADs to send, found by reading the stream once.
+    /// The XREADs to send, found by reading the streams once.
     fn steps(&self, port: u16) -> Result<Vec<Step>> {
         let mut pipe = Pipe::connect(port)?;
         let mut buffer = vec![0; 1 << 20];
-        let (mut steps, mut after, mut read) = (Vec::new(), StreamId::ZERO, 0);
+        let mut steps = Vec::new();
+        let (mut streams, mut read) = (streams(self.partitions).into_iter(), 0);
+        let (mut stream, mut after) = (streams.next().context("no stream")?, StreamId::ZERO);
         while read < self.entries {
             let count = self.count.to_string();
-            let command = packed(&["XREAD", "COUNT", &count, "STREAMS", STREAM, &after.to_string()]);
+            let command = packed(&["XREAD", "COUNT", &count, "STREAMS", &stream, &after.to_string()]);
             pipe.send(&command)?;
             let (mut parser, mut extent) = (ReplyParser::default(), Extent::default());
             let (mut reply, mut done) = (Vec::new(), 0);
@@ -125,6 +131,10 @@ impl Drain {
                 let taken = pipe.take(&mut buffer)?;
                 reply.extend_from_slice(&buffer[..taken]);
                 done += parser.feed(&reply[done..], &mut extent)?;
+            }
+            if extent.entries == 0 {
+                (stream, after) = (streams.next().context("entries are missing")?, StreamId::ZERO);
+                continue;
             }
             steps.push(Step { command, bytes: reply.len() });
             after = extent.last_id;

@@ -7,7 +7,7 @@ use clap::Args;
 use shared::api::{Pipeline, Summary, path};
 use shared::testing::RedisServer;
 
-use crate::broker::{Pipe, now_ms, reading, xadd};
+use crate::broker::{Pipe, STREAM, now_ms, reading, xadd};
 use crate::program::Program;
 use crate::statistics::quantile;
 
@@ -96,7 +96,11 @@ fn publish(port: u16, rate: u32, antennas: u32, seconds: u64) -> Result<Vec<(u64
         let now_ms = now_ms();
         let mut commands = Vec::new();
         for _ in 0..each {
-            commands.extend(xadd("*", &reading(&mut chance, (number % u64::from(antennas)) as u32, now_ms, number)));
+            commands.extend(xadd(
+                STREAM,
+                "*",
+                &reading(&mut chance, (number % u64::from(antennas)) as u32, now_ms, number),
+            ));
             number += 1;
         }
         published.push((number, Instant::now()));

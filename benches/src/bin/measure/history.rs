@@ -170,7 +170,7 @@ impl History {
             let seq = u64::from(day) * 1_440 + minute;
             reading(&mut chance, (number % antennas) as u32, start_ms + minute as i64 * MINUTE_MS, seq)
         });
-        Pipe::fill(redis.port(), readings)?;
+        Pipe::fill(redis.port(), 1, readings)?;
         Ok(entries)
     }
 

@@ -10,7 +10,7 @@ use shared::testing::RedisServer;
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::broker::{Pipe, now_ms, reading, state_bytes};
+use crate::broker::{Pipe, STREAM, now_ms, reading, state_bytes};
 use crate::program::Program;
 use crate::statistics::{median, quantile};
 use crate::throttle::throttle;
@@ -56,7 +56,7 @@ impl Hour {
             reading(&mut chance, antenna, start_ms + pane as i64 * 5000, pane)
         });
         let mut analytics = Program::start("analytics", &environment)?;
-        Pipe::fill(redis.port(), readings)?;
+        Pipe::fill(redis.port(), 1, readings)?;
         analytics.drained(entries).await?;
         let memory = |analytics: &Program| -> Result<String> {
             Ok(format!("{:.0} MB, peak {:.0} MB", analytics.memory_mb("VmRSS")?, analytics.memory_mb("VmHWM")?))
@@ -99,7 +99,7 @@ impl Hour {
             let timestamp_ms = start_ms + (number * seconds * 1000 / backlog) as i64;
             reading(&mut chance, (number % antennas) as u32, timestamp_ms, 1_000_000 + number / antennas)
         });
-        Pipe::fill(redis.port(), readings)?;
+        Pipe::fill(redis.port(), 1, readings)?;
         let port = throttle(redis.port(), f64::from(self.drain) * ENTRY_BYTES)?;
         let environment = [("REDIS_HOST", "127.0.0.1".to_owned()), ("REDIS_PORT", port.to_string())];
         let mut analytics = Program::start("analytics", &environment)?;
@@ -184,7 +184,7 @@ impl Load {
                     // `seq` counts up from the clock, as a producer's does.
                     let antenna = (number % u64::from(antennas)) as u32;
                     let seq = now_ms as u64 * 1_000 + number / u64::from(antennas);
-                    commands.extend(crate::broker::xadd("*", &reading(&mut chance, antenna, now_ms, seq)));
+                    commands.extend(crate::broker::xadd(STREAM, "*", &reading(&mut chance, antenna, now_ms, seq)));
                     number += 1;
                 }
                 if count > 0 {

@@ -9,7 +9,7 @@ use shared::Reading;
 use shared::api::path;
 use shared::testing::RedisServer;
 
-use crate::broker::{Pipe, now_ms, xadd};
+use crate::broker::{Pipe, STREAM, now_ms, xadd};
 use crate::program::Program;
 use crate::statistics::quantile;
 
@@ -50,7 +50,7 @@ impl Page {
                 seq: None,
             };
             let published = Instant::now();
-            pipe.add(&xadd("*", &reading), 1)?;
+            pipe.add(&xadd(STREAM, "*", &reading), 1)?;
             let mut text = Vec::new();
             while !contains(&text, marker.as_bytes()) {
                 let chunk = tokio::time::timeout(LOST_AFTER, page.chunk()).await.context("the page stands still")??;

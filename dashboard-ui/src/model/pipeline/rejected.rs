@@ -18,7 +18,8 @@ pub(crate) struct RejectedReason {
 /// A rejected entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RejectedRow {
-    pub(crate) source_id: String,
+    /// Its id, behind the name of its stream where there are several.
+    pub(crate) entry: String,
     pub(crate) at: Moment,
     pub(crate) reason: &'static str,
     /// Name and value of each field.
@@ -38,7 +39,7 @@ pub(super) fn reasons(totals: &Ledger, language: Language) -> Vec<RejectedReason
 
 pub(super) fn rejected_rows(page: &RejectedPage, scene: &Scene<'_>) -> Vec<RejectedRow> {
     let row = |example: &RejectedExample| RejectedRow {
-        source_id: example.source_id.clone(),
+        entry: example.stream.iter().chain([&example.source_id]).cloned().collect::<Vec<_>>().join(" "),
         at: Moment::near(example.arrived_at, scene.now, scene.language()),
         reason: example.reason.as_str(),
         fields: example.fields.clone(),

@@ -215,12 +215,19 @@ fn users_may_do_nothing_else() {
     for (user, allowed, refused) in [
         (
             "analytics",
-            &["xread streams antenna_stream 0", "hset {antenna_stream}:state a b", "ping"][..],
+            &[
+                "xread streams antenna_stream 0",
+                "hset {antenna_stream}:state a b",
+                "xread streams antenna_stream:3 0",
+                "hset {antenna_stream:3}:state a b",
+                "ping",
+            ][..],
             &[
                 "del antenna_stream",
                 "xadd antenna_stream * a b",
                 "del {antenna_stream}:state",
                 "get other",
+                "xread streams antenna_stream2 0",
                 "keys *",
                 "config get *",
                 "flushall",
@@ -231,7 +238,7 @@ fn users_may_do_nothing_else() {
         ),
         (
             "simulator",
-            &["xadd antenna_stream * a b", "multi"],
+            &["xadd antenna_stream * a b", "xadd antenna_stream:3 * a b", "multi"],
             &[
                 "xread streams antenna_stream 0",
                 "xadd other * a b",

@@ -41,7 +41,7 @@ passwords() {
       -e "s/>vigia-analytics/#$(hash "$analytics")/" \
       -e "s/>vigia-simulator/#$(hash "$simulator")/"
     # It asks for the server's version first, and then for the lag.
-    echo "user keda on #$(hash "$keda") resetchannels -@all +@connection -@admin -@dangerous +info (~antenna_stream +xinfo|groups)"
+    echo "user keda on #$(hash "$keda") resetchannels -@all +@connection -@admin -@dangerous +info (~antenna_stream ~antenna_stream:* +xinfo|groups)"
   } | indented
   secret analytics-redis Opaque
   printf '  url: rediss://analytics:%s@redis-service:6379\n' "$analytics"
