@@ -95,6 +95,7 @@ impl Analytics {
         self.program.signal(signal);
     }
 
+    /// The last lines that it has written.
     pub(super) fn tail(&self) -> String {
         self.program.tail()
     }
@@ -138,6 +139,11 @@ impl Simulator {
     /// Its process id.
     pub(super) fn id(&self) -> u32 {
         self.program.id()
+    }
+
+    /// The last lines that it has written.
+    pub(super) fn tail(&self) -> String {
+        self.program.tail()
     }
 
     /// Ends it with SIGKILL.

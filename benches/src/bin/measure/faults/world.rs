@@ -225,6 +225,13 @@ impl World {
         others.into_iter().chain(simulators).collect()
     }
 
+    /// The last lines of one of them, by its id; empty where it is a broker.
+    pub(crate) fn tail(&self, id: u32) -> String {
+        let simulators = self.simulators.iter().map(|simulator| (simulator.id(), simulator.tail()));
+        let all = std::iter::once((self.analytics.id(), self.analytics.tail())).chain(simulators);
+        all.filter(|(known, _)| *known == id).map(|(_, tail)| tail).collect()
+    }
+
     /// Length of the files of the master and its replica in bytes.
     pub(crate) fn file_bytes(&self) -> [u64; 2] {
         [self.master.file_bytes(), self.replica.file_bytes()]

@@ -48,7 +48,10 @@ impl Samples {
     pub(super) fn take(&mut self, at: Duration, world: &World, dashboard: u32) -> Result<()> {
         let mut sums: BTreeMap<(&'static str, &'static str), f64> = BTreeMap::new();
         for (name, id) in world.processes().into_iter().chain([("dashboard", dashboard)]) {
-            let field = |field| status(id, field)?.context("a field of a process");
+            let field = |field| {
+                let value = status(id, field)?;
+                value.with_context(|| format!("{name} ended by itself; it said last:\n{}", world.tail(id)))
+            };
             let descriptors = std::fs::read_dir(format!("/proc/{id}/fd"))?.count() as f64;
             // Several processes of one name count together.
             *sums.entry((MEMORY, name)).or_default() += field("VmRSS")? / 1024.0;
