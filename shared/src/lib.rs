@@ -9,6 +9,7 @@
 //! - [`spelled`]: enumerations whose values have one spelling everywhere.
 //! - [`time`]: milliseconds since the epoch, durations in human notation, and the wall clock.
 //! - [`settings`]: the settings that programs share, and how a bad value is refused.
+//! - `broker`: finds the server that a stream is on, also in a cluster and behind Sentinels; behind the feature of the same name.
 //! - [`logging`]: the same logging for every program, as text or as JSON.
 //! - `recording`: the rows of recorded measurements; behind the feature `recordings`.
 //! - [`throttle`]: how often a log line about the same trouble may be written.
@@ -22,6 +23,8 @@
 //! Nothing else here does network or file IO.
 
 pub mod api;
+#[cfg(feature = "broker")]
+pub mod broker;
 pub mod codec;
 pub mod health;
 pub mod keys;

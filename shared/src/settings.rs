@@ -17,6 +17,8 @@ use clap::{Args, CommandFactory, Parser};
 #[cfg(feature = "broker")]
 pub use self::broker::BrokerSettings;
 #[cfg(feature = "broker")]
+pub(crate) use self::broker::{Node, Topology};
+#[cfg(feature = "broker")]
 pub use self::certificates::Certificates;
 pub use self::secret::Secret;
 pub use self::token::{KeptToken, Token, TokenSettings};

@@ -20,4 +20,4 @@ pub mod settings;
 pub use fleet::run;
 pub use publish::{Report, SendError, Sink};
 pub use scenario::Scenario;
-pub use settings::FleetSettings;
+pub use settings::{ConfirmSettings, FleetSettings};

@@ -40,7 +40,8 @@ async fn simulate(
     settings: &FleetSettings,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let sinks = common.stream.partition_keys().into_iter().map(|keys| RedisSink::new(&common.broker, &keys));
+    let (sinks, replicas) = (common.stream.partition_keys().into_iter(), common.confirm.confirm_replicas);
+    let sinks = sinks.map(|keys| RedisSink::new(&common.broker, &keys).map(|sink| sink.confirmed_by(replicas)));
     let sinks = sinks.collect::<Result<Vec<_>, _>>().context("bad value for --redis-url (REDIS_URL)")?;
     info!(
         broker = common.broker.public_url(),
@@ -67,8 +68,9 @@ async fn play_back(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let file = settings.file.display();
-    let name = rand::random();
-    let sinks = common.stream.partition_keys().into_iter().map(|keys| OnceSink::new(&common.broker, &keys, name));
+    let (name, replicas) = (rand::random(), common.confirm.confirm_replicas);
+    let sinks = common.stream.partition_keys().into_iter();
+    let sinks = sinks.map(|keys| OnceSink::new(&common.broker, &keys, name).map(|sink| sink.confirmed_by(replicas)));
     let sinks = sinks.collect::<Result<Vec<_>, _>>().context("bad value for --redis-url (REDIS_URL)")?;
     let mut sink = Partitioned::new(sinks);
     let screen = progress_bar(&settings.file, settings.limit).with_context(|| format!("{file}"))?;

@@ -46,6 +46,12 @@ impl<S: Sink> Sink for Partitioned<S> {
         }
         sent
     }
+
+    fn address(&self) -> Option<String> {
+        let mut addresses: Vec<String> = self.sinks.iter().filter_map(Sink::address).collect();
+        addresses.dedup();
+        (!addresses.is_empty()).then(|| addresses.join(", "))
+    }
 }
 
 /// Puts readings behind those of their partitions, by the partitions' numbers.

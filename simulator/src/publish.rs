@@ -43,11 +43,20 @@ pub trait Sink: Send {
     /// # Errors
     /// Why the batch is not known to have arrived.
     fn send(&mut self, batch: &[Reading]) -> impl Future<Output = Result<(), SendError>> + Send;
+
+    /// Where batches go, for the log, if that can change.
+    fn address(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<S: Sink> Sink for &mut S {
     fn send(&mut self, batch: &[Reading]) -> impl Future<Output = Result<(), SendError>> + Send {
         (**self).send(batch)
+    }
+
+    fn address(&self) -> Option<String> {
+        (**self).address()
     }
 }
 
@@ -60,6 +69,18 @@ pub enum SendError {
     /// The broker refused, in its own words (OOM, NOAUTH, NOPERM, WRONGTYPE, ...): nothing of the batch was appended.
     #[error("refused: {0}")]
     Refused(String),
+    /// The broker takes nothing for now, in its own words (LOADING, READONLY, CLUSTERDOWN, NOREPLICAS, ...): nothing of the
+    /// batch was appended.
+    #[error("not now: {0}")]
+    NotNow(String),
+    /// The batch was appended, and too few replicas have it: a failover may lose it.
+    #[error("too few replicas have the batch: {replicas} of {needed}")]
+    Unconfirmed {
+        /// So many have it.
+        replicas: u64,
+        /// So many have to have it.
+        needed: u16,
+    },
 }
 
 /// What became of the readings: `taken = published + dropped`.
@@ -96,6 +117,7 @@ pub(crate) async fn publish<S: Sink>(queue: &Queue, mut delivery: Delivery<S>, s
             said = dropped;
         }
     }
+    delivery.end();
     published
 }
 
@@ -239,11 +261,21 @@ pub(crate) struct Delivery<S> {
     screen: ProgressBar,
     outages: Throttle,
     dropped_in_outages: u64,
+    /// How many times a batch was not confirmed.
+    unconfirmed: u64,
 }
 
 impl<S: Sink> Delivery<S> {
     pub(crate) fn new(sink: S, screen: ProgressBar) -> Self {
-        Self { sink, screen, outages: Throttle::new(), dropped_in_outages: 0 }
+        Self { sink, screen, outages: Throttle::new(), dropped_in_outages: 0, unconfirmed: 0 }
+    }
+
+    /// Reports how many times too few replicas had a batch, if that was ever so.
+    pub(crate) fn end(&self) {
+        let times = self.unconfirmed;
+        if times > 0 {
+            self.screen.suspend(|| info!(times, "batches were sent again, as too few replicas had them"));
+        }
     }
 
     /// Offers the batch until it is taken. `dropped` gives how many readings have been dropped elsewhere so far.
@@ -268,6 +300,7 @@ impl<S: Sink> Delivery<S> {
                 }
                 return Ok(());
             };
+            self.unconfirmed += u64::from(matches!(error, SendError::Unconfirmed { .. }));
             let outage = outage.get_or_insert_with(|| Outage::begin(now, dropped()));
             if self.outages.is_due(now.into_std()) {
                 outage.said = true;
@@ -285,8 +318,8 @@ impl<S: Sink> Delivery<S> {
         if outage.said {
             let dropped = dropped - outage.dropped_before;
             self.dropped_in_outages += dropped;
-            let outage_ms = outage.millis(now);
-            self.screen.suspend(|| info!(outage_ms, dropped, "the broker takes readings again"));
+            let (outage_ms, address) = (outage.millis(now), self.sink.address());
+            self.screen.suspend(|| info!(outage_ms, dropped, address, "the broker takes readings again"));
         }
     }
 }

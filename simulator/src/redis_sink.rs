@@ -6,12 +6,16 @@
 //! - [`OnceSink`] is for readings without a `seq`. A script appends the batch and writes its number to a marker key, or
 //!   does nothing if the marker already has that number. So a batch may be sent any number of times, even by a
 //!   connection that was given up and whose bytes Redis reads only later.
+//!
+//! Where replicas are to confirm a batch, `WAIT` follows it. A batch that too few of them have is sent again, but not
+//! before there are enough of them: while they are away, the stream does not fill up with copies.
 
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ErrorKind, Pipeline, RedisError, Script};
+use redis::{AsyncConnectionConfig, Pipeline, RedisError, Script, cmd};
 use shared::Reading;
+use shared::broker::{Failure, Finder, Place};
 use shared::codec::encode;
 use shared::keys::StreamKeys;
 use shared::settings::BrokerSettings;
@@ -20,6 +24,8 @@ use crate::publish::{SendError, Sink};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long replicas may take to have a batch.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a replay's marker is kept after its last batch; an outage that lasts longer may duplicate one batch.
 const MARKER_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How long it is kept after the end of the replay: bytes of an abandoned connection may still be on their way.
@@ -27,9 +33,13 @@ const MARKER_KEPT_AT_END: Duration = Duration::from_secs(60);
 
 /// KEYS: marker, stream. ARGV: the batch's number, seconds to keep the marker, then for each reading the number of its
 /// arguments and the arguments. Redis runs the script alone, and checks memory, rights and the stream's type before its
-/// first write takes effect, so either all of the batch is appended or none of it.
+/// first write takes effect, so either all of the batch is appended or none of it. Even where there is nothing to append
+/// it writes, so that a WAIT behind it waits for what was appended before, over whichever connection.
 const APPEND_ONCE: &str = "
-if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
+if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+  return 0
+end
 local at = 3
 while at <= #ARGV do
   local last = at + tonumber(ARGV[at])
@@ -57,7 +67,14 @@ impl RedisSink {
         // same.
         let mut greeting = redis::pipe();
         greeting.cmd("MULTI").ignore().cmd("EXEC").ignore();
-        Ok(Self { connection: Connection::new(broker, greeting)?, stream: keys.stream.clone() })
+        Ok(Self { connection: Connection::new(broker, keys, greeting)?, stream: keys.stream.clone() })
+    }
+
+    /// The same, where a batch is taken once so many replicas have it.
+    #[must_use]
+    pub fn confirmed_by(mut self, replicas: u16) -> Self {
+        self.connection.confirmed_by(replicas);
+        self
     }
 }
 
@@ -77,7 +94,12 @@ impl Sink for RedisSink {
         pipeline.cmd("EXEC");
         let connection = self.connection.get().await?;
         let sent = pipeline.query_async::<(Vec<String>,)>(connection).await.map(|_ids| ());
-        self.connection.judge(sent)
+        self.connection.judge(sent)?;
+        self.connection.confirm().await
+    }
+
+    fn address(&self) -> Option<String> {
+        self.connection.address()
     }
 }
 
@@ -100,7 +122,7 @@ impl OnceSink {
         let mut greeting = redis::pipe();
         greeting.cmd("SCRIPT").arg("LOAD").arg(APPEND_ONCE).ignore();
         Ok(Self {
-            connection: Connection::new(broker, greeting)?,
+            connection: Connection::new(broker, keys, greeting)?,
             stream: keys.stream.clone(),
             script: Script::new(APPEND_ONCE),
             marker: keys.replay_marker(name),
@@ -108,10 +130,17 @@ impl OnceSink {
         })
     }
 
+    /// The same, where a batch is taken once so many replicas have it.
+    #[must_use]
+    pub fn confirmed_by(mut self, replicas: u16) -> Self {
+        self.connection.confirmed_by(replicas);
+        self
+    }
+
     /// Lets the marker expire soon. If that fails, it expires after a day.
     pub async fn finish(&mut self) {
         if let Ok(connection) = self.connection.get().await {
-            let mut expire = redis::cmd("EXPIRE");
+            let mut expire = cmd("EXPIRE");
             let _expires_anyway =
                 expire.arg(&self.marker).arg(MARKER_KEPT_AT_END.as_secs()).exec_async(connection).await;
         }
@@ -130,77 +159,102 @@ impl Sink for OnceSink {
             }
         }
         let connection = self.connection.get().await?;
-        let sent = invocation.invoke_async(connection).await;
+        let sent = invocation.invoke_async::<()>(connection).await;
         self.connection.judge(sent)?;
+        self.connection.confirm().await?;
         self.number += 1;
         Ok(())
     }
+
+    fn address(&self) -> Option<String> {
+        self.connection.address()
+    }
 }
 
-/// A connection that is opened when needed and abandoned after any error: a new one looks up the broker's name again,
-/// and is in no transaction.
+/// A connection that is opened when needed and abandoned after any error: a new one is made to where the stream is by
+/// then, and is in no transaction.
 #[derive(Debug)]
 struct Connection {
-    broker: BrokerSettings,
+    finder: Finder,
     /// Short commands that a new connection begins with. They fail for the same reasons as a batch would, but Redis
     /// cuts off a client that sends a batch without having logged in, and its NOAUTH may be lost along with the
     /// connection.
     greeting: Pipeline,
-    open: Option<MultiplexedConnection>,
+    open: Option<(MultiplexedConnection, Place)>,
+    /// How many replicas have to have a batch.
+    replicas: u16,
+    /// Whether too few of them had the last one.
+    is_unconfirmed: bool,
 }
 
 impl Connection {
-    fn new(broker: &BrokerSettings, greeting: Pipeline) -> Result<Self, RedisError> {
-        broker.client()?;
-        Ok(Self { broker: broker.clone(), greeting, open: None })
+    fn new(broker: &BrokerSettings, keys: &StreamKeys, greeting: Pipeline) -> Result<Self, RedisError> {
+        let finder = Finder::new(broker, keys)?;
+        Ok(Self { finder, greeting, open: None, replicas: 0, is_unconfirmed: false })
     }
 
-    async fn get(&mut self) -> Result<&mut MultiplexedConnection, SendError> {
-        let connection = match self.open.take() {
-            Some(connection) => connection,
-            None => {
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(CONNECT_TIMEOUT))
-                    .set_response_timeout(Some(RESPONSE_TIMEOUT));
-                let client = self.broker.fresh().client().map_err(|error| self.blamed(error))?;
-                let connecting = client.get_multiplexed_async_connection_with_config(&config);
-                let mut connection = connecting.await.map_err(|error| self.blamed(error))?;
-                self.greeting.exec_async(&mut connection).await.map_err(|error| self.blamed(error))?;
-                connection
-            }
-        };
-        Ok(self.open.insert(connection))
-    }
-
-    /// An error of a connection that is being made, with what is to blame for it where that is known.
-    fn blamed(&self, error: RedisError) -> SendError {
-        match send_error(error) {
-            SendError::Unreachable(text) => match self.broker.blame(&text) {
-                Some(why) => SendError::Refused(why),
-                None => SendError::Unreachable(text),
-            },
-            refused => refused,
+    fn confirmed_by(&mut self, replicas: u16) {
+        self.replicas = replicas;
+        if replicas > 0 {
+            // It comes back at once, and fails where the right is missing before anything was appended.
+            self.greeting.cmd("WAIT").arg(0).arg(0).ignore();
         }
     }
 
-    fn judge(&mut self, sent: Result<(), RedisError>) -> Result<(), SendError> {
-        sent.map_err(|error| {
+    /// The connection, over which a batch may be sent. After one that too few replicas had, that is once there are enough.
+    async fn get(&mut self) -> Result<&mut MultiplexedConnection, SendError> {
+        if self.open.as_ref().is_none_or(|(_, place)| place.is_replaced()) {
             self.open = None;
-            send_error(error)
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(CONNECT_TIMEOUT))
+                .set_response_timeout(Some(RESPONSE_TIMEOUT));
+            let (mut connection, place) = self.finder.connect(&config).await?;
+            let greeted = self.greeting.exec_async(&mut connection).await;
+            greeted.map_err(|error| self.finder.failed(&place, error.into()))?;
+            self.open = Some((connection, place));
+        }
+        if self.is_unconfirmed {
+            self.confirm().await?;
+        }
+        let (connection, _) = self.open.as_mut().expect("it is open, and nothing went wrong with it");
+        Ok(connection)
+    }
+
+    /// Waits until enough replicas have what was written over this connection.
+    async fn confirm(&mut self) -> Result<(), SendError> {
+        let Some((connection, _)) = self.open.as_mut().filter(|_| self.replicas > 0) else { return Ok(()) };
+        let mut wait = cmd("WAIT");
+        wait.arg(self.replicas).arg(u64::try_from(CONFIRM_TIMEOUT.as_millis()).unwrap_or(u64::MAX));
+        self.is_unconfirmed = true;
+        let confirmed = wait.query_async(connection).await;
+        let replicas: u64 = self.judge(confirmed)?;
+        if replicas < u64::from(self.replicas) {
+            return Err(SendError::Unconfirmed { replicas, needed: self.replicas });
+        }
+        self.is_unconfirmed = false;
+        Ok(())
+    }
+
+    /// Gives the connection up where something went wrong with it.
+    fn judge<T>(&mut self, sent: Result<T, RedisError>) -> Result<T, SendError> {
+        sent.map_err(|error| match self.open.take() {
+            Some((_, place)) => self.finder.failed(&place, error.into()).into(),
+            None => Failure::from(error).into(),
         })
+    }
+
+    /// Where it leads, where that can change.
+    fn address(&self) -> Option<String> {
+        self.open.as_ref().filter(|(_, place)| place.is_one_of_several()).map(|(_, place)| place.to_string())
     }
 }
 
-/// The broker's own words, if it said something: the first error of a batch, as the others follow from it.
-fn send_error(error: RedisError) -> SendError {
-    let text = error.to_string();
-    if error.kind() == ErrorKind::AuthenticationFailed {
-        return SendError::Refused(text);
-    }
-    match error.into_server_errors().as_deref() {
-        Some([(_, first), ..]) => {
-            SendError::Refused(format!("{} {}", first.code(), first.details().unwrap_or_default()))
+impl From<Failure> for SendError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Away(text) => Self::Unreachable(text),
+            Failure::Passing(text) => Self::NotNow(text),
+            Failure::Refused(text) => Self::Refused(text),
         }
-        _ => SendError::Unreachable(text),
     }
 }

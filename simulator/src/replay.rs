@@ -158,9 +158,11 @@ impl<S: Sink> Player<'_, S> {
             }
             self.flush().await?;
             if let Some(source) = chunk.failure {
+                self.delivery.end();
                 return Err(ReplayError::Damaged { published: self.report.published, source });
             }
         }
+        self.delivery.end();
         Ok(self.report)
     }
 

@@ -39,9 +39,20 @@ pub struct CommonSettings {
     /// Which stream to publish to.
     #[command(flatten)]
     pub stream: StreamSettings,
+    /// When a batch counts as taken.
+    #[command(flatten)]
+    pub confirm: ConfirmSettings,
     /// How to log.
     #[command(flatten)]
     pub log: LogSettings,
+}
+
+/// When the broker counts as having taken a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+pub struct ConfirmSettings {
+    /// So many replicas of the broker have to have a batch of readings, or it is sent again
+    #[arg(long, env = "CONFIRM_REPLICAS", default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=100))]
+    pub confirm_replicas: u16,
 }
 
 /// What the program can do besides simulating.

@@ -22,7 +22,7 @@ fn with_entries(server: &RedisServer, entries: u64) -> Analytics {
 }
 
 /// Waits until the broker is away for a reason with a word in it.
-fn wait_for_reason(analytics: &mut Analytics, word: &str) {
+pub(crate) fn wait_for_reason(analytics: &mut Analytics, word: &str) {
     analytics.wait("/api/v1/pipeline", |pipeline| {
         pipeline["phase"] == "broker_away" && pipeline["reason"].as_str().is_some_and(|why| why.contains(word))
     });
@@ -37,7 +37,7 @@ fn wait_for_group(server: &RedisServer) {
     });
 }
 
-fn lines(analytics: &Analytics, text: &str) -> usize {
+pub(crate) fn lines(analytics: &Analytics, text: &str) -> usize {
     analytics.log().lines().filter(|line| line.contains(text)).count()
 }
 

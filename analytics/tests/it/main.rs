@@ -9,6 +9,7 @@ mod archive;
 mod availability;
 mod brokers;
 mod cells;
+mod clusters;
 mod compaction;
 mod engines;
 mod faults;

@@ -10,7 +10,7 @@ use crate::private_redis::{PrivateRedis, StartError};
 #[derive(Debug)]
 pub enum Broker {
     /// The settings name it. Whether it answers is up to its clients, which retry until it does.
-    Given(BrokerSettings),
+    Given(Box<BrokerSettings>),
     /// Started by this process, for this process.
     Private(Box<PrivateRedis>),
     /// The in-process log.
@@ -24,7 +24,7 @@ impl Broker {
     /// The broker of the settings, or else the best one that this machine has.
     pub async fn choose(settings: &BrokerSettings) -> Self {
         match settings.given() {
-            Some(given) => Self::Given(given.clone()),
+            Some(given) => Self::Given(Box::new(given.clone())),
             None => match PrivateRedis::start().await {
                 Ok(redis) => Self::Private(Box::new(redis)),
                 Err(why) => Self::InProcess { why },

@@ -86,7 +86,9 @@ fn on_redis(settings: &Settings, broker: &BrokerSettings, listeners: Listeners) 
         RedisLog::new(broker, keys).map(|log| (stream, log))
     });
     let logs = logs.collect::<Result<Vec<_>, _>>().context(BAD_URL)?;
-    let sinks = settings.stream.partition_keys().into_iter().map(|keys| RedisSink::new(broker, &keys));
+    let replicas = settings.confirm.confirm_replicas;
+    let sinks = settings.stream.partition_keys().into_iter();
+    let sinks = sinks.map(|keys| RedisSink::new(broker, &keys).map(|sink| sink.confirmed_by(replicas)));
     start(settings, logs, sinks.collect::<Result<Vec<_>, _>>().context(BAD_URL)?, listeners)
 }
 

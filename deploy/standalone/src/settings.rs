@@ -9,7 +9,7 @@ use dashboard_ui::settings::AllowedHosts;
 use shared::logging::LogSettings;
 use shared::server::HttpSettings;
 use shared::settings::{BrokerSettings, StreamSettings, TokenSettings, parse_bind};
-use simulator::FleetSettings;
+use simulator::{ConfirmSettings, FleetSettings};
 
 /// Vigía in one process: simulated antennas, analytics, the dashboard, and a broker where none is given
 #[derive(Debug, Clone, Parser)]
@@ -54,6 +54,9 @@ pub struct Settings {
     /// The simulated antennas.
     #[command(flatten)]
     pub fleet: FleetSettings,
+    /// When a batch of readings counts as taken.
+    #[command(flatten)]
+    pub confirm: ConfirmSettings,
     /// Analytics' pipeline.
     #[command(flatten)]
     pub pipeline: PipelineSettings,

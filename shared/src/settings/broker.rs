@@ -1,15 +1,18 @@
-//! Where the broker is: the grammar of its address, of which every part is understood or refused, and never said aloud.
+//! Where the broker is, and how to get in: of its address every part is understood or refused, and never said aloud.
+
+mod address;
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use redis::{Client, RedisResult};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo, RedisResult};
 
+use self::address::{Address, host_of_setting, port_of_setting};
+pub(crate) use self::address::{Node, Topology};
 use super::certificates::Certificates;
 use super::secret::{Secret, Trouble, ValueOrFile, can_be_read_again};
 use super::shown;
@@ -21,6 +24,10 @@ use crate::health;
 pub struct BrokerSettings {
     url: String,
     public_url: String,
+    topology: Topology,
+    /// What the redis crate is told of each server, see [`Address::url_of_a_server`].
+    server_url: String,
+    sentinel_login: Login,
     is_given: bool,
     certificates: Certificates,
     files: Option<Arc<Files>>,
@@ -43,6 +50,8 @@ struct Given {
     is_given: bool,
     username: (Option<String>, Option<PathBuf>),
     password: (Option<String>, Option<PathBuf>),
+    sentinel_username: (Option<String>, Option<PathBuf>),
+    sentinel_password: (Option<String>, Option<PathBuf>),
     ca: Option<PathBuf>,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
@@ -51,7 +60,8 @@ struct Given {
 /// What the command line and the environment say.
 #[derive(Debug, Args)]
 struct Arguments {
-    /// The broker's address: `redis://`, `rediss://`, `valkey://` or `valkeys://`, with user, password and database if needed, or
+    /// The broker's address: `redis://`, `rediss://`, `valkey://` or `valkeys://`, with user, password and database if needed;
+    /// `redis+cluster://host,host` for a cluster, `redis+sentinel://host,host/name` for Sentinels; or
     /// `unix:///path?db=N&user=U&pass=P`
     #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
     redis_url: Option<String>,
@@ -73,6 +83,18 @@ struct Arguments {
     /// File that holds the password
     #[arg(long, env = "REDIS_PASSWORD_FILE", value_name = "FILE")]
     redis_password_file: Option<PathBuf>,
+    /// User of the Sentinels, if they want one
+    #[arg(long, env = "REDIS_SENTINEL_USERNAME", value_name = "USER", hide_env_values = true)]
+    redis_sentinel_username: Option<String>,
+    /// File that holds the Sentinels' user
+    #[arg(long, env = "REDIS_SENTINEL_USERNAME_FILE", value_name = "FILE")]
+    redis_sentinel_username_file: Option<PathBuf>,
+    /// Password of the Sentinels, if they want one. The broker's is not told to them
+    #[arg(long, env = "REDIS_SENTINEL_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    redis_sentinel_password: Option<String>,
+    /// File that holds the Sentinels' password
+    #[arg(long, env = "REDIS_SENTINEL_PASSWORD_FILE", value_name = "FILE")]
+    redis_sentinel_password_file: Option<PathBuf>,
     /// Certificates, as PEM, of the authority that signed the broker's, in place of those that this machine trusts
     #[arg(long, env = "REDIS_CA_FILE", value_name = "FILE")]
     redis_ca_file: Option<PathBuf>,
@@ -85,23 +107,48 @@ struct Arguments {
 }
 
 /// Settings that are of use only where a broker is given.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 13] = [
     "redis_host",
     "redis_port",
     "redis_username",
     "redis_username_file",
     "redis_password",
     "redis_password_file",
+    "redis_sentinel_username",
+    "redis_sentinel_username_file",
+    "redis_sentinel_password",
+    "redis_sentinel_password_file",
     "redis_ca_file",
     "redis_cert_file",
     "redis_key_file",
 ];
 
 /// User and password, apart from the URL.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Login {
     username: Option<Secret>,
     password: Option<Secret>,
+}
+
+/// Everything that lets this program in, apart from the URL.
+#[derive(Default)]
+struct Keys {
+    login: Login,
+    sentinel_login: Login,
+    certificates: Certificates,
+}
+
+impl Login {
+    /// A user is of no use alone. `password` is the name of the password's setting.
+    fn check(&self, password: &str) -> Result<(), String> {
+        match self {
+            Self { username: Some(_), password: None } => {
+                let username = password.replace("PASSWORD", "USERNAME");
+                Err(format!("{username} is of no use without {password} or {password}_FILE"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl BrokerSettings {
@@ -110,27 +157,30 @@ impl BrokerSettings {
     /// # Errors
     /// What is wrong with the URL, without a part of it.
     pub fn from_url(url: &str) -> Result<Self, String> {
-        Self::new(url, &Login::default(), Certificates::default(), true)
+        Self::new(url, Keys::default(), true)
     }
 
-    fn new(url: &str, login: &Login, certificates: Certificates, is_given: bool) -> Result<Self, String> {
+    fn new(url: &str, keys: Keys, is_given: bool) -> Result<Self, String> {
+        let Keys { login, sentinel_login, certificates } = keys;
         let address = Address::of(url)?;
         if !certificates.are_default() && !address.is_tls() {
             return Err("REDIS_CA_FILE, REDIS_CERT_FILE and REDIS_KEY_FILE need rediss:// or valkeys://".to_owned());
         }
-        let url = match (&login.password, &login.username) {
-            (None, None) => url.to_owned(),
-            (None, Some(_)) => {
-                return Err("REDIS_USERNAME is of no use without REDIS_PASSWORD or REDIS_PASSWORD_FILE".to_owned());
-            }
-            (Some(_), _) if address.has_login => {
+        login.check("REDIS_PASSWORD")?;
+        sentinel_login.check("REDIS_SENTINEL_PASSWORD")?;
+        if sentinel_login.password.is_some() && !matches!(address.topology, Topology::Sentinel { .. }) {
+            return Err("REDIS_SENTINEL_PASSWORD and its like need redis+sentinel://".to_owned());
+        }
+        let url = match &login.password {
+            None => url.to_owned(),
+            Some(_) if address.has_login => {
                 return Err("it has a password, and REDIS_PASSWORD or REDIS_PASSWORD_FILE is given too".to_owned());
             }
-            (Some(password), username) => {
-                address.with_login(username.as_ref().map_or("", Secret::reveal), password.reveal())
-            }
+            Some(password) => address.with_login(login.username.as_ref().map_or("", Secret::reveal), password.reveal()),
         };
-        Ok(Self { url, public_url: address.public_url(), is_given, certificates, files: None })
+        let (public_url, server_url) = (address.public_url(), address.url_of_a_server(&url));
+        let topology = address.topology;
+        Ok(Self { url, public_url, topology, server_url, sentinel_login, is_given, certificates, files: None })
     }
 
     /// The same with what the files hold now, for a connection that is about to be made. Where one of them cannot be used,
@@ -165,22 +215,53 @@ impl BrokerSettings {
         &self.certificates
     }
 
-    /// A client, which connects when it is told to.
-    ///
-    /// # Errors
-    /// When the redis crate does not take what was understood here.
-    pub fn client(&self) -> RedisResult<Client> {
+    /// What the URL leads to.
+    pub(crate) const fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// Whether the broker talks TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.server_url.starts_with("rediss://") || self.server_url.starts_with("valkeys://")
+    }
+
+    /// A client of the only server, which connects when it is told to.
+    pub(crate) fn client(&self) -> RedisResult<Client> {
+        self.client_of(self.server_url.as_str().into_connection_info()?)
+    }
+
+    /// A client of one of several servers.
+    pub(crate) fn client_at(&self, node: &Node) -> RedisResult<Client> {
+        let server = self.server_url.as_str().into_connection_info()?;
+        let addr = at(server.addr(), node);
+        self.client_of(server.set_addr(addr))
+    }
+
+    /// A client of a Sentinel, which has a login of its own and no databases.
+    pub(crate) fn client_at_sentinel(&self, node: &Node) -> RedisResult<Client> {
+        let server = self.server_url.as_str().into_connection_info()?;
+        let addr = at(server.addr(), node);
+        let mut login = RedisConnectionInfo::default();
+        if let Some(username) = &self.sentinel_login.username {
+            login = login.set_username(username.reveal());
+        }
+        if let Some(password) = &self.sentinel_login.password {
+            login = login.set_password(password.reveal());
+        }
+        self.client_of(server.set_addr(addr).set_redis_settings(login))
+    }
+
+    fn client_of(&self, server: ConnectionInfo) -> RedisResult<Client> {
         // An error means that a provider is installed already, which serves as well.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         match self.certificates.are_default() {
-            true => Client::open(self.url()),
-            false => Client::build_with_tls(self.url(), self.certificates.for_redis()),
+            true => Client::open(server),
+            false => Client::build_with_tls(server, self.certificates.for_redis()),
         }
     }
 
     /// What is to blame for a connection that failed with an error, where that is known.
-    #[must_use]
-    pub fn blame(&self, error: &str) -> Option<String> {
+    pub(crate) fn blame(&self, error: &str) -> Option<String> {
         self.certificates.blame(error)
     }
 
@@ -234,6 +315,8 @@ impl FromArgMatches for BrokerSettings {
             let either = |id: &str, file_id: &str| (text(id).map(str::to_owned), file(file_id));
             given.username = either("redis_username", "redis_username_file");
             given.password = either("redis_password", "redis_password_file");
+            given.sentinel_username = either("redis_sentinel_username", "redis_sentinel_username_file");
+            given.sentinel_password = either("redis_sentinel_password", "redis_sentinel_password_file");
             [given.ca, given.certificate, given.key] = ["redis_ca_file", "redis_cert_file", "redis_key_file"].map(file);
         }
         let read = given.read().map_err(bad)?;
@@ -253,8 +336,9 @@ impl FromArgMatches for BrokerSettings {
 impl Given {
     /// Whether there are files, all of which can be read again.
     fn can_be_read_again(&self) -> bool {
-        let files = [&self.username.1, &self.password.1, &self.ca, &self.certificate, &self.key];
-        let mut files = files.into_iter().flatten().peekable();
+        let logins = [&self.username, &self.password, &self.sentinel_username, &self.sentinel_password];
+        let files = logins.map(|(_, file)| file).into_iter().chain([&self.ca, &self.certificate, &self.key]);
+        let mut files = files.flatten().peekable();
         files.peek().is_some() && files.all(|file| can_be_read_again(file))
     }
 
@@ -270,8 +354,12 @@ impl Given {
             username: secret("REDIS_USERNAME", &self.username)?,
             password: secret("REDIS_PASSWORD", &self.password)?,
         };
+        let sentinel_login = Login {
+            username: secret("REDIS_SENTINEL_USERNAME", &self.sentinel_username)?,
+            password: secret("REDIS_SENTINEL_PASSWORD", &self.sentinel_password)?,
+        };
         let certificates = Certificates::read(self.ca.as_deref(), self.certificate.as_deref(), self.key.as_deref())?;
-        BrokerSettings::new(&self.url, &login, certificates, self.is_given)
+        BrokerSettings::new(&self.url, Keys { login, sentinel_login, certificates }, self.is_given)
             .map_err(|why| format!("{}{why}", self.bad_url))
     }
 }
@@ -284,211 +372,15 @@ fn not_empty(text: &str) -> Result<(), String> {
     if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(()) }
 }
 
-/// A URL of which every part is understood.
-struct Address<'a> {
-    scheme: &'a str,
-    /// What is behind the scheme and the login: host, port and database, or the path of a socket without what is asked of it.
-    place: &'a str,
-    /// The database of a socket.
-    database: &'a str,
-    has_login: bool,
-}
-
-impl<'a> Address<'a> {
-    fn of(url: &'a str) -> Result<Self, String> {
-        if url.contains(|it: char| it.is_whitespace() || it.is_control()) {
-            return Err("it contains a space or the end of a line; a space within a password is %20".to_owned());
+/// Another server's address, with or without TLS as this one.
+fn at(address: &ConnectionAddr, Node { host, port }: &Node) -> ConnectionAddr {
+    let (host, port) = (host.clone(), *port);
+    match address {
+        ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
+            ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
         }
-        let (scheme, behind) = url.split_once("://").unwrap_or_default();
-        match scheme {
-            "redis" | "rediss" | "valkey" | "valkeys" => {
-                let (login, place) =
-                    behind.rsplit_once('@').map_or((None, behind), |(login, place)| (Some(login), place));
-                login.map_or(Ok(()), check_login)?;
-                check_place(place)?;
-                Ok(Self { scheme, place, database: "", has_login: login.is_some() })
-            }
-            "unix" => Self::of_socket(behind),
-            _ => {
-                Err("a URL that begins with redis://, rediss://, valkey://, valkeys:// or unix:// is needed".to_owned())
-            }
-        }
+        _ => ConnectionAddr::Tcp(host, port),
     }
-
-    /// `/path?db=N&user=U&pass=P`, as the clients of Redis for several languages understand it.
-    fn of_socket(behind: &'a str) -> Result<Self, String> {
-        let (path, asked) = behind.split_once('?').unwrap_or((behind, ""));
-        if behind.contains('#') {
-            return Err("what begins with # is not supported; within a path or a password write %23".to_owned());
-        }
-        let decoded = String::from_utf8(decoded(path)).unwrap_or_default();
-        let is_path = decoded.starts_with('/') && !decoded.ends_with('/') && !decoded.contains('\0');
-        if !is_path || decoded.len() > SOCKET_PATH_MAX {
-            return Err(format!(
-                "the path of a socket is needed behind unix://, with a / in front, of {SOCKET_PATH_MAX} bytes at most"
-            ));
-        }
-        let (mut database, mut user, mut pass) = (None, None, None);
-        for pair in asked.split('&').filter(|_| !asked.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let place = match name {
-                "db" => &mut database,
-                "user" => &mut user,
-                "pass" => &mut pass,
-                _ => return Err("behind the path of a socket only db, user and pass are known".to_owned()),
-            };
-            if place.replace(value).is_some() {
-                return Err("db, user or pass is given twice".to_owned());
-            }
-        }
-        if database == Some("") {
-            return Err("db is empty; the number of a database is needed behind it".to_owned());
-        }
-        let database = database.unwrap_or("");
-        check_database(database)?;
-        match (user, pass) {
-            (Some(_), None) | (_, Some("")) => return Err("a user without a password (pass) is of no use".to_owned()),
-            (user, pass) if [user, pass].into_iter().flatten().any(|text| !is_utf8_when_decoded(text)) => {
-                return Err(NOT_UTF8.to_owned());
-            }
-            _ => {}
-        }
-        Ok(Self { scheme: "unix", place: path, database, has_login: pass.is_some() })
-    }
-
-    fn is_tls(&self) -> bool {
-        ["rediss", "valkeys"].contains(&self.scheme)
-    }
-
-    fn public_url(&self) -> String {
-        let Self { scheme, place, database, .. } = self;
-        let asked = if database.is_empty() { String::new() } else { format!("?db={database}") };
-        format!("{scheme}://{place}{asked}")
-    }
-
-    fn with_login(&self, username: &str, password: &str) -> String {
-        let encoded = |text: &str| {
-            // Only in a query is a space a plus sign.
-            form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
-        };
-        let (username, password) = (encoded(username), encoded(password));
-        let Self { scheme, place, database, .. } = self;
-        match *scheme {
-            "unix" => {
-                let mut pairs = Vec::new();
-                pairs.extend((!database.is_empty()).then(|| format!("db={database}")));
-                pairs.extend((!username.is_empty()).then(|| format!("user={username}")));
-                format!(
-                    "unix://{place}?{}pass={password}",
-                    pairs.iter().map(|pair| format!("{pair}&")).collect::<String>()
-                )
-            }
-            _ => format!("{scheme}://{username}:{password}@{place}"),
-        }
-    }
-}
-
-/// What the address of a socket holds in Linux, without the end.
-const SOCKET_PATH_MAX: usize = 107;
-
-const NOT_UTF8: &str = "user or password is not UTF-8 once decoded";
-
-/// Checks `host[:port][/database]`.
-fn check_place(place: &str) -> Result<(), String> {
-    if place.contains(['?', '#']) {
-        return Err("what begins with ? or # is not supported; within a password write %3F or %23".to_owned());
-    }
-    let (address, database) = place.split_once('/').unwrap_or((place, ""));
-    check_database(database)?;
-    let (host, port) = match address.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, behind)) if host.parse::<Ipv6Addr>().is_ok() && (behind.is_empty() || behind.starts_with(':')) => {
-            ("", behind.strip_prefix(':'))
-        }
-        Some(_) => return Err("what is in brackets is not an IPv6 address".to_owned()),
-        None => address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port))),
-    };
-    if let Some(port) = port {
-        check_port(port)?;
-    }
-    if address.starts_with('[') { Ok(()) } else { check_host(host) }
-}
-
-fn check_database(database: &str) -> Result<(), String> {
-    if database.len() > 9 || !database.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err("the database behind the / must be a number; within a password a / is %2F".to_owned());
-    }
-    Ok(())
-}
-
-fn check_login(login: &str) -> Result<(), String> {
-    if login.contains(['/', '?', '#']) {
-        return Err("within a user or password, write / as %2F, ? as %3F, # as %23".to_owned());
-    }
-    if login.split_once(':').is_none_or(|(_, password)| password.is_empty()) {
-        return Err("a user without a password is of no use; a password alone is written :password@host".to_owned());
-    }
-    if is_utf8_when_decoded(login) { Ok(()) } else { Err(NOT_UTF8.to_owned()) }
-}
-
-fn is_utf8_when_decoded(text: &str) -> bool {
-    String::from_utf8(decoded(text)).is_ok()
-}
-
-/// What `%` and two hexadecimal digits stand for is a byte of the text.
-fn decoded(text: &str) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, behind @ ..] = rest {
-        let escaped = behind.first_chunk().filter(|_| *first == b'%');
-        let escaped = escaped.and_then(|digits: &[u8; 2]| std::str::from_utf8(digits).ok());
-        let byte = escaped.filter(|it| it.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        let byte = byte.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        decoded.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &behind[2..] } else { behind };
-    }
-    decoded
-}
-
-fn check_host(host: &str) -> Result<(), String> {
-    if host.is_empty() {
-        return Err("a host is needed".to_owned());
-    }
-    if host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_unspecified()) {
-        return Err("0.0.0.0 is an address to listen on, not one to connect to".to_owned());
-    }
-    if host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
-        return Ok(());
-    }
-    Err("a host is a name or an address of letters, digits, dots and hyphens".to_owned())
-}
-
-fn check_port(port: &str) -> Result<u16, String> {
-    let digits = if port.bytes().all(|byte| byte.is_ascii_digit()) { port } else { "" };
-    digits.parse().ok().filter(|port| *port > 0).ok_or_else(|| "a port is a number from 1 to 65535".to_owned())
-}
-
-/// The host as it stands in a URL: an IPv6 address in brackets.
-fn host_of_setting(host: &str) -> Result<String, String> {
-    let without_brackets = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-    if without_brackets.parse::<Ipv6Addr>().is_ok() {
-        return Ok(format!("[{without_brackets}]"));
-    }
-    if host.contains("://") {
-        return Err("a host alone is needed; a URL belongs into REDIS_URL".to_owned());
-    }
-    if host.rsplit_once(':').is_some_and(|(_, port)| check_port(port).is_ok()) {
-        return Err("a host alone is needed; the port belongs into REDIS_PORT".to_owned());
-    }
-    check_host(host).map(|()| host.to_owned())
-}
-
-fn port_of_setting(port: &str) -> Result<u16, String> {
-    check_port(port).map_err(|why| match port.contains("://") {
-        true => format!(
-            "{why}; Kubernetes sets it to a URL beside a Service named redis: set REDIS_URL, or enableServiceLinks: false"
-        ),
-        false => why,
-    })
 }
 
 #[cfg(test)]
@@ -523,6 +415,13 @@ mod tests {
             "valkeys://[::1]",
             "unix:///run/redis/redis.sock",
             "unix:///run/a%20b.sock?db=2&user=u&pass=p%26%20w",
+            "redis+cluster://a",
+            "redis+cluster://:password@a:7000,b,[fd00::7]:7001/",
+            "rediss+cluster://user:password@a,b/0",
+            "valkeys+cluster://a",
+            "redis+sentinel://a/readings",
+            "rediss+sentinel://user:pass,word@a:26380,[::1],10.0.0.1/my_master-1.x/2",
+            "valkey+sentinel://a/b",
         ] {
             assert_eq!(parse(&["--redis-url", url]).map(|broker| broker.url()), Ok(url.to_owned()));
         }
@@ -569,6 +468,28 @@ mod tests {
             ("redis://:hunter2@a/0/", "number"),
             ("redis://:hunter2@a?protocol=resp3", "not supported"),
             ("rediss://:hunter2@a/0#insecure", "not supported"),
+            ("redis://:hunter2@a,b", "several need redis+cluster://"),
+            ("redis+clusters://:hunter2@a", "+cluster or +sentinel"),
+            ("redis-cluster://:hunter2@a", "+cluster or +sentinel"),
+            ("sentinel://:hunter2@a", "+cluster or +sentinel"),
+            ("redis+cluster+sentinel://:hunter2@a", "+cluster or +sentinel"),
+            ("unix+cluster:///a.sock?pass=hunter2", "not by a socket"),
+            ("unix+sentinel:///a.sock?pass=hunter2", "not by a socket"),
+            ("redis+cluster://:hunter2@a/1", "no database but 0"),
+            ("redis+cluster://:hunter2@a/readings", "number"),
+            ("redis+cluster://:hunter2@a,", "a host is needed"),
+            ("redis+cluster://:hunter2@a,,b", "a host is needed"),
+            ("redis+cluster://:hunter2@a,b:0", "from 1 to 65535"),
+            ("redis+cluster://:hunter2@a,0.0.0.0", "listen"),
+            ("redis+cluster://:hunter2@a,[b]", "IPv6"),
+            ("redis+cluster://:hunter2@a?protocol=3", "not supported"),
+            ("redis+sentinel://:hunter2@a", "the name under which"),
+            ("redis+sentinel://:hunter2@a/", "the name under which"),
+            ("redis+sentinel://:hunter2@a//1", "the name under which"),
+            ("redis+sentinel://:hunter2@a/read%20ings", "the name of a master"),
+            ("redis+sentinel://:hunter2@a/readings/first", "number"),
+            ("redis+sentinel://:hunter2@a/readings/0/1", "number"),
+            ("redis+sentinel://:hunter2/x@a/readings", "%2F"),
         ] {
             let refused = parse(&["--redis-url", url]).expect_err(url);
             assert!(refused.starts_with("bad value for --redis-url (REDIS_URL): "), "{refused}");
@@ -622,7 +543,16 @@ mod tests {
     #[test]
     fn user_and_password_of_their_own_are_those_of_the_url() {
         let secret = "h@u:n/t?e#r%2 +&=ñ";
-        for url in ["redis://a:1/2", "rediss://a:1/2", "valkey://a:1/2", "unix:///a.sock?db=2", "unix:///a.sock"] {
+        for url in [
+            "redis://a:1/2",
+            "rediss://a:1/2",
+            "valkey://a:1/2",
+            "unix:///a.sock?db=2",
+            "unix:///a.sock",
+            "redis+cluster://a:1,b",
+            "rediss+cluster://[::1]/0",
+            "valkeys+sentinel://a,b/readings/2",
+        ] {
             for username in [None, Some("us er@:")] {
                 let mut arguments = vec!["--redis-url", url, "--redis-password", secret];
                 arguments.extend(username.iter().flat_map(|username| ["--redis-username", username]));
@@ -669,6 +599,35 @@ mod tests {
         assert_eq!(without.fresh().url(), without.url());
     }
 
+    /// Each server has the login of the URL, and each Sentinel one of its own; TLS is for all of them or for none.
+    #[test]
+    fn servers_and_sentinels_have_logins_of_their_own() {
+        let url = "rediss+sentinel://user:hunter2@a,b:1/readings/2";
+        let sentinel = ["--redis-sentinel-username", "guard", "--redis-sentinel-password", "hunter3"];
+        let broker = parse(&[&["--redis-url", url], &sentinel[..]].concat()).expect("good settings");
+        let node = |host: &str, port| Node { host: host.to_owned(), port };
+        let Topology::Sentinel { sentinels, name } = broker.topology() else { panic!("{broker:?}") };
+        assert_eq!((sentinels, name.as_str()), (&vec![node("a", 26_379), node("b", 1)], "readings"));
+        let server = broker.client_at(&node("fd00::7", 7)).expect("a client");
+        let (server, settings) = (server.get_connection_info(), server.get_connection_info().redis_settings());
+        let expected =
+            ConnectionAddr::TcpTls { host: "fd00::7".to_owned(), port: 7, insecure: false, tls_params: None };
+        assert_eq!(server.addr(), &expected);
+        assert_eq!((settings.username(), settings.password(), settings.db()), (Some("user"), Some("hunter2"), 2));
+        let guard = broker.client_at_sentinel(&sentinels[0]).expect("a client");
+        let settings = guard.get_connection_info().redis_settings();
+        assert_eq!((settings.username(), settings.password(), settings.db()), (Some("guard"), Some("hunter3"), 0));
+        assert!(broker.is_tls() && !format!("{broker:?}").contains("hunter"), "{broker:?}");
+        assert_eq!(broker.public_url(), "rediss+sentinel://a,b:1/readings/2");
+        // Without one of its own, a Sentinel is shown none.
+        let broker = parse(&["--redis-url", url]).expect("good settings");
+        let guard = broker.client_at_sentinel(&node("a", 1)).expect("a client");
+        assert_eq!(guard.get_connection_info().redis_settings().password(), None);
+        let broker = parse(&["--redis-url", "redis+cluster://a,b:1"]).expect("good settings");
+        assert_eq!(broker.topology(), &Topology::Cluster(vec![node("a", 6_379), node("b", 1)]));
+        assert!(!broker.is_tls());
+    }
+
     #[test]
     fn what_would_be_ignored_beside_a_url_is_refused() {
         for (arguments, why) in [
@@ -679,6 +638,12 @@ mod tests {
             (
                 &["--redis-password", "hunter2", "--redis-password-file", "/hunter"],
                 "(REDIS_PASSWORD_FILE) are both given",
+            ),
+            (&["--redis-sentinel-password", "hunter2"], "need redis+sentinel://"),
+            (&["--redis-url", "redis+cluster://a", "--redis-sentinel-password", "hunter2"], "need redis+sentinel://"),
+            (
+                &["--redis-url", "redis+sentinel://a/b", "--redis-sentinel-username", "hunter2"],
+                "REDIS_SENTINEL_USERNAME is of no use without REDIS_SENTINEL_PASSWORD",
             ),
             (&["--redis-username-file", "/no/such"], "bad file /no/such of --redis-username-file"),
             (&["--redis-ca-file", "/no/such"], "bad file /no/such of --redis-ca-file"),

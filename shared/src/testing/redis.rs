@@ -61,6 +61,15 @@ impl RedisServer {
         self.folder.path()
     }
 
+    /// What it answers to a command, as `redis-cli` prints it where nobody watches.
+    ///
+    /// # Panics
+    /// Where it answers an error, or not at all.
+    #[track_caller]
+    pub fn ask(&self, words: &[&str]) -> String {
+        ask(self.port(), words)
+    }
+
     /// Ends it at once with SIGKILL, as a crash would. [`restart`](Self::restart) brings it back.
     pub fn kill(&mut self) {
         self.server.kill();
@@ -104,6 +113,14 @@ impl RedisServer {
         meanwhile();
         until_ready(&mut self.server);
     }
+}
+
+/// What a server or Sentinel on a port answers to a command.
+#[track_caller]
+pub(super) fn ask(port: u16, words: &[&str]) -> String {
+    let ended = Program::run(Command::new("redis-cli").args(["-e", "-p", &port.to_string()]).args(words));
+    assert_eq!(ended.code, Some(0), "{words:?} at {port}: {}{}", ended.output, ended.log);
+    ended.output.trim_end().to_owned()
 }
 
 fn start(port: u16, folder: &Path, extra_arguments: &[String]) -> Program {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shared::UnixMillis;
+use shared::broker::{Failure, Finder, Place};
 
 pub use self::fence::Fence;
 pub use self::memory::{Fault, MemoryLog, Saved};
@@ -188,19 +189,27 @@ pub enum LogError {
 impl From<ReplyError> for LogError {
     fn from(error: ReplyError) -> Self {
         match error {
-            ReplyError::Server(message) => server_error(message),
+            ReplyError::Server(message) => Failure::of_line(message).into(),
             ReplyError::Malformed(_) => Self::Away(error.to_string()),
         }
     }
 }
 
-/// Sorts an error line of the server: what passes by itself, and what somebody has to mend.
-fn server_error(message: String) -> LogError {
-    const PASSING: [&str; 6] = ["LOADING", "BUSY", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "UNBLOCKED"];
-    if PASSING.contains(&message.split(' ').next().unwrap_or_default()) {
-        LogError::Away(message)
-    } else {
-        LogError::Refused(message)
+impl From<Failure> for LogError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Away(text) | Failure::Passing(text) => Self::Away(text),
+            Failure::Refused(text) => Self::Refused(text),
+        }
+    }
+}
+
+/// What is known of an error of a connection to a place, which is dropped now.
+fn failed(finder: &Finder, place: &Place, error: LogError) -> LogError {
+    match error {
+        LogError::Away(text) => finder.failed(place, Failure::Away(text)).into(),
+        LogError::Refused(text) => finder.failed(place, Failure::Refused(text)).into(),
+        other => other,
     }
 }
 

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, Value, cmd};
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisError, Value, cmd};
+use shared::broker::{Failure, Finder, Place};
 use shared::keys::{GROUP, REJECTED_MAX_ENTRIES, REJECTED_REASON, REJECTED_SOURCE_ID, StreamKeys};
 use shared::settings::BrokerSettings;
 use shared::{Rejection, UnixMillis};
@@ -23,7 +24,7 @@ use super::fence::Found;
 use super::socket::{CONNECT_TIMEOUT, SocketReader};
 use super::{
     COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Fence, GroupStep, Lease, Log, LogError, NONCE_FIELD, StateField,
-    StreamInfo, damaged, server_error,
+    StreamInfo, damaged, failed,
 };
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::stream_id::StreamId;
@@ -44,7 +45,7 @@ const NEWEST_REJECTED_BYTES: usize = 1024 * 1024;
 /// One stream in Redis. Clones share the connection.
 #[derive(Debug, Clone)]
 pub struct RedisLog {
-    broker: Arc<BrokerSettings>,
+    finder: Arc<Finder>,
     keys: Arc<StreamKeys>,
     connection: Arc<Mutex<Option<Connected>>>,
     /// What was logged last of the server, so that connections that flap do not fill the log.
@@ -54,6 +55,7 @@ pub struct RedisLog {
 #[derive(Debug, Clone)]
 struct Connected {
     connection: MultiplexedConnection,
+    place: Place,
     server: Server,
 }
 
@@ -63,26 +65,23 @@ impl RedisLog {
     /// # Errors
     /// When the redis crate does not take its URL.
     pub fn new(broker: &BrokerSettings, keys: StreamKeys) -> Result<Self, LogError> {
-        client(broker)?;
-        let (broker, keys) = (Arc::new(broker.clone()), Arc::new(keys));
-        Ok(Self { broker, keys, connection: Arc::default(), told: Arc::default() })
+        let finder = Finder::new(broker, &keys).map_err(|error| LogError::Unsupported(error.to_string()))?;
+        Ok(Self { finder: Arc::new(finder), keys: Arc::new(keys), connection: Arc::default(), told: Arc::default() })
     }
 
     /// Runs one step on the connection, made anew where there is none. Steps do not overlap: WATCH belongs to the
     /// connection.
     async fn step<T>(&self, step: impl AsyncFnOnce(&mut Connected) -> Result<T, LogError>) -> Result<T, LogError> {
         let mut slot = self.connection.lock().await;
-        let mut connected = match slot.take() {
+        let mut connected = match slot.take().filter(|connected| !connected.place.is_replaced()) {
             Some(connected) => connected,
             None => self.connect().await?,
         };
-        let result = step(&mut connected).await;
         // After a lost answer nobody knows what the connection still carries; after any error it may still watch a key,
-        // and lead to a server that is no longer the right one. So it is dropped, and the name resolved anew.
-        if result.is_ok() {
-            *slot = Some(connected);
-        }
-        result
+        // and lead to a server that is no longer the right one. So it is dropped, and the right one found anew.
+        let done = step(&mut connected).await.map_err(|error| failed(&self.finder, &connected.place, error))?;
+        *slot = Some(connected);
+        Ok(done)
     }
 
     /// Runs a step of a term, on the server on which the term began.
@@ -102,44 +101,27 @@ impl RedisLog {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let client = client(&self.broker.fresh())?;
-        let connecting = client.get_multiplexed_async_connection_with_config(&config);
-        let mut connection = connecting.await.map_err(|error| self.blamed(redis_error(error)))?;
-        let server = match info().query_async::<String>(&mut connection).await {
-            Ok(about) => Server::of(&about)?,
-            Err(error) if error.code() == Some("NOPERM") => {
-                Server::of_greeting(&cmd("HELLO").query_async(&mut connection).await.map_err(redis_error)?)?
-            }
-            Err(error) => return Err(self.blamed(redis_error(error))),
-        };
+        let (mut connection, place) = self.finder.connect(&config).await?;
+        let server = Server::ask(&mut connection, &place).await;
+        let server = server.map_err(|error| failed(&self.finder, &place, error))?;
         let mut told = self.told.lock().await;
         if told.as_ref() != Some(&server) {
-            info!(version = server.version, server = server.id.as_deref(), "connected to the broker");
+            let (version, id) = (&server.version, server.id.as_deref());
+            info!(version, address = %place, server = id, "connected to the broker");
             if server.is_evicting == Some(true) {
                 warn!(
                     "the broker evicts keys when its memory is full (maxmemory-policy), which loses readings and state; set noeviction"
                 );
             }
-            if server.id.is_none() {
+            if server.is_evicting.is_none() {
                 warn!(
                     "the broker's user has no right to INFO: whether the broker evicts keys is not known, and that another server \
-                     took its place is noticed only by the state, with the next commit"
+                     took its place at the same address is noticed only by the state, with the next commit"
                 );
             }
             *told = Some(server.clone());
         }
-        Ok(Connected { connection, server })
-    }
-
-    /// An error of a connection that is being made, with what is to blame for it where that is known.
-    fn blamed(&self, error: LogError) -> LogError {
-        match error {
-            LogError::Away(text) => match self.broker.blame(&text) {
-                Some(why) => LogError::Refused(why),
-                None => LogError::Away(text),
-            },
-            other => other,
-        }
+        Ok(Connected { connection, place, server })
     }
 
     /// Watches the state, and returns what it says of its owner.
@@ -241,7 +223,7 @@ impl RedisLog {
     async fn execute(
         &self,
         mut pipe: Pipeline,
-        Connected { connection, server }: &mut Connected,
+        Connected { connection, server, .. }: &mut Connected,
     ) -> Result<Option<StreamInfo>, LogError> {
         pipe.cmd("TIME").cmd("XINFO").arg("STREAM").arg(&self.keys.stream);
         match pipe.query_async::<Value>(connection).await.map_err(redis_error)? {
@@ -416,20 +398,24 @@ impl Log for RedisLog {
     }
 
     async fn reader(&self, fence: &Fence) -> Result<Self::Reader, LogError> {
-        let (broker, info) = (self.broker.fresh(), info());
-        let client = client(&broker)?;
-        let server = client.get_connection_info();
-        let connecting = SocketReader::connect(server, broker.certificates(), &self.keys.stream, &info);
-        let (reader, about) = connecting.await.map_err(|error| self.blamed(error))?;
+        let (reader, about) = SocketReader::connect(&self.finder, &self.keys.stream, &info()).await?;
         let server = about.map(|about| Server::of(&about)).transpose()?;
-        fence.check_server(server.and_then(|server| server.id).as_ref())?;
+        let id = server.and_then(|server| server.id).or_else(|| address_of(reader.place()));
+        if let Err(error) = fence.check_server(id.as_ref()) {
+            // The other connection may lead to the server of before, which need not know that it is that. A step that is under way on
+            // it ends with the term, and the connection with the step.
+            if let Ok(mut slot) = self.connection.try_lock() {
+                *slot = None;
+            }
+            return Err(error);
+        }
         Ok(reader)
     }
 }
 
-/// What connects to a broker.
-fn client(broker: &BrokerSettings) -> Result<Client, LogError> {
-    broker.client().map_err(|error| LogError::Unsupported(error.to_string()))
+/// What stands for a server that does not tell which one it is: of several, each has an address of its own.
+fn address_of(place: &Place) -> Option<Arc<str>> {
+    place.is_one_of_several().then(|| place.to_string().into())
 }
 
 /// How long the answer to a commit may take.
@@ -482,7 +468,7 @@ fn is_group_missing(answers: &[Value]) -> Result<bool, LogError> {
             "BUSYGROUP" => {}
             "NOGROUP" => is_missing = true,
             "ERR" if details == "no such key" || details.contains("requires the key to exist") => is_missing = true,
-            code => return Err(server_error(format!("{code} {details}"))),
+            code => return Err(Failure::of_line(format!("{code} {details}")).into()),
         }
     }
     Ok(is_missing)
@@ -495,7 +481,8 @@ fn stream_info(answer: &Value) -> Result<StreamInfo, LogError> {
     if let Value::ServerError(error) = answer {
         let details = error.details().unwrap_or_default();
         let is_absent = error.code() == "ERR" && details == "no such key";
-        return if is_absent { Ok(info) } else { Err(server_error(format!("{} {details}", error.code()))) };
+        let other = || Failure::of_line(format!("{} {details}", error.code()));
+        return if is_absent { Ok(info) } else { Err(other().into()) };
     }
     let pairs: Vec<(&Value, &Value)> = match answer {
         Value::Array(items) => items.chunks_exact(2).map(|pair| (&pair[0], &pair[1])).collect(),
@@ -525,7 +512,8 @@ fn stream_info(answer: &Value) -> Result<StreamInfo, LogError> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Server {
     version: String,
-    /// The process and its history: a restart changes the one, a failover at least the other. `None` where it does not tell.
+    /// The process and its history: a restart changes the one, a failover at least the other. Where it does not tell, the address, if
+    /// it is one of several servers.
     id: Option<Arc<str>>,
     /// Whether it makes room by removing keys. `None` where it does not tell.
     is_evicting: Option<bool>,
@@ -539,6 +527,18 @@ fn info() -> Cmd {
 }
 
 impl Server {
+    /// Asks a server what it is.
+    async fn ask(connection: &mut MultiplexedConnection, place: &Place) -> Result<Self, LogError> {
+        match info().query_async::<String>(connection).await {
+            Ok(about) => Self::of(&about),
+            Err(error) if error.code() == Some("NOPERM") => {
+                let greeting = cmd("HELLO").query_async(connection).await.map_err(redis_error)?;
+                Ok(Self { id: address_of(place), ..Self::of_greeting(&greeting)? })
+            }
+            Err(error) => Err(redis_error(error)),
+        }
+    }
+
     /// Refuses a server that does not keep count of a stream's entries.
     fn of(about: &str) -> Result<Self, LogError> {
         let value =
@@ -571,19 +571,8 @@ fn check_version(version: &str) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Sorts an error of the redis crate: an answer of the server, or a connection that is of no use.
 fn redis_error(error: RedisError) -> LogError {
-    let (text, is_refused) = (error.to_string(), error.kind() == redis::ErrorKind::AuthenticationFailed);
-    // Of a pipeline, what the first command that failed was answered: the text of the whole does not hold its code.
-    let first = error.into_server_errors().and_then(|errors| {
-        let (_, first) = errors.first()?;
-        Some(format!("{} {}", first.code(), first.details().unwrap_or_default()))
-    });
-    match first {
-        Some(answer) => server_error(answer),
-        None if is_refused => server_error(format!("NOAUTH {text}")),
-        None => LogError::Away(text),
-    }
+    Failure::from(error).into()
 }
 
 #[cfg(test)]

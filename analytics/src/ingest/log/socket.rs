@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use redis::{Cmd, ConnectionAddr, ConnectionInfo, cmd};
+use redis::{Cmd, ConnectionAddr, cmd};
 use rustls::pki_types::ServerName;
 use shared::UnixMillis;
+use shared::broker::{Failure, Finder, Place};
 use shared::codec::u64_from;
 use shared::settings::Certificates;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -14,7 +15,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::{LogError, REPLY_BYTES_MAX, Reader, Reply, server_error};
+use super::{LogError, REPLY_BYTES_MAX, Reader, Reply, failed};
 use crate::ingest::resp::{Extent, ReplyParser};
 use crate::ingest::stream_id::StreamId;
 
@@ -32,6 +33,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Reads one stream of a Redis.
 pub struct SocketReader {
+    finder: Arc<Finder>,
+    place: Place,
     stream: Box<dyn Stream>,
     buffer: BytesMut,
     key: String,
@@ -40,18 +43,36 @@ pub struct SocketReader {
 }
 
 impl SocketReader {
-    /// Connects, authenticates, selects the database, and asks what the server says of itself, if it may.
+    /// Connects to where the stream is, authenticates, selects the database, and asks what the server says of itself, if it may.
     ///
     /// # Errors
     /// [`LogError::Away`] when the broker cannot be reached, [`LogError::Refused`] when it does not let us in.
     pub(super) async fn connect(
-        server: &ConnectionInfo,
-        certificates: &Certificates,
+        finder: &Arc<Finder>,
         key: &str,
         about: &Cmd,
     ) -> Result<(Self, Option<String>), LogError> {
-        let stream = timeout(CONNECT_TIMEOUT, open(server.addr(), certificates)).await.map_err(away)??;
-        let mut reader = Self { stream, buffer: BytesMut::with_capacity(READ_BYTES), key: key.to_owned(), expected: 0 };
+        let place = finder.find().await?;
+        let connected = Self::enter(finder, &place, key, about).await;
+        connected.map_err(|error| failed(finder, &place, error))
+    }
+
+    async fn enter(
+        finder: &Arc<Finder>,
+        place: &Place,
+        key: &str,
+        about: &Cmd,
+    ) -> Result<(Self, Option<String>), LogError> {
+        let server = place.server();
+        let stream = timeout(CONNECT_TIMEOUT, open(server.addr(), place.certificates())).await.map_err(away)??;
+        let mut reader = Self {
+            finder: Arc::clone(finder),
+            place: place.clone(),
+            stream,
+            buffer: BytesMut::with_capacity(READ_BYTES),
+            key: key.to_owned(),
+            expected: 0,
+        };
         let settings = server.redis_settings();
         if let Some(password) = settings.password() {
             let mut auth = cmd("AUTH");
@@ -70,6 +91,11 @@ impl SocketReader {
             Err(error) => return Err(error),
         };
         Ok((reader, about))
+    }
+
+    /// Where it reads.
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
     }
 
     async fn send(&mut self, command: &Cmd) -> Result<(), LogError> {
@@ -107,7 +133,7 @@ impl SocketReader {
         let line = self.buffer.split_to(end + 2);
         let line = String::from_utf8_lossy(&line[..end]).into_owned();
         match line.strip_prefix('-') {
-            Some(error) => Err(server_error(error.to_owned())),
+            Some(error) => Err(Failure::of_line(error.to_owned()).into()),
             None => Ok(line),
         }
     }
@@ -137,6 +163,17 @@ impl SocketReader {
 
 impl Reader for SocketReader {
     async fn read(&mut self, after: StreamId, max: usize, wait: Duration) -> Result<Reply, LogError> {
+        let reply = match self.place.is_replaced() {
+            true => Err(away("Sentinel names another master by now")),
+            false => self.reply(after, max, wait).await,
+        };
+        reply.map_err(|error| failed(&self.finder, &self.place, error))
+    }
+}
+
+impl SocketReader {
+    /// The reply to one XREAD.
+    async fn reply(&mut self, after: StreamId, max: usize, wait: Duration) -> Result<Reply, LogError> {
         let mut command = cmd("XREAD");
         // BLOCK 0 would wait for ever.
         command.arg("COUNT").arg(max).arg("BLOCK").arg(wait.as_millis().max(1).to_string());

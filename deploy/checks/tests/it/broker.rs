@@ -10,7 +10,7 @@ use std::process::Command;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use serde_json::Value;
 use shared::api::path;
-use shared::testing::{DEADLINE, Program, RedisServer, Reservation, Signal, built, http};
+use shared::testing::{DEADLINE, Program, RedisServer, Reservation, Signal, built, http, until};
 use tempfile::TempDir;
 
 use crate::manifests::{CLIENT_CERTIFICATES, MINIKUBE, Manifests, PRODUCTION, output};
@@ -20,7 +20,7 @@ use crate::workloads::workloads;
 /// The server of one overlay.
 struct Broker {
     _server: RedisServer,
-    _tls_port: Reservation,
+    _ports: [Reservation; 2],
     /// Options with which `redis-cli` connects.
     cli: Vec<String>,
     urls: BTreeMap<&'static str, String>,
@@ -31,6 +31,29 @@ struct Broker {
 
 impl Broker {
     fn start(manifests: &Manifests) -> Self {
+        Self::with(manifests, |_bus| Vec::new())
+    }
+
+    /// The same server as all of a Redis Cluster, with the right more that docs/operations.md names.
+    fn start_as_cluster(manifests: &Manifests) -> Self {
+        let mut broker = Self::with(manifests, |bus| vec!["--cluster-enabled", "yes", "--cluster-port", bus]);
+        let password = &secrets(manifests)["redis-users default-password"];
+        broker.ask(password, &["cluster", "addslotsrange", "0", "16383"]);
+        until("the cluster is well", DEADLINE, || {
+            let said = broker.ask(password, &["cluster", "info"]);
+            if said.contains("cluster_state:ok") { Ok(()) } else { Err(said) }
+        });
+        for user in broker.urls.keys() {
+            broker.ask(password, &["acl", "setuser", user, "+cluster|shards"]);
+        }
+        for url in broker.urls.values_mut() {
+            *url = url.replace("redis://", "redis+cluster://");
+        }
+        broker
+    }
+
+    /// With arguments more, which may name the port of a cluster's bus.
+    fn with(manifests: &Manifests, more: impl FnOnce(&str) -> Vec<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
         let (secrets, maps) = (secrets(manifests), maps(manifests));
@@ -48,7 +71,10 @@ impl Broker {
             None if argument == "6379" => tls_port.port().to_string(),
             None => argument.clone(),
         }));
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let bus = Reservation::new();
+        let bus_port = bus.port().to_string();
+        let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        arguments.extend(more(&bus_port));
         let server = RedisServer::start(&arguments);
         let port = if is_tls { tls_port.port() } else { server.port() };
         // As probes do.
@@ -68,7 +94,7 @@ impl Broker {
             assert!(url.ends_with("@redis-service:6379"), "{url}");
             (user, url.replace("redis-service:6379", &format!("localhost:{port}")))
         });
-        Self { _server: server, _tls_port: tls_port, cli, urls: urls.into(), files: files.into(), _folder: folder }
+        Self { _server: server, _ports: [tls_port, bus], cli, urls: urls.into(), files: files.into(), _folder: folder }
     }
 
     /// What `redis-cli` prints for an operator of the broker, whose password is in the container.
@@ -120,8 +146,7 @@ fn wait_for(analytics: &mut Program, address: SocketAddr, is_there: impl Fn(&Val
 
 /// Two analytics and an antenna, each as its own user, go through everything that they do with the broker: an old
 /// reading whose pane is dropped later, a rejected one, trimming, a standby, a handover. Redis records what it refuses.
-fn the_rights_suffice(manifests: &Manifests) {
-    let broker = Broker::start(manifests);
+fn the_rights_suffice(manifests: &Manifests, broker: &Broker) {
     let password = &secrets(manifests)["redis-users default-password"];
     let old = ["xadd", "antenna_stream", "*", "antenna_id", "old", "timestamp", "1000000", "packets", "1", "loss", "0"];
     broker.ask(password, &old);
@@ -156,17 +181,22 @@ fn the_rights_suffice(manifests: &Manifests) {
 
 #[test]
 fn on_minikube_the_programs_work_with_the_rights_of_their_users() {
-    the_rights_suffice(&MINIKUBE);
+    the_rights_suffice(&MINIKUBE, &Broker::start(&MINIKUBE));
+}
+
+#[test]
+fn in_a_cluster_they_do_so_with_one_right_more() {
+    the_rights_suffice(&MINIKUBE, &Broker::start_as_cluster(&MINIKUBE));
 }
 
 #[test]
 fn in_production_they_do_so_over_tls() {
-    the_rights_suffice(&PRODUCTION);
+    the_rights_suffice(&PRODUCTION, &Broker::start(&PRODUCTION));
 }
 
 #[test]
 fn where_certificates_are_demanded_they_show_theirs() {
-    the_rights_suffice(&CLIENT_CERTIFICATES);
+    the_rights_suffice(&CLIENT_CERTIFICATES, &Broker::start(&CLIENT_CERTIFICATES));
 }
 
 #[test]

@@ -73,31 +73,48 @@ fn both_work(variables: &[(&str, &str)]) -> Vec<String> {
 
 /// A broker that lets only those in who show a certificate of its authority.
 struct Locked {
-    _server: RedisServer,
+    server: RedisServer,
+    scheme: &'static str,
     port: Reservation,
     certificates: Certificates,
 }
 
 /// A server that shows a certificate of an authority, and demands one of its clients.
-fn locked(port: &Reservation, certificates: &Certificates, authority: &str) -> RedisServer {
+fn locked(port: &Reservation, certificates: &Certificates, authority: &str, arguments: &[&str]) -> RedisServer {
     let files = [("cert", "-server.crt"), ("key", "-server.key"), ("ca-cert", ".crt")];
     let path = |name: &str| certificates.path(&format!("{authority}{name}"));
     let files = files.map(|(option, name)| [format!("--tls-{option}-file"), path(name)]);
     let number = port.port().to_string();
-    let mut arguments = vec!["--port", "0", "--tls-port", &number, "--tls-auth-clients", "yes"];
+    let mut arguments = [arguments, &["--tls-port", &number, "--tls-auth-clients", "yes"]].concat();
     arguments.extend(files.iter().flatten().map(String::as_str));
     RedisServer::start(&arguments)
 }
 
 impl Locked {
     fn start() -> Self {
+        Self::with("rediss", &["--port", "0"])
+    }
+
+    /// A server that is a cluster, and tells its name and not its address.
+    fn cluster() -> Self {
+        let bus = Reservation::new();
+        let number = bus.port().to_string();
+        let name = ["--cluster-announce-hostname", "localhost", "--cluster-preferred-endpoint-type", "hostname"];
+        let cluster = ["--cluster-enabled", "yes", "--tls-cluster", "yes", "--cluster-port", &number];
+        let started = Self::with("rediss+cluster", &[&cluster[..], &name].concat());
+        started.server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+        drop(bus);
+        started
+    }
+
+    fn with(scheme: &'static str, arguments: &[&str]) -> Self {
         let (certificates, port) = (Certificates::make(), Reservation::new());
-        let server = locked(&port, &certificates, "own");
-        Self { _server: server, port, certificates }
+        let server = locked(&port, &certificates, "own", arguments);
+        Self { server, scheme, port, certificates }
     }
 
     fn url(&self) -> String {
-        format!("rediss://localhost:{}", self.port.port())
+        format!("{}://localhost:{}", self.scheme, self.port.port())
     }
 
     /// The files of these settings, as variables.
@@ -117,12 +134,13 @@ fn borrowed<'a>(variables: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a st
 
 #[test]
 fn who_shows_the_right_certificate_gets_in() {
-    let broker = Locked::start();
-    let variables = broker.variables(&[(CA, "own.crt"), (CERT, "own-client.crt"), (KEY, "own-client.key")]);
-    let key = fs::read_to_string(broker.certificates.path("own-client.key")).expect("the key");
-    let secret = key.lines().nth(1).expect("a line of the key");
-    for said in both_work(&borrowed(&variables)) {
-        assert!(!said.contains(secret), "{said}");
+    for broker in [Locked::start(), Locked::cluster()] {
+        let variables = broker.variables(&[(CA, "own.crt"), (CERT, "own-client.crt"), (KEY, "own-client.key")]);
+        let key = fs::read_to_string(broker.certificates.path("own-client.key")).expect("the key");
+        let secret = key.lines().nth(1).expect("a line of the key");
+        for said in both_work(&borrowed(&variables)) {
+            assert!(!said.contains(secret), "{said}");
+        }
     }
 }
 
@@ -271,7 +289,7 @@ fn other_certificates_need_no_restart() {
     let files = |secret: &[(&'static str, String); 3]| [0, 1, 2].map(|at| (secret[at].0, secret[at].1.clone()));
     let mut mounted = Mounted::new(&borrowed(&files(&own)));
     let port = Reservation::new();
-    let broker = |authority: &str| locked(&port, &certificates, authority);
+    let broker = |authority: &str| locked(&port, &certificates, authority, &["--port", "0"]);
     let first = broker("own");
     let url = format!("rediss://localhost:{}", port.port());
     let variables = [
