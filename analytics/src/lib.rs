@@ -41,7 +41,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, Span, error_span, info};
+use tracing::{Instrument as _, Span, error, error_span, info};
 
 use crate::archive::place::Place;
 use crate::archive::read::Archive;
@@ -131,14 +131,16 @@ pub async fn run_on<L: Log>(
     // Answers go on until the last commit is done.
     serving.cancel();
     server.await.context("the HTTP server failed")?;
-    result.map_err(Into::into)
+    result
 }
 
 /// Runs the pipelines of all partitions, of which the first one is that of the plain name, until `shutdown`. If one of them gives up,
 /// the others end in good order.
-async fn run_all<L: Log>(pipelines: Vec<Pipeline<L>>, shutdown: CancellationToken) -> Result<(), PipelineError> {
-    if let Some(first) = pipelines.first() {
-        first.check_partitions(&shutdown).await?;
+async fn run_all<L: Log>(pipelines: Vec<Pipeline<L>>, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let of = |stream: &str| format!("the partition {stream}");
+    for pipeline in &pipelines {
+        let checked = pipeline.check_partitions(&shutdown).await;
+        checked.with_context(|| of(&pipeline.published.stream()))?;
     }
     let stop = shutdown.child_token();
     let is_one = pipelines.len() == 1;
@@ -148,13 +150,21 @@ async fn run_all<L: Log>(pipelines: Vec<Pipeline<L>>, shutdown: CancellationToke
     for pipeline in pipelines {
         let span = if is_one { Span::none() } else { error_span!("partition", stream = pipeline.published.stream()) };
         let lead = std::mem::replace(&mut lead, Lead::Follows(follows.clone()));
-        running.spawn(pipeline.with_lead(lead).run(stop.clone()).instrument(span));
+        let (stream, stop) = (pipeline.published.stream(), stop.clone());
+        let run = async move {
+            let ended = pipeline.with_lead(lead).run(stop).await.map_err(anyhow::Error::from);
+            if is_one { ended } else { ended.with_context(|| of(&stream)) }
+        };
+        running.spawn(run.instrument(span));
     }
     let mut result = Ok(());
     while let Some(ended) = running.join_next().await {
         stop.cancel();
-        let ended = ended.unwrap_or_else(|error| Err(PipelineError::Aggregator(error.to_string())));
-        result = result.and(ended);
+        let ended = ended.unwrap_or_else(|error| Err(PipelineError::Aggregator(error.to_string()).into()));
+        match ended {
+            Err(error) if result.is_err() => error!("{error:#}"),
+            ended => result = result.and(ended),
+        }
     }
     result
 }

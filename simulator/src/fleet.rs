@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::partitioned::spread;
-use crate::publish::{Delivery, QUEUE_MAX, Queue, Report, Sink, Stop, WhenFull, publish};
+use crate::publish::{Delivery, QUEUE_MAX, QUEUE_MIN, Queue, Report, Sink, Stop, WhenFull, publish};
 use crate::settings::{BadAntennaId, FleetSettings};
 use scenario::{Antenna, Moment};
 
@@ -32,8 +32,8 @@ const LAG_MAX: Duration = Duration::from_secs(1);
 /// in time is skipped; both are logged and counted. A fleet with a `count` waits instead, so that every reading is
 /// published.
 ///
-/// There is a sink for each partition, by its number, and readings go to that of their antenna. A sink that takes nothing holds none
-/// of the others up.
+/// There is a sink for each partition, by its number, and readings go to that of their antenna. A sink that takes nothing holds
+/// the others up only where there is a `count`.
 ///
 /// `clock` gives event times. The antennas' `seq` starts from its microseconds and counts up, so it also grows across
 /// restarts.
@@ -48,7 +48,7 @@ pub async fn run<S: Sink>(
 ) -> Result<Report, BadAntennaId> {
     let fleet = Fleet::new(settings, clock())?;
     let when_full = if fleet.is_finite() { WhenFull::Wait } else { WhenFull::DropOldest };
-    let capacity = QUEUE_MAX.div_ceil(sinks.len().max(1));
+    let capacity = QUEUE_MAX.div_ceil(sinks.len().max(1)).max(QUEUE_MIN);
     let queues: Vec<Queue> = sinks.iter().map(|_| Queue::new(capacity, when_full)).collect();
     let stop = Stop::new(shutdown);
     let published = sinks.into_iter().zip(&queues).map(|(sink, queue)| {
@@ -109,9 +109,8 @@ async fn take_readings(mut fleet: Fleet, queues: &[Queue], stop: &Stop, clock: i
 /// Moves readings into the queues of their partitions. If the future is dropped while it waits for room, what is left stays where it
 /// is.
 async fn push(queues: &[Queue], parts: &mut [Vec<Reading>]) {
-    for (queue, part) in queues.iter().zip(parts).filter(|(_, part)| !part.is_empty()) {
-        queue.push(part).await;
-    }
+    let filled = queues.iter().zip(parts).filter(|(_, part)| !part.is_empty());
+    join_all(filled.map(|(queue, part)| queue.push(part))).await;
 }
 
 /// The antennas of this process and their schedule. Pure: time is an argument.

@@ -25,6 +25,8 @@ pub const BATCH_MAX: usize = 2_000;
 /// The most readings that wait, besides the batch being sent: days of one antenna, half a minute of 10,000 readings a
 /// second.
 pub const QUEUE_MAX: usize = 250_000;
+/// The most that wait for a partition, however many partitions share the former.
+pub const QUEUE_MIN: usize = 5 * BATCH_MAX;
 /// How long remaining readings may still be offered after a stop is requested; Kubernetes kills after 30 s.
 pub const GRACE: Duration = Duration::from_secs(5);
 

@@ -36,7 +36,12 @@ impl View<'_> {
         archived.sort_unstable_by_key(|(step, ..)| *step);
         let in_memory = judged(parts, &self.thresholds)?.into_iter();
         let in_memory = in_memory.map(|(start_ms, slot, status)| (self.step_of(start_ms, steps), slot, status));
-        for (step, slot, status) in archived.into_iter().chain(in_memory) {
+        let mut all: Vec<(usize, Slot, Status)> = archived.into_iter().chain(in_memory).collect();
+        if self.whole.portions().len() > 1 {
+            // The files of a partition may reach beyond the oldest pane of another one.
+            all.sort_by_key(|(step, ..)| *step);
+        }
+        for (step, slot, status) in all {
             let Some(line) = line(slot) else { continue };
             let worst = &mut worst[line][step];
             worst.status = worst.status.min(status);

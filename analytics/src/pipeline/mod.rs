@@ -216,14 +216,19 @@ impl<L: Log> Pipeline<L> {
     }
 
     /// Waits until the broker tells whether the state was written with another number of partitions, which is refused before
-    /// anything is read; to be asked of the stream with the plain name. Where nothing is committed yet, any number will do.
+    /// anything is read. Where nothing is committed yet, any number will do.
     ///
     /// # Errors
     /// [`StateError`], or the broker cannot be used at all.
     pub async fn check_partitions(&self, shutdown: &CancellationToken) -> Result<(), PipelineError> {
         let mut retry = Retry::new("looking for the number of partitions", self.lines.taking.clone());
         loop {
-            let pause = match self.log.state(&[META.to_owned()]).await {
+            let names = [META.to_owned()];
+            let fields = tokio::select! {
+                fields = self.log.state(&names) => fields,
+                () = shutdown.cancelled() => return Ok(()),
+            };
+            let pause = match fields {
                 Ok(fields) => {
                     let [(_, meta)] = &*fields else { return Ok(()) };
                     return Ok(Meta::decode(meta)?.check_partitions(self.partitions)?);
@@ -317,8 +322,9 @@ impl<L: Log> Pipeline<L> {
                 self.published.set_phase(Phase::Standby);
             }
             tokio::select! {
-                () = self.lead.until(true) => {}
+                biased;
                 () = shutdown.cancelled() => return Ok(None),
+                () = self.lead.until(true) => {}
             }
             let mut pause = LEASE / 6;
             match self.log.acquire(&self.owner, known, LEASE).await {
@@ -328,7 +334,6 @@ impl<L: Log> Pipeline<L> {
                         info!(epoch = fence.epoch, owner = self.owner, "owns the stream");
                     }
                     self.published.set_owner(Some(self.owner.clone()));
-                    self.lead.tell(true);
                     return Ok(Some(fence));
                 }
                 Ok(Lease::Taken(owner)) => {
@@ -373,6 +378,7 @@ impl<L: Log> Pipeline<L> {
             info!(%cursor, counted = meta.ledger.counted, "begins after the committed cursor");
         }
         self.published.begin(fence.epoch, &loaded);
+        self.lead.tell(true);
         let accounts = Accounts::new(meta, cursor);
 
         let (work, queue) = mpsc::channel(1);

@@ -73,11 +73,12 @@ impl Partitions {
         self.all.iter().map(|published| published.judged_at(own)).min().unwrap_or(own)
     }
 
-    /// The ledgers of the partitions that this process owns, added up; `None` where it owns none.
+    /// The ledgers of the partitions, added up; `None` unless this process owns all of them, as a counter that is a part of the sum for a
+    /// while looks like one that went back.
     #[must_use]
     pub fn owned_ledger(&self) -> Option<Ledger> {
-        let owned: Vec<Ledger> = self.all.iter().filter_map(Published::owned_ledger).collect();
-        (!owned.is_empty()).then(|| owned.iter().sum())
+        let owned: Option<Vec<Ledger>> = self.all.iter().map(Published::owned_ledger).collect();
+        owned.map(|ledgers| ledgers.iter().sum())
     }
 
     /// Progress and the ledgers.

@@ -6,7 +6,7 @@
 //! is known of it is what the partition knows in which it reported last.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -80,7 +80,7 @@ pub struct Numbering {
     slots: Arc<HashMap<Arc<str>, Slot>>,
     portions: Vec<Arc<Slots>>,
     /// The slots of antennas that are in several partitions.
-    is_shared: bool,
+    shared: Arc<HashSet<Slot>>,
 }
 
 /// A pane or a tile that a window reads, with the partition that it is of.
@@ -176,9 +176,10 @@ impl Whole {
 
     /// Whether no other partition knows something newer of an antenna.
     fn is_newest(&self, portion: &Portion, slot: Slot, antenna: &Antenna) -> bool {
-        !self.numbering.is_shared
+        let is_retained = |antenna: &&Antenna| antenna.has_started() && antenna.newest_event_ms >= self.horizon_ms;
+        !self.numbering.shared.contains(&slot)
             || self.portions.iter().all(|other| {
-                let theirs = other.antenna(slot).filter(|theirs| theirs.has_started());
+                let theirs = other.antenna(slot).filter(is_retained);
                 // Of two that are as new, the first partition counts.
                 theirs.is_none_or(|theirs| {
                     let [ours, theirs] = [antenna, theirs].map(|it| it.last_arrival_ms);
@@ -384,14 +385,15 @@ impl Whole {
         self.portions.iter().flat_map(move |portion| {
             portion.snapshot.incidents.iter().filter(move |it| {
                 let is_left = it.kind == IncidentKind::Silent && it.ended_by == IncidentEnding::Forgotten;
-                !is_left || !self.numbering.is_shared || !self.has_moved_from(portion, it)
+                !is_left || !self.has_moved_from(portion, it)
             })
         })
     }
 
     /// Whether an antenna that was forgotten by a partition had reported to another one since.
     fn has_moved_from(&self, portion: &Portion, silence: &Finished) -> bool {
-        let Some(slot) = self.numbering.slots.get(&silence.antenna) else { return false };
+        let slot = self.numbering.slots.get(&silence.antenna).filter(|slot| self.numbering.shared.contains(slot));
+        let Some(slot) = slot else { return false };
         let others = self.portions.iter().filter(|other| !std::ptr::eq(*other, portion));
         others.filter_map(|other| other.antenna(*slot)).any(|theirs| theirs.last_arrival_ms > silence.start_ms)
     }
@@ -599,11 +601,9 @@ impl Numbering {
                 None => Arc::new(Slots::new(snapshot, &mut slots)),
             })
             .collect();
-        let named: usize = self.portions.iter().map(|portion| portion.of_portion.len()).sum();
-        let mut all: Vec<Slot> = self.portions.iter().flat_map(|portion| portion.of_portion.keys().copied()).collect();
-        all.sort_unstable();
-        all.dedup();
-        self.is_shared = all.len() < named;
+        let mut known = HashSet::new();
+        let all = self.portions.iter().flat_map(|portion| portion.of_portion.keys().copied());
+        self.shared = Arc::new(all.filter(|slot| !known.insert(*slot)).collect());
         self.slots = Arc::new(slots);
     }
 }

@@ -17,7 +17,7 @@ use shared::api::{
     OptionalWindow, ReadingsRequest, SeriesRequest, Sort, SummaryRequest, WindowRequest, WorstRequest, path,
 };
 use shared::keys::partition_of;
-use shared::testing::{DEADLINE, Program, RedisServer, built};
+use shared::testing::{DEADLINE, Program, RedisServer, built, until};
 use shared::time::Span;
 
 use crate::programs::{redis, valid};
@@ -264,6 +264,26 @@ fn partitions_and_the_plain_stream_are_read_together() {
     let antennas =
         |number| (0..100).filter(|antenna| partition_of(&format!("antenna-{antenna:04}"), 4) == number).count();
     assert_eq!(lengths, (0..4).map(|number| 20 * antennas(number) as u64).collect::<Vec<_>>());
+    // Who loses the stream of the plain name gives the others up, and has all of them again once nobody else has it.
+    let lease_of = |stream: &str| format!("{{{stream}}}:lease");
+    redis::pipe()
+        .atomic()
+        .cmd("HINCRBY")
+        .arg(&["{antenna_stream}:state", "epoch", "1"])
+        .cmd("SET")
+        .arg(&[&lease_of(streams[0]), "somebody", "PX", "5000"])
+        .exec(&mut connection)
+        .expect("another owner");
+    until("the others are given up", DEADLINE, || {
+        let held = streams[1..].iter().filter(|stream| {
+            let exists: bool = redis::cmd("EXISTS").arg(lease_of(stream)).query(&mut connection).expect("a key");
+            exists
+        });
+        let held: Vec<_> = held.collect();
+        if held.is_empty() { Ok(()) } else { Err(format!("{held:?}")) }
+    });
+    analytics.wait(path::PIPELINE, |it| it["phase"] == "running");
+    analytics.settle(PLAIN + 2_000);
     let (code, took) = analytics.terminate();
     assert!(code == Some(0) && took < DEADLINE, "{code:?} after {took:?}");
 
