@@ -61,11 +61,7 @@ const QUERY_THREADS: usize = 2;
 /// # Errors
 /// What an operator has to mend: the address is taken, the broker is too old, the state cannot be read.
 pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let logs = settings.stream.all_keys().into_iter().map(|keys| {
-        let stream = keys.stream.clone();
-        RedisLog::new(&settings.broker, keys).map(|log| (stream, log)).context("REDIS_URL cannot be used")
-    });
-    let logs = logs.collect::<anyhow::Result<Vec<_>>>()?;
+    let logs = RedisLog::of_streams(&settings.broker, &settings.stream).context("REDIS_URL cannot be used")?;
     let listener =
         listen(settings.bind).with_context(|| format!("cannot listen on {} (--bind, BIND)", settings.bind))?;
     info!(broker = settings.broker.public_url(), stream = settings.stream.stream, "starts");

@@ -40,9 +40,8 @@ async fn simulate(
     settings: &FleetSettings,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let (sinks, replicas) = (common.stream.partition_keys().into_iter(), common.confirm.confirm_replicas);
-    let sinks = sinks.map(|keys| RedisSink::new(&common.broker, &keys).map(|sink| sink.confirmed_by(replicas)));
-    let sinks = sinks.collect::<Result<Vec<_>, _>>().context("bad value for --redis-url (REDIS_URL)")?;
+    let sinks = RedisSink::of_partitions(&common.broker, &common.stream, common.confirm.confirm_replicas);
+    let sinks = sinks.context("bad value for --redis-url (REDIS_URL)")?;
     info!(
         broker = common.broker.public_url(),
         stream = common.stream.stream,

@@ -18,7 +18,7 @@ use shared::Reading;
 use shared::broker::{Failure, Finder, Place};
 use shared::codec::encode;
 use shared::keys::StreamKeys;
-use shared::settings::BrokerSettings;
+use shared::settings::{BrokerSettings, StreamSettings};
 
 use crate::publish::{SendError, Sink};
 
@@ -68,6 +68,19 @@ impl RedisSink {
         let mut greeting = redis::pipe();
         greeting.cmd("MULTI").ignore().cmd("EXEC").ignore();
         Ok(Self { connection: Connection::new(broker, keys, greeting)?, stream: keys.stream.clone() })
+    }
+
+    /// A sink for each partition that the settings name, by its number, whose batches are taken once so many replicas have them.
+    ///
+    /// # Errors
+    /// See [`Self::new`].
+    pub fn of_partitions(
+        broker: &BrokerSettings,
+        streams: &StreamSettings,
+        replicas: u16,
+    ) -> Result<Vec<Self>, RedisError> {
+        let sink = |keys| Self::new(broker, &keys).map(|sink| sink.confirmed_by(replicas));
+        streams.partition_keys().into_iter().map(sink).collect()
     }
 
     /// The same, where a batch is taken once so many replicas have it.

@@ -1,5 +1,7 @@
 //! The simulator against a real Redis that dies, fills up, refuses and hangs.
 
+mod readings;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +20,8 @@ use simulator::redis_sink::{OnceSink, RedisSink};
 use simulator::replay::replay;
 use simulator::settings::{FleetSettings, ReplaySettings};
 use tokio_util::sync::CancellationToken;
+
+use crate::readings::batch;
 
 const STREAM: &str = "antenna_stream";
 /// Every reply is on disk before it is sent, so that a killed server comes back with everything that it accepted.
@@ -114,18 +118,6 @@ fn recording() -> ReplaySettings {
 
 fn length(server: &RedisServer) -> usize {
     call(&mut connect(server), "XLEN antenna_stream")
-}
-
-fn batch(seqs: std::ops::Range<u64>) -> Vec<Reading> {
-    let reading = |seq| Reading {
-        antenna_id: "a".to_owned(),
-        timestamp_ms: 1_763_900_000_250,
-        packets: 100,
-        loss: 1,
-        latency_ms: Some(12.5),
-        seq: Some(seq),
-    };
-    seqs.map(reading).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

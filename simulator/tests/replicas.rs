@@ -1,18 +1,22 @@
 //! The simulator against real servers with replicas: in a cluster, behind a Sentinel, and where replicas have to confirm.
 
+mod readings;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use shared::UnixMillis;
 use shared::keys::StreamKeys;
 use shared::settings::BrokerSettings;
 use shared::testing::{DEADLINE, Program, RedisCluster, RedisServer, Watched, built, until, until_async};
-use shared::{Reading, UnixMillis};
 use simulator::publish::{SendError, Sink};
 use simulator::redis_sink::{OnceSink, RedisSink};
 use simulator::replay::replay;
 use simulator::settings::{FleetSettings, ReplaySettings};
 use tokio_util::sync::CancellationToken;
+
+use crate::readings::batch;
 
 const STREAM: &str = "antenna_stream";
 
@@ -30,18 +34,6 @@ fn sink(url: &str, replicas: u16) -> RedisSink {
 
 fn once(url: &str, replicas: u16) -> OnceSink {
     OnceSink::new(&broker(url), &keys(), 1).expect("a good URL").confirmed_by(replicas)
-}
-
-fn batch() -> Vec<Reading> {
-    let reading = |seq| Reading {
-        antenna_id: "a".to_owned(),
-        timestamp_ms: 1_763_900_000_250,
-        packets: 100,
-        loss: 1,
-        latency_ms: Some(12.5),
-        seq: Some(seq),
-    };
-    (0..10).map(reading).collect()
 }
 
 fn length(server: &RedisServer) -> usize {
@@ -78,14 +70,14 @@ async fn confirms<S: Sink>(make: impl Fn(&str) -> S, copies: usize) {
     let [master, replica] = &servers;
     let mut sink = make(&master.url());
     for _attempt in 0..3 {
-        let sent = sink.send(&batch()).await;
+        let sent = sink.send(&batch(0..10)).await;
         assert_eq!(sent, Err(SendError::Unconfirmed { replicas: 0, needed: 1 }));
         assert_eq!(length(master), 10);
     }
     make_replica(replica, master);
-    sink.send(&batch()).await.expect("a replica has it");
+    sink.send(&batch(0..10)).await.expect("a replica has it");
     assert_eq!((length(replica), different(replica)), (10 * copies, 10));
-    sink.send(&batch()).await.expect("a replica has it");
+    sink.send(&batch(0..10)).await.expect("a replica has it");
     // The server does not take a write that no replica would have.
     replica.ask(&["REPLICAOF", "NO", "ONE"]);
     until("the master has lost its replica", DEADLINE, || {
@@ -94,13 +86,13 @@ async fn confirms<S: Sink>(make: impl Fn(&str) -> S, copies: usize) {
     });
     master.ask(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
     let before = length(master);
-    let refused = make(&master.url()).send(&batch()).await;
+    let refused = make(&master.url()).send(&batch(0..10)).await;
     assert!(matches!(&refused, Err(SendError::NotNow(why)) if why.starts_with("NOREPLICAS")), "{refused:?}");
     assert_eq!(length(master), before);
     // Who may not wait does not write.
     master.ask(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
     master.ask(&["ACL", "SETUSER", "default", "-wait"]);
-    let refused = make(&master.url()).send(&batch()).await;
+    let refused = make(&master.url()).send(&batch(0..10)).await;
     assert!(matches!(&refused, Err(SendError::Refused(why)) if why.starts_with("NOPERM")), "{refused:?}");
     assert_eq!(length(master), before);
 }
@@ -120,14 +112,14 @@ async fn a_batch_of_a_replay_that_too_few_replicas_have_is_appended_once() {
 async fn a_batch_that_is_there_already_is_confirmed_by_replicas_that_have_it() {
     let servers = [RedisServer::start(&[]), RedisServer::start(&["--repl-diskless-sync-delay", "0"])];
     let [master, replica] = &servers;
-    once(&master.url(), 0).send(&batch()).await.expect("a running server");
+    once(&master.url(), 0).send(&batch(0..10)).await.expect("a running server");
     make_replica(replica, master);
     // The replica says that it has what it has, and gets no more.
     replica.pause();
-    let sent = once(&master.url(), 1).send(&batch()).await;
+    let sent = once(&master.url(), 1).send(&batch(0..10)).await;
     assert_eq!(sent, Err(SendError::Unconfirmed { replicas: 0, needed: 1 }));
     replica.resume();
-    once(&master.url(), 1).send(&batch()).await.expect("the replica has it");
+    once(&master.url(), 1).send(&batch(0..10)).await.expect("the replica has it");
     assert_eq!(length(replica), 10);
 }
 

@@ -307,6 +307,14 @@ pub struct Expired {
 /// The antennas that are in files, by id.
 pub type Courses = BTreeMap<Arc<str>, Course>;
 
+/// Adds antennas in files to those that are known.
+pub(super) fn add_courses(known: &mut Courses, courses: &Courses) {
+    for (id, course) in courses {
+        let known = known.entry(Arc::clone(id)).or_insert(*course);
+        *known = known.with(*course);
+    }
+}
+
 /// Everything that is in files. Cloning is cheap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Archived {
@@ -406,11 +414,7 @@ impl Archived {
 
     /// Takes note of antennas in files that were added.
     pub fn extend(&mut self, courses: &Courses) {
-        let known = Arc::make_mut(&mut self.courses);
-        for (id, course) in courses {
-            let known = known.entry(Arc::clone(id)).or_insert(*course);
-            *known = known.with(*course);
-        }
+        add_courses(Arc::make_mut(&mut self.courses), courses);
     }
 
     /// Adds a span, in place of those within it.

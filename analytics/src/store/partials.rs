@@ -168,18 +168,9 @@ impl Partials {
         polars_ensure!(sent.u64()?.gt_eq(lost.u64()?).all(), ComputeError: "an antenna lost more than it sent");
         Ok(())
     }
-
-    /// The rows of some antennas, whose slots ascend, from tables that are each sorted by antenna within one pane.
-    ///
-    /// # Errors
-    /// When a column is missing.
-    pub fn of_antennas<'a>(parts: impl IntoIterator<Item = &'a Self>, slots: &[Slot]) -> PolarsResult<Self> {
-        let (cells, sketches): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (&part.cells, &part.sketch)).unzip();
-        Ok(Self { cells: cells_of_antennas(&cells, slots)?, sketch: sketch_of_antennas(&sketches, slots)? })
-    }
 }
 
-/// The cells of some antennas; see [`Partials::of_antennas`].
+/// The cells of some antennas, whose slots ascend, from tables that are each sorted by antenna within one pane.
 ///
 /// # Errors
 /// When a column is missing.
@@ -187,7 +178,7 @@ pub fn cells_of_antennas(tables: &[&DataFrame], slots: &[Slot]) -> PolarsResult<
     rows_of_antennas(tables, &cells_schema(), slots)
 }
 
-/// The sketches of some antennas; see [`Partials::of_antennas`].
+/// The sketches of some antennas, likewise.
 ///
 /// # Errors
 /// When a column is missing.
@@ -195,7 +186,7 @@ pub fn sketch_of_antennas(tables: &[&DataFrame], slots: &[Slot]) -> PolarsResult
     rows_of_antennas(tables, &sketch_schema(), slots)
 }
 
-/// The rows of some antennas; see [`Partials::of_antennas`]. They are found by binary search, because a filter would look at
+/// The rows of some antennas. They are found by binary search, because a filter would look at
 /// every antenna's rows to find those of a few, and copied column by column, because a slice of each of hundreds of tables
 /// would cost more than its rows.
 fn rows_of_antennas(tables: &[&DataFrame], schema: &Schema, slots: &[Slot]) -> PolarsResult<DataFrame> {

@@ -110,12 +110,7 @@ impl Snapshot {
     /// same antennas are. The epoch itself where none is silent.
     #[must_use]
     pub fn last_silence_ms(&self, now_ms: i64) -> i64 {
-        let moments = self.silences.get_or_init(|| {
-            let mut moments: Vec<i64> = self.retained().map(|(_, antenna)| antenna.silent_from_ms()).collect();
-            moments.sort_unstable();
-            moments
-        });
-        moments[..moments.partition_point(|moment| *moment <= now_ms)].last().copied().unwrap_or(0)
+        last_silence_ms(&self.silences, self.retained(), now_ms)
     }
 
     /// Where the panes that have closed end, in milliseconds since the epoch; it may lie before the oldest.
@@ -182,4 +177,18 @@ impl Snapshot {
     pub fn cover(&self, start: i64, end: i64) -> Vec<&Pane> {
         cover(&self.panes, &self.tiles, self.grid, start, end)
     }
+}
+
+/// The last moment up to `now_ms` at which one of some antennas fell silent; 0 where none has. Their moments are worked out once.
+pub(super) fn last_silence_ms<'a>(
+    silences: &OnceLock<Vec<i64>>,
+    antennas: impl Iterator<Item = (Slot, &'a Antenna)>,
+    now_ms: i64,
+) -> i64 {
+    let moments = silences.get_or_init(|| {
+        let mut moments: Vec<i64> = antennas.map(|(_, antenna)| antenna.silent_from_ms()).collect();
+        moments.sort_unstable();
+        moments
+    });
+    moments[..moments.partition_point(|moment| *moment <= now_ms)].last().copied().unwrap_or(0)
 }

@@ -15,12 +15,13 @@ use shared::UnixMillis;
 use shared::api::{IncidentEnding, IncidentKind, Status};
 
 use super::antennas::{Antenna, CHUNK};
-use super::archived::{Archived, Course};
+use super::archived::{Archived, Course, Courses, add_courses};
 use super::expressions::answer;
 use super::expressions::column::ANTENNA;
 use super::grid::Grid;
 use super::incidents::Finished;
 use super::partials::{Partials, cells_of_antennas, sketch_of_antennas};
+use super::snapshot::last_silence_ms;
 use super::{EventClock, Pane, Snapshot};
 use crate::readings::Slot;
 use crate::readings::column as reading;
@@ -167,19 +168,22 @@ impl Whole {
     /// The antennas of which a pane may still hold a reading, each once.
     pub fn retained(&self) -> impl Iterator<Item = (Slot, &Antenna)> {
         self.portions.iter().flat_map(move |portion| {
-            let retained =
-                portion.snapshot.retained().filter(|(_, antenna)| antenna.newest_event_ms >= self.horizon_ms);
+            let retained = portion.snapshot.antennas.iter().filter(|(_, antenna)| self.is_retained(antenna));
             let retained = retained.map(|(slot, antenna)| (portion.slot(slot), antenna));
             retained.filter(move |(slot, antenna)| self.is_newest(portion, *slot, antenna))
         })
     }
 
+    /// Whether a pane may still hold a reading of an antenna.
+    const fn is_retained(&self, antenna: &Antenna) -> bool {
+        antenna.has_started() && antenna.newest_event_ms >= self.horizon_ms
+    }
+
     /// Whether no other partition knows something newer of an antenna.
     fn is_newest(&self, portion: &Portion, slot: Slot, antenna: &Antenna) -> bool {
-        let is_retained = |antenna: &&Antenna| antenna.has_started() && antenna.newest_event_ms >= self.horizon_ms;
         !self.numbering.shared.contains(&slot)
             || self.portions.iter().all(|other| {
-                let theirs = other.antenna(slot).filter(is_retained);
+                let theirs = other.antenna(slot).filter(|theirs| self.is_retained(theirs));
                 // Of two that are as new, the first partition counts.
                 theirs.is_none_or(|theirs| {
                     let [ours, theirs] = [antenna, theirs].map(|it| it.last_arrival_ms);
@@ -206,9 +210,8 @@ impl Whole {
         let mut slots: HashMap<Arc<str>, (Slot, bool)> = HashMap::new();
         for portion in &self.portions {
             for (slot, antenna) in portion.snapshot.antennas.iter() {
-                let is_retained = antenna.has_started() && antenna.newest_event_ms >= self.horizon_ms;
                 let known = slots.entry(Arc::clone(&antenna.id)).or_insert((portion.slot(slot), false));
-                known.1 |= is_retained;
+                known.1 |= self.is_retained(antenna);
             }
         }
         slots
@@ -261,12 +264,7 @@ impl Whole {
         if let [Portion { snapshot, slots: None }] = &*self.portions {
             return snapshot.last_silence_ms(now_ms);
         }
-        let moments = self.silences.get_or_init(|| {
-            let mut moments: Vec<i64> = self.retained().map(|(_, antenna)| antenna.silent_from_ms()).collect();
-            moments.sort_unstable();
-            moments
-        });
-        moments[..moments.partition_point(|moment| *moment <= now_ms)].last().copied().unwrap_or(0)
+        last_silence_ms(&self.silences, self.retained(), now_ms)
     }
 
     /// Start of the oldest pane in memory, in milliseconds since the epoch; `None` before the first reading.
@@ -296,15 +294,12 @@ impl Whole {
 
     /// The antennas that are in files.
     #[must_use]
-    pub fn courses(&self) -> Cow<'_, super::archived::Courses> {
+    pub fn courses(&self) -> Cow<'_, Courses> {
         if let [one] = &*self.portions {
             return Cow::Borrowed(one.snapshot.archived.courses());
         }
-        let mut all = super::archived::Courses::new();
-        for (id, course) in self.archives().flat_map(|archived| archived.courses()) {
-            let known = all.entry(Arc::clone(id)).or_insert(*course);
-            *known = known.with(*course);
-        }
+        let mut all = Courses::new();
+        self.archives().for_each(|archived| add_courses(&mut all, archived.courses()));
         Cow::Owned(all)
     }
 

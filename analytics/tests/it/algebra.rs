@@ -10,7 +10,7 @@ use analytics::store::Pane;
 use analytics::store::archived::{DAY_MS, HOUR_MS, Table};
 use analytics::store::expressions;
 use analytics::store::grid::Grid;
-use analytics::store::partials::{Keys, Partials};
+use analytics::store::partials::{Keys, Partials, cells_of_antennas, sketch_of_antennas};
 use polars::prelude::*;
 use proptest::prelude::*;
 
@@ -122,8 +122,11 @@ proptest! {
         assert_same(&merge(&panes, BY_PANE_AND_ANTENNA), &whole)?;
         for antenna in 0..5 {
             for pane in &panes {
-                let of_antenna = Partials::of_antennas([pane], &[antenna]).expect("tables with their columns");
-                let slots = of_antenna.cells.column("antenna").expect("a column").u32().expect("slots").clone();
+                let cells = cells_of_antennas(&[&pane.cells], &[antenna]).expect("tables with their columns");
+                let sketch = sketch_of_antennas(&[&pane.sketch], &[antenna]).expect("tables with their columns");
+                let buckets = sketch.column("antenna").expect("a column").u32().expect("slots").clone();
+                prop_assert!(buckets.into_no_null_iter().all(|slot| slot == antenna));
+                let slots = cells.column("antenna").expect("a column").u32().expect("slots").clone();
                 prop_assert!(slots.into_no_null_iter().all(|slot| slot == antenna));
                 prop_assert_eq!(
                     slots.len(),

@@ -81,15 +81,9 @@ fn listener(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
 
 fn on_redis(settings: &Settings, broker: &BrokerSettings, listeners: Listeners) -> anyhow::Result<Parts> {
     const BAD_URL: &str = "bad value for --redis-url (REDIS_URL)";
-    let logs = settings.stream.all_keys().into_iter().map(|keys| {
-        let stream = keys.stream.clone();
-        RedisLog::new(broker, keys).map(|log| (stream, log))
-    });
-    let logs = logs.collect::<Result<Vec<_>, _>>().context(BAD_URL)?;
-    let replicas = settings.confirm.confirm_replicas;
-    let sinks = settings.stream.partition_keys().into_iter();
-    let sinks = sinks.map(|keys| RedisSink::new(broker, &keys).map(|sink| sink.confirmed_by(replicas)));
-    start(settings, logs, sinks.collect::<Result<Vec<_>, _>>().context(BAD_URL)?, listeners)
+    let logs = RedisLog::of_streams(broker, &settings.stream).context(BAD_URL)?;
+    let sinks = RedisSink::of_partitions(broker, &settings.stream, settings.confirm.confirm_replicas);
+    start(settings, logs, sinks.context(BAD_URL)?, listeners)
 }
 
 /// Starts the parts on some logs by their streams' names, with a sink for each partition.

@@ -165,13 +165,7 @@ impl Finder {
     /// Gives the error with what is known about it: where it was, and which setting is to blame.
     #[must_use]
     pub fn failed(&self, place: &Place, failure: Failure) -> Failure {
-        let failure = match failure {
-            Failure::Away(text) => match place.broker.blame(&text) {
-                Some(why) => Failure::Refused(why),
-                None => Failure::Away(text),
-            },
-            other => other,
-        };
+        let failure = blamed(&place.broker, failure);
         let Some(node) = &place.node else { return of_the_only_one(failure) };
         let mut memory = self.memory();
         if let Some(to) = moved_to(failure.text(), node).filter(|to| to != node) {
@@ -249,6 +243,14 @@ impl Memory {
     }
 }
 
+/// A failure with the setting that is to blame for it, where that is known.
+fn blamed(broker: &BrokerSettings, failure: Failure) -> Failure {
+    match failure {
+        Failure::Away(text) => broker.blame(&text).map_or(Failure::Away(text), Failure::Refused),
+        other => other,
+    }
+}
+
 /// Asks one after the other until one answers, and the next one already where an answer takes its time. Gives who answered, and
 /// what.
 async fn ask<T, F, R>(broker: &Arc<BrokerSettings>, asked: Vec<Node>, ask: F) -> Result<(Node, T), Failure>
@@ -275,10 +277,7 @@ where
             Ok(Err(failure)) => failure,
             Err(_) => Failure::Away("it does not answer in time".to_owned()),
         };
-        let failure = match failure {
-            Failure::Away(text) => broker.blame(&text).map_or(Failure::Away(text), Failure::Refused),
-            other => other,
-        };
+        let failure = blamed(broker, failure);
         if gravest.as_ref().is_none_or(|known| known.weight() < failure.weight()) {
             gravest = Some(failure.map(|text| format!("{text} (at {node})")));
         }

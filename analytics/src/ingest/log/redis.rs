@@ -15,7 +15,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisError, Value, cmd};
 use shared::broker::{Failure, Finder, Place};
 use shared::keys::{GROUP, REJECTED_MAX_ENTRIES, REJECTED_REASON, REJECTED_SOURCE_ID, StreamKeys};
-use shared::settings::BrokerSettings;
+use shared::settings::{BrokerSettings, StreamSettings};
 use shared::{Rejection, UnixMillis};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
@@ -67,6 +67,15 @@ impl RedisLog {
     pub fn new(broker: &BrokerSettings, keys: StreamKeys) -> Result<Self, LogError> {
         let finder = Finder::new(broker, &keys).map_err(|error| LogError::Unsupported(error.to_string()))?;
         Ok(Self { finder: Arc::new(finder), keys: Arc::new(keys), connection: Arc::default(), told: Arc::default() })
+    }
+
+    /// All streams that the settings name, each with its name; see [`StreamSettings::all_keys`].
+    ///
+    /// # Errors
+    /// See [`Self::new`].
+    pub fn of_streams(broker: &BrokerSettings, streams: &StreamSettings) -> Result<Vec<(String, Self)>, LogError> {
+        let named = |keys: StreamKeys| Ok((keys.stream.clone(), Self::new(broker, keys)?));
+        streams.all_keys().into_iter().map(named).collect()
     }
 
     /// Runs one step on the connection, made anew where there is none. Steps do not overlap: WATCH belongs to the
