@@ -21,7 +21,7 @@ from broker import Broker, broker
 from processes import ComparisonError
 from readings import ANTENNAS, SEED, SPAN_MS, Readings, generate
 from report import Results, machine, peer_results, read, table, versions, write
-from runs import HERE, Contestant, Peer, Run, Vigia, build_analytics
+from runs import FLINK, HERE, Contestant, FilePeer, Peer, Run, Vigia, build_analytics
 
 LEAST_ENTRIES = 1_000
 """With fewer, most would drain everything in their first micro-batch."""
@@ -30,9 +30,18 @@ PEERS = (
     Peer("polars", "Polars for Python", "on_polars", batch=20_000),
     Peer("duckdb", "DuckDB", "on_duckdb", batch=20_000),
     Peer("pandas", "pandas", "on_pandas", batch=20_000),
-    Peer("pyspark-arrow", "PySpark with Arrow", "on_pyspark_arrow", batch=50_000, most=500_000),
-    Peer("pyspark", "PySpark, {batch:,} rows a batch", "on_pyspark", batch=10_000, most=200_000),
-    Peer("pyspark-small", "PySpark, {batch:,} rows a batch", "on_pyspark", batch=100, most=5_000),
+    FilePeer("flink", "PyFlink, from files", "on_flink", batch=None, java=True, python=FLINK),
+    FilePeer(
+        "spark-streaming",
+        "Spark's structured streaming, from files, {batch:,} rows a batch",
+        "on_spark_streaming",
+        batch=50_000,
+        most=1_000_000,
+        java=True,
+    ),
+    Peer("pyspark-arrow", "PySpark with Arrow", "on_pyspark_arrow", batch=50_000, most=500_000, java=True),
+    Peer("pyspark", "PySpark, {batch:,} rows a batch", "on_pyspark", batch=10_000, most=200_000, java=True),
+    Peer("pyspark-small", "PySpark, {batch:,} rows a batch", "on_pyspark", batch=100, most=5_000, java=True),
 )
 """Batches of tens of thousands of rows, so that the fixed cost of a batch weighs little. PySpark has two sizes: many
 rows, and as few as a stack would read that needs fresh metrics. `--batch` tries others."""
@@ -83,7 +92,7 @@ def _options() -> argparse.Namespace:
 
 def _batch(parser: argparse.ArgumentParser, text: str) -> tuple[str, int]:
     name, _, rows = text.partition("=")
-    if name not in (peer.name for peer in PEERS) or not rows.isdigit() or int(rows) == 0:
+    if name not in (peer.name for peer in PEERS if peer.batch) or not rows.isdigit() or int(rows) == 0:
         parser.error(f"--batch takes the NAME=ROWS of a peer, not {text}")
     return name, int(rows)
 
@@ -99,7 +108,7 @@ def _contestants(options: argparse.Namespace) -> list[Contestant]:
         if peer.name in options.only:
             batch = options.batch.get(peer.name, peer.batch)
             chosen.append(dataclasses.replace(peer, batch=batch, title=peer.title.format(batch=batch)))
-    needs = {"redis-server"} | {"java" for contestant in chosen if contestant.name.startswith("pyspark")}
+    needs = {"redis-server"} | {"java" for it in chosen if isinstance(it, Peer) and it.java}
     if missing := [need for need in sorted(needs) if not shutil.which(need)]:
         raise ComparisonError(f"please install {' and '.join(missing)}")
     return chosen
@@ -150,7 +159,8 @@ def _rounds(
             runs[contestant.name].append(run)
             _say(
                 f"round {round_number}: {contestant.title}: {run.entries:,} entries in {run.drained_seconds:.2f} s, "
-                f"first result after {run.first_result_seconds:.2f} s, {run.peak_bytes / 2**20:.0f} MiB"
+                f"first result after {run.first_result_seconds:.2f} s, {run.peak_bytes / 2**20:.0f} MiB, "
+                f"{run.processor_seconds / run.entries * 1e6:.2f} us of processor time an entry"
             )
     return runs
 

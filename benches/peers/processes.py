@@ -1,4 +1,4 @@
-"""Processes that end with the comparison, however it ends, and the memory they use."""
+"""Processes that end with the comparison, however it ends, and the memory and processor time they use."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -57,8 +58,8 @@ class Program:
         except OSError as error:
             self._errors.close()
             raise ComparisonError(f"{self.name} does not start: {error}") from error
-        self._memory = _MemoryWatch(self.pid)
-        self._memory.start()
+        self._watch = _Watch(self.pid)
+        self._watch.start()
         return self
 
     def __exit__(
@@ -66,7 +67,7 @@ class Program:
     ) -> None:
         # The process is not reaped until then, so its id, which is also its session's, cannot belong to another.
         try:
-            self._memory.stop()
+            self._watch.stop()
             _signal_all(self.pid, signal.SIGTERM)
             deadline = time.monotonic() + GRACE_SECONDS
             while _members(self.pid) and time.monotonic() < deadline:
@@ -84,7 +85,11 @@ class Program:
     @property
     def peak_bytes(self) -> int:
         """Peak resident memory so far, of the process and those it started."""
-        return self._memory.peak_bytes
+        return self._watch.peak_bytes
+
+    def processor_seconds(self, since: float, until: float) -> float:
+        """Processor time used between two times of the monotonic clock, by the process and those it started."""
+        return self._watch.processor_seconds(until) - self._watch.processor_seconds(since)
 
     def has_ended(self) -> bool:
         """Say whether the process has ended, without reaping it."""
@@ -117,20 +122,24 @@ def free_port() -> int:
         return port
 
 
-class _MemoryWatch(threading.Thread):
-    """Looks at the resident memory of a session's processes until stopped.
+class _Watch(threading.Thread):
+    """Looks at the resident memory and the processor time of a session's processes until stopped.
 
     The peak of the sum is sampled; the peak of one process is the kernel's own high-water mark, which no sample misses.
+    Of a process that ends, the processor time since the last sample is missed.
     """
 
     def __init__(self, session: int) -> None:
-        super().__init__(name="memory", daemon=True)
+        super().__init__(name="watch", daemon=True)
         self.peak_bytes = 0
         self._session = session
         self._stopped = threading.Event()
+        self._times: list[float] = [time.monotonic()]
+        self._seconds: list[float] = [0.0]
 
     def run(self) -> None:
         members: list[int] = []
+        used: dict[int, float] = {}
         rescan_at = 0.0
         while not self._stopped.wait(PAUSE_SECONDS):
             now = time.monotonic()
@@ -139,6 +148,13 @@ class _MemoryWatch(threading.Thread):
             sizes = [_resident_bytes(member) for member in members]
             together = sum(size for size, _ in sizes)
             self.peak_bytes = max(self.peak_bytes, together, *(peak for _, peak in sizes))
+            used |= {member: seconds for member in members if (seconds := _processor_seconds(member)) is not None}
+            self._seconds.append(sum(used.values()))
+            self._times.append(now)
+
+    def processor_seconds(self, at: float) -> float:
+        """Processor time used until a time of the monotonic clock: what the last sample until then saw."""
+        return self._seconds[max(bisect_right(self._times, at) - 1, 0)]
 
     def stop(self) -> None:
         """End the thread."""
@@ -179,3 +195,13 @@ def _resident_bytes(pid: int) -> tuple[int, int]:
     # A process that is about to end has neither. The unit is always kB.
     now, peak = (int(fields.get(name, "0 kB").split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
     return now, peak
+
+
+def _processor_seconds(pid: int) -> float | None:
+    """Give the processor time of a process; nothing if it has ended and was reaped."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    # The fields behind the name begin with the third: user and system time are the 14th and 15th, in ticks.
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

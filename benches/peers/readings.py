@@ -6,8 +6,11 @@ doubles or misreads an entry differs from it.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,10 +71,31 @@ class Readings:
     def commands(self, stream: str) -> Iterator[bytes]:
         """Encode the XADD of every reading, as Redis reads it from its socket."""
         for start in range(0, len(self), CHUNK):
-            chunk = slice(start, start + CHUNK)
-            columns = (self.arrival_ms, self.event_ms, self.antenna, self.packets, self.loss, self.latency_us)
-            rows = zip(*(column[chunk].tolist() for column in columns), strict=True)
-            yield "".join(_xadd(stream, start + offset, *row) for offset, row in enumerate(rows)).encode()
+            rows = self._rows(start, min(start + CHUNK, len(self)))
+            yield "".join(_xadd(stream, *row) for row in rows).encode()
+
+    def batches(self, folder: Path, entries: int, batch: int) -> None:
+        """Write the first entries to files of so many lines each; the times of the files are in order."""
+        for number, start in enumerate(range(0, entries, batch)):
+            file = folder / f"{number:06}.csv"
+            with file.open("w") as lines:
+                lines.writelines(_line(*row) for row in self._rows(start, min(start + batch, entries)))
+            os.utime(file, (number, number))
+
+    def shares(self, folder: Path, entries: int, shares: int) -> None:
+        """Write the first entries to so many files, in turn, so that all of them go through the whole time."""
+        files = [(folder / f"{number:06}.csv").open("w") for number in range(shares)]
+        with contextlib.ExitStack() as stack:
+            for file in files:
+                stack.enter_context(file)
+            for start in range(0, entries, CHUNK):
+                for index, *row in self._rows(start, min(start + CHUNK, entries)):
+                    files[index % shares].write(_line(index, *row))
+
+    def _rows(self, start: int, end: int) -> Iterator[tuple[int, int, int, int, int, int, int]]:
+        """Give the number of each reading, and what its columns have."""
+        columns = (self.arrival_ms, self.event_ms, self.antenna, self.packets, self.loss, self.latency_us)
+        yield from zip(range(start, end), *(column[start:end].tolist() for column in columns), strict=True)
 
     def _sums(self, rows: Column) -> Sums:
         latency = self.latency_us[rows]
@@ -130,7 +154,7 @@ def _xadd(
         "antenna_id",
         antenna_id(antenna),
         "timestamp",
-        f"{event_ms // 1_000}.{event_ms % 1_000:03}",
+        _thousandths(event_ms),
         "packets",
         str(packets),
         "loss",
@@ -139,6 +163,16 @@ def _xadd(
         str(index + 1),
     ]
     if latency_us != NO_LATENCY:
-        words += ["latency", f"{latency_us // 1_000}.{latency_us % 1_000:03}"]
+        words += ["latency", _thousandths(latency_us)]
     # Everything is ASCII, so characters are bytes.
     return f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
+
+
+def _line(index: int, _arrival_ms: int, event_ms: int, antenna: int, packets: int, loss: int, latency_us: int) -> str:
+    """Give the same words as a line of a file."""
+    latency = "" if latency_us == NO_LATENCY else _thousandths(latency_us)
+    return f"{antenna_id(antenna)},{_thousandths(event_ms)},{packets},{loss},{index + 1},{latency}\n"
+
+
+def _thousandths(number: int) -> str:
+    return f"{number // 1_000}.{number % 1_000:03}"

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from processes import ComparisonError
-from runs import Contestant, Peer, Run, Vigia
+from runs import FLINK, Contestant, FilePeer, Peer, Run, Vigia
 
 Results = dict[str, Any]
 """What is kept in `results.json`."""
@@ -61,6 +61,7 @@ MEASURES = (
     Measure("readings_per_second_after_start_up", "without start-up", None, lambda value: f"{_rounded(value):,}"),
     Measure("peak_mib", "peak memory", "less", lambda value: f"{value:,.0f} MiB"),
     Measure("first_result_seconds", "time to first result", "less", lambda value: f"{value:.2f} s"),
+    Measure("processor_us", "processor time an entry", "less", lambda value: f"{float(f'{value:.3g}'):,g} us"),
 )
 
 
@@ -74,12 +75,14 @@ def peer_results(contestant: Contestant, runs: Sequence[Run]) -> Results:
         "name": contestant.name,
         "title": contestant.title,
         "batch": contestant.batch if isinstance(contestant, Peer) else None,
+        "files": isinstance(contestant, FilePeer),
         "entries": runs[0].entries,
         "readings_per_second": median(lambda run: run.entries / run.drained_seconds),
         "readings_per_second_after_start_up": median(
             lambda run: run.entries / (run.drained_seconds - run.first_batch_seconds)
         ),
         "first_result_seconds": median(lambda run: run.first_result_seconds),
+        "processor_us": median(lambda run: run.processor_seconds / run.entries * 1e6),
         "peak_mib": median(lambda run: run.peak_bytes / MIB),
         "drained_seconds": median(lambda run: run.drained_seconds),
         "merged_seconds": median(lambda run: run.merged_seconds),
@@ -109,8 +112,11 @@ def versions(contestants: Sequence[Contestant], broker_version: str) -> dict[str
     for contestant in contestants:
         if isinstance(contestant, Vigia):
             found["analytics"] = _said([str(contestant.binary), "--version"], r"analytics (\S+)")
-        elif contestant.name.startswith("pyspark"):
+        elif isinstance(contestant, Peer) and contestant.java:
             found["Java"] = _said(["java", "-version"], r'version "([^"]+)"')
+        if isinstance(contestant, FilePeer) and contestant.python == FLINK:
+            asked = "from importlib.metadata import version; print('version', version('apache-flink'))"
+            found["apache-flink"] = _said([str(FLINK), "-c", asked], r"version (\S+)")
     return found
 
 
@@ -136,9 +142,10 @@ def write(results: Results, folder: Path) -> None:
 
 def table(results: Results) -> str:
     """Give the table, fastest first."""
-    heads = ["", *(measure.title for measure in MEASURES), "entries drained"]
+    measures = _measured(results)
+    heads = ["", *(measure.title for measure in measures), "entries drained"]
     rows = [
-        [peer["title"], *(measure.text(peer[measure.name]) for measure in MEASURES), f"{peer['entries']:,}"]
+        [peer["title"], *(measure.text(peer[measure.name]) for measure in measures), f"{peer['entries']:,}"]
         for peer in _fastest_first(results)
     ]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
@@ -173,7 +180,7 @@ def _notes(results: Results) -> str:
 
 def _plot(results: Results, file: Path) -> None:
     """Draw a panel for each measure, on a logarithmic scale: the peers are orders of magnitude apart."""
-    measures = [measure for measure in MEASURES if measure.better]
+    measures = [measure for measure in _measured(results) if measure.better]
     # The axis points upwards, so the first of the table comes last.
     peers = _fastest_first(results)[::-1]
     with mpl.rc_context(STYLE):
@@ -196,6 +203,11 @@ def _draw(axes: Axes, measure: Measure, peers: Sequence[Results]) -> None:
     axes.tick_params(axis="x", which="both", bottom=False, labelbottom=False)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
+
+
+def _measured(results: Results) -> list[Measure]:
+    """Give what was measured; processor time is not in results of before November 2026."""
+    return [measure for measure in MEASURES if all(measure.name in peer for peer in results["peers"])]
 
 
 def _fastest_first(results: Results) -> list[Results]:

@@ -32,11 +32,15 @@ if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
 fi
 
 # Reinstalled if a version changes, or if installing was interrupted.
-venv=$here/.venv
-if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
-  python3 -m venv --clear "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt" >&2
-  cp "$here/requirements.txt" "$venv/installed.txt"
-fi
+install() {
+  local requirements=$1 venv=$2
+  if ! cmp -s "$requirements" "$venv/installed.txt"; then
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements" >&2
+    cp "$requirements" "$venv/installed.txt"
+  fi
+}
+install "$here/requirements.txt" "$here/.venv"
+install "$here/requirements-flink.txt" "$here/.venv-flink"
 
-exec "$venv/bin/python" "$here/compare.py" "$@"
+exec "$here/.venv/bin/python" "$here/compare.py" "$@"

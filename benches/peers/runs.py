@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +20,9 @@ from processes import PAUSE_SECONDS, ComparisonError, Program, free_port
 from readings import Readings
 
 HERE = Path(__file__).parent
+
+FLINK = HERE / ".venv-flink" / "bin" / "python"
+"""PyFlink needs older versions of pandas and of pyarrow than the others."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Run:
     """Until all entries were in the answers."""
     read_seconds: float | None
     """Time spent in XREAD; unknown if reading overlaps with the rest."""
+    processor_seconds: float
+    """Processor time from the first micro-batch until all entries were drained."""
     peak_bytes: int
     answer: Answer
 
@@ -59,15 +66,17 @@ class Contestant(Protocol):
 
 @dataclass(frozen=True)
 class Peer:
-    """A program of `peers/`."""
+    """A program of `peers/`; it reads the stream."""
 
     name: str
     title: str
     module: str
-    batch: int
-    """Most entries of a micro-batch."""
+    batch: int | None
+    """Most entries of a micro-batch; nothing if it has none."""
     most: int | None = None
     """A slow peer drains only this many entries, from the beginning."""
+    java: bool = False
+    """Whether it needs a JVM."""
 
     def entries(self, available: int) -> int:
         """Tell how many entries it drains."""
@@ -76,18 +85,29 @@ class Peer:
     def run(self, broker: Broker, readings: Readings, folder: Path, limit_seconds: float) -> Run:
         """Run it once."""
         entries = self.entries(len(readings))
+        source = {"port": broker.port, "stream": STREAM, "entries": entries, "batch": self.batch}
+        return self._run(readings, entries, source, folder, limit_seconds)
+
+    def _run(
+        self,
+        readings: Readings,
+        entries: int,
+        source: Mapping[str, object],
+        folder: Path,
+        limit_seconds: float,
+        python: Path = Path(sys.executable),
+    ) -> Run:
+        """Run the module on its source."""
         report_file = folder / "report.json"
-        options = {
-            "port": broker.port,
-            "stream": STREAM,
-            "entries": entries,
-            "batch": self.batch,
-            "end-ms": readings.window(entries).end_ms,
-            "report": report_file,
-        }
-        command = [sys.executable, "-m", f"peers.{self.module}", *(f"--{name}={it}" for name, it in options.items())]
+        options = {**source, "end-ms": readings.window(entries).end_ms, "report": report_file}
+        command: list[str | Path] = [
+            python,
+            "-m",
+            f"peers.{self.module}",
+            *(f"--{name}={it}" for name, it in options.items()),
+        ]
         settings = {"PYTHONPATH": str(HERE), "TMPDIR": str(folder), "SPARK_LOCAL_DIRS": str(folder)}
-        settings |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+        settings |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": str(python), "FLINK_LOG_DIR": str(folder)}
         with Program(self.name, command, folder, settings) as program:
             program.wait(limit_seconds)
             report: dict[str, Any] = json.loads(report_file.read_text())
@@ -100,9 +120,38 @@ class Peer:
                 drained_seconds=drained_seconds,
                 merged_seconds=drained_seconds,
                 read_seconds=report["read_seconds"],
+                processor_seconds=program.processor_seconds(report["first_batch"], report["drained"]),
                 peak_bytes=program.peak_bytes,
                 answer=report["answer"],
             )
+
+
+@dataclass(frozen=True)
+class FilePeer(Peer):
+    """A program of `peers/` that reads the same entries from files, which are there before it starts.
+
+    There is one file a micro-batch; without micro-batches, one a core, to be read side by side.
+    """
+
+    python: Path = Path(sys.executable)
+    """The interpreter: one whose packages need other versions of what all use has its own."""
+
+    def run(self, broker: Broker, readings: Readings, folder: Path, limit_seconds: float) -> Run:
+        """Run it once; of the broker it needs nothing."""
+        entries = self.entries(len(readings))
+        files, scratch = folder / "files", folder / "scratch"
+        try:
+            files.mkdir()
+            scratch.mkdir()
+            if self.batch is None:
+                readings.shares(files, entries, len(os.sched_getaffinity(0)))
+            else:
+                readings.batches(files, entries, self.batch)
+            source = {"files": files, "scratch": scratch}
+            return self._run(readings, entries, source, folder, limit_seconds, self.python)
+        finally:
+            shutil.rmtree(files, ignore_errors=True)
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -146,6 +195,7 @@ class _Drain:
         first_result = self._until(lambda: self._api.get("/api/v1/summary?window=5m")["readings"] > 0)
         merged = self._until(self._is_merged)
         committed = self._until(self._is_committed)
+        started = self._program.started
         return Run(
             entries=len(self._readings),
             first_batch_seconds=first_batch,
@@ -153,6 +203,7 @@ class _Drain:
             drained_seconds=committed,
             merged_seconds=merged,
             read_seconds=None,
+            processor_seconds=self._program.processor_seconds(started + first_batch, started + committed),
             peak_bytes=self._program.peak_bytes,
             answer=self._answer(),
         )

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from answer import PANE_MS, WORST, Sums, Window
-from peers.stream import CELL, SUMS, Entry, columns, main
+from peers.cells import CELL, SUMS
+from peers.stream import Entry, columns, main
 
 MERGED = dict.fromkeys(SUMS[:5], "sum") | {"latency_min": "min", "latency_max": "max"}
 

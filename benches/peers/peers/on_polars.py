@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from answer import PANE_MS, WORST, Sums, Window
-from peers.stream import CELL, SUMS, Entry, columns, main
+from peers.cells import CELL, SUMS
+from peers.stream import Entry, columns, main
 
 MERGED = [
     *(pl.col(name).sum() for name in SUMS[:5]),

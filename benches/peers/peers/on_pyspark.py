@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 
 from pyspark.sql.types import DoubleType, LongType, StringType, StructField, StructType
 
-from answer import WORST, Sums, Window
+from answer import Sums, Window
+from peers.cells import Cells, answer, merge
 from peers.spark import cells_of, session
-from peers.stream import SUMS, Entry, main
+from peers.stream import Entry, main
 
 SCHEMA = StructType(
     [
@@ -23,8 +24,6 @@ SCHEMA = StructType(
         StructField("latency", DoubleType(), nullable=True),
     ]
 )
-
-Cells = dict[tuple[int, str], Sums]
 
 
 class PySpark:
@@ -41,22 +40,11 @@ class PySpark:
 
     def merge(self, parts: Sequence[Cells]) -> Cells:
         """Add tables up."""
-        merged = dict(parts[0])
-        for part in parts[1:]:
-            for cell, sums in part.items():
-                merged[cell] = sums.plus(merged[cell]) if cell in merged else sums
-        return merged
+        return merge(parts)
 
     def answer(self, cells: Cells, window: Window) -> tuple[Sums, Iterable[tuple[str, Sums]]]:
         """Answer for the window."""
-        network = Sums.of([0] * len(SUMS))
-        antennas: dict[str, Sums] = {}
-        for (pane, antenna), sums in cells.items():
-            if window.start_ms <= pane < window.end_ms:
-                network = network.plus(sums)
-                antennas[antenna] = sums.plus(antennas[antenna]) if antenna in antennas else sums
-        failing = [(antenna, sums) for antenna, sums in antennas.items() if sums.lost > 0]
-        return network, sorted(failing, key=lambda row: (-row[1].lost, row[0]))[:WORST]
+        return answer(cells, window)
 
 
 def _row(fields: dict[str, str]) -> tuple[str, float, int, int, float | None]:

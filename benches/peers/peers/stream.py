@@ -21,12 +21,6 @@ from answer import Sums, Window, answer_of
 Entry = tuple[str, dict[str, str]]
 """Id and fields, as redis-py gives them."""
 
-CELL = ["pane", "antenna_id"]
-"""The key of a cell."""
-
-SUMS = ["readings", "packets", "lost", "latency_count", "latency_sum", "latency_min", "latency_max"]
-"""What is kept in a cell, in the order of `Sums`."""
-
 SOCKET_SECONDS = 60.0
 
 Cells = TypeVar("Cells", bound=Sized)
