@@ -23,7 +23,7 @@ use crate::store::expressions::{Percentiles, measures, status_name, time};
 use crate::store::grid::Grid;
 use crate::store::judged::Judged;
 use crate::store::partials::{Keys, Partials};
-use crate::store::whole::{Covering, judged, partials_of};
+use crate::store::whole::{Covering, judged, partials, partials_of};
 
 /// Rows of an answer at most.
 pub const MAX_CELLS: usize = 10_000_000;
@@ -146,10 +146,7 @@ impl CellsExport {
     fn partials(&self, parts: &[Covering<'_>], archived: &Partials) -> PolarsResult<Partials> {
         let keys = Keys { pane: Some(self.steps), antenna: true };
         match &self.slots {
-            None => {
-                let parts = parts.iter().map(|part| part.partials()).collect::<PolarsResult<Vec<_>>>()?;
-                Partials::roll_up(parts.iter().map(|part| &**part).chain([archived]), keys)
-            }
+            None => Partials::roll_up(partials(parts)?.iter().chain([archived]), keys),
             Some(slots) => Partials::roll_up([&partials_of(parts, slots)?, archived], keys),
         }
     }

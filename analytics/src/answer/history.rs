@@ -14,7 +14,7 @@ use crate::store::expressions::column::{ANTENNA, LATENCY_SUM, PACKETS_LOST, PACK
 use crate::store::expressions::latency_mean;
 use crate::store::grid::Grid;
 use crate::store::partials::{Lines, roll_up_lines};
-use crate::store::whole::{Covering, cells_of};
+use crate::store::whole::{Covering, cells, cells_of};
 
 impl View<'_> {
     /// The histories of the antennas of a table, in its order.
@@ -41,7 +41,7 @@ impl View<'_> {
     ) -> PolarsResult<(Vec<History>, Vec<Vec<u64>>)> {
         let parts = self.parts(steps);
         let archived = self.archived_table(self.range(), Some(steps), None, Part::Cells)?;
-        let cells = parts.iter().map(|part| part.cells()).collect::<PolarsResult<Vec<_>>>()?;
+        let cells = cells(&parts)?;
         let tables: Vec<&DataFrame> = cells.iter().map(|cells| &**cells).chain(&archived).collect();
         let lines = Lines::new(groups.iter().map(|group| group.iter().copied()));
         let mut histories = self.add_up(&tables, &lines, steps)?;

@@ -20,7 +20,7 @@ use crate::store::expressions::{
     COUNTS, Percentiles, availability, available_ms, known_if, measures, observed_ms, seconds, status,
 };
 use crate::store::partials::{Keys, roll_up_cells, roll_up_sketch};
-use crate::store::whole::{Portion, cells_of, sketch_of};
+use crate::store::whole::{Portion, cells, cells_of, sketch_of, sketches};
 
 /// Tables are kept for this many windows and snapshots: with 10,000 antennas each takes two megabytes or so.
 const KEPT: usize = 8;
@@ -36,8 +36,11 @@ pub struct Tables {
     measured: Cache<(u64, i64, i64), Arc<DataFrame>>,
     /// The cells of closed panes and of files of a partition added up by antenna, by the state of slots, the store's revision, start and end:
     /// most of a window stays as it is from one snapshot to the next.
-    closed: Cache<(u64, u64, i64, i64), Arc<DataFrame>>,
+    closed: Cache<ClosedKey, Arc<DataFrame>>,
 }
+
+/// The state of the slots, the store's revision, and a range.
+type ClosedKey = (u64, u64, i64, i64);
 
 impl Default for Tables {
     /// Of one partition.
@@ -81,40 +84,46 @@ impl Tables {
     /// The cells of the window by antenna.
     fn cells(&self, view: &View<'_>) -> PolarsResult<DataFrame> {
         let Window { start_ms, end_ms, .. } = view.window;
-        let (mut closed, mut open) = (Vec::new(), Vec::new());
+        let mut closed = Vec::new();
+        let mut open = Vec::new();
         for portion in view.whole.portions() {
             let snapshot = &portion.snapshot;
             // Before the first reading no pane is open, but there may be files of an import.
             let closed_ms = if snapshot.clock.has_started() { snapshot.closed_before_ms() } else { end_ms };
             let closed_ms = closed_ms.clamp(start_ms, end_ms.max(start_ms));
-            closed.extend(self.closed(view, portion, (start_ms, closed_ms))?);
-            for covering in portion.cover(closed_ms, end_ms) {
-                open.push(covering.cells()?);
-            }
+            closed.push((portion, self.closed_key(view, portion, (start_ms, closed_ms))));
+            open.extend(portion.cover(closed_ms, end_ms));
         }
+        // What is with other processes comes over together.
+        let unknown = closed.iter().filter(|(_, key)| self.closed.peek(key).is_none());
+        let unknown = unknown.flat_map(|(portion, (.., start_ms, closed_ms))| portion.cover(*start_ms, *closed_ms));
+        cells(&open.iter().copied().chain(unknown).collect::<Vec<_>>())?;
+        let closed = closed.into_iter().map(|(portion, key)| self.closed(view, portion, key));
+        let closed = closed.filter_map(Result::transpose).collect::<PolarsResult<Vec<_>>>()?;
+        let open = cells(&open)?;
         let tables = closed.iter().map(|closed| &**closed).chain(open.iter().map(|cells| &**cells));
         roll_up_cells(&tables.collect::<Vec<&DataFrame>>(), BY_ANTENNA)
     }
 
-    /// The cells of what of a partition has closed, by antenna, of a range up to where it has; `None` where there is nothing.
-    fn closed(
-        &self,
-        view: &View<'_>,
-        portion: &Portion,
-        (start_ms, end_ms): (i64, i64),
-    ) -> PolarsResult<Option<Arc<DataFrame>>> {
+    /// By what the closed panes of a partition in a range are known.
+    fn closed_key(&self, view: &View<'_>, portion: &Portion, (start_ms, end_ms): (i64, i64)) -> ClosedKey {
         // An antenna in files has the slot of one in memory as soon as there is one.
         let slots = if view.reads_files() { view.whole.names() } else { view.whole.numbering_id() };
-        let key = (slots, portion.snapshot.revision, start_ms, end_ms);
+        (slots, portion.snapshot.revision, start_ms, end_ms)
+    }
+
+    /// The cells of what of a partition has closed, by antenna, of a range up to where it has; `None` where there is nothing.
+    fn closed(&self, view: &View<'_>, portion: &Portion, key: ClosedKey) -> PolarsResult<Option<Arc<DataFrame>>> {
         if let Some(closed) = self.closed.get(&key) {
             return Ok(Some(closed));
         }
+        let (.., start_ms, end_ms) = key;
         let archived = view.archived_cells_of(portion, (start_ms, end_ms))?;
         let in_memory = portion.cover(start_ms, end_ms);
         if in_memory.is_empty() && archived.is_none() {
             return Ok(None);
         }
-        let in_memory = in_memory.iter().map(|part| part.cells()).collect::<PolarsResult<Vec<_>>>()?;
+        let in_memory = cells(&in_memory)?;
         let tables = in_memory.iter().map(|cells| &**cells).chain(&archived);
         let closed = Arc::new(roll_up_cells(&tables.collect::<Vec<_>>(), BY_ANTENNA)?);
         if !view.has_gaps() {
@@ -194,11 +203,7 @@ impl View<'_> {
         let slots = slots.cont_slice()?;
         let are_all = slots.len() == self.known()?.height();
         let archived = self.archived_table(self.range(), None, (!are_all).then_some(slots), Part::Sketch)?;
-        let in_memory = if are_all {
-            cover.iter().map(|part| part.sketch()).collect::<PolarsResult<Vec<_>>>()?
-        } else {
-            vec![Cow::Owned(sketch_of(&cover, slots)?)]
-        };
+        let in_memory = if are_all { sketches(&cover)? } else { vec![Cow::Owned(sketch_of(&cover, slots)?)] };
         let tables = in_memory.iter().map(|table| &**table).chain(&archived);
         let sketch = roll_up_sketch(&tables.collect::<Vec<_>>(), BY_ANTENNA)?;
         let percentiles = Percentiles::of(sketch.lazy(), &[ANTENNA])?;

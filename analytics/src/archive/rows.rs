@@ -101,14 +101,14 @@ impl FinalHour {
         let (minutes, hours) = (Grid::of_width(self.row_ms), Grid::of_width(HOUR_MS));
         let by_antenna = |grid| Keys { pane: Some(grid), antenna: true };
         let over_all = |grid| Keys { pane: Some(grid), antenna: false };
-        let parts = self.panes.iter().map(|pane| &pane.antennas);
+        let parts = self.panes.iter().map(|pane| pane.antennas()).collect::<PolarsResult<Vec<_>>>()?;
         let (of_minutes, network_minutes) =
             if self.panes.iter().all(|pane| minutes.floor(pane.start_ms) == pane.start_ms) {
                 // A pane is a row: there is nothing to add up, and what tiles were made of is known over all antennas.
                 let panes: Vec<&Pane> = self.panes.iter().map(|pane| &**pane).collect();
-                (Partials::together(parts)?, Partials::together(Pane::networks(&panes, minutes)?)?)
+                (Partials::together(&parts)?, Partials::together(Pane::networks(&panes, minutes)?)?)
             } else {
-                let of_minutes = Partials::roll_up(parts, by_antenna(minutes))?;
+                let of_minutes = Partials::roll_up(&parts, by_antenna(minutes))?;
                 let network_minutes = Partials::roll_up([&of_minutes], over_all(minutes))?;
                 (of_minutes, network_minutes)
             };

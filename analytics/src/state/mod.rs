@@ -17,6 +17,7 @@
 
 mod antennas;
 mod courses;
+pub mod head;
 mod incidents;
 
 use std::collections::BTreeMap;
@@ -303,6 +304,19 @@ impl Restored {
     }
 }
 
+/// The fields of all that is in files, but for what is to be removed.
+fn archived_fields(archived: &Archived) -> PolarsResult<Vec<StateField>> {
+    let json = |value: serde_json::Result<Vec<u8>>| value.map_err(|error| polars_err!(ComputeError: "{error}"));
+    let mut fields = vec![(COURSES.to_owned(), encode_courses(archived.courses())?)];
+    for span in archived.within(i64::MIN, i64::MAX) {
+        fields.push((format!("{ARCHIVED_PREFIX}{}", span.start_ms), json(serde_json::to_vec(&**span))?));
+    }
+    for file in archived.incident_files() {
+        fields.push((format!("{INCIDENTS_ARCHIVED_PREFIX}{}", file.first), json(serde_json::to_vec(file))?));
+    }
+    Ok(fields)
+}
+
 fn damaged(field: &str, why: &dyn std::fmt::Display) -> StateError {
     StateError::Damaged { field: field.to_owned(), why: why.to_string() }
 }
@@ -364,8 +378,8 @@ pub fn encode_changes(
 /// One byte that is 1 if the pane is revised; the length of the cells' table as 8 bytes, lowest first; the table of
 /// cells; the table of sketches. The pane's start is in the field's name and not in the tables.
 fn encode_pane(pane: &Pane) -> PolarsResult<Vec<u8>> {
-    let cells = encode_frame(&mut pane.antennas.cells.drop(PANE)?)?;
-    let sketch = encode_frame(&mut pane.antennas.sketch.drop(PANE)?)?;
+    let cells = encode_frame(&mut pane.cells()?.drop(PANE)?)?;
+    let sketch = encode_frame(&mut pane.sketch()?.drop(PANE)?)?;
     let mut bytes = vec![u8::from(pane.revised)];
     bytes.extend_from_slice(&(cells.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&cells);
@@ -500,6 +514,10 @@ mod tests {
         Partials::roll_up([&readings], Keys { pane: Some(panes), antenna: true }).expect("columns")
     }
 
+    fn pane() -> Pane {
+        Pane::split(&partials(), |_| false).expect("columns").remove(0)
+    }
+
     fn restored(pane: &Pane) -> Result<(), StateError> {
         Restored::default().take(&[(format!("{PANE_PREFIX}0"), encode_pane(pane).expect("a table"))])
     }
@@ -588,30 +606,30 @@ mod tests {
         let pane = Pane::split(&partials(), |_| true).expect("columns").remove(0);
         let decoded = decode_pane(&encode_pane(&pane).expect("a table"), 0).expect("the same table");
         assert_eq!((decoded.start_ms, decoded.revised), (0, true));
-        assert_eq!(decoded.antennas, pane.antennas);
+        assert_eq!(decoded.antennas().expect("tables"), pane.antennas().expect("tables"));
     }
 
     /// Up to format 4 it was not known how long antennas were available, up to format 3 packets had other names.
     #[test]
     fn a_pane_of_a_format_before_is_read() {
-        let mut pane = Pane::split(&partials(), |_| false).expect("columns").remove(0);
-        pane.antennas.cells.drop_in_place(AVAILABLE_MS).expect("a column");
+        let mut antennas = pane().antennas().expect("tables");
+        antennas.cells.drop_in_place(AVAILABLE_MS).expect("a column");
         for (former, name) in FORMER_NAMES {
-            pane.antennas.cells.rename(name, former.into()).expect("a column");
+            antennas.cells.rename(name, former.into()).expect("a column");
         }
+        let pane = Pane::new(0, antennas, false);
         let read = decode_pane(&encode_pane(&pane).expect("a table"), 0).expect("a pane");
-        let now = Pane::split(&partials(), |_| false).expect("columns").remove(0).antennas;
-        assert_eq!(read.antennas.cells.get_column_names(), now.cells.get_column_names());
-        let column =
-            read.antennas.cells.column(AVAILABLE_MS).expect("a column").cast(&DataType::UInt64).expect("counts");
+        let (read, now) = (read.antennas().expect("tables"), self::pane().antennas().expect("tables"));
+        assert_eq!(read.cells.get_column_names(), now.cells.get_column_names());
+        let column = read.cells.column(AVAILABLE_MS).expect("a column").cast(&DataType::UInt64).expect("counts");
         assert_eq!(column.u64().expect("counts").sum(), Some(0));
-        Partials::roll_up([&read.antennas, &now], Keys { pane: None, antenna: true }).expect("they go together");
+        Partials::roll_up([&read, &now], Keys { pane: None, antenna: true }).expect("they go together");
     }
 
     /// Whichever byte of a table is another one, and wherever it ends early, the field is named, or the table is still whole.
     #[test]
     fn bytes_that_are_damaged_are_told_by_the_name_of_their_field() {
-        let pane = Pane::split(&partials(), |_| false).expect("columns").remove(0);
+        let pane = pane();
         let tables = [
             (format!("{PANE_PREFIX}0"), encode_pane(&pane).expect("a table")),
             (format!("{ANTENNAS_PREFIX}0"), encode_antennas(antennas().chunk(0)).expect("a table")),
@@ -655,11 +673,12 @@ mod tests {
     /// What queries take for granted is checked when a table comes from the broker.
     #[test]
     fn a_damaged_pane_is_told() {
-        let pane = Pane::split(&partials(), |_| false).expect("columns").remove(0);
+        let pane = pane();
         restored(&pane).expect("a sound pane");
-        let reversed = Partials { cells: pane.antennas.cells.reverse(), sketch: pane.antennas.sketch.clone() };
-        let sketch_reversed = Partials { cells: pane.antennas.cells.clone(), sketch: pane.antennas.sketch.reverse() };
-        let mut more_lost = pane.antennas.clone();
+        let antennas = pane.antennas().expect("tables");
+        let reversed = Partials { cells: antennas.cells.reverse(), sketch: antennas.sketch.clone() };
+        let sketch_reversed = Partials { cells: antennas.cells.clone(), sketch: antennas.sketch.reverse() };
+        let mut more_lost = antennas;
         let lost = Column::new(PACKETS_LOST.into(), vec![51_u64, 2, 1]);
         more_lost.cells.with_column(lost).expect("a column of the same length");
         for (antennas, why) in

@@ -312,6 +312,26 @@ impl Antennas {
         self.chunks.get(index).map_or(&[], |chunk| chunk.as_slice())
     }
 
+    /// The chunks that are not those of some antennas before.
+    pub fn changed_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = usize> + 'a {
+        let is_same =
+            |index: &usize| before.chunks.get(*index).is_some_and(|before| Arc::ptr_eq(before, &self.chunks[*index]));
+        (0..self.chunks.len()).filter(move |index| !is_same(index))
+    }
+
+    /// The same antennas with other ones in some chunks. Whether slots were given out or taken is for the caller to say.
+    #[must_use]
+    pub fn with_chunks(mut self, chunks: Vec<(usize, Vec<Option<Antenna>>)>, is_renamed: bool) -> Self {
+        for (index, chunk) in chunks {
+            self.reach(index);
+            self.chunks[index] = Arc::new(chunk);
+        }
+        if is_renamed {
+            self.names = next_names();
+        }
+        self
+    }
+
     /// Whether there may be an antenna of which no pane holds a reading.
     #[must_use]
     pub const fn may_forget_before(&self, horizon_ms: i64) -> bool {

@@ -401,6 +401,11 @@ impl Archived {
         self.incidents.get(&first)
     }
 
+    /// The files of incidents.
+    pub fn incident_files(&self) -> impl Iterator<Item = &IncidentFile> {
+        self.incidents.values()
+    }
+
     /// The files in which incidents may be that overlap `[start_ms, end_ms)`.
     pub fn incidents_within(&self, start_ms: i64, end_ms: i64) -> impl Iterator<Item = &IncidentFile> {
         self.incidents.values().filter(move |file| file.start_ms < end_ms && file.end_ms >= start_ms)

@@ -5,6 +5,7 @@
 //! - [`antennas`], [`trouble`], [`incidents`]: what is known of each antenna, and when it was down, degraded or silent.
 //! - [`archived`]: what has left memory for files; [`imports`]: what of it came from elsewhere.
 //! - [`recent`]: the readings counted last.
+//! - [`away`]: tables that another process has.
 //! - [`whole`]: the snapshots of all partitions as one.
 //!
 //! [`Store::count`] is where a reading is counted, [`Store::build_tiles`] where a tile is made, [`Snapshot::cover`] what a
@@ -16,6 +17,7 @@
 
 pub mod antennas;
 pub mod archived;
+pub mod away;
 pub mod expressions;
 pub mod grid;
 pub mod imports;
@@ -406,8 +408,9 @@ impl Store {
 
     /// Rolls partials of readings up together with the panes that they fall into, in one plan: a batch is grouped once.
     fn with_panes(&self, starts: &[i64], batch: Partials) -> PolarsResult<Partials> {
-        let present = starts.iter().filter_map(|start| self.panes.get(start)).map(|pane| &pane.antennas);
-        Partials::roll_up(present.chain([&batch]), Keys { pane: Some(self.grid), antenna: true })
+        let present = starts.iter().filter_map(|start| self.panes.get(start)).map(|pane| pane.antennas());
+        let present = present.collect::<PolarsResult<Vec<_>>>()?;
+        Partials::roll_up(present.iter().chain([&batch]), Keys { pane: Some(self.grid), antenna: true })
     }
 
     /// What the panes of a batch measured over all antennas, with it, where that is asked for: the batch is added to what is
@@ -442,8 +445,7 @@ impl Store {
             let mut missing = missing.into_iter().map(|start| (start, parts_of(start))).peekable();
             let mut all_built = Vec::new();
             while missing.peek().is_some() {
-                let these =
-                    some(&mut missing, |(_, parts)| parts.iter().map(|part| part.antennas.sketch.height()).sum());
+                let these = some(&mut missing, |(_, parts)| parts.iter().map(|part| part.sketch_rows()).sum());
                 let is_revised =
                     |(start, parts): &(i64, Vec<&Pane>)| parts.iter().any(|it| it.revised).then_some(*start);
                 let revised: BTreeSet<i64> = these.iter().filter_map(is_revised).collect();
@@ -455,7 +457,8 @@ impl Store {
                     judged.insert(*start, Pane::worst_of(parts, &self.thresholds)?);
                 }
                 let keys = Keys { pane: Some(tile), antenna: true };
-                let whole = Partials::roll_up(parts.iter().map(|part| &part.antennas), keys)?;
+                let antennas = parts.iter().map(|part| part.antennas()).collect::<PolarsResult<Vec<_>>>()?;
+                let whole = Partials::roll_up(&antennas, keys)?;
                 let mut networks = over_all_antennas(Pane::networks(&parts, self.grid)?, tile)?;
                 let built = Pane::split(&whole, |start| revised.contains(&start))?.into_iter();
                 all_built.extend(built.map(|tile| {
@@ -777,7 +780,7 @@ fn batch_panes(batch: &Partials) -> PolarsResult<Vec<i64>> {
 }
 
 /// A number that no store of this process has had.
-fn next_revision() -> u64 {
+pub(crate) fn next_revision() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use polars::prelude::*;
 
+use super::away::{Source, Stamp, fetch_cells, fetch_judged, fetch_networks, fetch_sketches, next_stamp};
 use super::expressions::column::READINGS;
 use super::grid::Grid;
 use super::judged::Judged;
@@ -19,15 +20,21 @@ pub(super) const TILE_PANES: [i64; 2] = [12, 144];
 /// Tables of several panes are rolled up together until their sketches have this many rows.
 const ROWS_AT_ONCE: usize = 500_000;
 
-/// The partials of one pane, or of one tile.
+/// The partials of one pane, or of one tile. Its tables may be with another process until they are asked for; see [`super::away`].
 #[derive(Debug, Clone)]
 pub struct Pane {
     /// Its start, milliseconds since the epoch.
     pub start_ms: i64,
     /// Whether a reading was counted after the pane had closed.
     pub revised: bool,
-    /// By antenna.
-    pub antennas: Partials,
+    /// What it is known by to other processes.
+    stamp: Stamp,
+    /// Who has the tables, if it is another process.
+    source: Option<Arc<dyn Source>>,
+    /// The cells by antenna.
+    cells: OnceLock<DataFrame>,
+    /// The sketch by antenna.
+    sketch: OnceLock<DataFrame>,
     /// Over all antennas; worked out when a question first asks, as most panes are merged into several times before.
     network: OnceLock<Partials>,
     /// Its readings; worked out when a commit first asks.
@@ -39,15 +46,95 @@ pub struct Pane {
 impl Pane {
     /// A pane of what its antennas measured, rolled up by antenna.
     #[must_use]
-    pub const fn new(start_ms: i64, antennas: Partials, revised: bool) -> Self {
+    pub fn new(start_ms: i64, antennas: Partials, revised: bool) -> Self {
+        let Partials { cells, sketch } = antennas;
+        let (cells, sketch) = (OnceLock::from(cells), OnceLock::from(sketch));
+        Self { cells, sketch, stamp: next_stamp(), source: None, ..Self::without_tables(start_ms, revised) }
+    }
+
+    /// A pane whose tables another process has, which knows it by a stamp.
+    #[must_use]
+    pub fn away(start_ms: i64, revised: bool, stamp: Stamp, source: Arc<dyn Source>) -> Self {
+        Self { stamp, source: Some(source), ..Self::without_tables(start_ms, revised) }
+    }
+
+    const fn without_tables(start_ms: i64, revised: bool) -> Self {
         Self {
             start_ms,
             revised,
-            antennas,
+            stamp: 0,
+            source: None,
+            cells: OnceLock::new(),
+            sketch: OnceLock::new(),
             network: OnceLock::new(),
             readings: OnceLock::new(),
             judged: OnceLock::new(),
         }
+    }
+
+    /// What it is known by to other processes; another one whenever it changes.
+    #[must_use]
+    pub const fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// The process that has the tables, if it is another one.
+    pub(super) const fn source(&self) -> Option<&Arc<dyn Source>> {
+        self.source.as_ref()
+    }
+
+    /// Its cells by antenna.
+    ///
+    /// # Errors
+    /// When another process has them and does not answer.
+    pub fn cells(&self) -> PolarsResult<&DataFrame> {
+        fetch_cells(&[self])?;
+        Ok(self.cells.get_or_init(|| Partials::empty().cells))
+    }
+
+    /// Its sketch by antenna.
+    ///
+    /// # Errors
+    /// When another process has it and does not answer.
+    pub fn sketch(&self) -> PolarsResult<&DataFrame> {
+        fetch_sketches(&[self])?;
+        Ok(self.sketch.get_or_init(|| Partials::empty().sketch))
+    }
+
+    /// Both.
+    ///
+    /// # Errors
+    /// When another process has them and does not answer.
+    pub fn antennas(&self) -> PolarsResult<Partials> {
+        Ok(Partials { cells: self.cells()?.clone(), sketch: self.sketch()?.clone() })
+    }
+
+    pub(super) fn has_cells(&self) -> bool {
+        self.cells.get().is_some()
+    }
+
+    pub(super) fn has_sketch(&self) -> bool {
+        self.sketch.get().is_some()
+    }
+
+    pub(super) fn is_judged(&self) -> bool {
+        self.judged.get().is_some()
+    }
+
+    pub(super) fn set_cells(&self, cells: DataFrame) {
+        self.cells.get_or_init(|| cells);
+    }
+
+    pub(super) fn set_sketch(&self, sketch: DataFrame) {
+        self.sketch.get_or_init(|| sketch);
+    }
+
+    pub(super) fn set_network(&self, network: Partials) {
+        self.network.get_or_init(|| network);
+    }
+
+    pub(super) fn set_judged(&self, judged: Judged) {
+        self.judged.get_or_init(|| judged);
     }
 
     /// How many readings it holds.
@@ -58,8 +145,13 @@ impl Pane {
         if let Some(readings) = self.readings.get() {
             return Ok(*readings);
         }
-        let readings = self.antennas.cells.column(READINGS)?.cast(&DataType::UInt64)?.u64()?.sum().unwrap_or(0);
+        let readings = self.cells()?.column(READINGS)?.cast(&DataType::UInt64)?.u64()?.sum().unwrap_or(0);
         Ok(*self.readings.get_or_init(|| readings))
+    }
+
+    /// The rows of its sketch, as far as they are here.
+    pub(super) fn sketch_rows(&self) -> usize {
+        height(&self.sketch)
     }
 
     /// What it measured over all antennas, if a question has asked or its parts know.
@@ -83,10 +175,11 @@ impl Pane {
     /// # Errors
     /// When a column is missing.
     pub fn judged<'a>(panes: &[&'a Self], thresholds: &Thresholds) -> PolarsResult<Vec<&'a Judged>> {
+        fetch_judged(panes)?;
         let mut missing = panes.iter().filter(|pane| pane.judged.get().is_none()).peekable();
         while missing.peek().is_some() {
-            let these = some(&mut missing, |pane| pane.antennas.cells.height());
-            let cells: Vec<&DataFrame> = these.iter().map(|pane| &pane.antennas.cells).collect();
+            let these = some(&mut missing, |pane| height(&pane.cells));
+            let cells = these.iter().map(|pane| pane.cells()).collect::<PolarsResult<Vec<_>>>()?;
             let mut judged = Judged::of_panes(&cells, thresholds)?;
             for pane in these {
                 // A pane in which all are well has no row.
@@ -119,10 +212,12 @@ impl Pane {
     /// # Errors
     /// When a column is missing.
     pub fn networks<'a>(panes: &[&'a Self], grid: Grid) -> PolarsResult<Vec<&'a Partials>> {
+        fetch_networks(panes)?;
         let mut missing = panes.iter().filter(|pane| pane.network.get().is_none()).peekable();
         while missing.peek().is_some() {
-            let these = some(&mut missing, |pane| pane.antennas.sketch.height());
-            let mut networks = over_all_antennas(these.iter().map(|pane| &pane.antennas), grid)?;
+            let these = some(&mut missing, |pane| pane.sketch_rows());
+            let antennas = these.iter().map(|pane| pane.antennas()).collect::<PolarsResult<Vec<_>>>()?;
+            let mut networks = over_all_antennas(&antennas, grid)?;
             for pane in these {
                 // A pane without a row has no row over all antennas either.
                 let network = networks.remove(&pane.start_ms).unwrap_or_else(Partials::empty);
@@ -131,6 +226,11 @@ impl Pane {
         }
         Ok(panes.iter().filter_map(|pane| pane.network.get()).collect())
     }
+}
+
+/// The rows of a table, if it is here.
+fn height(table: &OnceLock<DataFrame>) -> usize {
+    table.get().map_or(0, DataFrame::height)
 }
 
 /// What partials add up to over all antennas, by start of the interval of a grid that their panes lie in.

@@ -111,10 +111,7 @@ impl Partials {
     /// When a part's columns are not those of the module's tables.
     pub fn together<'a>(parts: impl IntoIterator<Item = &'a Self>) -> PolarsResult<Self> {
         let (cells, sketches): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (&part.cells, &part.sketch)).unzip();
-        Ok(Self {
-            cells: union(&cells, &cells_schema())?.collect()?,
-            sketch: union(&sketches, &sketch_schema())?.collect()?,
-        })
+        Ok(Self { cells: cells_together(&cells)?, sketch: sketches_together(&sketches)? })
     }
 
     /// Splits a rolled-up table into one for each pane, in order of time. The parts hold their pane once, not in each
@@ -128,8 +125,7 @@ impl Partials {
             .into_iter()
             .map(|(pane, rows)| {
                 let sketch = sketches.next_if(|(other, _)| *other == pane).map_or(0..0, |(_, rows)| rows);
-                let part = Self { cells: at_rest(&self.cells, rows)?, sketch: at_rest(&self.sketch, sketch)? };
-                Ok((pane, part.with_pane(pane)?))
+                Ok((pane, Self { cells: part(&self.cells, pane, rows)?, sketch: part(&self.sketch, pane, sketch)? }))
             })
             .collect()
     }
@@ -140,11 +136,7 @@ impl Partials {
     /// When a column is missing.
     pub fn with_pane(mut self, start: i64) -> PolarsResult<Self> {
         for frame in [&mut self.cells, &mut self.sketch] {
-            let pane = Column::new_scalar(PANE.into(), start.into(), frame.height());
-            match frame.get_column_index(PANE) {
-                Some(index) => frame.replace_column(index, pane)?,
-                None => frame.insert_column(0, pane)?,
-            };
+            set_pane(frame, start)?;
         }
         Ok(self)
     }
@@ -228,6 +220,8 @@ fn gathered<'a, T: PolarsNumericType>(
     let mut values: Vec<T::Native> = Vec::new();
     for (column, rows) in parts {
         match column? {
+            // An empty column holds no value.
+            Column::Scalar(one) if one.is_empty() => {}
             Column::Scalar(one) => {
                 let value: T::Native = one.scalar().value().extract().ok_or_else(is_wrong)?;
                 values.extend(std::iter::repeat_n(value, rows.iter().map(ExactSizeIterator::len).sum()));
@@ -246,6 +240,22 @@ fn gathered<'a, T: PolarsNumericType>(
         }
     }
     Ok(ChunkedArray::<T>::from_vec(name.clone(), values).into_column())
+}
+
+/// One table of the cells of panes that share no key, in their order.
+///
+/// # Errors
+/// When a table does not have the module's columns.
+pub fn cells_together(tables: &[&DataFrame]) -> PolarsResult<DataFrame> {
+    union(tables, &cells_schema())?.collect()
+}
+
+/// One table of their sketches, likewise.
+///
+/// # Errors
+/// When a table does not have the module's columns.
+pub fn sketches_together(tables: &[&DataFrame]) -> PolarsResult<DataFrame> {
+    union(tables, &sketch_schema())?.collect()
 }
 
 /// Rolls up tables of cells; see [`Partials::roll_up`].
@@ -440,7 +450,7 @@ fn schema<'a>(columns: impl IntoIterator<Item = (&'a str, DataType)>) -> Schema 
 }
 
 /// The runs of equal panes of a table that is sorted by pane, with their rows.
-fn runs(table: &DataFrame) -> PolarsResult<Vec<(i64, Range<usize>)>> {
+pub(super) fn runs(table: &DataFrame) -> PolarsResult<Vec<(i64, Range<usize>)>> {
     let mut runs = Vec::new();
     let mut row = 0;
     for run in table.column(PANE)?.i64()?.cont_slice()?.chunk_by(|a, b| a == b) {
@@ -448,6 +458,23 @@ fn runs(table: &DataFrame) -> PolarsResult<Vec<(i64, Range<usize>)>> {
         row += run.len();
     }
     Ok(runs)
+}
+
+/// The rows of one pane, whose start is held once instead of in each of them, in buffers of their own.
+pub(super) fn part(table: &DataFrame, start: i64, rows: Range<usize>) -> PolarsResult<DataFrame> {
+    let mut part = at_rest(table, rows)?;
+    set_pane(&mut part, start)?;
+    Ok(part)
+}
+
+/// Sets the pane of all rows.
+fn set_pane(table: &mut DataFrame, start: i64) -> PolarsResult<()> {
+    let pane = Column::new_scalar(PANE.into(), start.into(), table.height());
+    match table.get_column_index(PANE) {
+        Some(index) => table.replace_column(index, pane)?,
+        None => table.insert_column(0, pane)?,
+    };
+    Ok(())
 }
 
 /// Some rows of a table in buffers of their own, with counts as narrow as they fit; see the module.
@@ -458,11 +485,12 @@ fn at_rest(table: &DataFrame, rows: Range<usize>) -> PolarsResult<DataFrame> {
 /// The same table with counts as narrow as they fit; see the module.
 ///
 /// # Errors
-/// When a count is of another type than a roll-up gives.
+/// When a column cannot be replaced.
 pub fn narrowed(mut part: DataFrame) -> PolarsResult<DataFrame> {
     for name in COUNTS.into_iter().chain([COUNT]) {
         let Some(index) = part.get_column_index(name) else { continue };
-        let counts = part.columns()[index].u64()?;
+        // A table of narrow ones stays as it is.
+        let Ok(counts) = part.columns()[index].u64() else { continue };
         if counts.max().is_none_or(|most| most <= u64::from(u32::MAX)) {
             let narrow = counts.cast(&DataType::UInt32)?;
             part.replace_column(index, narrow.into_column())?;

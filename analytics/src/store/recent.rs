@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 
+use super::away::{RecentAway, Source};
 use super::expressions::column::ANTENNA;
 use crate::readings::column::LATE;
 use crate::readings::{Rows, Slot};
@@ -30,6 +31,8 @@ pub struct Recent {
     /// Newer ones.
     small: Vec<Arc<DataFrame>>,
     rows: usize,
+    /// The process that has them, if it is another one.
+    away: Option<RecentAway>,
 }
 
 /// Readings with whether each is late.
@@ -50,6 +53,12 @@ pub(super) fn nothing() -> PolarsResult<DataFrame> {
 }
 
 impl Recent {
+    /// The readings that another process has counted.
+    #[must_use]
+    pub fn away(source: Arc<dyn Source>) -> Self {
+        Self { away: Some(RecentAway(source)), ..Self::default() }
+    }
+
     /// Takes note of readings that were counted.
     ///
     /// # Errors
@@ -77,6 +86,9 @@ impl Recent {
     /// # Errors
     /// When a column is missing.
     pub fn of(&self, antenna: Slot, limit: usize) -> PolarsResult<DataFrame> {
+        if let Some(away) = &self.away {
+            return away.of(antenna, limit);
+        }
         let mut found: Option<DataFrame> = None;
         for table in self.large.iter().chain(&self.small).rev() {
             let is_wanted = table.column(ANTENNA)?.u32()?.equal(antenna);
@@ -102,6 +114,9 @@ impl Recent {
     /// # Errors
     /// When a column is missing.
     pub fn count(&self, antenna: Slot) -> PolarsResult<u64> {
+        if let Some(away) = &self.away {
+            return away.count(antenna);
+        }
         let mut count = 0;
         for table in self.large.iter().chain(&self.small) {
             count += table.column(ANTENNA)?.u32()?.equal(antenna).sum().map_or(0, u64::from);

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::thread;
 
 use polars::prelude::*;
 use shared::UnixMillis;
@@ -16,6 +17,7 @@ use shared::api::{IncidentEnding, IncidentKind, Status};
 
 use super::antennas::{Antenna, CHUNK};
 use super::archived::{Archived, Course, Courses, add_courses};
+use super::away::{Stamp, Wanted, fetch_antennas, fetch_cells, fetch_judged, fetch_networks, fetch_sketches};
 use super::expressions::answer;
 use super::expressions::column::ANTENNA;
 use super::grid::Grid;
@@ -87,7 +89,7 @@ pub struct Numbering {
 /// A pane or a tile that a window reads, with the partition that it is of.
 #[derive(Debug, Clone, Copy)]
 pub struct Covering<'a> {
-    /// The pane or tile.
+    /// The pane or tile. Its tables are taken from [`cells`] and the like, of many at once.
     pub pane: &'a Pane,
     portion: &'a Portion,
 }
@@ -446,34 +448,51 @@ impl Portion {
     }
 }
 
-impl<'a> Covering<'a> {
-    /// Its cells, by slots of the whole.
-    ///
-    /// # Errors
-    /// When a column is missing.
-    pub fn cells(self) -> PolarsResult<Cow<'a, DataFrame>> {
-        self.portion.translated(&self.pane.antennas.cells)
-    }
+/// The cells of panes and tiles, by slots of the whole.
+///
+/// # Errors
+/// When a column is missing, or a process that has some of them does not answer.
+pub fn cells<'a>(all: &[Covering<'a>]) -> PolarsResult<Vec<Cow<'a, DataFrame>>> {
+    bring(all, fetch_cells)?;
+    all.iter().map(|it| it.portion.translated(it.pane.cells()?)).collect()
+}
 
-    /// Its sketch, likewise.
-    ///
-    /// # Errors
-    /// When a column is missing.
-    pub fn sketch(self) -> PolarsResult<Cow<'a, DataFrame>> {
-        self.portion.translated(&self.pane.antennas.sketch)
-    }
+/// Their sketches, likewise.
+///
+/// # Errors
+/// When a column is missing, or a process that has some of them does not answer.
+pub fn sketches<'a>(all: &[Covering<'a>]) -> PolarsResult<Vec<Cow<'a, DataFrame>>> {
+    bring(all, fetch_sketches)?;
+    all.iter().map(|it| it.portion.translated(it.pane.sketch()?)).collect()
+}
 
-    /// Both.
-    ///
-    /// # Errors
-    /// When a column is missing.
-    pub fn partials(self) -> PolarsResult<Cow<'a, Partials>> {
-        match &self.portion.slots {
-            None => Ok(Cow::Borrowed(&self.pane.antennas)),
-            Some(_) => {
-                Ok(Cow::Owned(Partials { cells: self.cells()?.into_owned(), sketch: self.sketch()?.into_owned() }))
-            }
-        }
+/// Both.
+///
+/// # Errors
+/// When a column is missing, or a process that has some of them does not answer.
+pub fn partials(all: &[Covering<'_>]) -> PolarsResult<Vec<Partials>> {
+    let (cells, sketches) = (cells(all)?, sketches(all)?);
+    let both = cells.into_iter().zip(sketches);
+    Ok(both.map(|(cells, sketch)| Partials { cells: cells.into_owned(), sketch: sketch.into_owned() }).collect())
+}
+
+/// Has tables that are with other processes sent over, from all of them at the same time.
+fn bring<'a>(all: &[Covering<'a>], fetch: impl Fn(&[&'a Pane]) -> PolarsResult<()> + Sync) -> PolarsResult<()> {
+    let mut portions = by_portion(all);
+    portions.retain(|(_, panes)| panes.iter().any(|pane| pane.source().is_some()));
+    at_once(&portions, |(_, panes)| fetch(panes)).into_iter().collect()
+}
+
+/// Does something for each of some items, of which each waits for another process, at the same time.
+fn at_once<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let (work, panicked) = (&work, "a thread that waits for another process panicked");
+    match items {
+        [] => Vec::new(),
+        [one] => vec![work(one)],
+        _ => thread::scope(|scope| {
+            let threads: Vec<_> = items.iter().map(|item| scope.spawn(move || work(item))).collect();
+            threads.into_iter().map(|thread| thread.join().expect(panicked)).collect()
+        }),
     }
 }
 
@@ -482,7 +501,7 @@ impl<'a> Covering<'a> {
 /// # Errors
 /// When a column is missing.
 pub fn cells_of(all: &[Covering<'_>], slots: &[Slot]) -> PolarsResult<DataFrame> {
-    picked(all, slots, |pane| &pane.antennas.cells, cells_of_antennas)
+    picked(all, slots, Pane::has_cells, Pane::cells, Wanted::Cells, cells_of_antennas)
 }
 
 /// The sketches of some antennas, likewise.
@@ -490,7 +509,7 @@ pub fn cells_of(all: &[Covering<'_>], slots: &[Slot]) -> PolarsResult<DataFrame>
 /// # Errors
 /// When a column is missing.
 pub fn sketch_of(all: &[Covering<'_>], slots: &[Slot]) -> PolarsResult<DataFrame> {
-    picked(all, slots, |pane| &pane.antennas.sketch, sketch_of_antennas)
+    picked(all, slots, Pane::has_sketch, Pane::sketch, Wanted::Sketch, sketch_of_antennas)
 }
 
 /// Both.
@@ -504,29 +523,43 @@ pub fn partials_of(all: &[Covering<'_>], slots: &[Slot]) -> PolarsResult<Partial
 fn picked<'a>(
     all: &[Covering<'a>],
     slots: &[Slot],
-    table: impl Fn(&'a Pane) -> &'a DataFrame,
-    pick: impl Fn(&[&DataFrame], &[Slot]) -> PolarsResult<DataFrame>,
+    is_here: impl Fn(&Pane) -> bool + Sync,
+    table: impl Fn(&'a Pane) -> PolarsResult<&'a DataFrame> + Sync,
+    wanted: impl Fn(Vec<Stamp>, Option<Vec<Slot>>) -> Wanted + Sync,
+    pick: impl Fn(&[&DataFrame], &[Slot]) -> PolarsResult<DataFrame> + Sync,
 ) -> PolarsResult<DataFrame> {
-    let mut rows: Option<DataFrame> = None;
-    for (portion, panes) in by_portion(all) {
-        let own = match &portion.slots {
-            None => Cow::Borrowed(slots),
-            Some(_) => {
-                // Tables are sorted by the partition's own slots.
-                let mut own: Vec<Slot> = slots.iter().filter_map(|slot| portion.own_slot(*slot)).collect();
-                own.sort_unstable();
-                Cow::Owned(own)
-            }
-        };
-        let tables: Vec<&DataFrame> = panes.into_iter().map(&table).collect();
-        let found = pick(&tables, &own)?;
-        let found = portion.translated(&found)?.into_owned();
-        match &mut rows {
-            Some(rows) => rows.vstack_mut_owned(found).map(drop)?,
-            None => rows = Some(found),
+    let portions: Vec<_> = by_portion(all)
+        .into_iter()
+        .map(|(portion, panes)| {
+            let own = match &portion.slots {
+                None => Cow::Borrowed(slots),
+                Some(_) => {
+                    // Tables are sorted by the partition's own slots.
+                    let mut own: Vec<Slot> = slots.iter().filter_map(|slot| portion.own_slot(*slot)).collect();
+                    own.sort_unstable();
+                    Cow::Owned(own)
+                }
+            };
+            (portion, panes, own)
+        })
+        // A partition that does not know them has no row of theirs, and need not be asked.
+        .filter(|(.., own)| !own.is_empty())
+        .collect();
+    let found: Vec<PolarsResult<DataFrame>> = at_once(&portions, |(portion, panes, own)| {
+        let (here, away): (Vec<&Pane>, Vec<&Pane>) = panes.iter().partition(|pane| is_here(pane));
+        let tables = here.into_iter().map(&table).collect::<PolarsResult<Vec<_>>>()?;
+        let mut found = pick(&tables, own)?;
+        if let Some(theirs) = fetch_antennas(&away, own, &wanted)? {
+            found.vstack_mut_owned(theirs)?;
         }
+        Ok(portion.translated(&found)?.into_owned())
+    });
+    let mut found = found.into_iter();
+    let Some(mut rows) = found.next().transpose()? else { return pick(&[], &[]) };
+    for more in found {
+        rows.vstack_mut_owned(more?)?;
     }
-    rows.map_or_else(|| pick(&[], &[]), Ok)
+    Ok(rows)
 }
 
 /// What panes and tiles measured over all antennas.
@@ -534,6 +567,7 @@ fn picked<'a>(
 /// # Errors
 /// When a column is missing.
 pub fn networks<'a>(all: &[Covering<'a>], grid: Grid) -> PolarsResult<Vec<&'a Partials>> {
+    bring(all, fetch_networks)?;
     let mut networks = Vec::with_capacity(all.len());
     for (_, panes) in by_portion(all) {
         networks.extend(Pane::networks(&panes, grid)?);
@@ -546,6 +580,7 @@ pub fn networks<'a>(all: &[Covering<'a>], grid: Grid) -> PolarsResult<Vec<&'a Pa
 /// # Errors
 /// When a column is missing.
 pub fn judged(all: &[Covering<'_>], thresholds: &Thresholds) -> PolarsResult<Vec<(i64, Slot, Status)>> {
+    bring(all, fetch_judged)?;
     let mut worse = Vec::new();
     let portions = by_portion(all);
     for (portion, panes) in &portions {

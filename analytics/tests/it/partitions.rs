@@ -1,14 +1,17 @@
 //! Readings spread over partitions: whatever is asked, the answer is that of one stream.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use analytics::answer::cells::CellsExport;
 use analytics::answer::{Question, Tables, View, Window};
 use analytics::settings::Thresholds;
+use analytics::state::head::{Mirror, decode_tables, encode_head, encode_tables, join_fields, split_fields};
+use analytics::store::away::{Source, Wanted};
 use analytics::store::whole::Numbering;
-use analytics::store::{Store, Whole};
+use analytics::store::{Snapshot, Store, Whole};
+use polars::prelude::{DataFrame, PolarsResult};
 use proptest::prelude::*;
 use serde_json::Value;
 use shared::UnixMillis;
@@ -48,12 +51,49 @@ struct Partition {
     store: Store,
     known: BTreeSet<u32>,
     slots: Vec<u32>,
+    /// What another process knows of it, where another process owns it.
+    mirror: Option<(Arc<Owner>, Mirror)>,
+}
+
+/// The process that owns a partition: it keeps the last snapshots that it told of.
+#[derive(Debug, Default)]
+struct Owner {
+    told: Mutex<VecDeque<Arc<Snapshot>>>,
+}
+
+/// So many snapshots are kept.
+const TOLD: usize = 2;
+
+impl Source for Owner {
+    fn tables(&self, wanted: &Wanted) -> PolarsResult<Vec<DataFrame>> {
+        let told = self.told.lock().expect("no panic").iter().cloned().collect::<Vec<_>>();
+        let (newest, before) = told.split_last().expect("it told of a snapshot");
+        let tables = newest.tell(before, wanted, &Thresholds::default())?;
+        decode_tables(&split_fields(&join_fields(&encode_tables(tables)?)).expect("whole fields"))
+    }
 }
 
 impl Partition {
-    fn new() -> Self {
+    fn new(is_away: bool) -> Self {
         let store = Store::new(PANE_MS, RETENTION_MS, Thresholds::default());
-        Self { store, known: BTreeSet::new(), slots: Vec::new() }
+        let owner = Arc::<Owner>::default();
+        let source: Arc<dyn Source> = Arc::clone(&owner) as _;
+        let mirror = is_away.then(|| (owner, Mirror::new(source)));
+        Self { store, known: BTreeSet::new(), slots: Vec::new(), mirror }
+    }
+
+    /// As the process that answers knows it: as it is, or as its owner tells.
+    fn snapshot(&mut self, version: u64) -> Arc<Snapshot> {
+        let now = Arc::new(self.store.snapshot(version, None));
+        let Some((owner, mirror)) = &mut self.mirror else { return now };
+        let mut told = owner.told.lock().expect("no panic");
+        let before = mirror.version().and_then(|version| told.iter().find(|it| it.version == version).cloned());
+        told.push_back(Arc::clone(&now));
+        if told.len() > TOLD {
+            told.pop_front();
+        }
+        let fields = join_fields(&encode_head(&now, before.as_deref()).expect("tables"));
+        Arc::new(mirror.take(&split_fields(&fields).expect("whole fields")).expect("a head that fits"))
     }
 
     fn feed(&mut self, arrivals: &[Arrival], names: &[String]) {
@@ -90,13 +130,20 @@ fn names() -> Vec<String> {
 }
 
 /// The partitions, with the stream of the plain name first, after the arrivals came in batches of a size, and a whole of them after
-/// each batch, as slots are given out one after the other.
-fn spread(arrivals: &[Arrival], partitions: u16, size: usize, partition: impl Fn(usize, &Arrival) -> usize) -> Whole {
-    let mut stores: Vec<Partition> = (0..=partitions).map(|_| Partition::new()).collect();
+/// each batch, as slots are given out one after the other. Every so many partitions are with another process.
+fn spread(
+    arrivals: &[Arrival],
+    partitions: u16,
+    size: usize,
+    away: Option<u16>,
+    partition: impl Fn(usize, &Arrival) -> usize,
+) -> Whole {
+    let is_away = |number: u16| away.is_some_and(|every| number % every == 0);
+    let mut stores: Vec<Partition> = (0..=partitions).map(|number| Partition::new(is_away(number))).collect();
     let (names, mut numbering) = (names(), Numbering::default());
     let mut at = 0;
     let mut whole = None;
-    for batch in arrivals.chunks(size) {
+    for (version, batch) in (1..).zip(arrivals.chunks(size)) {
         let mut parts = vec![Vec::new(); stores.len()];
         for arrival in batch {
             parts[partition(at, arrival)].push(arrival.clone());
@@ -105,9 +152,19 @@ fn spread(arrivals: &[Arrival], partitions: u16, size: usize, partition: impl Fn
         for (store, part) in stores.iter_mut().zip(&parts).filter(|(_, part)| !part.is_empty()) {
             store.feed(part, &names);
         }
-        let snapshots = stores.iter().map(|partition| Arc::new(partition.store.snapshot(1, None)));
+        // Who answers does not look at each batch.
+        if version % 3 == 2 && at < arrivals.len() {
+            continue;
+        }
+        let snapshots = stores.iter_mut().map(|partition| partition.snapshot(version));
         let joined = Whole::join(snapshots.collect(), numbering);
         numbering = joined.numbering();
+        // What comes over for this question is there for the next one, as far as it is as it was.
+        if away.is_some() {
+            let now = UnixMillis(batch[batch.len() - 1].arrival_ms);
+            let window = window(RETENTION_MS, End::Latest);
+            ask_whole(&joined, None, now, &HeatmapRequest { window, ..HeatmapRequest::default() }).expect("an answer");
+        }
         whole = Some(joined);
     }
     whole.expect("arrivals")
@@ -175,13 +232,39 @@ proptest! {
         }
         let expected = answers(&Whole::from(Arc::new(one.snapshot(1, None))), now, window, step_ms);
         for partitions in [1, 4, 16, 32] {
-            let whole = spread(&arrivals, partitions, size, |_, arrival| {
+            let whole = spread(&arrivals, partitions, size, None, |_, arrival| {
                 1 + usize::from(partition_of(&name(arrival.antenna), partitions))
             });
             let found = answers(&whole, now, window, step_ms);
             prop_assert_eq!(found.len(), expected.len());
             for (found, expected) in found.iter().zip(&expected) {
                 prop_assert_eq!(found, expected, "with {} partitions", partitions);
+            }
+        }
+    }
+
+    /// Whoever owns the partitions: the process that answers, others, or some this and some that.
+    #[test]
+    fn answers_do_not_depend_on_who_owns_the_partitions(
+        arrivals in arrivals(),
+        size in 1..120_usize,
+        length_ms in 5_000..RETENTION_MS,
+        step_ms in prop_oneof![Just(60_000_i64), 20_000..600_000_i64],
+        is_past in any::<bool>(),
+    ) {
+        let now = UnixMillis(arrivals.last().expect("arrivals").arrival_ms + 7_300);
+        let window = window(length_ms, if is_past { End::At(UnixMillis(now.0 - 30_000)) } else { End::Latest });
+        let step_ms = step_ms.max(length_ms / 100);
+        for partitions in [1, 4] {
+            let of = |away| spread(&arrivals, partitions, size, away, |_, arrival| {
+                1 + usize::from(partition_of(&name(arrival.antenna), partitions))
+            });
+            let expected = answers(&of(None), now, window, step_ms);
+            for every in [1, 2, 3] {
+                let found = answers(&of(Some(every)), now, window, step_ms);
+                for (found, expected) in found.iter().zip(&expected) {
+                    prop_assert_eq!(found, expected, "{} partitions, 1 of {} away", partitions, every);
+                }
             }
         }
     }
@@ -194,10 +277,10 @@ proptest! {
         let arrivals: Vec<Arrival> = arrivals.into_iter().map(|arrival| Arrival { seq: None, ..arrival }).collect();
         let now = UnixMillis(arrivals.last().expect("arrivals").arrival_ms + 7_300);
         let at = at.index(arrivals.len() + 1);
-        let moved = spread(&arrivals, 4, size, |number, arrival| {
+        let moved = spread(&arrivals, 4, size, None, |number, arrival| {
             if number < at { 0 } else { 1 + usize::from(partition_of(&name(arrival.antenna), 4)) }
         });
-        let one = spread(&arrivals, 1, size, |_, _| 0);
+        let one = spread(&arrivals, 1, size, None, |_, _| 0);
         let window = window(RETENTION_MS, End::Latest);
         let summary = |whole| ask_whole(whole, None, now, &SummaryRequest { window }).expect("an answer");
         let (found, expected) = (summary(&moved), summary(&one));

@@ -60,7 +60,7 @@ fn panes(snapshot: &Snapshot, start_ms: i64, end_ms: i64) -> Panes {
     let mut panes = Panes::new();
     for pane in snapshot.panes_in(start_ms, end_ms) {
         let place = |slot: u32| (pane.start_ms, ids[&slot].to_owned());
-        let Partials { cells, sketch } = &pane.antennas;
+        let Partials { cells, sketch } = &pane.antennas().expect("tables in memory");
         let [readings, sent, lost, timed] =
             [READINGS, PACKETS_SENT, PACKETS_LOST, LATENCY_COUNT].map(|name| counts(cells, name));
         let [sum, min, max] = [LATENCY_SUM, LATENCY_MIN, LATENCY_MAX].map(|name| {
