@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::store::sketch;
 
 /// How often values occurred, within [`sketch::RELATIVE_ERROR`] of each.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Histogram(BTreeMap<i32, u64>);
 
 impl Histogram {

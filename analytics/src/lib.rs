@@ -12,11 +12,13 @@
 //! - [`import`]: old measurements from files, by a process that owns the stream meanwhile.
 //! - `cache`: what is kept, bounded by its bytes.
 //! - [`answer`], [`workers`], [`http`]: questions to a snapshot are plans over its tables; their answers over HTTP.
+//! - [`cluster`]: several processes that share the partitions, and each of which answers for all of them.
 //! - [`settings`]: what comes in from the edges.
 
 pub mod answer;
 pub mod archive;
 mod cache;
+pub mod cluster;
 mod figures;
 mod histogram;
 pub mod http;
@@ -30,25 +32,30 @@ pub mod state;
 pub mod store;
 pub mod workers;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
 use anyhow::Context;
 use shared::UnixMillis;
+use shared::keys::StreamKeys;
 use shared::logging::answers_http;
-use shared::server::{HttpSettings, listen};
+use shared::server::{self, HttpSettings, listen};
 use shared::settings::KeptToken;
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, error, error_span, info};
 
 use crate::archive::place::Place;
 use crate::archive::read::Archive;
+use crate::cluster::follow::{Asker, Follower};
+use crate::cluster::membership::Membership;
+use crate::cluster::peers::Peers;
 use crate::http::Api;
 use crate::import::Summary;
 use crate::ingest::log::{Log, RedisLog};
-use crate::pipeline::{Lead, Pipeline, PipelineError};
+use crate::pipeline::{Pipeline, PipelineError};
 use crate::published::{Partitions, Published};
 use crate::settings::{ImportSettings, PipelineSettings, Settings, Thresholds};
 use crate::workers::Workers;
@@ -65,9 +72,54 @@ pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
     let listener =
         listen(settings.bind).with_context(|| format!("cannot listen on {} (--bind, BIND)", settings.bind))?;
     info!(broker = settings.broker.public_url(), stream = settings.stream.stream, "starts");
-    let Settings { pipeline, thresholds, http, token, .. } = settings;
+    let Settings { pipeline, thresholds, http, token, peers, .. } = settings;
+    let bind = peers.peer_bind.unwrap_or_else(|| SocketAddr::new(settings.bind.ip(), 0));
+    let peers_listener = listen(bind).with_context(|| format!("cannot listen on {bind} (--peer-bind, PEER_BIND)"))?;
+    let bound = peers_listener.local_addr().context("the listener has no address")?;
+    let group = Group {
+        listener: peers_listener,
+        address: advertised(bound, peers.advertise.as_deref()),
+        // A heartbeat is not to wait for a commit.
+        log: RedisLog::new(&settings.broker, StreamKeys::new(&settings.stream.stream))
+            .context("REDIS_URL cannot be used")?,
+    };
     let endpoint = Endpoint { listener, http: http.clone(), token: token.token.clone() };
-    run_on(logs, pipeline, *thresholds, endpoint, shutdown).await
+    run_on(logs, pipeline, *thresholds, endpoint, Some(group), shutdown).await
+}
+
+/// With whom a process shares the partitions.
+#[derive(Debug)]
+pub struct Group<L> {
+    /// Takes the connections of the others.
+    pub listener: TcpListener,
+    /// Where the others reach it: a host and a port.
+    pub address: String,
+    /// The log of the plain stream, by a connection of its own: where the members are listed.
+    pub log: L,
+}
+
+/// Where others reach a listener: what is set, else where it listens, else this machine's address towards others.
+fn advertised(bound: SocketAddr, set: Option<&str>) -> String {
+    let port = bound.port();
+    match set {
+        Some(set) if set.parse::<SocketAddr>().is_ok() => set.to_owned(),
+        Some(set) if set.parse::<Ipv6Addr>().is_ok() => format!("[{set}]:{port}"),
+        Some(set) if set.contains(':') && !set.ends_with(']') => set.to_owned(),
+        Some(set) => format!("{set}:{port}"),
+        None if !bound.ip().is_unspecified() => bound.to_string(),
+        None => SocketAddr::new(own_address(), port).to_string(),
+    }
+}
+
+/// The address that packets of this machine to others come from; that of the loopback where it has no way to others. Nothing is
+/// sent: a datagram socket only looks the way up. The other address is one for documentation (RFC 5737).
+fn own_address() -> IpAddr {
+    let towards = |to: (Ipv4Addr, u16)| {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.connect(to)?;
+        Ok::<_, std::io::Error>(socket.local_addr()?.ip())
+    };
+    towards((Ipv4Addr::new(192, 0, 2, 1), 9)).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
 /// Where HTTP is answered, and whom.
@@ -82,7 +134,7 @@ pub struct Endpoint {
 }
 
 /// Runs analytics on any logs until `shutdown`, answering at an endpoint. Each log has a stream's name, and its place is the number
-/// of the partition: the first one is that of the plain name.
+/// of the partition: the first one is that of the plain name. In a group, the processes share the partitions; else this one owns all.
 ///
 /// # Errors
 /// See [`run`].
@@ -91,6 +143,7 @@ pub async fn run_on<L: Log>(
     settings: &PipelineSettings,
     thresholds: Thresholds,
     endpoint: Endpoint,
+    group: Option<Group<L>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let clock = Clock::system();
@@ -118,38 +171,77 @@ pub async fn run_on<L: Log>(
     if token.is_some() {
         info!("answers only those who know the token (ANALYTICS_TOKEN), and probes");
     }
-    let api = Api::new(Partitions::of(published), workers, thresholds, clock.clone(), serving.clone());
+    let partitions = Partitions::of(published.clone());
+    let demand = partitions.demand().clone();
+    let api = Api::new(partitions, workers.clone(), thresholds, clock.clone(), serving.clone());
     let api = api.with_archive(archive).with_token(token);
+    let door = api.door().cloned();
     answers_http("analytics", listener.local_addr().context("the listener has no address")?);
     let server = tokio::spawn(async move { http::serve(listener, api, &http).await });
-    let result =
-        run_all(pipelines.into_iter().map(|pipeline| pipeline.with_place(place.clone())).collect(), shutdown).await;
+    let mut pipelines: Vec<_> = pipelines.into_iter().map(|pipeline| pipeline.with_place(place.clone())).collect();
+    let mut together = JoinSet::new();
+    let stop = shutdown.child_token();
+    let checked = check_all(&pipelines, &stop).await;
+    if let (Some(Group { listener, address, log }), Ok(())) = (group, &checked) {
+        info!(address, "other processes of analytics ask here");
+        let asked = Workers::start(QUERY_THREADS).context("no threads for what others ask")?;
+        let peers = Peers::new(&published, asked, thresholds, clock.clone()).router(door.clone());
+        let serving = serving.clone();
+        together.spawn(async move { server::serve(listener, peers, &HttpSettings::default(), serving).await });
+        let membership = Membership::new(log, owner.clone(), address, &published, clock);
+        let asker = Asker::new(door).context("no client for other processes")?;
+        let turns: Vec<_> = membership.turns().collect();
+        for (number, pipeline) in pipelines.iter().enumerate() {
+            let follower = Follower {
+                name: owner.clone(),
+                number,
+                pipeline: pipeline.clone(),
+                present: membership.present(),
+                asker: asker.clone(),
+                workers: workers.clone(),
+                demand: demand.clone(),
+            };
+            together.spawn(follower.run(stop.clone()));
+        }
+        pipelines = pipelines.into_iter().zip(turns).map(|(pipeline, turn)| pipeline.with_turn(turn)).collect();
+        together.spawn(membership.run(stop.clone()));
+    }
+    let result = match checked {
+        Ok(()) => run_all(pipelines, stop).await,
+        refused => refused,
+    };
     // Answers go on until the last commit is done.
     serving.cancel();
     server.await.context("the HTTP server failed")?;
+    while let Some(ended) = together.join_next().await {
+        ended.context("what is shared with other processes failed")?;
+    }
     result
 }
 
-/// Runs the pipelines of all partitions, of which the first one is that of the plain name, until `shutdown`. If one of them gives up,
-/// the others end in good order.
-async fn run_all<L: Log>(pipelines: Vec<Pipeline<L>>, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let of = |stream: &str| format!("the partition {stream}");
-    for pipeline in &pipelines {
-        let checked = pipeline.check_partitions(&shutdown).await;
-        checked.with_context(|| of(&pipeline.published.stream()))?;
+/// Waits until the broker tells of every partition whether its state is of as many partitions as the settings say.
+async fn check_all<L: Log>(pipelines: &[Pipeline<L>], shutdown: &CancellationToken) -> anyhow::Result<()> {
+    for pipeline in pipelines {
+        let checked = pipeline.check_partitions(shutdown).await;
+        checked.with_context(|| of_partition(&pipeline.published.stream()))?;
     }
-    let stop = shutdown.child_token();
+    Ok(())
+}
+
+fn of_partition(stream: &str) -> String {
+    format!("the partition {stream}")
+}
+
+/// Runs the pipelines of all partitions until `stop`. If one of them gives up, the others end in good order, and `stop` is cancelled.
+async fn run_all<L: Log>(pipelines: Vec<Pipeline<L>>, stop: CancellationToken) -> anyhow::Result<()> {
     let is_one = pipelines.len() == 1;
-    let (leads, follows) = watch::channel(false);
-    let mut lead = Lead::Leads(leads);
     let mut running = JoinSet::new();
     for pipeline in pipelines {
         let span = if is_one { Span::none() } else { error_span!("partition", stream = pipeline.published.stream()) };
-        let lead = std::mem::replace(&mut lead, Lead::Follows(follows.clone()));
         let (stream, stop) = (pipeline.published.stream(), stop.clone());
         let run = async move {
-            let ended = pipeline.with_lead(lead).run(stop).await.map_err(anyhow::Error::from);
-            if is_one { ended } else { ended.with_context(|| of(&stream)) }
+            let ended = pipeline.run(stop).await.map_err(anyhow::Error::from);
+            if is_one { ended } else { ended.with_context(|| of_partition(&stream)) }
         };
         running.spawn(run.instrument(span));
     }

@@ -66,6 +66,9 @@ pub struct Settings {
     /// Who is answered.
     #[command(flatten)]
     pub token: TokenSettings,
+    /// How processes that share the partitions reach each other.
+    #[command(flatten)]
+    pub peers: PeerSettings,
     /// The broker.
     #[command(flatten)]
     pub broker: BrokerSettings,
@@ -81,6 +84,25 @@ pub struct Settings {
     /// Logging.
     #[command(flatten)]
     pub log: LogSettings,
+}
+
+/// How processes that share the partitions reach each other.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PeerSettings {
+    /// Where other processes of analytics ask for what this one owns; by default a free port at the address of BIND
+    #[arg(long, env = "PEER_BIND", value_name = "ADDRESS", value_parser = parse_bind)]
+    pub peer_bind: Option<SocketAddr>,
+    /// The host, or host and port, at which they reach it; by default what PEER_BIND names, else the address of this machine
+    #[arg(long, env = "ADVERTISE", value_name = "HOST", value_parser = parse_advertised)]
+    pub advertise: Option<String>,
+}
+
+fn parse_advertised(text: &str) -> Result<String, String> {
+    let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-._:[]".contains(character);
+    if !text.is_empty() && text.chars().all(is_allowed) {
+        return Ok(text.to_owned());
+    }
+    Err("a host like analytics-0.example or 10.0.0.7 is needed, or one with a port like 10.0.0.7:8001".to_owned())
 }
 
 /// How the stream is drained and what is kept of it.

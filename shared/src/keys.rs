@@ -26,6 +26,8 @@ pub struct StreamKeys {
     pub state: String,
     /// The lease of the stream's owner.
     pub lease: String,
+    /// The hash of the processes that share the partitions; that of the plain name is used.
+    pub members: String,
 }
 
 impl StreamKeys {
@@ -37,6 +39,7 @@ impl StreamKeys {
             rejected: format!("{{{stream}}}:rejected"),
             state: format!("{{{stream}}}:state"),
             lease: format!("{{{stream}}}:lease"),
+            members: format!("{{{stream}}}:members"),
         }
     }
 

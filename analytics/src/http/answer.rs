@@ -28,6 +28,7 @@ use crate::archive::read::Archive;
 use crate::cache;
 use crate::settings::Thresholds;
 use crate::store::Whole;
+use crate::store::away::is_unreachable;
 use crate::workers::{JobError, Workers};
 
 /// Answers are kept up to so many bytes of bodies.
@@ -289,6 +290,7 @@ impl From<AnswerError> for ApiError {
         match error {
             AnswerError::BadParameter(error) => error.into(),
             AnswerError::UnknownAntenna(_) => Self::NotFound(error.to_string()),
+            AnswerError::Failed(error) if is_unreachable(&error) => Self::Moving,
             AnswerError::Failed(error) => Self::internal(&error),
         }
     }

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::http::{HeaderMap, HeaderValue, header};
 use shared::settings::{KeptToken, Token};
 
 /// How often the file is looked at.
@@ -16,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(5 * 60);
 
 /// Knows the token. A clone is the same door.
 #[derive(Debug, Clone)]
-pub(super) struct Door(Arc<Inner>);
+pub struct Door(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -34,18 +35,33 @@ struct Good {
 
 impl Door {
     /// A door that opens for a token.
-    pub(super) fn new(kept: KeptToken) -> Self {
+    #[must_use]
+    pub fn new(kept: KeptToken) -> Self {
         let good = Good { token: kept.first().clone(), before: None };
         Self(Arc::new(Inner { kept, good: Mutex::new(good) }))
     }
 
+    /// Whether a request holds a token that is good, and but one.
+    #[must_use]
+    pub fn admits(&self, headers: &HeaderMap) -> bool {
+        let mut given = headers.get_all(header::AUTHORIZATION).iter();
+        let opens = |given: &HeaderValue| self.opens_for(given.as_bytes(), Instant::now());
+        given.next().is_some_and(opens) && given.next().is_none()
+    }
+
+    /// The value of a header `Authorization` with which another process of analytics, which demands the same token, lets this one in.
+    #[must_use]
+    pub fn header(&self) -> String {
+        self.0.good.lock().unwrap_or_else(PoisonError::into_inner).token.header()
+    }
+
     /// Whether the value of a header `Authorization` holds a token that is good.
-    pub(super) fn opens_for(&self, header: &[u8], now: Instant) -> bool {
+    fn opens_for(&self, header: &[u8], now: Instant) -> bool {
         self.0.good.lock().unwrap_or_else(PoisonError::into_inner).holds(header, now)
     }
 
     /// Looks at the file again and again; returns at once where there is none.
-    pub(super) async fn follow(self) {
+    pub async fn follow(self) {
         while self.0.kept.is_in_a_file() {
             tokio::time::sleep(EVERY).await;
             let Some(token) = self.0.kept.read_again().await else { continue };

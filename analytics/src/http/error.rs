@@ -24,6 +24,12 @@ pub enum ApiError {
     /// 503: another process owns the stream and has the figures.
     #[error("this process is a standby: another one owns the stream and has the figures")]
     Standby,
+    /// 503: a partition changes its owner, and the tables are with neither of the two at the moment.
+    #[error("a partition is changing its owner; try again")]
+    Moving,
+    /// 503: partitions are missing, and an answer without them is not wanted.
+    #[error("partitions are missing: {0}")]
+    Missing(String),
     /// 503: too many questions at once.
     #[error("too many queries are waiting; try again")]
     Busy,
@@ -48,7 +54,9 @@ impl ApiError {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-            Self::Standby | Self::Busy | Self::TooSlow => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Standby | Self::Moving | Self::Missing(_) | Self::Busy | Self::TooSlow => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }

@@ -12,6 +12,7 @@ use shared::api::{Format, SNAPSHOT_EVENT, SummaryRequest, WindowRequest};
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::answer::Answers;
 use super::{Api, ApiError, UNBUFFERED};
 
 /// At most one event in this time.
@@ -97,7 +98,8 @@ async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
 
 /// The summary of the default window as JSON.
 async fn summary(api: &Api) -> Result<Arc<str>, ApiError> {
-    let asked = api.asked(Some(WindowRequest::default()))?;
-    let answer = api.answers.answer(asked, SummaryRequest::default(), Format::Json).await?;
+    let ask =
+        |answers: Answers, asked| async move { answers.answer(asked, SummaryRequest::default(), Format::Json).await };
+    let answer = api.persist(Some(WindowRequest::default()), ask).await?;
     std::str::from_utf8(&answer.body).map(Arc::from).map_err(|error| ApiError::internal(&error))
 }

@@ -30,7 +30,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::answer::{Answers, Asked};
-use self::door::Door;
+pub use self::door::Door;
 pub use self::error::ApiError;
 use self::exposition::IncidentCounts;
 use self::routes::Parameters;
@@ -44,6 +44,12 @@ use crate::workers::Workers;
 /// A request is given up if the answer takes longer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// So long a question is put again while a partition changes its owner: longer than a lease, and shorter than clients wait.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// It is put again this often.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// What the handlers share. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -51,13 +57,13 @@ pub struct Api {
     answers: Answers,
     clock: Clock,
     shutdown: CancellationToken,
-    token: Option<KeptToken>,
+    door: Option<Door>,
 }
 
 /// The routes. Must be called within a tokio runtime: it starts the task that all streams of events share, and the one that looks
 /// whether there is another token.
 pub fn router(api: Api) -> Router {
-    let door = api.token.clone().map(Door::new);
+    let door = api.door.clone();
     if let Some(door) = door.clone() {
         let shutdown = api.shutdown.clone();
         tokio::spawn(async move { shutdown.run_until_cancelled(door.follow()).await });
@@ -88,7 +94,13 @@ impl Api {
     /// Answers only those who know a token, if there is one.
     #[must_use]
     pub fn with_token(self, token: Option<KeptToken>) -> Self {
-        Self { token, ..self }
+        Self { door: token.map(Door::new), ..self }
+    }
+
+    /// Who is let in, where not everybody is.
+    #[must_use]
+    pub const fn door(&self) -> Option<&Door> {
+        self.door.as_ref()
     }
 
     /// Asks about the newest snapshots on query threads; what counts as degraded is up to the thresholds.
@@ -102,7 +114,7 @@ impl Api {
     ) -> Self {
         let published = published.into();
         let answers = Answers::new(workers, thresholds, published.count());
-        Self { published, answers, clock, shutdown, token: None }
+        Self { published, answers, clock, shutdown, door: None }
     }
 
     /// The current time by the broker's clock, which arrivals are told by.
@@ -110,8 +122,27 @@ impl Api {
         self.published.by_broker(self.clock.now())
     }
 
+    /// Puts a question to the newest snapshots, and again where a process that has tables of them went away meanwhile.
+    async fn persist<T, F: Future<Output = Result<T, ApiError>>>(
+        &self,
+        window: Option<WindowRequest>,
+        ask: impl Fn(Answers, Asked) -> F,
+    ) -> Result<T, ApiError> {
+        let began = Instant::now();
+        loop {
+            match ask(self.answers.clone(), self.asked(window)?).await {
+                Err(ApiError::Moving) if began.elapsed() < PATIENCE => {
+                    self.published.demand().hurry();
+                    tokio::time::sleep(AGAIN).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     /// The newest snapshot with the window that is asked about, or else whatever is kept.
     fn asked(&self, window: Option<WindowRequest>) -> Result<Asked, ApiError> {
+        self.published.demand().asked();
         if self.published.phase() == Phase::Standby {
             return Err(ApiError::Standby);
         }
@@ -136,8 +167,12 @@ async fn metrics(
         None => accept::preferred(&headers, &media_types) == 0,
     };
     // A standby has no window to tell of, but is watched like its owner.
-    let window = match api.asked(Some(WindowRequest::default())) {
-        Ok(asked) => Some((api.answers.figures(asked.clone(), SummaryRequest::default()).await?, asked)),
+    let figures = |answers: Answers, asked: Asked| async move {
+        let summary = answers.figures(asked.clone(), SummaryRequest::default()).await?;
+        Ok((summary, asked))
+    };
+    let window = match api.persist(Some(WindowRequest::default()), figures).await {
+        Ok(window) => Some(window),
         Err(ApiError::Standby) => None,
         Err(error) => return Err(error),
     };
@@ -151,7 +186,7 @@ async fn metrics(
             }
             None => None,
         };
-        let (ledger, pipeline) = (api.published.owned_ledger(), api.published.pipeline(Instant::now()));
+        let (ledger, pipeline) = (api.published.known_ledger(), api.published.pipeline(Instant::now()));
         let (is_evicting, archive_gaps) = (api.published.is_evicting(), api.answers.archive_gaps());
         let text =
             exposition::encode(window.as_ref(), ledger.as_ref(), &pipeline, is_evicting, archive_gaps, api.now())
@@ -192,10 +227,7 @@ async fn readyz(State(api): State<Api>, _: Parameters<()>) -> (StatusCode, Json<
 /// Turns away who does not know the token, whatever is asked: not even which paths there are is told. Probes come from who cannot
 /// be told a secret, and are told nothing but whether the process works.
 async fn only_who_knows(State(door): State<Door>, request: Request, next: Next) -> Response {
-    let mut given = request.headers().get_all(header::AUTHORIZATION).iter();
-    let opens = |given: &HeaderValue| door.opens_for(given.as_bytes(), Instant::now());
-    let is_known = given.next().is_some_and(opens) && given.next().is_none();
-    if is_known || [LIVEZ, READYZ, HEALTHZ].contains(&request.uri().path()) {
+    if door.admits(request.headers()) || [LIVEZ, READYZ, HEALTHZ].contains(&request.uri().path()) {
         next.run(request).await
     } else {
         ApiError::Unauthorized.into_response()

@@ -18,6 +18,7 @@ use shared::api::{
     WorstRequest, path,
 };
 
+use super::answer::Answers;
 use super::events::Events;
 use super::{Api, ApiError, accept, livez, metrics, readyz};
 use crate::answer::Question;
@@ -55,8 +56,12 @@ async fn ask<Q: Question>(
     Parameters(question): Parameters<Q>,
 ) -> Result<Response, ApiError> {
     let format = accept::format(&headers, &question);
-    let answer = api.answers.answer(api.asked(question.window())?, question, format).await?;
-    Ok(answer.respond(&headers))
+    let window = question.window();
+    let ask = |answers: Answers, asked| {
+        let question = question.clone();
+        async move { answers.answer(asked, question, format).await }
+    };
+    Ok(api.persist(window, ask).await?.respond(&headers))
 }
 
 async fn cells(
@@ -65,7 +70,12 @@ async fn cells(
     Parameters(request): Parameters<CellsRequest>,
 ) -> Result<Response, ApiError> {
     let format = accept::format(&headers, &request);
-    api.answers.cells(api.asked(request.window())?, request, format).await
+    let window = request.window();
+    let ask = |answers: Answers, asked| {
+        let request = request.clone();
+        async move { answers.cells(asked, request, format).await }
+    };
+    api.persist(window, ask).await
 }
 
 /// The parameters of a request, in its path and query string. What cannot be understood is refused with the contract's error

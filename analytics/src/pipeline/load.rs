@@ -17,10 +17,11 @@ use super::retry::Retry;
 use super::{Ended, LEASE, Pipeline, PipelineError, empty_store};
 use crate::figures::Loaded;
 use crate::ingest::decode::RejectedEntry;
-use crate::ingest::log::{Fence, Log, LogError, Reader as _, StreamInfo};
+use crate::ingest::log::{COMMIT_FIELD, Fence, Log, LogError, Reader as _, StreamInfo};
 use crate::ingest::resp::{EntryRef, ReplyParser, Visitor};
 use crate::ingest::stream_id::{NotAStreamId, StreamId};
 use crate::state::{Meta, Restored, StateError};
+use crate::store::Store;
 
 /// The number of newest rejected entries that are read back, to show examples of.
 const REJECTED_READ_BACK: usize = 1_000;
@@ -96,6 +97,35 @@ impl<L: Log> Pipeline<L> {
         // That there are several partitions is committed before any reading is.
         let is_changed = lost > 0 || meta.awaits_group || (is_new && self.partitions > 1);
         Ok(Loaded { store, meta, cursor, rejected, is_changed })
+    }
+
+    /// What was committed last, for who does not own the stream; `None` where that is the commit that is known, or none. While
+    /// somebody goes on committing there is an owner to ask, so that is an error.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub(crate) async fn committed(&self, known: Option<&str>) -> Result<Option<Committed>, PipelineError> {
+        let Some(commit) = self.last_commit().await? else { return Ok(None) };
+        if known == Some(commit.as_str()) {
+            return Ok(None);
+        }
+        let mut restored = Restored::default();
+        for names in self.log.state_names().await?.chunks(STATE_FIELDS_AT_ONCE) {
+            let fields = self.log.state(names).await?;
+            restored = on_thread(move || restored.take(&fields).map(|()| restored)).await?;
+        }
+        let store = empty_store(&self.settings, self.thresholds).with_partition(self.partition);
+        let (store, meta) = on_thread(move || restored.finish(store)).await?;
+        meta.check_partitions(self.partitions)?;
+        if self.last_commit().await?.as_ref() != Some(&commit) {
+            return Err(LogError::Away("another process committed meanwhile".to_owned()).into());
+        }
+        Ok(Some(Committed { store, meta, commit }))
+    }
+
+    async fn last_commit(&self) -> Result<Option<String>, LogError> {
+        let fields = self.log.state(&[COMMIT_FIELD.to_owned()]).await?;
+        Ok(fields.into_iter().next().map(|(_, commit)| String::from_utf8_lossy(&commit).into_owned()))
     }
 
     /// Where an id lies in the stream.
@@ -209,6 +239,17 @@ impl<L: Log> Pipeline<L> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What was committed last, as somebody reads it who does not own the stream.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    /// All that was counted.
+    pub(crate) store: Store,
+    /// The ledger, and what else is committed beside the store.
+    pub(crate) meta: Meta,
+    /// The name of the commit.
+    pub(crate) commit: String,
 }
 
 /// Finds the last of so many entries.

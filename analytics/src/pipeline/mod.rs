@@ -39,6 +39,7 @@ use self::archiver::Archiver;
 use self::commit::{CommitLoop, Committer};
 use self::health::Health;
 use self::ledger::{Accounts, Seen};
+pub(crate) use self::load::Committed;
 use self::read::ReadLoop;
 use self::retry::{Lines, Retry};
 pub use self::steps::Steps;
@@ -53,6 +54,12 @@ use crate::workers::keep_plans;
 
 /// An owner that does not renew its lease for this long has lost the stream to any process that waits.
 const LEASE: Duration = Duration::from_secs(3);
+
+/// How often it is tried to take a stream that another process has.
+const TAKE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The same where the other process is to give it up, or is gone.
+const TURN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The lease is renewed and the ledger balanced this often, if commits are rarer.
 const RENEW_INTERVAL: Duration = Duration::from_secs(1);
@@ -81,8 +88,8 @@ enum Ended {
     Shutdown,
     /// Another process has taken over.
     Fenced,
-    /// Another process has the partition that this one goes by.
-    NotLed,
+    /// Another process is to own the partition.
+    NotOurs,
     /// The broker is another one, or went back: what it says now counts.
     Back(String),
 }
@@ -109,44 +116,38 @@ pub struct Pipeline<L> {
     /// Where files of final hours go, if they go anywhere.
     pub place: Option<Place>,
     lines: AllLines,
-    /// Who of the pipelines of several partitions is to be an owner.
-    lead: Lead,
+    /// Whether this process is to own it.
+    turn: Turn,
 }
 
-/// As long as processes do not share partitions, one of them owns them all: who has the stream of the plain name takes the others
-/// too, and who loses it gives them up.
+/// Whether this process is to own the partition, where several share them.
 #[derive(Debug, Clone, Default)]
-pub enum Lead {
-    /// There is nobody to go by.
+pub enum Turn {
+    /// It takes the partition whenever nobody has it.
     #[default]
-    Alone,
-    /// The others go by this one.
-    Leads(watch::Sender<bool>),
-    /// It goes by another one.
-    Follows(watch::Receiver<bool>),
+    Always,
+    /// It is told whether it is to own it. The sender lives as long as the process does.
+    Told(watch::Receiver<bool>),
 }
 
-impl Lead {
-    fn tell(&self, is_owner: bool) {
-        if let Self::Leads(told) = self {
-            told.send_replace(is_owner);
+impl Turn {
+    /// Waits until whether it is to own the partition is as wanted.
+    async fn until(&self, wanted: bool) {
+        let is_so = match self {
+            Self::Always => wanted,
+            Self::Told(told) => told.clone().wait_for(|is_ours| *is_ours == wanted).await.is_ok(),
+        };
+        // What can change no more never will.
+        if !is_so {
+            std::future::pending::<()>().await;
         }
     }
 
-    /// Whether it may be an owner.
-    fn is_led(&self) -> bool {
-        if let Self::Follows(told) = self { *told.borrow() } else { true }
-    }
-
-    /// Waits until whether it may be an owner is as wanted.
-    async fn until(&self, wanted: bool) {
-        let is_so = match self {
-            Self::Follows(told) => told.clone().wait_for(|is_owner| *is_owner == wanted).await.is_ok(),
-            Self::Alone | Self::Leads(_) => wanted,
-        };
-        // Where the leader is gone for good, nothing changes any more.
-        if !is_so {
-            std::future::pending::<()>().await;
+    /// How often it is tried to take the partition.
+    const fn pause(&self) -> Duration {
+        match self {
+            Self::Always => TAKE_INTERVAL,
+            Self::Told(_) => TURN_INTERVAL,
         }
     }
 }
@@ -199,7 +200,7 @@ impl<L: Log> Pipeline<L> {
             clock,
             place: None,
             lines: AllLines::default(),
-            lead: Lead::Alone,
+            turn: Turn::Always,
         }
     }
 
@@ -209,10 +210,10 @@ impl<L: Log> Pipeline<L> {
         Self { partition, partitions, ..self }
     }
 
-    /// The pipeline, which goes by that of another partition, or which others go by.
+    /// The pipeline, which owns its partition when it is told to.
     #[must_use]
-    pub fn with_lead(self, lead: Lead) -> Self {
-        Self { lead, ..self }
+    pub fn with_turn(self, turn: Turn) -> Self {
+        Self { turn, ..self }
     }
 
     /// Waits until the broker tells whether the state was written with another number of partitions, which is refused before
@@ -279,7 +280,7 @@ impl<L: Log> Pipeline<L> {
             let began = Instant::now();
             known = fence.epoch;
             let ended = self.term(&mut fence, &mut seen, is_told, &shutdown).await?;
-            if matches!(ended, Ended::Shutdown | Ended::NotLed) {
+            if matches!(ended, Ended::Shutdown | Ended::NotOurs) {
                 self.give_up(&fence).await;
             }
             if ended == Ended::Shutdown {
@@ -318,15 +319,12 @@ impl<L: Log> Pipeline<L> {
         let mut retry = Retry::new("taking the stream", self.lines.taking.clone());
         let mut is_standby = false;
         loop {
-            if !self.lead.is_led() {
-                self.published.set_phase(Phase::Standby);
-            }
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(None),
-                () = self.lead.until(true) => {}
+                () = self.turn.until(true) => {}
             }
-            let mut pause = LEASE / 6;
+            let mut pause = self.turn.pause();
             match self.log.acquire(&self.owner, known, LEASE).await {
                 Ok(Lease::Held(fence)) => {
                     retry.succeeded();
@@ -338,9 +336,7 @@ impl<L: Log> Pipeline<L> {
                 }
                 Ok(Lease::Taken(owner)) => {
                     retry.succeeded();
-                    self.lead.tell(false);
-                    self.published.set_phase(Phase::Standby);
-                    self.published.set_owner(owner.clone());
+                    self.published.stand_by(owner.clone());
                     if !is_standby {
                         info!(owner, "another process owns the stream; waiting for its lease to end");
                         is_standby = true;
@@ -369,16 +365,18 @@ impl<L: Log> Pipeline<L> {
         is_told: bool,
         shutdown: &CancellationToken,
     ) -> Result<Ended, PipelineError> {
-        let loaded = match self.load(fence, *seen, is_told, shutdown).await? {
-            ControlFlow::Continue(loaded) => loaded,
-            ControlFlow::Break(ended) => return Ok(ended),
+        let loaded = tokio::select! {
+            loaded = self.load(fence, *seen, is_told, shutdown) => match loaded? {
+                ControlFlow::Continue(loaded) => loaded,
+                ControlFlow::Break(ended) => return Ok(ended),
+            },
+            () = self.turn.until(false) => return Ok(Ended::NotOurs),
         };
         let (cursor, meta) = (loaded.cursor, &loaded.meta);
         if is_told {
             info!(%cursor, counted = meta.ledger.counted, "begins after the committed cursor");
         }
         self.published.begin(fence.epoch, &loaded);
-        self.lead.tell(true);
         let accounts = Accounts::new(meta, cursor);
 
         let (work, queue) = mpsc::channel(1);
@@ -421,7 +419,7 @@ impl<L: Log> Pipeline<L> {
         let mut commits = CommitLoop::new(committer, work, health, caught_up, self.lines.committing.clone());
         let ended = tokio::select! {
             ended = commits.run(shutdown) => ended,
-            () = self.lead.until(false) => Ok(Ended::NotLed),
+            () = self.turn.until(false) => Ok(Ended::NotOurs),
             Ok(why) = &mut back => Ok(Ended::Back(why)),
             why = &mut failure => Err(PipelineError::Aggregator(why.unwrap_or_else(|_| "it panicked".to_owned()))),
         };
@@ -432,7 +430,7 @@ impl<L: Log> Pipeline<L> {
         if matches!(ended, Ok(Ended::Shutdown)) {
             self.published.set_phase(Phase::Stopping);
         }
-        if matches!(ended, Ok(Ended::Shutdown | Ended::NotLed)) {
+        if matches!(ended, Ok(Ended::Shutdown | Ended::NotOurs)) {
             commits.last().await;
         }
         let last_seen;

@@ -41,6 +41,22 @@ impl Examples {
         }
     }
 
+    /// All of them with the ids of their entries, the newest of each reason first.
+    pub(super) fn all(&self) -> Vec<(String, RejectedExample)> {
+        let all = self.by_reason.values().flatten();
+        all.map(|(id, example)| (id.to_string(), example.clone())).collect()
+    }
+
+    /// Those that another process told of, the newest of each reason first.
+    pub(super) fn of(told: Vec<(String, RejectedExample)>) -> Self {
+        let mut examples = Self::default();
+        for (id, example) in told {
+            let id = id.parse().unwrap_or(StreamId::ZERO);
+            examples.by_reason.entry(example.reason).or_default().push_back((id, example));
+        }
+        examples
+    }
+
     /// At most `limit` entries of a reason, or of all, newest first.
     pub(super) fn newest(&self, reason: Option<Rejection>, limit: usize) -> Vec<RejectedExample> {
         let is_wanted = |of: &Rejection| reason.is_none_or(|wanted| wanted == *of);

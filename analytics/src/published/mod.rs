@@ -1,22 +1,28 @@
 //! What pipelines show to the HTTP side: the snapshot and the progress of each, behind one cheap handle, and all of them together
 //! behind another.
 
+mod demand;
 mod examples;
 mod pace;
 mod partitions;
+mod told;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use shared::api::{BatchTimes, ClockOffset, Commits, Ledger, Phase, Pipeline, PipelineHistory, RejectedPage};
+use shared::api::{
+    BatchTimes, ClockOffset, Commits, Ledger, Phase, Pipeline, PipelineHistory, PipelineSample, RejectedPage,
+};
 use shared::{Rejection, UnixMillis};
 use tokio::sync::watch;
 
+pub use self::demand::Demand;
 use self::examples::Examples;
 use self::pace::Pace;
 pub use self::partitions::Partitions;
+pub use self::told::ToldProgress;
 use crate::figures::{CommitFigures, Loaded, Outcome};
 use crate::histogram::Histogram;
 use crate::ingest::decode::RejectedEntry;
@@ -53,8 +59,8 @@ struct Progress {
     epoch: Epoch,
     owner: Option<String>,
     ledger: Ledger,
-    /// Whether a term that has loaded the ledger is going on, so that nobody else changes it.
-    owns_ledger: bool,
+    /// From whom it is known what the partition holds.
+    known: Known,
     batches: u64,
     /// The last batch, and when it was merged.
     last: Option<(Instant, BatchTimes)>,
@@ -62,6 +68,10 @@ struct Progress {
     ages: VecDeque<Histogram>,
     commits: Commits,
     pace: Pace,
+    /// The rate of the owner, where that is another process.
+    rate_told: Option<f64>,
+    /// The pace of the owner, where that is another process.
+    pace_told: Option<BTreeMap<i64, (PipelineSample, Histogram)>>,
     incidents_ended: Option<u64>,
     is_evicting: Option<bool>,
     is_exhausted: bool,
@@ -77,6 +87,19 @@ struct Progress {
     archive_reason: Option<String>,
     /// Since the start.
     compactions_failed: u64,
+}
+
+/// From whom a process knows what a partition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Not at all: nobody could be asked.
+    Missing,
+    /// It owns the partition and has loaded it, so nobody else changes it.
+    Owned,
+    /// It owned the partition, and nobody has told anything newer.
+    Lost,
+    /// From the owner, or from what was committed.
+    Followed,
 }
 
 /// A batch that counts towards the rate.
@@ -99,7 +122,9 @@ impl Published {
             epoch: 0,
             owner: None,
             ledger: Meta::new(store.pane_ms()).ledger,
-            owns_ledger: false,
+            known: Known::Missing,
+            rate_told: None,
+            pace_told: None,
             batches: 0,
             last: None,
             recent: VecDeque::new(),
@@ -185,12 +210,12 @@ impl Published {
         self.progress.lock().reason = Some(error.to_string());
     }
 
-    /// The ledger, if this process owns the stream and has loaded it. [`Self::pipeline`] has the last one known, or one
-    /// of zeros.
+    /// The ledger, if this process owns the stream and has loaded it, or is told it by who does. [`Self::pipeline`] has the last one
+    /// known, or one of zeros.
     #[must_use]
-    pub fn owned_ledger(&self) -> Option<Ledger> {
+    pub fn known_ledger(&self) -> Option<Ledger> {
         let progress = self.progress.lock();
-        progress.owns_ledger.then(|| progress.ledger.clone())
+        matches!(progress.known, Known::Owned | Known::Followed).then(|| progress.ledger.clone())
     }
 
     /// The pace of the pipeline over the last minutes.
@@ -256,6 +281,14 @@ impl Published {
         self.progress.lock().phase = phase;
     }
 
+    /// Another process owns the stream; who, where that is known. If it tells what it does, that is what is known.
+    pub(crate) fn stand_by(&self, owner: Option<String>) {
+        let mut progress = self.progress.lock();
+        if progress.known != Known::Followed {
+            (progress.phase, progress.owner) = (Phase::Standby, owner);
+        }
+    }
+
     /// A term of ownership begins with what was committed.
     pub(crate) fn begin(&self, epoch: Epoch, loaded: &Loaded) {
         let snapshot = loaded.store.snapshot(self.snapshot().version + 1, loaded.meta.as_of);
@@ -268,7 +301,9 @@ impl Published {
             progress.cursor = loaded.cursor;
             progress.committed = loaded.cursor;
             progress.ledger = loaded.meta.ledger.clone();
-            progress.owns_ledger = true;
+            progress.known = Known::Owned;
+            progress.rate_told = None;
+            progress.pace_told = None;
             progress.incidents_ended = Some(snapshot.incidents.ended());
         }
         self.snapshot.send_replace(Arc::new(snapshot));
@@ -279,7 +314,7 @@ impl Published {
         let mut progress = self.progress.lock();
         progress.phase = Phase::Standby;
         progress.owner = None;
-        progress.owns_ledger = false;
+        progress.known = if progress.known == Known::Owned { Known::Lost } else { progress.known };
         progress.archive_reason = None;
     }
 
@@ -335,8 +370,15 @@ impl Published {
 impl Progress {
     #[expect(clippy::cast_precision_loss, reason = "rows of ten seconds are far below 2^53")]
     fn rows_per_second(&self, now: Instant) -> f64 {
+        if let Some(told) = self.rate_told {
+            return told;
+        }
         let recent = self.recent.iter().filter(|batch| now.duration_since(batch.at) <= RATE_WINDOW);
         recent.map(|batch| batch.rows).sum::<u64>() as f64 / RATE_WINDOW.as_secs_f64()
+    }
+
+    fn pace_history(&self, now: UnixMillis) -> BTreeMap<i64, (PipelineSample, Histogram)> {
+        self.pace_told.clone().unwrap_or_else(|| self.pace.history(now))
     }
 
     fn all_ages(&self) -> Histogram {

@@ -11,7 +11,7 @@ use shared::api::{
 use shared::{Rejection, UnixMillis};
 
 use super::pace::{freshness, together};
-use super::{EXHAUSTED, Progress, Published};
+use super::{Demand, EXHAUSTED, Progress, Published};
 use crate::histogram::Histogram;
 use crate::store::Whole;
 
@@ -20,6 +20,7 @@ use crate::store::Whole;
 pub struct Partitions {
     all: Arc<[Published]>,
     whole: Arc<Mutex<Arc<Whole>>>,
+    demand: Demand,
 }
 
 impl From<Published> for Partitions {
@@ -34,7 +35,13 @@ impl Partitions {
     #[must_use]
     pub fn of(all: Vec<Published>) -> Self {
         let whole = Whole::join(all.iter().map(Published::snapshot).collect(), Default::default());
-        Self { all: all.into(), whole: Arc::new(Mutex::new(Arc::new(whole))) }
+        Self { all: all.into(), whole: Arc::new(Mutex::new(Arc::new(whole))), demand: Demand::default() }
+    }
+
+    /// Whether anybody asks.
+    #[must_use]
+    pub const fn demand(&self) -> &Demand {
+        &self.demand
     }
 
     /// How many there are.
@@ -47,8 +54,13 @@ impl Partitions {
     #[must_use]
     pub fn whole(&self) -> Arc<Whole> {
         let mut whole = self.whole.lock();
-        let snapshots: Vec<_> = self.all.iter().map(Published::snapshot).collect();
-        let is_same = whole.portions().iter().zip(&snapshots).all(|(known, new)| Arc::ptr_eq(&known.snapshot, new));
+        let mut snapshots: Vec<_> = self.all.iter().filter(|it| it.is_known()).map(Published::snapshot).collect();
+        if snapshots.is_empty() {
+            // Nothing is known of any: they are as empty as they began.
+            snapshots.extend(self.all.iter().map(Published::snapshot));
+        }
+        let is_same = whole.portions().len() == snapshots.len()
+            && whole.portions().iter().zip(&snapshots).all(|(known, new)| Arc::ptr_eq(&known.snapshot, new));
         if !is_same {
             *whole = Arc::new(Whole::join(snapshots, whole.numbering()));
         }
@@ -73,12 +85,18 @@ impl Partitions {
         self.all.iter().map(|published| published.judged_at(own)).min().unwrap_or(own)
     }
 
-    /// The ledgers of the partitions, added up; `None` unless this process owns all of them, as a counter that is a part of the sum for a
+    /// The ledgers of the partitions, added up; `None` unless those of all are known, as a counter that is a part of the sum for a
     /// while looks like one that went back.
     #[must_use]
-    pub fn owned_ledger(&self) -> Option<Ledger> {
-        let owned: Option<Vec<Ledger>> = self.all.iter().map(Published::owned_ledger).collect();
-        owned.map(|ledgers| ledgers.iter().sum())
+    pub fn known_ledger(&self) -> Option<Ledger> {
+        let known: Option<Vec<Ledger>> = self.all.iter().map(Published::known_ledger).collect();
+        known.map(|ledgers| ledgers.iter().sum())
+    }
+
+    /// The streams of which neither an owner nor the broker tells anything.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        self.all.iter().filter(|published| !published.is_known()).map(Published::stream).collect()
     }
 
     /// Progress and the ledgers.
@@ -148,7 +166,7 @@ impl Partitions {
     /// The pace of the pipelines over the last minutes.
     #[must_use]
     pub fn pipeline_history(&self, now: UnixMillis) -> PipelineHistory {
-        together(self.all.iter().map(|published| published.progress.lock().pace.history(now)).collect())
+        together(self.all.iter().map(|published| published.progress.lock().pace_history(now)).collect())
     }
 
     /// How many entries were rejected and why, with at most `limit` examples of a reason, or of all, newest first.

@@ -51,6 +51,7 @@ impl Answering {
                     &settings,
                     Thresholds::default(),
                     endpoint,
+                    None,
                     shutdown,
                 )
                 .await

@@ -159,7 +159,7 @@ async fn an_owner_that_lost_the_stream_does_not_write_any_more() {
     assert_eq!(ledger.counted + ledger.duplicates + ledger.too_late + ledger.rejected.values().sum::<u64>(), 44);
     wait_for(&old, Phase::Standby).await;
     // What it knew is out of date from now on: another process keeps the ledger.
-    assert_eq!((old.published.owned_ledger(), new.published.owned_ledger()), (None, Some(ledger.clone())));
+    assert_eq!((old.published.known_ledger(), new.published.known_ledger()), (None, Some(ledger.clone())));
     new.stop().await;
     wait_for(&old, Phase::Running).await;
     assert_eq!(old.settle(44).await.counted, ledger.counted, "the old owner goes on from the new owner's commit");

@@ -108,7 +108,7 @@ fn start<L: Log>(
     let endpoint = Endpoint { listener: listeners.api, http, token };
     Ok(Parts {
         analytics: Part::start("analytics", |stop| async move {
-            analytics::run_on(logs, &pipeline, thresholds, endpoint, stop).await
+            analytics::run_on(logs, &pipeline, thresholds, endpoint, None, stop).await
         }),
         dashboard: Part::start("the dashboard", |stop| dashboard_ui::serve(dashboard, listeners.page, stop)),
         simulators: Part::start("the simulated antennas", |stop| simulate(fleet, sinks, stop)),

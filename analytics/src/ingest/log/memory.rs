@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 
 use super::fence::Found;
 use super::{
-    COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Fence, GroupStep, Lease, Log, LogError, NONCE_FIELD, Reader, Reply,
-    StateField, StreamInfo,
+    COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Fence, GroupStep, Lease, Log, LogError, Member, NONCE_FIELD, Present,
+    Reader, Reply, StateField, StreamInfo,
 };
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::stream_id::StreamId;
@@ -51,6 +51,8 @@ struct Inner {
     /// Nonces given out, which no server forgets.
     nonces: u64,
     fault: Option<Fault>,
+    /// Who shares the partitions; they are there until they leave.
+    members: BTreeMap<String, Member>,
     away: bool,
     time: Option<UnixMillis>,
     /// Entries present at most; the oldest read or unread go first, as with XADD MAXLEN.
@@ -296,6 +298,20 @@ impl Log for MemoryLog {
             server: Some(inner.server.to_string().into()),
             commit,
         }))
+    }
+
+    async fn announce(&self, member: &Member, _valid_for: Duration) -> Result<Present, LogError> {
+        let mut inner = self.inner.lock();
+        inner.check()?;
+        inner.members.insert(member.name.clone(), member.clone());
+        Ok(Present { members: inner.members.clone(), broker_time: inner.time })
+    }
+
+    async fn leave(&self, name: &str) -> Result<(), LogError> {
+        let mut inner = self.inner.lock();
+        inner.check()?;
+        inner.members.remove(name);
+        Ok(())
     }
 
     async fn release(&self, fence: &Fence) -> Result<(), LogError> {

@@ -4,6 +4,7 @@
 //! fault tests drive. Nothing else knows which it has.
 
 mod fence;
+mod members;
 mod memory;
 mod redis;
 mod socket;
@@ -16,6 +17,7 @@ use shared::UnixMillis;
 use shared::broker::{Failure, Finder, Place};
 
 pub use self::fence::Fence;
+pub use self::members::{Member, Present};
 pub use self::memory::{Fault, MemoryLog, Saved};
 pub use self::redis::RedisLog;
 use crate::ingest::decode::RejectedEntry;
@@ -63,6 +65,12 @@ pub trait Log: Clone + Send + Sync + 'static {
 
     /// Whether the stream has our consumer group, even where it has others. See [`GroupStep`].
     fn has_group(&self) -> impl Future<Output = Result<bool, LogError>> + Send;
+
+    /// Announces a process that shares the partitions of the stream with others, for so long, and tells who does.
+    fn announce(&self, member: &Member, valid_for: Duration) -> impl Future<Output = Result<Present, LogError>> + Send;
+
+    /// Takes such a process off the list.
+    fn leave(&self, name: &str) -> impl Future<Output = Result<(), LogError>> + Send;
 
     /// A reader of the stream on the server of a term.
     fn reader(&self, fence: &Fence) -> impl Future<Output = Result<Self::Reader, LogError>> + Send;

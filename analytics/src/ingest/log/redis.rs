@@ -13,9 +13,11 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisError, Value, cmd};
+use serde::{Deserialize, Serialize};
 use shared::broker::{Failure, Finder, Place};
 use shared::keys::{GROUP, REJECTED_MAX_ENTRIES, REJECTED_REASON, REJECTED_SOURCE_ID, StreamKeys};
 use shared::settings::{BrokerSettings, StreamSettings};
+use shared::time::millis;
 use shared::{Rejection, UnixMillis};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
@@ -23,8 +25,8 @@ use tracing::{info, warn};
 use super::fence::Found;
 use super::socket::{CONNECT_TIMEOUT, SocketReader};
 use super::{
-    COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Fence, GroupStep, Lease, Log, LogError, NONCE_FIELD, StateField,
-    StreamInfo, damaged, failed,
+    COMMIT_FIELD, Commit, EPOCH_FIELD, Epoch, Fence, GroupStep, Lease, Log, LogError, Member, NONCE_FIELD, Present,
+    StateField, StreamInfo, damaged, failed,
 };
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::stream_id::StreamId;
@@ -406,6 +408,47 @@ impl Log for RedisLog {
         .await
     }
 
+    async fn announce(&self, member: &Member, valid_for: Duration) -> Result<Present, LogError> {
+        self.step(async |connected| {
+            let connection = &mut connected.connection;
+            let (time, listed): (Value, HashMap<String, String>) = redis::pipe()
+                .cmd("TIME")
+                .cmd("HGETALL")
+                .arg(&self.keys.members)
+                .query_async(connection)
+                .await
+                .map_err(redis_error)?;
+            let now = broker_time(&time);
+            let now_ms = now.map_or(0, |now| now.0);
+            let until_ms = now_ms.saturating_add(millis(valid_for));
+            let listing = serde_json::to_string(&Listed { member: member.clone(), until_ms });
+            let listing = listing.map_err(|error| LogError::Unsupported(error.to_string()))?;
+            // What is no listing, or one of a later version, is none of ours to judge.
+            let listed = listed.values().filter_map(|text| serde_json::from_str::<Listed>(text).ok());
+            let (present, gone): (Vec<_>, Vec<_>) = listed.partition(|listed| listed.until_ms >= now_ms);
+            let mut pipe = redis::pipe();
+            pipe.cmd("HSET").arg(&self.keys.members).arg(&member.name).arg(listing);
+            for gone in gone.iter().filter(|gone| gone.until_ms < now_ms - MEMBER_FORGOTTEN_MS) {
+                pipe.cmd("HDEL").arg(&self.keys.members).arg(&gone.member.name);
+            }
+            pipe.query_async::<Vec<Value>>(connection).await.map_err(redis_error)?;
+            let others = present.into_iter().map(|listed| listed.member).filter(|it| it.name != member.name);
+            let members = others.chain([member.clone()]).map(|member| (member.name.clone(), member)).collect();
+            Ok(Present { members, broker_time: now })
+        })
+        .await
+    }
+
+    async fn leave(&self, name: &str) -> Result<(), LogError> {
+        self.step(async |connected| {
+            let mut leave = cmd("HDEL");
+            leave.arg(&self.keys.members).arg(name);
+            leave.query_async::<Value>(&mut connected.connection).await.map_err(redis_error)?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn reader(&self, fence: &Fence) -> Result<Self::Reader, LogError> {
         let (reader, about) = SocketReader::connect(&self.finder, &self.keys.stream, &info()).await?;
         let server = about.map(|about| Server::of(&about)).transpose()?;
@@ -421,6 +464,18 @@ impl Log for RedisLog {
         Ok(reader)
     }
 }
+
+/// A member as it is listed.
+#[derive(Debug, Serialize, Deserialize)]
+struct Listed {
+    #[serde(flatten)]
+    member: Member,
+    /// Until when it is there unless it announces itself again, by the broker's clock.
+    until_ms: i64,
+}
+
+/// A process that was killed stays on the list for so long behind its time.
+const MEMBER_FORGOTTEN_MS: i64 = 60_000;
 
 /// What stands for a server that does not tell which one it is: of several, each has an address of its own.
 fn address_of(place: &Place) -> Option<Arc<str>> {

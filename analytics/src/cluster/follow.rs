@@ -1,0 +1,281 @@
+//! What a process knows of the partitions that others own: their owners tell it, and where an owner cannot be asked, what was
+//! committed last does.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::http::header;
+use polars::prelude::{DataFrame, PolarsResult};
+use reqwest::{Client, RequestBuilder, StatusCode};
+use shared::throttle::Throttle;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::peers::{HEAD, PROGRESS, TABLES};
+use crate::http::Door;
+use crate::ingest::log::{Epoch, Log, Member, Present, StateField};
+use crate::ingest::stream_id::StreamId;
+use crate::pipeline::{Committed, Pipeline};
+use crate::published::{Demand, Published, ToldProgress};
+use crate::state::head::{Mirror, decode_tables, split_fields};
+use crate::store::away::{Source, Wanted, unreachable};
+use crate::workers::Workers;
+
+/// How often an owner is asked while questions come.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// How often while none come.
+const IDLE_EVERY: Duration = Duration::from_secs(1);
+
+/// An owner that does not answer for so long is away, and what was committed is told in its place.
+const AWAY_AFTER: Duration = Duration::from_secs(1);
+
+/// If nobody can tell anything for so long, the partition is missing.
+const MISSING_AFTER: Duration = Duration::from_secs(4);
+
+/// The head of a partition may take so long.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Tables may take so long.
+const TABLES_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// What was committed may take so long to be read.
+const COMMITTED_TIMEOUT: Duration = Duration::from_secs(30);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Who is asked, with which token.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    http: Client,
+    door: Option<Door>,
+}
+
+/// Why a process does not tell what it is asked.
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    #[error("it cannot be reached: {0}")]
+    Http(#[from] reqwest::Error),
+    /// It does not own the partition any more.
+    #[error("it answered {0}")]
+    Status(StatusCode),
+    #[error("what it told cannot be understood: {0}")]
+    Damaged(String),
+}
+
+impl Asker {
+    /// A client that shows the token which the door demands: all processes demand the same.
+    ///
+    /// # Errors
+    /// When the system gives no client.
+    pub fn new(door: Option<Door>) -> reqwest::Result<Self> {
+        let http = Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build()?;
+        Ok(Self { http, door })
+    }
+
+    async fn bytes(&self, request: RequestBuilder) -> Result<Vec<StateField>, AskError> {
+        let request = match &self.door {
+            Some(door) => request.header(header::AUTHORIZATION, door.header()),
+            None => request,
+        };
+        let response = request.send().await?;
+        match response.status() {
+            StatusCode::OK => {
+                split_fields(&response.bytes().await?).map_err(|error| AskError::Damaged(error.to_string()))
+            }
+            status => Err(AskError::Status(status)),
+        }
+    }
+}
+
+/// A partition as one owner in one epoch tells it.
+#[derive(Debug)]
+struct Owner {
+    asker: Asker,
+    /// Where the process is.
+    base: String,
+    number: usize,
+    epoch: Epoch,
+    runtime: Handle,
+    /// Tells that it did not answer, so that it is asked for its head at once.
+    failed: Arc<Notify>,
+}
+
+impl Owner {
+    fn url(&self, route: &str, since: Option<u64>) -> String {
+        let since = since.map(|version| format!("&since={version}")).unwrap_or_default();
+        let route = route.replace("{number}", &self.number.to_string());
+        format!("{}{route}?epoch={}{since}", self.base, self.epoch)
+    }
+
+    async fn head(&self, since: Option<u64>) -> Result<Vec<StateField>, AskError> {
+        self.asker.bytes(self.asker.http.get(self.url(HEAD, since)).timeout(HEAD_TIMEOUT)).await
+    }
+}
+
+impl Source for Owner {
+    fn tables(&self, wanted: &Wanted) -> PolarsResult<Vec<DataFrame>> {
+        let request = self.asker.http.post(self.url(TABLES, None)).json(wanted);
+        let told = self.runtime.block_on(self.asker.bytes(request.timeout(TABLES_TIMEOUT)));
+        match told {
+            Ok(fields) => decode_tables(&fields),
+            Err(error) => {
+                self.failed.notify_one();
+                Err(unreachable(format!("{}: {error}", self.base)))
+            }
+        }
+    }
+}
+
+/// Follows one partition while others own it.
+#[derive(Debug)]
+pub struct Follower<L> {
+    /// The name of this process.
+    pub name: String,
+    /// The place of the partition among all.
+    pub number: usize,
+    /// Its pipeline, which is at rest while another process owns it: where what was committed is read.
+    pub pipeline: Pipeline<L>,
+    /// Who is there.
+    pub present: watch::Receiver<Arc<Present>>,
+    /// Asks others.
+    pub asker: Asker,
+    /// Reads what they tell.
+    pub workers: Workers,
+    /// Whether anybody asks.
+    pub demand: Demand,
+}
+
+/// From where the partition is known now.
+#[derive(Debug, Default)]
+struct State {
+    /// The owner that tells, with what it told.
+    mirror: Option<(Arc<Owner>, Mirror)>,
+    /// When something was told last.
+    told_at: Option<Instant>,
+    /// The commit that was read in place of an owner.
+    commit: Option<String>,
+}
+
+impl<L: Log> Follower<L> {
+    /// Follows until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut state = State::default();
+        let failed = Arc::new(Notify::new());
+        let (mut lines, began) = (Throttle::new(), Instant::now());
+        loop {
+            if self.published().owned_epoch().is_some() {
+                state = State::default();
+            } else {
+                self.look(&mut state, &failed, &mut lines, began).await;
+            }
+            let pause = if self.demand.is_recent() { EVERY } else { IDLE_EVERY };
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = failed.notified() => {}
+                () = self.demand.is_urgent() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    fn published(&self) -> &Published {
+        &self.pipeline.published
+    }
+
+    /// Asks the owner, or else the broker.
+    async fn look(&self, state: &mut State, failed: &Arc<Notify>, lines: &mut Throttle, began: Instant) {
+        let stream = self.published().stream();
+        let present = Arc::clone(&self.present.borrow());
+        let owner = present.owner_of(&stream).filter(|(member, _)| member.name != self.name);
+        if let Some((member, epoch)) = owner {
+            match self.ask(state, failed, member, epoch).await {
+                Ok(()) => {
+                    (state.told_at, state.commit) = (Some(Instant::now()), None);
+                    return;
+                }
+                Err(error) => {
+                    debug!(stream, owner = member.name, "the owner does not tell what it has: {error}");
+                }
+            }
+        }
+        let silent_for = state.told_at.unwrap_or(began).elapsed();
+        // At the start there is nothing to show until somebody tells something.
+        if silent_for < AWAY_AFTER && state.told_at.is_some() {
+            return;
+        }
+        let read = timeout(COMMITTED_TIMEOUT, self.pipeline.committed(state.commit.as_deref()));
+        match read.await {
+            Ok(Ok(Some(committed))) => {
+                let Committed { store, meta, commit } = committed;
+                let cursor = meta.cursor.parse().unwrap_or(StreamId::ZERO);
+                self.published().follow_committed(store.snapshot(0, meta.as_of), meta.ledger, cursor);
+                (state.mirror, state.told_at, state.commit) = (None, Some(Instant::now()), Some(commit));
+            }
+            // It is as it was, or nothing was committed yet.
+            Ok(Ok(None)) => {
+                if state.commit.is_some() {
+                    state.told_at = Some(Instant::now());
+                }
+            }
+            Ok(Err(error)) if silent_for > MISSING_AFTER => {
+                if lines.is_due(Instant::now()) {
+                    warn!(
+                        stream,
+                        "the partition is missing: its owner does not answer, and neither does the broker: {error}"
+                    );
+                }
+                self.published().miss();
+            }
+            Ok(Err(error)) => debug!(stream, "what was committed cannot be read: {error}"),
+            Err(_) => debug!(stream, "what was committed cannot be read in time"),
+        }
+    }
+
+    /// Asks an owner for what is new.
+    async fn ask(
+        &self,
+        state: &mut State,
+        failed: &Arc<Notify>,
+        member: &Member,
+        epoch: Epoch,
+    ) -> Result<(), AskError> {
+        let base = format!("http://{}", member.address);
+        if state.mirror.as_ref().is_none_or(|(owner, _)| owner.base != base || owner.epoch != epoch) {
+            let owner = Arc::new(Owner {
+                asker: self.asker.clone(),
+                base,
+                number: self.number,
+                epoch,
+                runtime: Handle::current(),
+                failed: Arc::clone(failed),
+            });
+            let mirror = Mirror::new(Arc::clone(&owner) as Arc<dyn Source>);
+            state.mirror = Some((owner, mirror));
+        }
+        let Some((owner, mut mirror)) = state.mirror.take() else { return Ok(()) };
+        let fields = match owner.head(mirror.version()).await {
+            Ok(fields) => fields,
+            Err(error) => {
+                state.mirror = Some((owner, mirror));
+                return Err(error);
+            }
+        };
+        let progress = fields.iter().find(|(name, _)| name == PROGRESS).map(|(_, progress)| progress);
+        let progress: Option<ToldProgress> = progress.and_then(|progress| serde_json::from_slice(progress).ok());
+        let progress = progress.ok_or_else(|| AskError::Damaged("it told no progress".to_owned()))?;
+        let taken = self.workers.run(move || mirror.take(&fields).map(|snapshot| (mirror, snapshot))).await;
+        // What is damaged is asked for anew, as a whole.
+        let (mirror, snapshot) = match taken {
+            Ok(Ok(taken)) => taken,
+            Ok(Err(error)) => return Err(AskError::Damaged(error.to_string())),
+            Err(error) => return Err(AskError::Damaged(error.to_string())),
+        };
+        self.published().follow(snapshot, progress);
+        state.mirror = Some((owner, mirror));
+        Ok(())
+    }
+}

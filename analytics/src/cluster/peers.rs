@@ -1,0 +1,201 @@
+//! What a process tells others of the partitions that it owns, at an address that only they reach: the head of a snapshot, and the
+//! tables that a question reads.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use parking_lot::Mutex;
+use polars::prelude::PolarsError;
+use serde::Deserialize;
+use shared::time::Clock;
+
+use crate::http::Door;
+use crate::ingest::log::{Epoch, StateField};
+use crate::published::{Published, ToldProgress};
+use crate::settings::Thresholds;
+use crate::state::head::{encode_head, encode_tables, join_fields};
+use crate::store::Snapshot;
+use crate::store::away::{Wanted, is_unreachable};
+use crate::workers::Workers;
+
+/// Where the head of a partition is.
+pub const HEAD: &str = "/partitions/{number}/head";
+
+/// Where its tables are.
+pub const TABLES: &str = "/partitions/{number}/tables";
+
+/// The field of the answer that holds the [`ToldProgress`].
+pub(super) const PROGRESS: &str = "progress";
+
+/// Tables of a snapshot that was told can be asked for during this time, and what follows can be told as what changed.
+const KEPT: Duration = Duration::from_secs(2);
+
+/// Who asks within this time is told the same snapshot, so that few have to be kept.
+const SHARED: Duration = Duration::from_millis(100);
+
+/// What is asked of a partition's owner.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Of {
+    /// The epoch in which it owns it.
+    epoch: Epoch,
+    /// The snapshot that is known.
+    since: Option<u64>,
+}
+
+/// What this process tells others. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    partitions: Arc<[Handout]>,
+    workers: Workers,
+    thresholds: Thresholds,
+    clock: Clock,
+}
+
+/// A partition, and what was told of it.
+#[derive(Debug)]
+struct Handout {
+    published: Published,
+    told: Mutex<VecDeque<Told>>,
+}
+
+#[derive(Debug, Clone)]
+struct Told {
+    epoch: Epoch,
+    at: Instant,
+    snapshot: Arc<Snapshot>,
+}
+
+/// Why nothing is told.
+#[derive(Debug)]
+enum Refusal {
+    /// This process does not own the partition, or does in another epoch.
+    NotOwned,
+    /// A pane is not there any more.
+    Gone,
+    Failed,
+}
+
+impl Peers {
+    /// Tells of some partitions, in their order. The threads are none that wait for other processes: two of them could
+    /// wait for each other.
+    #[must_use]
+    pub fn new(published: &[Published], workers: Workers, thresholds: Thresholds, clock: Clock) -> Self {
+        let handout = |published: &Published| Handout { published: published.clone(), told: Mutex::default() };
+        Self { partitions: published.iter().map(handout).collect(), workers, thresholds, clock }
+    }
+
+    /// The routes; with a door, only for those who know the token.
+    pub fn router(self, door: Option<Door>) -> Router {
+        let router = Router::new().route(HEAD, get(head)).route(TABLES, post(tables)).with_state(self);
+        match door {
+            Some(door) => router.layer(middleware::from_fn_with_state(door, only_who_knows)),
+            None => router,
+        }
+    }
+
+    fn handout(&self, number: usize) -> Result<&Handout, Refusal> {
+        self.partitions.get(number).ok_or(Refusal::NotOwned)
+    }
+}
+
+impl Handout {
+    /// The snapshots to tell of now, and the older ones that are kept.
+    fn tell(&self, epoch: Epoch, now: Instant) -> Result<(Arc<Snapshot>, Vec<Arc<Snapshot>>), Refusal> {
+        let mut told = self.told.lock();
+        if self.published.owned_epoch() != Some(epoch) {
+            return Err(Refusal::NotOwned);
+        }
+        let newest = self.published.snapshot();
+        told.retain(|it| it.epoch == epoch && now.duration_since(it.at) < KEPT);
+        let before = told.iter().map(|it| Arc::clone(&it.snapshot)).collect();
+        if let Some(last) = told.back().filter(|last| now.duration_since(last.at) < SHARED) {
+            return Ok((Arc::clone(&last.snapshot), before));
+        }
+        told.push_back(Told { epoch, at: now, snapshot: Arc::clone(&newest) });
+        Ok((newest, before))
+    }
+
+    /// The snapshots whose tables can be asked for: the newest one, and those that were told.
+    fn kept(&self, epoch: Epoch) -> Result<(Arc<Snapshot>, Vec<Arc<Snapshot>>), Refusal> {
+        if self.published.owned_epoch() != Some(epoch) {
+            return Err(Refusal::NotOwned);
+        }
+        let told = self.told.lock();
+        let kept = told.iter().filter(|it| it.epoch == epoch).map(|it| Arc::clone(&it.snapshot)).collect();
+        Ok((self.published.snapshot(), kept))
+    }
+}
+
+async fn head(
+    State(peers): State<Peers>,
+    Path(number): Path<usize>,
+    Query(of): Query<Of>,
+) -> Result<Response, Refusal> {
+    let handout = peers.handout(number)?;
+    let (now, before) = handout.tell(of.epoch, Instant::now())?;
+    let progress = handout.published.told(peers.clock.now()).filter(|told: &ToldProgress| told.epoch == of.epoch);
+    let progress = serde_json::to_vec(&progress.ok_or(Refusal::NotOwned)?).map_err(|error| failed(&error))?;
+    let progress: StateField = (PROGRESS.to_owned(), progress);
+    let told = peers.workers.run(move || {
+        let known = of.since.and_then(|version| before.iter().find(|it| it.version == version));
+        let mut fields = encode_head(&now, known.map(|it| &**it))?;
+        fields.push(progress);
+        Ok::<_, PolarsError>(join_fields(&fields))
+    });
+    respond(told.await.map_err(|error| failed(&error))?)
+}
+
+async fn tables(
+    State(peers): State<Peers>,
+    Path(number): Path<usize>,
+    Query(of): Query<Of>,
+    Json(wanted): Json<Wanted>,
+) -> Result<Response, Refusal> {
+    let (newest, kept) = peers.handout(number)?.kept(of.epoch)?;
+    let thresholds = peers.thresholds;
+    let told = peers.workers.run(move || {
+        let tables = newest.tell(&kept, &wanted, &thresholds)?;
+        Ok::<_, PolarsError>(join_fields(&encode_tables(tables)?))
+    });
+    respond(told.await.map_err(|error| failed(&error))?)
+}
+
+fn respond(told: Result<Vec<u8>, PolarsError>) -> Result<Response, Refusal> {
+    match told {
+        Ok(bytes) => Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response()),
+        Err(error) if is_unreachable(&error) => Err(Refusal::Gone),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+fn failed(why: &dyn std::fmt::Display) -> Refusal {
+    tracing::error!("another process could not be told of a partition: {why}");
+    Refusal::Failed
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NotOwned => (StatusCode::CONFLICT, "this process does not own the partition in that epoch\n"),
+            Self::Gone => (StatusCode::GONE, "a pane has changed since\n"),
+            Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "the log of this process tells why\n"),
+        }
+        .into_response()
+    }
+}
+
+/// Turns away who does not know the token.
+async fn only_who_knows(State(door): State<Door>, request: Request, next: Next) -> Response {
+    if door.admits(request.headers()) {
+        return next.run(request).await;
+    }
+    let demanded = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
+    (StatusCode::UNAUTHORIZED, demanded, "the token is missing or wrong (ANALYTICS_TOKEN)\n").into_response()
+}

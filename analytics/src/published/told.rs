@@ -1,0 +1,154 @@
+//! What a process tells others of the progress of a partition that it owns.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use shared::UnixMillis;
+use shared::api::{BatchTimes, Commits, Ledger, Phase, PipelineSample, RejectedExample};
+
+use super::examples::Examples;
+use super::{Known, Published};
+use crate::histogram::Histogram;
+use crate::ingest::log::Epoch;
+use crate::ingest::stream_id::StreamId;
+use crate::store::Snapshot;
+
+/// The progress of a partition, beside its snapshot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ToldProgress {
+    phase: Phase,
+    started_at: UnixMillis,
+    cursor: String,
+    committed: String,
+    /// The epoch of the owner that tells.
+    pub epoch: Epoch,
+    owner: Option<String>,
+    ledger: Ledger,
+    batches: u64,
+    rows_per_second: f64,
+    last: Option<BatchTimes>,
+    ages: Histogram,
+    commits: Commits,
+    pace: Vec<(PipelineSample, Histogram)>,
+    incidents_ended: Option<u64>,
+    is_evicting: Option<bool>,
+    is_exhausted: bool,
+    reason: Option<String>,
+    ids_ahead: u64,
+    archive: Option<String>,
+    archive_reason: Option<String>,
+    compactions_failed: u64,
+    examples: Vec<(String, RejectedExample)>,
+}
+
+impl Published {
+    /// What is told of the partition, where this process owns it.
+    #[must_use]
+    pub fn told(&self, now: UnixMillis) -> Option<ToldProgress> {
+        let progress = self.progress.lock();
+        (progress.known == Known::Owned).then(|| ToldProgress {
+            phase: progress.phase,
+            started_at: progress.started_at,
+            cursor: progress.cursor.to_string(),
+            committed: progress.committed.to_string(),
+            epoch: progress.epoch,
+            owner: progress.owner.clone(),
+            ledger: progress.ledger.clone(),
+            batches: progress.batches,
+            rows_per_second: progress.rows_per_second(Instant::now()),
+            last: progress.last.map(|(_, times)| times),
+            ages: progress.all_ages(),
+            commits: progress.commits,
+            pace: progress.pace_history(now).into_values().collect(),
+            incidents_ended: progress.incidents_ended,
+            is_evicting: progress.is_evicting,
+            is_exhausted: progress.is_exhausted,
+            reason: progress.reason.clone(),
+            ids_ahead: progress.ids_ahead,
+            archive: progress.archive.clone(),
+            archive_reason: progress.archive_reason.clone(),
+            compactions_failed: progress.compactions_failed,
+            examples: self.examples.lock().all(),
+        })
+    }
+
+    /// Takes over what the partition's owner told of it, unless this process owns it by now; tells whether it was taken.
+    pub(crate) fn follow(&self, mut snapshot: Snapshot, told: ToldProgress) -> bool {
+        let ToldProgress {
+            phase, started_at, epoch, owner, ledger, batches, rows_per_second, last, ages, commits, ..
+        } = told;
+        let mut progress = self.progress.lock();
+        if progress.known == Known::Owned {
+            return false;
+        }
+        progress.known = Known::Followed;
+        progress.phase = phase;
+        progress.started_at = started_at;
+        progress.cursor = told.cursor.parse().unwrap_or(StreamId::ZERO);
+        progress.committed = told.committed.parse().unwrap_or(StreamId::ZERO);
+        progress.epoch = epoch;
+        progress.owner = owner;
+        progress.ledger = ledger;
+        progress.batches = batches;
+        progress.rate_told = Some(rows_per_second);
+        progress.last = last.map(|times| (Instant::now(), times));
+        progress.ages = VecDeque::from([ages]);
+        progress.commits = commits;
+        progress.pace_told = Some(
+            told.pace.into_iter().map(|(sample, ages)| (sample.start.0, (sample, ages))).collect::<BTreeMap<_, _>>(),
+        );
+        progress.incidents_ended = told.incidents_ended;
+        progress.is_evicting = told.is_evicting;
+        progress.is_exhausted = told.is_exhausted;
+        progress.reason = told.reason;
+        progress.ids_ahead = told.ids_ahead;
+        progress.archive = told.archive;
+        progress.archive_reason = told.archive_reason;
+        progress.compactions_failed = told.compactions_failed;
+        *self.examples.lock() = Examples::of(told.examples);
+        snapshot.version = self.snapshot().version + 1;
+        self.snapshot.send_replace(Arc::new(snapshot));
+        true
+    }
+
+    /// Takes over what was committed of the partition, whose owner cannot be asked.
+    pub(crate) fn follow_committed(&self, mut snapshot: Snapshot, ledger: Ledger, cursor: StreamId) -> bool {
+        let mut progress = self.progress.lock();
+        if progress.known == Known::Owned {
+            return false;
+        }
+        progress.known = Known::Followed;
+        progress.phase = Phase::Running;
+        progress.incidents_ended = Some(snapshot.incidents.ended());
+        (progress.cursor, progress.committed, progress.ledger) = (cursor, cursor, ledger);
+        progress.rate_told = Some(0.0);
+        progress.reason = None;
+        snapshot.version = self.snapshot().version + 1;
+        self.snapshot.send_replace(Arc::new(snapshot));
+        true
+    }
+
+    /// Neither the owner nor the broker tells anything of the partition any more.
+    pub(crate) fn miss(&self) {
+        let mut progress = self.progress.lock();
+        if progress.known == Known::Followed {
+            progress.known = Known::Missing;
+            progress.phase = Phase::BrokerAway;
+        }
+    }
+
+    /// The epoch in which this process owns the partition, and has loaded it.
+    #[must_use]
+    pub fn owned_epoch(&self) -> Option<Epoch> {
+        let progress = self.progress.lock();
+        (progress.known == Known::Owned).then_some(progress.epoch)
+    }
+
+    /// Whether anything can be said of the partition.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.progress.lock().known != Known::Missing
+    }
+}

@@ -1,0 +1,169 @@
+//! Several processes that share the partitions: each answers for all of them, whoever owns them, and whoever comes and goes.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use analytics::cluster::membership::wanted_owner;
+use proptest::prelude::*;
+use serde_json::Value;
+use shared::api::path;
+use shared::testing::{DEADLINE, Program, RedisServer, built, until};
+
+use crate::support::Analytics;
+
+const PARTITIONS: &str = "8";
+
+/// The streams of the partitions, and the plain one.
+const STREAMS: usize = 9;
+
+/// Publishes readings, each antenna to its stream.
+fn publish(server: &RedisServer, antennas: u32, count: u32) -> u64 {
+    let mut simulator = built("simulator");
+    simulator.env("REDIS_URL", server.url()).env("STREAM_PARTITIONS", PARTITIONS);
+    simulator.args(["--antennas", &antennas.to_string(), "--count", &count.to_string(), "--interval", "50ms"]);
+    let ended = Program::run(&mut simulator);
+    assert_eq!(ended.code, Some(0), "{}", ended.log);
+    u64::from(antennas) * u64::from(count)
+}
+
+fn start(server: &RedisServer) -> Analytics {
+    Analytics::start(&server.url(), &[("STREAM_PARTITIONS", PARTITIONS)])
+}
+
+/// The owner of each partition, as a process tells it.
+fn owners(pipeline: &Value) -> Vec<String> {
+    let partitions = pipeline["partitions"].as_array().expect("a list");
+    partitions.iter().filter_map(|it| it["owner"].as_str().map(str::to_owned)).collect()
+}
+
+/// Waits until every process tells that so many processes own the partitions, each ready.
+#[track_caller]
+fn shared_by(processes: &mut [Analytics], number: usize) -> Vec<String> {
+    let mut told = Vec::new();
+    for process in &mut *processes {
+        process.wait(path::READYZ, |it| it["ok"] == true);
+        let is_shared = |it: &Value| {
+            let owners = owners(it);
+            owners.len() == STREAMS && owners.iter().collect::<BTreeSet<_>>().len() == number
+        };
+        told.push(owners(&process.wait(path::PIPELINE, is_shared)));
+    }
+    told.dedup();
+    told.pop().expect("processes")
+}
+
+/// The answers of a process to all questions about a window that has ended.
+fn answers(process: &Analytics, end: &str) -> Vec<(String, String)> {
+    let window = format!("window=10m&end={end}");
+    let questions = [
+        format!("{}?{window}", path::SUMMARY),
+        format!("{}?{window}&sort=p95&limit=500&step=60s", path::ANTENNAS),
+        format!("{}?{window}&by=failures", path::WORST),
+        format!("{}?{window}&by=availability", path::WORST),
+        format!("{}?{window}&step=30s", path::SERIES),
+        format!("{}?{window}&step=30s&antenna=antenna-0007", path::SERIES),
+        format!("{}?{window}&step=30s", path::HEATMAP),
+        format!("{}?{window}", path::INCIDENTS),
+        format!("{}?{window}&step=60s", path::CELLS),
+        format!("{}/antenna-0003?{window}", path::ANTENNAS),
+        format!("{}?antenna=antenna-0003", path::READINGS),
+        path::REJECTED.to_owned(),
+    ];
+    let ask = |question: String| {
+        let (status, body) = process.ask(&question, "application/json").expect("an answer");
+        assert_eq!(status, 200, "{question}: {body}");
+        (question, body)
+    };
+    questions.into_iter().map(ask).collect()
+}
+
+/// Asks all processes the same, until what one tells of the other's partitions is as new as what that one has.
+#[track_caller]
+fn agree(processes: &[Analytics], end: &str) {
+    until("all processes give the same answers", DEADLINE, || {
+        let expected = answers(&processes[0], end);
+        for process in &processes[1..] {
+            for (found, expected) in answers(process, end).iter().zip(&expected) {
+                if found != expected {
+                    return Err(format!("{}\n{}\n{}", found.0, found.1, expected.1));
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn processes_share_partitions_and_each_answers_for_all() {
+    let server = RedisServer::start(&[]);
+    let mut published = publish(&server, 100, 20);
+    let mut processes = vec![start(&server)];
+    processes[0].settle(published);
+    shared_by(&mut processes, 1);
+    let end = processes[0].get(path::SUMMARY).expect("a summary")["window"]["end"].as_str().expect("a time").to_owned();
+    let alone = answers(&processes[0], &end);
+    // One process becomes four.
+    processes.extend((1..4).map(|_| start(&server)));
+    shared_by(&mut processes, 4);
+    agree(&processes, &end);
+    for (found, expected) in answers(&processes[3], &end).iter().zip(&alone) {
+        // The readings counted last are those that the owner has counted itself.
+        assert!(found == expected || found.0.starts_with(path::READINGS), "{found:?}\n{expected:?}");
+    }
+    // Readings come while they share.
+    published += publish(&server, 150, 20);
+    for process in &mut processes {
+        process.settle(published);
+    }
+    let end = processes[0].get(path::SUMMARY).expect("a summary")["window"]["end"].as_str().expect("a time").to_owned();
+    agree(&processes, &end);
+    // One is killed: what it owned is owned by others, and nobody's answers lack it meanwhile.
+    let counted = |process: &Analytics| {
+        let summary = process.get(&format!("{}?window=10m&end={end}", path::SUMMARY)).expect("a summary");
+        assert_eq!(summary["partitions_missing"], Value::Null, "{summary}");
+        summary["readings"].as_u64().expect("a number")
+    };
+    let expected = counted(&processes[0]);
+    let mut killed = processes.remove(1);
+    let began = Instant::now();
+    killed.kill();
+    loop {
+        for process in &processes {
+            assert_eq!(counted(process), expected);
+        }
+        let owners = owners(&processes[0].get(path::PIPELINE).expect("an answer"));
+        if owners.len() == STREAMS && owners.iter().collect::<BTreeSet<_>>().len() == 3 {
+            break;
+        }
+        assert!(began.elapsed() < DEADLINE, "{owners:?}");
+    }
+    println!("owned again {:?} after SIGKILL", began.elapsed());
+    // Four become two, in good order.
+    let mut left = processes.remove(0);
+    let began = Instant::now();
+    let (code, took) = left.terminate();
+    assert_eq!(code, Some(0), "{}", left.log());
+    shared_by(&mut processes, 2);
+    println!("ended in {took:?}, owned again within {:?} of SIGTERM", began.elapsed());
+    published += publish(&server, 150, 20);
+    for process in &mut processes {
+        let totals = process.settle(published);
+        assert_eq!(totals["counted"], published, "{totals}");
+    }
+    agree(&processes, &end);
+}
+
+proptest! {
+    /// A member that comes takes partitions from others, and one that goes leaves its own to them; nothing else moves.
+    #[test]
+    fn a_member_moves_only_what_it_gets_or_had(members in prop::collection::btree_set("[a-z]{1,12}", 1..12), other in "[A-Z]{1,12}") {
+        let streams: Vec<String> = (0..64).map(|number| format!("antenna_stream:{number}")).collect();
+        let with = || members.iter().map(String::as_str).chain([&*other]);
+        for stream in &streams {
+            let before = wanted_owner(stream, members.iter().map(String::as_str)).expect("a member");
+            let after = wanted_owner(stream, with()).expect("a member");
+            prop_assert!(after == before || after == other);
+            prop_assert_eq!(wanted_owner(stream, with().collect::<Vec<_>>().into_iter().rev()), Some(after));
+        }
+    }
+}
