@@ -36,7 +36,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use anyhow::Context;
 use shared::UnixMillis;
-use shared::keys::StreamKeys;
 use shared::logging::answers_http;
 use shared::server::{self, HttpSettings, listen};
 use shared::settings::KeptToken;
@@ -79,9 +78,8 @@ pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
     let group = Group {
         listener: peers_listener,
         address: advertised(bound, peers.advertise.as_deref()),
-        // A heartbeat is not to wait for a commit.
-        log: RedisLog::new(&settings.broker, StreamKeys::new(&settings.stream.stream))
-            .context("REDIS_URL cannot be used")?,
+        // A heartbeat is not to wait for a commit. The first stream is that of the plain name.
+        log: logs.first().map(|(_, log)| log.beside()).context("there is no stream")?,
     };
     let endpoint = Endpoint { listener, http: http.clone(), token: token.token.clone() };
     run_on(logs, pipeline, *thresholds, endpoint, Some(group), shutdown).await

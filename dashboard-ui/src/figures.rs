@@ -152,6 +152,14 @@ impl Figures {
         }
     }
 
+    /// The streams whose readings are missing from the figures shown, as nobody could tell of them.
+    pub(crate) fn partitions_missing(&self) -> &[String] {
+        match self {
+            Self::Report(figures) => figures.days.as_ref().map_or(&[], |days| &days.partitions_missing),
+            figures => &figures.summary().partitions_missing,
+        }
+    }
+
     /// What is missing from the figures shown, as files of the archive could not be read; the answers may overlap.
     pub(crate) fn gaps(&self) -> Vec<Gap> {
         let answers: Vec<&[Gap]> = match self {

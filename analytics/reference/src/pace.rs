@@ -143,17 +143,22 @@ impl Reference {
     /// Progress and the ledger, of the one partition that there is.
     pub(crate) fn pipeline(&self, now: UnixMillis) -> Pipeline {
         let pace = &self.pace;
+        let is_recent = |batch: &&Batch| now.0 - batch.at_ms <= RATE_MS;
+        let rows: u64 = pace.last_batches.iter().filter(is_recent).map(|batch| batch.times.rows).sum();
+        let last_commit = pace.last_commits.back();
+        let committed_at = last_commit.map(|commit| UnixMillis(commit.at_ms));
+        let rows_per_second = rows as f64 / UnixMillis(RATE_MS).seconds();
         let partition = Partition {
             stream: "antenna_stream".to_owned(),
             cursor: pace.merged.to_string(),
             committed: pace.committed.to_string(),
             epoch: 1,
             owner: pace.owner.clone(),
+            rows_per_second,
+            committed_at,
+            moves: 0,
             ledger: pace.ledger.clone(),
         };
-        let is_recent = |batch: &&Batch| now.0 - batch.at_ms <= RATE_MS;
-        let rows: u64 = pace.last_batches.iter().filter(is_recent).map(|batch| batch.times.rows).sum();
-        let last_commit = pace.last_commits.back();
         let newest = pace.last_batches.len().saturating_sub(FRESHNESS_BATCHES);
         Pipeline {
             phase: Phase::Running,
@@ -161,13 +166,13 @@ impl Reference {
             totals: pace.ledger.clone(),
             batches: Batches {
                 count: pace.batches,
-                rows_per_second: rows as f64 / UnixMillis(RATE_MS).seconds(),
+                rows_per_second,
                 last: pace.last_batches.back().map(|batch| batch.times),
             },
             commits: Commits {
                 count: pace.commits,
                 last_ms: last_commit.map(|commit| commit.took_ms),
-                last_at: last_commit.map(|commit| UnixMillis(commit.at_ms)),
+                last_at: committed_at,
             },
             freshness_ms: freshness(pace.last_batches.iter().skip(newest)),
             watermark: self.watermark(),

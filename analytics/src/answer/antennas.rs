@@ -122,7 +122,15 @@ impl Page {
             steps = Some(view.told_steps(grid));
         }
         let (window, as_of) = (view.window.bounds(), view.whole.as_of);
-        Ok(AntennaPage { window, total: self.total, antennas, steps, as_of, gaps: view.gaps() })
+        Ok(AntennaPage {
+            window,
+            total: self.total,
+            antennas,
+            steps,
+            as_of,
+            gaps: view.gaps(),
+            partitions_missing: view.partitions_missing(),
+        })
     }
 
     /// The page as a table; histories have no place in it.

@@ -67,6 +67,8 @@ struct Head {
     as_of: Option<UnixMillis>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     gaps: Vec<Gap>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    partitions_missing: Vec<String>,
 }
 
 impl CellsExport {
@@ -103,6 +105,7 @@ impl CellsExport {
                 step_seconds: UnixMillis(steps.width_ms).seconds(),
                 as_of: view.whole.as_of,
                 gaps: view.gaps(),
+                partitions_missing: view.partitions_missing(),
             }),
             Format::Csv => Writer::Csv,
             Format::Arrow => Writer::Arrow(ArrowStream::of(&nothing)?),

@@ -37,6 +37,7 @@ impl Question for HeatmapRequest {
             rows: map_rows(antennas, &groups, histories, antennas_down)?,
             as_of: view.whole.as_of,
             gaps: view.gaps(),
+            partitions_missing: view.partitions_missing(),
         })
     }
 

@@ -52,6 +52,7 @@ impl Question for IncidentsRequest {
             incidents: ids.into_iter().enumerate().map(incident).collect(),
             as_of: view.whole.as_of,
             gaps: view.gaps(),
+            partitions_missing: view.partitions_missing(),
         })
     }
 

@@ -142,6 +142,12 @@ impl<'a> View<'a> {
         self.tables.antennas(self)
     }
 
+    /// The streams whose readings are missing from any answer.
+    #[must_use]
+    pub fn partitions_missing(&self) -> Vec<String> {
+        self.whole.missing().to_vec()
+    }
+
     /// Tiles and panes that together cover the window.
     fn cover(&self) -> Vec<Covering<'a>> {
         self.whole.cover(self.window.start_ms, self.window.end_ms)

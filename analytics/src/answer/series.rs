@@ -34,6 +34,7 @@ impl Question for SeriesRequest {
             points: points.map(point).collect(),
             as_of: view.whole.as_of,
             gaps: view.gaps(),
+            partitions_missing: view.partitions_missing(),
         })
     }
 

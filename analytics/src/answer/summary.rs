@@ -32,6 +32,7 @@ impl Question for SummaryRequest {
                 || !view.archived_revised(view.range(), None).is_empty(),
             limits: Some(limits(view)),
             gaps: view.gaps(),
+            partitions_missing: view.partitions_missing(),
         })
     }
 

@@ -51,6 +51,9 @@ pub(crate) struct Asked {
 /// Times that are missing from an answer in any format.
 const GAPS: HeaderName = HeaderName::from_static(description::GAPS);
 
+/// Streams that are missing from an answer in any format.
+const PARTITIONS_MISSING: HeaderName = HeaderName::from_static(description::PARTITIONS_MISSING);
+
 /// So many gaps are told in a header at most.
 const GAPS_TOLD: usize = 16;
 
@@ -60,6 +63,8 @@ pub(crate) struct Answer {
     format: Format,
     /// What is missing from it.
     gaps: Vec<Gap>,
+    /// The streams that are.
+    partitions_missing: Vec<String>,
     /// The body.
     pub(crate) body: Bytes,
     list: Option<List>,
@@ -87,7 +92,7 @@ impl Answer {
         (format, &body, &list).hash(&mut hasher);
         let etag = format!("\"{:016x}\"", hasher.finish()).parse();
         let etag = etag.map_err(|_| ApiError::internal(&"an ETag of hexadecimal digits is refused"))?;
-        Ok(Self { format, gaps: Vec::new(), body: body.into(), list, etag })
+        Ok(Self { format, gaps: Vec::new(), partitions_missing: Vec::new(), body: body.into(), list, etag })
     }
 
     fn json(value: &impl Serialize, list: Option<List>) -> Result<Self, ApiError> {
@@ -107,6 +112,7 @@ impl Answer {
             }
         }
         tell_gaps(&mut response, &self.gaps);
+        tell_missing(&mut response, &self.partitions_missing);
         response.headers_mut().typed_insert(self.etag);
         // Kept by whoever wants to, and asked about before each use.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -121,6 +127,13 @@ fn tell_gaps(response: &mut Response, gaps: &[Gap]) {
         gaps.iter().take(GAPS_TOLD).map(|Gap { start, end, reason }| format!("{start}/{end}={reason}")).collect();
     if let Some(told) = (!told.is_empty()).then(|| told.join(", ").try_into().ok()).flatten() {
         response.headers_mut().insert(GAPS, told);
+    }
+}
+
+/// Tells the streams that are missing from an answer likewise.
+fn tell_missing(response: &mut Response, streams: &[String]) {
+    if let Some(told) = (!streams.is_empty()).then(|| streams.join(", ").try_into().ok()).flatten() {
+        response.headers_mut().insert(PARTITIONS_MISSING, told);
     }
 }
 
@@ -199,7 +212,7 @@ impl Answers {
                     Answer::new(format, write(&rows, format).map_err(AnswerError::from)?, list)
                 }
             };
-            answer.map(|answer| Answer { gaps: view.gaps(), ..answer })
+            answer.map(|answer| Answer { gaps: view.gaps(), partitions_missing: view.partitions_missing(), ..answer })
         });
         let answer = self.answers.get_or_insert_async(&key, work).await?;
         if !answer.gaps.is_empty() {
@@ -228,7 +241,7 @@ impl Answers {
         let begin = move |view: &View<'_>| Ok((CellsExport::begin(&request, format, view)?, view.gaps()));
         let (begun, gaps) = self.put(asked.clone(), begin).await?;
         let (first, export) = self.next_cells(asked.clone(), begun).await?;
-        let answers = self.clone();
+        let (answers, missing) = (self.clone(), asked.whole.missing().to_vec());
         let later = stream::unfold(Some(export), move |export| {
             let (answers, asked) = (answers.clone(), asked.clone());
             async move {
@@ -244,6 +257,7 @@ impl Answers {
         let body = futures::StreamExt::chain(first, later);
         let mut response = written(format, Body::from_stream(body));
         tell_gaps(&mut response, &gaps);
+        tell_missing(&mut response, &missing);
         response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
         Ok(response)
     }
@@ -276,7 +290,11 @@ impl Answers {
         };
         let work = move || {
             let Asked { whole, window, now } = asked;
-            work(&View::new(&whole, window, now, thresholds, &tables).with_archive(archive.as_ref()))
+            match work(&View::new(&whole, window, now, thresholds, &tables).with_archive(archive.as_ref())) {
+                // It may be in a partition of which nothing is known.
+                Err(ApiError::NotFound(_)) if !whole.missing().is_empty() => Err(ApiError::missing(whole.missing())),
+                answer => answer,
+            }
         };
         workers.run(work).await.map_err(|error| match error {
             JobError::Busy => ApiError::Busy,

@@ -48,6 +48,11 @@ impl ApiError {
         Self::Internal
     }
 
+    /// Streams are missing without which there is no answer.
+    pub(crate) fn missing(streams: &[String]) -> Self {
+        Self::Missing(streams.join(", "))
+    }
+
     const fn parts(&self) -> (StatusCode, &'static str) {
         match self {
             Self::BadParameter(_) => (StatusCode::BAD_REQUEST, "bad_parameter"),

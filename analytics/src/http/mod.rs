@@ -122,6 +122,12 @@ impl Api {
         self.published.by_broker(self.clock.now())
     }
 
+    /// Refuses a strict question while a partition is missing.
+    fn check_missing(&self, strict: bool) -> Result<(), ApiError> {
+        let missing = if strict { self.published.missing() } else { Vec::new() };
+        if missing.is_empty() { Ok(()) } else { Err(ApiError::missing(&missing)) }
+    }
+
     /// Puts a question to the newest snapshots, and again where a process that has tables of them went away meanwhile.
     async fn persist<T, F: Future<Output = Result<T, ApiError>>>(
         &self,

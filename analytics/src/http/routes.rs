@@ -14,8 +14,8 @@ use shared::api::description::document;
 use shared::api::request::{Part, read_all};
 use shared::api::{
     AntennaRequest, AntennasRequest, CellsRequest, HeatmapRequest, IncidentsRequest, MetricsRequest, Pipeline,
-    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SummaryRequest,
-    WorstRequest, path,
+    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, Strictly,
+    SummaryRequest, WorstRequest, path,
 };
 
 use super::answer::Answers;
@@ -53,8 +53,9 @@ pub(super) fn router(api: Api) -> Router {
 async fn ask<Q: Question>(
     State(api): State<Api>,
     headers: HeaderMap,
-    Parameters(question): Parameters<Q>,
+    Parameters(Strictly { question, strict }): Parameters<Strictly<Q>>,
 ) -> Result<Response, ApiError> {
+    api.check_missing(strict)?;
     let format = accept::format(&headers, &question);
     let window = question.window();
     let ask = |answers: Answers, asked| {
@@ -67,8 +68,9 @@ async fn ask<Q: Question>(
 async fn cells(
     State(api): State<Api>,
     headers: HeaderMap,
-    Parameters(request): Parameters<CellsRequest>,
+    Parameters(Strictly { question: request, strict }): Parameters<Strictly<CellsRequest>>,
 ) -> Result<Response, ApiError> {
+    api.check_missing(strict)?;
     let format = accept::format(&headers, &request);
     let window = request.window();
     let ask = |answers: Answers, asked| {

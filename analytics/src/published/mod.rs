@@ -58,6 +58,10 @@ struct Progress {
     committed: StreamId,
     epoch: Epoch,
     owner: Option<String>,
+    /// How often there was another owner.
+    moves: u64,
+    /// The owner before nobody was known.
+    last_owner: Option<String>,
     ledger: Ledger,
     /// From whom it is known what the partition holds.
     known: Known,
@@ -121,6 +125,8 @@ impl Published {
             committed: StreamId::ZERO,
             epoch: 0,
             owner: None,
+            moves: 0,
+            last_owner: None,
             ledger: Meta::new(store.pane_ms()).ledger,
             known: Known::Missing,
             rate_told: None,
@@ -274,7 +280,7 @@ impl Published {
 
     /// Sets who owns the stream, if that is known.
     pub(crate) fn set_owner(&self, owner: Option<String>) {
-        self.progress.lock().owner = owner;
+        self.progress.lock().set_owner(owner);
     }
 
     pub(crate) fn set_phase(&self, phase: Phase) {
@@ -285,7 +291,8 @@ impl Published {
     pub(crate) fn stand_by(&self, owner: Option<String>) {
         let mut progress = self.progress.lock();
         if progress.known != Known::Followed {
-            (progress.phase, progress.owner) = (Phase::Standby, owner);
+            progress.phase = Phase::Standby;
+            progress.set_owner(owner);
         }
     }
 
@@ -368,6 +375,14 @@ impl Published {
 }
 
 impl Progress {
+    fn set_owner(&mut self, owner: Option<String>) {
+        if owner.is_some() && self.last_owner != owner {
+            self.moves += u64::from(self.last_owner.is_some());
+            self.last_owner.clone_from(&owner);
+        }
+        self.owner = owner;
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "rows of ten seconds are far below 2^53")]
     fn rows_per_second(&self, now: Instant) -> f64 {
         if let Some(told) = self.rate_told {

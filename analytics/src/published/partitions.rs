@@ -35,6 +35,7 @@ impl Partitions {
     #[must_use]
     pub fn of(all: Vec<Published>) -> Self {
         let whole = Whole::join(all.iter().map(Published::snapshot).collect(), Default::default());
+        let whole = whole.without(all.iter().map(Published::stream).collect());
         Self { all: all.into(), whole: Arc::new(Mutex::new(Arc::new(whole))), demand: Demand::default() }
     }
 
@@ -59,10 +60,12 @@ impl Partitions {
             // Nothing is known of any: they are as empty as they began.
             snapshots.extend(self.all.iter().map(Published::snapshot));
         }
-        let is_same = whole.portions().len() == snapshots.len()
+        let missing = self.missing();
+        let is_same = whole.missing() == missing
+            && whole.portions().len() == snapshots.len()
             && whole.portions().iter().zip(&snapshots).all(|(known, new)| Arc::ptr_eq(&known.snapshot, new));
         if !is_same {
-            *whole = Arc::new(Whole::join(snapshots, whole.numbering()));
+            *whole = Arc::new(Whole::join(snapshots, whole.numbering()).without(missing));
         }
         Arc::clone(&whole)
     }
@@ -111,7 +114,7 @@ impl Partitions {
         let (mut started_at, mut clock, mut archive): (_, Option<ClockOffset>, _) = (None, None, None);
         for published in &*self.all {
             let progress = published.progress.lock();
-            partitions.push(progress.partition());
+            partitions.push(progress.partition(now));
             batches.count += progress.batches;
             batches.rows_per_second += progress.rows_per_second(now);
             last = last.into_iter().chain(progress.last).max_by_key(|(merged, _)| *merged);
@@ -207,13 +210,16 @@ impl Partitions {
 }
 
 impl Progress {
-    fn partition(&self) -> Partition {
+    fn partition(&self, now: Instant) -> Partition {
         Partition {
             stream: self.stream.clone(),
             cursor: self.cursor.to_string(),
             committed: self.committed.to_string(),
             epoch: self.epoch,
             owner: self.owner.clone(),
+            rows_per_second: self.rows_per_second(now),
+            committed_at: self.commits.last_at,
+            moves: self.moves,
             ledger: self.ledger.clone(),
         }
     }

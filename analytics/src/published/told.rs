@@ -89,7 +89,7 @@ impl Published {
         progress.cursor = told.cursor.parse().unwrap_or(StreamId::ZERO);
         progress.committed = told.committed.parse().unwrap_or(StreamId::ZERO);
         progress.epoch = epoch;
-        progress.owner = owner;
+        progress.set_owner(owner);
         progress.ledger = ledger;
         progress.batches = batches;
         progress.rate_told = Some(rows_per_second);

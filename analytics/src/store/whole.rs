@@ -48,6 +48,7 @@ pub struct Whole {
     pub row_ms: Option<i64>,
     portions: Vec<Portion>,
     numbering: Numbering,
+    missing: Vec<String>,
     antenna_table: OnceLock<DataFrame>,
     silences: OnceLock<Vec<i64>>,
 }
@@ -130,9 +131,22 @@ impl Whole {
             row_ms,
             portions,
             numbering,
+            missing: Vec::new(),
             antenna_table: OnceLock::new(),
             silences: OnceLock::new(),
         }
+    }
+
+    /// The whole without some partitions, of which nothing is known: the names of their streams.
+    #[must_use]
+    pub fn without(self, missing: Vec<String>) -> Self {
+        Self { missing, ..self }
+    }
+
+    /// The streams of which nothing is known.
+    #[must_use]
+    pub fn missing(&self) -> &[String] {
+        &self.missing
     }
 
     /// The slots, for the whole that follows.

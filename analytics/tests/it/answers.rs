@@ -442,17 +442,20 @@ async fn the_description_has_every_parameter_of_every_route() {
     let antennas: Vec<String> = described(path::ANTENNAS);
     assert_eq!(
         antennas,
-        ["window", "end", "sort", "order", "limit", "offset", "q", "id", "status", "flapping", "step", "format"]
+        [
+            "window", "end", "sort", "order", "limit", "offset", "q", "id", "status", "flapping", "step", "format",
+            "strict"
+        ]
     );
     let antenna: Vec<String> = described(path::ANTENNA);
-    assert_eq!(antenna, ["id", "window", "end"]);
+    assert_eq!(antenna, ["id", "window", "end", "strict"]);
     for (path, count) in [
-        (path::SUMMARY, 2),
-        (path::WORST, 6),
-        (path::SERIES, 5),
-        (path::HEATMAP, 8),
-        (path::INCIDENTS, 9),
-        (path::READINGS, 3),
+        (path::SUMMARY, 3),
+        (path::WORST, 7),
+        (path::SERIES, 6),
+        (path::HEATMAP, 9),
+        (path::INCIDENTS, 10),
+        (path::READINGS, 4),
         (path::REJECTED, 2),
         (path::PIPELINE_HISTORY, 0),
     ] {

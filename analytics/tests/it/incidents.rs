@@ -468,7 +468,14 @@ async fn bad_parameters_of_incidents_are_400_and_named() {
     let analytics = Answering::start().await;
     assert_eq!(
         analytics.page("").await,
-        IncidentPage { total: 0, open: 0, incidents: Vec::new(), as_of: None, gaps: Vec::new() }
+        IncidentPage {
+            total: 0,
+            open: 0,
+            incidents: Vec::new(),
+            as_of: None,
+            gaps: Vec::new(),
+            partitions_missing: Vec::new()
+        }
     );
     for (query, named) in [
         ("?window=soon", "window"),

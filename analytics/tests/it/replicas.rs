@@ -30,26 +30,42 @@ fn start(server: &RedisServer) -> Analytics {
     Analytics::start(&server.url(), &[("STREAM_PARTITIONS", PARTITIONS)])
 }
 
-/// The owner of each partition, as a process tells it.
-fn owners(pipeline: &Value) -> Vec<String> {
-    let partitions = pipeline["partitions"].as_array().expect("a list");
-    partitions.iter().filter_map(|it| it["owner"].as_str().map(str::to_owned)).collect()
+/// The members as a process told them last in its log.
+fn members(process: &Analytics) -> BTreeSet<String> {
+    let log = process.log();
+    let told = log.lines().filter_map(|line| line.split_once("members=[")?.1.split_once(']')).last();
+    let (names, _) = told.unwrap_or_default();
+    names.split(", ").map(|name| name.trim_matches('"').to_owned()).collect()
 }
 
-/// Waits until every process tells that so many processes own the partitions, each ready.
+/// Waits until every process knows all of them, and tells each partition's owner as the one that is to own it, and is ready.
 #[track_caller]
-fn shared_by(processes: &mut [Analytics], number: usize) -> Vec<String> {
-    let mut told = Vec::new();
+fn shared_by(processes: &mut [Analytics]) {
+    let number = processes.len();
     for process in &mut *processes {
         process.wait(path::READYZ, |it| it["ok"] == true);
-        let is_shared = |it: &Value| {
-            let owners = owners(it);
-            owners.len() == STREAMS && owners.iter().collect::<BTreeSet<_>>().len() == number
-        };
-        told.push(owners(&process.wait(path::PIPELINE, is_shared)));
+        until("all members are known", DEADLINE, || match members(process) {
+            all if all.len() == number => Ok(()),
+            others => Err(format!("{others:?}")),
+        });
+        let members = members(process);
+        process.wait(path::PIPELINE, |it| owned_by(it) == wanted(it, &members));
     }
-    told.dedup();
-    told.pop().expect("processes")
+}
+
+/// The streams with their owners.
+fn owned_by(pipeline: &Value) -> Vec<(String, Option<String>)> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let partitions = pipeline["partitions"].as_array().expect("a list").iter();
+    let owned: Vec<_> = partitions.map(|it| (text(&it["stream"]).expect("a name"), text(&it["owner"]))).collect();
+    assert_eq!(owned.len(), STREAMS);
+    owned
+}
+
+/// The streams with the owners that they are to have.
+fn wanted(pipeline: &Value, members: &BTreeSet<String>) -> Vec<(String, Option<String>)> {
+    let wanted = |stream: &str| wanted_owner(stream, members.iter().map(String::as_str)).map(str::to_owned);
+    owned_by(pipeline).into_iter().map(|(stream, _)| (stream.clone(), wanted(&stream))).collect()
 }
 
 /// The answers of a process to all questions about a window that has ended.
@@ -99,12 +115,12 @@ fn processes_share_partitions_and_each_answers_for_all() {
     let mut published = publish(&server, 100, 20);
     let mut processes = vec![start(&server)];
     processes[0].settle(published);
-    shared_by(&mut processes, 1);
+    shared_by(&mut processes);
     let end = processes[0].get(path::SUMMARY).expect("a summary")["window"]["end"].as_str().expect("a time").to_owned();
     let alone = answers(&processes[0], &end);
     // One process becomes four.
     processes.extend((1..4).map(|_| start(&server)));
-    shared_by(&mut processes, 4);
+    shared_by(&mut processes);
     agree(&processes, &end);
     for (found, expected) in answers(&processes[3], &end).iter().zip(&alone) {
         // The readings counted last are those that the owner has counted itself.
@@ -125,17 +141,18 @@ fn processes_share_partitions_and_each_answers_for_all() {
     };
     let expected = counted(&processes[0]);
     let mut killed = processes.remove(1);
+    let gone = members(&processes[0]).into_iter().find(|name| name.contains(&format!("/{}/", killed.id())));
     let began = Instant::now();
     killed.kill();
     loop {
         for process in &processes {
             assert_eq!(counted(process), expected);
         }
-        let owners = owners(&processes[0].get(path::PIPELINE).expect("an answer"));
-        if owners.len() == STREAMS && owners.iter().collect::<BTreeSet<_>>().len() == 3 {
+        let owned = owned_by(&processes[0].get(path::PIPELINE).expect("an answer"));
+        if owned.iter().all(|(_, owner)| owner.is_some() && *owner != gone) {
             break;
         }
-        assert!(began.elapsed() < DEADLINE, "{owners:?}");
+        assert!(began.elapsed() < DEADLINE, "{owned:?}");
     }
     println!("owned again {:?} after SIGKILL", began.elapsed());
     // Four become two, in good order.
@@ -143,7 +160,7 @@ fn processes_share_partitions_and_each_answers_for_all() {
     let began = Instant::now();
     let (code, took) = left.terminate();
     assert_eq!(code, Some(0), "{}", left.log());
-    shared_by(&mut processes, 2);
+    shared_by(&mut processes);
     println!("ended in {took:?}, owned again within {:?} of SIGTERM", began.elapsed());
     published += publish(&server, 150, 20);
     for process in &mut processes {

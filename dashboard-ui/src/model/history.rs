@@ -16,7 +16,28 @@ pub(super) fn notes(figures: &Figures, scene: &Scene<'_>) -> Vec<Note> {
         Figures::Report(figures) => figures.days.as_ref().map(|days| days.window.start),
         figures => Some(figures.summary().window.start),
     };
-    start.and_then(|start| begins(start, scene)).into_iter().chain(unread(figures.gaps(), scene)).collect()
+    let missing = missing(figures.partitions_missing(), scene.language());
+    let begins = start.and_then(|start| begins(start, scene));
+    missing.into_iter().chain(begins).chain(unread(figures.gaps(), scene)).collect()
+}
+
+/// That the readings of some partitions are missing from all figures.
+fn missing(streams: &[String], language: Language) -> Option<Note> {
+    if streams.is_empty() {
+        return None;
+    }
+    let which = language.plural(streams.len() as u64, ["partition", "partitions"], ["partición", "particiones"]);
+    let text = match language {
+        Language::English => format!(
+            "The readings of {which} are missing from these figures: neither the process that counts them nor the broker answers. \
+             They come back when one does."
+        ),
+        Language::Spanish => format!(
+            "Faltan en estas cifras las lecturas de {which}: no responde ni el proceso que las cuenta ni el broker. Volverán cuando \
+             lo haga uno de los dos."
+        ),
+    };
+    Some(Note { level: Level::Warning, words: vec![Part::Text(text)] })
 }
 
 /// Where history begins, if the window begins before. Without an archive, the tiles tell how much is kept.
@@ -230,5 +251,16 @@ mod tests {
         let notes = notes(&Figures::Overview(overview), &scene(&address));
         assert_eq!(notes.len(), 1);
         assert!(said(&notes[0].words).starts_with("No figures from 24 Nov 09:00 to 24 Nov 13:00 UTC: a file"));
+    }
+
+    #[test]
+    fn a_page_tells_that_partitions_are_missing() {
+        let address = address("/");
+        let Figures::Overview(mut overview) = figures(&address) else { panic!("it is the overview") };
+        overview.summary.partitions_missing = vec!["antenna_stream:3".to_owned(), "antenna_stream:7".to_owned()];
+        let notes = notes(&Figures::Overview(overview), &scene(&address));
+        let [note] = &*notes else { panic!("one note: {notes:?}") };
+        assert!(said(&note.words).starts_with("The readings of 2 partitions are missing from these figures"));
+        assert_eq!(note.level, Level::Warning);
     }
 }

@@ -7,10 +7,11 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::{RefOr, Schema};
 
+use super::request::Part;
 use super::{
     AntennaRequest, AntennasRequest, CellsRequest, ErrorBody, Format, Health, HeatmapRequest, IncidentsRequest,
     MetricsRequest, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest,
-    Summary, SummaryRequest, WorstRequest, path,
+    Strictly, Summary, SummaryRequest, WorstRequest, path,
 };
 
 /// The header that says how many rows a list has, whether they are in the answer or not.
@@ -18,6 +19,9 @@ pub const TOTAL_COUNT: &str = "x-total-count";
 
 /// The header that tells which times are missing from an answer, as `START/END=REASON` with commas between.
 pub const GAPS: &str = "x-gaps";
+
+/// The header that names the streams whose readings are missing from an answer, with commas between.
+pub const PARTITIONS_MISSING: &str = "x-partitions-missing";
 
 /// The OpenAPI document of all routes.
 #[must_use]
@@ -31,7 +35,7 @@ pub fn document() -> Value {
     described.question::<HeatmapRequest>();
     described.question::<IncidentsRequest>();
     described.question::<ReadingsRequest>();
-    described.request::<CellsRequest>(&[]);
+    described.strictly::<CellsRequest>();
     described.request::<RejectedRequest>(&[]);
     described.request::<PipelineRequest>(&[]);
     described.request::<PipelineHistoryRequest>(&[]);
@@ -90,11 +94,14 @@ struct Description {
 impl Description {
     /// A request about a snapshot, whose answer a client can hold.
     fn question<R: Request>(&mut self) {
-        self.request::<R>(&[]);
+        self.strictly::<R>();
         let responses = &mut self.paths[R::PATH]["get"]["responses"];
         responses["304"] = json!({"description": "As the client holds it"});
         let mut headers = json!({GAPS: {
             "description": "Times that are missing from the answer, as their files could not be read: `START/END=REASON`, with commas between.",
+            "schema": {"type": "string"},
+        }, PARTITIONS_MISSING: {
+            "description": "Streams whose readings are missing from the answer, as neither their owners nor the broker could be asked, with commas between.",
             "schema": {"type": "string"},
         }});
         if R::IS_LIST {
@@ -108,6 +115,14 @@ impl Description {
             });
         }
         responses["200"]["headers"] = headers;
+    }
+
+    /// A request about what partitions hold, any of which may be missing.
+    fn strictly<R: Request>(&mut self) {
+        self.request::<R>(&[]);
+        let mut parameters = R::parameters();
+        Strictly::<()>::describe("", "", &mut parameters);
+        self.paths[R::PATH]["get"]["parameters"] = json!(parameters);
     }
 
     /// A request that is answered as text of other media types too.

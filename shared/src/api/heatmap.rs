@@ -80,6 +80,9 @@ pub struct Heatmap {
     /// Times within the window that are missing from the answer, as their files could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
+    /// The streams whose readings are missing from the answer, as neither their owners nor the broker could be asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitions_missing: Vec<String>,
 }
 
 /// One antenna, or a group of antennas that follow each other in the order.

@@ -93,6 +93,9 @@ pub struct IncidentPage {
     /// Times of which incidents could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
+    /// The streams whose readings are missing from the answer, as neither their owners nor the broker could be asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitions_missing: Vec<String>,
 }
 
 /// One incident of one antenna.

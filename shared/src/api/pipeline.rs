@@ -27,7 +27,7 @@ impl Request for PipelineRequest {
 pub struct Pipeline {
     /// What analytics is doing; see [`Phase`].
     pub phase: Phase,
-    /// The partitions that this process owns.
+    /// The partitions, whoever owns them.
     pub partitions: Vec<Partition>,
     /// The sums over the partitions.
     pub totals: Ledger,
@@ -124,11 +124,20 @@ pub struct Partition {
     pub cursor: String,
     /// Id of the last entry committed.
     pub committed: String,
-    /// The fencing epoch of this owner.
+    /// The fencing epoch of its owner.
     pub epoch: u64,
     /// The process that owns the stream: its host, process number and start; `null` if unknown.
     #[serde(default)]
     pub owner: Option<String>,
+    /// Entries merged per second, over the last 10 s.
+    #[serde(default)]
+    pub rows_per_second: f64,
+    /// When the last commit was done; `null` before the first of this owner.
+    #[serde(default)]
+    pub committed_at: Option<UnixMillis>,
+    /// How often the partition got another owner since the process that answers started.
+    #[serde(default)]
+    pub moves: u64,
     /// What became of every entry.
     #[serde(flatten)]
     pub ledger: Ledger,

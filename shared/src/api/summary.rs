@@ -51,6 +51,9 @@ pub struct Summary {
     /// Times within the window that are missing from the answer, as their files could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
+    /// The streams whose readings are missing from the answer, as neither their owners nor the broker could be asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitions_missing: Vec<String>,
     /// Whether a pane of the window changed after it had closed.
     pub revised: bool,
     /// What can be asked for, and what decides a status; an older analytics does not report it.

@@ -45,6 +45,7 @@ impl Question for CellsRequest {
             cells: cells.collect(),
             as_of: reference.as_of,
             gaps: Vec::new(),
+            partitions_missing: Vec::new(),
         })
     }
 }

@@ -37,6 +37,7 @@ impl Question for HeatmapRequest {
             rows: groups.collect(),
             as_of: reference.as_of,
             gaps: Vec::new(),
+            partitions_missing: Vec::new(),
         })
     }
 }

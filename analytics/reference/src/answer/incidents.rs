@@ -27,6 +27,7 @@ impl Question for IncidentsRequest {
             incidents: incidents.into_iter().skip(self.offset).take(self.limit.get()).collect(),
             as_of: reference.as_of,
             gaps: Vec::new(),
+            partitions_missing: Vec::new(),
         })
     }
 }

@@ -116,6 +116,7 @@ impl Reference {
             steps,
             as_of: self.as_of,
             gaps: Vec::new(),
+            partitions_missing: Vec::new(),
         })
     }
 

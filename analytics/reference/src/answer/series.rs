@@ -33,6 +33,7 @@ impl Question for SeriesRequest {
             points: points.collect(),
             as_of: reference.as_of,
             gaps: Vec::new(),
+            partitions_missing: Vec::new(),
         })
     }
 }

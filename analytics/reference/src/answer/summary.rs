@@ -22,6 +22,7 @@ impl Question for SummaryRequest {
             interval_seconds: nearest_rank(&mut intervals, 0.5),
             as_of: reference.as_of,
             gaps: Vec::new(),
+            partitions_missing: Vec::new(),
             revised: reference.is_revised(window.start_ms, window.end_ms),
             limits: Some(Limits {
                 pane_seconds: UnixMillis(settings.pane_ms).seconds(),

@@ -71,6 +71,12 @@ impl RedisLog {
         Ok(Self { finder: Arc::new(finder), keys: Arc::new(keys), connection: Arc::default(), told: Arc::default() })
     }
 
+    /// The same stream by a connection of its own, on which nothing waits for what the other one does.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self { connection: Arc::default(), ..self.clone() }
+    }
+
     /// All streams that the settings name, each with its name; see [`StreamSettings::all_keys`].
     ///
     /// # Errors

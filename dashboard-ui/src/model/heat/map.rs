@@ -288,6 +288,7 @@ mod tests {
             rows: rows.iter().map(row).collect(),
             as_of: Some(NOW),
             gaps: Vec::new(),
+            partitions_missing: Vec::new(),
         }
     }
 

@@ -7,6 +7,7 @@ mod rejected;
 mod stages;
 mod verdict;
 
+use shared::UnixMillis;
 use shared::api::Pipeline;
 
 pub(crate) use archive::ArchivePanel;
@@ -66,7 +67,7 @@ pub(super) fn pipeline_screen(figures: &PipelineFigures, frame: Frame, scene: &S
         stages: stages::stages(pipeline, samples, scene.language()),
         reasons: rejected::reasons(&pipeline.totals, scene.language()),
         rejected: rejected.as_ref().map(|page| rejected::rejected_rows(page, scene)),
-        partitions: partitions(pipeline, scene.language()),
+        partitions: partitions(pipeline, scene),
         csv: Kind::Pipeline.path_in(scene.address.manner.base, CSV),
         frame,
     }
@@ -74,13 +75,12 @@ pub(super) fn pipeline_screen(figures: &PipelineFigures, frame: Frame, scene: &S
 
 fn moment_figures(pipeline: &Pipeline, scene: &Scene<'_>) -> Vec<(&'static str, String, String)> {
     let language = scene.language();
-    let rate = pipeline.batches.rows_per_second;
     let freshness = &pipeline.freshness_ms;
     let commits = &pipeline.commits;
     vec![
         (
             language.text("Readings a second", "Lecturas por segundo"),
-            if rate < 100.0 { language.fixed(rate, 1) } else { format::count(rate.round() as u64) },
+            rate(pipeline.batches.rows_per_second, language),
             language.plural(pipeline.batches.count, ["batch", "batches"], ["lote", "lotes"]),
         ),
         (
@@ -105,8 +105,18 @@ fn moment_figures(pipeline: &Pipeline, scene: &Scene<'_>) -> Vec<(&'static str, 
     ]
 }
 
-fn partitions(pipeline: &Pipeline, language: Language) -> Vec<Vec<(&'static str, String)>> {
+/// Readings a second.
+fn rate(rows_per_second: f64, language: Language) -> String {
+    match rows_per_second {
+        few if few < 100.0 => language.fixed(few, 1),
+        many => format::count(many.round() as u64),
+    }
+}
+
+fn partitions(pipeline: &Pipeline, scene: &Scene<'_>) -> Vec<Vec<(&'static str, String)>> {
+    let language = scene.language();
     let unknown = || format::UNKNOWN.to_owned();
+    let ago = |at: UnixMillis| language.ago(scene.now.0 - at.0);
     pipeline
         .partitions
         .iter()
@@ -118,6 +128,9 @@ fn partitions(pipeline: &Pipeline, language: Language) -> Vec<Vec<(&'static str,
                 (language.text("Read up to", "Leído hasta"), partition.cursor.clone()),
                 (language.text("Committed up to", "Confirmado hasta"), partition.committed.clone()),
                 (language.text("Still to read", "Por leer"), format::count_if_known(partition.ledger.lag)),
+                (language.text("Readings a second", "Lecturas por segundo"), rate(partition.rows_per_second, language)),
+                (language.text("Last commit", "Último commit"), partition.committed_at.map_or_else(unknown, ago)),
+                (language.text("Changes of owner", "Cambios de propietario"), format::count(partition.moves)),
             ]
         })
         .collect()
