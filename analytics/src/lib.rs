@@ -193,7 +193,7 @@ pub async fn run_on<L: Log>(
             let follower = Follower {
                 name: owner.clone(),
                 number,
-                pipeline: pipeline.clone(),
+                pipeline: pipeline.beside(),
                 present: membership.present(),
                 asker: asker.clone(),
                 workers: workers.clone(),

@@ -222,13 +222,12 @@ impl<L: Log> Follower<L> {
                 }
             }
             Ok(Err(error)) if silent_for > MISSING_AFTER => {
-                if lines.is_due(Instant::now()) {
+                if self.published().miss() && lines.is_due(Instant::now()) {
                     warn!(
                         stream,
                         "the partition is missing: its owner does not answer, and neither does the broker: {error}"
                     );
                 }
-                self.published().miss();
             }
             Ok(Err(error)) => debug!(stream, "what was committed cannot be read: {error}"),
             Err(_) => debug!(stream, "what was committed cannot be read in time"),

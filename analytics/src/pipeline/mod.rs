@@ -210,6 +210,12 @@ impl<L: Log> Pipeline<L> {
         Self { partition, partitions, ..self }
     }
 
+    /// The same by a connection to the broker of its own: for who reads what was committed while another process owns the partition.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self { log: self.log.beside(), ..self.clone() }
+    }
+
     /// The pipeline, which owns its partition when it is told to.
     #[must_use]
     pub fn with_turn(self, turn: Turn) -> Self {

@@ -130,13 +130,16 @@ impl Published {
         true
     }
 
-    /// Neither the owner nor the broker tells anything of the partition any more.
-    pub(crate) fn miss(&self) {
+    /// Neither the owner nor the broker tells anything of the partition any more. What this process owned itself stays known as it
+    /// was. Whether that is news.
+    pub(crate) fn miss(&self) -> bool {
         let mut progress = self.progress.lock();
-        if progress.known == Known::Followed {
+        let is_news = progress.known == Known::Followed;
+        if is_news {
             progress.known = Known::Missing;
             progress.phase = Phase::BrokerAway;
         }
+        is_news
     }
 
     /// The epoch in which this process owns the partition, and has loaded it.

@@ -278,6 +278,10 @@ impl Saved {
 impl Log for MemoryLog {
     type Reader = MemoryReader;
 
+    fn beside(&self) -> Self {
+        self.clone()
+    }
+
     async fn acquire(&self, owner: &str, known: Epoch, _lease_for: Duration) -> Result<Lease, LogError> {
         let mut inner = self.inner.lock();
         inner.check()?;

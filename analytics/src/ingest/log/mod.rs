@@ -35,6 +35,10 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// Reads the stream.
     type Reader: Reader;
 
+    /// The same log by a connection of its own, on which nothing waits for what is done here.
+    #[must_use]
+    fn beside(&self) -> Self;
+
     /// Tries to become the stream's owner, for `lease_for` or until a later commit or renewal extends it. The epoch will be
     /// above the last one of the state and above `known`, the last one that the process itself had: the state may have gone back.
     fn acquire(

@@ -71,12 +71,6 @@ impl RedisLog {
         Ok(Self { finder: Arc::new(finder), keys: Arc::new(keys), connection: Arc::default(), told: Arc::default() })
     }
 
-    /// The same stream by a connection of its own, on which nothing waits for what the other one does.
-    #[must_use]
-    pub fn beside(&self) -> Self {
-        Self { connection: Arc::default(), ..self.clone() }
-    }
-
     /// All streams that the settings name, each with its name; see [`StreamSettings::all_keys`].
     ///
     /// # Errors
@@ -257,6 +251,10 @@ impl RedisLog {
 
 impl Log for RedisLog {
     type Reader = SocketReader;
+
+    fn beside(&self) -> Self {
+        Self { connection: Arc::default(), ..self.clone() }
+    }
 
     async fn acquire(&self, owner: &str, known: Epoch, lease_for: Duration) -> Result<Lease, LogError> {
         self.step(async |connected| {
