@@ -171,7 +171,7 @@ pub async fn run_on<L: Log>(
     }
     let partitions = Partitions::of(published.clone());
     let demand = partitions.demand().clone();
-    let api = Api::new(partitions, workers.clone(), thresholds, clock.clone(), serving.clone());
+    let api = Api::new(partitions, workers, thresholds, clock.clone(), serving.clone());
     let api = api.with_archive(archive).with_token(token);
     let door = api.door().cloned();
     answers_http("analytics", listener.local_addr().context("the listener has no address")?);
@@ -183,7 +183,7 @@ pub async fn run_on<L: Log>(
     if let (Some(Group { listener, address, log }), Ok(())) = (group, &checked) {
         info!(address, "other processes of analytics ask here");
         let asked = Workers::start(QUERY_THREADS).context("no threads for what others ask")?;
-        let peers = Peers::new(&published, asked, thresholds, clock.clone()).router(door.clone());
+        let peers = Peers::new(&published, asked.clone(), thresholds, clock.clone()).router(door.clone());
         let serving = serving.clone();
         together.spawn(async move { server::serve(listener, peers, &HttpSettings::default(), serving).await });
         let membership = Membership::new(log, owner.clone(), address, &published, clock);
@@ -196,7 +196,8 @@ pub async fn run_on<L: Log>(
                 pipeline: pipeline.beside(),
                 present: membership.present(),
                 asker: asker.clone(),
-                workers: workers.clone(),
+                // Threads that answer questions may be waiting for what is read here.
+                workers: asked.clone(),
                 demand: demand.clone(),
             };
             together.spawn(follower.run(stop.clone()));

@@ -8,6 +8,7 @@ use axum::http::header;
 use polars::prelude::{DataFrame, PolarsResult};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use shared::throttle::Throttle;
+use shared::time::millis;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
@@ -78,7 +79,7 @@ impl Asker {
 
     async fn bytes(&self, request: RequestBuilder) -> Result<Vec<StateField>, AskError> {
         let request = match &self.door {
-            Some(door) => request.header(header::AUTHORIZATION, door.header()),
+            Some(door) => request.header(header::AUTHORIZATION, door.header(Instant::now())),
             None => request,
         };
         let response = request.send().await?;
@@ -189,6 +190,7 @@ impl<L: Log> Follower<L> {
     /// Asks the owner, or else the broker.
     async fn look(&self, state: &mut State, failed: &Arc<Notify>, lines: &mut Throttle, began: Instant) {
         let stream = self.published().stream();
+        let silent_for = |state: &State| state.told_at.unwrap_or(began).elapsed();
         let present = Arc::clone(&self.present.borrow());
         let owner = present.owner_of(&stream).filter(|(member, _)| member.name != self.name);
         if let Some((member, epoch)) = owner {
@@ -198,11 +200,13 @@ impl<L: Log> Follower<L> {
                     return;
                 }
                 Err(error) => {
-                    debug!(stream, owner = member.name, "the owner does not tell what it has: {error}");
+                    if silent_for(state) > MISSING_AFTER && lines.is_due(Instant::now()) {
+                        warn!(stream, owner = member.name, "the owner does not tell what it has: {error}");
+                    }
                 }
             }
         }
-        let silent_for = state.told_at.unwrap_or(began).elapsed();
+        let silent_for = silent_for(state);
         // At the start there is nothing to show until somebody tells something.
         if silent_for < AWAY_AFTER && state.told_at.is_some() {
             return;
@@ -273,6 +277,10 @@ impl<L: Log> Follower<L> {
             Ok(Err(error)) => return Err(AskError::Damaged(error.to_string())),
             Err(error) => return Err(AskError::Damaged(error.to_string())),
         };
+        // Panes of other widths cannot be joined.
+        if snapshot.grid.width_ms != millis(self.pipeline.settings.pane) {
+            return Err(AskError::Damaged(format!("its PANE is {} ms", snapshot.grid.width_ms)));
+        }
         self.published().follow(snapshot, progress);
         state.mirror = Some((owner, mirror));
         Ok(())

@@ -15,6 +15,9 @@ const EVERY: Duration = Duration::from_secs(1);
 /// For how long the token of before is good. A Secret takes up to about two minutes to arrive in all pods.
 const GRACE: Duration = Duration::from_secs(5 * 60);
 
+/// The token of before is not shown any more for so long before its end, as others may have seen the new one sooner.
+const SHOWN_BEFORE_END: Duration = Duration::from_secs(150);
+
 /// Knows the token. A clone is the same door.
 #[derive(Debug, Clone)]
 pub struct Door(Arc<Inner>);
@@ -49,10 +52,13 @@ impl Door {
         given.next().is_some_and(opens) && given.next().is_none()
     }
 
-    /// The value of a header `Authorization` with which another process of analytics, which demands the same token, lets this one in.
+    /// The value of a header `Authorization` with which another process of analytics, which demands the same token, lets this one in: as
+    /// long as the token of before is good, that one, as the other process may not have seen yet that there is another.
     #[must_use]
-    pub fn header(&self) -> String {
-        self.0.good.lock().unwrap_or_else(PoisonError::into_inner).token.header()
+    pub fn header(&self, now: Instant) -> String {
+        let good = self.0.good.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = good.before.as_ref().filter(|(_, until)| now + SHOWN_BEFORE_END < *until);
+        before.map_or(&good.token, |(before, _)| before).header()
     }
 
     /// Whether the value of a header `Authorization` holds a token that is good.

@@ -149,7 +149,7 @@ impl Api {
     /// The newest snapshot with the window that is asked about, or else whatever is kept.
     fn asked(&self, window: Option<WindowRequest>) -> Result<Asked, ApiError> {
         self.published.demand().asked();
-        if self.published.phase() == Phase::Standby {
+        if self.published.phase() == Phase::Standby && !self.published.is_any_known() {
             return Err(ApiError::Standby);
         }
         let (whole, now) = (self.published.whole(), self.published.judged_at(self.clock.now()));

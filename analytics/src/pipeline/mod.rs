@@ -292,7 +292,7 @@ impl<L: Log> Pipeline<L> {
             if ended == Ended::Shutdown {
                 return Ok(());
             }
-            self.published.lose();
+            self.published.lose(matches!(self.turn, Turn::Told(_)));
             is_told = self.lines.terms.lock().is_due(Instant::now());
             match ended {
                 Ended::Back(why) => {

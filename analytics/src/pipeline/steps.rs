@@ -187,7 +187,7 @@ impl<'a, L: Log> Steps<'a, L> {
         }
         self.seen = term.committer.seen().or(self.seen);
         if matches!(result, Err(LogError::Fenced | LogError::Back(_))) {
-            self.pipeline.published.lose();
+            self.pipeline.published.lose(false);
             self.term = None;
         }
         result

@@ -316,12 +316,19 @@ impl Published {
         self.snapshot.send_replace(Arc::new(snapshot));
     }
 
-    /// The stream was lost: another process may own it and keep the ledger.
-    pub(crate) fn lose(&self) {
+    /// The stream was lost: another process may own it and keep the ledger. Where processes share the partitions, the new owner tells
+    /// soon what it has, and until then what was counted here is still true.
+    pub(crate) fn lose(&self, is_shared: bool) {
         let mut progress = self.progress.lock();
-        progress.phase = Phase::Standby;
+        if !is_shared {
+            progress.phase = Phase::Standby;
+        }
+        progress.known = match progress.known {
+            Known::Owned if is_shared => Known::Lost,
+            Known::Owned => Known::Missing,
+            other => other,
+        };
         progress.owner = None;
-        progress.known = if progress.known == Known::Owned { Known::Lost } else { progress.known };
         progress.archive_reason = None;
     }
 

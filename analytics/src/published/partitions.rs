@@ -96,6 +96,12 @@ impl Partitions {
         known.map(|ledgers| ledgers.iter().sum())
     }
 
+    /// Whether anything can be said of any partition.
+    #[must_use]
+    pub fn is_any_known(&self) -> bool {
+        self.all.iter().any(Published::is_known)
+    }
+
     /// The streams of which neither an owner nor the broker tells anything.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
