@@ -24,7 +24,15 @@ def main() -> None:
     archive = {"analytics": {"archive": {"enabled": True}}}
     production = yaml.safe_load((CHART / "values-production.yaml").read_text())
     certificates = {**production, "redis": {**production["redis"], "clientCertificates": True}}
-    values = {"minikube": {}, "archive": archive, "production": production, "client-certificates": certificates}
+    cluster = yaml.safe_load((CHART / "values-cluster.yaml").read_text())
+    values = {
+        "minikube": {},
+        "archive": archive,
+        "cluster": cluster,
+        "production": production,
+        "client-certificates": certificates,
+        "production-cluster": merged(production, cluster),
+    }
     for overlay, given in values.items():
         said = helm_python.lint(CHART, values=given, namespace="vigia")["messages"]
         # Anything below a warning is a recommendation, such as an icon.
@@ -34,7 +42,7 @@ def main() -> None:
         folder = DEPLOY / "k8s" / "overlays" / overlay
         theirs = objects(subprocess.run(["kubectl", "kustomize", folder], check=True, capture_output=True).stdout)
         theirs.pop("Namespace/vigia")
-        if given in ({}, archive):
+        if given in ({}, archive, cluster):
             the_token_is_generated(ours, theirs)
         if ours != theirs:
             sys.exit(f"the chart and the overlay {overlay} differ:\n" + "\n".join(differences(ours, theirs, "")))
@@ -43,13 +51,20 @@ def main() -> None:
     only_a_service_with_a_node_port_has_one()
     the_page_may_be_below_a_path(values["production"])
     a_secret_of_its_own_replaces_the_generated_one()
+    the_processor_scales_where_keda_does_not(values["production-cluster"])
+    an_external_broker_is_reached_and_not_made(values["production-cluster"])
     refused({"dashbord": {"replicas": 2}})
     refused({"simulator": {"replicas": -1}})
     refused({"redis": {"tls": True}})
     refused({"redis": {"clientCertificates": True}})
     refused({"image": {"registry": "registry.example.com/"}})
-    # A standby on another node could not mount the archive's volume.
+    # A second pod on another node could not mount the archive's volume.
     refused({**values["production"], **archive})
+    refused(merged(cluster, archive))
+    refused({"analytics": {"autoscaling": {"enabled": True}}})
+    refused({"redis": {"mode": "external"}})
+    refused(merged(values["production-cluster"], {"redis": {"clientCertificates": True}}))
+    refused(merged(values["production-cluster"], {"monitoring": {"enabled": False}}))
     shared = {"archive": {"enabled": True, "accessMode": "ReadWriteMany"}}
     claim = rendered({**values["production"], "analytics": shared}, "vigia")["PersistentVolumeClaim/analytics-archive"]
     if claim["spec"]["accessModes"] != ["ReadWriteMany"]:
@@ -123,6 +138,41 @@ def a_secret_of_its_own_replaces_the_generated_one() -> None:
     file = {"name": "ANALYTICS_TOKEN_FILE", "value": "/etc/vigia/token/token"}
     if "Secret/analytics-token" in ours or secrets != ["mine", "mine"] or variables != [file, file]:
         sys.exit(f"the chart takes the token from {secrets} by {variables}")
+
+
+def the_processor_scales_where_keda_does_not(production_cluster: dict) -> None:
+    """The component cluster-hpa, which no overlay has."""
+    changed = {"keda": {"enabled": False}, "analytics": {"autoscaling": {"enabled": True}}}
+    ours = rendered(merged(production_cluster, changed), "vigia")
+    file = DEPLOY / "k8s" / "components" / "cluster-hpa" / "analytics-autoscaler.yaml"
+    theirs = objects(file.read_text())["HorizontalPodAutoscaler/analytics"]
+    if ours["HorizontalPodAutoscaler/analytics"]["spec"] != theirs["spec"]:
+        sys.exit(f"the chart scales by {ours['HorizontalPodAutoscaler/analytics']}")
+    if "replicas" in ours["Deployment/analytics"]["spec"] or "ScaledObject/analytics" in ours:
+        sys.exit("something else scales analytics in the chart")
+
+
+def an_external_broker_is_reached_and_not_made(production_cluster: dict) -> None:
+    external = {"mode": "external", "external": {"cidr": "10.1.0.0/16", "port": 6380}}
+    ours = rendered(merged(production_cluster, {"redis": external}), "vigia")
+    if made := [name for name in ours if "redis" in name]:
+        sys.exit(f"the chart makes {made} beside an external broker")
+    way = {"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}], "ports": [{"protocol": "TCP", "port": 6380}]}
+    for name in ["analytics", "simulator"]:
+        if way not in (found := ours[f"NetworkPolicy/{name}"]["spec"]["egress"]):
+            sys.exit(f"the chart's {name} may go to {found}")
+        url = next(one for one in ours[f"Deployment/{name}"]["spec"]["template"]["spec"]["containers"][0]["env"] if one["name"] == "REDIS_URL")
+        if url["valueFrom"]["secretKeyRef"] != {"name": f"{name}-redis", "key": "url"}:
+            sys.exit(f"the chart's {name} finds the broker by {url}")
+
+
+def merged(one: dict, other: dict) -> dict:
+    """As Helm reads the second file of values behind the first."""
+    both = {**one, **other}
+    for key in one.keys() & other.keys():
+        if isinstance(one[key], dict) and isinstance(other[key], dict):
+            both[key] = merged(one[key], other[key])
+    return both
 
 
 def rendered(values: dict, namespace: str) -> dict[str, dict]:

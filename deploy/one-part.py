@@ -45,6 +45,8 @@ def simplify(spec: dict, secrets: dict[str, dict[str, str]]) -> None:
     for container in pod["containers"]:
         for unknown in ("startupProbe", "livenessProbe", "readinessProbe", "lifecycle", "ports"):
             container.pop(unknown, None)
+        # podman 4.3 cannot tell a container its pod's address.
+        container["env"] = [one for one in container["env"] if "status.podIP" not in str(one)]
         for variable in container["env"]:
             if reference := variable.get("valueFrom", {}).get("secretKeyRef"):
                 del variable["valueFrom"]

@@ -105,3 +105,46 @@ annotations:
   secret:
     secretName: {{ .Values.analytics.token.existingSecret }}
 {{- end -}}
+
+{{- /* Where the broker is, behind a login. */ -}}
+{{- define "vigia.brokerScheme" -}}
+redis{{ if eq .Values.redis.mode "cluster" }}+cluster{{ end }}
+{{- end -}}
+
+{{- /* The servers of a cluster, as its script names them. */ -}}
+{{- define "vigia.clusterNodes" -}}
+{{- range $number := until 6 }}{{ if $number }} {{ end }}redis-{{ $number }}.redis-nodes:6379@16379{{ end -}}
+{{- end -}}
+
+{{- /* How its script talks TLS. */ -}}
+{{- define "vigia.clusterOptions" -}}
+- name: OPTIONS
+  value: --tls --cacert /etc/redis/tls/ca.crt
+{{- end -}}
+
+{{- /* The broker, as network policies know it. */ -}}
+{{- define "vigia.toBroker" -}}
+{{- if eq .Values.redis.mode "external" -}}
+- to:
+    - ipBlock:
+        cidr: {{ .Values.redis.external.cidr }}
+  ports:
+    - protocol: TCP
+      port: {{ .Values.redis.external.port }}
+{{- else -}}
+- to:
+    - podSelector:
+        matchLabels:
+          app: redis
+  ports:
+    - protocol: TCP
+      port: 6379
+{{- end -}}
+{{- end -}}
+
+{{- define "vigia.partitions" -}}
+{{- if gt (int .Values.partitions) 1 }}
+- name: STREAM_PARTITIONS
+  value: {{ int .Values.partitions | quote }}
+{{- end }}
+{{- end -}}

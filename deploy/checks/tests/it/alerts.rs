@@ -11,8 +11,8 @@ use serde_json::Value;
 use shared::keys::{GROUP, StreamKeys};
 use shared::settings::Token;
 
-use crate::manifests::{CLIENT_CERTIFICATES, PRODUCTION, output, root};
-use crate::workloads::{selects, workloads};
+use crate::manifests::{CLIENT_CERTIFICATES, PRODUCTION, PRODUCTION_CLUSTER, output, root};
+use crate::workloads::{selects, workload, workloads};
 
 /// Metrics that other programs expose, with the program.
 const OTHERS: [(&str, &str); 3] = [
@@ -255,19 +255,19 @@ fn prometheus_scrapes_what_is_there() {
 }
 
 #[derive(Deserialize)]
-struct ScaledObject {
+struct ScaledObject<T> {
     #[serde(rename = "apiVersion")]
     _api_version: Value,
     #[serde(rename = "kind")]
     _kind: Value,
     #[serde(rename = "metadata")]
     _metadata: Value,
-    spec: Scaling,
+    spec: Scaling<T>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Scaling {
+struct Scaling<T> {
     scale_target_ref: Named,
     min_replica_count: u32,
     max_replica_count: u32,
@@ -275,7 +275,7 @@ struct Scaling {
     _polling_interval: u32,
     #[serde(rename = "cooldownPeriod")]
     _cooldown_period: u32,
-    triggers: Vec<Trigger>,
+    triggers: Vec<T>,
 }
 
 #[derive(Deserialize)]
@@ -303,6 +303,28 @@ struct Lag {
     enable_tls: String,
 }
 
+/// What is asked of others than the broker.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+enum Figure {
+    Prometheus { metadata: Query },
+    Cpu { metric_type: String, metadata: Share },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Query {
+    server_address: String,
+    query: String,
+    threshold: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Share {
+    value: String,
+}
+
 #[derive(Deserialize)]
 struct TriggerAuthentication {
     #[serde(rename = "apiVersion")]
@@ -326,12 +348,12 @@ struct Parameter {
     key: String,
 }
 
-/// KEDA asks the broker for the lag that analytics writes, and starts at most one standby.
+/// KEDA asks the broker for the lag that analytics writes, and starts at most one that waits to take over.
 #[test]
 fn scaling_follows_the_lag_of_the_stream() {
-    let scaling = PRODUCTION.custom::<ScaledObject>("ScaledObject").spec;
+    let scaling = PRODUCTION.custom::<ScaledObject<Trigger>>("ScaledObject").spec;
     assert!(PRODUCTION.names().contains(&format!("Deployment/{}", scaling.scale_target_ref.name)));
-    assert_eq!((scaling.min_replica_count, scaling.max_replica_count), (1, 2), "one owner and a standby");
+    assert_eq!((scaling.min_replica_count, scaling.max_replica_count), (1, 2), "one that reads and one that waits");
     let [trigger] = scaling.triggers.as_slice() else { panic!("one trigger") };
     assert_eq!(trigger.r#type, "redis-streams");
     let lag = &trigger.metadata;
@@ -355,4 +377,30 @@ fn scaling_follows_the_lag_of_the_stream() {
         let expected = ["username", "password", "ca"].iter().chain(certificate);
         assert_eq!(parameters, expected.map(|parameter| (*parameter).to_owned()).collect());
     }
+}
+
+/// With partitions on several servers, KEDA asks Prometheus for what all of them lag, and nobody for a password.
+#[test]
+fn scaling_follows_the_lag_of_all_partitions() {
+    let scaling = PRODUCTION_CLUSTER.custom::<ScaledObject<Figure>>("ScaledObject").spec;
+    let analytics = workload(&PRODUCTION_CLUSTER, &scaling.scale_target_ref.name);
+    let partitions: u32 = analytics.value("STREAM_PARTITIONS").and_then(|it| it.parse().ok()).expect("a number");
+    assert!(scaling.min_replica_count == 3 && scaling.max_replica_count <= partitions);
+    let [Figure::Prometheus { metadata: asked }, Figure::Cpu { metric_type, metadata: share }] =
+        scaling.triggers.as_slice()
+    else {
+        panic!("the lag, and the processor")
+    };
+    assert!(asked.server_address.contains(".monitoring.svc."), "where the network policies expect Prometheus");
+    let names: BTreeSet<&str> = asked
+        .query
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|it| it.starts_with("vigia_"))
+        .collect();
+    assert_eq!(names, BTreeSet::from(["vigia_ready", "vigia_stream_lag_entries"]));
+    assert!(names.iter().all(|name| METRICS.iter().any(|(known, _)| known == name)), "{names:?}");
+    assert!(asked.threshold.parse::<u64>().is_ok_and(|count| count > 0));
+    assert_eq!((metric_type.as_str(), share.value.as_str()), ("Utilization", "70"));
+    let unneeded = ["TriggerAuthentication/redis-lag", "NetworkPolicy/redis-from-keda", "Secret/keda-redis"];
+    assert!(PRODUCTION_CLUSTER.names().iter().all(|name| !unneeded.contains(&name.as_str())));
 }

@@ -13,99 +13,128 @@ use shared::api::path;
 use shared::testing::{DEADLINE, Program, RedisServer, Reservation, Signal, built, http, until};
 use tempfile::TempDir;
 
-use crate::manifests::{CLIENT_CERTIFICATES, MINIKUBE, Manifests, PRODUCTION, output};
+use crate::manifests::{CLIENT_CERTIFICATES, MINIKUBE, Manifests, PRODUCTION, PRODUCTION_CLUSTER, output};
 use crate::programs::is_well;
-use crate::workloads::workloads;
+use crate::workloads::workload;
 
-/// The server of one overlay.
-struct Broker {
-    _server: RedisServer,
-    _ports: [Reservation; 2],
-    /// Options with which `redis-cli` connects.
-    cli: Vec<String>,
+/// The servers of one overlay: the only one, or all of a cluster.
+pub(crate) struct Broker {
+    pub(crate) servers: Vec<RedisServer>,
+    /// Where clients connect.
+    pub(crate) ports: Vec<u16>,
+    reserved: Vec<[Reservation; 2]>,
+    /// Options with which `redis-cli` connects to any of them.
+    pub(crate) cli: Vec<String>,
     urls: BTreeMap<&'static str, String>,
-    /// The variables of each program that name files, and the files, as they would be mounted.
+    /// The variables of each program that name files, and the files, as they would be mounted; and others that tell of the broker.
     files: BTreeMap<&'static str, Vec<(String, PathBuf)>>,
-    _folder: TempDir,
+    told: BTreeMap<&'static str, Vec<(String, String)>>,
+    /// The operator's.
+    pub(crate) password: String,
+    folder: TempDir,
 }
 
 impl Broker {
-    fn start(manifests: &Manifests) -> Self {
-        Self::with(manifests, |_bus| Vec::new())
-    }
-
-    /// The same server as all of a Redis Cluster, with the right more that docs/operations.md names.
-    fn start_as_cluster(manifests: &Manifests) -> Self {
-        let mut broker = Self::with(manifests, |bus| vec!["--cluster-enabled", "yes", "--cluster-port", bus]);
-        let password = &secrets(manifests)["redis-users default-password"];
-        broker.ask(password, &["cluster", "addslotsrange", "0", "16383"]);
-        until("the cluster is well", DEADLINE, || {
-            let said = broker.ask(password, &["cluster", "info"]);
-            if said.contains("cluster_state:ok") { Ok(()) } else { Err(said) }
-        });
-        for user in broker.urls.keys() {
-            broker.ask(password, &["acl", "setuser", user, "+cluster|shards"]);
-        }
-        for url in broker.urls.values_mut() {
-            *url = url.replace("redis://", "redis+cluster://");
-        }
-        broker
-    }
-
-    /// With arguments more, which may name the port of a cluster's bus.
-    fn with(manifests: &Manifests, more: impl FnOnce(&str) -> Vec<&str>) -> Self {
+    /// Starts what the manifests start. Servers of a cluster do not know each other yet; see `cluster`.
+    pub(crate) fn start(manifests: &Manifests) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+        let path = |name: &str, key: &str| folder.path().join(name).join(key).to_str().expect("text").to_owned();
         let (secrets, maps) = (secrets(manifests), maps(manifests));
         for (name, text) in secrets.iter().chain(&maps) {
-            fs::write(path(name), text).expect("a file");
+            let (name, key) = name.split_once(' ').expect("a name and a key");
+            fs::create_dir_all(folder.path().join(name)).expect("a folder");
+            fs::write(path(name, key), text).expect("a file");
         }
-        let mut arguments = configuration(manifests);
-        arguments.extend(["--aclfile".to_owned(), path("redis-users users.acl")]);
-        let workload = workloads(manifests).into_iter().find(|workload| workload.name == "redis").expect("redis");
-        let given = workload.container.args.expect("arguments");
+        let password = secrets["redis-users default-password"].clone();
+        let redis = workload(manifests, "redis");
+        let given = redis.container.args.expect("arguments");
         let is_tls = given.iter().any(|argument| argument == "--tls-port");
-        let tls_port = Reservation::new();
-        arguments.extend(given.iter().skip(1).map(|argument| match argument.strip_prefix("/etc/redis/tls/") {
-            Some(name) => path(&format!("redis-tls {name}")),
-            None if argument == "6379" => tls_port.port().to_string(),
-            None => argument.clone(),
-        }));
-        let bus = Reservation::new();
-        let bus_port = bus.port().to_string();
-        let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        arguments.extend(more(&bus_port));
-        let server = RedisServer::start(&arguments);
-        let port = if is_tls { tls_port.port() } else { server.port() };
+        let count = if manifests.has_cluster() { redis.replicas.expect("a number") } else { 1 };
+        let reserved: Vec<_> = (0..count).map(|_| [Reservation::new(), Reservation::new()]).collect();
+        let start = |[tls_port, bus]: &[Reservation; 2]| {
+            let mut arguments = configuration(manifests);
+            arguments.extend(["--aclfile".to_owned(), path("redis-users", "users.acl")]);
+            arguments.extend(given.iter().skip(1).map(|argument| match argument.strip_prefix("/etc/redis/") {
+                Some(file) => {
+                    let (kind, key) = file.split_once('/').expect("a file of a folder");
+                    path(&format!("redis-{kind}"), key)
+                }
+                None if argument == "6379" => tls_port.port().to_string(),
+                None if argument.starts_with("$(POD_NAME)") => "localhost".to_owned(),
+                None => argument.replace("$(POD_IP)", "127.0.0.1").replace("$(REDISCLI_AUTH)", &password),
+            }));
+            if manifests.has_cluster() {
+                arguments.extend(["--cluster-port".to_owned(), bus.port().to_string()]);
+            }
+            RedisServer::start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let servers: Vec<RedisServer> = reserved.iter().map(start).collect();
+        let port = |(server, [tls_port, _]): (&RedisServer, &[Reservation; 2])| {
+            if is_tls { tls_port.port() } else { server.port() }
+        };
+        let ports: Vec<u16> = servers.iter().zip(&reserved).map(port).collect();
         // As probes do.
-        let mut cli = vec!["-e".to_owned(), "-p".to_owned(), port.to_string()];
-        let probe = workload.container.liveness_probe.and_then(|probe| probe.exec?.command).expect("a command");
-        cli.extend(probe.iter().skip(2).take_while(|word| *word != "--user").map(|word| {
-            word.strip_prefix("/etc/redis/tls/").map_or_else(|| word.clone(), |name| path(&format!("redis-tls {name}")))
-        }));
-        let files = ["analytics", "simulator"].map(|program| {
-            let workload = workloads(manifests).into_iter().find(|workload| workload.name == program).expect("it");
+        let probe = redis.container.liveness_probe.and_then(|probe| probe.exec?.command).expect("a command");
+        let words = probe.iter().skip(2).take_while(|word| *word != "--user");
+        let word = |word: &String| {
+            word.strip_prefix("/etc/redis/tls/").map_or_else(|| word.clone(), |key| path("redis-tls", key))
+        };
+        let mut cli: Vec<String> = std::iter::once("-e".to_owned()).chain(words.map(word)).collect();
+        if manifests.has_cluster() {
+            // Goes where the key is.
+            cli.push("-c".to_owned());
+        }
+        let programs = ["analytics", "simulator"].map(|name| (name, workload(manifests, name)));
+        let files = programs.each_ref().map(|(name, workload)| {
             let files = workload.files().into_iter().filter(|(variable, _)| variable.starts_with("REDIS_"));
-            let files = files.map(|(variable, (name, key))| (variable, folder.path().join(format!("{name} {key}"))));
-            (program, files.collect())
+            (*name, files.map(|(variable, (name, key))| (variable, folder.path().join(name).join(key))).collect())
         });
+        let told = programs.map(|(name, workload)| {
+            let variables = ["STREAM_PARTITIONS", "CONFIRM_REPLICAS"];
+            let told = variables.iter().filter_map(|it| Some(((*it).to_owned(), workload.value(it)?.to_owned())));
+            (name, told.collect())
+        });
+        let hosts: Vec<String> = ports.iter().map(|port| format!("localhost:{port}")).collect();
         let urls = ["analytics", "simulator"].map(|user| {
             let url = &secrets[&format!("{user}-redis url")];
             assert!(url.ends_with("@redis-service:6379"), "{url}");
-            (user, url.replace("redis-service:6379", &format!("localhost:{port}")))
+            (user, url.replace("redis-service:6379", &hosts.join(",")))
         });
-        Self { _server: server, _ports: [tls_port, bus], cli, urls: urls.into(), files: files.into(), _folder: folder }
+        let (urls, files, told) = (urls.into(), files.into(), told.into());
+        Self { servers, ports, reserved, cli, urls, files, told, password, folder }
     }
 
     /// What `redis-cli` prints for an operator of the broker, whose password is in the container.
-    fn ask(&self, password: &str, words: &[&str]) -> String {
-        output(Command::new("redis-cli").args(&self.cli).args(words).env("REDISCLI_AUTH", password))
+    pub(crate) fn ask(&self, words: &[&str]) -> String {
+        self.ask_server(0, words)
+    }
+
+    /// The same, begun at one of the servers.
+    pub(crate) fn ask_server(&self, number: usize, words: &[&str]) -> String {
+        output(self.client(number).args(words).env("REDISCLI_AUTH", &self.password))
+    }
+
+    fn client(&self, number: usize) -> Command {
+        let mut command = Command::new("redis-cli");
+        command.args(["-p", &self.ports[number].to_string()]).args(&self.cli);
+        command
+    }
+
+    /// The ports of the clusters' bus.
+    pub(crate) fn bus(&self, number: usize) -> u16 {
+        self.reserved[number][1].port()
+    }
+
+    /// A file of a Secret or ConfigMap, as it would be mounted.
+    pub(crate) fn mounted(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Starts one of our programs and connects it to the broker.
     fn run(&self, program: &str, variables: &[(&str, &str)]) -> Program {
         let mut command = built(program);
         command.envs(variables.iter().copied()).env("REDIS_URL", &self.urls[program]);
+        command.envs(self.told[program].iter().map(|(variable, value)| (variable, value)));
         Program::start(command.envs(self.files[program].iter().map(|(variable, path)| (variable, path))))
     }
 }
@@ -145,48 +174,57 @@ fn wait_for(analytics: &mut Program, address: SocketAddr, is_there: impl Fn(&Val
 }
 
 /// Two analytics and an antenna, each as its own user, go through everything that they do with the broker: an old
-/// reading whose pane is dropped later, a rejected one, trimming, a standby, a handover. Redis records what it refuses.
-fn the_rights_suffice(manifests: &Manifests, broker: &Broker) {
-    let password = &secrets(manifests)["redis-users default-password"];
+/// reading whose pane is dropped later, a rejected one, trimming, a second process, a handover. Redis records what it refuses.
+pub(crate) fn the_rights_suffice(manifests: &Manifests, broker: &Broker) {
     let old = ["xadd", "antenna_stream", "*", "antenna_id", "old", "timestamp", "1000000", "packets", "1", "loss", "0"];
-    broker.ask(password, &old);
-    broker.ask(password, &["xadd", "antenna_stream", "*", "antenna_id", "incomplete"]);
+    broker.ask(&old);
+    broker.ask(&["xadd", "antenna_stream", "*", "antenna_id", "incomplete"]);
 
     let settings = [("BIND", "127.0.0.1:0"), ("KEEP_ENTRIES", "10"), ("COMMIT_INTERVAL", "100ms")];
-    let mut owner = broker.run("analytics", &settings);
-    let owner_address = owner.address("analytics");
+    let mut one = broker.run("analytics", &settings);
+    let one_address = one.address("analytics");
     // The first commit.
-    wait_for(&mut owner, owner_address, |pipeline| {
+    wait_for(&mut one, one_address, |pipeline| {
         pipeline["totals"]["counted"] == 1 && pipeline["totals"]["rejected"]["missing_field"] == 1
     });
-    let antennas = [("ANTENNA_ID", "antenna"), ("ANTENNAS", "2"), ("INTERVAL", "20ms"), ("COUNT", "20")];
-    assert_eq!(broker.run("simulator", &antennas).wait(DEADLINE).code, Some(0));
-    wait_for(&mut owner, owner_address, |pipeline| pipeline["totals"]["counted"] == 41);
+    let publish = |name: &str| {
+        let antennas = [("ANTENNA_ID", name), ("ANTENNAS", "2"), ("INTERVAL", "20ms"), ("COUNT", "20")];
+        let ended = broker.run("simulator", &antennas).wait(DEADLINE);
+        assert_eq!(ended.code, Some(0), "{}", ended.log);
+    };
+    publish("antenna");
+    wait_for(&mut one, one_address, |pipeline| pipeline["totals"]["counted"] == 41);
 
-    let mut standby = broker.run("analytics", &settings);
-    let standby_address = standby.address("analytics");
-    wait_for(&mut standby, standby_address, |pipeline| pipeline["phase"] == "standby");
-    assert!(is_well("analytics", standby_address, path::LIVEZ) && !is_well("analytics", standby_address, path::READYZ));
-    assert_eq!(owner.end(Signal::Terminate, DEADLINE).code, Some(0));
-    wait_for(&mut standby, standby_address, |pipeline| {
-        pipeline["phase"] == "running" && pipeline["totals"]["counted"] == 41 && pipeline["totals"]["imbalance"] == 0
+    // They know of each other, and either answers for all, whoever owns what.
+    let mut other = broker.run("analytics", &settings);
+    let other_address = other.address("analytics");
+    let members = || broker.ask(&["hlen", "{antenna_stream}:members"]).trim().to_owned();
+    until("there are two members", DEADLINE, || if members() == "2" { Ok(()) } else { Err(members()) });
+    for (process, address) in [(&mut one, one_address), (&mut other, other_address)] {
+        wait_for(process, address, |pipeline| {
+            pipeline["phase"] == "running"
+                && pipeline["totals"]["counted"] == 41
+                && pipeline["totals"]["imbalance"] == 0
+        });
+        assert!(is_well("analytics", address, path::LIVEZ) && is_well("analytics", address, path::READYZ));
+    }
+    assert_eq!(one.end(Signal::Terminate, DEADLINE).code, Some(0));
+    assert_eq!(members(), "1", "it left");
+    publish("another");
+    wait_for(&mut other, other_address, |pipeline| {
+        pipeline["phase"] == "running" && pipeline["totals"]["counted"] == 81 && pipeline["totals"]["imbalance"] == 0
     });
-    assert!(is_well("analytics", standby_address, path::READYZ));
-    http::get(standby_address, path::REJECTED, &[]).expect("an answer");
-    let refused = broker.ask(password, &["acl", "log"]);
-    assert_eq!(refused.trim(), "", "{}", manifests.source);
-    let probe = broker.ask(password, &["--user", "probe", "ping"]);
-    assert_eq!(probe.trim(), "PONG");
+    http::get(other_address, path::REJECTED, &[]).expect("an answer");
+    for number in 0..broker.servers.len() {
+        assert_eq!(broker.ask_server(number, &["acl", "log"]).trim(), "", "{}", manifests.source);
+        let probe = broker.ask_server(number, &["--user", "probe", "ping"]);
+        assert_eq!(probe.trim(), "PONG");
+    }
 }
 
 #[test]
 fn on_minikube_the_programs_work_with_the_rights_of_their_users() {
     the_rights_suffice(&MINIKUBE, &Broker::start(&MINIKUBE));
-}
-
-#[test]
-fn in_a_cluster_they_do_so_with_one_right_more() {
-    the_rights_suffice(&MINIKUBE, &Broker::start_as_cluster(&MINIKUBE));
 }
 
 #[test]
@@ -226,21 +264,21 @@ fn who_shows_no_certificate_where_one_is_demanded_is_refused() {
         let place = without.iter().position(|word| word == option).expect("the probes show one");
         without.drain(place..place + 2);
     }
-    let password = &secrets(&CLIENT_CERTIFICATES)["redis-users default-password"];
-    let ping = |options: &[String]| {
-        let mut command = Command::new("redis-cli");
-        command.args(options).arg("ping").env("REDISCLI_AUTH", password).output().expect("redis-cli").status.success()
+    let ping = |broker: &Broker| {
+        let mut client = broker.client(0);
+        client.arg("ping").env("REDISCLI_AUTH", &broker.password).output().expect("redis-cli").status.success()
     };
-    assert!(ping(&broker.cli) && !ping(&without));
+    assert!(ping(&broker));
+    broker.cli = without;
+    assert!(!ping(&broker));
 }
 
 #[test]
 fn users_may_do_nothing_else() {
-    let password = &secrets(&PRODUCTION)["redis-users default-password"];
     let broker = Broker::start(&PRODUCTION);
     let may = |user: &str, command: &str| {
         let words: Vec<&str> = ["acl", "dryrun", user].into_iter().chain(command.split(' ')).collect();
-        broker.ask(password, &words).trim() == "OK"
+        broker.ask(&words).trim() == "OK"
     };
     for (user, allowed, refused) in [
         (
@@ -250,12 +288,21 @@ fn users_may_do_nothing_else() {
                 "hset {antenna_stream}:state a b",
                 "xread streams antenna_stream:3 0",
                 "hset {antenna_stream:3}:state a b",
+                "hset {antenna_stream}:members a b",
+                "hgetall {antenna_stream}:members",
+                "hdel {antenna_stream}:members a",
+                "cluster shards",
                 "ping",
             ][..],
             &[
                 "del antenna_stream",
                 "xadd antenna_stream * a b",
                 "del {antenna_stream}:state",
+                "del {antenna_stream}:members",
+                "hset {antenna_stream:3}:members a b",
+                "hgetall {antenna_stream}:state",
+                "cluster nodes",
+                "cluster reset",
                 "get other",
                 "xread streams antenna_stream2 0",
                 "keys *",
@@ -268,8 +315,10 @@ fn users_may_do_nothing_else() {
         ),
         (
             "simulator",
-            &["xadd antenna_stream * a b", "xadd antenna_stream:3 * a b", "multi"],
+            &["xadd antenna_stream * a b", "xadd antenna_stream:3 * a b", "multi", "cluster shards"],
             &[
+                "cluster nodes",
+                "hset {antenna_stream}:members a b",
                 "xread streams antenna_stream 0",
                 "xadd other * a b",
                 "xtrim antenna_stream maxlen 0",
@@ -293,11 +342,20 @@ fn users_may_do_nothing_else() {
     }
 }
 
-/// The passwords of the cluster are newly generated each time, and the broker's file contains none of them.
+/// The passwords of an installation are newly generated each time, and the broker's file contains none of them.
 #[test]
 fn made_secrets_are_nobody_elses() {
-    let secrets = secrets(&PRODUCTION);
-    let users = &secrets["redis-users users.acl"];
+    for (manifests, expected) in [(&PRODUCTION, 5), (&PRODUCTION_CLUSTER, 4)] {
+        let secrets = secrets(manifests);
+        let users = &secrets["redis-users users.acl"];
+        let is_of_keda = users.contains("user keda ");
+        // With a cluster, KEDA asks Prometheus.
+        assert_eq!((users.lines().count(), is_of_keda), (expected, expected == 5), "{users}");
+        are_nobody_elses(users);
+    }
+}
+
+fn are_nobody_elses(users: &str) {
     for known in ["vigia-operator", "vigia-analytics", "vigia-simulator", ">"] {
         assert!(!users.contains(known), "{known}");
     }
@@ -305,5 +363,4 @@ fn made_secrets_are_nobody_elses() {
         let hash = user.split_once('#').expect("a hash").1.split(' ').next().unwrap_or_default();
         assert_eq!(hash.len(), 64, "{user}");
     }
-    assert_eq!(users.lines().count(), 5, "{users}");
 }

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod broker;
+mod cluster;
 mod compose;
 mod doors;
 mod images;

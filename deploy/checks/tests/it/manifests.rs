@@ -6,8 +6,9 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use k8s_openapi::Resource;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -22,15 +23,22 @@ pub(crate) static MINIKUBE: LazyLock<Manifests> = LazyLock::new(|| Manifests::ov
 
 /// The production overlay, with the Secrets generated for it.
 pub(crate) static PRODUCTION: LazyLock<Manifests> =
-    LazyLock::new(|| Manifests::overlay("production").with(Manifests::made_secrets()));
+    LazyLock::new(|| Manifests::overlay("production").with(Manifests::made_secrets(&[])));
 
 /// The same with a broker that demands certificates of its clients.
 pub(crate) static CLIENT_CERTIFICATES: LazyLock<Manifests> =
-    LazyLock::new(|| Manifests::overlay("client-certificates").with(Manifests::made_secrets()));
+    LazyLock::new(|| Manifests::overlay("client-certificates").with(Manifests::made_secrets(&[])));
+
+/// The minikube overlay with a Redis Cluster.
+pub(crate) static CLUSTER: LazyLock<Manifests> = LazyLock::new(|| Manifests::overlay("cluster"));
+
+/// The production overlay with one.
+pub(crate) static PRODUCTION_CLUSTER: LazyLock<Manifests> =
+    LazyLock::new(|| Manifests::overlay("production-cluster").with(Manifests::made_secrets(&["--cluster"])));
 
 /// All of them.
-pub(crate) fn overlays() -> [&'static Manifests; 3] {
-    [&MINIKUBE, &PRODUCTION, &CLIENT_CERTIFICATES]
+pub(crate) fn overlays() -> [&'static Manifests; 5] {
+    [&MINIKUBE, &PRODUCTION, &CLIENT_CERTIFICATES, &CLUSTER, &PRODUCTION_CLUSTER]
 }
 
 /// The objects of one source.
@@ -57,9 +65,9 @@ impl Manifests {
         Self::parse(source, &text)
     }
 
-    fn made_secrets() -> Self {
+    fn made_secrets(options: &[&str]) -> Self {
         let source = "deploy/k8s/overlays/production/secrets.sh".to_owned();
-        let text = output(&mut Command::new(root().join(&source)));
+        let text = output(Command::new(root().join(&source)).args(options));
         Self::parse(source, &text)
     }
 
@@ -75,7 +83,12 @@ impl Manifests {
 
     /// Whether it is for a shared cluster, with Secrets and images of its own.
     pub(crate) fn is_for_production(&self) -> bool {
-        ["production", "client-certificates"].iter().any(|name| self.source.ends_with(name))
+        ["production", "client-certificates", "production-cluster"].iter().any(|name| self.source.ends_with(name))
+    }
+
+    /// Whether its broker is a Redis Cluster.
+    pub(crate) fn has_cluster(&self) -> bool {
+        self.source.ends_with("cluster")
     }
 
     /// All objects of a type.
@@ -134,6 +147,8 @@ fn every_field_of_every_object_is_known() {
             + manifests.all::<PersistentVolumeClaim>().len()
             + manifests.all::<Service>().len()
             + manifests.all::<Deployment>().len()
+            + manifests.all::<StatefulSet>().len()
+            + manifests.all::<Job>().len()
             + manifests.all::<PodDisruptionBudget>().len()
             + manifests.all::<NetworkPolicy>().len()
             + manifests.all::<Ingress>().len()
@@ -156,7 +171,11 @@ fn the_overlays_have_all_that_the_files_have() {
     for part in PARTS {
         let file = Manifests::file(part);
         for manifests in overlays() {
-            for name in file.names() {
+            // A Redis Cluster stands in place of the one server.
+            let is_replaced = |name: &str| {
+                manifests.has_cluster() && ["Deployment/redis", "PersistentVolumeClaim/redis-data"].contains(&name)
+            };
+            for name in file.names().into_iter().filter(|name| !is_replaced(name)) {
                 assert!(manifests.names().contains(&name), "{} lacks {name}", manifests.source);
             }
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::manifests::{MINIKUBE, Manifests, PARTS, PRODUCTION};
-use crate::workloads::{Labels, selects, workloads};
+use crate::manifests::{CLUSTER, MINIKUBE, Manifests, PARTS, PRODUCTION, PRODUCTION_CLUSTER};
+use crate::workloads::{Labels, selects, workload, workloads};
 
 /// One end of a connection.
 #[derive(Clone)]
@@ -71,7 +71,7 @@ fn ways(manifests: &Manifests) -> Vec<String> {
         .into_iter()
         .map(|one| (one.name, End { namespace: "vigia", labels: one.labels }))
         .collect();
-    assert_eq!(ends.len(), PARTS.len());
+    assert_eq!(ends.len(), PARTS.len() + usize::from(manifests.has_cluster()));
     for (name, namespace) in
         [("ingress", "ingress-nginx"), ("prometheus", "monitoring"), ("keda", "keda"), ("else", "x")]
     {
@@ -87,7 +87,7 @@ fn ways(manifests: &Manifests) -> Vec<String> {
             if from_end.namespace != "vigia" && to_end.namespace != "vigia" {
                 continue;
             }
-            for port in [53, 80, 6379, 8000, 8089, 16379] {
+            for port in [53, 80, 6379, 8000, 8001, 8089, 16379] {
                 if lets_through(&policies, from_end, to_end, port) {
                     ways.push(format!("{from} > {to}:{port}"));
                 }
@@ -97,7 +97,8 @@ fn ways(manifests: &Manifests) -> Vec<String> {
     ways
 }
 
-const INSIDE: [&str; 6] = [
+const INSIDE: [&str; 7] = [
+    "analytics > analytics:8001",
     "analytics > dns:53",
     "analytics > redis:6379",
     "dashboard > analytics:8000",
@@ -123,4 +124,45 @@ fn in_production_each_comes_in_by_one_door() {
     expected.extend(doors.map(str::to_owned));
     expected.sort();
     assert_eq!(ways(&PRODUCTION), expected);
+}
+
+/// The servers of a cluster reach each other, and the Job reaches them.
+const IN_A_CLUSTER: [&str; 5] = [
+    "redis > dns:53",
+    "redis > redis:16379",
+    "redis > redis:6379",
+    "redis-cluster > dns:53",
+    "redis-cluster > redis:6379",
+];
+
+#[test]
+fn with_a_cluster_only_its_servers_reach_each_other_besides() {
+    for (one, with_cluster, closed) in
+        [(&MINIKUBE, &CLUSTER, None), (&PRODUCTION, &PRODUCTION_CLUSTER, Some("keda > redis:6379"))]
+    {
+        let mut expected: Vec<String> = ways(one).into_iter().filter(|way| Some(way.as_str()) != closed).collect();
+        expected.extend(IN_A_CLUSTER.map(str::to_owned));
+        expected.sort();
+        let mut found = ways(with_cluster);
+        found.sort();
+        assert_eq!(found, expected, "{}", with_cluster.source);
+    }
+}
+
+/// Whoever needs a broker that is elsewhere reaches it, and nothing of one is here.
+#[test]
+fn a_broker_that_is_elsewhere_is_reached() {
+    let manifests = Manifests::overlay("external-redis");
+    let names = manifests.names();
+    assert!(names.iter().all(|name| !name.contains("redis")), "{names:?}");
+    let policies: Vec<NetworkPolicy> = manifests.all();
+    for part in ["analytics", "simulator"] {
+        let policy = policies.iter().find(|policy| policy.metadata.name.as_deref() == Some(part)).expect("a policy");
+        let rules = policy.spec.as_ref().and_then(|spec| spec.egress.as_ref()).expect("rules");
+        let anywhere = rules.iter().filter(|rule| rule.to.iter().flatten().any(|peer| peer.ip_block.is_some()));
+        let [rule] = anywhere.collect::<Vec<_>>()[..] else { panic!("{part}: not one rule") };
+        assert!(has_port(rule.ports.as_deref(), 6379) && !has_port(rule.ports.as_deref(), 8001), "{part}");
+        let is_told = workload(&manifests, part).value("STREAM_PARTITIONS").is_some();
+        assert!(is_told, "{part}");
+    }
 }

@@ -1,30 +1,38 @@
-//! The Deployments, what they refer to, and what refers to them.
+//! What runs, what it refers to, and what refers to it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentStrategy, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Container, EnvVar, PersistentVolumeClaim, PodSpec, Probe, Secret, Service, ServicePort,
+    ConfigMap, Container, EnvVar, PersistentVolumeClaim, PodSpec, PodTemplateSpec, Probe, Secret, Service, ServicePort,
 };
 use k8s_openapi::api::networking::v1::Ingress;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use shared::api::path;
 use shared::server::Proxies;
 
-use crate::manifests::{MINIKUBE, Manifests, PARTS, PRODUCTION, overlays};
+use crate::manifests::{CLUSTER, MINIKUBE, Manifests, PARTS, PRODUCTION, PRODUCTION_CLUSTER, overlays};
 
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// A Deployment, with the parts that the tests use most.
+/// A Deployment, StatefulSet or Job, with the parts that the tests use most.
 pub(crate) struct Workload {
     pub(crate) name: String,
     pub(crate) labels: Labels,
     pub(crate) pod: PodSpec,
     pub(crate) container: Container,
-    pub(crate) deployment: Deployment,
+    pub(crate) replicas: Option<i32>,
+    /// Which pods are its own; a Job finds them by itself.
+    pub(crate) selector: Option<LabelSelector>,
+    /// How a Deployment is replaced.
+    strategy: Option<DeploymentStrategy>,
+    /// The volumes that each pod has for itself.
+    claims: Vec<String>,
 }
 
 impl Workload {
@@ -52,24 +60,61 @@ impl Workload {
     }
 }
 
-/// The Deployments of a source; each has one container.
-pub(crate) fn workloads(manifests: &Manifests) -> Vec<Workload> {
-    let workload = |deployment: Deployment| {
-        let template = deployment.spec.clone().expect("a spec").template;
+impl Workload {
+    /// A Job, or what others begin with.
+    fn of(name: Option<String>, template: PodTemplateSpec) -> Self {
         let pod = template.spec.expect("a pod");
         let [container] = pod.containers.as_slice() else { panic!("one container is known here") };
-        Workload {
-            name: deployment.metadata.name.clone().expect("a name"),
+        Self {
+            name: name.expect("a name"),
             labels: template.metadata.expect("labels").labels.expect("labels"),
             container: container.clone(),
             pod,
-            deployment,
+            replicas: None,
+            selector: None,
+            strategy: None,
+            claims: Vec::new(),
         }
-    };
-    manifests.all().into_iter().map(workload).collect()
+    }
+
+    pub(crate) fn is_ours(&self) -> bool {
+        !self.name.starts_with("redis")
+    }
+
+    /// The value of a variable that has one in the manifest.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        let found = self.container.env.iter().flatten().find(|variable| variable.name == name);
+        found.and_then(|variable| variable.value.as_deref())
+    }
 }
 
-/// Every source that has Deployments.
+/// What runs of a source; each has one container.
+pub(crate) fn workloads(manifests: &Manifests) -> Vec<Workload> {
+    let deployment = |it: Deployment| {
+        let spec = it.spec.expect("a spec");
+        let (replicas, selector, strategy) = (spec.replicas, Some(spec.selector), spec.strategy);
+        Workload { replicas, selector, strategy, ..Workload::of(it.metadata.name, spec.template) }
+    };
+    let stateful_set = |it: StatefulSet| {
+        let spec = it.spec.expect("a spec");
+        let claims =
+            spec.volume_claim_templates.into_iter().flatten().filter_map(|claim| claim.metadata.name).collect();
+        let (replicas, selector) = (spec.replicas, Some(spec.selector));
+        Workload { replicas, selector, claims, ..Workload::of(it.metadata.name, spec.template) }
+    };
+    let job = |it: Job| Workload::of(it.metadata.name, it.spec.expect("a spec").template);
+    let mut found: Vec<Workload> = manifests.all().into_iter().map(deployment).collect();
+    found.extend(manifests.all().into_iter().map(stateful_set));
+    found.extend(manifests.all().into_iter().map(job));
+    found
+}
+
+/// One of them.
+pub(crate) fn workload(manifests: &Manifests, name: &str) -> Workload {
+    workloads(manifests).into_iter().find(|workload| workload.name == name).expect("a workload of this name")
+}
+
+/// The files of the base.
 fn sources() -> Vec<Manifests> {
     PARTS.iter().map(|part| Manifests::file(part)).collect()
 }
@@ -84,7 +129,8 @@ fn each_workload(check: impl Fn(&Manifests, &Workload)) {
             count += 1;
         }
     }
-    assert_eq!(count, (1 + overlays().len()) * PARTS.len());
+    let jobs = overlays().iter().filter(|manifests| manifests.has_cluster()).count();
+    assert_eq!(count, (1 + overlays().len()) * PARTS.len() + jobs);
 }
 
 /// Whether a selector finds a pod with these labels.
@@ -111,10 +157,7 @@ pub(crate) fn target(port: &ServicePort, container: &Container) -> Option<i32> {
 fn names_ports_and_images_are_those_that_people_know() {
     let found: Vec<_> = workloads(&MINIKUBE)
         .into_iter()
-        .map(|workload| {
-            let replicas = workload.deployment.spec.and_then(|spec| spec.replicas);
-            (workload.name, workload.container.image.unwrap_or_default(), replicas)
-        })
+        .map(|workload| (workload.name, workload.container.image.unwrap_or_default(), workload.replicas))
         .filter(|(name, ..)| name != "redis")
         .collect();
     let expected =
@@ -147,11 +190,10 @@ fn images_are_pinned_and_pulled_only_where_they_are_not_there() {
         let image = workload.container.image.as_deref().expect("an image");
         let (name, tag) = image.rsplit_once(':').expect("a tag");
         assert!(tag.starts_with(|first: char| first == 'v' || first.is_ascii_digit()), "{image}");
-        let is_ours = workload.name != "redis";
-        let expected = if is_ours && manifests.is_for_production() {
-            format!("registry.example.com/vigia/{}", workload.name)
-        } else {
-            workload.name.clone()
+        let expected = match workload.name.as_str() {
+            name if !workload.is_ours() => name.split('-').next().expect("a word").to_owned(),
+            name if manifests.is_for_production() => format!("registry.example.com/vigia/{name}"),
+            name => name.to_owned(),
         };
         assert_eq!(name, expected, "{}", manifests.source);
         assert_eq!(workload.container.image_pull_policy.as_deref(), Some("IfNotPresent"));
@@ -166,15 +208,26 @@ fn selectors_find_the_pods_of_their_own_part_only() {
             let found = workloads.iter().filter(|workload| selects(selector, &workload.labels));
             found.map(|workload| workload.name.clone()).collect()
         };
+        let mut selected = 0;
         for workload in &workloads {
             let own = std::slice::from_ref(&workload.name);
-            assert_eq!(found(&workload.deployment.spec.as_ref().expect("a spec").selector), own);
+            let Some(selector) = &workload.selector else { continue };
+            selected += 1;
+            assert_eq!(found(selector), own);
+            let affinity = workload.pod.affinity.as_ref().and_then(|affinity| affinity.pod_anti_affinity.as_ref());
+            if let Some(affinity) = affinity {
+                let preferred = affinity.preferred_during_scheduling_ignored_during_execution.iter().flatten();
+                let required = affinity.required_during_scheduling_ignored_during_execution.iter().flatten();
+                for term in preferred.map(|it| &it.pod_affinity_term).chain(required) {
+                    assert_eq!(found(term.label_selector.as_ref().expect("a selector")), own);
+                }
+            }
             for constraint in workload.pod.topology_spread_constraints.iter().flatten() {
                 assert_eq!(found(constraint.label_selector.as_ref().expect("a selector")), own);
             }
         }
         let budgets: Vec<PodDisruptionBudget> = manifests.all();
-        assert_eq!(budgets.len(), workloads.len(), "a budget for each");
+        assert_eq!(budgets.len(), selected, "a budget for each");
         for budget in budgets {
             let selector = budget.spec.and_then(|spec| spec.selector).expect("a selector");
             assert_eq!(found(&selector), [budget.metadata.name.expect("a name")]);
@@ -183,7 +236,9 @@ fn selectors_find_the_pods_of_their_own_part_only() {
             let spec = service.spec.expect("a spec");
             let selector = LabelSelector { match_labels: spec.selector, ..LabelSelector::default() };
             let name = service.metadata.name.expect("a name");
-            assert_eq!(found(&selector), [name.strip_suffix("-service").expect("the name of a Service")]);
+            let suffixes = ["-service", "-nodes"];
+            let part = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).expect("the name of a Service");
+            assert_eq!(found(&selector), [part]);
             let workload = workloads.iter().find(|workload| selects(&selector, &workload.labels)).expect("its pods");
             for port in spec.ports.iter().flatten() {
                 assert_eq!(target(port, &workload.container), Some(port.port), "{name}");
@@ -235,14 +290,9 @@ fn what_scales_and_what_leads_in_name_what_is_there() {
 /// If an autoscaler sets the replicas, a number in the manifest would reset them at the next `kubectl apply`.
 #[test]
 fn what_is_scaled_has_no_replicas_of_its_own() {
-    for workload in workloads(&PRODUCTION) {
-        let replicas = workload.deployment.spec.expect("a spec").replicas;
-        assert_eq!(
-            replicas.is_none(),
-            ["analytics", "dashboard"].contains(&workload.name.as_str()),
-            "{}",
-            workload.name
-        );
+    for workload in [&PRODUCTION, &PRODUCTION_CLUSTER].into_iter().flat_map(|it| workloads(it)) {
+        let is_scaled = ["analytics", "dashboard"].contains(&workload.name.as_str());
+        assert_eq!(workload.replicas.is_none(), is_scaled || workload.selector.is_none(), "{}", workload.name);
     }
 }
 
@@ -275,8 +325,10 @@ fn keys_that_are_referred_to_exist() {
                 assert!(is_absent || known(&name).contains(&reference.key), "{name}: {}", reference.key);
             }
             assert!(source.config_map_key_ref.is_none(), "not used so far, so not checked here");
+            let fields = ["metadata.name", "metadata.namespace", "status.podIP"];
+            assert!(source.field_ref.as_ref().is_none_or(|field| fields.contains(&field.field_path.as_str())));
         }
-        let mut volumes = BTreeSet::new();
+        let mut volumes: BTreeSet<&String> = workload.claims.iter().collect();
         for volume in workload.pod.volumes.iter().flatten() {
             volumes.insert(&volume.name);
             if let Some(secret) = &volume.secret {
@@ -303,8 +355,11 @@ fn probes_ask_for_what_is_served() {
         let probes = [startup_probe, liveness_probe, readiness_probe].map(Option::as_ref);
         match workload.name.as_str() {
             "simulator" => assert!(probes.iter().all(Option::is_none), "{place}: simulator.yaml says why"),
+            "redis-cluster" => assert!(probes.iter().all(Option::is_none), "{place}: a Job ends by itself"),
             "redis" => {
-                for probe in probes {
+                // In a cluster, the script tells whether it is ready.
+                let asked = if manifests.has_cluster() { &probes[..2] } else { &probes[..] };
+                for probe in asked {
                     let command = probe.and_then(|probe| probe.exec.clone()?.command).expect("a command");
                     assert_eq!(command[..2], ["redis-cli", "-e"], "{place}: an error has to be one");
                     assert!(command.join(" ").ends_with("--user probe ping"), "{place}: {command:?}");
@@ -365,6 +420,9 @@ fn pods_are_as_restricted_as_can_be() {
 fn nobody_is_killed_while_it_ends_in_order() {
     const STOP_SECONDS: i64 = 5;
     each_workload(|manifests, workload| {
+        if workload.selector.is_none() {
+            return;
+        }
         let hook = workload.container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.pre_stop.as_ref());
         let slept = hook.and_then(|hook| hook.sleep.as_ref()).map_or(0, |sleep| sleep.seconds);
         let grace = workload.pod.termination_grace_period_seconds.expect("a grace period");
@@ -372,54 +430,51 @@ fn nobody_is_killed_while_it_ends_in_order() {
     });
 }
 
-/// The number of pods that a bound allows, out of `pods`: a number, or a percentage, which is rounded up.
-fn bound(bound: &IntOrString, pods: i32) -> i32 {
-    match bound {
-        IntOrString::Int(number) => *number,
-        IntOrString::String(text) => {
-            let percent: i32 = text.strip_suffix('%').and_then(|number| number.parse().ok()).expect("a percentage");
-            (pods * percent + 99) / 100
+/// A pod that is new is ready as soon as it can answer for what others own, so one is started before one is ended. Only a volume that
+/// one node mounts keeps a new pod from starting elsewhere.
+#[test]
+fn a_rollout_ends_and_leaves_nobody_without_an_answer() {
+    let archive = Manifests::overlay("archive");
+    for manifests in overlays().into_iter().chain([&archive]) {
+        let strategy = |name: &str| workload(manifests, name).strategy.expect("a strategy");
+        let all = IntOrString::String("100%".to_owned());
+        let may_be_away = if manifests.source.ends_with("archive") { all } else { IntOrString::Int(0) };
+        for (part, may_be_away) in [("analytics", may_be_away), ("dashboard", IntOrString::Int(0))] {
+            let rolling = strategy(part).rolling_update.expect("a rolling update");
+            assert_eq!(rolling.max_surge, Some(IntOrString::Int(1)), "{part}: {}", manifests.source);
+            assert_eq!(rolling.max_unavailable, Some(may_be_away), "{part}: {}", manifests.source);
+        }
+        if !manifests.has_cluster() {
+            assert_eq!(strategy("redis").type_.as_deref(), Some("Recreate"), "one server a volume");
         }
     }
 }
 
-/// The owner of the stream alone, or with a standby, which is never ready.
-const ANALYTICS_PODS: [i32; 2] = [1, 2];
+fn budget(manifests: &Manifests, name: &str) -> PodDisruptionBudgetSpec {
+    let budgets: Vec<PodDisruptionBudget> = manifests.all();
+    let found = budgets.into_iter().find(|budget| budget.metadata.name.as_deref() == Some(name));
+    found.and_then(|budget| budget.spec).expect("a budget")
+}
 
-/// A standby is never ready, so a rollout that waits for a ready one before it stops the old one would wait for ever.
+/// A node is drained by evicting its pods, which a budget refuses if too few others are ready. One that may be an only pod is let go;
+/// of several, one at least stays.
 #[test]
-fn a_rollout_of_analytics_does_not_wait_for_a_second_owner() {
+fn analytics_goes_where_it_is_alone_and_stays_where_it_is_not() {
     for manifests in overlays() {
-        let workloads = workloads(manifests);
-        let strategy = |name: &str| {
-            let workload = workloads.iter().find(|workload| workload.name == name).expect("a part");
-            workload.deployment.spec.as_ref().and_then(|spec| spec.strategy.clone()).expect("a strategy")
-        };
-        let rolling = strategy("analytics").rolling_update.expect("a rolling update");
-        assert_eq!(rolling.max_surge, Some(IntOrString::Int(1)));
-        for pods in ANALYTICS_PODS {
-            let may_be_away = bound(rolling.max_unavailable.as_ref().expect("a bound"), pods);
-            assert_eq!(may_be_away, pods, "of {pods}, the one that is ready is ended too: {}", manifests.source);
-        }
-        let rolling = strategy("dashboard").rolling_update.expect("a rolling update");
-        assert_eq!(rolling.max_unavailable, Some(IntOrString::Int(0)), "the page stays");
-        assert_eq!(strategy("redis").type_.as_deref(), Some("Recreate"), "one server a volume");
+        let budget = budget(manifests, "analytics");
+        let bounds = (budget.max_unavailable, budget.min_available);
+        let one = Some(IntOrString::Int(1));
+        let expected = if manifests.has_cluster() { (None, one) } else { (one, None) };
+        assert_eq!(bounds, expected, "{}", manifests.source);
+        assert_eq!(budget.unhealthy_pod_eviction_policy.as_deref(), Some("AlwaysAllow"));
     }
 }
 
-/// A node is drained by evicting its pods, which a budget refuses if too few others are ready.
+/// Of a cluster, one server may be away: a second one could be the replica of the first.
 #[test]
-fn a_standby_does_not_keep_the_owners_node_from_being_drained() {
+fn one_server_is_evicted_at_a_time() {
     for manifests in overlays() {
-        let budgets: Vec<PodDisruptionBudget> = manifests.all();
-        let is_it = |budget: &&PodDisruptionBudget| budget.metadata.name.as_deref() == Some("analytics");
-        let budget = budgets.iter().find(is_it).and_then(|budget| budget.spec.clone()).expect("a budget");
-        for pods in ANALYTICS_PODS {
-            let ready = 1;
-            let have_to_stay = pods - bound(budget.max_unavailable.as_ref().expect("a bound"), pods);
-            assert!(ready > have_to_stay, "with {pods} the owner may not go: {}", manifests.source);
-        }
-        assert_eq!(budget.unhealthy_pod_eviction_policy.as_deref(), Some("AlwaysAllow"), "nor may a standby else");
+        assert_eq!(budget(manifests, "redis").max_unavailable, Some(IntOrString::Int(1)), "{}", manifests.source);
     }
 }
 
@@ -428,10 +483,8 @@ fn a_standby_does_not_keep_the_owners_node_from_being_drained() {
 #[test]
 fn antennas_do_not_keep_an_only_node_from_being_drained() {
     for manifests in overlays() {
-        let budgets: Vec<PodDisruptionBudget> = manifests.all();
-        let is_it = |budget: &&PodDisruptionBudget| budget.metadata.name.as_deref() == Some("simulator");
-        let budget = budgets.iter().find(is_it).and_then(|budget| budget.spec.clone()).expect("a budget");
-        assert_eq!(budget.max_unavailable, Some(IntOrString::String("100%".to_owned())));
+        let all = IntOrString::String("100%".to_owned());
+        assert_eq!(budget(manifests, "simulator").max_unavailable, Some(all), "{}", manifests.source);
     }
 }
 
@@ -446,13 +499,80 @@ fn the_volume_outlives_an_uninstall() {
     }
 }
 
-/// A new owner serves within a second of being ready: nobody else answers meanwhile.
+/// Who is sent to a pod that stops, or is not sent to one that has started, waits for the next probe.
 #[test]
-fn a_new_owner_is_found_ready_within_a_second() {
+fn a_pod_that_is_ready_is_found_within_a_second() {
     for manifests in overlays() {
-        let workloads = workloads(manifests);
-        let analytics = workloads.iter().find(|workload| workload.name == "analytics").expect("analytics");
-        let probe = analytics.container.readiness_probe.as_ref().expect("a probe");
+        let probe = workload(manifests, "analytics").container.readiness_probe.expect("a probe");
         assert_eq!(probe.period_seconds, Some(1));
+    }
+}
+
+/// The others ask at the port that the pod listens at, by its own address, and the network policies know the same port (`network`).
+#[test]
+fn pods_of_analytics_reach_each_other() {
+    for manifests in overlays() {
+        let analytics = workload(manifests, "analytics");
+        let bind: SocketAddr = analytics.value("PEER_BIND").expect("a fixed port").parse().expect("an address");
+        assert!(bind.ip().is_unspecified(), "{bind}: reachable from other pods");
+        let ports = analytics.container.ports.iter().flatten();
+        let port = ports.clone().find(|port| port.name.as_deref() == Some("peers")).expect("the port");
+        assert_eq!(port.container_port, i32::from(bind.port()));
+        let advertised =
+            analytics.container.env.iter().flatten().find(|it| it.name == "ADVERTISE").expect("its address");
+        let field = advertised.value_from.as_ref().and_then(|source| source.field_ref.as_ref()).expect("a field");
+        assert_eq!(field.field_path, "status.podIP");
+    }
+}
+
+/// Producers and analytics have to spread readings over the same streams, and pods beyond their number would have none.
+#[test]
+fn partitions_are_the_same_for_all_and_more_than_pods() {
+    for manifests in [&CLUSTER, &PRODUCTION_CLUSTER] {
+        let of =
+            |name: &str| workload(manifests, name).value("STREAM_PARTITIONS").map(str::to_owned).expect("a number");
+        assert_eq!(of("analytics"), of("simulator"), "{}", manifests.source);
+        let partitions: i32 = of("analytics").parse().expect("a number");
+        assert!(workload(manifests, "analytics").replicas.is_none_or(|replicas| replicas > 1 && replicas < partitions));
+        let scalers: Vec<HorizontalPodAutoscaler> =
+            Manifests::read("deploy/k8s/components/cluster-hpa/analytics-autoscaler.yaml").all();
+        let [scaler] = scalers.as_slice() else { panic!("one autoscaler") };
+        let spec = scaler.spec.as_ref().expect("a spec");
+        assert!(spec.max_replicas <= partitions && spec.min_replicas == Some(3));
+        assert_eq!(
+            (spec.scale_target_ref.kind.as_str(), spec.scale_target_ref.name.as_str()),
+            ("Deployment", "analytics")
+        );
+    }
+}
+
+/// The scripts are told all servers by the names that the StatefulSet gives them, and the ports that they listen at.
+#[test]
+fn the_servers_of_a_cluster_are_named_as_they_are() {
+    for manifests in [&CLUSTER, &PRODUCTION_CLUSTER] {
+        let [servers, job] = ["redis", "redis-cluster"].map(|name| workload(manifests, name));
+        let sets: Vec<StatefulSet> = manifests.all();
+        let service = sets[0].spec.as_ref().and_then(|spec| spec.service_name.clone()).expect("a Service");
+        let services: Vec<Service> = manifests.all();
+        let headless =
+            services.into_iter().find(|it| it.metadata.name.as_ref() == Some(&service)).expect("the Service");
+        let spec = headless.spec.expect("a spec");
+        assert_eq!((spec.cluster_ip.as_deref(), spec.publish_not_ready_addresses), (Some("None"), Some(true)));
+        let port = |name: &str| {
+            let port = servers.container.ports.iter().flatten().find(|port| port.name.as_deref() == Some(name));
+            port.expect("a port").container_port
+        };
+        let name = |pod: &str| format!("{pod}.{service}:{}@{}", port("redis"), port("bus"));
+        let replicas = servers.replicas.expect("a number");
+        let names: Vec<String> = (0..replicas).map(|number| name(&format!("redis-{number}"))).collect();
+        for workload in [&servers, &job] {
+            assert_eq!(workload.value("NODES").expect("names").split(' ').collect::<Vec<_>>(), names);
+        }
+        assert_eq!(servers.value("SELF"), Some(name("$(POD_NAME)").as_str()));
+        assert_eq!(job.value("MASTERS").and_then(|it| it.parse().ok()), Some(replicas / 2), "each has a replica");
+        assert_eq!(servers.container.image, job.container.image);
+        assert_eq!(port("bus"), port("redis") + 10_000, "where a server looks for the others");
+        let announced = format!("$(POD_NAME).{service}.$(POD_NAMESPACE).svc.cluster.local");
+        assert!(servers.container.args.iter().flatten().any(|argument| *argument == announced));
     }
 }

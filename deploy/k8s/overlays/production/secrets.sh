@@ -6,6 +6,9 @@
 #   secrets.sh token | kubectl apply -f -      # only the token that analytics demands of the dashboard and of Prometheus
 #   secrets.sh tls | kubectl apply -f -        # only the certificates, which are good for two years
 #
+# For the overlay production-cluster, --cluster stands before all that: the addresses are those of a Redis Cluster, and KEDA, which
+# asks Prometheus there, has no password.
+#
 # Restart the pods of the broker and of its clients afterwards, but for the token, which is read again. Nothing is kept here: the key of
 # the authority that signs the certificates is discarded at the end. Those of clients are for the component client-certificates.
 set -euo pipefail
@@ -13,6 +16,11 @@ shopt -s inherit_errexit
 here=$(cd "$(dirname "$0")" && pwd)
 namespace=vigia
 days=730
+scheme=rediss
+if [[ ${1:-} == --cluster ]]; then
+  scheme=rediss+cluster
+  shift
+fi
 
 # The same rules as for development, with other passwords, of which the broker knows only the hashes.
 rules=$here/../../base/redis.yaml
@@ -41,12 +49,13 @@ passwords() {
       -e "s/>vigia-analytics/#$(hash "$analytics")/" \
       -e "s/>vigia-simulator/#$(hash "$simulator")/"
     # It asks for the server's version first, and then for the lag.
-    echo "user keda on #$(hash "$keda") resetchannels -@all +@connection -@admin -@dangerous +info (~antenna_stream ~antenna_stream:* +xinfo|groups)"
+    [[ $scheme != rediss ]] || echo "user keda on #$(hash "$keda") resetchannels -@all +@connection -@admin -@dangerous +info (~antenna_stream ~antenna_stream:* +xinfo|groups)"
   } | indented
   secret analytics-redis Opaque
-  printf '  url: rediss://analytics:%s@redis-service:6379\n' "$analytics"
+  printf '  url: %s://analytics:%s@redis-service:6379\n' "$scheme" "$analytics"
   secret simulator-redis Opaque
-  printf '  url: rediss://simulator:%s@redis-service:6379\n' "$simulator"
+  printf '  url: %s://simulator:%s@redis-service:6379\n' "$scheme" "$simulator"
+  [[ $scheme == rediss ]] || return 0
   secret keda-redis Opaque
   printf '  username: keda\n  password: "%s"\n' "$keda"
 }
@@ -74,7 +83,7 @@ tls() {
       -subj "/CN=Vigia's broker" -addext keyUsage=critical,keyCertSign
     # Probes show the certificate of the server to the server.
     certificate redis "$service" "extendedKeyUsage=serverAuth,clientAuth
-subjectAltName=DNS:$service,DNS:$service.$namespace,DNS:$service.$namespace.svc,DNS:$service.$namespace.svc.cluster.local,DNS:localhost"
+subjectAltName=DNS:$service,DNS:$service.$namespace,DNS:$service.$namespace.svc,DNS:$service.$namespace.svc.cluster.local,DNS:localhost,DNS:*.redis-nodes.$namespace.svc.cluster.local"
     for client in "${clients[@]}"; do
       certificate "$client" "$client" extendedKeyUsage=clientAuth
     done

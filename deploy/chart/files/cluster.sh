@@ -1,0 +1,1 @@
+../../k8s/components/redis-cluster/cluster.sh
