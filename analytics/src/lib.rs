@@ -183,7 +183,12 @@ pub async fn run_on<L: Log>(
     if let (Some(Group { listener, address, log }), Ok(())) = (group, &checked) {
         info!(address, "other processes of analytics ask here");
         let asked = Workers::start(QUERY_THREADS).context("no threads for what others ask")?;
-        let peers = Peers::new(&published, asked.clone(), thresholds, clock.clone()).router(door.clone());
+        let peers = Peers::new(&owner, &published, asked.clone(), thresholds, clock.clone());
+        let (forgetting, forgotten) = (serving.clone(), peers.clone().forget());
+        together.spawn(async move {
+            forgetting.run_until_cancelled(forgotten).await;
+        });
+        let peers = peers.router(door.clone());
         let serving = serving.clone();
         together.spawn(async move { server::serve(listener, peers, &HttpSettings::default(), serving).await });
         let membership = Membership::new(log, owner.clone(), address, &published, clock);
@@ -193,7 +198,7 @@ pub async fn run_on<L: Log>(
             let follower = Follower {
                 name: owner.clone(),
                 number,
-                pipeline: pipeline.beside(),
+                pipeline: pipeline.clone(),
                 present: membership.present(),
                 asker: asker.clone(),
                 // Threads that answer questions may be waiting for what is read here.

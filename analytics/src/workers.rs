@@ -61,8 +61,10 @@ impl Workers {
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, JobError> {
         let (reply, result) = oneshot::channel();
         let job: Job = Box::new(move || {
-            // Whoever asked may have gone away.
-            let _gone = reply.send(job());
+            // Whoever asked may have gone away, before or meanwhile.
+            if !reply.is_closed() {
+                let _gone = reply.send(job());
+            }
         });
         self.jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => JobError::Busy,

@@ -79,6 +79,7 @@ impl CellsExport {
     pub fn begin(request: &CellsRequest, format: Format, view: &View<'_>) -> Result<Self, AnswerError> {
         let steps = view.default_steps(request.step)?;
         view.look_ahead(steps);
+        view.whole.bring_open(view.window.start_ms, view.window.end_ms, &view.thresholds)?;
         let mut wanted = wanted(request.q.as_deref(), &request.statuses, request.flapping);
         if let Some(antenna) = &request.antenna {
             wanted = wanted.and(col(ANTENNA).eq(lit(view.slot(antenna)?)));

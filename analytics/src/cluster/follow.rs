@@ -2,10 +2,12 @@
 //! committed last does.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::header;
-use polars::prelude::{DataFrame, PolarsResult};
+use polars::prelude::{DataFrame, PolarsResult, polars_err};
+use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use shared::throttle::Throttle;
 use shared::time::millis;
@@ -44,9 +46,12 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 const TABLES_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What was committed may take so long to be read.
-const COMMITTED_TIMEOUT: Duration = Duration::from_secs(30);
+const COMMITTED_TIMEOUT: Duration = Duration::from_secs(10);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// No reply is longer: it is held whole.
+const REPLY_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// Who is asked, with which token.
 #[derive(Debug, Clone)]
@@ -67,28 +72,44 @@ enum AskError {
     Damaged(String),
 }
 
+impl AskError {
+    /// Whether another process may answer, or this one a moment later: it is gone, does not own the partition, or a pane has changed.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Http(_) => true,
+            Self::Status(status) => [StatusCode::CONFLICT, StatusCode::GONE].contains(status),
+            Self::Damaged(_) => false,
+        }
+    }
+}
+
 impl Asker {
     /// A client that shows the token which the door demands: all processes demand the same.
     ///
     /// # Errors
     /// When the system gives no client.
     pub fn new(door: Option<Door>) -> reqwest::Result<Self> {
-        let http = Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build()?;
+        let http = Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::none()).no_proxy().build()?;
         Ok(Self { http, door })
     }
 
     async fn bytes(&self, request: RequestBuilder) -> Result<Vec<StateField>, AskError> {
         let request = match &self.door {
-            Some(door) => request.header(header::AUTHORIZATION, door.header(Instant::now())),
+            Some(door) => request.header(header::AUTHORIZATION, door.peer_header(Instant::now())),
             None => request,
         };
-        let response = request.send().await?;
-        match response.status() {
-            StatusCode::OK => {
-                split_fields(&response.bytes().await?).map_err(|error| AskError::Damaged(error.to_string()))
-            }
-            status => Err(AskError::Status(status)),
+        let mut response = request.send().await?;
+        if response.status() != StatusCode::OK {
+            return Err(AskError::Status(response.status()));
         }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if bytes.len() + chunk.len() > REPLY_BYTES_MAX {
+                return Err(AskError::Damaged(format!("it is longer than {REPLY_BYTES_MAX} bytes")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        split_fields(&bytes).map_err(|error| AskError::Damaged(error.to_string()))
     }
 }
 
@@ -99,17 +120,21 @@ struct Owner {
     /// Where the process is.
     base: String,
     number: usize,
+    /// Its name and epoch: another process in its place has other tables.
+    name: String,
     epoch: Epoch,
     runtime: Handle,
     /// Tells that it did not answer, so that it is asked for its head at once.
     failed: Arc<Notify>,
+    /// Whether it did not answer, and has not told its head since: nobody else is to wait for it.
+    is_stuck: AtomicBool,
 }
 
 impl Owner {
     fn url(&self, route: &str, since: Option<u64>) -> String {
         let since = since.map(|version| format!("&since={version}")).unwrap_or_default();
         let route = route.replace("{number}", &self.number.to_string());
-        format!("{}{route}?epoch={}{since}", self.base, self.epoch)
+        format!("{}{route}?owner={}&epoch={}{since}", self.base, encoded(&self.name), self.epoch)
     }
 
     async fn head(&self, since: Option<u64>) -> Result<Vec<StateField>, AskError> {
@@ -119,16 +144,26 @@ impl Owner {
 
 impl Source for Owner {
     fn tables(&self, wanted: &Wanted) -> PolarsResult<Vec<DataFrame>> {
+        if self.is_stuck.load(Ordering::Relaxed) {
+            return Err(unreachable(format!("{}: it did not answer", self.base)));
+        }
         let request = self.asker.http.post(self.url(TABLES, None)).json(wanted);
         let told = self.runtime.block_on(self.asker.bytes(request.timeout(TABLES_TIMEOUT)));
         match told {
             Ok(fields) => decode_tables(&fields),
-            Err(error) => {
+            Err(error) if error.is_passing() => {
+                self.is_stuck.store(matches!(error, AskError::Http(_)), Ordering::Relaxed);
                 self.failed.notify_one();
                 Err(unreachable(format!("{}: {error}", self.base)))
             }
+            Err(error) => Err(polars_err!(ComputeError: "{}: {error}", self.base)),
         }
     }
+}
+
+/// A text as a part of a query string.
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// Follows one partition while others own it.
@@ -159,6 +194,10 @@ struct State {
     told_at: Option<Instant>,
     /// The commit that was read in place of an owner.
     commit: Option<String>,
+    /// How often what was committed could not be read since somebody told something.
+    failures: u32,
+    /// When it is tried again.
+    committed_from: Option<Instant>,
 }
 
 impl<L: Log> Follower<L> {
@@ -196,7 +235,8 @@ impl<L: Log> Follower<L> {
         if let Some((member, epoch)) = owner {
             match self.ask(state, failed, member, epoch).await {
                 Ok(()) => {
-                    (state.told_at, state.commit) = (Some(Instant::now()), None);
+                    let mirror = state.mirror.take();
+                    *state = State { mirror, told_at: Some(Instant::now()), ..State::default() };
                     return;
                 }
                 Err(error) => {
@@ -211,30 +251,38 @@ impl<L: Log> Follower<L> {
         if silent_for < AWAY_AFTER && state.told_at.is_some() {
             return;
         }
-        let read = timeout(COMMITTED_TIMEOUT, self.pipeline.committed(state.commit.as_deref()));
-        match read.await {
+        if state.committed_from.is_some_and(|from| Instant::now() < from) {
+            return;
+        }
+        // By a connection of its own: nothing is to wait for this, and none is to stay open to a server that is left.
+        let reader = self.pipeline.beside();
+        let read = timeout(COMMITTED_TIMEOUT, reader.committed(state.commit.as_deref())).await;
+        let why = match read {
             Ok(Ok(Some(committed))) => {
                 let Committed { store, meta, commit } = committed;
                 let cursor = meta.cursor.parse().unwrap_or(StreamId::ZERO);
                 self.published().follow_committed(store.snapshot(0, meta.as_of), meta.ledger, cursor);
-                (state.mirror, state.told_at, state.commit) = (None, Some(Instant::now()), Some(commit));
+                *state = State { told_at: Some(Instant::now()), commit: Some(commit), ..State::default() };
+                return;
             }
-            // It is as it was, or nothing was committed yet.
-            Ok(Ok(None)) => {
-                if state.commit.is_some() {
-                    state.told_at = Some(Instant::now());
-                }
+            // It is as it was.
+            Ok(Ok(None)) if state.commit.is_some() => {
+                state.told_at = Some(Instant::now());
+                return;
             }
-            Ok(Err(error)) if silent_for > MISSING_AFTER => {
-                if self.published().miss() && lines.is_due(Instant::now()) {
-                    warn!(
-                        stream,
-                        "the partition is missing: its owner does not answer, and neither does the broker: {error}"
-                    );
-                }
-            }
-            Ok(Err(error)) => debug!(stream, "what was committed cannot be read: {error}"),
-            Err(_) => debug!(stream, "what was committed cannot be read in time"),
+            Ok(Ok(None)) => "nothing was committed yet".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the broker does not answer in time".to_owned(),
+        };
+        // A state that is large takes long to read, and whoever owns the stream has to read it too.
+        state.failures += 1;
+        state.committed_from = Some(Instant::now() + EVERY * 2_u32.pow(state.failures.min(5)));
+        debug!(stream, "what was committed cannot be read: {why}");
+        if silent_for > MISSING_AFTER && self.published().miss() && lines.is_due(Instant::now()) {
+            warn!(
+                stream,
+                "the partition is missing: its owner does not answer, and what was committed cannot be read: {why}"
+            );
         }
     }
 
@@ -247,21 +295,30 @@ impl<L: Log> Follower<L> {
         epoch: Epoch,
     ) -> Result<(), AskError> {
         let base = format!("http://{}", member.address);
-        if state.mirror.as_ref().is_none_or(|(owner, _)| owner.base != base || owner.epoch != epoch) {
+        if state
+            .mirror
+            .as_ref()
+            .is_none_or(|(owner, _)| owner.base != base || owner.name != member.name || owner.epoch != epoch)
+        {
             let owner = Arc::new(Owner {
                 asker: self.asker.clone(),
                 base,
                 number: self.number,
+                name: member.name.clone(),
                 epoch,
                 runtime: Handle::current(),
                 failed: Arc::clone(failed),
+                is_stuck: AtomicBool::new(false),
             });
             let mirror = Mirror::new(Arc::clone(&owner) as Arc<dyn Source>);
             state.mirror = Some((owner, mirror));
         }
         let Some((owner, mut mirror)) = state.mirror.take() else { return Ok(()) };
         let fields = match owner.head(mirror.version()).await {
-            Ok(fields) => fields,
+            Ok(fields) => {
+                owner.is_stuck.store(false, Ordering::Relaxed);
+                fields
+            }
             Err(error) => {
                 state.mirror = Some((owner, mirror));
                 return Err(error);

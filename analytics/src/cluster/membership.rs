@@ -6,7 +6,7 @@
 //! moves.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ring::digest::{Context, SHA256};
 use shared::api::ClockOffset;
@@ -29,6 +29,15 @@ const VALID: Duration = Duration::from_secs(2);
 
 /// An announcement that takes longer failed.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// If the process that is to own a partition does not for so long, any other one may: it may not reach that partition's broker.
+const UNOWNED_MAX: Duration = Duration::from_secs(6);
+
+/// So long such a process keeps the partition, before it tries to hand it over again.
+const KEPT_FOR: Duration = Duration::from_secs(60);
+
+/// If the members cannot be read for so long, each process takes what nobody has.
+const UNKNOWN_MAX: Duration = Duration::from_secs(5);
 
 /// Leaving may take so long.
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(200);
@@ -70,6 +79,10 @@ struct Share {
     stream: String,
     published: Published,
     turn: watch::Sender<bool>,
+    /// When nobody began to own it.
+    unowned_since: Option<Instant>,
+    /// Until when this process keeps it, though another one is to own it.
+    kept_until: Option<Instant>,
 }
 
 impl<L: Log> Membership<L> {
@@ -81,6 +94,8 @@ impl<L: Log> Membership<L> {
             stream: published.stream(),
             published: published.clone(),
             turn: watch::Sender::new(false),
+            unowned_since: None,
+            kept_until: None,
         };
         let partitions = published.iter().map(share).collect();
         Self { log, name, address, partitions, present: watch::Sender::default(), clock }
@@ -98,9 +113,9 @@ impl<L: Log> Membership<L> {
     }
 
     /// Announces this process until `shutdown`, and leaves then. What it owns is released by its pipelines.
-    pub async fn run(self, shutdown: CancellationToken) {
+    pub async fn run(mut self, shutdown: CancellationToken) {
         let mut lines = Throttle::default();
-        let mut is_known = false;
+        let (mut is_known, mut read_at) = (false, Instant::now());
         while !shutdown.is_cancelled() {
             let member = self.member();
             let asked = self.clock.now();
@@ -117,19 +132,24 @@ impl<L: Log> Membership<L> {
                         let error_ms = round_trip_ms as f64 / 2.0;
                         let offset_ms = broker.0.saturating_sub(now.0 - round_trip_ms / 2);
                         let followed = self.partitions.iter().filter(|share| share.published.owned_epoch().is_none());
-                        followed.for_each(|it| it.published.set_clock_offset(ClockOffset { offset_ms, error_ms }, now));
+                        followed.for_each(|it| it.published.set_clock(ClockOffset { offset_ms, error_ms }));
                     }
-                    self.decide(&present);
+                    read_at = Instant::now();
+                    self.decide(&present, read_at);
                     is_known = true;
                     self.tell(present);
                 }
                 Err(error) => {
-                    if lines.is_due(std::time::Instant::now()) {
-                        warn!("who shares the partitions cannot be told, so none of them moves: {error}");
-                    }
-                    // Without the right to the list, each process takes what nobody has, as if there were no list.
-                    if !is_known && matches!(error, LogError::Refused(_)) {
+                    // Without the right to the list, each process takes what nobody has, as if there were no list; so it does where the
+                    // list is away for long, as the partitions may be elsewhere than the list is.
+                    let is_alone = !is_known && matches!(error, LogError::Refused(_));
+                    let is_blind = is_known && read_at.elapsed() > UNKNOWN_MAX;
+                    if is_alone || is_blind {
                         self.partitions.iter().for_each(|share| share.tell(true));
+                    }
+                    if lines.is_due(Instant::now()) {
+                        let what = if is_alone { "this process takes what nobody has" } else { "none of them moves" };
+                        warn!("who shares the partitions cannot be told, so {what}: {error}");
                     }
                 }
             }
@@ -166,23 +186,35 @@ impl<L: Log> Membership<L> {
     }
 
     /// Takes what this process is to own, and gives up what it is not to, one partition at a time.
-    fn decide(&self, present: &Present) {
-        let is_ours = |share: &&Share| {
-            wanted_owner(&share.stream, present.members.keys().map(String::as_str)) == Some(self.name.as_str())
-        };
-        let (ours, others): (Vec<&Share>, Vec<&Share>) = self.partitions.iter().partition(is_ours);
-        ours.iter().for_each(|share| share.tell(true));
-        let (owned, free): (Vec<&Share>, Vec<&Share>) =
-            others.into_iter().partition(|share| share.published.owned_epoch().is_some());
-        free.iter().for_each(|share| share.tell(false));
-        let is_moving = owned.iter().any(|share| !*share.turn.borrow());
-        if let Some(next) = owned.first().filter(|_| !is_moving) {
-            next.tell(false);
+    fn decide(&mut self, present: &Present, now: Instant) {
+        let mut moving = self.partitions.iter().any(|share| share.is_owned() && !*share.turn.borrow());
+        for share in &mut self.partitions {
+            let names = present.members.keys().map(String::as_str);
+            let is_ours = wanted_owner(&share.stream, names) == Some(self.name.as_str());
+            let is_unowned = present.owner_of(&share.stream).is_none();
+            share.unowned_since = share.unowned_since.or(Some(now)).filter(|_| is_unowned);
+            let is_left = share.unowned_since.is_some_and(|since| now.duration_since(since) > UNOWNED_MAX);
+            if is_left && !is_ours {
+                share.kept_until = Some(now + KEPT_FOR);
+            }
+            if is_ours || share.kept_until.is_some_and(|until| now < until) {
+                share.tell(true);
+            } else if !share.is_owned() {
+                share.tell(false);
+            } else if !moving {
+                moving = true;
+                share.tell(false);
+            }
         }
     }
 }
 
 impl Share {
+    /// Whether this process owns the partition and has loaded it.
+    fn is_owned(&self) -> bool {
+        self.published.owned_epoch().is_some()
+    }
+
     /// Tells the pipeline whether this process is to own the partition, if that is another thing than it was told.
     fn tell(&self, is_ours: bool) {
         self.turn.send_if_modified(|turn| std::mem::replace(turn, is_ours) != is_ours);

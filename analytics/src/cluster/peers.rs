@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -35,14 +35,19 @@ pub const TABLES: &str = "/partitions/{number}/tables";
 pub(super) const PROGRESS: &str = "progress";
 
 /// Tables of a snapshot that was told can be asked for during this time, and what follows can be told as what changed.
-const KEPT: Duration = Duration::from_secs(2);
+const KEPT: Duration = Duration::from_secs(4);
 
 /// Who asks within this time is told the same snapshot, so that few have to be kept.
-const SHARED: Duration = Duration::from_millis(100);
+const SHARED: Duration = Duration::from_millis(200);
+
+/// A question may name all antennas.
+const QUESTION_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// What is asked of a partition's owner.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Of {
+    /// Its name: where a process took the place of another, epochs may repeat.
+    owner: String,
     /// The epoch in which it owns it.
     epoch: Epoch,
     /// The snapshot that is known.
@@ -52,6 +57,7 @@ struct Of {
 /// What this process tells others. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Peers {
+    name: Arc<str>,
     partitions: Arc<[Handout]>,
     workers: Workers,
     thresholds: Thresholds,
@@ -86,40 +92,56 @@ impl Peers {
     /// Tells of some partitions, in their order. The threads are none that wait for other processes: two of them could
     /// wait for each other.
     #[must_use]
-    pub fn new(published: &[Published], workers: Workers, thresholds: Thresholds, clock: Clock) -> Self {
+    pub fn new(name: &str, published: &[Published], workers: Workers, thresholds: Thresholds, clock: Clock) -> Self {
         let handout = |published: &Published| Handout { published: published.clone(), told: Mutex::default() };
-        Self { partitions: published.iter().map(handout).collect(), workers, thresholds, clock }
+        Self { name: name.into(), partitions: published.iter().map(handout).collect(), workers, thresholds, clock }
+    }
+
+    /// Forgets what was told, also of partitions that nobody asks about any more.
+    pub async fn forget(self) {
+        loop {
+            tokio::time::sleep(KEPT).await;
+            self.partitions.iter().for_each(|handout| handout.forget(Instant::now()));
+        }
     }
 
     /// The routes; with a door, only for those who know the token.
     pub fn router(self, door: Option<Door>) -> Router {
         let router = Router::new().route(HEAD, get(head)).route(TABLES, post(tables)).with_state(self);
+        let router = router.layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX));
         match door {
             Some(door) => router.layer(middleware::from_fn_with_state(door, only_who_knows)),
             None => router,
         }
     }
 
-    fn handout(&self, number: usize) -> Result<&Handout, Refusal> {
-        self.partitions.get(number).ok_or(Refusal::NotOwned)
+    fn handout(&self, number: usize, of: &Of) -> Result<&Handout, Refusal> {
+        let is_meant = *of.owner == *self.name;
+        self.partitions.get(number).filter(|_| is_meant).ok_or(Refusal::NotOwned)
     }
 }
 
 impl Handout {
     /// The snapshots to tell of now, and the older ones that are kept.
     fn tell(&self, epoch: Epoch, now: Instant) -> Result<(Arc<Snapshot>, Vec<Arc<Snapshot>>), Refusal> {
+        self.forget(now);
         let mut told = self.told.lock();
         if self.published.owned_epoch() != Some(epoch) {
             return Err(Refusal::NotOwned);
         }
         let newest = self.published.snapshot();
-        told.retain(|it| it.epoch == epoch && now.duration_since(it.at) < KEPT);
+        told.retain(|it| it.epoch == epoch);
         let before = told.iter().map(|it| Arc::clone(&it.snapshot)).collect();
         if let Some(last) = told.back().filter(|last| now.duration_since(last.at) < SHARED) {
             return Ok((Arc::clone(&last.snapshot), before));
         }
         told.push_back(Told { epoch, at: now, snapshot: Arc::clone(&newest) });
         Ok((newest, before))
+    }
+
+    /// Forgets what was told too long ago.
+    fn forget(&self, now: Instant) {
+        self.told.lock().retain(|it| now.duration_since(it.at) < KEPT);
     }
 
     /// The snapshots whose tables can be asked for: the newest one, and those that were told.
@@ -138,7 +160,7 @@ async fn head(
     Path(number): Path<usize>,
     Query(of): Query<Of>,
 ) -> Result<Response, Refusal> {
-    let handout = peers.handout(number)?;
+    let handout = peers.handout(number, &of)?;
     let (now, before) = handout.tell(of.epoch, Instant::now())?;
     let progress = handout.published.told(peers.clock.now()).filter(|told: &ToldProgress| told.epoch == of.epoch);
     let progress = serde_json::to_vec(&progress.ok_or(Refusal::NotOwned)?).map_err(|error| failed(&error))?;
@@ -158,7 +180,7 @@ async fn tables(
     Query(of): Query<Of>,
     Json(wanted): Json<Wanted>,
 ) -> Result<Response, Refusal> {
-    let (newest, kept) = peers.handout(number)?.kept(of.epoch)?;
+    let (newest, kept) = peers.handout(number, &of)?.kept(of.epoch)?;
     let thresholds = peers.thresholds;
     let told = peers.workers.run(move || {
         let tables = newest.tell(&kept, &wanted, &thresholds)?;
@@ -193,9 +215,10 @@ impl IntoResponse for Refusal {
 
 /// Turns away who does not know the token.
 async fn only_who_knows(State(door): State<Door>, request: Request, next: Next) -> Response {
-    if door.admits(request.headers()) {
+    if door.admits_peer(request.headers()) {
         return next.run(request).await;
     }
     let demanded = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
-    (StatusCode::UNAUTHORIZED, demanded, "the token is missing or wrong (ANALYTICS_TOKEN)\n").into_response()
+    (StatusCode::UNAUTHORIZED, demanded, "what is derived from the token is missing or wrong (ANALYTICS_TOKEN)\n")
+        .into_response()
 }

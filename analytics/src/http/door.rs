@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use ring::hmac;
 use shared::settings::{KeptToken, Token};
+use subtle::ConstantTimeEq as _;
 
 /// How often the file is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -52,13 +54,25 @@ impl Door {
         given.next().is_some_and(opens) && given.next().is_none()
     }
 
-    /// The value of a header `Authorization` with which another process of analytics, which demands the same token, lets this one in: as
-    /// long as the token of before is good, that one, as the other process may not have seen yet that there is another.
+    /// Whether a request holds what is derived from a token that is good, and but one: it comes from another process of analytics.
     #[must_use]
-    pub fn header(&self, now: Instant) -> String {
+    pub fn admits_peer(&self, headers: &HeaderMap) -> bool {
+        let mut given = headers.get_all(header::AUTHORIZATION).iter();
+        let Some(first) = given.next() else { return false };
+        let good = self.0.good.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = good.before.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(before, _)| before);
+        let is = |token: &Token| bool::from(first.as_bytes().ct_eq(of_peers(token).as_bytes()));
+        given.next().is_none() && (is(&good.token) || before.is_some_and(is))
+    }
+
+    /// The value of a header `Authorization` with which another process of analytics, which demands the same token, lets this one in: as
+    /// long as the token of before is good, that one's, as the other process may not have seen yet that there is another. It is derived
+    /// from the token, so that whoever gets hold of it does not know the token.
+    #[must_use]
+    pub fn peer_header(&self, now: Instant) -> String {
         let good = self.0.good.lock().unwrap_or_else(PoisonError::into_inner);
         let before = good.before.as_ref().filter(|(_, until)| now + SHOWN_BEFORE_END < *until);
-        before.map_or(&good.token, |(before, _)| before).header()
+        of_peers(before.map_or(&good.token, |(before, _)| before))
     }
 
     /// Whether the value of a header `Authorization` holds a token that is good.
@@ -80,6 +94,14 @@ impl Door {
             }
         }
     }
+}
+
+/// What processes of analytics show each other.
+fn of_peers(token: &Token) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, token.header().as_bytes());
+    let derived = hmac::sign(&key, b"between processes of analytics");
+    let digits: String = derived.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("Bearer {digits}")
 }
 
 impl Good {

@@ -100,6 +100,6 @@ async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
 async fn summary(api: &Api) -> Result<Arc<str>, ApiError> {
     let ask =
         |answers: Answers, asked| async move { answers.answer(asked, SummaryRequest::default(), Format::Json).await };
-    let answer = api.persist(Some(WindowRequest::default()), ask).await?;
+    let answer = api.persist(Some(WindowRequest::default()), false, ask).await?;
     std::str::from_utf8(&answer.body).map(Arc::from).map_err(|error| ApiError::internal(&error))
 }

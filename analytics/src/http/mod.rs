@@ -122,21 +122,21 @@ impl Api {
         self.published.by_broker(self.clock.now())
     }
 
-    /// Refuses a strict question while a partition is missing.
-    fn check_missing(&self, strict: bool) -> Result<(), ApiError> {
-        let missing = if strict { self.published.missing() } else { Vec::new() };
-        if missing.is_empty() { Ok(()) } else { Err(ApiError::missing(&missing)) }
-    }
-
-    /// Puts a question to the newest snapshots, and again where a process that has tables of them went away meanwhile.
+    /// Puts a question to the newest snapshots, and again where a process that has tables of them went away meanwhile. One that is
+    /// strict is refused where partitions are missing.
     async fn persist<T, F: Future<Output = Result<T, ApiError>>>(
         &self,
         window: Option<WindowRequest>,
+        strict: bool,
         ask: impl Fn(Answers, Asked) -> F,
     ) -> Result<T, ApiError> {
         let began = Instant::now();
         loop {
-            match ask(self.answers.clone(), self.asked(window)?).await {
+            let asked = self.asked(window)?;
+            if strict && !asked.whole.missing().is_empty() {
+                return Err(ApiError::missing(asked.whole.missing()));
+            }
+            match ask(self.answers.clone(), asked).await {
                 Err(ApiError::Moving) if began.elapsed() < PATIENCE => {
                     self.published.demand().hurry();
                     tokio::time::sleep(AGAIN).await;
@@ -177,7 +177,7 @@ async fn metrics(
         let summary = answers.figures(asked.clone(), SummaryRequest::default()).await?;
         Ok((summary, asked))
     };
-    let window = match api.persist(Some(WindowRequest::default()), figures).await {
+    let window = match api.persist(Some(WindowRequest::default()), false, figures).await {
         Ok(window) => Some(window),
         Err(ApiError::Standby) => None,
         Err(error) => return Err(error),

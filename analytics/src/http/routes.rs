@@ -55,14 +55,13 @@ async fn ask<Q: Question>(
     headers: HeaderMap,
     Parameters(Strictly { question, strict }): Parameters<Strictly<Q>>,
 ) -> Result<Response, ApiError> {
-    api.check_missing(strict)?;
     let format = accept::format(&headers, &question);
     let window = question.window();
     let ask = |answers: Answers, asked| {
         let question = question.clone();
         async move { answers.answer(asked, question, format).await }
     };
-    Ok(api.persist(window, ask).await?.respond(&headers))
+    Ok(api.persist(window, strict, ask).await?.respond(&headers))
 }
 
 async fn cells(
@@ -70,14 +69,13 @@ async fn cells(
     headers: HeaderMap,
     Parameters(Strictly { question: request, strict }): Parameters<Strictly<CellsRequest>>,
 ) -> Result<Response, ApiError> {
-    api.check_missing(strict)?;
     let format = accept::format(&headers, &request);
     let window = request.window();
     let ask = |answers: Answers, asked| {
         let request = request.clone();
         async move { answers.cells(asked, request, format).await }
     };
-    api.persist(window, ask).await
+    api.persist(window, strict, ask).await
 }
 
 /// The parameters of a request, in its path and query string. What cannot be understood is refused with the contract's error

@@ -45,6 +45,8 @@ pub(crate) const EXHAUSTED: &str = "the stream's last id is the largest there is
 #[derive(Debug, Clone)]
 pub struct Published {
     snapshot: watch::Sender<Arc<Snapshot>>,
+    /// What is shown where nothing is known.
+    nothing: Arc<Snapshot>,
     progress: Arc<Mutex<Progress>>,
     examples: Arc<Mutex<Examples>>,
 }
@@ -80,6 +82,8 @@ struct Progress {
     is_evicting: Option<bool>,
     is_exhausted: bool,
     clock: Option<ClockOffset>,
+    /// The moment, by the broker's clock, at which silence is judged while nobody reads the stream; of partitions that others own.
+    held_at: Option<UnixMillis>,
     /// When the clocks were last compared, by this process's own: the broker's last sign of life.
     compared_at: Option<UnixMillis>,
     /// What the broker said, or failed with, when it last failed.
@@ -141,6 +145,7 @@ impl Published {
             is_evicting: None,
             is_exhausted: false,
             clock: None,
+            held_at: None,
             compared_at: None,
             reason: None,
             ids_ahead: 0,
@@ -148,8 +153,10 @@ impl Published {
             archive_reason: None,
             compactions_failed: 0,
         };
+        let nothing = Arc::new(store.snapshot(0, None));
         Self {
-            snapshot: watch::Sender::new(Arc::new(store.snapshot(0, None))),
+            snapshot: watch::Sender::new(Arc::clone(&nothing)),
+            nothing,
             progress: Arc::new(Mutex::new(progress)),
             examples: Arc::default(),
         }
@@ -159,6 +166,13 @@ impl Published {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.borrow())
+    }
+
+    /// The newest snapshot, and whether anything is known of the partition.
+    #[must_use]
+    pub fn seen(&self) -> (Arc<Snapshot>, bool) {
+        let progress = self.progress.lock();
+        (self.snapshot(), progress.known != Known::Missing)
     }
 
     /// Tells of new snapshots.
@@ -196,12 +210,13 @@ impl Published {
     /// which is no antenna's fault, so the moment stays at the broker's last sign of life.
     #[must_use]
     pub fn judged_at(&self, own: UnixMillis) -> UnixMillis {
-        let (phase, compared_at) = {
+        let (phase, compared_at, held_at) = {
             let progress = self.progress.lock();
-            (progress.phase, progress.compared_at)
+            (progress.phase, progress.compared_at, progress.held_at)
         };
         let seen = compared_at.filter(|_| phase == Phase::BrokerAway).unwrap_or(own);
-        self.by_broker(own.min(seen))
+        let judged = self.by_broker(own.min(seen));
+        held_at.map_or(judged, |held_at| judged.min(held_at))
     }
 
     /// The two clocks were compared at a moment of this process's own.
@@ -209,6 +224,11 @@ impl Published {
         let mut progress = self.progress.lock();
         progress.clock = Some(offset);
         progress.compared_at = Some(at);
+    }
+
+    /// The clocks were compared by who does not read the stream itself.
+    pub(crate) fn set_clock(&self, offset: ClockOffset) {
+        self.progress.lock().clock = Some(offset);
     }
 
     /// The broker failed, and why: shown while it is away.
@@ -304,6 +324,10 @@ impl Published {
         *self.examples.lock() = examples;
         {
             let mut progress = self.progress.lock();
+            progress.incidents_ended = Some(snapshot.incidents.ended());
+            // Whoever sees that it is known sees this snapshot.
+            self.snapshot.send_replace(Arc::new(snapshot));
+            progress.held_at = None;
             progress.epoch = epoch;
             progress.cursor = loaded.cursor;
             progress.committed = loaded.cursor;
@@ -311,9 +335,7 @@ impl Published {
             progress.known = Known::Owned;
             progress.rate_told = None;
             progress.pace_told = None;
-            progress.incidents_ended = Some(snapshot.incidents.ended());
         }
-        self.snapshot.send_replace(Arc::new(snapshot));
     }
 
     /// The stream was lost: another process may own it and keep the ledger. Where processes share the partitions, the new owner tells

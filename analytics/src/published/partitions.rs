@@ -55,14 +55,16 @@ impl Partitions {
     #[must_use]
     pub fn whole(&self) -> Arc<Whole> {
         let mut whole = self.whole.lock();
-        let mut snapshots: Vec<_> = self.all.iter().filter(|it| it.is_known()).map(Published::snapshot).collect();
-        if snapshots.is_empty() {
-            // Nothing is known of any: they are as empty as they began.
-            snapshots.extend(self.all.iter().map(Published::snapshot));
+        let mut missing = Vec::new();
+        let mut snapshots = Vec::with_capacity(self.all.len());
+        for published in &*self.all {
+            let (snapshot, is_known) = published.seen();
+            if !is_known {
+                missing.push(published.stream());
+            }
+            snapshots.push(snapshot);
         }
-        let missing = self.missing();
         let is_same = whole.missing() == missing
-            && whole.portions().len() == snapshots.len()
             && whole.portions().iter().zip(&snapshots).all(|(known, new)| Arc::ptr_eq(&known.snapshot, new));
         if !is_same {
             *whole = Arc::new(Whole::join(snapshots, whole.numbering()).without(missing));

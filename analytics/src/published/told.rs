@@ -19,6 +19,8 @@ use crate::store::Snapshot;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ToldProgress {
     phase: Phase,
+    /// The moment at which silence is judged while the owner cannot read the stream, by the broker's clock.
+    held_at: Option<UnixMillis>,
     started_at: UnixMillis,
     cursor: String,
     committed: String,
@@ -47,9 +49,11 @@ impl Published {
     /// What is told of the partition, where this process owns it.
     #[must_use]
     pub fn told(&self, now: UnixMillis) -> Option<ToldProgress> {
+        let judged_at = self.judged_at(now);
         let progress = self.progress.lock();
         (progress.known == Known::Owned).then(|| ToldProgress {
             phase: progress.phase,
+            held_at: (progress.phase == Phase::BrokerAway).then_some(judged_at),
             started_at: progress.started_at,
             cursor: progress.cursor.to_string(),
             committed: progress.committed.to_string(),
@@ -85,6 +89,7 @@ impl Published {
         }
         progress.known = Known::Followed;
         progress.phase = phase;
+        progress.held_at = told.held_at;
         progress.started_at = started_at;
         progress.cursor = told.cursor.parse().unwrap_or(StreamId::ZERO);
         progress.committed = told.committed.parse().unwrap_or(StreamId::ZERO);
@@ -121,6 +126,8 @@ impl Published {
         }
         progress.known = Known::Followed;
         progress.phase = Phase::Running;
+        // Nobody reads the stream at the moment, which is no antenna's fault.
+        progress.held_at = Some(snapshot.as_of.unwrap_or(UnixMillis(0)));
         progress.incidents_ended = Some(snapshot.incidents.ended());
         (progress.cursor, progress.committed, progress.ledger) = (cursor, cursor, ledger);
         progress.rate_told = Some(0.0);
@@ -130,16 +137,23 @@ impl Published {
         true
     }
 
-    /// Neither the owner nor the broker tells anything of the partition any more. What this process owned itself stays known as it
-    /// was. Whether that is news.
+    /// Neither the owner nor the broker tells anything of the partition any more. What this process owned itself it still knows, as of
+    /// then. Whether it is missing from now on.
     pub(crate) fn miss(&self) -> bool {
         let mut progress = self.progress.lock();
-        let is_news = progress.known == Known::Followed;
-        if is_news {
-            progress.known = Known::Missing;
-            progress.phase = Phase::BrokerAway;
+        match progress.known {
+            Known::Followed => {
+                progress.known = Known::Missing;
+                progress.phase = Phase::BrokerAway;
+                self.snapshot.send_replace(Arc::clone(&self.nothing));
+                true
+            }
+            Known::Lost => {
+                progress.phase = Phase::BrokerAway;
+                false
+            }
+            Known::Owned | Known::Missing => false,
         }
-        is_news
     }
 
     /// The epoch in which this process owns the partition, and has loaded it.

@@ -254,14 +254,19 @@ impl Snapshot {
     }
 }
 
+/// Tables of so many panes come over at a time: what has come stays, also where the rest takes too long.
+const PANES_AT_ONCE: usize = 8;
+
 /// Fetches the cells of panes of one partition that are not here.
 pub(super) fn fetch_cells(panes: &[&Pane]) -> PolarsResult<()> {
     let Some((source, missing)) = missing(panes, |pane| !pane.has_cells()) else { return Ok(()) };
-    let cells = one(source.tables(&Wanted::Cells(stamps(&missing), None))?)?;
-    let mut parts = by_pane(&cells)?;
-    for pane in missing {
-        let nothing = || Ok(Partials::empty().with_pane(pane.start_ms)?.cells);
-        pane.set_cells(parts.remove(&pane.start_ms).map_or_else(nothing, PolarsResult::Ok)?);
+    for panes in missing.chunks(PANES_AT_ONCE) {
+        let cells = one(source.tables(&Wanted::Cells(stamps(panes), None))?)?;
+        let mut parts = by_pane(&cells)?;
+        for pane in panes {
+            let nothing = || Ok(Partials::empty().with_pane(pane.start_ms)?.cells);
+            pane.set_cells(parts.remove(&pane.start_ms).map_or_else(nothing, PolarsResult::Ok)?);
+        }
     }
     Ok(())
 }
@@ -269,12 +274,14 @@ pub(super) fn fetch_cells(panes: &[&Pane]) -> PolarsResult<()> {
 /// Fetches their sketches.
 pub(super) fn fetch_sketches(panes: &[&Pane]) -> PolarsResult<()> {
     let Some((source, missing)) = missing(panes, |pane| !pane.has_sketch()) else { return Ok(()) };
-    let sketches = one(source.tables(&Wanted::Sketch(stamps(&missing), None))?)?;
-    let mut parts = by_pane(&sketches)?;
-    for pane in missing {
-        // Where no latency was measured there is no row.
-        let nothing = || Ok(Partials::empty().with_pane(pane.start_ms)?.sketch);
-        pane.set_sketch(parts.remove(&pane.start_ms).map_or_else(nothing, PolarsResult::Ok)?);
+    for panes in missing.chunks(PANES_AT_ONCE) {
+        let sketches = one(source.tables(&Wanted::Sketch(stamps(panes), None))?)?;
+        let mut parts = by_pane(&sketches)?;
+        for pane in panes {
+            // Where no latency was measured there is no row.
+            let nothing = || Ok(Partials::empty().with_pane(pane.start_ms)?.sketch);
+            pane.set_sketch(parts.remove(&pane.start_ms).map_or_else(nothing, PolarsResult::Ok)?);
+        }
     }
     Ok(())
 }

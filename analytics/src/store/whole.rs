@@ -360,6 +360,18 @@ impl Whole {
         all
     }
 
+    /// Has the tables of panes that have not closed and lie in `[start, end)` sent over: they change soon, and what is with another process
+    /// is there for a while only.
+    ///
+    /// # Errors
+    /// When a process that has some of them does not answer.
+    pub fn bring_open(&self, start: i64, end: i64, thresholds: &Thresholds) -> PolarsResult<()> {
+        let open = |portion: &'_ Portion| portion.snapshot.closed_before_ms().clamp(start, end.max(start));
+        let open: Vec<_> = self.portions.iter().flat_map(|portion| portion.cover(open(portion), end)).collect();
+        partials(&open)?;
+        judged(&open, thresholds).map(drop)
+    }
+
     /// At most `limit` of the readings of an antenna that were counted last, newest arrival first.
     ///
     /// # Errors

@@ -7,9 +7,10 @@ use analytics::cluster::membership::wanted_owner;
 use proptest::prelude::*;
 use serde_json::Value;
 use shared::api::path;
-use shared::testing::{DEADLINE, Program, RedisServer, built, until};
+use shared::testing::{DEADLINE, Program, RedisServer, built, http, until};
 
-use crate::support::Analytics;
+use crate::programs::valid;
+use crate::support::{Analytics, fill};
 
 const PARTITIONS: &str = "8";
 
@@ -198,6 +199,59 @@ fn processes_share_partitions_and_each_answers_for_all() {
     server.restart();
     processes[0].wait(&format!("{question}&strict=1"), |it| missing(it).is_empty() && it["readings"] == expected);
     shared_by(&mut processes);
+}
+
+/// Of one stream, one process counts and the others answer with it, where a token is demanded too: what they show each other is derived
+/// from it, and nobody else is told anything.
+#[test]
+fn one_stream_has_one_owner_and_all_answer() {
+    let server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    fill(server.port(), "antenna_stream", (0..3_000).map(valid));
+    let token = "0123456789abcdef-of-the-test";
+    let start = || Analytics::start(&server.url(), &[("ANALYTICS_TOKEN", token)]);
+    let (mut first, mut second) = (start(), start());
+    let ask = |process: &Analytics, path: &str| {
+        http::get(process.address(), path, &[("Authorization", &format!("Bearer {token}"))]).expect("an answer")
+    };
+    let counted = |process: &Analytics, number: u64| {
+        until("all is counted", DEADLINE, || {
+            let pipeline = ask(process, path::PIPELINE);
+            let totals = &pipeline.json()["totals"];
+            if totals["counted"] == number && totals["imbalance"] == 0 { Ok(()) } else { Err(pipeline.body) }
+        });
+    };
+    for process in [&mut first, &mut second] {
+        process.wait(path::READYZ, |it| it["ok"] == true);
+        counted(process, 3_000);
+    }
+    let window = ask(&first, path::SUMMARY).json()["window"]["end"].as_str().expect("a time").to_owned();
+    let worst = format!("{}?window=10m&end={window}&by=failures", path::WORST);
+    until("both give the same answer", DEADLINE, || {
+        let answers = [&first, &second].map(|process| ask(process, &worst).body);
+        if answers[0] == answers[1] { Ok(()) } else { Err(answers.concat()) }
+    });
+    // The address for other processes demands what is derived from the token: neither nothing nor the token itself will do.
+    let log = first.log();
+    let peers =
+        log.lines().find_map(|line| line.split_once("ask here address=\"")?.1.split_once('"')).expect("a line").0;
+    let peers = peers.parse().expect("an address");
+    for headers in [vec![], vec![("Authorization", format!("Bearer {token}"))]] {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let answer = http::get(peers, "/partitions/0/head?owner=x&epoch=1", &headers).expect("an answer");
+        assert_eq!(answer.status, 401, "{}", answer.body);
+    }
+    // Whichever of the two owns the stream, the other one goes on with it.
+    let mut named = None;
+    until("the owner is known", DEADLINE, || {
+        let pipeline = ask(&first, path::PIPELINE).json();
+        named = pipeline["partitions"][0]["owner"].as_str().map(str::to_owned);
+        if named.is_some() { Ok(()) } else { Err(pipeline.to_string()) }
+    });
+    let is_first = named.is_some_and(|name| name.contains(&format!("/{}/", first.id())));
+    let (mut owner, other) = if is_first { (first, second) } else { (second, first) };
+    owner.kill();
+    fill(server.port(), "antenna_stream", (3_000..4_000).map(valid));
+    counted(&other, 4_000);
 }
 
 proptest! {

@@ -18,6 +18,16 @@ pub struct Member {
     pub owns: BTreeMap<String, Epoch>,
 }
 
+impl Member {
+    /// Whether its address is a host and a port and nothing else: others send requests there.
+    #[must_use]
+    pub fn has_address(&self) -> bool {
+        let Some((host, port)) = self.address.rsplit_once(':') else { return false };
+        let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-._:[]".contains(character);
+        !host.is_empty() && host.chars().all(is_allowed) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    }
+}
+
 /// The members at a moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Present {

@@ -429,7 +429,10 @@ impl Log for RedisLog {
             let listing = listing.map_err(|error| LogError::Unsupported(error.to_string()))?;
             // What is no listing, or one of a later version, is none of ours to judge.
             let listed = listed.values().filter_map(|text| serde_json::from_str::<Listed>(text).ok());
-            let (present, gone): (Vec<_>, Vec<_>) = listed.partition(|listed| listed.until_ms >= now_ms);
+            let listed = listed.filter(|listed| listed.member.has_address());
+            // Nobody is there for longer than that: the clock went back.
+            let is_present = |listed: &Listed| (now_ms..=until_ms).contains(&listed.until_ms);
+            let (present, gone): (Vec<_>, Vec<_>) = listed.partition(is_present);
             let mut pipe = redis::pipe();
             pipe.cmd("HSET").arg(&self.keys.members).arg(&member.name).arg(listing);
             for gone in gone.iter().filter(|gone| gone.until_ms < now_ms - MEMBER_FORGOTTEN_MS) {
