@@ -1,4 +1,7 @@
-//! Inputs that the benches share: micro-batches of readings, made from a formula, the same in every run.
+//! Inputs that the benches share: micro-batches of readings, made from a formula, the same in every run. And [`scaling`]: what cannot
+//! be run on one machine, simulated.
+
+pub mod scaling;
 
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -32,7 +32,16 @@ impl RedisCluster {
     /// Where the servers do not come up and find each other.
     #[must_use]
     pub fn with_replicas() -> Self {
-        Self::of(3, 3, &["--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0"])
+        Self::with_patient_replicas(&["--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0"])
+    }
+
+    /// The same, where a master may be busy for as long as Redis gives it by default: a measurement is not to end in a failover.
+    ///
+    /// # Panics
+    /// Where the servers do not come up and find each other.
+    #[must_use]
+    pub fn with_patient_replicas(extra_arguments: &[&str]) -> Self {
+        Self::of(3, 3, extra_arguments)
     }
 
     fn of(masters: usize, replicas: usize, extra_arguments: &[&str]) -> Self {
@@ -80,6 +89,12 @@ impl RedisCluster {
     #[must_use]
     pub fn server(&self, number: usize) -> &RedisServer {
         &self.servers[number]
+    }
+
+    /// All servers: the masters of the beginning, then their replicas.
+    #[must_use]
+    pub fn servers(&self) -> &[RedisServer] {
+        &self.servers
     }
 
     /// A server, to kill it or to bring it back.

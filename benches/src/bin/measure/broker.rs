@@ -1,5 +1,7 @@
 //! A Redis with a stream of readings, and the bare connection that fills and reads it.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc;
@@ -8,19 +10,140 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng as _;
+use redis::aio::MultiplexedConnection;
 use shared::Reading;
 use shared::codec::encode;
-use shared::keys::{StreamKeys, partition_of};
+use shared::keys::{GROUP, StreamKeys, partition_of};
 use shared::testing::RedisServer;
 
 /// The stream that everything is measured on.
 pub(crate) const STREAM: &str = "antenna_stream";
 
-/// The streams that readings are spread over, by the number of the partition.
-pub(crate) fn streams(partitions: u16) -> Vec<String> {
-    match partitions {
-        0 | 1 => vec![STREAM.to_owned()],
-        several => (0..several).map(|number| StreamKeys::of_partition(STREAM, number).stream).collect(),
+/// The streams that readings are spread over by antenna, and where they are.
+#[derive(Debug, Clone)]
+pub(crate) struct Spread {
+    name: String,
+    places: Vec<Place>,
+}
+
+/// A stream, and the port of the server that has it.
+#[derive(Debug, Clone)]
+struct Place {
+    stream: String,
+    port: u16,
+}
+
+impl Spread {
+    /// So many partitions of [`STREAM`] on one server.
+    pub(crate) fn on(port: u16, partitions: u16) -> Self {
+        Self::over(STREAM, partitions, |_| port)
+    }
+
+    /// So many partitions of a stream; the plain stream where there is one.
+    pub(crate) fn over(name: &str, partitions: u16, port_of: impl Fn(&str) -> u16) -> Self {
+        let streams: Vec<String> = match partitions {
+            0 | 1 => vec![name.to_owned()],
+            several => (0..several).map(|number| StreamKeys::of_partition(name, number).stream).collect(),
+        };
+        let place = |stream: String| Place { port: port_of(&stream), stream };
+        Self { name: name.to_owned(), places: streams.into_iter().map(place).collect() }
+    }
+
+    /// Their common name, the setting `STREAM`.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The streams, by the number of the partition.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = &str> {
+        self.places.iter().map(|place| place.stream.as_str())
+    }
+
+    /// Adds the XADD of a reading to what waits to be sent.
+    pub(crate) fn add(&self, to: &mut Waiting, id: &str, reading: &Reading) {
+        // There are at most as many as a number of a partition holds.
+        let partitions = u16::try_from(self.places.len()).unwrap_or(u16::MAX);
+        let Place { stream, port } = &self.places[usize::from(partition_of(&reading.antenna_id, partitions))];
+        let (commands, count) = to.entry(*port).or_default();
+        commands.extend(xadd(stream, id, reading));
+        *count += 1;
+    }
+
+    /// Adds readings with ids made from their times, with as many commands in flight as the broker likes.
+    pub(crate) fn fill(&self, readings: impl Iterator<Item = Reading> + Send + 'static) -> Result<()> {
+        let (sender, batches) = mpsc::sync_channel::<Waiting>(4);
+        let spread = self.clone();
+        // Encoding takes as long as adding, so each has a core of its own.
+        let encoder = thread::spawn(move || {
+            let (mut waiting, mut count, mut last) = (Waiting::new(), 0, (0, 0));
+            for reading in readings {
+                last = if last.0 == reading.timestamp_ms { (last.0, last.1 + 1) } else { (reading.timestamp_ms, 0) };
+                spread.add(&mut waiting, &format!("{}-{}", last.0, last.1), &reading);
+                count += 1;
+                if count == PIPELINED {
+                    count = 0;
+                    if sender.send(std::mem::take(&mut waiting)).is_err() {
+                        return;
+                    }
+                }
+            }
+            // If nobody receives any more, filling has failed, and reports that itself.
+            let _gone = sender.send(waiting);
+        });
+        let mut pipes = self.connect()?;
+        for waiting in batches {
+            pipes.send(waiting)?;
+        }
+        encoder.join().map_err(|_| anyhow::anyhow!("the encoder panicked"))
+    }
+
+    /// Connects to all servers.
+    pub(crate) fn connect(&self) -> Result<Pipes> {
+        let mut pipes = BTreeMap::new();
+        for place in &self.places {
+            if let Entry::Vacant(entry) = pipes.entry(place.port) {
+                entry.insert(Pipe::connect(place.port)?);
+            }
+        }
+        Ok(Pipes(pipes))
+    }
+
+    /// Deletes what analytics has committed on some servers, so that it starts afresh.
+    pub(crate) async fn forget(&self, ports: &[u16]) -> Result<()> {
+        for &port in ports {
+            let mut connection = connection(port).await?;
+            for pattern in [format!("{{{}}}:*", self.name), format!("{{{}:*}}:*", self.name)] {
+                let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await?;
+                for key in keys {
+                    redis::cmd("DEL").arg(key).exec_async(&mut connection).await?;
+                }
+            }
+            for place in self.places.iter().filter(|place| place.port == port) {
+                let mut destroy = redis::cmd("XGROUP");
+                destroy.arg("DESTROY").arg(&place.stream).arg(GROUP).exec_async(&mut connection).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Commands that wait to be sent, and how many they are, by the port of their server.
+pub(crate) type Waiting = BTreeMap<u16, (Vec<u8>, usize)>;
+
+/// A connection to each of some servers, by port.
+#[derive(Debug)]
+pub(crate) struct Pipes(BTreeMap<u16, Pipe>);
+
+impl Pipes {
+    /// Sends what waits, and waits for all answers.
+    pub(crate) fn send(&mut self, waiting: Waiting) -> Result<()> {
+        for (port, (commands, count)) in waiting {
+            self.0
+                .get_mut(&port)
+                .context("commands for a server that nobody is connected to")?
+                .add(&commands, count)?;
+        }
+        Ok(())
     }
 }
 
@@ -96,39 +219,6 @@ impl Pipe {
         Ok(())
     }
 
-    /// Adds readings with ids made from their times, with as many commands in flight as the broker likes, spread over so many
-    /// partitions.
-    pub(crate) fn fill(
-        port: u16,
-        partitions: u16,
-        readings: impl Iterator<Item = Reading> + Send + 'static,
-    ) -> Result<()> {
-        let streams = streams(partitions);
-        let (sender, batches) = mpsc::sync_channel::<(Vec<u8>, usize)>(4);
-        // Encoding takes as long as adding, so each has a core of its own.
-        let encoder = thread::spawn(move || {
-            let (mut commands, mut count, mut last) = (Vec::new(), 0, (0, 0));
-            for reading in readings {
-                last = if last.0 == reading.timestamp_ms { (last.0, last.1 + 1) } else { (reading.timestamp_ms, 0) };
-                let stream = &streams[usize::from(partition_of(&reading.antenna_id, partitions))];
-                commands.extend(xadd(stream, &format!("{}-{}", last.0, last.1), &reading));
-                count += 1;
-                if count == PIPELINED
-                    && sender.send((std::mem::take(&mut commands), std::mem::take(&mut count))).is_err()
-                {
-                    return;
-                }
-            }
-            // If nobody receives any more, filling has failed, and reports that itself.
-            let _gone = sender.send((commands, count));
-        });
-        let mut pipe = Self::connect(port)?;
-        for (commands, count) in batches {
-            pipe.add(&commands, count)?;
-        }
-        encoder.join().map_err(|_| anyhow::anyhow!("the encoder panicked"))
-    }
-
     /// Sends one command.
     pub(crate) fn send(&mut self, command: &[u8]) -> Result<()> {
         Ok(self.stream.write_all(command)?)
@@ -144,7 +234,7 @@ impl Pipe {
 
 /// Seconds of processor time that the broker has used.
 pub(crate) async fn processor_time(redis: &RedisServer) -> Result<f64> {
-    let mut connection = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
+    let mut connection = connection(redis.port()).await?;
     let info: String = redis::cmd("INFO").arg("cpu").query_async(&mut connection).await?;
     let of = |name: &str| -> Result<f64> {
         let line = info.lines().find_map(|line| line.strip_prefix(name)).context("INFO cpu without times")?;
@@ -155,7 +245,7 @@ pub(crate) async fn processor_time(redis: &RedisServer) -> Result<f64> {
 
 /// How much of the broker's memory the committed state takes, in bytes.
 pub(crate) async fn state_bytes(redis: &RedisServer) -> Result<u64> {
-    let mut connection = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
+    let mut connection = connection(redis.port()).await?;
     let key = format!("{{{STREAM}}}:state");
     let mut usage = redis::cmd("MEMORY");
     Ok(usage.arg("USAGE").arg(key).arg("SAMPLES").arg(0).query_async(&mut connection).await?)
@@ -163,20 +253,12 @@ pub(crate) async fn state_bytes(redis: &RedisServer) -> Result<u64> {
 
 /// Writes everything to the broker's file.
 pub(crate) async fn save(redis: &RedisServer) -> Result<()> {
-    let mut connection = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
+    let mut connection = connection(redis.port()).await?;
     redis::cmd("SAVE").exec_async(&mut connection).await?;
     Ok(())
 }
 
-/// Deletes what analytics has committed of so many partitions, so that it starts afresh.
-pub(crate) async fn forget(redis: &RedisServer, partitions: u16) -> Result<()> {
-    let mut connection = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
-    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{{{STREAM}*}}:*")).query_async(&mut connection).await?;
-    for key in keys {
-        redis::cmd("DEL").arg(key).exec_async(&mut connection).await?;
-    }
-    for stream in streams(partitions) {
-        redis::cmd("XGROUP").arg("DESTROY").arg(stream).arg("analytics").exec_async(&mut connection).await?;
-    }
-    Ok(())
+/// A connection of the client library to a port.
+async fn connection(port: u16) -> Result<MultiplexedConnection> {
+    Ok(redis::Client::open(format!("redis://127.0.0.1:{port}"))?.get_multiplexed_async_connection().await?)
 }

@@ -6,10 +6,11 @@ use analytics::ingest::resp::{Extent, ReplyParser};
 use analytics::ingest::stream_id::StreamId;
 use anyhow::{Context as _, Result};
 use clap::Args;
+use shared::Reading;
 use shared::api::{Pipeline, path};
 use shared::testing::RedisServer;
 
-use crate::broker::{Pipe, forget, now_ms, packed, processor_time, reading, streams};
+use crate::broker::{Pipe, Spread, now_ms, packed, processor_time, reading};
 use crate::program::Program;
 use crate::statistics::median;
 
@@ -45,8 +46,9 @@ struct Step {
 impl Drain {
     pub(crate) async fn measure(self) -> Result<()> {
         let redis = RedisServer::start(&[]);
-        self.fill(redis.port())?;
-        let steps = self.steps(redis.port())?;
+        let spread = Spread::on(redis.port(), self.partitions);
+        spread.fill(backlog(self.entries, self.antennas, self.seconds))?;
+        let steps = self.steps(redis.port(), &spread)?;
         let wire: usize = steps.iter().map(|step| step.bytes).sum();
         println!(
             "{} entries of {} antennas, {} bytes an entry",
@@ -75,7 +77,7 @@ impl Drain {
             broker_drained.push(processor_time(&redis).await? - between);
             let pipeline: Pipeline = serde_json::from_str(&analytics.get(path::PIPELINE).await?)?;
             analytics.stop()?;
-            forget(&redis, self.partitions).await?;
+            spread.forget(&[redis.port()]).await?;
             println!(
                 "round {round}: bytes off the socket {:.2} M entries/s, analytics {:.2} M entries/s, ratio {:.2}; \
                  {} batches, {} commits",
@@ -103,27 +105,16 @@ impl Drain {
         Ok(())
     }
 
-    fn fill(&self, port: u16) -> Result<()> {
-        let (entries, antennas, span_ms) = (self.entries, u64::from(self.antennas), self.seconds * 1000);
-        let start_ms = now_ms() - span_ms as i64;
-        let mut chance = benches::chance();
-        let readings = (0..entries).map(move |number| {
-            let timestamp_ms = start_ms + (number * span_ms / entries) as i64;
-            reading(&mut chance, (number % antennas) as u32, timestamp_ms, number)
-        });
-        Pipe::fill(port, self.partitions, readings)
-    }
-
     /// The XREADs to send, found by reading the streams once.
-    fn steps(&self, port: u16) -> Result<Vec<Step>> {
+    fn steps(&self, port: u16, spread: &Spread) -> Result<Vec<Step>> {
         let mut pipe = Pipe::connect(port)?;
         let mut buffer = vec![0; 1 << 20];
         let mut steps = Vec::new();
-        let (mut streams, mut read) = (streams(self.partitions).into_iter(), 0);
+        let (mut streams, mut read) = (spread.streams(), 0);
         let (mut stream, mut after) = (streams.next().context("no stream")?, StreamId::ZERO);
         while read < self.entries {
             let count = self.count.to_string();
-            let command = packed(&["XREAD", "COUNT", &count, "STREAMS", &stream, &after.to_string()]);
+            let command = packed(&["XREAD", "COUNT", &count, "STREAMS", stream, &after.to_string()]);
             pipe.send(&command)?;
             let (mut parser, mut extent) = (ReplyParser::default(), Extent::default());
             let (mut reply, mut done) = (Vec::new(), 0);
@@ -142,6 +133,17 @@ impl Drain {
         }
         Ok(steps)
     }
+}
+
+/// So many readings of so many antennas in turn, spread evenly over so many seconds that end now.
+pub(crate) fn backlog(entries: u64, antennas: u32, seconds: u64) -> impl Iterator<Item = Reading> + Send + 'static {
+    let (antennas, span_ms) = (u64::from(antennas), seconds * 1000);
+    let start_ms = now_ms() - span_ms as i64;
+    let mut chance = benches::chance();
+    (0..entries).map(move |number| {
+        let timestamp_ms = start_ms + (number * span_ms / entries) as i64;
+        reading(&mut chance, (number % antennas) as u32, timestamp_ms, number)
+    })
 }
 
 /// Takes the replies off the socket and drops them; returns seconds.

@@ -13,7 +13,7 @@ use shared::UnixMillis;
 use shared::api::path;
 use shared::testing::RedisServer;
 
-use crate::broker::{Pipe, now_ms, reading, save};
+use crate::broker::{Spread, now_ms, reading, save};
 use crate::program::Program;
 use crate::statistics::{median, quantile};
 
@@ -170,7 +170,7 @@ impl History {
             let seq = u64::from(day) * 1_440 + minute;
             reading(&mut chance, (number % antennas) as u32, start_ms + minute as i64 * MINUTE_MS, seq)
         });
-        Pipe::fill(redis.port(), 1, readings)?;
+        Spread::on(redis.port(), 1).fill(readings)?;
         Ok(entries)
     }
 

@@ -1,6 +1,7 @@
 //! An hour of panes of many antennas: memory, the start with such a state, and queries during a drain.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -10,7 +11,7 @@ use shared::testing::RedisServer;
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::broker::{Pipe, STREAM, now_ms, reading, state_bytes};
+use crate::broker::{Spread, Waiting, now_ms, reading, state_bytes};
 use crate::program::Program;
 use crate::statistics::{median, quantile};
 use crate::throttle::throttle;
@@ -56,7 +57,7 @@ impl Hour {
             reading(&mut chance, antenna, start_ms + pane as i64 * 5000, pane)
         });
         let mut analytics = Program::start("analytics", &environment)?;
-        Pipe::fill(redis.port(), 1, readings)?;
+        Spread::on(redis.port(), 1).fill(readings)?;
         analytics.drained(entries).await?;
         let memory = |analytics: &Program| -> Result<String> {
             Ok(format!("{:.0} MB, peak {:.0} MB", analytics.memory_mb("VmRSS")?, analytics.memory_mb("VmHWM")?))
@@ -99,7 +100,7 @@ impl Hour {
             let timestamp_ms = start_ms + (number * seconds * 1000 / backlog) as i64;
             reading(&mut chance, (number % antennas) as u32, timestamp_ms, 1_000_000 + number / antennas)
         });
-        Pipe::fill(redis.port(), 1, readings)?;
+        Spread::on(redis.port(), 1).fill(readings)?;
         let port = throttle(redis.port(), f64::from(self.drain) * ENTRY_BYTES)?;
         let environment = [("REDIS_HOST", "127.0.0.1".to_owned()), ("REDIS_PORT", port.to_string())];
         let mut analytics = Program::start("analytics", &environment)?;
@@ -163,33 +164,36 @@ impl Hour {
 /// Readings that a thread of its own publishes at a steady rate until stopped.
 #[derive(Debug)]
 pub(crate) struct Load {
-    stop: Arc<std::sync::atomic::AtomicBool>,
+    stop: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<Result<()>>,
 }
 
 impl Load {
+    /// To the stream on one server.
     pub(crate) fn start(port: u16, antennas: u32, rate: u32) -> Self {
-        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        Self::over(Spread::on(port, 1), antennas, rate)
+    }
+
+    /// To streams wherever they are.
+    pub(crate) fn over(spread: Spread, antennas: u32, rate: u32) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
         let is_stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
-            let mut pipe = Pipe::connect(port)?;
+            let mut pipes = spread.connect()?;
             let mut chance = benches::chance();
             let (mut number, started) = (0_u64, Instant::now());
-            while !is_stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            while !is_stopped.load(Ordering::Relaxed) {
                 let due = (started.elapsed().as_secs_f64() * f64::from(rate)) as u64;
-                let count = (due - number).min(10_000);
-                let mut commands = Vec::new();
+                let mut waiting = Waiting::new();
                 let now_ms = now_ms();
-                for _ in 0..count {
+                for _ in 0..(due - number).min(10_000) {
                     // `seq` counts up from the clock, as a producer's does.
                     let antenna = (number % u64::from(antennas)) as u32;
                     let seq = now_ms as u64 * 1_000 + number / u64::from(antennas);
-                    commands.extend(crate::broker::xadd(STREAM, "*", &reading(&mut chance, antenna, now_ms, seq)));
+                    spread.add(&mut waiting, "*", &reading(&mut chance, antenna, now_ms, seq));
                     number += 1;
                 }
-                if count > 0 {
-                    pipe.add(&commands, count as usize)?;
-                }
+                pipes.send(waiting)?;
                 std::thread::sleep(Duration::from_millis(5));
             }
             Ok(())
@@ -198,7 +202,7 @@ impl Load {
     }
 
     pub(crate) fn stop(self) -> Result<()> {
-        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| anyhow::anyhow!("the load panicked"))?
     }
 }

@@ -13,6 +13,7 @@ mod hour;
 mod night;
 mod page;
 mod program;
+mod scale;
 mod soak;
 mod statistics;
 mod throttle;
@@ -43,6 +44,10 @@ enum What {
     Faults(faults::Faults),
     /// A week in a night: hours with viewers and a fault every minute, sampled, with a report
     Night(night::Night),
+    /// What an entry costs by partitions on a Redis Cluster, and how long answers take by replicas
+    Scale(scale::Scale),
+    /// What no single machine can run, by simulation: gathered answers of many replicas, and what moves where replicas come and go
+    Simulate,
     /// Whether memory stays flat under a steady load
     Soak(soak::Soak),
 }
@@ -57,6 +62,11 @@ async fn main() -> anyhow::Result<()> {
         What::Page(page) => page.measure().await,
         What::Faults(faults) => faults.measure(),
         What::Night(night) => night.measure(),
+        What::Scale(scale) => scale.measure().await,
+        What::Simulate => {
+            print!("{}", benches::scaling::tables());
+            Ok(())
+        }
         What::Soak(soak) => soak.measure().await,
     }
 }

@@ -1,7 +1,7 @@
 //! The programs, as processes of their own.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use shared::api::{Archive, Pipeline, path};
@@ -18,6 +18,15 @@ pub(crate) fn status(id: u32, field: &str) -> Result<Option<f64>> {
     let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     let number = |value: &str| Ok(value.split_whitespace().next().context("a field without a value")?.parse()?);
     value.map(number).transpose()
+}
+
+/// Processor time that a process has used so far.
+pub(crate) fn processor_time(id: u32) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+    // The fields behind the name, which may hold spaces: utime and stime are the 12th and 13th, in ticks of 10 ms.
+    let fields = stat.rsplit_once(") ").context("/proc/stat without a name")?.1;
+    let ticks: u64 = fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse().unwrap_or(0)).sum();
+    Ok(Duration::from_millis(ticks * 10))
 }
 
 /// A running program with an HTTP address; killed when dropped.
@@ -78,6 +87,18 @@ impl Program {
         .await
     }
 
+    /// Waits until a path is answered with success, but no longer than so long; `None` where it was not.
+    pub(crate) async fn ready_within(&self, path: &str, at_most: Duration) -> Option<Duration> {
+        let asked = Instant::now();
+        while asked.elapsed() < at_most {
+            if self.try_get(path).await.is_some() {
+                return Some(self.program.started().elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        None
+    }
+
     /// Waits until every hour and day that is final is in its files, and returns what is told of the archive.
     pub(crate) async fn compacted(&mut self) -> Result<Archive> {
         let archive = until_async("the archive is at rest", DEADLINE, async || {
@@ -94,7 +115,13 @@ impl Program {
     /// Waits until analytics has counted so many entries and nothing is left, and returns how long that took since the
     /// start.
     pub(crate) async fn drained(&mut self, entries: u64) -> Result<Duration> {
+        self.drained_asking(entries, Duration::ZERO).await
+    }
+
+    /// The same with a pause before each look, where it is the processor time that counts and questions have their part in it.
+    pub(crate) async fn drained_asking(&mut self, entries: u64, pause: Duration) -> Result<Duration> {
         let (at, totals) = until_async(&format!("{entries} entries are counted"), DEADLINE, async || {
+            tokio::time::sleep(pause).await;
             let text = self.try_get(path::PIPELINE).await.unwrap_or_default();
             let at = self.program.started().elapsed();
             match serde_json::from_str::<Pipeline>(&text).map(|pipeline| pipeline.totals) {
@@ -116,11 +143,7 @@ impl Program {
 
     /// Processor time used so far.
     pub(crate) fn processor_time(&self) -> Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.program.id()))?;
-        // The fields behind the name, which may hold spaces: utime and stime are the 12th and 13th, in ticks of 10 ms.
-        let fields = stat.rsplit_once(") ").context("/proc/stat without a name")?.1;
-        let ticks: u64 = fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse().unwrap_or(0)).sum();
-        Ok(Duration::from_millis(ticks * 10))
+        processor_time(self.program.id())
     }
 
     /// Ends it in good order, and shows what it has logged.
