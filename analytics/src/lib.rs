@@ -10,6 +10,7 @@
 //! - [`pipeline`]: the whole path, from the log to the snapshot and back to the log, with the ledger of every entry.
 //! - [`published`]: what the pipeline shows to the outside; `figures` and `histogram` are what it is told in.
 //! - [`import`]: old measurements from files, by a process that owns the stream meanwhile.
+//! - [`repartition`]: the committed state, spread over another number of partitions, by a process that owns all streams meanwhile.
 //! - `cache`: what is kept, bounded by its bytes.
 //! - [`answer`], [`workers`], [`http`]: questions to a snapshot are plans over its tables; their answers over HTTP.
 //! - [`cluster`]: several processes that share the partitions, and each of which answers for all of them.
@@ -27,6 +28,7 @@ pub mod ingest;
 pub mod pipeline;
 pub mod published;
 pub mod readings;
+pub mod repartition;
 pub mod settings;
 pub mod state;
 pub mod store;
@@ -38,7 +40,7 @@ use anyhow::Context;
 use shared::UnixMillis;
 use shared::logging::answers_http;
 use shared::server::{self, HttpSettings, listen};
-use shared::settings::KeptToken;
+use shared::settings::{KeptToken, StreamSettings};
 use shared::time::Clock;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -52,11 +54,10 @@ use crate::cluster::follow::{Asker, Follower};
 use crate::cluster::membership::Membership;
 use crate::cluster::peers::Peers;
 use crate::http::Api;
-use crate::import::Summary;
 use crate::ingest::log::{Log, RedisLog};
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::published::{Partitions, Published};
-use crate::settings::{ImportSettings, PipelineSettings, Settings, Thresholds};
+use crate::settings::{ImportSettings, PipelineSettings, RepartitionSettings, Settings, Thresholds};
 use crate::workers::Workers;
 
 /// Threads that answer queries.
@@ -270,10 +271,30 @@ pub fn run_import(
     settings: &Settings,
     import: &ImportSettings,
     shutdown: &CancellationToken,
-) -> anyhow::Result<Summary> {
+) -> anyhow::Result<import::Summary> {
     let clock = Clock::system();
     let owner = format!("{} (import)", owner(clock.now()));
     import::run(runtime, settings, import, owner, &clock, shutdown)
+}
+
+/// Spreads the committed state over another number of partitions; see [`repartition`].
+///
+/// # Errors
+/// See [`repartition::run`].
+pub fn run_repartition(
+    runtime: &Runtime,
+    settings: &Settings,
+    RepartitionSettings { from, to, dry_run }: RepartitionSettings,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<repartition::Summary> {
+    let clock = Clock::system();
+    let owner = format!("{} (repartition)", owner(clock.now()));
+    let order = repartition::Order { from, to, dry_run, owner, patience: repartition::Patience::default() };
+    let open = |stream_partitions| {
+        let streams = StreamSettings { stream_partitions, ..settings.stream.clone() };
+        RedisLog::of_streams(&settings.broker, &streams)
+    };
+    repartition::run(runtime, open, &order, &clock, shutdown)
 }
 
 /// A name for the lease that no other process has: the host, the process, the moment.

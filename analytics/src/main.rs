@@ -23,6 +23,12 @@ fn main() -> ExitCode {
         eprintln!("analytics: import: --archive (ARCHIVE) says where the archive is, and it is not set");
         return ExitCode::from(2);
     }
+    if let Some(Command::Repartition(repartition)) = command
+        && repartition.from == repartition.to
+    {
+        eprintln!("analytics: repartition: --from and --to are the same number");
+        return ExitCode::from(2);
+    }
     settings.log.start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -36,6 +42,12 @@ fn main() -> ExitCode {
         Some(Command::Import(import)) => {
             let summary = analytics::run_import(&runtime, &settings, &import, &shutdown).context("import")?;
             // Where nobody reads standard output, the import is done all the same.
+            let _nobody_reads = std::io::stdout().write_all(summary.to_string().as_bytes());
+            Ok(())
+        }
+        Some(Command::Repartition(repartition)) => {
+            let summary =
+                analytics::run_repartition(&runtime, &settings, repartition, &shutdown).context("repartition")?;
             let _nobody_reads = std::io::stdout().write_all(summary.to_string().as_bytes());
             Ok(())
         }

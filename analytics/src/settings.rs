@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use object_store::path::Path;
 use shared::health::HealthSettings;
+use shared::keys::PARTITIONS_MAX;
 use shared::logging::LogSettings;
 use shared::server::HttpSettings;
 use shared::settings::{BrokerSettings, StreamSettings, TokenSettings, parse_bind};
@@ -38,6 +39,22 @@ pub enum Command {
     Health(HealthSettings),
     /// Put old measurements from files into the archive, while no other analytics owns the stream
     Import(ImportSettings),
+    /// Spread the committed state over another number of partitions, while no analytics runs
+    Repartition(RepartitionSettings),
+}
+
+/// From how many partitions the state is spread over how many others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct RepartitionSettings {
+    /// The number of partitions that the state was written with (STREAM_PARTITIONS until now)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(PARTITIONS_MAX)))]
+    pub from: u16,
+    /// The number of partitions that it is to have (STREAM_PARTITIONS from then on)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(PARTITIONS_MAX)))]
+    pub to: u16,
+    /// Read everything, tell what would be done or why it is refused, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// What is imported.

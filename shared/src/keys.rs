@@ -3,6 +3,9 @@
 //! Every key of a stream carries the stream's name as its hash tag, so that a Redis Cluster keeps them on one node and
 //! one transaction can cover them.
 
+/// The most partitions: each costs analytics a thread and two connections.
+pub const PARTITIONS_MAX: u16 = 1024;
+
 /// The consumer group that mirrors the cursor, for `XINFO GROUPS`, KEDA and redis_exporter. Nothing reads through it.
 pub const GROUP: &str = "analytics";
 

@@ -22,10 +22,7 @@ pub(crate) use self::broker::{Node, Topology};
 pub use self::certificates::Certificates;
 pub use self::secret::Secret;
 pub use self::token::{KeptToken, Token, TokenSettings};
-use crate::keys::StreamKeys;
-
-/// The most partitions: each costs analytics a thread and two connections.
-const PARTITIONS_MAX: i64 = 1024;
+use crate::keys::{PARTITIONS_MAX, StreamKeys};
 
 /// Which streams carry the readings.
 #[derive(Debug, Clone, Args)]
@@ -35,7 +32,7 @@ pub struct StreamSettings {
     pub stream: String,
     /// Number of streams that the readings are spread over by antenna: with 1 there is the stream of that name, with more there are
     /// <NAME>:0, <NAME>:1 and so on beside it
-    #[arg(long, env = "STREAM_PARTITIONS", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=PARTITIONS_MAX))]
+    #[arg(long, env = "STREAM_PARTITIONS", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(PARTITIONS_MAX)))]
     pub stream_partitions: u16,
 }
 

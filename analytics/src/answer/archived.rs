@@ -182,8 +182,10 @@ impl View<'_> {
 
     /// The cells by antenna of what of a range a partition has in files.
     pub(super) fn archived_cells_of(&self, portion: &Portion, range: (i64, i64)) -> PolarsResult<Option<DataFrame>> {
-        let pieces = self.pieces_of(&portion.snapshot.archived, range, None, &BY_ANTENNA);
-        let found: Vec<Found> = pieces.iter().filter_map(|piece| self.found(piece, Part::Cells, None)).collect();
+        let archives = portion.snapshot.archives();
+        let pieces = archives.flat_map(|archived| self.pieces_of(archived, range, None, &BY_ANTENNA));
+        let found: Vec<Found> =
+            pieces.collect::<Vec<_>>().iter().filter_map(|piece| self.found(piece, Part::Cells, None)).collect();
         self.in_slots(&found, None)
     }
 

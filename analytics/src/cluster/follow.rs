@@ -261,7 +261,7 @@ impl<L: Log> Follower<L> {
             Ok(Ok(Some(committed))) => {
                 let Committed { store, meta, commit } = committed;
                 let cursor = meta.cursor.parse().unwrap_or(StreamId::ZERO);
-                self.published().follow_committed(store.snapshot(0, meta.as_of), meta.ledger, cursor);
+                self.published().follow_committed(store.snapshot(0, meta.as_of), &meta, cursor);
                 *state = State { told_at: Some(Instant::now()), commit: Some(commit), ..State::default() };
                 return;
             }

@@ -92,6 +92,7 @@ pub fn run(
     let published = Published::new(&stream.stream, &empty_store(of_pipeline, *thresholds), clock.now());
     let pipeline = Pipeline::new(log, of_pipeline.clone(), *thresholds, owner, published.clone(), clock.clone());
     let mut term = Term::take_over(runtime, &pipeline, shutdown)?;
+    let partition = term.steps.store().context("the stream was lost")?.partition();
     let now = published.by_broker(clock.now());
     let bounds = Bounds {
         latest_ms: now.0.saturating_add(millis(of_pipeline.max_clock_skew)),
@@ -102,7 +103,8 @@ pub fn run(
     let worker = Worker {
         files: import.files.clone(),
         bounds,
-        store: empty_store(of_pipeline, *thresholds),
+        // Its files are those of the partition.
+        store: empty_store(of_pipeline, *thresholds).with_partition(partition),
         row_ms: of_pipeline.row_ms(),
         thresholds: *thresholds,
         progress: Arc::clone(&progress),
@@ -243,7 +245,7 @@ impl Plan {
         let mut plan = Self { overlap: Overlap { importable_until_ms, ..Overlap::default() }, ..Self::default() };
         let until_ms = store.imported(id).map_or(i64::MIN, |import| import.until_ms);
         for (&hour, &readings) in hours {
-            let is_archived = store.archived().within(hour, hour + HOUR_MS).next().is_some();
+            let is_archived = store.has_files_of(hour, hour + HOUR_MS);
             if is_archived && hour < until_ms {
                 plan.before.insert(hour);
             } else if is_archived {

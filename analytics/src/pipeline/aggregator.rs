@@ -322,7 +322,8 @@ impl Aggregator {
         } else {
             None
         };
-        let (ledger, incidents_ended) = (self.meta.ledger.clone(), self.store.incidents().ended());
+        let incidents_ended = self.meta.incidents_before + self.store.incidents().ended();
+        let ledger = self.meta.ledger.clone();
         Ok(Prepared { commit, figures: CommitFigures { ledger, cursor: self.cursor, incidents_ended } })
     }
 
@@ -331,12 +332,7 @@ impl Aggregator {
         self.meta.cursor = self.cursor.to_string();
         self.meta.newest_ms = event.has_started().then_some(event.newest_ms);
         self.meta.watermark_ms = event.has_started().then_some(event.watermark_ms);
-        self.meta.ledger.trimmed_unread = self.accounts.trimmed_unread;
-        self.meta.ledger.lost_by_broker = self.accounts.lost_by_broker;
-        self.meta.entries_before = self.accounts.entries_before;
-        self.meta.entries_seen = self.accounts.entries_seen;
-        self.meta.caught_up_at = Some(self.accounts.caught_up_at.to_string());
-        self.meta.is_recreated = self.accounts.is_recreated;
+        self.accounts.enter(&mut self.meta);
         self.meta.awaits_group = self.accounts.stream == Stream::Behind;
         let changes = self.store.take_changes();
         let (fields, dropped) = encode_changes(&self.store, &changes, &self.meta)?;

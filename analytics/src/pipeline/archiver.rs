@@ -207,7 +207,8 @@ impl Archiver {
                 Done::Incidents(file) => store.archive_incidents(file),
                 Done::Day(compacted) => {
                     self.is_compacting = false;
-                    let next_ms = compacted.day.end_ms;
+                    // Partitions of before may have hours of the same day.
+                    let next_ms = compacted.day.start_ms;
                     // A day whose hours are others than before is compacted anew.
                     if store.compact(compacted, now) {
                         self.next_day_ms = next_ms;

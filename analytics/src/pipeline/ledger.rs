@@ -134,6 +134,16 @@ impl Accounts {
         processed.saturating_add(self.trimmed_unread).saturating_add(self.missing).saturating_sub(self.entries_before)
     }
 
+    /// Enters them into what is committed, but for whether the stream has its group.
+    pub(super) fn enter(&self, meta: &mut Meta) {
+        meta.ledger.trimmed_unread = self.trimmed_unread;
+        meta.ledger.lost_by_broker = self.lost_by_broker;
+        meta.entries_before = self.entries_before;
+        meta.entries_seen = self.entries_seen;
+        meta.caught_up_at = Some(self.caught_up_at.to_string());
+        meta.is_recreated = self.is_recreated;
+    }
+
     /// Completes a ledger, which has every entry up to `cursor` in one of its columns, with what the broker reports of
     /// the stream.
     pub(super) fn balance(&mut self, ledger: &mut Ledger, cursor: StreamId, info: StreamInfo) {

@@ -74,6 +74,7 @@ impl<L: Log> Pipeline<L> {
             // A large state takes longer than a lease.
             self.log.renew(fence, LEASE).await?;
         }
+        restored.check_marker()?;
         let rejected = self.newest_rejected().await?;
         let is_new = restored.is_new();
         let store = empty_store(&self.settings, self.thresholds).with_partition(self.partition);
@@ -114,6 +115,7 @@ impl<L: Log> Pipeline<L> {
             let fields = self.log.state(names).await?;
             restored = on_thread(move || restored.take(&fields).map(|()| restored)).await?;
         }
+        restored.check_marker()?;
         let store = empty_store(&self.settings, self.thresholds).with_partition(self.partition);
         let (store, meta) = on_thread(move || restored.finish(store)).await?;
         meta.check_partitions(self.partitions)?;
@@ -126,6 +128,36 @@ impl<L: Log> Pipeline<L> {
     async fn last_commit(&self) -> Result<Option<String>, LogError> {
         let fields = self.log.state(&[COMMIT_FIELD.to_owned()]).await?;
         Ok(fields.into_iter().next().map(|(_, commit)| String::from_utf8_lossy(&commit).into_owned()))
+    }
+
+    /// The committed state as it is once everything that the broker tells of the stream is accounted for, and the entry behind which
+    /// reading would go on.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub(crate) async fn load_settled(&self, fence: &Fence) -> Result<(Store, Meta, StreamId), PipelineError> {
+        let Loaded { store, mut meta, cursor, .. } = self.try_load(fence, None).await?;
+        let info = self.log.renew(fence, LEASE).await?;
+        let mut accounts = Accounts::new(&meta, cursor);
+        let mut ledger = meta.ledger.clone();
+        accounts.balance(&mut ledger, cursor, info);
+        meta.cursor = cursor.to_string();
+        accounts.enter(&mut meta);
+        Ok((store, meta, cursor))
+    }
+
+    /// Shows the entries behind one to a visitor.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub(crate) async fn visit_unread(
+        &self,
+        fence: &Fence,
+        cursor: StreamId,
+        visitor: &mut (impl for<'a> Visitor<'a> + Send),
+    ) -> Result<(), LogError> {
+        let info = self.log.renew(fence, LEASE).await?;
+        self.walk(fence, cursor, info.last_id, visitor).await
     }
 
     /// Where an id lies in the stream.

@@ -47,13 +47,13 @@ use crate::archive::place::Place;
 use crate::ingest::log::{Epoch, Fence, Lease, Log, LogError};
 use crate::published::Published;
 use crate::settings::{ArchiveSettings, PipelineSettings, Thresholds};
-use crate::state::{META, Meta, StateError};
+use crate::state::{MARKER, META, Marker, Meta, StateError};
 use crate::store::Store;
 use crate::store::archived::{PartitionNumber, Tiers};
 use crate::workers::keep_plans;
 
 /// An owner that does not renew its lease for this long has lost the stream to any process that waits.
-const LEASE: Duration = Duration::from_secs(3);
+pub(crate) const LEASE: Duration = Duration::from_secs(3);
 
 /// How often it is tried to take a stream that another process has.
 const TAKE_INTERVAL: Duration = Duration::from_millis(500);
@@ -222,23 +222,28 @@ impl<L: Log> Pipeline<L> {
         Self { turn, ..self }
     }
 
-    /// Waits until the broker tells whether the state was written with another number of partitions, which is refused before
-    /// anything is read. Where nothing is committed yet, any number will do.
+    /// Waits until the broker tells whether the state was written with another number of partitions, or is being spread anew, which is
+    /// refused before anything is read. Where nothing is committed yet, any number will do.
     ///
     /// # Errors
     /// [`StateError`], or the broker cannot be used at all.
     pub async fn check_partitions(&self, shutdown: &CancellationToken) -> Result<(), PipelineError> {
         let mut retry = Retry::new("looking for the number of partitions", self.lines.taking.clone());
         loop {
-            let names = [META.to_owned()];
+            let names = [MARKER, META].map(str::to_owned);
             let fields = tokio::select! {
                 fields = self.log.state(&names) => fields,
                 () = shutdown.cancelled() => return Ok(()),
             };
             let pause = match fields {
                 Ok(fields) => {
-                    let [(_, meta)] = &*fields else { return Ok(()) };
-                    return Ok(Meta::decode(meta)?.check_partitions(self.partitions)?);
+                    for (name, value) in &fields {
+                        match &**name {
+                            MARKER => return Err(Marker::decode(value)?.refusal().into()),
+                            _ => Meta::decode(value)?.check_partitions(self.partitions)?,
+                        }
+                    }
+                    return Ok(());
                 }
                 Err(error @ LogError::Unsupported(_)) => return Err(error.into()),
                 Err(error) => {
@@ -262,13 +267,13 @@ impl<L: Log> Pipeline<L> {
     /// What the aggregator hands final hours to, until `ended`; `None` where nothing is archived.
     fn archive(
         &self,
+        partition: PartitionNumber,
         is_full: watch::Sender<bool>,
         ended: CancellationToken,
     ) -> Result<Option<Archive>, PipelineError> {
         let Some(place) = self.place.clone() else { return Ok(None) };
         let (row_ms, lines) = (self.settings.row_ms(), self.lines.archiving.clone());
-        let archiver =
-            Archiver::start(self.partition, place, self.thresholds, row_ms, self.published.clone(), lines, ended);
+        let archiver = Archiver::start(partition, place, self.thresholds, row_ms, self.published.clone(), lines, ended);
         let archiver = archiver.map_err(|error| PipelineError::Aggregator(error.to_string()))?;
         let hours_max = self.settings.archive.archive_backlog.as_secs() / 3_600;
         let tiers = tiers(&self.settings);
@@ -390,7 +395,7 @@ impl<L: Log> Pipeline<L> {
         let archiving = CancellationToken::new();
         // However the term ends, the archiver ends with it.
         let _archiving = archiving.clone().drop_guard();
-        let archive = self.archive(is_full, archiving)?;
+        let archive = self.archive(loaded.store.partition(), is_full, archiving)?;
         let aggregator = Aggregator::new(self, fence.clone(), loaded, accounts, archive);
         let (failed, mut failure) = oneshot::channel();
         let span = Span::current();

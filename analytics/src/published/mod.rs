@@ -324,7 +324,7 @@ impl Published {
         *self.examples.lock() = examples;
         {
             let mut progress = self.progress.lock();
-            progress.incidents_ended = Some(snapshot.incidents.ended());
+            progress.incidents_ended = Some(loaded.meta.incidents_before + snapshot.incidents.ended());
             // Whoever sees that it is known sees this snapshot.
             self.snapshot.send_replace(Arc::new(snapshot));
             progress.held_at = None;

@@ -13,6 +13,7 @@ use super::{Known, Published};
 use crate::histogram::Histogram;
 use crate::ingest::log::Epoch;
 use crate::ingest::stream_id::StreamId;
+use crate::state::Meta;
 use crate::store::Snapshot;
 
 /// The progress of a partition, beside its snapshot.
@@ -119,7 +120,7 @@ impl Published {
     }
 
     /// Takes over what was committed of the partition, whose owner cannot be asked.
-    pub(crate) fn follow_committed(&self, mut snapshot: Snapshot, ledger: Ledger, cursor: StreamId) -> bool {
+    pub(crate) fn follow_committed(&self, mut snapshot: Snapshot, meta: &Meta, cursor: StreamId) -> bool {
         let mut progress = self.progress.lock();
         if progress.known == Known::Owned {
             return false;
@@ -128,8 +129,8 @@ impl Published {
         progress.phase = Phase::Running;
         // Nobody reads the stream at the moment, which is no antenna's fault.
         progress.held_at = Some(snapshot.as_of.unwrap_or(UnixMillis(0)));
-        progress.incidents_ended = Some(snapshot.incidents.ended());
-        (progress.cursor, progress.committed, progress.ledger) = (cursor, cursor, ledger);
+        progress.incidents_ended = Some(meta.incidents_before + snapshot.incidents.ended());
+        (progress.cursor, progress.committed, progress.ledger) = (cursor, cursor, meta.ledger.clone());
         progress.rate_told = Some(0.0);
         progress.reason = None;
         snapshot.version = self.snapshot().version + 1;

@@ -22,7 +22,7 @@ use crate::store::antennas::Antennas;
 use crate::store::archived::Archived;
 use crate::store::away::{AwayPanes, Listed, Source, Stamp, Told};
 use crate::store::incidents::{Finished, Incidents};
-use crate::store::{EventClock, Snapshot, next_revision};
+use crate::store::{EventClock, Former, Snapshot, next_revision};
 
 /// The name of the field that holds [`Head`].
 const HEAD: &str = "head";
@@ -66,7 +66,7 @@ pub fn encode_head(now: &Snapshot, before: Option<&Snapshot>) -> PolarsResult<Ve
     let panes =
         now.panes_and_tiles().filter(|(level, pane)| known.get(&(*level, pane.start_ms)) != Some(&pane.stamp()));
     let (incidents, gone) = now.incidents.changes_since(before.map(|it| it.incidents.mark()).unwrap_or_default());
-    let is_archive_told = before.is_none_or(|before| before.archived != now.archived);
+    let is_archive_told = before.is_none_or(|before| before.archived != now.archived || before.former != now.former);
     let head = Head {
         version: now.version,
         since: before.map(|before| before.version),
@@ -94,7 +94,10 @@ pub fn encode_head(now: &Snapshot, before: Option<&Snapshot>) -> PolarsResult<Ve
         fields.push((format!("{INCIDENTS_PREFIX}{chunk}"), encode_incidents(now.incidents.chunk(chunk))?));
     }
     if is_archive_told {
-        fields.extend(archived_fields(&now.archived)?);
+        fields.extend(archived_fields(&now.archived, None)?);
+        for (number, archived) in now.former.iter() {
+            fields.extend(archived_fields(archived, Some(*number))?);
+        }
     }
     Ok(fields)
 }
@@ -112,6 +115,7 @@ pub struct Mirror {
     antennas: Antennas,
     incidents: BTreeMap<u32, Vec<Finished>>,
     archived: Archived,
+    former: Arc<Former>,
     panes: AwayPanes,
     /// [`Snapshot::revision`] in this process.
     revision: u64,
@@ -121,8 +125,8 @@ impl Mirror {
     /// Nothing is known yet; tables will be fetched from the source.
     #[must_use]
     pub fn new(source: Arc<dyn Source>) -> Self {
-        let (antennas, incidents, archived, panes) = Default::default();
-        Self { source, head: None, antennas, incidents, archived, panes, revision: 0 }
+        let (antennas, incidents, archived, former, panes) = Default::default();
+        Self { source, head: None, antennas, incidents, archived, former, panes, revision: 0 }
     }
 
     /// The snapshot that is known, by the number that its process gave it.
@@ -156,7 +160,9 @@ impl Mirror {
         self.incidents.retain(|chunk, _| u64::from(*chunk) >= head.incidents_from);
         self.incidents.extend(told.incidents);
         if head.is_archive_told {
-            self.archived = Archived::new(told.spans, told.courses).with_incidents(told.incident_files);
+            self.archived = told.files.into_archived();
+            let former = told.former.into_iter().map(|(number, files)| (number, files.into_archived()));
+            self.former = Arc::new(former.collect());
         }
         self.panes.update(&head.panes, &head.gone, &self.source);
         let incidents = Incidents::from_chunks(self.incidents.clone())
@@ -170,6 +176,7 @@ impl Mirror {
             antennas: self.antennas.clone(),
             incidents,
             archived: self.archived.clone(),
+            former: Arc::clone(&self.former),
             row_ms: head.row_ms,
         };
         self.head = Some(head);

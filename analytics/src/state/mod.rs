@@ -12,6 +12,9 @@
 //! | `discarded:<number>` | [`Discarded`] files, as JSON |
 //! | `import:<id>` | how far an [`Import`] is, as JSON |
 //! | `courses` | the antennas that are in files, see [`encode_courses`] |
+//! | `archived:<start>:<number>`, `incidents_archived:<chunk>:<number>`, `courses:<number>` | the same of a partition of before, by its number |
+//! | `repartition` | a [`Marker`], as JSON |
+//! | `next:<field>` | a field that `analytics repartition` is about to write |
 //!
 //! Tables are Arrow IPC streams, compressed with LZ4, with a checksum behind each.
 
@@ -20,7 +23,7 @@ mod courses;
 pub mod head;
 mod incidents;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::panic::catch_unwind;
 
@@ -37,12 +40,12 @@ use self::incidents::{decode_incidents, encode_incidents};
 use crate::ingest::log::StateField;
 use crate::ingest::stream_id::StreamId;
 use crate::store::antennas::{Antenna, Antennas};
-use crate::store::archived::{Archived, Courses, Discarded, IncidentFile, Span};
+use crate::store::archived::{Archived, Courses, Discarded, IncidentFile, PartitionNumber, Span};
 use crate::store::expressions::column::{AVAILABLE_MS, PACKETS_LOST, PACKETS_SENT, PANE};
 use crate::store::imports::Import;
 use crate::store::incidents::{Finished, Incidents};
 use crate::store::partials::Partials;
-use crate::store::{Changes, Committed, EventClock, Pane, Store};
+use crate::store::{Changes, Committed, EventClock, Former, Pane, Store};
 
 /// Version of the format. In version 1, missing latencies were null and all counts u64. Version 2 had no incidents. Up to
 /// version 3, the columns of packets had shorter names. Up to version 4, it was not known how long antennas were available.
@@ -73,6 +76,15 @@ const DISCARDED_PREFIX: &str = "discarded:";
 const IMPORT_PREFIX: &str = "import:";
 const COURSES: &str = "courses";
 
+/// The name of the field that holds a [`Marker`].
+pub const MARKER: &str = "repartition";
+
+/// What stands in front of the names of fields that `analytics repartition` is about to write.
+pub const STAGED_PREFIX: &str = "next:";
+
+/// The number of partitions of a stream that is not read any more.
+pub const UNUSED: u16 = 0;
+
 /// What is committed beside the tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
@@ -83,6 +95,19 @@ pub struct Meta {
     /// Number of the streams that readings are spread over, beside the one with the plain name if there are several.
     #[serde(default = "one")]
     pub partitions: u16,
+    /// The number of the partition in the names of its files; `None` where it is that of its place among the streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<PartitionNumber>,
+    /// In the state of the plain name: the first number that no partition has had; 0 where they are those of their places.
+    #[serde(default)]
+    pub next_number: PartitionNumber,
+    /// In the state of the plain name: streams that are not read any more, by the number in their names, whose entries are part of this
+    /// ledger.
+    #[serde(default)]
+    pub streams_left: BTreeSet<u16>,
+    /// Incidents that have ended and are not numbered here, as they were in partitions of before.
+    #[serde(default)]
+    pub incidents_before: u64,
     /// The last entry counted.
     pub cursor: String,
     /// Newest event time counted; `None` before the first reading.
@@ -130,6 +155,9 @@ impl Meta {
         if self.partitions == wanted {
             return Ok(());
         }
+        if self.partitions == UNUSED {
+            return Err(StateError::Unused);
+        }
         Err(StateError::Partitions { wanted, found: self.partitions })
     }
 
@@ -142,6 +170,10 @@ impl Meta {
             format: FORMAT,
             pane_ms,
             partitions: one(),
+            number: None,
+            next_number: 0,
+            streams_left: BTreeSet::new(),
+            incidents_before: 0,
             cursor: StreamId::ZERO.to_string(),
             newest_ms: None,
             watermark_ms: None,
@@ -179,13 +211,31 @@ pub enum StateError {
     /// Written with another number of partitions.
     #[error(
         "STREAM_PARTITIONS is {wanted}, but the committed state was written with {found}: an antenna's readings would be looked \
-         for in another stream than the one that they are in; set STREAM_PARTITIONS back to {found}"
+         for in another stream than the one that they are in; set STREAM_PARTITIONS back to {found}, or spread the state anew while \
+         no analytics runs: analytics repartition --from {found} --to {wanted}"
     )]
     Partitions {
         /// The setting.
         wanted: u16,
         /// The state's.
         found: u16,
+    },
+    /// It is of a stream that was given up.
+    #[error(
+        "the stream is not read any more since the state was spread over fewer partitions, and its entries are in the ledger of \
+         the stream of the plain name; analytics repartition makes it one that is read again"
+    )]
+    Unused,
+    /// It is half written.
+    #[error(
+        "the state is being spread anew, from {from} to {to} partitions, and that has not come to its end: run analytics \
+         repartition --from {from} --to {to} again"
+    )]
+    Repartitioning {
+        /// The number of partitions that it was written with.
+        from: u16,
+        /// The number of partitions that it will have.
+        to: u16,
     },
     /// A field does not hold what its name says.
     #[error(
@@ -199,18 +249,60 @@ pub enum StateError {
     },
 }
 
+/// What `analytics repartition` has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// The number of partitions that the state was written with.
+    pub from: u16,
+    /// The number of partitions that it will have.
+    pub to: u16,
+    /// Whether all that is to be written is there, and the streams are being switched to it. Before, nothing is.
+    pub is_switching: bool,
+}
+
+impl Marker {
+    /// Of the field in which it is committed.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
+        serde_json::from_slice(bytes).map_err(|error| damaged(MARKER, &error))
+    }
+
+    /// The error of whoever finds it and is not to go on.
+    #[must_use]
+    pub const fn refusal(self) -> StateError {
+        StateError::Repartitioning { from: self.from, to: self.to }
+    }
+}
+
+/// What is in files of a partition.
+#[derive(Debug, Default)]
+struct Files {
+    spans: Vec<Span>,
+    incidents: Vec<IncidentFile>,
+    courses: Courses,
+}
+
+impl Files {
+    fn into_archived(self) -> Archived {
+        Archived::new(self.spans, self.courses).with_incidents(self.incidents)
+    }
+}
+
 /// Collects committed fields, in any order, and becomes a store.
 #[derive(Debug, Default)]
 pub struct Restored {
     meta: Option<Meta>,
+    marker: Option<Marker>,
     panes: Vec<Pane>,
     chunks: Vec<(usize, Vec<Option<Antenna>>)>,
     incidents: BTreeMap<u32, Vec<Finished>>,
-    spans: Vec<Span>,
-    incident_files: Vec<IncidentFile>,
+    files: Files,
+    /// Of partitions of before, by their number.
+    former: BTreeMap<PartitionNumber, Files>,
     discarded: BTreeMap<u64, Discarded>,
     imports: BTreeMap<String, Import>,
-    courses: Courses,
 }
 
 impl Restored {
@@ -237,25 +329,42 @@ impl Restored {
             self.incidents.insert(chunk, decode_incidents(value).map_err(|error| damaged(&error))?);
         } else if let Some(start) = name.strip_prefix(ARCHIVED_PREFIX) {
             let span: Span = serde_json::from_slice(value).map_err(|error| damaged(&error))?;
-            if span.start_ms.to_string() != start {
-                return Err(damaged(&"it is a span of another time"));
+            let (start, former) = split_number(start);
+            if span.start_ms.to_string() != start || former.is_some_and(|number| span.partition.to_string() != number) {
+                return Err(damaged(&"it is a span of another time or partition"));
             }
-            self.spans.push(span);
+            self.files_of(former.map(|_| span.partition)).spans.push(span);
         } else if let Some(chunk) = name.strip_prefix(INCIDENTS_ARCHIVED_PREFIX) {
             let file: IncidentFile = serde_json::from_slice(value).map_err(|error| damaged(&error))?;
-            if file.first.to_string() != chunk {
+            let (chunk, former) = split_number(chunk);
+            if file.first.to_string() != chunk || former.is_some_and(|number| file.partition.to_string() != number) {
                 return Err(damaged(&"it is a file of other incidents"));
             }
-            self.incident_files.push(file);
+            self.files_of(former.map(|_| file.partition)).incidents.push(file);
         } else if let Some(number) = name.strip_prefix(DISCARDED_PREFIX) {
             let number = number.parse().map_err(|_| damaged(&"its number is none"))?;
             self.discarded.insert(number, serde_json::from_slice(value).map_err(|error| damaged(&error))?);
         } else if let Some(id) = name.strip_prefix(IMPORT_PREFIX) {
             self.imports.insert(id.to_owned(), serde_json::from_slice(value).map_err(|error| damaged(&error))?);
-        } else if name == COURSES {
-            self.courses = decode_courses(value).map_err(|error| damaged(&error))?;
+        } else if let (COURSES, former) = split_number(name) {
+            let number = former.map(str::parse).transpose().map_err(|_| damaged(&"its number is none"))?;
+            self.files_of(number).courses = decode_courses(value).map_err(|error| damaged(&error))?;
+        } else if name == MARKER {
+            self.marker = Some(Marker::decode(value)?);
         }
         Ok(())
+    }
+
+    fn files_of(&mut self, former: Option<PartitionNumber>) -> &mut Files {
+        former.map_or(&mut self.files, |number| self.former.entry(number).or_default())
+    }
+
+    /// Whether the state is whole.
+    ///
+    /// # Errors
+    /// [`StateError::Repartitioning`].
+    pub fn check_marker(&self) -> Result<(), StateError> {
+        self.marker.map_or(Ok(()), |marker| Err(marker.refusal()))
     }
 
     /// Whether nothing was committed yet.
@@ -269,14 +378,28 @@ impl Restored {
     /// # Errors
     /// [`StateError`] when the fields do not go together with each other or with the settings.
     pub fn finish(self, store: Store) -> Result<(Store, Meta), StateError> {
-        let mut meta = self.meta.unwrap_or_else(|| Meta::new(store.pane_ms()));
+        let (committed, mut meta) = self.into_committed(store.pane_ms())?;
+        if meta.pane_ms != store.pane_ms() {
+            return Err(StateError::PaneWidth { wanted_ms: store.pane_ms(), found_ms: meta.pane_ms });
+        }
+        let number = meta.number.unwrap_or(store.partition());
+        let of_panes = |error: PolarsError| damaged(PANE_PREFIX, &error);
+        let store = store.with_partition(number).restore(committed).map_err(of_panes)?;
+        store.kept().map_err(of_panes)?.enter(&mut meta.ledger);
+        Ok((store, meta))
+    }
+
+    /// What a store is restored from, with what is committed beside it. Where nothing is, panes have the width that is given, in
+    /// milliseconds.
+    ///
+    /// # Errors
+    /// [`StateError`] when the fields do not go together with each other.
+    pub fn into_committed(self, pane_ms: i64) -> Result<(Committed, Meta), StateError> {
+        let mut meta = self.meta.unwrap_or_else(|| Meta::new(pane_ms));
         if !(OLDEST_FORMAT..=FORMAT).contains(&meta.format) {
             return Err(StateError::Format(meta.format));
         }
         let format = std::mem::replace(&mut meta.format, FORMAT);
-        if meta.pane_ms != store.pane_ms() {
-            return Err(StateError::PaneWidth { wanted_ms: store.pane_ms(), found_ms: meta.pane_ms });
-        }
         let clock = EventClock {
             newest_ms: meta.newest_ms.unwrap_or(i64::MIN),
             watermark_ms: meta.watermark_ms.unwrap_or(i64::MIN),
@@ -292,29 +415,32 @@ impl Restored {
             antennas: Antennas::from_chunks(self.chunks),
             incidents,
             panes: self.panes,
-            archived: Archived::new(self.spans, self.courses)
-                .with_incidents(self.incident_files)
-                .with_discarded(self.discarded),
+            archived: self.files.into_archived().with_discarded(self.discarded),
+            former: self.former.into_iter().map(|(number, files)| (number, files.into_archived())).collect::<Former>(),
             imports: self.imports,
             expired,
         };
-        let store = store.restore(committed).map_err(of_panes)?;
-        store.kept().map_err(of_panes)?.enter(&mut meta.ledger);
-        Ok((store, meta))
+        Ok((committed, meta))
     }
 }
 
-/// The fields of all that is in files, but for what is to be removed.
-fn archived_fields(archived: &Archived) -> PolarsResult<Vec<StateField>> {
+/// The fields of all that is in files, but for what is to be removed, of the partition or, by its number, of one of before.
+fn archived_fields(archived: &Archived, former: Option<PartitionNumber>) -> PolarsResult<Vec<StateField>> {
+    let of = former.map(|number| format!(":{number}")).unwrap_or_default();
     let json = |value: serde_json::Result<Vec<u8>>| value.map_err(|error| polars_err!(ComputeError: "{error}"));
-    let mut fields = vec![(COURSES.to_owned(), encode_courses(archived.courses())?)];
+    let mut fields = vec![(format!("{COURSES}{of}"), encode_courses(archived.courses())?)];
     for span in archived.within(i64::MIN, i64::MAX) {
-        fields.push((format!("{ARCHIVED_PREFIX}{}", span.start_ms), json(serde_json::to_vec(&**span))?));
+        fields.push((format!("{ARCHIVED_PREFIX}{}{of}", span.start_ms), json(serde_json::to_vec(&**span))?));
     }
     for file in archived.incident_files() {
-        fields.push((format!("{INCIDENTS_ARCHIVED_PREFIX}{}", file.first), json(serde_json::to_vec(file))?));
+        fields.push((format!("{INCIDENTS_ARCHIVED_PREFIX}{}{of}", file.first), json(serde_json::to_vec(file))?));
     }
     Ok(fields)
+}
+
+/// A name and the number of the partition behind it, where there is one.
+fn split_number(name: &str) -> (&str, Option<&str>) {
+    name.split_once(':').map_or((name, None), |(name, number)| (name, Some(number)))
 }
 
 fn damaged(field: &str, why: &dyn std::fmt::Display) -> StateError {
@@ -352,11 +478,18 @@ pub fn encode_changes(
         }
         Ok(())
     };
-    for start in &changes.spans {
-        write(format!("{ARCHIVED_PREFIX}{start}"), archived.get(*start).map(|span| serde_json::to_vec(&**span)))?;
+    // Those of a partition of before have its number behind their names.
+    let of = |number: PartitionNumber| match number == store.partition() {
+        true => String::new(),
+        false => format!(":{number}"),
+    };
+    for (number, start) in &changes.spans {
+        let span = store.archived_of(*number).and_then(|archived| archived.get(*start));
+        write(format!("{ARCHIVED_PREFIX}{start}{}", of(*number)), span.map(|span| serde_json::to_vec(&**span)))?;
     }
-    for first in &changes.incident_files {
-        write(format!("{INCIDENTS_ARCHIVED_PREFIX}{first}"), archived.incident_file(*first).map(serde_json::to_vec))?;
+    for (number, first) in &changes.incident_files {
+        let file = store.archived_of(*number).and_then(|archived| archived.incident_file(*first));
+        write(format!("{INCIDENTS_ARCHIVED_PREFIX}{first}{}", of(*number)), file.map(serde_json::to_vec))?;
     }
     for number in &changes.discarded {
         write(
@@ -367,8 +500,12 @@ pub fn encode_changes(
     for id in &changes.imports {
         write(format!("{IMPORT_PREFIX}{id}"), store.imported(id).map(serde_json::to_vec))?;
     }
-    if !changes.spans.is_empty() {
-        fields.push((COURSES.to_owned(), encode_courses(archived.courses())?));
+    for number in changes.spans.iter().map(|(number, _)| *number).collect::<BTreeSet<_>>() {
+        let name = format!("{COURSES}{}", of(number));
+        match store.archived_of(number) {
+            Some(archived) => fields.push((name, encode_courses(archived.courses())?)),
+            None => dropped.push(name),
+        }
     }
     dropped.extend(changes.dropped.iter().map(|start| format!("{PANE_PREFIX}{start}")));
     dropped.extend(changes.incidents_dropped.clone().map(|chunk| format!("{INCIDENTS_PREFIX}{chunk}")));

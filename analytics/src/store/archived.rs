@@ -24,7 +24,8 @@ pub const DAY_MS: i64 = 24 * HOUR_MS;
 /// The version of the files' layout and columns: the first part of their keys.
 const LAYOUT: &str = "v1";
 
-/// The number of a partition: 0 is the stream of the plain name, and `n + 1` the one whose name ends in `:n`.
+/// The number of a partition: 0 is the stream of the plain name, and `n + 1` the one whose name ends in `:n`, until partitions are made
+/// anew. Then each gets a number that no other has had, so that no file is written in the place of another one.
 pub type PartitionNumber = u32;
 
 /// How many hours are final, from that of the oldest pane to where retention stands, both in milliseconds since the epoch.
@@ -537,6 +538,18 @@ impl Archived {
     pub fn bytes(&self) -> u64 {
         let tables = self.spans.values().flat_map(|span| span.files.values());
         tables.chain(self.incidents.values().map(|it| &it.file)).map(|file| file.bytes).sum()
+    }
+
+    /// Whether nothing is in files.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty() && self.incidents.is_empty()
+    }
+
+    /// The same without the files that are to be removed.
+    #[must_use]
+    pub fn without_discarded(self) -> Self {
+        Self { discarded: Arc::default(), ..self }
     }
 
     /// The readings in files.

@@ -25,7 +25,7 @@ use super::judged::Judged;
 use super::panes::TILE_PANES;
 use super::partials::{Partials, cells_of_antennas, cells_together, runs, sketch_of_antennas, sketches_together};
 use super::recent::Recent;
-use super::{EventClock, Pane, Snapshot};
+use super::{EventClock, Former, Pane, Snapshot};
 use crate::readings::Slot;
 use crate::settings::Thresholds;
 
@@ -223,6 +223,8 @@ pub struct Told {
     pub incidents: Incidents,
     /// What is in files.
     pub archived: Archived,
+    /// What partitions of before have in files.
+    pub former: Arc<Former>,
     /// The width of the archive's finest rows in milliseconds; `None` where there is no archive.
     pub row_ms: Option<i64>,
 }
@@ -231,7 +233,8 @@ impl Snapshot {
     /// The snapshot of another process, with its tables there.
     #[must_use]
     pub fn away(told: Told, panes: &AwayPanes, revision: u64, source: &Arc<dyn Source>) -> Self {
-        let Told { as_of, pane_ms, retention_ms, horizon_ms, clock, antennas, incidents, archived, row_ms } = told;
+        let Told { as_of, pane_ms, retention_ms, horizon_ms, clock, antennas, incidents, archived, former, row_ms } =
+            told;
         let AwayPanes { panes, tiles } = panes.clone();
         Self {
             version: 0,
@@ -244,6 +247,7 @@ impl Snapshot {
             recent: Recent::away(Arc::clone(source)),
             incidents,
             archived,
+            former,
             row_ms,
             revision,
             panes,

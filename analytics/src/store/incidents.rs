@@ -43,7 +43,7 @@ pub struct Finished {
 }
 
 /// See the module. Cloning is cheap: chunks are shared until one is written to.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Incidents {
     /// Number of the oldest chunk that is kept.
     first: u64,
@@ -51,6 +51,8 @@ pub struct Incidents {
     chunks: VecDeque<Arc<Vec<Finished>>>,
     /// Whether the oldest go to files.
     is_archived: bool,
+    /// At most so many wait for the archive while it is away.
+    waiting_max: usize,
     /// How many were dropped for no file while the archive was away.
     given_up: u64,
 }
@@ -71,6 +73,12 @@ pub struct Mark {
     ended: u64,
 }
 
+impl Default for Incidents {
+    fn default() -> Self {
+        Self { first: 0, chunks: VecDeque::new(), is_archived: false, waiting_max: MAX_WAITING, given_up: 0 }
+    }
+}
+
 impl Incidents {
     /// Incidents read back from a commit, chunk by chunk.
     ///
@@ -89,7 +97,7 @@ impl Incidents {
             }
             incidents.chunks.push_back(Arc::new(chunk));
         }
-        Ok(incidents)
+        Ok(incidents.with_patience())
     }
 
     /// The incidents, of which the oldest go to files or do not.
@@ -129,7 +137,7 @@ impl Incidents {
             Some(last) => Arc::make_mut(last).push(finished),
             None => self.chunks.push_back(Arc::new(vec![finished])),
         }
-        if self.len() > if self.is_archived { MAX_WAITING } else { MAX_KEPT } {
+        if self.len() > if self.is_archived { self.waiting_max } else { MAX_KEPT } {
             self.chunks.pop_front();
             self.first += 1;
             self.given_up += if self.is_archived { CHUNK as u64 } else { 0 };
@@ -152,6 +160,24 @@ impl Incidents {
     pub fn chunk(&self, number: u64) -> &[Finished] {
         let index = number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
         index.and_then(|index| self.chunks.get(index)).map_or(&[], |chunk| chunk.as_slice())
+    }
+
+    /// The numbers of all chunks.
+    #[must_use]
+    pub fn numbers(&self) -> Range<u64> {
+        self.first..self.first + self.chunks.len() as u64
+    }
+
+    /// Incidents in the order in which they ended, the first of which is the first of all.
+    #[must_use]
+    pub fn from_all(all: &[Finished]) -> Self {
+        let chunks = all.chunks(CHUNK).map(|chunk| Arc::new(chunk.to_vec()));
+        Self { chunks: chunks.collect(), ..Self::default() }.with_patience()
+    }
+
+    /// Those of several partitions, which together are more than one may have waiting, all get the time to be written to files.
+    fn with_patience(self) -> Self {
+        Self { waiting_max: self.waiting_max.max(self.len()), ..self }
     }
 
     /// Which there are now.

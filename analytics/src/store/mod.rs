@@ -126,18 +126,18 @@ pub struct Changes {
     pub incidents: Range<u64>,
     /// Chunks of incidents to drop, by number.
     pub incidents_dropped: Range<u64>,
-    /// Spans of the archive to write, or to drop where there is none any more, by start.
-    pub spans: BTreeSet<i64>,
+    /// Spans of the archive to write, or to drop where there is none any more, by the partition that they are of and their start.
+    pub spans: BTreeSet<(PartitionNumber, i64)>,
     /// Discarded files to write, or to drop where there are none any more, by number.
     pub discarded: BTreeSet<u64>,
-    /// Files of incidents to write, or to drop where there are none any more, by first chunk.
-    pub incident_files: BTreeSet<u64>,
+    /// Files of incidents to write, or to drop where there are none any more, by the partition that they are of and their first chunk.
+    pub incident_files: BTreeSet<(PartitionNumber, u64)>,
     /// Imports to write, by id.
     pub imports: BTreeSet<String>,
 }
 
 /// What a store is restored from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Committed {
     /// What event time had seen.
     pub clock: EventClock,
@@ -149,6 +149,8 @@ pub struct Committed {
     pub panes: Vec<Pane>,
     /// What is in files.
     pub archived: Archived,
+    /// What partitions of before have in files, by their number.
+    pub former: Former,
     /// What was imported, by id.
     pub imports: BTreeMap<String, Import>,
     /// Readings that have left memory for no file.
@@ -175,6 +177,9 @@ impl Kept {
     }
 }
 
+/// What partitions have in files whose antennas are in other ones by now, by their number; see [`crate::repartition`].
+pub type Former = BTreeMap<PartitionNumber, Archived>;
+
 /// Everything counted and retained. Owned by one thread; [`Store::snapshot`] shares it with others.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -193,6 +198,7 @@ pub struct Store {
     /// The width of the archive's finest rows in milliseconds; with an archive, final panes stay until they are in files.
     row_ms: Option<i64>,
     archived: Archived,
+    former: Arc<Former>,
     /// By id.
     imports: BTreeMap<String, Import>,
     /// Readings that have left memory for no file.
@@ -221,6 +227,7 @@ impl Store {
             tiles: Default::default(),
             row_ms: None,
             archived: Archived::default(),
+            former: Arc::default(),
             imports: BTreeMap::new(),
             expired: 0,
             recent: Recent::default(),
@@ -258,19 +265,64 @@ impl Store {
     ///
     /// # Errors
     /// When a pane's tables do not have the right columns.
-    pub fn restore(mut self, committed: Committed) -> PolarsResult<Self> {
+    pub fn restore(self, committed: Committed) -> PolarsResult<Self> {
+        let mut restored = self.holding(committed);
+        restored.retain()?;
+        restored.forget(restored.horizon_ms(restored.clock.watermark_ms), restored.antennas.newest_arrival_ms());
+        restored.build_tiles()?;
+        Ok(restored)
+    }
+
+    /// The store with what was committed, all of it, and without tiles.
+    #[must_use]
+    pub fn holding(mut self, committed: Committed) -> Self {
         self.clock = committed.clock;
         self.antennas = committed.antennas;
         self.incidents_taken = committed.incidents.mark();
         self.incidents = committed.incidents.with_archive(self.row_ms.is_some());
         self.panes = committed.panes.into_iter().map(|pane| (pane.start_ms, Arc::new(pane))).collect();
         self.archived = committed.archived;
+        self.former = Arc::new(committed.former);
         self.imports = committed.imports;
         self.expired = committed.expired;
-        self.retain()?;
-        self.forget(self.horizon_ms(self.clock.watermark_ms), self.antennas.newest_arrival_ms());
-        self.build_tiles()?;
-        Ok(self)
+        self
+    }
+
+    /// What is to be committed of it: see [`Self::holding`].
+    #[must_use]
+    pub fn into_committed(self) -> Committed {
+        Committed {
+            clock: self.clock,
+            antennas: self.antennas,
+            incidents: self.incidents,
+            panes: self.panes.into_values().map(Arc::unwrap_or_clone).collect(),
+            archived: self.archived,
+            former: Arc::unwrap_or_clone(self.former),
+            imports: self.imports,
+            expired: self.expired,
+        }
+    }
+
+    /// All that it holds, as if none of it were committed.
+    #[must_use]
+    pub fn all_as_changes(&self) -> Changes {
+        let spans = self.archives().flat_map(|(number, archived)| {
+            archived.within(i64::MIN, i64::MAX).map(move |span| (number, span.start_ms))
+        });
+        let incident_files = self.archives().flat_map(|(number, archived)| {
+            archived.incidents_within(i64::MIN, i64::MAX).map(move |file| (number, file.first))
+        });
+        Changes {
+            panes: self.panes.keys().copied().collect(),
+            dropped: BTreeSet::new(),
+            chunks: (0..self.antennas.chunks()).collect(),
+            incidents: self.incidents.numbers(),
+            incidents_dropped: 0..0,
+            spans: spans.collect(),
+            discarded: self.archived.discarded().keys().copied().collect(),
+            incident_files: incident_files.collect(),
+            imports: self.imports.keys().cloned().collect(),
+        }
     }
 
     /// Width of a pane in milliseconds.
@@ -504,6 +556,7 @@ impl Store {
             recent: self.recent.clone(),
             incidents: self.incidents.clone(),
             archived: self.archived.clone(),
+            former: Arc::clone(&self.former),
             row_ms: self.row_ms,
             panes: self.panes.clone(),
             tiles: self.tiles.clone(),
@@ -612,7 +665,7 @@ impl Store {
     /// # Errors
     /// When something of that time is in the archive or in memory already.
     pub fn import(&mut self, id: &str, span: Span, courses: &Courses) -> PolarsResult<()> {
-        let is_free = self.archived.within(span.start_ms, span.end_ms).next().is_none();
+        let is_free = !self.has_files_of(span.start_ms, span.end_ms);
         let is_before = self.oldest_ms().is_none_or(|oldest_ms| span.end_ms <= oldest_ms);
         polars_ensure!(is_free && is_before, ComputeError: "an hour that is to be imported is there already");
         let import = self.imports.entry(id.to_owned()).or_default();
@@ -622,11 +675,17 @@ impl Store {
         self.changes.imports.insert(id.to_owned());
         // It may have been there before, until it was too old for what was kept then.
         self.changes.discarded.extend(self.archived.retrieve(self.partition, span.start_ms));
-        self.changes.spans.insert(span.start_ms);
+        self.changes.spans.insert((self.partition, span.start_ms));
         self.archived.insert(span);
         self.archived.extend(courses);
         self.revision = next_revision();
         Ok(())
+    }
+
+    /// Whether files hold something of `[start_ms, end_ms)`.
+    #[must_use]
+    pub fn has_files_of(&self, start_ms: i64, end_ms: i64) -> bool {
+        self.archives().any(|(_, archived)| archived.within(start_ms, end_ms).next().is_some())
     }
 
     /// How far an import is, by its id.
@@ -651,33 +710,39 @@ impl Store {
         for start in starts {
             self.drop_pane(start);
         }
-        self.changes.spans.insert(span.start_ms);
+        self.changes.spans.insert((self.partition, span.start_ms));
         self.archived.insert(span);
         self.archived.extend(courses);
         self.retain()
     }
 
     /// The hours of the first day from a time on, in milliseconds since the epoch, that is final and whose hours are all in files,
-    /// but not in those of a whole day yet; none where there is no such day.
+    /// but not in those of a whole day yet; none where there is no such day. The hours are of one partition, this one or one of before.
     #[must_use]
     pub fn final_day(&self, from_ms: i64) -> Vec<Arc<Span>> {
         let horizon_ms = self.horizon_ms(self.clock.watermark_ms);
-        self.archived.hours_of_a_day(from_ms, archived::settled_before_ms(self.oldest_ms(), horizon_ms))
+        let before_ms = archived::settled_before_ms(self.oldest_ms(), horizon_ms);
+        let days = self.archives().map(|(_, archived)| archived.hours_of_a_day(from_ms, before_ms));
+        let days = days.filter(|hours| !hours.is_empty());
+        days.min_by_key(|hours| hours[0].start_ms).unwrap_or_default()
     }
 
     /// Takes note of a day that is in files of its own now, in place of its hours, whose files are discarded; tells whether it did.
     /// Where its hours are not what the day was made of any more, the files of the day are.
     pub fn compact(&mut self, Compacted { day, hours }: Compacted, now: UnixMillis) -> bool {
-        let is_same = self.archived.within(day.start_ms, day.end_ms).eq(&hours);
-        if !is_same {
+        let (own, number) = (self.partition, day.partition);
+        let archived =
+            if number == own { Some(&mut self.archived) } else { Arc::make_mut(&mut self.former).get_mut(&number) };
+        let Some(archived) = archived.filter(|archived| archived.within(day.start_ms, day.end_ms).eq(&hours)) else {
             self.discard(day.files.keys().map(|table| day.key(*table)).collect(), now);
             return false;
-        }
-        self.changes.discarded.extend(self.archived.retrieve(self.partition, day.start_ms));
+        };
+        let start_ms = day.start_ms;
+        archived.insert(day);
+        self.changes.discarded.extend(self.archived.retrieve(number, start_ms));
         let keys = hours.iter().flat_map(|hour| hour.files.keys().map(|table| hour.key(*table))).collect();
-        self.changes.spans.extend(hours.iter().map(|hour| hour.start_ms));
-        self.changes.spans.insert(day.start_ms);
-        self.archived.insert(day);
+        self.changes.spans.extend(hours.iter().map(|hour| (number, hour.start_ms)));
+        self.changes.spans.insert((number, start_ms));
         self.discard(keys, now);
         true
     }
@@ -687,16 +752,22 @@ impl Store {
         if !self.clock.has_started() {
             return false;
         }
-        let expired = self.archived.expire(tiers, self.clock.watermark_ms);
-        if expired == Expired::default() {
-            return false;
+        let watermark_ms = self.clock.watermark_ms;
+        let mut all = vec![(self.partition, self.archived.expire(tiers, watermark_ms))];
+        if !self.former.is_empty() {
+            let former = Arc::make_mut(&mut self.former);
+            all.extend(former.iter_mut().map(|(number, archived)| (*number, archived.expire(tiers, watermark_ms))));
+            former.retain(|_, archived| !archived.is_empty());
         }
-        let Expired { starts, keys, readings, incident_files } = expired;
-        self.expired += readings;
-        self.changes.spans.extend(starts);
-        self.changes.incident_files.extend(incident_files);
-        self.discard(keys, now);
-        true
+        all.retain(|(_, expired)| *expired != Expired::default());
+        let is_any = !all.is_empty();
+        for (number, Expired { starts, keys, readings, incident_files }) in all {
+            self.expired += readings;
+            self.changes.spans.extend(starts.into_iter().map(|start| (number, start)));
+            self.changes.incident_files.extend(incident_files.into_iter().map(|first| (number, first)));
+            self.discard(keys, now);
+        }
+        is_any
     }
 
     fn discard(&mut self, keys: Vec<String>, at: UnixMillis) {
@@ -716,7 +787,7 @@ impl Store {
     /// Takes note of incidents that are in a file now, and drops them. Nothing where they are not the oldest in memory any more.
     pub fn archive_incidents(&mut self, file: IncidentFile) {
         if self.incidents.drop_old(file.first, file.chunks) {
-            self.changes.incident_files.insert(file.first);
+            self.changes.incident_files.insert((self.partition, file.first));
             self.archived.insert_incidents(file);
             self.revision = next_revision();
         }
@@ -746,7 +817,7 @@ impl Store {
             self.drop_pane(start);
         }
         self.expired += readings;
-        self.changes.spans.insert(start_ms);
+        self.changes.spans.insert((self.partition, start_ms));
         self.archived.insert(Span::hour(self.partition, start_ms, 0, readings, BTreeMap::new()));
         self.retain()?;
         Ok(readings)
@@ -756,6 +827,18 @@ impl Store {
     #[must_use]
     pub const fn archived(&self) -> &Archived {
         &self.archived
+    }
+
+    /// What is in files, of the partition and of those of before whose files it keeps, each with its number.
+    pub fn archives(&self) -> impl Iterator<Item = (PartitionNumber, &Archived)> {
+        let former = self.former.iter().map(|(number, archived)| (*number, archived));
+        std::iter::once((self.partition, &self.archived)).chain(former)
+    }
+
+    /// What is in files of the partition with a number.
+    #[must_use]
+    pub fn archived_of(&self, number: PartitionNumber) -> Option<&Archived> {
+        if number == self.partition { Some(&self.archived) } else { self.former.get(&number) }
     }
 
     /// See [`Snapshot::revision`].
@@ -770,7 +853,8 @@ impl Store {
     /// When a pane lacks a column.
     pub fn kept(&self) -> PolarsResult<Kept> {
         let in_memory = self.panes.values().map(|pane| pane.readings()).sum::<PolarsResult<u64>>()?;
-        Ok(Kept { in_memory, archived: self.archived.readings(), expired: self.expired })
+        let archived = self.archives().map(|(_, archived)| archived.readings()).sum();
+        Ok(Kept { in_memory, archived, expired: self.expired })
     }
 }
 

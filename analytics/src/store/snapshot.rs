@@ -14,7 +14,7 @@ use super::grid::Grid;
 use super::incidents::Incidents;
 use super::panes::{Pane, TILE_PANES, cover};
 use super::recent::Recent;
-use super::{CLOSING_GRACE_MS, EventClock};
+use super::{CLOSING_GRACE_MS, EventClock, Former};
 use crate::readings::Slot;
 
 /// Everything counted and retained at one moment; immutable.
@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub incidents: Incidents,
     /// What is in files.
     pub archived: Archived,
+    /// What partitions of before have in files.
+    pub former: Arc<Former>,
     /// The width of the archive's finest rows in milliseconds; `None` where there is no archive.
     pub row_ms: Option<i64>,
     /// Another whenever a pane that had closed changes or goes: what closed panes add up to is the same until then. No two
@@ -136,7 +138,12 @@ impl Snapshot {
     /// Whether what was measured at a time, in milliseconds since the epoch, is in files.
     #[must_use]
     pub fn is_archived(&self, time_ms: i64) -> bool {
-        self.row_ms.is_some() && time_ms < self.archived.until_ms()
+        self.row_ms.is_some() && self.archives().any(|archived| time_ms < archived.until_ms())
+    }
+
+    /// What is in files, of the partition and of those of before whose files it keeps.
+    pub fn archives(&self) -> impl Iterator<Item = &Archived> {
+        std::iter::once(&self.archived).chain(self.former.values())
     }
 
     /// The width of the finest rows that an answer from a time on is made of, in milliseconds: panes, or rows of files.
@@ -144,8 +151,10 @@ impl Snapshot {
     pub fn grain_ms(&self, time_ms: i64) -> i64 {
         let Some(row_ms) = self.row_ms.filter(|_| self.is_archived(time_ms)) else { return self.grid.width_ms };
         // Minutes are kept for less time than hours, so what follows has them too. Of hours that were given up there is neither.
-        let mut known = self.archived.within(time_ms, i64::MAX).filter(|span| !span.files.is_empty());
-        let is_by_hour = known.next().is_some_and(|span| span.is_by_hour());
+        let is_by_hour = self.archives().any(|archived| {
+            let mut known = archived.within(time_ms, i64::MAX).filter(|span| !span.files.is_empty());
+            known.next().is_some_and(|span| span.is_by_hour())
+        });
         if is_by_hour { HOUR_MS } else { row_ms }
     }
 
@@ -158,7 +167,8 @@ impl Snapshot {
     /// How many days are final and in files of hours, not in those of a day yet.
     #[must_use]
     pub fn final_days(&self) -> u64 {
-        self.archived.days_of_hours(settled_before_ms(self.oldest_ms(), self.horizon_ms))
+        let before_ms = settled_before_ms(self.oldest_ms(), self.horizon_ms);
+        self.archives().map(|archived| archived.days_of_hours(before_ms)).max().unwrap_or(0)
     }
 
     /// Width of the smallest tiles in milliseconds: steps of whole tiles read a tile each instead of its panes.

@@ -178,7 +178,7 @@ impl Whole {
 
     /// What the partitions have in files.
     pub fn archives(&self) -> impl Iterator<Item = &Archived> {
-        self.portions.iter().map(|portion| &portion.snapshot.archived)
+        self.portions.iter().flat_map(|portion| portion.snapshot.archives())
     }
 
     /// The antennas of which a pane may still hold a reading, each once.
@@ -311,8 +311,9 @@ impl Whole {
     /// The antennas that are in files.
     #[must_use]
     pub fn courses(&self) -> Cow<'_, Courses> {
-        if let [one] = &*self.portions {
-            return Cow::Borrowed(one.snapshot.archived.courses());
+        let mut archives = self.archives();
+        if let (Some(one), None) = (archives.next(), archives.next()) {
+            return Cow::Borrowed(one.courses());
         }
         let mut all = Courses::new();
         self.archives().for_each(|archived| add_courses(&mut all, archived.courses()));

@@ -27,6 +27,7 @@ mod programs;
 mod recent;
 mod recorded;
 mod rejects;
+mod repartition;
 mod replicas;
 mod replies;
 mod routes;

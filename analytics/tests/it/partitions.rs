@@ -27,11 +27,11 @@ use crate::programs::{redis, valid};
 use crate::support::{Analytics, Arrival, ask_whole, feed, fill, name, window};
 use crate::windows::{PANE_MS, START_MS};
 
-const RETENTION_MS: i64 = 3_600_000;
+pub(crate) const RETENTION_MS: i64 = 3_600_000;
 
 /// Readings that arrive within the grace in which panes close: whether one is late depends on the readings of others, and partitions
 /// do not wait for each other.
-fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
+pub(crate) fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
     let seq = prop_oneof![Just(None), (0..400_u64).prop_map(Some)];
     let latency = prop_oneof![Just(None), (0.1..900.0_f64).prop_map(Some)];
     let one = (0..9_000_i64, 0..1_500_i64, 0..12_u32, 0..200_u32, 0..=4_u32, latency, seq);

@@ -146,7 +146,7 @@ pub struct Partition {
 /// The ledger: what became of every entry that the broker ever added.
 ///
 /// `entries_added = counted + duplicates + sum(rejected) + too_late + untracked + lag + trimmed_unread + lost_by_broker +
-/// imbalance`, and `counted + imported = in_memory + archived + expired`.
+/// imbalance`, and `counted + imported + moved = in_memory + archived + expired`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ledger {
     /// Entries ever added to the stream; `null` if the broker has not reported it yet.
@@ -156,6 +156,10 @@ pub struct Ledger {
     /// Readings of other systems that `analytics import` has put into the archive: they were never in the stream.
     #[serde(default)]
     pub imported: u64,
+    /// Readings that `analytics repartition` has brought here from other partitions, less those that it took away. Over all partitions
+    /// it is 0.
+    #[serde(default)]
+    pub moved: i64,
     /// Entries counted that are in memory; `null` if analytics does not say.
     #[serde(default)]
     pub in_memory: Option<u64>,
@@ -197,6 +201,7 @@ impl<'a> std::iter::Sum<&'a Self> for Ledger {
                 entries_added: known(sum.entries_added, ledger.entries_added),
                 counted: sum.counted + ledger.counted,
                 imported: sum.imported + ledger.imported,
+                moved: sum.moved + ledger.moved,
                 in_memory: known(sum.in_memory, ledger.in_memory),
                 archived: sum.archived + ledger.archived,
                 expired: sum.expired + ledger.expired,

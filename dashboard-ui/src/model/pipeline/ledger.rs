@@ -160,6 +160,7 @@ pub(super) mod tests {
                 ),
                 counted: in_memory + archived + expired,
                 imported,
+                moved: 0,
                 in_memory: is_told.then_some(in_memory),
                 archived: archived + imported,
                 expired,
