@@ -39,7 +39,7 @@ for overlay in minikube archive cluster production client-certificates productio
 done
 
 for version in "${versions[@]}"; do
-  for file in deploy/k8s/import.yaml deploy/k8s/components/cluster-hpa/analytics-autoscaler.yaml; do
+  for file in deploy/k8s/import.yaml deploy/k8s/repartition.yaml deploy/k8s/components/cluster-hpa/analytics-autoscaler.yaml; do
     kubernetes-validate --strict --kubernetes-version "$version" "$file"
   done
 done

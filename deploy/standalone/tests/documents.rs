@@ -161,7 +161,7 @@ fn the_boundaries_of_the_architecture_hold() {
 }
 
 /// The modules of analytics, each before those that may import it.
-const MODULES: [&str; 16] = [
+const MODULES: [&str; 17] = [
     "settings",
     "workers",
     "cache",
@@ -176,6 +176,7 @@ const MODULES: [&str; 16] = [
     "published",
     "pipeline",
     "import",
+    "repartition",
     "http",
     "lib",
 ];

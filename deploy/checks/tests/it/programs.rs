@@ -98,31 +98,49 @@ fn a_variable_that_is_no_setting_is_an_error() {
     }
 }
 
+/// The pod of the only Job of a manifest, and its container, which works where an analytics works and is told nothing else.
+fn job_of_analytics(path: &str, analytics: &Container) -> Container {
+    let [job] = &Manifests::read(path).all::<Job>()[..] else { panic!("one Job is needed") };
+    let template = &job.spec.as_ref().expect("a spec").template;
+    let labels = template.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref()).expect("labels");
+    assert_eq!(labels.get("app").map(String::as_str), Some("analytics"), "the network policies let it reach Redis");
+    let pod = template.spec.as_ref().expect("a pod");
+    let [container] = &pod.containers[..] else { panic!("one container is needed") };
+    assert_eq!((&container.image, &container.security_context), (&analytics.image, &analytics.security_context));
+    assert_eq!(container.ports, None, "nobody is sent to it");
+    let known = analytics.env.as_ref().expect("settings");
+    assert!(container.env.iter().flatten().all(|one| known.contains(one)), "{:?}", container.env);
+    container.clone()
+}
+
+fn command_of(job: &Container) -> Command {
+    let arguments = std::iter::once("analytics".to_owned()).chain(job.args.clone().expect("arguments"));
+    Analytics::try_parse_from(arguments).expect("a command of analytics").command.expect("a command")
+}
+
 /// The Job that imports is told what analytics is told, and works where analytics works.
 #[test]
 fn the_job_that_imports_is_an_analytics() {
-    let (manifests, archive) = (Manifests::read("deploy/k8s/import.yaml"), Manifests::overlay("archive"));
-    let [job] = &manifests.all::<Job>()[..] else { panic!("one Job is needed") };
-    let template = &job.spec.as_ref().expect("a spec").template;
-    let pod = template.spec.as_ref().expect("a pod");
-    let [container] = &pod.containers[..] else { panic!("one container is needed") };
-    let workloads = workloads(&archive);
+    let workloads = workloads(&Manifests::overlay("archive"));
     let analytics = workloads.iter().find(|workload| workload.name == "analytics").expect("analytics");
-    let labels = template.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref()).expect("labels");
-    assert_eq!(labels.get("app").map(String::as_str), Some("analytics"), "the network policies let it reach Redis");
-    assert_eq!(
-        (&container.image, &container.security_context),
-        (&analytics.container.image, &analytics.container.security_context)
-    );
-    assert_eq!(container.ports, None, "nobody is sent to it");
-    let env = container.env.as_ref().expect("settings");
-    let known = analytics.container.env.as_ref().expect("settings");
-    assert!(env.len() == 2 && env.iter().all(|one| known.contains(one)), "{env:?}");
+    let container = job_of_analytics("deploy/k8s/import.yaml", &analytics.container);
+    assert_eq!(container.env.as_ref().map(Vec::len), Some(2));
     let mounts = |container: &Container| container.volume_mounts.clone().unwrap_or_default();
-    assert!(mounts(&analytics.container).iter().all(|mount| mounts(container).contains(mount)));
-    let arguments = std::iter::once("analytics".to_owned()).chain(container.args.clone().expect("arguments"));
-    let parsed = Analytics::try_parse_from(arguments).expect("a command of analytics");
-    let Some(Command::Import(import)) = parsed.command else { panic!("it does not import") };
-    let is_mounted = |path: &std::path::Path| mounts(container).iter().any(|mount| path.starts_with(&mount.mount_path));
+    assert!(mounts(&analytics.container).iter().all(|mount| mounts(&container).contains(mount)));
+    let Command::Import(import) = command_of(&container) else { panic!("it does not import") };
+    let is_mounted =
+        |path: &std::path::Path| mounts(&container).iter().any(|mount| path.starts_with(&mount.mount_path));
     assert!(import.files.iter().all(|path| is_mounted(path)), "{:?}", import.files);
+}
+
+/// So is the one that spreads the state anew, which needs nothing but the broker.
+#[test]
+fn the_job_that_spreads_the_state_is_an_analytics() {
+    let workloads = workloads(&Manifests::overlay("archive"));
+    let analytics = workloads.iter().find(|workload| workload.name == "analytics").expect("analytics");
+    let container = job_of_analytics("deploy/k8s/repartition.yaml", &analytics.container);
+    let env = container.env.as_ref().expect("settings").iter().map(|one| &*one.name);
+    assert_eq!(env.collect::<Vec<_>>(), ["REDIS_URL"]);
+    let Command::Repartition(repartition) = command_of(&container) else { panic!("it does something else") };
+    assert!(repartition.from == 1 && repartition.to > 1 && !repartition.dry_run);
 }
