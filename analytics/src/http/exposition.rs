@@ -72,7 +72,7 @@ pub const METRICS: [(&str, &str); 50] = [
     ("vigia_clock_offset_seconds", "Broker's clock minus that of this process; absent before they have been compared."),
     ("vigia_entries_ahead_total", "Entries since the start whose id was ahead of the broker's clock."),
     ("vigia_panes", "Panes in memory."),
-    ("vigia_owner_epoch", "Fencing epoch of this owner; 0 where it owns nothing."),
+    ("vigia_owner_epoch", "Highest fencing epoch of the partitions, which grows with each change of an owner."),
     ("vigia_broker_evicts", "1 while the broker removes keys when its memory is full; absent where it does not tell."),
     ("vigia_stream_exhausted", "1 while nothing can be appended, as the stream's last id is the largest there is."),
     ("vigia_ready", "1 while readings are read and committed."),
@@ -91,7 +91,7 @@ pub(crate) struct IncidentCounts {
 /// that start at 0 and jump to millions would look like millions of entries at once.
 pub(crate) fn encode(
     default_window: Option<&(Summary, IncidentCounts)>,
-    owned_ledger: Option<&Ledger>,
+    known_ledger: Option<&Ledger>,
     pipeline: &Pipeline,
     is_evicting: Option<bool>,
     archive_gaps: Option<u64>,
@@ -104,16 +104,16 @@ pub(crate) fn encode(
         let age_seconds = summary.as_of.map(|as_of| now.seconds() - as_of.seconds());
         scrape.gauge("vigia_newest_readings_age_seconds", age_seconds)?;
     }
-    if let Some(owned) = owned_ledger {
+    if let Some(owned) = known_ledger {
         ledger(&scrape, owned)?;
     }
-    if owned_ledger.is_some() {
+    if known_ledger.is_some() {
         partitions(&scrape, pipeline)?;
     }
     progress(&scrape, pipeline)?;
-    scrape.int_gauge("vigia_broker_evicts", owned_ledger.and(is_evicting).map(u64::from))?;
-    scrape.int_gauge("vigia_stream_exhausted", owned_ledger.map(|_| u64::from(pipeline.exhausted)))?;
-    archive(&scrape, pipeline.archive.as_ref().filter(|_| owned_ledger.is_some()))?;
+    scrape.int_gauge("vigia_broker_evicts", known_ledger.and(is_evicting).map(u64::from))?;
+    scrape.int_gauge("vigia_stream_exhausted", known_ledger.map(|_| u64::from(pipeline.exhausted)))?;
+    archive(&scrape, pipeline.archive.as_ref().filter(|_| known_ledger.is_some()))?;
     if let Some(archive_gaps) = archive_gaps {
         scrape.counter("vigia_archive_gaps_total", archive_gaps)?;
     }
