@@ -388,6 +388,8 @@ impl<L: Log> Pipeline<L> {
             info!(%cursor, counted = meta.ledger.counted, "begins after the committed cursor");
         }
         self.published.begin(fence.epoch, &loaded);
+        // What another process told meanwhile was of the owner before.
+        self.published.set_owner(Some(self.owner.clone()));
         let accounts = Accounts::new(meta, cursor);
 
         let (work, queue) = mpsc::channel(1);

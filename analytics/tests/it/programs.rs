@@ -179,7 +179,7 @@ fn a_second_replica_takes_over_where_the_first_was_killed() {
     let mut first = Analytics::start(&server.url(), &[]);
     first.wait("/readyz", |health| health["ok"] == true);
     let mut second = Analytics::start(&server.url(), &[]);
-    second.wait("/livez", |health| health["phase"] == "standby");
+    second.wait("/readyz", |health| health["ok"] == true);
     fill(server.port(), "antenna_stream", (0..300).map(valid));
     first.settle(300);
     first.kill();
