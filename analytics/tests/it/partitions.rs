@@ -138,7 +138,7 @@ fn spread(
     away: Option<u16>,
     partition: impl Fn(usize, &Arrival) -> usize,
 ) -> Whole {
-    let is_away = |number: u16| away.is_some_and(|every| number % every == 0);
+    let is_away = |number: u16| away.is_some_and(|every| number.is_multiple_of(every));
     let mut stores: Vec<Partition> = (0..=partitions).map(|number| Partition::new(is_away(number))).collect();
     let (names, mut numbering) = (names(), Numbering::default());
     let mut at = 0;
