@@ -152,7 +152,7 @@ fn the_boundaries_of_the_architecture_hold() {
             ["cluster/follow.rs", "cluster/peers.rs", "pipeline/aggregator.rs", "pipeline/archiver.rs"];
         ["readings.rs", "workers.rs"].contains(&file.as_str())
             || that_name_its_types.contains(&file.as_str())
-            || ["store/", "archive/", "state/", "answer/"].iter().any(|folder| file.starts_with(folder))
+            || ["store/", "archive/", "state/", "answer/", "repartition/"].iter().any(|folder| file.starts_with(folder))
     };
     let polars = files_with("analytics/src", "use polars");
     assert!(!polars.is_empty() && polars.iter().all(may_use_polars), "{polars:?}");
