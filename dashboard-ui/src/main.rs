@@ -45,8 +45,15 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
-async fn run(settings: Settings) -> anyhow::Result<()> {
+fn run(settings: Settings) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let result = runtime.block_on(serve(settings));
+    // A thread that still looks analytics' name up must not keep the process alive.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
     let listener = listen(settings.bind).with_context(|| format!("cannot listen on {} (BIND)", settings.bind))?;
     let shutdown = shared::shutdown::on_signal().context("signals cannot be handled")?;
     dashboard_ui::serve(settings, listener, shutdown).await?;

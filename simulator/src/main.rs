@@ -26,8 +26,15 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
-async fn start(cli: &Cli) -> anyhow::Result<()> {
+fn start(cli: &Cli) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let result = runtime.block_on(run(cli));
+    // A thread that still looks the broker's name up must not keep the process alive.
+    runtime.shutdown_background();
+    result
+}
+
+async fn run(cli: &Cli) -> anyhow::Result<()> {
     let shutdown = shared::shutdown::on_signal().context("signals cannot be handled")?;
     match &cli.command {
         None => simulate(&cli.common, &cli.fleet, shutdown).await,
