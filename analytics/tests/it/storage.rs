@@ -349,7 +349,7 @@ fn a_stale_owner_writes_the_same() {
     stale.signal(Signal::Continue);
     until("the stale owner is fenced", DEADLINE, || {
         let log = stale.log();
-        if log.contains("another process owns the stream") { Ok(()) } else { Err(log) }
+        if log.contains("another process has taken the stream over") { Ok(()) } else { Err(log) }
     });
     assert_eq!(server.objects(), objects);
     settle(&mut owner);
