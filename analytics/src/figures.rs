@@ -1,9 +1,10 @@
 //! What the parts of the pipeline hand to each other and to the outside.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use shared::UnixMillis;
-use shared::api::{BatchTimes, Ledger};
+use shared::api::{BatchTimes, ClockOffset, Ledger};
+use shared::time::millis;
 
 use crate::histogram::Histogram;
 use crate::ingest::decode::RejectedEntry;
@@ -50,4 +51,11 @@ pub(crate) struct CommitFigures {
     pub(crate) cursor: StreamId,
     /// Incidents that have ended, since the stream's beginning.
     pub(crate) incidents_ended: u64,
+}
+
+/// How far the broker's clock is from ours, which shows a time now. The broker's time was read somewhere within the round trip.
+pub(crate) fn clock_offset(broker: UnixMillis, now: UnixMillis, round_trip: Duration) -> ClockOffset {
+    let middle_ms = now.0 - millis(round_trip) / 2;
+    let error_ms = round_trip.as_secs_f64() * 500.0;
+    ClockOffset { offset_ms: broker.0.saturating_sub(middle_ms), error_ms }
 }

@@ -114,9 +114,14 @@ pub struct PeerSettings {
     pub advertise: Option<String>,
 }
 
-fn parse_advertised(text: &str) -> Result<String, String> {
+/// Whether a text may be a host: a name, or an address of IPv4 or IPv6.
+pub(crate) fn is_host(text: &str) -> bool {
     let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-._:[]".contains(character);
-    if !text.is_empty() && text.chars().all(is_allowed) {
+    !text.is_empty() && text.chars().all(is_allowed)
+}
+
+fn parse_advertised(text: &str) -> Result<String, String> {
+    if is_host(text) {
         return Ok(text.to_owned());
     }
     Err("a host like analytics-0.example or 10.0.0.7 is needed, or one with a port like 10.0.0.7:8001".to_owned())

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ring::digest::{Context, SHA256};
-use shared::api::ClockOffset;
 use shared::throttle::Throttle;
 use shared::time::Clock;
 use tokio::sync::watch;
@@ -17,6 +16,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::figures::clock_offset;
 use crate::ingest::log::{Log, LogError, Member, Present};
 use crate::pipeline::Turn;
 use crate::published::Published;
@@ -118,7 +118,7 @@ impl<L: Log> Membership<L> {
         let (mut is_known, mut read_at) = (false, Instant::now());
         while !shutdown.is_cancelled() {
             let member = self.member();
-            let asked = self.clock.now();
+            let asked = Instant::now();
             let announced = timeout(HEARTBEAT_TIMEOUT, self.log.announce(&member, VALID));
             let announced = tokio::select! {
                 announced = announced => announced,
@@ -127,12 +127,9 @@ impl<L: Log> Membership<L> {
             match announced.unwrap_or_else(|_| Err(LogError::Away("the broker does not answer in time".to_owned()))) {
                 Ok(present) => {
                     if let Some(broker) = present.broker_time {
-                        let (now, round_trip_ms) = (self.clock.now(), (self.clock.now().0 - asked.0).max(0));
-                        #[expect(clippy::cast_precision_loss, reason = "a round trip is far below 2^53 ms")]
-                        let error_ms = round_trip_ms as f64 / 2.0;
-                        let offset_ms = broker.0.saturating_sub(now.0 - round_trip_ms / 2);
+                        let offset = clock_offset(broker, self.clock.now(), asked.elapsed());
                         let followed = self.partitions.iter().filter(|share| share.published.owned_epoch().is_none());
-                        followed.for_each(|it| it.published.set_clock(ClockOffset { offset_ms, error_ms }));
+                        followed.for_each(|it| it.published.set_clock(offset));
                     }
                     read_at = Instant::now();
                     self.decide(&present, read_at);
@@ -144,17 +141,22 @@ impl<L: Log> Membership<L> {
                     // list is away for long, as the partitions may be elsewhere than the list is.
                     let is_alone = !is_known && matches!(error, LogError::Refused(_));
                     let is_blind = is_known && read_at.elapsed() > UNKNOWN_MAX;
-                    if is_alone || is_blind {
+                    let takes_what_is_free = is_alone || is_blind;
+                    if takes_what_is_free {
                         self.partitions.iter().for_each(|share| share.tell(true));
                     }
                     if lines.is_due(Instant::now()) {
-                        let what = if is_alone { "this process takes what nobody has" } else { "none of them moves" };
+                        let what = if takes_what_is_free {
+                            "this process takes what nobody has"
+                        } else {
+                            "none of them moves"
+                        };
                         warn!("who shares the partitions cannot be told, so {what}: {error}");
                     }
                 }
             }
-            let next = self.until_other_than(&member);
-            let _due = timeout(HEARTBEAT, async { tokio::join!(next) }).await;
+            // At the latest with the next heartbeat.
+            let _due = timeout(HEARTBEAT, self.until_other_than(&member)).await;
         }
         match timeout(LEAVE_TIMEOUT, self.log.leave(&self.name)).await {
             Ok(Ok(())) => {}

@@ -15,7 +15,7 @@ use super::health::Health;
 use super::ledger::{Accounts, Seen};
 use super::retry::{Lines, Retry};
 use super::{Ended, LEASE, Pipeline, PipelineError, RENEW_INTERVAL};
-use crate::figures::CommitFigures;
+use crate::figures::{CommitFigures, clock_offset};
 use crate::ingest::log::{Commit, Fence, GroupStep, Log, LogError, StreamInfo};
 use crate::ingest::stream_id::StreamId;
 use crate::published::EXHAUSTED;
@@ -226,13 +226,11 @@ impl<'a, L: Log> Committer<'a, L> {
         self.balance(info)
     }
 
-    /// Takes note of how far the broker's clock is from ours. Its time was read somewhere within the round trip.
+    /// Takes note of how far the broker's clock is from ours.
     fn compare_clocks(&mut self, info: StreamInfo, round_trip: Duration) {
         let Some(broker) = info.broker_time else { return };
-        let error_ms = round_trip.as_secs_f64() * 500.0;
         let now = self.pipeline.clock.now();
-        let middle_ms = now.0 - millis(round_trip) / 2;
-        let offset = ClockOffset { offset_ms: broker.0.saturating_sub(middle_ms), error_ms };
+        let offset = clock_offset(broker, now, round_trip);
         self.pipeline.published.set_clock_offset(offset, now);
         let is_skewed = offset.offset_ms.abs() > TOLERATED_OFFSET_MS + millis(round_trip) / 2;
         if is_skewed && !self.is_skewed {

@@ -104,12 +104,6 @@ impl Partitions {
         self.all.iter().any(Published::is_known)
     }
 
-    /// The streams of which neither an owner nor the broker tells anything.
-    #[must_use]
-    pub fn missing(&self) -> Vec<String> {
-        self.all.iter().filter(|published| !published.is_known()).map(Published::stream).collect()
-    }
-
     /// Progress and the ledgers.
     #[must_use]
     pub fn pipeline(&self, now: Instant) -> Pipeline {

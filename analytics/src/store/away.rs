@@ -263,28 +263,31 @@ const PANES_AT_ONCE: usize = 8;
 
 /// Fetches the cells of panes of one partition that are not here.
 pub(super) fn fetch_cells(panes: &[&Pane]) -> PolarsResult<()> {
-    let Some((source, missing)) = missing(panes, |pane| !pane.has_cells()) else { return Ok(()) };
-    for panes in missing.chunks(PANES_AT_ONCE) {
-        let cells = one(source.tables(&Wanted::Cells(stamps(panes), None))?)?;
-        let mut parts = by_pane(&cells)?;
-        for pane in panes {
-            let nothing = || Ok(Partials::empty().with_pane(pane.start_ms)?.cells);
-            pane.set_cells(parts.remove(&pane.start_ms).map_or_else(nothing, PolarsResult::Ok)?);
-        }
-    }
-    Ok(())
+    let empty = |start_ms| Ok(Partials::empty().with_pane(start_ms)?.cells);
+    fetch_tables(panes, Pane::has_cells, Wanted::Cells, empty, Pane::set_cells)
 }
 
 /// Fetches their sketches.
 pub(super) fn fetch_sketches(panes: &[&Pane]) -> PolarsResult<()> {
-    let Some((source, missing)) = missing(panes, |pane| !pane.has_sketch()) else { return Ok(()) };
+    let empty = |start_ms| Ok(Partials::empty().with_pane(start_ms)?.sketch);
+    fetch_tables(panes, Pane::has_sketch, Wanted::Sketch, empty, Pane::set_sketch)
+}
+
+/// Fetches one table of each pane, some panes at a time. A pane without a row, as one in which no latency was measured has none in its
+/// sketch, has an empty table.
+fn fetch_tables(
+    panes: &[&Pane],
+    is_here: impl Fn(&Pane) -> bool,
+    wanted: impl Fn(Vec<Stamp>, Option<Vec<Slot>>) -> Wanted,
+    empty: impl Fn(i64) -> PolarsResult<DataFrame>,
+    set: impl Fn(&Pane, DataFrame),
+) -> PolarsResult<()> {
+    let Some((source, missing)) = missing(panes, |pane| !is_here(pane)) else { return Ok(()) };
     for panes in missing.chunks(PANES_AT_ONCE) {
-        let sketches = one(source.tables(&Wanted::Sketch(stamps(panes), None))?)?;
-        let mut parts = by_pane(&sketches)?;
+        let tables = one(source.tables(&wanted(stamps(panes), None))?)?;
+        let mut parts = by_pane(&tables)?;
         for pane in panes {
-            // Where no latency was measured there is no row.
-            let nothing = || Ok(Partials::empty().with_pane(pane.start_ms)?.sketch);
-            pane.set_sketch(parts.remove(&pane.start_ms).map_or_else(nothing, PolarsResult::Ok)?);
+            set(pane, parts.remove(&pane.start_ms).map_or_else(|| empty(pane.start_ms), Ok)?);
         }
     }
     Ok(())

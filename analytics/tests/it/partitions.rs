@@ -197,6 +197,13 @@ fn answers(whole: &Whole, now: UnixMillis, window: WindowRequest, step_ms: i64) 
     all
 }
 
+/// A moment after some arrivals, a window that ends about then or before, and steps of which the window has not too many.
+fn question(arrivals: &[Arrival], length_ms: i64, step_ms: i64, is_past: bool) -> (UnixMillis, WindowRequest, i64) {
+    let now = UnixMillis(arrivals.last().expect("arrivals").arrival_ms + 7_300);
+    let window = window(length_ms, if is_past { End::At(UnixMillis(now.0 - 30_000)) } else { End::Latest });
+    (now, window, step_ms.max(length_ms / 100))
+}
+
 fn cells(whole: &Whole, now: UnixMillis, window: WindowRequest, step: Option<Span>) -> Value {
     let request = CellsRequest { window, step, ..CellsRequest::default() };
     let tables = Tables::default();
@@ -222,9 +229,7 @@ proptest! {
         step_ms in prop_oneof![Just(60_000_i64), 20_000..600_000_i64],
         is_past in any::<bool>(),
     ) {
-        let now = UnixMillis(arrivals.last().expect("arrivals").arrival_ms + 7_300);
-        let window = window(length_ms, if is_past { End::At(UnixMillis(now.0 - 30_000)) } else { End::Latest });
-        let step_ms = step_ms.max(length_ms / 100);
+        let (now, window, step_ms) = question(&arrivals, length_ms, step_ms, is_past);
         let mut one = Store::new(PANE_MS, RETENTION_MS, Thresholds::default());
         let mut known = BTreeSet::new();
         for batch in arrivals.chunks(size) {
@@ -252,9 +257,7 @@ proptest! {
         step_ms in prop_oneof![Just(60_000_i64), 20_000..600_000_i64],
         is_past in any::<bool>(),
     ) {
-        let now = UnixMillis(arrivals.last().expect("arrivals").arrival_ms + 7_300);
-        let window = window(length_ms, if is_past { End::At(UnixMillis(now.0 - 30_000)) } else { End::Latest });
-        let step_ms = step_ms.max(length_ms / 100);
+        let (now, window, step_ms) = question(&arrivals, length_ms, step_ms, is_past);
         for partitions in [1, 4] {
             let of = |away| spread(&arrivals, partitions, size, away, |_, arrival| {
                 1 + usize::from(partition_of(&name(arrival.antenna), partitions))

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
 
 use super::Epoch;
+use crate::settings::is_host;
 
 /// A process that shares the partitions with others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +24,7 @@ impl Member {
     #[must_use]
     pub fn has_address(&self) -> bool {
         let Some((host, port)) = self.address.rsplit_once(':') else { return false };
-        let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-._:[]".contains(character);
-        !host.is_empty() && host.chars().all(is_allowed) && port.parse::<u16>().is_ok_and(|port| port > 0)
+        is_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0)
     }
 }
 
