@@ -125,6 +125,10 @@ const SPANISH: &[(&str, &str)] = &[
         "El formato de la respuesta. Prevalece sobre la cabecera `Accept`.",
     ),
     (
+        "1 refuses an answer from which partitions are missing, with 503; without it, the answer names them.",
+        "1 rechaza con 503 una respuesta en la que falten particiones; sin él, la respuesta las nombra.",
+    ),
+    (
         "The form of the answer. It takes precedence over the header `Accept`, which some scrapers cannot set.",
         "La forma de la respuesta. Prevalece sobre la cabecera `Accept`, que algunos recolectores no pueden fijar.",
     ),
