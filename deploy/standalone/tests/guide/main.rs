@@ -126,7 +126,7 @@ fn who_stops_analytics_pauses_keda_and_waits_until_it_has_stopped() {
         assert_eq!(after[0], "kubectl -n vigia annotate scaledobject/analytics autoscaling.keda.sh/paused-");
         count += 1;
     }
-    assert_eq!(count, 3, "importing, going back, and restoring");
+    assert_eq!(count, 4, "importing, another number of partitions, going back, and restoring");
 }
 
 /// The checks above find what would fail on a cluster.
