@@ -79,6 +79,17 @@ impl Analytics {
         self.get(path::PIPELINE)
     }
 
+    /// The process that owns the stream, by its name and its epoch, as this one tells; `None` where it does not know.
+    pub(super) fn owner(&self) -> Option<(String, u64)> {
+        let partition = self.pipeline()?.partitions.into_iter().next()?;
+        Some((partition.owner?, partition.epoch))
+    }
+
+    /// Whether an owner of that name is this process: names have the process's id between the host and its start.
+    pub(super) fn is(&self, owner: &str) -> bool {
+        owner.contains(&format!("/{}/", self.id()))
+    }
+
     /// Readings of the producers' antennas, summed over the antennas; `None` where nobody can tell.
     pub(super) fn counted_of_producers(&self) -> Option<u64> {
         let page: AntennaPage = self.get(&format!("{}?q={PREFIX}&window=1h&limit=10000", path::ANTENNAS))?;

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// An owner that does not renew its lease for so long has lost the stream, and a standby needs a moment to notice.
 const PAST_THE_LEASE: Duration = Duration::from_secs(4);
 
+/// Two processes that agree for so long who owns the stream are done with moving it: heartbeats are far more often.
+const SETTLED: Duration = Duration::from_secs(2);
+
 /// How often something is looked at that is waited for.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -243,10 +246,11 @@ impl World {
             Fault::FreezeAnalytics => {
                 let standby = Analytics::start(self.back.port(), &self.load.settings, &mut self.seen);
                 let standby = self.standby.insert(standby);
-                let asked = Instant::now();
-                while standby.pipeline().is_none_or(|pipeline| pipeline.phase != Phase::Standby) {
-                    ensure!(asked.elapsed() < PATIENCE, "no standby: {}", standby.tail());
-                    thread::sleep(POLL);
+                let owner = settled(&self.analytics, standby)?;
+                if standby.is(&owner) {
+                    // The newcomer is the one that is to own the stream.
+                    std::mem::swap(&mut self.analytics, standby);
+                    self.web.open_to(self.analytics.port());
                 }
             }
             Fault::KillRedisAlways => self.master.set("appendfsync", "always")?,
@@ -352,10 +356,11 @@ impl World {
     /// The owner is frozen past its lease; the standby takes over; the owner wakes up and has to find that out.
     fn freeze(&mut self, hold: Duration) -> Result<()> {
         let standby = self.standby.take().context("a standby")?;
+        let (_, frozen) = self.analytics.owner().context("an owner")?;
         self.analytics.signal(Signal::Stop);
         thread::sleep(PAST_THE_LEASE);
         let asked = Instant::now();
-        while standby.pipeline().is_none_or(|pipeline| pipeline.phase != Phase::Running) {
+        while standby.owner().is_none_or(|(owner, epoch)| epoch <= frozen || !standby.is(&owner)) {
             ensure!(asked.elapsed() < PATIENCE, "the standby does not take over: {}", standby.tail());
             thread::sleep(POLL);
         }
@@ -364,7 +369,8 @@ impl World {
         self.web.open_to(self.analytics.port());
         old.signal(Signal::Continue);
         let asked = Instant::now();
-        while old.pipeline().is_none_or(|pipeline| pipeline.phase != Phase::Standby) {
+        // It knows a later term than its own: that of the standby, or one that it was given back as the one that is to own the stream.
+        while old.owner().is_none_or(|(_, epoch)| epoch <= frozen) {
             ensure!(asked.elapsed() < PATIENCE, "it does not notice that it lost the stream: {}", old.tail());
             thread::sleep(POLL);
         }
@@ -462,4 +468,22 @@ const ASIDE: &str = "{antenna_stream}:aside";
 fn has_committed(pipeline: &Pipeline, id: StreamId) -> bool {
     let committed = pipeline.partitions.first().and_then(|partition| partition.committed.parse::<StreamId>().ok());
     pipeline.phase == Phase::Running && committed.is_some_and(|committed| committed >= id)
+}
+
+/// The name of the owner that two processes agree on.
+fn settled(one: &Analytics, other: &Analytics) -> Result<String> {
+    let (began, mut agreed) = (Instant::now(), None);
+    loop {
+        let told = one.owner().filter(|owner| other.owner().as_ref() == Some(owner));
+        match (told, &agreed) {
+            (Some(owner), Some((before, since))) if owner == *before => {
+                if Instant::now().duration_since(*since) > SETTLED {
+                    return Ok(owner.0);
+                }
+            }
+            (told, _) => agreed = told.map(|owner| (owner, Instant::now())),
+        }
+        ensure!(began.elapsed() < PATIENCE, "no owner that both know: {}{}", one.tail(), other.tail());
+        thread::sleep(POLL);
+    }
 }
