@@ -149,10 +149,12 @@ impl Api {
     /// The newest snapshot with the window that is asked about, or else whatever is kept.
     fn asked(&self, window: Option<WindowRequest>) -> Result<Asked, ApiError> {
         self.published.demand().asked();
-        if self.published.phase() == Phase::Standby && !self.published.is_any_known() {
-            return Err(ApiError::Standby);
+        let (phase, whole) = (self.published.phase(), self.published.whole());
+        if whole.missing().len() == self.published.count() {
+            // What would be answered is not zero, but unknown.
+            return Err(if phase == Phase::Standby { ApiError::Standby } else { ApiError::missing(whole.missing()) });
         }
-        let (whole, now) = (self.published.whole(), self.published.judged_at(self.clock.now()));
+        let now = self.published.judged_at(self.clock.now());
         let window = match window {
             Some(request) => Window::of(&whole, request, now)?,
             None => Window::kept(now),
@@ -179,7 +181,7 @@ async fn metrics(
     };
     let window = match api.persist(Some(WindowRequest::default()), false, figures).await {
         Ok(window) => Some(window),
-        Err(ApiError::Standby) => None,
+        Err(ApiError::Standby | ApiError::Missing(_)) => None,
         Err(error) => return Err(error),
     };
     let mut response = if is_json {

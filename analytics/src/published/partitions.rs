@@ -98,12 +98,6 @@ impl Partitions {
         known.map(|ledgers| ledgers.iter().sum())
     }
 
-    /// Whether anything can be said of any partition.
-    #[must_use]
-    pub fn is_any_known(&self) -> bool {
-        self.all.iter().any(Published::is_known)
-    }
-
     /// Progress and the ledgers.
     #[must_use]
     pub fn pipeline(&self, now: Instant) -> Pipeline {

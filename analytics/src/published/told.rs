@@ -163,10 +163,4 @@ impl Published {
         let progress = self.progress.lock();
         (progress.known == Known::Owned).then_some(progress.epoch)
     }
-
-    /// Whether anything can be said of the partition.
-    #[must_use]
-    pub fn is_known(&self) -> bool {
-        self.progress.lock().known != Known::Missing
-    }
 }

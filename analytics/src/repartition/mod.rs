@@ -189,10 +189,8 @@ impl<L: Log, O: Fn(u16) -> Result<Vec<(String, L)>, LogError>> Work<'_, L, O> {
         let Order { from, to, dry_run, .. } = *self.order;
         self.hold(1, from)?;
         let (meta, marker) = self.committed()?;
-        if let Some(Marker { is_switching: true, .. }) = marker
-            && marker != Some(Marker { from, to, is_switching: true })
-        {
-            return Err(marker.map_or_else(|| anyhow!("no marker"), |marker| marker.refusal().into()));
+        if let Some(other) = marker.filter(|it| it.is_switching && (it.from, it.to) != (from, to)) {
+            return Err(other.refusal().into());
         }
         let meta =
             meta.context("nothing is committed yet: any STREAM_PARTITIONS will do, and there is nothing to spread")?;
