@@ -202,10 +202,11 @@ fn processes_share_partitions_and_each_answers_for_all() {
 /// from it, and nobody else is told anything.
 #[test]
 fn one_stream_has_one_owner_and_all_answer() {
-    let server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     fill(server.port(), "antenna_stream", (0..3_000).map(valid));
     let token = "0123456789abcdef-of-the-test";
-    let start = || Analytics::start(&server.url(), &[("ANALYTICS_TOKEN", token)]);
+    let url = server.url();
+    let start = || Analytics::start(&url, &[("ANALYTICS_TOKEN", token)]);
     let (mut first, mut second) = (start(), start());
     let ask = |process: &Analytics, path: &str| {
         http::get(process.address(), path, &[("Authorization", &format!("Bearer {token}"))]).expect("an answer")
@@ -249,6 +250,38 @@ fn one_stream_has_one_owner_and_all_answer() {
     owner.kill();
     fill(server.port(), "antenna_stream", (3_000..4_000).map(valid));
     counted(&other, 4_000);
+
+    // Once neither the owner nor the broker can be asked, nothing is known, and no answer says zero.
+    let processes = [other, start()];
+    counted(&processes[1], 4_000);
+    let mut owning = None;
+    until("the one that is to own the stream does", DEADLINE, || {
+        let members = processes.each_ref().map(members);
+        let wanted = wanted_owner("antenna_stream", members[0].iter().map(String::as_str));
+        let pipelines = processes.each_ref().map(|process| ask(process, path::PIPELINE).json());
+        let is_shared = members[0] == members[1]
+            && members[0].len() == 2
+            && pipelines.iter().all(|it| it["partitions"][0]["owner"].as_str() == wanted);
+        owning = wanted.map(str::to_owned);
+        if is_shared { Ok(()) } else { Err(format!("{members:?} {pipelines:?}")) }
+    });
+    let is_first = owning.is_some_and(|name| name.contains(&format!("/{}/", processes[0].id())));
+    let [first, second] = processes;
+    let (mut owner, follower) = if is_first { (first, second) } else { (second, first) };
+    server.kill();
+    owner.kill();
+    until("nothing is answered", DEADLINE, || {
+        let answer = ask(&follower, path::SUMMARY);
+        if answer.status == 503 { Ok(()) } else { Err(answer.body) }
+    });
+    for path in [path::SUMMARY, path::ANTENNAS, path::WORST, path::SERIES, path::INCIDENTS] {
+        let answer = ask(&follower, path);
+        assert!(answer.status == 503 && answer.json()["error"]["code"] == "unavailable", "{path}: {}", answer.body);
+    }
+    let exposition = ask(&follower, "/metrics").body;
+    assert!(!exposition.contains("\nvigia_window_success_ratio"), "{exposition}");
+    server.restart();
+    counted(&follower, 4_000);
 }
 
 proptest! {
