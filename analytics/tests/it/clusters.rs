@@ -40,16 +40,6 @@ fn until_replicated(master: &RedisServer, replica: &RedisServer) {
     });
 }
 
-/// Lets no replica copy a server any more.
-fn cut_off_from_replicas(master: &RedisServer, replica: &RedisServer) {
-    master.ask(&["ACL", "SETUSER", "default", "-psync", "-sync"]);
-    master.ask(&["CLIENT", "KILL", "TYPE", "replica"]);
-    until("the replica has lost its master", DEADLINE, || {
-        let said = replica.ask(&["INFO", "replication"]);
-        if said.contains("master_link_status:down") { Ok(()) } else { Err(said) }
-    });
-}
-
 /// How many entries were ever added to the stream on a server.
 fn entries_added(server: &RedisServer) -> u64 {
     let said = server.ask(&["XINFO", "STREAM", STREAM]);
@@ -130,7 +120,7 @@ fn a_master_that_dies_is_replaced_and_what_only_it_had_is_told() {
     let mut analytics = Analytics::start(&cluster.url(), &[]);
     analytics.settle(200);
     until_replicated(cluster.server(owner), cluster.server(replica));
-    cut_off_from_replicas(cluster.server(owner), cluster.server(replica));
+    cluster.server(owner).cut_off(cluster.server(replica));
     add(cluster.server(owner), 100);
     assert_eq!(analytics.settle(300)["counted"], 300);
     cluster.server_mut(owner).kill();
@@ -267,7 +257,7 @@ fn a_master_that_a_sentinel_replaces_is_followed() {
     let mut analytics = Analytics::start(&watched.url(), &[]);
     analytics.settle(200);
     until_replicated(watched.server(0), watched.server(1));
-    cut_off_from_replicas(watched.server(0), watched.server(1));
+    watched.server(0).cut_off(watched.server(1));
     add(watched.server(0), 100);
     analytics.settle(300);
     watched.server_mut(0).kill();

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::program::{Program, Signal};
 use super::reservation::Reservation;
-use super::wait::DEADLINE;
+use super::wait::{DEADLINE, until};
 
 /// What a server logs, by default, once it listens: on a port or on a socket.
 const READY: [&str; 2] = ["Ready to accept connections", "ready to accept connections at"];
@@ -91,6 +91,20 @@ impl RedisServer {
     /// Undoes [`pause`](Self::pause).
     pub fn resume(&self) {
         self.server.signal(Signal::Continue);
+    }
+
+    /// Lets no replica copy it any more, and waits until one has noticed. A restart undoes it.
+    ///
+    /// # Panics
+    /// Where the replica does not notice.
+    #[track_caller]
+    pub fn cut_off(&self, replica: &Self) {
+        self.ask(&["ACL", "SETUSER", "default", "-psync", "-sync"]);
+        self.ask(&["CLIENT", "KILL", "TYPE", "replica"]);
+        until("the replica has lost its master", DEADLINE, || {
+            let said = replica.ask(&["INFO", "replication"]);
+            if said.contains("master_link_status:down") { Ok(()) } else { Err(said) }
+        });
     }
 
     /// Starts it again on the same port and folder; kills it first where it still runs.

@@ -13,6 +13,7 @@ mod hour;
 mod night;
 mod page;
 mod program;
+mod replicas;
 mod scale;
 mod soak;
 mod statistics;
@@ -44,6 +45,8 @@ enum What {
     Faults(faults::Faults),
     /// A week in a night: hours with viewers and a fault every minute, sampled, with a report
     Night(night::Night),
+    /// Whether anything is lost or counted twice, untold, while replicas share partitions of a Redis Cluster and both change
+    Replicas(replicas::Replicas),
     /// What an entry costs by partitions on a Redis Cluster, and how long answers take by replicas
     Scale(scale::Scale),
     /// What no single machine can run, by simulation: gathered answers of many replicas, and what moves where replicas come and go
@@ -62,6 +65,7 @@ async fn main() -> anyhow::Result<()> {
         What::Page(page) => page.measure().await,
         What::Faults(faults) => faults.measure(),
         What::Night(night) => night.measure(),
+        What::Replicas(replicas) => replicas.measure(),
         What::Scale(scale) => scale.measure().await,
         What::Simulate => {
             print!("{}", benches::scaling::tables());

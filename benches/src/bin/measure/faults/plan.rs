@@ -135,7 +135,8 @@ pub(crate) fn plan(seed: u64, is_short: bool) -> Vec<Step> {
     faults.into_iter().enumerate().map(step).collect()
 }
 
-fn shuffle<T>(chance: &mut ChaCha8Rng, items: &mut [T]) {
+/// Puts items into an order that chance gives.
+pub(crate) fn shuffle<T>(chance: &mut ChaCha8Rng, items: &mut [T]) {
     for last in (1..items.len()).rev() {
         let other = chance.next_u64() % (last as u64 + 1);
         items.swap(last, usize::try_from(other).unwrap_or(0));

@@ -17,15 +17,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was seen of all processes.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// Processes of analytics.
-    pub(super) analytics: u32,
+    pub(crate) analytics: u32,
     /// The most memory that one of them has had, in MB.
-    pub(super) peak_mb: f64,
+    pub(crate) peak_mb: f64,
     /// Lines of all logs.
-    pub(super) lines: usize,
+    pub(crate) lines: usize,
     /// Lines in which somebody panicked.
-    pub(super) panics: Vec<String>,
+    pub(crate) panics: Vec<String>,
 }
 
 impl Seen {
@@ -44,17 +44,17 @@ impl Seen {
 
 /// A running analytics; killed when dropped.
 #[derive(Debug)]
-pub(super) struct Analytics {
+pub(crate) struct Analytics {
     program: Program,
     address: SocketAddr,
 }
 
 impl Analytics {
-    /// Starts it on a broker at a port.
-    pub(super) fn start(broker: u16, settings: &[(&'static str, String)], seen: &mut Seen) -> Self {
+    /// Starts it on a broker.
+    pub(crate) fn start(broker: &str, settings: &[(&'static str, String)], seen: &mut Seen) -> Self {
         let mut command = built("analytics");
         command
-            .env("REDIS_URL", format!("redis://127.0.0.1:{broker}"))
+            .env("REDIS_URL", broker)
             .env("BIND", "127.0.0.1:0")
             .env("RUST_LOG", format!("warn,{ADDRESS_TARGET}=info"))
             .envs(settings.iter().map(|(name, value)| (*name, value)));
@@ -65,54 +65,59 @@ impl Analytics {
     }
 
     /// Its process id.
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.program.id()
     }
 
     /// Where it answers HTTP.
-    pub(super) const fn port(&self) -> u16 {
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The port of that.
+    pub(crate) const fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// Progress and the ledger; `None` where nobody answers.
-    pub(super) fn pipeline(&self) -> Option<Pipeline> {
+    pub(crate) fn pipeline(&self) -> Option<Pipeline> {
         self.get(path::PIPELINE)
     }
 
     /// The process that owns the stream, by its name and its epoch, as this one tells; `None` where it does not know.
-    pub(super) fn owner(&self) -> Option<(String, u64)> {
+    pub(crate) fn owner(&self) -> Option<(String, u64)> {
         let partition = self.pipeline()?.partitions.into_iter().next()?;
         Some((partition.owner?, partition.epoch))
     }
 
     /// Whether an owner of that name is this process: names have the process's id between the host and its start.
-    pub(super) fn is(&self, owner: &str) -> bool {
+    pub(crate) fn is(&self, owner: &str) -> bool {
         owner.contains(&format!("/{}/", self.id()))
     }
 
     /// Readings of the producers' antennas, summed over the antennas; `None` where nobody can tell.
-    pub(super) fn counted_of_producers(&self) -> Option<u64> {
+    pub(crate) fn counted_of_producers(&self) -> Option<u64> {
         let page: AntennaPage = self.get(&format!("{}?q={PREFIX}&window=1h&limit=10000", path::ANTENNAS))?;
         Some(page.antennas.iter().map(|antenna| antenna.measures.readings).sum())
     }
 
     /// An answer with status 200.
-    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
         let answer = http::get(self.address, path, &[]).ok()?;
         if answer.status == 200 { serde_json::from_str(&answer.body).ok() } else { None }
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         self.program.signal(signal);
     }
 
     /// The last lines that it has written.
-    pub(super) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         self.program.tail()
     }
 
     /// Ends it with SIGKILL.
-    pub(super) fn kill(&mut self, seen: &mut Seen) -> Result<()> {
+    pub(crate) fn kill(&mut self, seen: &mut Seen) -> Result<()> {
         seen.memory(&self.program)?;
         self.program.kill();
         seen.log(&self.program.log());
@@ -120,7 +125,7 @@ impl Analytics {
     }
 
     /// Ends it in good order.
-    pub(super) fn end(mut self, seen: &mut Seen) -> Result<()> {
+    pub(crate) fn end(mut self, seen: &mut Seen) -> Result<()> {
         seen.memory(&self.program)?;
         let ended = self.program.end(Signal::Terminate, PATIENCE);
         seen.log(&ended.log);
@@ -131,12 +136,12 @@ impl Analytics {
 
 /// A running simulator of some antennas; killed when dropped.
 #[derive(Debug)]
-pub(super) struct Simulator {
+pub(crate) struct Simulator {
     program: Program,
 }
 
 impl Simulator {
-    pub(super) fn start(broker: u16, number: usize, antennas: u32, interval: &str) -> Self {
+    pub(crate) fn start(broker: u16, number: usize, antennas: u32, interval: &str) -> Self {
         let mut command = built("simulator");
         command
             .env("REDIS_URL", format!("redis://127.0.0.1:{broker}"))
@@ -148,23 +153,23 @@ impl Simulator {
     }
 
     /// Its process id.
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.program.id()
     }
 
     /// The last lines that it has written.
-    pub(super) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         self.program.tail()
     }
 
     /// Ends it with SIGKILL.
-    pub(super) fn kill(&mut self, seen: &mut Seen) {
+    pub(crate) fn kill(&mut self, seen: &mut Seen) {
         self.program.kill();
         seen.log(&self.program.log());
     }
 
     /// Ends it in good order.
-    pub(super) fn end(mut self, seen: &mut Seen) -> Result<()> {
+    pub(crate) fn end(mut self, seen: &mut Seen) -> Result<()> {
         let ended = self.program.end(Signal::Terminate, PATIENCE);
         seen.log(&ended.log);
         ensure!(ended.code == Some(0), "a simulator ended with {:?}: {}", ended.code, ended.log);

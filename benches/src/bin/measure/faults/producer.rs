@@ -14,10 +14,10 @@ use rand_chacha::rand_core::SeedableRng as _;
 use redis::{Client, Connection, Script};
 use shared::codec::encode;
 
-use crate::broker::{STREAM, now_ms, reading};
+use crate::broker::{now_ms, reading};
 
 /// Readings in a batch.
-const BATCH: u64 = 500;
+pub(crate) const BATCH: u64 = 500;
 
 /// A reply that takes longer is given up, and the batch sent again.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,9 +40,19 @@ redis.call('HSET', KEYS[1], 'number', ARGV[1], 'last', id)
 return id
 ";
 
+/// What a producer publishes to.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) stream: String,
+    /// The ports of the servers of which one has the stream, by which the others are found.
+    pub(crate) ports: Vec<u16>,
+    /// The ids of the antennas.
+    pub(crate) antennas: Vec<String>,
+}
+
 /// All producers together.
 #[derive(Debug)]
-pub(super) struct Producers {
+pub(crate) struct Producers {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -58,70 +68,69 @@ struct Shared {
     /// Batches that had to be sent again, for lack of an answer or because of a refusal.
     again: AtomicU64,
     stop: AtomicBool,
-    record: Mutex<BTreeMap<StreamId, u64>>,
+    /// Readings by the stream and id of the last entry of their batch.
+    record: Mutex<BTreeMap<(String, StreamId), u64>>,
     refusals: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Producers {
-    /// Starts producers that publish through a port, of so many antennas together.
-    pub(super) fn start(port: u16, producers: u32, antennas: u32) -> Result<Self> {
+    /// Starts a producer for each of some targets.
+    pub(crate) fn start(targets: Vec<Target>) -> Self {
         let shared = Arc::new(Shared::default());
-        let client = Client::open(format!("redis://127.0.0.1:{port}"))?;
-        let threads = (0..producers)
-            .map(|number| {
-                let producer = Producer {
-                    shared: Arc::clone(&shared),
-                    client: client.clone(),
-                    number,
-                    antennas: (antennas / producers).max(1),
-                    chance: ChaCha8Rng::seed_from_u64(u64::from(number)),
-                };
-                thread::spawn(move || producer.run())
-            })
-            .collect();
-        Ok(Self { shared, threads })
+        let start = |(number, target)| {
+            let producer = Producer {
+                shared: Arc::clone(&shared),
+                target,
+                number,
+                at: 0,
+                chance: ChaCha8Rng::seed_from_u64(number),
+            };
+            thread::spawn(move || producer.run())
+        };
+        let threads = (0..).zip(targets).map(start).collect();
+        Self { shared, threads }
     }
 
     /// Lets so many more readings be published, as fast as the broker takes them.
-    pub(super) fn release(&self, readings: u64) {
+    pub(crate) fn release(&self, readings: u64) {
         self.shared.released.fetch_add(readings, Ordering::SeqCst);
     }
 
     /// Readings that the broker has acknowledged so far.
-    pub(super) fn acknowledged(&self) -> u64 {
+    pub(crate) fn acknowledged(&self) -> u64 {
         self.shared.acknowledged.load(Ordering::SeqCst)
     }
 
     /// Whether everything that was released is acknowledged.
-    pub(super) fn are_done(&self) -> bool {
+    pub(crate) fn are_done(&self) -> bool {
         self.acknowledged() == self.shared.released.load(Ordering::SeqCst)
     }
 
     /// How often a batch was sent again.
-    pub(super) fn sent_again(&self) -> u64 {
+    pub(crate) fn sent_again(&self) -> u64 {
         self.shared.again.load(Ordering::SeqCst)
     }
 
     /// What the broker said when it refused batches, by its first word, and how often.
-    pub(super) fn refusals(&self) -> BTreeMap<String, u64> {
+    pub(crate) fn refusals(&self) -> BTreeMap<String, u64> {
         lock(&self.shared.refusals).clone()
     }
 
-    /// Takes what was acknowledged with an id above `last` out of the record, and returns how many readings that are: the
-    /// broker's stream ends there, so it has lost them.
-    pub(super) fn strike_above(&self, last: StreamId) -> u64 {
+    /// Takes what was acknowledged with an id above `last` out of the record of a stream, and returns how many readings that are:
+    /// the broker's stream ends there, so it has lost them.
+    pub(crate) fn strike_above(&self, stream: &str, last: StreamId) -> u64 {
         let mut record = lock(&self.shared.record);
-        let lost: Vec<StreamId> = record.keys().filter(|&&id| id > last).copied().collect();
-        lost.into_iter().filter_map(|id| record.remove(&id)).sum()
+        let lost: Vec<_> = record.keys().filter(|(of, id)| of == stream && *id > last).cloned().collect();
+        lost.into_iter().filter_map(|key| record.remove(&key)).sum()
     }
 
     /// Readings in the record: acknowledged, and not known to be lost.
-    pub(super) fn recorded(&self) -> u64 {
+    pub(crate) fn recorded(&self) -> u64 {
         lock(&self.shared.record).values().sum()
     }
 
     /// Ends them.
-    pub(super) fn stop(self) -> Result<()> {
+    pub(crate) fn stop(self) -> Result<()> {
         self.shared.stop.store(true, Ordering::SeqCst);
         for thread in self.threads {
             thread.join().map_err(|_| anyhow::anyhow!("a producer panicked"))?;
@@ -133,9 +142,10 @@ impl Producers {
 /// One thread that publishes, with antennas of its own.
 struct Producer {
     shared: Arc<Shared>,
-    client: Client,
-    number: u32,
-    antennas: u32,
+    target: Target,
+    number: u64,
+    /// The place among the target's ports of the server that is asked.
+    at: usize,
     chance: ChaCha8Rng,
 }
 
@@ -156,13 +166,14 @@ impl Producer {
             }
             number += 1;
             let mut invocation = script.prepare_invoke();
-            invocation.key(format!("{{{STREAM}}}:producer:{}", self.number)).key(STREAM).arg(number);
+            let stream = &self.target.stream;
+            invocation.key(format!("{{{stream}}}:producer:{}", self.number)).key(stream).arg(number);
             for _ in 0..count {
-                let antenna = (published % u64::from(self.antennas)) as u32;
-                let mut reading = reading(&mut self.chance, antenna, now_ms(), 0);
+                let antenna = published as usize % self.target.antennas.len();
+                let mut reading = reading(&mut self.chance, antenna as u32, now_ms(), 0);
                 // Without a `seq`, a reading that is counted twice shows: nothing takes the second one for a duplicate.
                 reading.seq = None;
-                reading.antenna_id = format!("{PREFIX}{}-{antenna:05}", self.number);
+                reading.antenna_id.clone_from(&self.target.antennas[antenna]);
                 let pairs = encode(&reading);
                 invocation.arg(pairs.len() * 2);
                 for (field, value) in &pairs {
@@ -175,12 +186,13 @@ impl Producer {
                 match id.and_then(|id| Ok(id.parse()?)) {
                     Ok(id) => {
                         // The record first: what counts as acknowledged is in it.
-                        lock(&self.shared.record).insert(id, count);
+                        lock(&self.shared.record).insert((self.target.stream.clone(), id), count);
                         self.shared.acknowledged.fetch_add(count, Ordering::SeqCst);
                         break;
                     }
                     Err(error) => {
                         connection = None;
+                        self.turn(&error);
                         self.shared.again.fetch_add(1, Ordering::SeqCst);
                         *lock(&self.shared.refusals).entry(first_word(&error)).or_default() += 1;
                         if self.is_stopped() {
@@ -190,6 +202,20 @@ impl Producer {
                     }
                 }
             }
+        }
+    }
+
+    /// Goes to the server that has the stream, as far as an error tells which that is; else to the next one where nobody answers.
+    fn turn(&mut self, error: &anyhow::Error) {
+        let Some(error) = error.downcast_ref::<redis::RedisError>() else { return };
+        let ports = &self.target.ports;
+        // One that a slot is being moved to takes nothing yet, and the move is soon over.
+        let told = error.redirect_node().filter(|_| error.code() == Some("MOVED")).map(|(address, _)| address);
+        let told = told.and_then(|address| address.rsplit_once(':')?.1.parse::<u16>().ok());
+        if let Some(place) = told.and_then(|port| ports.iter().position(|it| *it == port)) {
+            self.at = place;
+        } else if error.code().is_none() {
+            self.at = (self.at + 1) % ports.len();
         }
     }
 
@@ -209,7 +235,8 @@ impl Producer {
 
     fn connected<'a>(&self, connection: &'a mut Option<Connection>) -> Result<&'a mut Connection> {
         if connection.is_none() {
-            let made = self.client.get_connection_with_timeout(TIMEOUT)?;
+            let client = Client::open(format!("redis://127.0.0.1:{}", self.target.ports[self.at]))?;
+            let made = client.get_connection_with_timeout(TIMEOUT)?;
             made.set_read_timeout(Some(TIMEOUT))?;
             made.set_write_timeout(Some(TIMEOUT))?;
             *connection = Some(made);
@@ -219,7 +246,7 @@ impl Producer {
 }
 
 /// What the ids of the producers' antennas begin with.
-pub(super) const PREFIX: &str = "recorded-";
+pub(crate) const PREFIX: &str = "recorded-";
 
 /// What a refusal is about: Redis' code of the error, or the kind of a failed connection.
 fn first_word(error: &anyhow::Error) -> String {

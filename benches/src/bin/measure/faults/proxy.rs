@@ -13,7 +13,7 @@ const PIECE: usize = 16 * 1024;
 
 /// A proxy. Its threads end with the process.
 #[derive(Debug, Clone)]
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     port: u16,
     shared: Arc<Shared>,
 }
@@ -46,7 +46,7 @@ enum Mode {
 
 impl Proxy {
     /// Listens on a free port and forwards to another.
-    pub(super) fn start(upstream: u16) -> Result<Self> {
+    pub(crate) fn start(upstream: u16) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
         let state = State { upstream, mode: Mode::Pass, open: Vec::new(), struck: 0 };
@@ -61,44 +61,49 @@ impl Proxy {
         Ok(Self { port, shared })
     }
 
-    pub(super) const fn port(&self) -> u16 {
+    pub(crate) const fn port(&self) -> u16 {
         self.port
     }
 
+    /// The URL of a broker behind it.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
     /// Closes all connections and takes no others.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.shared.set(Mode::Closed);
         self.cut();
     }
 
     /// Takes connections to a port.
-    pub(super) fn open_to(&self, upstream: u16) {
+    pub(crate) fn open_to(&self, upstream: u16) {
         self.shared.lock().upstream = upstream;
         self.shared.set(Mode::Pass);
     }
 
     /// Closes all connections.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.shared.lock().cut();
     }
 
     /// Closes all connections after so many more bytes of replies, in the middle of what is being said.
-    pub(super) fn cut_after(&self, bytes: usize) {
+    pub(crate) fn cut_after(&self, bytes: usize) {
         self.shared.set(Mode::CutAfter(bytes));
     }
 
     /// Holds all replies back after so many more bytes, until [`Self::resume`].
-    pub(super) fn stall_after(&self, bytes: usize) {
+    pub(crate) fn stall_after(&self, bytes: usize) {
         self.shared.set(Mode::StallAfter(bytes));
     }
 
     /// Lets everything through again.
-    pub(super) fn resume(&self) {
+    pub(crate) fn resume(&self) {
         self.shared.set(Mode::Pass);
     }
 
     /// How often replies were cut or stalled.
-    pub(super) fn struck(&self) -> u64 {
+    pub(crate) fn struck(&self) -> u64 {
         self.shared.lock().struck
     }
 }

@@ -10,7 +10,7 @@ use shared::testing::Signal;
 
 use super::plan::{Fault, Step};
 use super::processes::{Analytics, Seen, Simulator};
-use super::producer::Producers;
+use super::producer::{PREFIX, Producers, Target};
 use super::proxy::Proxy;
 use super::report::{End, Row};
 use super::said;
@@ -83,9 +83,9 @@ impl World {
             [Proxy::start(master.port())?, Proxy::start(master.port())?, Proxy::start(master.port())?];
         replica.ask::<()>(&["REPLICAOF", "127.0.0.1", &link.port().to_string()])?;
         let mut seen = Seen::default();
-        let analytics = Analytics::start(back.port(), &load.settings, &mut seen);
+        let analytics = Analytics::start(&back.url(), &load.settings, &mut seen);
         let web = Proxy::start(analytics.port())?;
-        let producers = Producers::start(front.port(), 2, load.recorded)?;
+        let producers = Producers::start(targets(front.port(), load.recorded));
         let mut world = Self {
             load,
             analytics,
@@ -244,7 +244,7 @@ impl World {
     fn prepare(&mut self, fault: Fault) -> Result<()> {
         match fault {
             Fault::FreezeAnalytics => {
-                let standby = Analytics::start(self.back.port(), &self.load.settings, &mut self.seen);
+                let standby = Analytics::start(&self.back.url(), &self.load.settings, &mut self.seen);
                 let standby = self.standby.insert(standby);
                 let owner = settled(&self.analytics, standby)?;
                 if standby.is(&owner) {
@@ -278,7 +278,7 @@ impl World {
                 self.front.close();
                 thread::sleep(hold);
                 self.master.restart();
-                lost = self.producers.strike_above(self.master.end()?.last);
+                lost = self.producers.strike_above(STREAM, self.master.end()?.last);
                 if step.fault == Fault::KillRedisAlways {
                     ensure!(lost == 0, "{lost} readings are lost that were written before they were acknowledged");
                 } else {
@@ -338,7 +338,7 @@ impl World {
             Fault::DeleteStream => self.master.ask::<()>(&["DEL", STREAM])?,
             Fault::FlushAll => {
                 self.master.ask::<()>(&["FLUSHALL"])?;
-                lost = self.producers.strike_above(self.master.end()?.last);
+                lost = self.producers.strike_above(STREAM, self.master.end()?.last);
                 told = Some(before.entries_added.context("entries")? - before.lost_by_broker);
             }
         }
@@ -348,7 +348,7 @@ impl World {
     /// SIGKILL, and a new process at once.
     fn kill_analytics(&mut self) -> Result<()> {
         self.analytics.kill(&mut self.seen)?;
-        self.analytics = Analytics::start(self.back.port(), &self.load.settings, &mut self.seen);
+        self.analytics = Analytics::start(&self.back.url(), &self.load.settings, &mut self.seen);
         self.web.open_to(self.analytics.port());
         Ok(())
     }
@@ -386,7 +386,7 @@ impl World {
         thread::sleep(hold);
         self.replica.ask::<()>(&["REPLICAOF", "NO", "ONE"])?;
         std::mem::swap(&mut self.master, &mut self.replica);
-        let lost = self.producers.strike_above(self.master.end()?.last);
+        let lost = self.producers.strike_above(STREAM, self.master.end()?.last);
         self.link.close();
         for way in [&self.front, &self.back, &self.link] {
             way.open_to(self.master.port());
@@ -459,6 +459,16 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Two producers, with half of the antennas each.
+fn targets(port: u16, antennas: u32) -> Vec<Target> {
+    let target = |number: u32| Target {
+        stream: STREAM.to_owned(),
+        ports: vec![port],
+        antennas: (0..(antennas / 2).max(1)).map(|antenna| format!("{PREFIX}{number}-{antenna:05}")).collect(),
+    };
+    (0..2).map(target).collect()
 }
 
 /// Where the stream is kept while its key is something else.
