@@ -47,7 +47,7 @@ impl Drain {
     pub(crate) async fn measure(self) -> Result<()> {
         let redis = RedisServer::start(&[]);
         let spread = Spread::on(redis.port(), self.partitions);
-        spread.fill(backlog(self.entries, self.antennas, self.seconds))?;
+        spread.fill(backlog(self.entries, self.antennas, self.seconds, now_ms()))?;
         let steps = self.steps(redis.port(), &spread)?;
         let wire: usize = steps.iter().map(|step| step.bytes).sum();
         println!(
@@ -135,10 +135,15 @@ impl Drain {
     }
 }
 
-/// So many readings of so many antennas in turn, spread evenly over so many seconds that end now.
-pub(crate) fn backlog(entries: u64, antennas: u32, seconds: u64) -> impl Iterator<Item = Reading> + Send + 'static {
+/// So many readings of so many antennas in turn, spread evenly over so many seconds up to a time: always the same ones.
+pub(crate) fn backlog(
+    entries: u64,
+    antennas: u32,
+    seconds: u64,
+    end_ms: i64,
+) -> impl Iterator<Item = Reading> + Send + 'static {
     let (antennas, span_ms) = (u64::from(antennas), seconds * 1000);
-    let start_ms = now_ms() - span_ms as i64;
+    let start_ms = end_ms - span_ms as i64;
     let mut chance = benches::chance();
     (0..entries).map(move |number| {
         let timestamp_ms = start_ms + (number * span_ms / entries) as i64;

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Args, ValueEnum};
+use serde_json::Value;
+use shared::Reading;
 use shared::api::{Pipeline, path};
 use shared::testing::{DEADLINE, RedisCluster, until, until_async};
 
@@ -33,6 +35,18 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// What is asked.
 const QUESTIONS: [&str; 3] = [path::METRICS, path::SUMMARY, path::WORST];
+
+/// What is asked of whoever has drained the same readings, to be answered alike.
+const COMPARED: [&str; 8] = [
+    "/api/v1/summary?window=5m",
+    "/api/v1/antennas?window=5m&sort=p95&limit=500&step=60s",
+    "/api/v1/worst?window=5m&by=failures&limit=100",
+    "/api/v1/worst?window=5m&by=latency&limit=100",
+    "/api/v1/series?window=5m&step=5s",
+    "/api/v1/heatmap?window=5m&step=30s",
+    "/api/v1/cells?window=5m&step=60s",
+    "/api/v1/incidents?window=5m&limit=500&kind=down",
+];
 
 #[derive(Debug, Args)]
 pub(crate) struct Scale {
@@ -95,20 +109,34 @@ impl Scale {
         let mut all: Vec<Drained> = self.partitions.iter().map(spread).collect();
         all.push(Drained::new(cluster, "plain", 1, most));
         let micros = |seconds: f64| seconds / self.entries as f64 * 1e6;
+        // The same readings for all, up to the end of a pane.
+        let end_ms = now_ms() / 5_000 * 5_000;
         for drained in &mut all {
             let before = cluster.processor_times().await?;
-            drained.spread.fill(backlog(self.entries, DRAINED.0, DRAINED.1))?;
+            drained
+                .spread
+                .fill(backlog(self.entries, DRAINED.0, DRAINED.1, end_ms).map(move |it| with_outage(it, end_ms)))?;
             cluster.until_replicated();
             let after = cluster.processor_times().await?;
             drained.added = [after[0] - before[0], after[1] - before[1]].map(micros);
         }
+        let mut expected: Option<Vec<String>> = None;
         for round in 1..=self.rounds {
             for drained in &mut all {
-                let cost = drained.drain(cluster, self.entries).await?.map(micros);
+                let (cost, answers) = drained.drain(cluster, self.entries, end_ms).await?;
+                let cost = cost.map(micros);
                 println!("round {round}, {}: {}", drained.title, cost.line());
                 drained.costs.push(cost);
+                let expected = expected.get_or_insert_with(|| answers.clone());
+                for (answer, expected) in answers.iter().zip(expected) {
+                    ensure!(answer == expected, "{} answers otherwise:\n{answer}\n{expected}", drained.title);
+                }
             }
         }
+        let bytes: usize = expected.iter().flatten().map(String::len).sum();
+        let incidents = expected.iter().flatten().next_back().is_some_and(|it| it.contains("\"kind\":\"down\""));
+        ensure!(incidents, "there was an outage, of which nothing is told");
+        println!("all give the same answers to {} questions, to the last of {bytes} bytes", COMPARED.len());
         println!(
             "| microseconds of processor time an entry | added: masters | replicas | drained: analytics | masters | replicas \
              | together | of the first |"
@@ -197,6 +225,12 @@ impl Scale {
         }
         times
     }
+}
+
+/// The reading, of which all is lost where it is of one of some antennas and of a minute in the middle.
+fn with_outage(reading: Reading, end_ms: i64) -> Reading {
+    let is_lost = reading.antenna_id.ends_with("00") && (120_000..180_000).contains(&(end_ms - reading.timestamp_ms));
+    Reading { loss: if is_lost { reading.packets } else { reading.loss }, ..reading }
 }
 
 /// Waits until the first replica that is ready has nothing left to read, and tells which are ready then, or soon after.
@@ -313,17 +347,26 @@ impl Drained {
         Self { title, spread: cluster.spread(name, streams), partitions, added: [0.0; 2], costs: Vec::new() }
     }
 
-    /// Seconds, from the start of analytics until all is committed and it has ended.
-    async fn drain(&self, cluster: &Cluster, entries: u64) -> Result<Cost> {
+    /// Seconds, from the start of analytics until all is committed and it has ended, and what it answers about the readings up to
+    /// a time.
+    async fn drain(&self, cluster: &Cluster, entries: u64, end_ms: i64) -> Result<(Cost, Vec<String>)> {
         let before = cluster.processor_times().await?;
         let mut analytics = Program::start("analytics", &cluster.environment(&self.spread, self.partitions))?;
         analytics.drained_asking(entries, LOOK_EVERY).await?;
         let used = analytics.processor_time()?.as_secs_f64();
         cluster.until_replicated();
         let after = cluster.processor_times().await?;
+        let mut answers = Vec::new();
+        for question in COMPARED {
+            let mut answer: Value =
+                serde_json::from_str(&analytics.get(&format!("{question}&end={}", end_ms / 1_000)).await?)?;
+            // When readings were merged is no part of them.
+            answer.as_object_mut().context("an answer that is an object")?.remove("as_of");
+            answers.push(answer.to_string());
+        }
         analytics.stop()?;
         self.spread.forget(&cluster.masters()).await?;
-        Ok(Cost { analytics: used, masters: after[0] - before[0], replicas: after[1] - before[1] })
+        Ok((Cost { analytics: used, masters: after[0] - before[0], replicas: after[1] - before[1] }, answers))
     }
 
     fn median(&self) -> Cost {
