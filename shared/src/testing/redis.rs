@@ -55,6 +55,12 @@ impl RedisServer {
         self.server.id()
     }
 
+    /// The last lines that it has written.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        self.server.tail()
+    }
+
     /// The folder of its files.
     #[must_use]
     pub fn folder(&self) -> &Path {

@@ -228,10 +228,11 @@ impl World {
         others.into_iter().chain(simulators).collect()
     }
 
-    /// The last lines of one of them, by its id; empty where it is a broker.
+    /// The last lines of one of them, by its id.
     pub(crate) fn tail(&self, id: u32) -> String {
         let simulators = self.simulators.iter().map(|simulator| (simulator.id(), simulator.tail()));
-        let all = std::iter::once((self.analytics.id(), self.analytics.tail())).chain(simulators);
+        let brokers = [&self.master, &self.replica].map(|broker| (broker.id(), broker.tail()));
+        let all = std::iter::once((self.analytics.id(), self.analytics.tail())).chain(simulators).chain(brokers);
         all.filter(|(known, _)| *known == id).map(|(_, tail)| tail).collect()
     }
 

@@ -100,10 +100,13 @@ impl Group {
         self.replicas.first()?.analytics.pipeline()
     }
 
-    /// How many antennas have a reading in the window, as the first one tells.
-    pub(super) fn active(&self) -> Option<u64> {
-        let summary: Option<Summary> = self.replicas.first()?.analytics.get(path::SUMMARY);
-        Some(summary?.antennas.active)
+    /// How many antennas have a reading in the window, as each of them tells.
+    pub(super) fn active(&self) -> Vec<Option<u64>> {
+        let of = |replica: &Replica| {
+            let summary: Option<Summary> = replica.analytics.get(path::SUMMARY);
+            summary.map(|summary| summary.antennas.active)
+        };
+        self.replicas.iter().map(of).collect()
     }
 
     /// The ledger of all partitions, where all of them are read.

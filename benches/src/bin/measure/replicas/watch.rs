@@ -125,7 +125,7 @@ impl Shared {
         if is_missing {
             self.answers_missing.fetch_add(1, Ordering::Relaxed);
         } else if summary.is_some_and(|it| it.antennas.active != self.antennas || it.measures.readings == 0) {
-            self.wrong(answer.body);
+            self.wrong(format!("{replica}: {}", answer.body));
         }
     }
 
