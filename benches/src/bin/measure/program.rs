@@ -65,6 +65,16 @@ impl Program {
         response.text().await.ok()
     }
 
+    /// How long the first byte of an answer with success takes; `None` where there is none.
+    pub(crate) async fn first_byte(&self, path: &str) -> Option<Duration> {
+        let asked = Instant::now();
+        let response = self.http.get(self.url(path)).send().await.ok()?.error_for_status().ok()?;
+        let took = asked.elapsed();
+        // The rest is read, so that the connection can be used again.
+        response.bytes().await.ok()?;
+        Some(took)
+    }
+
     /// The body of a path.
     pub(crate) async fn get(&self, path: &str) -> Result<String> {
         Ok(self.http.get(self.url(path)).send().await?.error_for_status()?.text().await?)

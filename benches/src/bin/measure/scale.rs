@@ -36,6 +36,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// What is asked.
 const QUESTIONS: [&str; 3] = [path::METRICS, path::SUMMARY, path::WORST];
 
+/// The pages that are asked for.
+const PAGES: [&str; 2] = ["/", "/antennas"];
+
 /// What is asked of whoever has drained the same readings, to be answered alike.
 const COMPARED: [&str; 8] = [
     "/api/v1/summary?window=5m",
@@ -184,12 +187,23 @@ impl Scale {
             let load = Load::over(spread.clone(), antennas, antennas / INTERVAL_SECONDS);
             let asked: Vec<&Program> =
                 replicas.iter().zip(&ready).filter(|(_, ready)| **ready).map(|(replica, _)| replica).collect();
-            for question in QUESTIONS {
-                let times = self.ask(&asked, question).await;
+            // A dashboard for each, that asks nobody else.
+            let dashboard = |replica: &&Program| Program::start("dashboard", &[("ANALYTICS_URL", replica.url(""))]);
+            let mut dashboards: Vec<Program> = asked.iter().map(dashboard).collect::<Result<_>>()?;
+            for dashboard in &mut dashboards {
+                dashboard.ready(path::READYZ).await;
+            }
+            let pages: Vec<&Program> = dashboards.iter().collect();
+            let all = QUESTIONS.map(|question| (question, &asked)).into_iter().chain(PAGES.map(|page| (page, &pages)));
+            for (question, asked) in all {
+                let times = self.ask(asked, question).await;
                 let refused = asked.len() * self.questions - times.len();
                 let of = |q| if times.is_empty() { "–".to_owned() } else { format!("{:.1} ms", quantile(&times, q)) };
                 let cells = [0.5, 0.99, 1.0].map(of).join(" | ");
                 println!("| {count} | {} | `{question}` | {cells} | {refused} |", asked.len());
+            }
+            for dashboard in dashboards {
+                dashboard.stop()?;
             }
             load.stop()?;
             for replica in replicas {
@@ -211,16 +225,14 @@ impl Scale {
         }))
     }
 
-    /// Asks one replica after the other, and returns the milliseconds of each answer; of one that is not given there are none.
+    /// Asks one program after the other, and returns the milliseconds to the first byte of each answer; of one that is not given there
+    /// are none.
     async fn ask(&self, replicas: &[&Program], question: &str) -> Vec<f64> {
         let mut times = Vec::new();
         for _ in 0..self.questions {
             for replica in replicas {
                 tokio::time::sleep(ASK_EVERY).await;
-                let asked = Instant::now();
-                if replica.try_get(question).await.is_some() {
-                    times.push(asked.elapsed().as_secs_f64() * 1000.0);
-                }
+                times.extend(replica.first_byte(question).await.map(|took| took.as_secs_f64() * 1000.0));
             }
         }
         times
