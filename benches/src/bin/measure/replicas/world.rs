@@ -33,6 +33,10 @@ const POLL: Duration = Duration::from_millis(20);
 /// How often readings are released to be published.
 const TICK: Duration = Duration::from_millis(20);
 
+/// A master that a busy machine does not let answer for a moment is not to be replaced unasked, as what only it had is lost then. Its
+/// replica takes its place however long it has been cut off.
+const PATIENT: [&str; 4] = ["--cluster-node-timeout", "5000", "--cluster-replica-validity-factor", "0"];
+
 /// How many masters there are.
 const MASTERS: usize = 3;
 
@@ -128,7 +132,7 @@ impl Pace {
 
 impl World {
     pub(super) fn start(partitions: u16, antennas: usize) -> Result<Self> {
-        let cluster = RedisCluster::with_replicas();
+        let cluster = RedisCluster::with_patient_replicas(&PATIENT);
         let mut streams = vec![STREAM.to_owned()];
         streams.extend((0..partitions).map(|number| StreamKeys::of_partition(STREAM, number).stream));
         let mut group = Group::start(cluster.url(), partitions)?;
