@@ -1,5 +1,6 @@
 //! What the parts of the pipeline hand to each other and to the outside.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::UnixMillis;
@@ -51,6 +52,8 @@ pub(crate) struct CommitFigures {
     pub(crate) cursor: StreamId,
     /// Incidents that have ended, since the stream's beginning.
     pub(crate) incidents_ended: u64,
+    /// What is in it.
+    pub(crate) snapshot: Arc<Snapshot>,
 }
 
 /// How far the broker's clock is from ours, which shows a time now. The broker's time was read somewhere within the round trip.

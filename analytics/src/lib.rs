@@ -14,8 +14,10 @@
 //! - `cache`: what is kept, bounded by its bytes.
 //! - [`answer`], [`workers`], [`http`]: questions to a snapshot are plans over its tables; their answers over HTTP.
 //! - [`cluster`]: several processes that share the partitions, and each of which answers for all of them.
+//! - [`alerts`]: who is told of incidents, by the process that owns the plain stream.
 //! - [`settings`]: what comes in from the edges.
 
+pub mod alerts;
 pub mod answer;
 pub mod archive;
 mod cache;
@@ -48,6 +50,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, error, error_span, info};
 
+use crate::alerts::dispatch::Dispatcher;
+use crate::alerts::file::Alerting;
+use crate::alerts::message::Notice;
+use crate::alerts::send::Sender;
+use crate::alerts::step::Outcome;
+use crate::alerts::told::AlertsTold;
 use crate::archive::place::Place;
 use crate::archive::read::Archive;
 use crate::cluster::follow::{Asker, Follower};
@@ -57,7 +65,9 @@ use crate::http::Api;
 use crate::ingest::log::{Log, RedisLog};
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::published::{Partitions, Published};
-use crate::settings::{ImportSettings, PipelineSettings, RepartitionSettings, Settings, Thresholds};
+use crate::settings::{
+    AlertTestSettings, AlertsSettings, ImportSettings, PipelineSettings, RepartitionSettings, Settings, Thresholds,
+};
 use crate::workers::Workers;
 
 /// Threads that answer queries.
@@ -72,7 +82,7 @@ pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
     let listener =
         listen(settings.bind).with_context(|| format!("cannot listen on {} (--bind, BIND)", settings.bind))?;
     info!(broker = settings.broker.public_url(), stream = settings.stream.stream, "starts");
-    let Settings { pipeline, thresholds, http, token, peers, .. } = settings;
+    let Settings { pipeline, thresholds, http, token, peers, alerts, .. } = settings;
     let bind = peers.peer_bind.unwrap_or_else(|| SocketAddr::new(settings.bind.ip(), 0));
     let peers_listener = listen(bind).with_context(|| format!("cannot listen on {bind} (--peer-bind, PEER_BIND)"))?;
     let bound = peers_listener.local_addr().context("the listener has no address")?;
@@ -83,7 +93,7 @@ pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
         log: logs.first().map(|(_, log)| log.beside()).context("there is no stream")?,
     };
     let endpoint = Endpoint { listener, http: http.clone(), token: token.token.clone() };
-    run_on(logs, pipeline, *thresholds, endpoint, Some(group), shutdown).await
+    run_on(logs, pipeline, *thresholds, endpoint, alerts, Some(group), shutdown).await
 }
 
 /// With whom a process shares the partitions.
@@ -142,9 +152,14 @@ pub async fn run_on<L: Log>(
     settings: &PipelineSettings,
     thresholds: Thresholds,
     endpoint: Endpoint,
+    alerts: &AlertsSettings,
     group: Option<Group<L>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    if let Some(path) = &alerts.alerts_file {
+        Alerting::read(path)
+            .map_err(|error| anyhow::anyhow!("bad file {} of --alerts-file (ALERTS_FILE): {error}", path.display()))?;
+    }
     let clock = Clock::system();
     let partitions = u16::try_from(logs.len().saturating_sub(1).max(1)).unwrap_or(u16::MAX);
     let owner = owner(clock.now());
@@ -172,8 +187,16 @@ pub async fn run_on<L: Log>(
     }
     let partitions = Partitions::of(published.clone());
     let demand = partitions.demand().clone();
+    let told = AlertsTold::default();
+    let alerting = alerts.alerts_file.clone().map(|path| {
+        let sender = Sender::new().context("no client for receivers of alerts")?;
+        let log = pipelines.first().map(|pipeline| pipeline.log.beside()).context("there is no stream")?;
+        let (partitions, told, clock) = (partitions.clone(), told.clone(), clock.clone());
+        anyhow::Ok(Dispatcher { log, partitions, thresholds, clock, path, told, sender })
+    });
+    let alerting = alerting.transpose()?;
     let api = Api::new(partitions, workers, thresholds, clock.clone(), serving.clone());
-    let api = api.with_archive(archive).with_token(token);
+    let api = api.with_archive(archive).with_token(token).with_alerts(told);
     let door = api.door().cloned();
     answers_http("analytics", listener.local_addr().context("the listener has no address")?);
     let server = tokio::spawn(async move { http::serve(listener, api, &http).await });
@@ -181,6 +204,9 @@ pub async fn run_on<L: Log>(
     let mut together = JoinSet::new();
     let stop = shutdown.child_token();
     let checked = check_all(&pipelines, &stop).await;
+    if let (Some(dispatcher), Ok(())) = (alerting, &checked) {
+        together.spawn(dispatcher.run(stop.clone()));
+    }
     if let (Some(Group { listener, address, log }), Ok(())) = (group, &checked) {
         info!(address, "other processes of analytics ask here");
         let asked = Workers::start(QUERY_THREADS).context("no threads for what others ask")?;
@@ -295,6 +321,27 @@ pub fn run_repartition(
         RedisLog::of_streams(&settings.broker, &streams)
     };
     repartition::run(runtime, open, &order, &clock, shutdown)
+}
+
+/// Sends an example to a receiver of `ALERTS_FILE`.
+///
+/// # Errors
+/// Why the file cannot be used, or why the receiver did not take it.
+pub fn run_alert_test(runtime: &Runtime, settings: &Settings, test: &AlertTestSettings) -> anyhow::Result<()> {
+    let path = settings.alerts.alerts_file.as_ref().context("--alerts-file (ALERTS_FILE) is not set")?;
+    let alerting = Alerting::read(path).with_context(|| format!("bad file {} (ALERTS_FILE)", path.display()))?;
+    let known = || alerting.receivers.keys().cloned().collect::<Vec<_>>().join(", ");
+    let receiver = alerting.receivers.get(&test.receiver);
+    let receiver = receiver.with_context(|| format!("there is no receiver {:?}, but {}", test.receiver, known()))?;
+    let now = Clock::system().now();
+    let sender = Sender::new().context("no client for receivers of alerts")?;
+    let notice = Notice::example(&receiver.name, &format!("test-{}", now.0), now);
+    match runtime.block_on(sender.send(receiver, &notice, usize::MAX, now)) {
+        Outcome::Sent => Ok(()),
+        Outcome::Failed(why) | Outcome::Refused(why) => {
+            anyhow::bail!("the receiver {:?} did not take it: {why}", receiver.name)
+        }
+    }
 }
 
 /// A name for the lease that no other process has: the host, the process, the moment.

@@ -51,6 +51,7 @@ fn main() -> ExitCode {
             let _nobody_reads = std::io::stdout().write_all(summary.to_string().as_bytes());
             Ok(())
         }
+        Some(Command::AlertTest(test)) => analytics::run_alert_test(&runtime, &settings, &test).context("alert-test"),
         _ => runtime.block_on(analytics::run(&settings, shutdown)),
     });
     // Threads that still wait for a broker must not hold the process back.

@@ -41,6 +41,8 @@ pub enum Command {
     Import(ImportSettings),
     /// Spread the committed state over another number of partitions, while no analytics runs
     Repartition(RepartitionSettings),
+    /// Send an example to a receiver of ALERTS_FILE, and tell what became of it
+    AlertTest(AlertTestSettings),
 }
 
 /// From how many partitions the state is spread over how many others.
@@ -55,6 +57,14 @@ pub struct RepartitionSettings {
     /// Read everything, tell what would be done or why it is refused, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Who gets an example.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct AlertTestSettings {
+    /// The name of a receiver in ALERTS_FILE
+    #[arg(value_name = "RECEIVER")]
+    pub receiver: String,
 }
 
 /// What is imported.
@@ -98,9 +108,20 @@ pub struct Settings {
     /// What counts as degraded, and as flapping.
     #[command(flatten)]
     pub thresholds: Thresholds,
+    /// Who is told of incidents.
+    #[command(flatten)]
+    pub alerts: AlertsSettings,
     /// Logging.
     #[command(flatten)]
     pub log: LogSettings,
+}
+
+/// Who is told of incidents.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AlertsSettings {
+    /// A file (TOML) that says who is told of which incidents; nobody is if not set
+    #[arg(long, env = "ALERTS_FILE", value_name = "FILE")]
+    pub alerts_file: Option<PathBuf>,
 }
 
 /// How processes that share the partitions reach each other.

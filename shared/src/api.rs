@@ -7,9 +7,10 @@
 //! - [`description`]: the OpenAPI document: what is asked and answered, for people and for tools.
 //! - `window`, `measures`, `status`, `steps`, `format`: what several questions or answers share.
 //! - `summary`, `antennas`, `worst`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
-//! - `pipeline`, `pipeline_history`, `rejected`: questions about analytics itself.
+//! - `pipeline`, `pipeline_history`, `rejected`, `alerts`: questions about analytics itself.
 //! - `metrics`, `health`, `error`: what else is answered.
 
+mod alerts;
 mod antennas;
 mod cells;
 pub mod description;
@@ -33,6 +34,10 @@ mod summary;
 mod window;
 mod worst;
 
+pub use self::alerts::{
+    AlertDelivery, AlertEnding, AlertKind, AlertPage, AlertReceiver, AlertSeverity, AlertsRequest, DEFAULT_DELIVERIES,
+    DeliveryStatus, MAX_DELIVERIES, ReceiverType,
+};
 pub use self::antennas::{
     AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, DEFAULT_ROWS, MAX_ROWS, Order, Sort,
 };
@@ -86,6 +91,8 @@ pub mod path {
     pub const READINGS: &str = "/api/v1/readings";
     /// Rejected entries by reason, with examples.
     pub const REJECTED: &str = "/api/v1/rejected";
+    /// Who was told of which incidents.
+    pub const ALERTS: &str = "/api/v1/alerts";
     /// Progress and the ledger.
     pub const PIPELINE: &str = "/api/v1/pipeline";
     /// The pipeline's pace over the last minutes.
@@ -102,7 +109,7 @@ pub mod path {
     pub const OPENAPI: &str = "/openapi.json";
 
     /// Every route, on which the contract, the router and the description have to agree.
-    pub const ALL: [&str; 18] = [
+    pub const ALL: [&str; 19] = [
         METRICS,
         SUMMARY,
         ANTENNAS,
@@ -114,6 +121,7 @@ pub mod path {
         INCIDENTS,
         READINGS,
         REJECTED,
+        ALERTS,
         PIPELINE,
         PIPELINE_HISTORY,
         EVENTS,

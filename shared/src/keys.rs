@@ -31,6 +31,8 @@ pub struct StreamKeys {
     pub lease: String,
     /// The hash of the processes that share the partitions; that of the plain name is used.
     pub members: String,
+    /// What receivers of alerts were told and are to be told; that of the plain name is used.
+    pub alerts: String,
 }
 
 impl StreamKeys {
@@ -43,6 +45,7 @@ impl StreamKeys {
             state: format!("{{{stream}}}:state"),
             lease: format!("{{{stream}}}:lease"),
             members: format!("{{{stream}}}:members"),
+            alerts: format!("{{{stream}}}:alerts"),
         }
     }
 

@@ -338,7 +338,7 @@ impl<L: Log> Follower<L> {
         if snapshot.grid.width_ms != millis(self.pipeline.settings.pane) {
             return Err(AskError::Damaged(format!("its PANE is {} ms", snapshot.grid.width_ms)));
         }
-        self.published().follow(snapshot, progress);
+        self.published().follow(snapshot, mirror.version().unwrap_or_default(), progress);
         state.mirror = Some((owner, mirror));
         Ok(())
     }

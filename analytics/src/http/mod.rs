@@ -34,6 +34,7 @@ pub use self::door::Door;
 pub use self::error::ApiError;
 use self::exposition::IncidentCounts;
 use self::routes::Parameters;
+use crate::alerts::told::AlertsTold;
 use crate::answer::Window;
 use crate::answer::window::full_seconds;
 use crate::archive::read::Archive;
@@ -58,6 +59,7 @@ pub struct Api {
     clock: Clock,
     shutdown: CancellationToken,
     door: Option<Door>,
+    alerts: AlertsTold,
 }
 
 /// The routes. Must be called within a tokio runtime: it starts the task that all streams of events share, and the one that looks
@@ -97,6 +99,12 @@ impl Api {
         Self { door: token.map(Door::new), ..self }
     }
 
+    /// Shows who was told of incidents.
+    #[must_use]
+    pub fn with_alerts(self, alerts: AlertsTold) -> Self {
+        Self { alerts, ..self }
+    }
+
     /// Who is let in, where not everybody is.
     #[must_use]
     pub const fn door(&self) -> Option<&Door> {
@@ -114,7 +122,7 @@ impl Api {
     ) -> Self {
         let published = published.into();
         let answers = Answers::new(workers, thresholds, published.count());
-        Self { published, answers, clock, shutdown, door: None }
+        Self { published, answers, clock, shutdown, door: None, alerts: AlertsTold::default() }
     }
 
     /// The current time by the broker's clock, which arrivals are told by.

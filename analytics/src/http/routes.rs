@@ -13,9 +13,9 @@ use axum::{Json, Router};
 use shared::api::description::document;
 use shared::api::request::{Part, read_all};
 use shared::api::{
-    AntennaRequest, AntennasRequest, CellsRequest, HeatmapRequest, IncidentsRequest, MetricsRequest, Pipeline,
-    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, Strictly,
-    SummaryRequest, WorstRequest, path,
+    AlertsRequest, AntennaRequest, AntennasRequest, CellsRequest, HeatmapRequest, IncidentsRequest, MetricsRequest,
+    Pipeline, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest,
+    Strictly, SummaryRequest, WorstRequest, path,
 };
 
 use super::answer::Answers;
@@ -37,6 +37,7 @@ pub(super) fn router(api: Api) -> Router {
         .question::<ReadingsRequest>()
         .request::<CellsRequest, _>(cells)
         .told::<RejectedRequest>(|api, request| api.published.rejected(request.reason, request.limit.get()))
+        .told::<AlertsRequest>(|api, request| api.alerts.page(&request))
         .told::<PipelineRequest>(|api, _| Pipeline { now: Some(api.now()), ..api.published.pipeline(Instant::now()) })
         .told::<PipelineHistoryRequest>(|api, _| api.published.pipeline_history(api.clock.now()))
         .request::<MetricsRequest, _>(metrics)

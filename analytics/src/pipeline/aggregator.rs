@@ -324,7 +324,8 @@ impl Aggregator {
         };
         let incidents_ended = self.meta.incidents_before + self.store.incidents().ended();
         let ledger = self.meta.ledger.clone();
-        Ok(Prepared { commit, figures: CommitFigures { ledger, cursor: self.cursor, incidents_ended } })
+        let snapshot = self.published.snapshot();
+        Ok(Prepared { commit, figures: CommitFigures { ledger, cursor: self.cursor, incidents_ended, snapshot } })
     }
 
     fn commit(&mut self) -> PolarsResult<Commit> {

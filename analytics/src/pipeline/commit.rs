@@ -256,7 +256,7 @@ impl<'a, L: Log> Committer<'a, L> {
                 last_id => info!(%last_id, "entries can be appended to the stream again"),
             }
         }
-        self.pipeline.published.balanced(ledger, *cursor, self.pipeline.clock.now());
+        self.pipeline.published.balanced(ledger, *cursor, info.last_id <= *cursor, self.pipeline.clock.now());
         Ok(())
     }
 }

@@ -387,7 +387,7 @@ impl<L: Log> Pipeline<L> {
         if is_told {
             info!(%cursor, counted = meta.ledger.counted, "begins after the committed cursor");
         }
-        self.published.begin(fence.epoch, &loaded);
+        self.published.begin(fence, &loaded);
         // What another process told meanwhile was of the owner before.
         self.published.set_owner(Some(self.owner.clone()));
         let accounts = Accounts::new(meta, cursor);

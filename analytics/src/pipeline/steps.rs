@@ -61,7 +61,7 @@ impl<'a, L: Log> Steps<'a, L> {
             }
         };
         let loaded = self.pipeline.try_load(&fence, self.seen).await?;
-        self.pipeline.published.begin(fence.epoch, &loaded);
+        self.pipeline.published.begin(&fence, &loaded);
         let (accounts, cursor) = (Accounts::new(&loaded.meta, loaded.cursor), loaded.cursor);
         let committer = Committer::new(self.pipeline, fence.clone(), accounts);
         let aggregator = Aggregator::new(self.pipeline, fence.clone(), loaded, accounts, None);

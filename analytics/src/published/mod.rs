@@ -5,6 +5,7 @@ mod demand;
 mod examples;
 mod pace;
 mod partitions;
+mod settled;
 mod told;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,11 +23,12 @@ pub use self::demand::Demand;
 use self::examples::Examples;
 use self::pace::Pace;
 pub use self::partitions::Partitions;
+pub use self::settled::Settled;
 pub use self::told::ToldProgress;
 use crate::figures::{CommitFigures, Loaded, Outcome};
 use crate::histogram::Histogram;
 use crate::ingest::decode::RejectedEntry;
-use crate::ingest::log::{Epoch, LogError};
+use crate::ingest::log::{Epoch, Fence, LogError};
 use crate::ingest::stream_id::StreamId;
 use crate::state::Meta;
 use crate::store::{Snapshot, Store};
@@ -49,6 +51,8 @@ pub struct Published {
     nothing: Arc<Snapshot>,
     progress: Arc<Mutex<Progress>>,
     examples: Arc<Mutex<Examples>>,
+    /// The term in which this process owns the partition.
+    term: watch::Sender<Option<Fence>>,
 }
 
 #[derive(Debug)]
@@ -95,6 +99,9 @@ struct Progress {
     archive_reason: Option<String>,
     /// Since the start.
     compactions_failed: u64,
+    /// Incidents that ended in partitions of before.
+    incidents_before: u64,
+    settled: settled::Progress,
 }
 
 /// From whom a process knows what a partition holds.
@@ -152,6 +159,8 @@ impl Published {
             archive: None,
             archive_reason: None,
             compactions_failed: 0,
+            incidents_before: 0,
+            settled: settled::Progress::default(),
         };
         let nothing = Arc::new(store.snapshot(0, None));
         Self {
@@ -159,6 +168,7 @@ impl Published {
             nothing,
             progress: Arc::new(Mutex::new(progress)),
             examples: Arc::default(),
+            term: watch::Sender::new(None),
         }
     }
 
@@ -317,18 +327,20 @@ impl Published {
     }
 
     /// A term of ownership begins with what was committed.
-    pub(crate) fn begin(&self, epoch: Epoch, loaded: &Loaded) {
-        let snapshot = loaded.store.snapshot(self.snapshot().version + 1, loaded.meta.as_of);
+    pub(crate) fn begin(&self, fence: &Fence, loaded: &Loaded) {
+        let snapshot = Arc::new(loaded.store.snapshot(self.snapshot().version + 1, loaded.meta.as_of));
         let mut examples = Examples::default();
         examples.extend(&loaded.rejected);
         *self.examples.lock() = examples;
         {
             let mut progress = self.progress.lock();
+            progress.incidents_before = loaded.meta.incidents_before;
             progress.incidents_ended = Some(loaded.meta.incidents_before + snapshot.incidents.ended());
+            progress.settled.begin(Arc::clone(&snapshot), loaded.cursor);
             // Whoever sees that it is known sees this snapshot.
-            self.snapshot.send_replace(Arc::new(snapshot));
+            self.snapshot.send_replace(snapshot);
             progress.held_at = None;
-            progress.epoch = epoch;
+            progress.epoch = fence.epoch;
             progress.cursor = loaded.cursor;
             progress.committed = loaded.cursor;
             progress.ledger = loaded.meta.ledger.clone();
@@ -336,11 +348,13 @@ impl Published {
             progress.rate_told = None;
             progress.pace_told = None;
         }
+        self.term.send_replace(Some(fence.clone()));
     }
 
     /// The stream was lost: another process may own it and keep the ledger. Where processes share the partitions, the new owner tells
     /// soon what it has, and until then what was counted here is still true.
     pub(crate) fn lose(&self, is_shared: bool) {
+        self.term.send_replace(None);
         let mut progress = self.progress.lock();
         if !is_shared {
             progress.phase = Phase::Standby;
@@ -383,9 +397,11 @@ impl Published {
         }
     }
 
-    /// The ledger was completed by what the broker reports.
-    pub(crate) fn balanced(&self, ledger: Ledger, committed: StreamId, at: UnixMillis) {
+    /// The ledger was completed by what the broker reports, which has nothing behind what is committed or has.
+    pub(crate) fn balanced(&self, ledger: Ledger, committed: StreamId, is_caught_up: bool, at: UnixMillis) {
+        let at_broker = self.by_broker(at);
         let mut progress = self.progress.lock();
+        progress.settled.heard(committed, is_caught_up, at_broker);
         progress.pace.lag_told(at, ledger.lag);
         progress.ledger = ledger;
         progress.committed = committed;
@@ -400,6 +416,7 @@ impl Published {
         progress.commits.last_ms = Some(took_ms);
         progress.commits.last_at = Some(at);
         progress.incidents_ended = Some(commit.incidents_ended);
+        progress.settled.settle(Arc::clone(&commit.snapshot));
     }
 }
 

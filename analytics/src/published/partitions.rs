@@ -10,9 +10,12 @@ use shared::api::{
 };
 use shared::{Rejection, UnixMillis};
 
+use tokio::sync::watch;
+
 use super::pace::{freshness, together};
-use super::{Demand, EXHAUSTED, Progress, Published};
+use super::{Demand, EXHAUSTED, Progress, Published, Settled};
 use crate::histogram::Histogram;
+use crate::ingest::log::Fence;
 use crate::store::Whole;
 
 /// The partitions, of which there is at least one. Clones share it.
@@ -43,6 +46,26 @@ impl Partitions {
     #[must_use]
     pub const fn demand(&self) -> &Demand {
         &self.demand
+    }
+
+    /// What is committed of those of which that is known, and whether these are all.
+    #[must_use]
+    pub fn settled(&self) -> (Vec<Settled>, bool) {
+        let settled: Vec<Settled> = self.all.iter().filter_map(Published::settled).collect();
+        let is_whole = settled.len() == self.all.len();
+        (settled, is_whole)
+    }
+
+    /// The term in which this process owns the partition of the plain stream.
+    #[must_use]
+    pub fn first_term(&self) -> watch::Receiver<Option<Fence>> {
+        self.all[0].term()
+    }
+
+    /// Whether readings of all partitions are read and committed.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.phase() == Phase::Running
     }
 
     /// How many there are.

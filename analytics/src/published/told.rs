@@ -43,6 +43,10 @@ pub struct ToldProgress {
     archive: Option<String>,
     archive_reason: Option<String>,
     compactions_failed: u64,
+    incidents_before: u64,
+    /// The number of the newest snapshot that is committed.
+    settled: u64,
+    heard_until: UnixMillis,
     examples: Vec<(String, RejectedExample)>,
 }
 
@@ -75,18 +79,25 @@ impl Published {
             archive: progress.archive.clone(),
             archive_reason: progress.archive_reason.clone(),
             compactions_failed: progress.compactions_failed,
+            incidents_before: progress.incidents_before,
+            settled: progress.settled.version(),
+            heard_until: progress.settled.heard_until(),
             examples: self.examples.lock().all(),
         })
     }
 
-    /// Takes over what the partition's owner told of it, unless this process owns it by now; tells whether it was taken.
-    pub(crate) fn follow(&self, mut snapshot: Snapshot, told: ToldProgress) -> bool {
+    /// Takes over what the partition's owner told of it, with the number that it gave the snapshot, unless this process owns it by
+    /// now; tells whether it was taken.
+    pub(crate) fn follow(&self, mut snapshot: Snapshot, version: u64, told: ToldProgress) -> bool {
         let ToldProgress {
             phase, started_at, epoch, owner, ledger, batches, rows_per_second, last, ages, commits, ..
         } = told;
         let mut progress = self.progress.lock();
         if progress.known == Known::Owned {
             return false;
+        }
+        if progress.epoch != epoch {
+            progress.settled.forget_told();
         }
         progress.known = Known::Followed;
         progress.phase = phase;
@@ -113,9 +124,12 @@ impl Published {
         progress.archive = told.archive;
         progress.archive_reason = told.archive_reason;
         progress.compactions_failed = told.compactions_failed;
+        progress.incidents_before = told.incidents_before;
         *self.examples.lock() = Examples::of(told.examples);
         snapshot.version = self.snapshot().version + 1;
-        self.snapshot.send_replace(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        progress.settled.follow(version, Arc::clone(&snapshot), told.settled, told.heard_until);
+        self.snapshot.send_replace(snapshot);
         true
     }
 
@@ -133,8 +147,11 @@ impl Published {
         (progress.cursor, progress.committed, progress.ledger) = (cursor, cursor, meta.ledger.clone());
         progress.rate_told = Some(0.0);
         progress.reason = None;
+        progress.incidents_before = meta.incidents_before;
         snapshot.version = self.snapshot().version + 1;
-        self.snapshot.send_replace(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        progress.settled.begin(Arc::clone(&snapshot), cursor);
+        self.snapshot.send_replace(snapshot);
         true
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use analytics::Endpoint;
 use analytics::ingest::log::MemoryLog;
-use analytics::settings::{PipelineSettings, Thresholds};
+use analytics::settings::{AlertsSettings, PipelineSettings, Thresholds};
 use futures::StreamExt as _;
 use serde_json::Value;
 use shared::UnixMillis;
@@ -51,6 +51,7 @@ impl Answering {
                     &settings,
                     Thresholds::default(),
                     endpoint,
+                    &AlertsSettings::default(),
                     None,
                     shutdown,
                 )
@@ -457,6 +458,7 @@ async fn the_description_has_every_parameter_of_every_route() {
         (path::INCIDENTS, 10),
         (path::READINGS, 4),
         (path::REJECTED, 2),
+        (path::ALERTS, 2),
         (path::PIPELINE_HISTORY, 0),
     ] {
         let names: Vec<String> = described(path);

@@ -2,6 +2,7 @@
 //!
 //! One test program for all, because each would link Polars again.
 
+mod alerts;
 mod algebra;
 mod analysis;
 mod answers;

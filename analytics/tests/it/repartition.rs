@@ -105,6 +105,15 @@ impl Log for Mortal {
         self.log.renew(fence, lease_for).await
     }
 
+    async fn alerts(&self) -> Result<Option<Vec<u8>>, LogError> {
+        self.look()?;
+        self.log.alerts().await
+    }
+
+    async fn commit_alerts(&self, fence: &Fence, alerts: &[u8]) -> Result<(), LogError> {
+        self.write(self.log.commit_alerts(fence, alerts)).await
+    }
+
     async fn has_group(&self) -> Result<bool, LogError> {
         self.look()?;
         self.log.has_group().await

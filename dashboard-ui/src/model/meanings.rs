@@ -47,6 +47,12 @@ const SPANISH: &[(&str, &str)] = &[
         "How many entries were rejected and why, with the newest examples.",
         "Cuántas entradas se rechazaron y por qué, con los ejemplos más recientes.",
     ),
+    (
+        "Who was told of which incidents, what failed and why, and how the receivers are.",
+        "A quién se avisó de qué incidentes, qué falló y por qué, y cómo están los destinatarios.",
+    ),
+    ("Only deliveries to this receiver.", "Solo los envíos a este destinatario."),
+    ("The most deliveries to return.", "El máximo de envíos que se devuelven."),
     ("Progress and the ledger.", "El avance y el libro de cuentas."),
     (
         "The pace of the pipeline over the last five minutes, in steps of two seconds.",

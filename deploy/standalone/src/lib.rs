@@ -104,11 +104,11 @@ fn start<L: Log>(
     };
     let fleet = settings.fleet.clone();
     let (pipeline, thresholds) = (settings.pipeline.clone(), settings.thresholds);
-    let (http, token) = (settings.http.clone(), settings.token.token.clone());
+    let (http, token, alerts) = (settings.http.clone(), settings.token.token.clone(), settings.alerts.clone());
     let endpoint = Endpoint { listener: listeners.api, http, token };
     Ok(Parts {
         analytics: Part::start("analytics", |stop| async move {
-            analytics::run_on(logs, &pipeline, thresholds, endpoint, None, stop).await
+            analytics::run_on(logs, &pipeline, thresholds, endpoint, &alerts, None, stop).await
         }),
         dashboard: Part::start("the dashboard", |stop| dashboard_ui::serve(dashboard, listeners.page, stop)),
         simulators: Part::start("the simulated antennas", |stop| simulate(fleet, sinks, stop)),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use analytics::settings::{PipelineSettings, Thresholds};
+use analytics::settings::{AlertsSettings, PipelineSettings, Thresholds};
 use clap::Parser;
 use dashboard_ui::query::Base;
 use dashboard_ui::settings::AllowedHosts;
@@ -63,6 +63,9 @@ pub struct Settings {
     /// What counts as degraded.
     #[command(flatten)]
     pub thresholds: Thresholds,
+    /// Who is told of incidents.
+    #[command(flatten)]
+    pub alerts: AlertsSettings,
     /// Logging.
     #[command(flatten)]
     pub log: LogSettings,

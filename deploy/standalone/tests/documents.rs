@@ -164,7 +164,7 @@ fn the_boundaries_of_the_architecture_hold() {
 }
 
 /// The modules of analytics, each before those that may import it.
-const MODULES: [&str; 18] = [
+const MODULES: [&str; 19] = [
     "settings",
     "workers",
     "cache",
@@ -177,6 +177,7 @@ const MODULES: [&str; 18] = [
     "answer",
     "figures",
     "published",
+    "alerts",
     "pipeline",
     "import",
     "repartition",

@@ -9,9 +9,9 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::request::Part;
 use super::{
-    AntennaRequest, AntennasRequest, CellsRequest, ErrorBody, Format, Health, HeatmapRequest, IncidentsRequest,
-    MetricsRequest, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest,
-    Strictly, Summary, SummaryRequest, WorstRequest, path,
+    AlertsRequest, AntennaRequest, AntennasRequest, CellsRequest, ErrorBody, Format, Health, HeatmapRequest,
+    IncidentsRequest, MetricsRequest, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest,
+    Request, SeriesRequest, Strictly, Summary, SummaryRequest, WorstRequest, path,
 };
 
 /// The header that says how many rows a list has, whether they are in the answer or not.
@@ -37,6 +37,7 @@ pub fn document() -> Value {
     described.question::<ReadingsRequest>();
     described.strictly::<CellsRequest>();
     described.request::<RejectedRequest>(&[]);
+    described.request::<AlertsRequest>(&[]);
     described.request::<PipelineRequest>(&[]);
     described.request::<PipelineHistoryRequest>(&[]);
     described.request::<MetricsRequest>(&["text/plain"]);

@@ -132,6 +132,14 @@ fn read_text(path: &Path, setting: &str) -> Result<String, String> {
     if text.is_empty() { Err(bad("it is empty")) } else { Ok(text.to_owned()) }
 }
 
+/// The secret in a file that a field of another file names.
+///
+/// # Errors
+/// A line that names the field and the file, and not what is in it.
+pub fn read_secret(path: &Path, field: &str) -> Result<Secret, String> {
+    read_text(path, field).map(Secret)
+}
+
 /// The bytes of a file that a setting names.
 ///
 /// # Errors

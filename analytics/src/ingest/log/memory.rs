@@ -34,6 +34,7 @@ pub struct Saved {
     state: BTreeMap<String, Arc<[u8]>>,
     rejected: VecDeque<RejectedEntry>,
     owner: Option<String>,
+    alerts: Option<Arc<[u8]>>,
 }
 
 /// A log in memory. Clones share it.
@@ -365,6 +366,19 @@ impl Log for MemoryLog {
         fence.check(&inner.found(fence)?)?;
         inner.data.renew(fence);
         Ok(StreamInfo { broker_time: inner.time, ..inner.data.look() })
+    }
+
+    async fn alerts(&self) -> Result<Option<Vec<u8>>, LogError> {
+        let inner = self.inner.lock();
+        inner.check()?;
+        Ok(inner.data.alerts.as_ref().map(|alerts| alerts.to_vec()))
+    }
+
+    async fn commit_alerts(&self, fence: &Fence, alerts: &[u8]) -> Result<(), LogError> {
+        let mut inner = self.inner.lock();
+        fence.check_owner(&inner.found(fence)?)?;
+        inner.data.alerts = Some(alerts.into());
+        Ok(())
     }
 
     async fn has_group(&self) -> Result<bool, LogError> {

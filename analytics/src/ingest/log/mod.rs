@@ -67,6 +67,12 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// Renews the lease and looks at the stream.
     fn renew(&self, fence: &Fence, lease_for: Duration) -> impl Future<Output = Result<StreamInfo, LogError>> + Send;
 
+    /// What was committed of alerts; `None` where nothing was.
+    fn alerts(&self) -> impl Future<Output = Result<Option<Vec<u8>>, LogError>> + Send;
+
+    /// Commits what is to be known of alerts, beside the state, as long as the term goes on. Other commits may come in between.
+    fn commit_alerts(&self, fence: &Fence, alerts: &[u8]) -> impl Future<Output = Result<(), LogError>> + Send;
+
     /// Whether the stream has our consumer group, even where it has others. See [`GroupStep`].
     fn has_group(&self) -> impl Future<Output = Result<bool, LogError>> + Send;
 

@@ -397,6 +397,29 @@ impl Log for RedisLog {
         .await
     }
 
+    async fn alerts(&self) -> Result<Option<Vec<u8>>, LogError> {
+        self.step(async |connected| {
+            cmd("GET").arg(&self.keys.alerts).query_async(&mut connected.connection).await.map_err(redis_error)
+        })
+        .await
+    }
+
+    async fn commit_alerts(&self, fence: &Fence, alerts: &[u8]) -> Result<(), LogError> {
+        self.step_of(fence, async |connected| {
+            for _ in 0..ALERTS_TRIES {
+                fence.check_owner(&self.watch(&mut connected.connection).await?)?;
+                let mut pipe = redis::pipe();
+                pipe.atomic().cmd("SET").arg(&self.keys.alerts).arg(alerts);
+                let done = pipe.query_async::<Value>(&mut connected.connection).await.map_err(redis_error)?;
+                if done != Value::Nil {
+                    return Ok(());
+                }
+            }
+            Err(LogError::Away("commits of readings always came in between".to_owned()))
+        })
+        .await
+    }
+
     async fn has_group(&self) -> Result<bool, LogError> {
         self.step(async |connected| {
             let groups: Result<Vec<HashMap<String, Value>>, _> =
@@ -480,6 +503,9 @@ struct Listed {
     /// Until when it is there unless it announces itself again, by the broker's clock.
     until_ms: i64,
 }
+
+/// The state that is watched changes with each commit of readings, about once a second.
+const ALERTS_TRIES: u32 = 10;
 
 /// A process that was killed stays on the list for so long behind its time.
 const MEMBER_FORGOTTEN_MS: i64 = 60_000;

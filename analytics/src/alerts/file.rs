@@ -1,0 +1,623 @@
+//! What `ALERTS_FILE` says: receivers, routes to them, rules of the whole network, a heartbeat. A file is taken as a whole or not at
+//! all; what is wrong with it is told with its line and column, and without what stands there, as that may be secret.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use shared::api::{AlertKind, AlertSeverity, ReceiverType};
+use shared::settings::{Secret, read_secret};
+use shared::time::{millis, parse_duration, parse_duration_or_zero};
+use toml::Spanned;
+
+use super::hours::Hours;
+use super::matcher::{Glob, Matcher};
+use super::template::Templates;
+
+/// A file is no longer.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Characters of a name.
+const NAME_MAX: usize = 64;
+
+/// What is wrong with a file: a line for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct FileError {
+    /// Line and column, both from 1; `None` where it is about the file as a whole.
+    pub place: Option<(usize, usize)>,
+    /// What.
+    pub why: String,
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some((line, column)) => write!(f, "line {line}, column {column}: {}", self.why),
+            None => f.write_str(&self.why),
+        }
+    }
+}
+
+/// Whom to tell of what.
+#[derive(Debug, Clone, Default)]
+pub struct Alerting {
+    /// By name.
+    pub receivers: BTreeMap<String, Receiver>,
+    /// In the order in which they are tried.
+    pub routes: Vec<Route>,
+    /// What is watched of the network as a whole.
+    pub rules: Vec<Rule>,
+    /// What is told that all is well.
+    pub heartbeat: Option<Heartbeat>,
+}
+
+/// Who is told.
+#[derive(Debug, Clone)]
+pub struct Receiver {
+    /// Its name.
+    pub name: String,
+    /// By what it is told.
+    pub way: Way,
+    /// How long an attempt may take.
+    pub timeout: Duration,
+    /// What it is told in.
+    pub templates: Templates,
+}
+
+/// By what a receiver is told.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// JSON that is signed.
+    Webhook {
+        /// Where it goes.
+        url: Secret,
+        /// With what it is signed.
+        key: Option<Secret>,
+    },
+    /// Alertmanager's API.
+    Alertmanager {
+        /// The address of the API.
+        url: Secret,
+        /// How often what lasts is sent again, in milliseconds.
+        resend_ms: i64,
+    },
+    /// An incoming webhook of Slack.
+    Slack {
+        /// Where it goes.
+        url: Secret,
+    },
+    /// A workflow of Teams.
+    Teams {
+        /// Where it goes.
+        url: Secret,
+    },
+    /// E-mail.
+    Email(Email),
+}
+
+/// How mail is sent.
+#[derive(Debug, Clone)]
+pub struct Email {
+    /// The server's name, by which its certificate is checked.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub encryption: Encryption,
+    /// As whom to log in.
+    pub login: Option<(String, Secret)>,
+    /// The sender.
+    pub from: lettre::message::Mailbox,
+    /// Who gets it.
+    pub to: Vec<lettre::message::Mailbox>,
+}
+
+/// How a connection to a mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// From the first byte on.
+    Tls,
+    /// From the command STARTTLS on, which the server must have.
+    StartTls,
+    /// Not at all.
+    None,
+}
+
+impl Way {
+    /// As it is told.
+    #[must_use]
+    pub const fn kind(&self) -> ReceiverType {
+        match self {
+            Self::Webhook { .. } => ReceiverType::Webhook,
+            Self::Alertmanager { .. } => ReceiverType::Alertmanager,
+            Self::Slack { .. } => ReceiverType::Slack,
+            Self::Teams { .. } => ReceiverType::Teams,
+            Self::Email(_) => ReceiverType::Email,
+        }
+    }
+}
+
+/// Which incidents go to whom, and how they are put together.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Its name.
+    pub name: String,
+    /// The names of the receivers.
+    pub receivers: Vec<String>,
+    /// Which incidents.
+    pub matcher: Matcher,
+    /// At which hours; always where there are none.
+    pub hours: Option<Hours>,
+    /// What the incidents of a message have in common.
+    pub group_by: Vec<GroupBy>,
+    /// How long the first message of a group waits for more, in milliseconds.
+    pub group_wait_ms: i64,
+    /// How long the messages of a group are apart, in milliseconds.
+    pub group_interval_ms: i64,
+    /// After how long what lasts is told again, in milliseconds; never where it is `None`.
+    pub repeat_ms: Option<i64>,
+    /// Whether the end of what was told is told too.
+    pub is_end_told: bool,
+    /// Texts name so many incidents, and count the others.
+    pub digest: usize,
+    /// Whether what flaps is told as flapping alone.
+    pub is_damped: bool,
+    /// Whether the routes behind it are tried too.
+    pub goes_on: bool,
+}
+
+/// What the incidents of a message have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupBy {
+    /// The antenna.
+    Antenna,
+    /// The kind.
+    Kind,
+    /// The severity.
+    Severity,
+}
+
+/// Something that is watched of the network as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Its name, which is the subject of the incident.
+    pub name: String,
+    /// What.
+    pub limit: Limit,
+    /// For how long it has to be beyond its limit until it is told, in milliseconds.
+    pub hold_ms: i64,
+}
+
+/// What is watched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Limit {
+    /// This share of all antennas, or more, is down or silent.
+    DownShareAbove(f64),
+    /// No reading came for so many milliseconds.
+    NoReadingsMs(i64),
+}
+
+/// An address that is asked for as long as all is well, so that somebody else notices when it is not.
+#[derive(Debug, Clone)]
+pub struct Heartbeat {
+    /// The address.
+    pub url: Secret,
+    /// How often, in milliseconds.
+    pub every_ms: i64,
+}
+
+impl Alerting {
+    /// What a file says.
+    ///
+    /// # Errors
+    /// [`FileError`], without a value of the file.
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        Self::parse(&read_text(path)?)
+    }
+
+    /// What a text says; files that it names are read.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn parse(text: &str) -> Result<Self, FileError> {
+        let file: File = toml::from_str(text).map_err(|error| FileError {
+            place: error.span().map(|span| place(text, span.start)),
+            why: error.message().lines().collect::<Vec<_>>().join(" "),
+        })?;
+        file.check(text)
+    }
+
+    /// A route by its name.
+    #[must_use]
+    pub fn route(&self, name: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| route.name == name)
+    }
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// [`FileError`].
+pub fn read_text(path: &Path) -> Result<String, FileError> {
+    let of_file = |why: String| FileError { place: None, why };
+    let length = std::fs::metadata(path).map_err(|error| of_file(error.to_string()))?.len();
+    if length > FILE_BYTES_MAX {
+        return Err(of_file(format!("it is larger than {} KiB", FILE_BYTES_MAX / 1024)));
+    }
+    std::fs::read_to_string(path).map_err(|error| of_file(error.to_string()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    receiver: Vec<Spanned<ReceiverEntry>>,
+    #[serde(default)]
+    route: Vec<Spanned<RouteEntry>>,
+    #[serde(default)]
+    rule: Vec<Spanned<RuleEntry>>,
+    heartbeat: Option<Spanned<HeartbeatEntry>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReceiverEntry {
+    name: Spanned<String>,
+    r#type: ReceiverType,
+    url: Option<Text>,
+    url_file: Option<PathBuf>,
+    key: Option<Text>,
+    key_file: Option<PathBuf>,
+    resend: Option<Time>,
+    timeout: Option<Time>,
+    server: Option<Spanned<String>>,
+    encryption: Option<Encryption>,
+    username: Option<String>,
+    password: Option<Text>,
+    password_file: Option<PathBuf>,
+    from: Option<Spanned<String>>,
+    to: Option<Vec<Spanned<String>>>,
+    subject: Option<Spanned<String>>,
+    template: Option<Spanned<String>>,
+    template_file: Option<Spanned<PathBuf>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RouteEntry {
+    name: Option<Spanned<String>>,
+    receivers: Vec<Spanned<String>>,
+    #[serde(default)]
+    kinds: Vec<AlertKind>,
+    #[serde(default)]
+    severities: Vec<AlertSeverity>,
+    #[serde(default)]
+    antennas: Vec<String>,
+    hours: Option<Spanned<String>>,
+    days: Option<Vec<Spanned<String>>>,
+    group_by: Option<Vec<Spanned<String>>>,
+    group_wait: Option<TimeOrZero>,
+    group_interval: Option<TimeOrZero>,
+    repeat: Option<TimeOrZero>,
+    resolved: Option<bool>,
+    digest: Option<u32>,
+    damping: Option<bool>,
+    #[serde(default, rename = "continue")]
+    goes_on: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleEntry {
+    name: Spanned<String>,
+    down_share_above: Option<f64>,
+    no_readings_for: Option<Time>,
+    hold: Option<TimeOrZero>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeartbeatEntry {
+    url: Option<Text>,
+    url_file: Option<PathBuf>,
+    every: Option<Time>,
+}
+
+/// A text that may be secret: also where it is no text, it is not repeated.
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(deserializer) {
+            Ok(toml::Value::String(text)) => Ok(Self(text)),
+            _ => Err(D::Error::custom("a text in quotation marks is needed")),
+        }
+    }
+}
+
+/// A duration above zero.
+#[derive(Clone, Copy)]
+struct Time(Duration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_duration(&text).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// A duration.
+#[derive(Clone, Copy)]
+struct TimeOrZero(Duration);
+
+impl<'de> Deserialize<'de> for TimeOrZero {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_duration_or_zero(&text).map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl File {
+    fn check(self, text: &str) -> Result<Alerting, FileError> {
+        let at = |offset: usize| Some(place(text, offset));
+        let mut alerting = Alerting::default();
+        for entry in self.receiver {
+            let start = entry.span().start;
+            let receiver = entry.into_inner();
+            let name_at = receiver.name.span().start;
+            let receiver =
+                receiver.check().map_err(|(inner, why)| FileError { place: at(inner.unwrap_or(start)), why })?;
+            let name = receiver.name.clone();
+            if alerting.receivers.insert(name.clone(), receiver).is_some() {
+                return Err(FileError { place: at(name_at), why: format!("there are two receivers {name:?}") });
+            }
+        }
+        let mut names = BTreeSet::new();
+        for (number, entry) in (1..).zip(self.route) {
+            let start = entry.span().start;
+            let route = entry.into_inner().check(number, &alerting.receivers);
+            let route = route.map_err(|(inner, why)| FileError { place: at(inner.unwrap_or(start)), why })?;
+            if !names.insert(route.name.clone()) {
+                return Err(FileError { place: at(start), why: format!("there are two routes {:?}", route.name) });
+            }
+            alerting.routes.push(route);
+        }
+        let mut names = BTreeSet::new();
+        for entry in self.rule {
+            let start = entry.span().start;
+            let rule = entry.into_inner().check();
+            let rule = rule.map_err(|(inner, why)| FileError { place: at(inner.unwrap_or(start)), why })?;
+            if !names.insert(rule.name.clone()) {
+                return Err(FileError { place: at(start), why: format!("there are two rules {:?}", rule.name) });
+            }
+            alerting.rules.push(rule);
+        }
+        if let Some(entry) = self.heartbeat {
+            let start = entry.span().start;
+            let HeartbeatEntry { url, url_file, every } = entry.into_inner();
+            let url = address(url, url_file.as_deref()).map_err(|why| FileError { place: at(start), why })?;
+            let every_ms = every.map_or(60_000, |every| millis(every.0));
+            alerting.heartbeat = Some(Heartbeat { url, every_ms });
+        }
+        if alerting.routes.is_empty() && !alerting.receivers.is_empty() {
+            return Err(FileError { place: None, why: "there are receivers and no [[route]] to them".to_owned() });
+        }
+        Ok(alerting)
+    }
+}
+
+/// What is wrong, and where if it is known better than by the table.
+type Wrong = (Option<usize>, String);
+
+impl ReceiverEntry {
+    fn check(self) -> Result<Receiver, Wrong> {
+        let name = name(&self.name)?;
+        let of_table = |why: String| (None, format!("receiver {name:?}: {why}"));
+        let is_mail = self.r#type == ReceiverType::Email;
+        let is_alertmanager = self.r#type == ReceiverType::Alertmanager;
+        let is_webhook = self.r#type == ReceiverType::Webhook;
+        let misplaced = [
+            ("url", !is_mail || (self.url.is_none() && self.url_file.is_none())),
+            ("key", is_webhook || (self.key.is_none() && self.key_file.is_none())),
+            ("resend", is_alertmanager || self.resend.is_none()),
+            ("server", is_mail || self.server.is_none()),
+            ("encryption", is_mail || self.encryption.is_none()),
+            ("username", is_mail || self.username.is_none()),
+            ("password", is_mail || (self.password.is_none() && self.password_file.is_none())),
+            ("from", is_mail || self.from.is_none()),
+            ("to", is_mail || self.to.is_none()),
+            ("subject", is_mail || self.subject.is_none()),
+            ("template", !is_alertmanager || (self.template.is_none() && self.template_file.is_none())),
+        ];
+        if let Some((field, _)) = misplaced.into_iter().find(|(_, is_right)| !is_right) {
+            return Err(of_table(format!("a receiver of the type {} has no {field}", self.r#type)));
+        }
+        let (text, text_at) = match (&self.template, &self.template_file) {
+            (Some(_), Some(_)) => return Err(of_table("template and template_file are both given".to_owned())),
+            (Some(text), None) => (Some(text.get_ref().clone()), Some(text.span().start)),
+            (None, Some(path)) => {
+                let text = read_text(path.get_ref()).map_err(|error| (Some(path.span().start), error.to_string()))?;
+                (Some(text), Some(path.span().start))
+            }
+            (None, None) => (None, None),
+        };
+        let subject = self.subject.as_ref().map(|subject| subject.get_ref().clone());
+        let templates = Templates::new(self.r#type, text, subject).map_err(|why| (text_at, why))?;
+        let timeout = self.timeout.map_or(Duration::from_secs(10), |timeout| timeout.0);
+        if timeout > Duration::from_secs(60) {
+            return Err(of_table("a timeout is a minute at most".to_owned()));
+        }
+        let url = || address(self.url, self.url_file.as_deref()).map_err(of_table);
+        let way = match self.r#type {
+            ReceiverType::Webhook => {
+                let key = secret("key", self.key, self.key_file.as_deref()).map_err(of_table)?;
+                Way::Webhook { url: url()?, key }
+            }
+            ReceiverType::Alertmanager => {
+                let resend_ms = self.resend.map_or(60_000, |resend| millis(resend.0));
+                Way::Alertmanager { url: url()?, resend_ms }
+            }
+            ReceiverType::Slack => Way::Slack { url: url()? },
+            ReceiverType::Teams => Way::Teams { url: url()? },
+            ReceiverType::Email => {
+                let missing = |field: &str| of_table(format!("{field} is needed"));
+                let server = self.server.ok_or_else(|| missing("server"))?;
+                let encryption = self.encryption.unwrap_or(Encryption::StartTls);
+                let (host, port) = server_of(server.get_ref(), encryption).ok_or_else(|| {
+                    (Some(server.span().start), "a server like smtp.example or smtp.example:587 is needed".to_owned())
+                })?;
+                let mailbox = |text: &Spanned<String>| {
+                    let parsed = text.get_ref().parse();
+                    parsed.map_err(|_| {
+                        (Some(text.span().start), "an address like Vigía <vigia@example.org> is needed".to_owned())
+                    })
+                };
+                let from = mailbox(self.from.as_ref().ok_or_else(|| missing("from"))?)?;
+                let to = self.to.as_deref().unwrap_or_default().iter().map(mailbox).collect::<Result<Vec<_>, _>>()?;
+                if to.is_empty() {
+                    return Err(missing("to"));
+                }
+                let password = secret("password", self.password, self.password_file.as_deref()).map_err(of_table)?;
+                let login = match (self.username, password) {
+                    (Some(username), Some(password)) => Some((username, password)),
+                    (None, None) => None,
+                    _ => return Err(of_table("username and password are needed both, or neither".to_owned())),
+                };
+                if login.is_some() && encryption == Encryption::None && !is_loopback(&host) {
+                    return Err(of_table("a password is not sent without encryption".to_owned()));
+                }
+                Way::Email(Email { host, port, encryption, login, from, to })
+            }
+        };
+        Ok(Receiver { name, way, timeout, templates })
+    }
+}
+
+impl RouteEntry {
+    fn check(self, number: u32, receivers: &BTreeMap<String, Receiver>) -> Result<Route, Wrong> {
+        let name = self.name.as_ref().map_or_else(|| Ok(format!("route {number}")), name)?;
+        for receiver in &self.receivers {
+            if !receivers.contains_key(receiver.get_ref()) {
+                return Err((Some(receiver.span().start), format!("there is no receiver {:?}", receiver.get_ref())));
+            }
+        }
+        if self.receivers.is_empty() {
+            return Err((None, format!("route {name:?}: receivers are needed")));
+        }
+        let hours = Hours::new(
+            self.hours.as_ref().map(|hours| (hours.get_ref().as_str(), hours.span().start)),
+            self.days.as_ref().map(|days| days.iter().map(|day| (day.get_ref().as_str(), day.span().start)).collect()),
+        );
+        let group_by = match self.group_by {
+            Some(by) => by.iter().map(group_by).collect::<Result<Vec<_>, _>>()?,
+            None => vec![GroupBy::Kind],
+        };
+        let ms = |time: Option<TimeOrZero>, default_ms: i64| time.map_or(default_ms, |time| millis(time.0));
+        let globs = |texts: Vec<String>| texts.iter().map(|text| Glob::new(text)).collect();
+        Ok(Route {
+            name,
+            receivers: self.receivers.into_iter().map(Spanned::into_inner).collect(),
+            matcher: Matcher { kinds: self.kinds, severities: self.severities, antennas: globs(self.antennas) },
+            hours: hours.map_err(|(at, why)| (Some(at), why))?,
+            group_by,
+            group_wait_ms: ms(self.group_wait, 2_000),
+            group_interval_ms: ms(self.group_interval, 30_000),
+            repeat_ms: Some(ms(self.repeat, 4 * 3_600_000)).filter(|repeat_ms| *repeat_ms > 0),
+            is_end_told: self.resolved.unwrap_or(true),
+            digest: self.digest.map_or(20, |digest| digest as usize),
+            is_damped: self.damping.unwrap_or(true),
+            goes_on: self.goes_on,
+        })
+    }
+}
+
+impl RuleEntry {
+    fn check(self) -> Result<Rule, Wrong> {
+        let name = name(&self.name)?;
+        let of_table = |why: String| (None, format!("rule {name:?}: {why}"));
+        let rate = |rate: f64| match (0.0..=1.0).contains(&rate) {
+            true => Ok(rate),
+            false => Err(of_table("a rate from 0 to 1 is needed".to_owned())),
+        };
+        let limit = match (self.down_share_above, self.no_readings_for) {
+            (Some(above), None) => Limit::DownShareAbove(rate(above)?),
+            (None, Some(time)) => Limit::NoReadingsMs(millis(time.0)),
+            _ => {
+                let why = "one of down_share_above and no_readings_for is needed";
+                return Err(of_table(why.to_owned()));
+            }
+        };
+        let hold_ms = self.hold.map_or(0, |hold| millis(hold.0));
+        Ok(Rule { name, limit, hold_ms })
+    }
+}
+
+fn group_by(text: &Spanned<String>) -> Result<GroupBy, Wrong> {
+    match text.get_ref().as_str() {
+        "antenna" => Ok(GroupBy::Antenna),
+        "kind" => Ok(GroupBy::Kind),
+        "severity" => Ok(GroupBy::Severity),
+        _ => Err((Some(text.span().start), "one of antenna, kind and severity is needed".to_owned())),
+    }
+}
+
+fn name(text: &Spanned<String>) -> Result<String, Wrong> {
+    let is_good = |text: &str| (1..=NAME_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
+    let name = Some(text.get_ref()).filter(|text| is_good(text));
+    name.cloned().ok_or_else(|| (Some(text.span().start), format!("a name of 1 to {NAME_MAX} characters is needed")))
+}
+
+/// A value that is given, or stands in a file.
+fn secret(field: &str, text: Option<Text>, file: Option<&Path>) -> Result<Option<Secret>, String> {
+    match (text, file) {
+        (Some(_), Some(_)) => Err(format!("{field} and {field}_file are both given")),
+        (Some(Text(text)), None) if text.is_empty() => Err(format!("{field} is empty")),
+        (Some(Text(text)), None) => Ok(Some(Secret::from(text.as_str()))),
+        (None, Some(path)) => read_secret(path, &format!("{field}_file")).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// An address that requests go to. It is not repeated: what follows the host is often what lets one in.
+fn address(text: Option<Text>, file: Option<&Path>) -> Result<Secret, String> {
+    let url = secret("url", text, file)?.ok_or("url or url_file is needed")?;
+    let is_good = url.reveal().parse::<axum::http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    });
+    if is_good && !url.reveal().contains('@') {
+        Ok(url)
+    } else {
+        Err("url has to be like https://host/path".to_owned())
+    }
+}
+
+fn server_of(text: &str, encryption: Encryption) -> Option<(String, u16)> {
+    let default = match encryption {
+        Encryption::Tls => 465,
+        Encryption::StartTls => 587,
+        Encryption::None => 25,
+    };
+    let is_port = |port: &str| !port.is_empty() && port.chars().all(|it| it.is_ascii_digit());
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if is_port(port) && (!host.contains(':') || host.ends_with(']')) => {
+            (host, port.parse().ok()?)
+        }
+        _ => (text, default),
+    };
+    crate::settings::is_host(host).then(|| (host.trim_matches(['[', ']']).to_owned(), port))
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Line and column of an offset, both from 1; a column is a character.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
+}

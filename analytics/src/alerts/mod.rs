@@ -1,0 +1,20 @@
+//! Alerts: from incidents to the people who mend them.
+//!
+//! - [`incident`]: what receivers are told of; [`observe`]: how it is found in what is committed.
+//! - [`file`]: what `ALERTS_FILE` says; [`matcher`] and [`hours`], of its routes; [`template`], of its receivers.
+//! - [`state`]: what is committed of alerts; [`step`]: what is decided, a pure function of it, of the time and of what was seen.
+//! - [`message`]: what a receiver is told at a time; [`send`]: how.
+//! - [`dispatch`]: the process that decides, commits and tells; [`told`]: what is shown of it.
+
+pub mod dispatch;
+pub mod file;
+pub mod hours;
+pub mod incident;
+pub mod matcher;
+pub mod message;
+pub mod observe;
+pub mod send;
+pub mod state;
+pub mod step;
+pub mod template;
+pub mod told;

@@ -1,0 +1,86 @@
+//! What is shown of alerts: how receivers are, and what they were told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use shared::UnixMillis;
+use shared::api::{AlertPage, AlertReceiver, AlertsRequest, DeliveryStatus};
+
+use super::file::Alerting;
+use super::state::State;
+use super::step::delivery;
+
+/// What is known of alerts, behind one cheap handle. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct AlertsTold(Arc<Mutex<AlertPage>>);
+
+/// What is known of attempts and not committed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Trouble {
+    /// Why the last attempt failed, by receiver.
+    pub(super) reasons: BTreeMap<String, String>,
+    /// How often the notice of a group was tried, and why the last attempt failed, by the group's name.
+    pub(super) attempts: BTreeMap<String, (u64, Option<String>)>,
+}
+
+impl AlertsTold {
+    /// What is known, as far as it is asked for.
+    #[must_use]
+    pub fn page(&self, request: &AlertsRequest) -> AlertPage {
+        let mut page = self.0.lock().clone();
+        if let Some(wanted) = &request.receiver {
+            page.deliveries.retain(|delivery| delivery.receiver == *wanted);
+        }
+        page.deliveries.truncate(request.limit.get());
+        page
+    }
+
+    /// How the receivers are; `None` where nobody is to be told.
+    #[must_use]
+    pub fn receivers(&self) -> Option<Vec<AlertReceiver>> {
+        let page = self.0.lock();
+        page.enabled.then(|| page.receivers.clone())
+    }
+
+    /// Why the file is not used as it is; `None` where it is.
+    pub(super) fn set_reason(&self, reason: Option<String>) {
+        let mut page = self.0.lock();
+        page.enabled = true;
+        page.reason = reason;
+    }
+
+    /// Shows what is known now.
+    pub(super) fn show(&self, state: &State, alerting: &Alerting, trouble: &Trouble, now: UnixMillis) {
+        let waiting = state.waiting();
+        let receivers = alerting.receivers.values().map(|receiver| {
+            let tally = state.tallies.get(&receiver.name).cloned().unwrap_or_default();
+            let mut waiting = waiting.iter().filter(|(_, notice)| notice.receiver == receiver.name).peekable();
+            let oldest = waiting.peek().map(|(_, notice)| UnixMillis((now.0 - notice.at.0).max(0)).seconds());
+            AlertReceiver {
+                name: receiver.name.clone(),
+                r#type: receiver.way.kind(),
+                sent: tally.sent,
+                failed: tally.failed,
+                refused: tally.refused,
+                waiting: waiting.count() as u64,
+                oldest_waiting_seconds: oldest,
+                last_sent: tally.last_sent,
+                reason: trouble.reasons.get(&receiver.name).cloned(),
+            }
+        });
+        let mut deliveries: Vec<_> = waiting
+            .iter()
+            .map(|(group, notice)| {
+                let (attempts, reason) = trouble.attempts.get(*group).cloned().unwrap_or_default();
+                delivery(notice, DeliveryStatus::Waiting, attempts, reason)
+            })
+            .collect();
+        deliveries.extend(state.done.iter().rev().cloned());
+        let open = state.incidents.values().filter(|known| known.incident.end.is_none()).count() as u64;
+        let receivers = receivers.collect();
+        let mut page = self.0.lock();
+        let (reason, dropped) = (page.reason.take(), state.dropped);
+        *page = AlertPage { enabled: true, receivers, open, dropped, deliveries, reason, as_of: Some(now) };
+    }
+}

@@ -1,0 +1,164 @@
+//! `alerts`: who was told of which incidents, and what failed.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::path;
+use super::request::{Count, Request, request};
+use crate::spelled::spelled;
+use crate::time::UnixMillis;
+
+/// Deliveries if no limit is given.
+pub const DEFAULT_DELIVERIES: usize = 50;
+
+/// The most deliveries: as many as are kept.
+pub const MAX_DELIVERIES: usize = 200;
+
+request! {
+    /// `GET /api/v1/alerts`.
+    pub struct AlertsRequest {
+        /// Only deliveries to this receiver.
+        pub receiver: Option<String>,
+        /// The most deliveries to return.
+        pub limit: Count<DEFAULT_DELIVERIES, MAX_DELIVERIES>,
+    }
+}
+
+impl Request for AlertsRequest {
+    const PATH: &'static str = path::ALERTS;
+    const MEANING: &'static str = "Who was told of which incidents, what failed and why, and how the receivers are.";
+    type Answer = AlertPage;
+}
+
+spelled! {
+    /// What is wrong, as receivers are told.
+    pub enum AlertKind {
+        /// The success rate is below, or the mean latency above, its threshold.
+        Degraded = "degraded",
+        /// All packets are lost.
+        Down = "down",
+        /// Nothing arrives.
+        Silent = "silent",
+        /// It begins and ends again and again.
+        Flapping = "flapping",
+        /// A rule of the whole network.
+        Network = "network",
+    }
+}
+
+spelled! {
+    /// How much it matters.
+    pub enum AlertSeverity {
+        /// It is to be looked at.
+        Warning = "warning",
+        /// It is to be looked at now.
+        Critical = "critical",
+    }
+}
+
+spelled! {
+    /// Why an incident is over, as receivers are told.
+    pub enum AlertEnding {
+        /// It is well again.
+        Recovered = "recovered",
+        /// Nothing was heard for as long as is retained.
+        Forgotten = "forgotten",
+        /// It neither lasts nor is among those that ended: the broker went back, or the antenna reports to another stream.
+        Withdrawn = "withdrawn",
+    }
+}
+
+spelled! {
+    /// By what a receiver is told.
+    pub enum ReceiverType {
+        /// JSON that is signed.
+        Webhook = "webhook",
+        /// Prometheus' Alertmanager.
+        Alertmanager = "alertmanager",
+        /// An incoming webhook of Slack, or of what understands the same.
+        Slack = "slack",
+        /// A workflow of Microsoft Teams.
+        Teams = "teams",
+        /// E-mail.
+        Email = "email",
+    }
+}
+
+spelled! {
+    /// What became of a delivery.
+    pub enum DeliveryStatus {
+        /// The receiver took it.
+        Sent = "sent",
+        /// It is on its way, or is tried again.
+        Waiting = "waiting",
+        /// The receiver refuses what it holds, so it is not tried again.
+        Refused = "refused",
+    }
+}
+
+/// `GET /api/v1/alerts`: who was told of which incidents.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AlertPage {
+    /// Whether anybody is to be told: whether `ALERTS_FILE` is set.
+    pub enabled: bool,
+    /// The receivers, by name.
+    pub receivers: Vec<AlertReceiver>,
+    /// Incidents that last, as far as alerts know.
+    pub open: u64,
+    /// Incidents that began or ended and that no receiver was told of, as there were too many at a time.
+    pub dropped: u64,
+    /// The newest deliveries, those that wait first, then newest first.
+    pub deliveries: Vec<AlertDelivery>,
+    /// Why the file that `ALERTS_FILE` names is not used as it is now; `null` where it is.
+    pub reason: Option<String>,
+    /// When this was known; `null` where nothing is.
+    pub as_of: Option<UnixMillis>,
+}
+
+/// A receiver, and how it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AlertReceiver {
+    /// Its name in the file.
+    pub name: String,
+    /// By what it is told.
+    pub r#type: ReceiverType,
+    /// Deliveries that it took.
+    pub sent: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Deliveries that it refused, and that are not tried again.
+    pub refused: u64,
+    /// Deliveries that wait.
+    pub waiting: u64,
+    /// For how long the oldest of them has, in seconds; `null` where none waits.
+    pub oldest_waiting_seconds: Option<f64>,
+    /// When it took a delivery last.
+    pub last_sent: Option<UnixMillis>,
+    /// Why the last attempt failed; `null` where it did not.
+    pub reason: Option<String>,
+}
+
+/// Incidents that a receiver is told of together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AlertDelivery {
+    /// Its idempotency key: the same however often it is tried.
+    pub key: String,
+    /// Who is told.
+    pub receiver: String,
+    /// By which route.
+    pub route: String,
+    /// When it was made.
+    pub at: UnixMillis,
+    /// Incidents in it that last.
+    pub open: u64,
+    /// Incidents in it that are over.
+    pub ended: u64,
+    /// The subjects of the first of them.
+    pub subjects: Vec<String>,
+    /// What became of it.
+    pub status: DeliveryStatus,
+    /// How often it was tried.
+    pub attempts: u64,
+    /// Why the last attempt failed; `null` where it did not.
+    pub reason: Option<String>,
+}
