@@ -2,6 +2,7 @@
 //!
 //! In the order in which a reading passes:
 //!
+//! - [`registry`]: what antennas are, beyond what they report.
 //! - [`ingest`]: the log, and from the bytes of its replies to columns.
 //! - [`readings`]: a micro-batch as a table.
 //! - [`store`]: readings are counted in panes of partials, expressions say what is summed; antennas and their incidents.
@@ -30,6 +31,7 @@ pub mod ingest;
 pub mod pipeline;
 pub mod published;
 pub mod readings;
+pub mod registry;
 pub mod repartition;
 pub mod settings;
 pub mod state;
@@ -37,6 +39,7 @@ pub mod store;
 pub mod workers;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::Path;
 
 use anyhow::Context;
 use shared::UnixMillis;
@@ -65,6 +68,7 @@ use crate::http::Api;
 use crate::ingest::log::{Log, RedisLog};
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::published::{Partitions, Published};
+use crate::registry::KeptRegistry;
 use crate::settings::{
     AlertTestSettings, AlertsSettings, ImportSettings, PipelineSettings, RepartitionSettings, Settings, Thresholds,
 };
@@ -73,11 +77,11 @@ use crate::workers::Workers;
 /// Threads that answer queries.
 const QUERY_THREADS: usize = 2;
 
-/// Runs analytics on Redis until `shutdown`.
+/// Runs analytics on Redis until `shutdown`, with a registry of what antennas are.
 ///
 /// # Errors
 /// What an operator has to mend: the address is taken, the broker is too old, the state cannot be read.
-pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(settings: &Settings, registry: KeptRegistry, shutdown: CancellationToken) -> anyhow::Result<()> {
     let logs = RedisLog::of_streams(&settings.broker, &settings.stream).context("REDIS_URL cannot be used")?;
     let listener =
         listen(settings.bind).with_context(|| format!("cannot listen on {} (--bind, BIND)", settings.bind))?;
@@ -93,7 +97,8 @@ pub async fn run(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
         log: logs.first().map(|(_, log)| log.beside()).context("there is no stream")?,
     };
     let endpoint = Endpoint { listener, http: http.clone(), token: token.token.clone() };
-    run_on(logs, pipeline, *thresholds, endpoint, alerts, Some(group), shutdown).await
+    let judging = Judging { thresholds: *thresholds, registry };
+    run_on(logs, pipeline, judging, endpoint, alerts, Some(group), shutdown).await
 }
 
 /// With whom a process shares the partitions.
@@ -142,6 +147,22 @@ pub struct Endpoint {
     pub token: Option<KeptToken>,
 }
 
+/// By what antennas are judged.
+#[derive(Debug, Clone, Default)]
+pub struct Judging {
+    /// What counts as degraded, and as flapping.
+    pub thresholds: Thresholds,
+    /// What is known of single antennas.
+    pub registry: KeptRegistry,
+}
+
+impl From<Thresholds> for Judging {
+    /// All antennas alike.
+    fn from(thresholds: Thresholds) -> Self {
+        Self { thresholds, ..Self::default() }
+    }
+}
+
 /// Runs analytics on any logs until `shutdown`, answering at an endpoint. Each log has a stream's name, and its place is the number
 /// of the partition: the first one is that of the plain name. In a group, the processes share the partitions; else this one owns all.
 ///
@@ -150,16 +171,16 @@ pub struct Endpoint {
 pub async fn run_on<L: Log>(
     logs: Vec<(String, L)>,
     settings: &PipelineSettings,
-    thresholds: Thresholds,
+    judging: Judging,
     endpoint: Endpoint,
     alerts: &AlertsSettings,
     group: Option<Group<L>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     if let Some(path) = &alerts.alerts_file {
-        Alerting::read(path)
-            .map_err(|error| anyhow::anyhow!("bad file {} of --alerts-file (ALERTS_FILE): {error}", path.display()))?;
+        read_alerts(path).map_err(anyhow::Error::msg)?;
     }
+    let Judging { thresholds, registry } = judging;
     let clock = Clock::system();
     let partitions = u16::try_from(logs.len().saturating_sub(1).max(1)).unwrap_or(u16::MAX);
     let owner = owner(clock.now());
@@ -203,6 +224,7 @@ pub async fn run_on<L: Log>(
     let mut pipelines: Vec<_> = pipelines.into_iter().map(|pipeline| pipeline.with_place(place.clone())).collect();
     let mut together = JoinSet::new();
     let stop = shutdown.child_token();
+    together.spawn(registry.keep(serving.clone()));
     let checked = check_all(&pipelines, &stop).await;
     if let (Some(dispatcher), Ok(())) = (alerting, &checked) {
         together.spawn(dispatcher.run(stop.clone()));
@@ -288,6 +310,31 @@ async fn run_all<L: Log>(pipelines: Vec<Pipeline<L>>, stop: CancellationToken) -
     result
 }
 
+/// Checks the files that settings name which are read again while analytics runs, and tells a line of each: what is in it.
+///
+/// # Errors
+/// A line that names the setting and the file, says what is wrong with it, and where.
+pub fn check_files(settings: &Settings) -> Result<String, String> {
+    let mut told = String::new();
+    if let Some(path) = &settings.registry.antennas_file {
+        let registry = KeptRegistry::open(Some(path))?.current();
+        let (antennas, globs) = (registry.antennas().count(), registry.globs().count());
+        let (sites, path) = (registry.sites().len(), path.display());
+        told += &format!("ANTENNAS_FILE {path}: antennas by id: {antennas}, globs: {globs}, sites: {sites}\n");
+    }
+    if let Some(path) = &settings.alerts.alerts_file {
+        let Alerting { receivers, routes, rules, .. } = read_alerts(path)?;
+        let (path, receivers, routes, rules) = (path.display(), receivers.len(), routes.len(), rules.len());
+        told += &format!("ALERTS_FILE {path}: receivers: {receivers}, routes: {routes}, rules: {rules}\n");
+    }
+    Ok(told)
+}
+
+/// What a file says of who is told of incidents.
+fn read_alerts(path: &Path) -> Result<Alerting, String> {
+    Alerting::read(path).map_err(|error| format!("bad file {} of --alerts-file (ALERTS_FILE): {error}", path.display()))
+}
+
 /// Imports files into the archive; see [`import`].
 ///
 /// # Errors
@@ -329,7 +376,7 @@ pub fn run_repartition(
 /// Why the file cannot be used, or why the receiver did not take it.
 pub fn run_alert_test(runtime: &Runtime, settings: &Settings, test: &AlertTestSettings) -> anyhow::Result<()> {
     let path = settings.alerts.alerts_file.as_ref().context("--alerts-file (ALERTS_FILE) is not set")?;
-    let alerting = Alerting::read(path).with_context(|| format!("bad file {} (ALERTS_FILE)", path.display()))?;
+    let alerting = read_alerts(path).map_err(anyhow::Error::msg)?;
     let known = || alerting.receivers.keys().cloned().collect::<Vec<_>>().join(", ");
     let receiver = alerting.receivers.get(&test.receiver);
     let receiver = receiver.with_context(|| format!("there is no receiver {:?}, but {}", test.receiver, known()))?;

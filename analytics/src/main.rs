@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use analytics::settings::{Cli, Command};
+use analytics::registry::KeptRegistry;
+use analytics::settings::{Cli, Command, Settings};
 use anyhow::Context;
 
 fn main() -> ExitCode {
@@ -18,6 +19,9 @@ fn main() -> ExitCode {
         eprintln!("analytics: {error}");
         return ExitCode::from(2);
     }
+    if let Some(Command::CheckConfig) = command {
+        return check_config(&settings);
+    }
     let needs_archive = matches!(command, Some(Command::Import(_))) && settings.pipeline.archive.archive.is_none();
     if needs_archive {
         eprintln!("analytics: import: --archive (ARCHIVE) says where the archive is, and it is not set");
@@ -29,6 +33,13 @@ fn main() -> ExitCode {
         eprintln!("analytics: repartition: --from and --to are the same number");
         return ExitCode::from(2);
     }
+    let registry = match KeptRegistry::open(settings.registry.antennas_file.as_deref()) {
+        Ok(registry) => registry,
+        Err(why) => {
+            eprintln!("analytics: {why}");
+            return ExitCode::from(2);
+        }
+    };
     settings.log.start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -52,7 +63,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Some(Command::AlertTest(test)) => analytics::run_alert_test(&runtime, &settings, &test).context("alert-test"),
-        _ => runtime.block_on(analytics::run(&settings, shutdown)),
+        _ => runtime.block_on(analytics::run(&settings, registry, shutdown)),
     });
     // Threads that still wait for a broker must not hold the process back.
     runtime.shutdown_background();
@@ -61,6 +72,21 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("analytics: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells what is in the files that the settings name, or what is wrong with one.
+fn check_config(settings: &Settings) -> ExitCode {
+    match analytics::check_files(settings) {
+        Ok(told) => {
+            // Where nobody reads standard output, the exit code tells.
+            let _nobody_reads = std::io::stdout().write_all(told.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("analytics: {why}");
+            ExitCode::from(2)
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum Command {
     Repartition(RepartitionSettings),
     /// Send an example to a receiver of ALERTS_FILE, and tell what became of it
     AlertTest(AlertTestSettings),
+    /// Check the settings and the files that they name, tell what is in them, and start nothing
+    CheckConfig,
 }
 
 /// From how many partitions the state is spread over how many others.
@@ -111,6 +113,9 @@ pub struct Settings {
     /// Who is told of incidents.
     #[command(flatten)]
     pub alerts: AlertsSettings,
+    /// What antennas are.
+    #[command(flatten)]
+    pub registry: RegistrySettings,
     /// Logging.
     #[command(flatten)]
     pub log: LogSettings,
@@ -122,6 +127,14 @@ pub struct AlertsSettings {
     /// A file (TOML) that says who is told of which incidents; nobody is if not set
     #[arg(long, env = "ALERTS_FILE", value_name = "FILE")]
     pub alerts_file: Option<PathBuf>,
+}
+
+/// What antennas are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RegistrySettings {
+    /// File that says what antennas are, TOML or CSV: names, sites, labels, parents, thresholds of their own; read again when it changes
+    #[arg(long, env = "ANTENNAS_FILE", value_name = "FILE")]
+    pub antennas_file: Option<PathBuf>,
 }
 
 /// How processes that share the partitions reach each other.

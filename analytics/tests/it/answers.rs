@@ -49,7 +49,7 @@ impl Answering {
                 analytics::run_on(
                     vec![("memory".to_owned(), log)],
                     &settings,
-                    Thresholds::default(),
+                    Thresholds::default().into(),
                     endpoint,
                     &AlertsSettings::default(),
                     None,
@@ -382,6 +382,7 @@ async fn a_standby_has_no_figures() {
     let of_itself = [
         path::METRICS,
         path::REJECTED,
+        path::ALERTS,
         path::PIPELINE,
         path::PIPELINE_HISTORY,
         path::LIVEZ,

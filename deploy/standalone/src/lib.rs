@@ -14,8 +14,9 @@ pub mod settings;
 
 use std::net::SocketAddr;
 
-use analytics::Endpoint;
 use analytics::ingest::log::{Log, MemoryLog, RedisLog};
+use analytics::registry::KeptRegistry;
+use analytics::{Endpoint, Judging};
 use anyhow::Context as _;
 use dashboard_ui::settings::Origin;
 use shared::UnixMillis;
@@ -103,12 +104,13 @@ fn start<L: Log>(
         ..dashboard_ui::Settings::new(Origin::Analytics { url, token: settings.token.token.clone() })
     };
     let fleet = settings.fleet.clone();
-    let (pipeline, thresholds) = (settings.pipeline.clone(), settings.thresholds);
+    let registry = KeptRegistry::open(settings.registry.antennas_file.as_deref()).map_err(anyhow::Error::msg)?;
+    let (pipeline, judging) = (settings.pipeline.clone(), Judging { thresholds: settings.thresholds, registry });
     let (http, token, alerts) = (settings.http.clone(), settings.token.token.clone(), settings.alerts.clone());
     let endpoint = Endpoint { listener: listeners.api, http, token };
     Ok(Parts {
         analytics: Part::start("analytics", |stop| async move {
-            analytics::run_on(logs, &pipeline, thresholds, endpoint, &alerts, None, stop).await
+            analytics::run_on(logs, &pipeline, judging, endpoint, &alerts, None, stop).await
         }),
         dashboard: Part::start("the dashboard", |stop| dashboard_ui::serve(dashboard, listeners.page, stop)),
         simulators: Part::start("the simulated antennas", |stop| simulate(fleet, sinks, stop)),

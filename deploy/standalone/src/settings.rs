@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use analytics::settings::{AlertsSettings, PipelineSettings, Thresholds};
+use analytics::settings::{AlertsSettings, PipelineSettings, RegistrySettings, Thresholds};
 use clap::Parser;
 use dashboard_ui::query::Base;
 use dashboard_ui::settings::AllowedHosts;
@@ -66,6 +66,9 @@ pub struct Settings {
     /// Who is told of incidents.
     #[command(flatten)]
     pub alerts: AlertsSettings,
+    /// What antennas are.
+    #[command(flatten)]
+    pub registry: RegistrySettings,
     /// Logging.
     #[command(flatten)]
     pub log: LogSettings,

@@ -164,8 +164,9 @@ fn the_boundaries_of_the_architecture_hold() {
 }
 
 /// The modules of analytics, each before those that may import it.
-const MODULES: [&str; 19] = [
+const MODULES: [&str; 20] = [
     "settings",
+    "registry",
     "workers",
     "cache",
     "readings",
