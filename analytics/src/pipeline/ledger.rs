@@ -104,6 +104,16 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Whether nobody else can have owned the stream between the term in which it was seen and another one.
+    pub(super) const fn is_known_in(self, epoch: Epoch) -> bool {
+        epoch <= self.epoch + 1
+    }
+
+    /// The same for the terms behind another one of this process, as far as it was known in that one.
+    pub(super) const fn still_known_in(self, epoch: Epoch) -> Self {
+        if self.is_known_in(epoch) && epoch > self.epoch { Self { epoch, ..self } } else { self }
+    }
+
     /// How many of the entries seen are in no stream any more, now that the committed state is `meta` and `present` entries of
     /// the stream lie up to the last one seen.
     pub(super) const fn lost(self, meta: &Meta, present: u64) -> u64 {

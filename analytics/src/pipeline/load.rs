@@ -220,7 +220,7 @@ impl<L: Log> Pipeline<L> {
     /// seen is new; it is counted by reading it. Of a stream that was made anew since, everything is.
     async fn lost(&self, fence: &Fence, seen: Option<Seen>, meta: &Meta) -> Result<u64, LogError> {
         // If others have owned the stream meanwhile, they have seen what happened to it.
-        let is_known = |seen: &Seen| fence.epoch <= seen.epoch + 1 && seen.last_id != StreamId::MAX;
+        let is_known = |seen: &Seen| seen.is_known_in(fence.epoch) && seen.last_id != StreamId::MAX;
         let Some(seen) = seen.filter(is_known) else { return Ok(0) };
         let info = self.log.renew(fence, LEASE).await?;
         let is_same = info.has_group || self.is_there(seen.last_id, fence, info).await?;

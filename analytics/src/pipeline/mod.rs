@@ -291,6 +291,8 @@ impl<L: Log> Pipeline<L> {
             let began = Instant::now();
             known = fence.epoch;
             let ended = self.term(&mut fence, &mut seen, is_told, &shutdown).await?;
+            // The broker may have told nothing in this term. Nobody else has owned the stream since what it told before.
+            seen = seen.map(|seen| seen.still_known_in(known));
             if matches!(ended, Ended::Shutdown | Ended::NotOurs) {
                 self.give_up(&fence).await;
             }

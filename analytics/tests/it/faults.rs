@@ -196,6 +196,26 @@ async fn a_broker_that_is_away_costs_nothing_but_time() {
     analytics.stop().await;
 }
 
+/// A term that ends before the broker has told it anything leaves what was known before to the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_lost_is_told_also_where_the_term_that_found_it_ended_at_once() {
+    let log = MemoryLog::default();
+    let analytics = Embedded::start(&log, &settings(), "owner");
+    (1..=30).for_each(|number| add(&log, number));
+    analytics.settle(33).await;
+    for _ in 0..3 {
+        let epoch = analytics.published.owned_epoch();
+        // The next term commits nothing at first.
+        log.inject(Fault::BeforeCommit);
+        log.flush();
+        until_it_is(true, || analytics.published.owned_epoch().is_some_and(|now| Some(now) > epoch)).await;
+    }
+    (31..=40).for_each(|number| add(&log, number));
+    let ledger = analytics.settle(44).await;
+    assert_eq!((ledger.lost_by_broker, ledger.imbalance), (33, Some(0)), "{ledger:?}");
+    analytics.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_removed_unread_are_accounted_for() {
     let log = MemoryLog::default();
