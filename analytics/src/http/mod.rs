@@ -159,8 +159,12 @@ impl Api {
         self.published.demand().asked();
         let (phase, whole) = (self.published.phase(), self.published.whole());
         if whole.missing().len() == self.published.count() {
-            // What would be answered is not zero, but unknown.
-            return Err(if phase == Phase::Standby { ApiError::Standby } else { ApiError::missing(whole.missing()) });
+            // What would be answered is not zero, but unknown. Before anything was known, it is none.
+            match phase {
+                Phase::Standby => return Err(ApiError::Standby),
+                _ if self.published.was_known() => return Err(ApiError::missing(whole.missing())),
+                _ => {}
+            }
         }
         let now = self.published.judged_at(self.clock.now());
         let window = match window {

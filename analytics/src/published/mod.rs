@@ -71,6 +71,8 @@ struct Progress {
     ledger: Ledger,
     /// From whom it is known what the partition holds.
     known: Known,
+    /// Whether anything was known of it since the process began.
+    was_known: bool,
     batches: u64,
     /// The last batch, and when it was merged.
     last: Option<(Instant, BatchTimes)>,
@@ -140,6 +142,7 @@ impl Published {
             last_owner: None,
             ledger: Meta::new(store.pane_ms()).ledger,
             known: Known::Missing,
+            was_known: false,
             rate_told: None,
             pace_told: None,
             batches: 0,
@@ -344,7 +347,7 @@ impl Published {
             progress.cursor = loaded.cursor;
             progress.committed = loaded.cursor;
             progress.ledger = loaded.meta.ledger.clone();
-            progress.known = Known::Owned;
+            (progress.known, progress.was_known) = (Known::Owned, true);
             progress.rate_told = None;
             progress.pace_told = None;
         }

@@ -121,6 +121,12 @@ impl Partitions {
         known.map(|ledgers| ledgers.iter().sum())
     }
 
+    /// Whether anything was known of any partition since the process began.
+    #[must_use]
+    pub fn was_known(&self) -> bool {
+        self.all.iter().any(Published::was_known)
+    }
+
     /// Progress and the ledgers.
     #[must_use]
     pub fn pipeline(&self, now: Instant) -> Pipeline {

@@ -99,7 +99,7 @@ impl Published {
         if progress.epoch != epoch {
             progress.settled.forget_told();
         }
-        progress.known = Known::Followed;
+        (progress.known, progress.was_known) = (Known::Followed, true);
         progress.phase = phase;
         progress.held_at = told.held_at;
         progress.started_at = started_at;
@@ -139,7 +139,7 @@ impl Published {
         if progress.known == Known::Owned {
             return false;
         }
-        progress.known = Known::Followed;
+        (progress.known, progress.was_known) = (Known::Followed, true);
         progress.phase = Phase::Running;
         // Nobody reads the stream at the moment, which is no antenna's fault.
         progress.held_at = Some(snapshot.as_of.unwrap_or(UnixMillis(0)));
@@ -179,5 +179,11 @@ impl Published {
     pub fn owned_epoch(&self) -> Option<Epoch> {
         let progress = self.progress.lock();
         (progress.known == Known::Owned).then_some(progress.epoch)
+    }
+
+    /// Whether anything was known of the partition since the process began.
+    #[must_use]
+    pub fn was_known(&self) -> bool {
+        self.progress.lock().was_known
     }
 }
