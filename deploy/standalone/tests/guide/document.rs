@@ -86,6 +86,8 @@ impl Guide {
                 let terminal = keep.strip_prefix("keep=").ok_or("an unknown mark")?;
                 cluster(content, Some(terminal.to_owned()))
             }
+            // What a file may hold: there is nothing to run.
+            ["toml" | "csv"] => return Ok(()),
             ["text"] => return self.add_output(content),
             ["text", page] => Step::Page {
                 path: page.strip_prefix("page=").ok_or("an unknown mark")?.to_owned(),
