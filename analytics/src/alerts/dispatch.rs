@@ -12,7 +12,7 @@ use shared::UnixMillis;
 use shared::throttle::Throttle;
 use shared::time::Clock;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -229,9 +229,15 @@ impl<L: Log> Dispatcher<L> {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 () = async { drop(terms.wait_for(is_over).await) } => return Ok(()),
-                Some(attempt) = term.attempts.join_next() => if let Ok(attempt) = attempt {
-                    self.take(&mut term, attempt);
-                    continue;
+                Some(attempt) = term.attempts.join_next() => match attempt {
+                    Ok(attempt) => {
+                        self.take(&mut term, attempt);
+                        continue;
+                    }
+                    Err(error) => {
+                        error!("an attempt came to no end, so what is committed is read again: {error}");
+                        return Ok(());
+                    }
                 },
                 Some(beat) = term.heartbeat.join_next() => if let Ok(Err(why)) = beat {
                     let line = term.lines.heartbeat.get_or_insert_with(Throttle::new);
@@ -244,7 +250,10 @@ impl<L: Log> Dispatcher<L> {
             if kept.looked.elapsed() >= LOOK_EVERY {
                 self.look(kept).await;
             }
-            self.decide(&mut term, &kept.alerting).await;
+            if let Err(error) = self.decide(&mut term, &kept.alerting).await {
+                error!("what is to be told could not be decided, so what is committed is read again: {error}");
+                return Ok(());
+            }
             if term.is_dirty {
                 match self.commit(&term, fence).await {
                     Ok(()) => term.is_dirty = false,
@@ -266,29 +275,22 @@ impl<L: Log> Dispatcher<L> {
         Ok(())
     }
 
-    /// Looks at the network, and decides what is to be told.
-    async fn decide(&self, term: &mut Term, alerting: &Arc<Alerting>) {
+    /// Looks at the network, and decides what is to be told. Where that fails, the state of the term is gone.
+    async fn decide(&self, term: &mut Term, alerting: &Arc<Alerting>) -> Result<(), JoinError> {
         // What other processes own is told often only where somebody asks.
         self.partitions.demand().asked();
         let (settled, is_whole) = self.partitions.settled();
         let (now, thresholds) = (self.now(), self.thresholds);
         let (mut state, alerting) = (std::mem::take(&mut term.state), Arc::clone(alerting));
-        let before = state.clone();
         // Looking through all antennas, and all incidents, takes longer than what waits on the runtime should.
         let decided = tokio::task::spawn_blocking(move || {
             let is_changed = decide(&mut state, now, &settled, is_whole, &alerting, &thresholds);
             (state, is_changed)
         });
-        match decided.await {
-            Ok((state, is_changed)) => {
-                term.state = state;
-                term.is_dirty |= is_changed;
-            }
-            Err(error) => {
-                error!("what is to be told could not be decided: {error}");
-                term.state = before;
-            }
-        }
+        let is_changed;
+        (term.state, is_changed) = decided.await?;
+        term.is_dirty |= is_changed;
+        Ok(())
     }
 
     async fn commit(&self, term: &Term, fence: &Fence) -> Result<(), LogError> {
