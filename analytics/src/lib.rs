@@ -16,6 +16,7 @@
 //! - [`answer`], [`workers`], [`http`]: questions to a snapshot are plans over its tables; their answers over HTTP.
 //! - [`cluster`]: several processes that share the partitions, and each of which answers for all of them.
 //! - [`alerts`]: who is told of incidents, by the process that owns the plain stream.
+//! - [`fault`]: what is wrong with a file that an operator writes, and where.
 //! - [`settings`]: what comes in from the edges.
 
 pub mod alerts;
@@ -23,6 +24,7 @@ pub mod answer;
 pub mod archive;
 mod cache;
 pub mod cluster;
+pub mod fault;
 mod figures;
 mod histogram;
 pub mod http;

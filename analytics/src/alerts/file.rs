@@ -2,7 +2,6 @@
 //! all; what is wrong with it is told with its line and column, and without what stands there, as that may be secret.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,30 +15,13 @@ use toml::Spanned;
 use super::hours::Hours;
 use super::matcher::{Glob, Matcher};
 use super::template::Templates;
+use crate::fault::{Fault, Place};
 
 /// A file is no longer.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Characters of a name.
 const NAME_MAX: usize = 64;
-
-/// What is wrong with a file: a line for the operator.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct FileError {
-    /// Line and column, both from 1; `None` where it is about the file as a whole.
-    pub place: Option<(usize, usize)>,
-    /// What.
-    pub why: String,
-}
-
-impl fmt::Display for FileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.place {
-            Some((line, column)) => write!(f, "line {line}, column {column}: {}", self.why),
-            None => f.write_str(&self.why),
-        }
-    }
-}
 
 /// Whom to tell of what.
 #[derive(Debug, Clone, Default)]
@@ -214,20 +196,17 @@ impl Alerting {
     /// What a file says.
     ///
     /// # Errors
-    /// [`FileError`], without a value of the file.
-    pub fn read(path: &Path) -> Result<Self, FileError> {
+    /// [`Fault`], without a value of the file.
+    pub fn read(path: &Path) -> Result<Self, Fault> {
         Self::parse(&read_text(path)?)
     }
 
     /// What a text says; files that it names are read.
     ///
     /// # Errors
-    /// [`FileError`].
-    pub fn parse(text: &str) -> Result<Self, FileError> {
-        let file: File = toml::from_str(text).map_err(|error| FileError {
-            place: error.span().map(|span| place(text, span.start)),
-            why: error.message().lines().collect::<Vec<_>>().join(" "),
-        })?;
+    /// [`Fault`].
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let file: File = toml::from_str(text).map_err(|error| Fault::of_toml(text, &error))?;
         file.check(text)
     }
 
@@ -241,14 +220,13 @@ impl Alerting {
 /// The text of a file.
 ///
 /// # Errors
-/// [`FileError`].
-pub fn read_text(path: &Path) -> Result<String, FileError> {
-    let of_file = |why: String| FileError { place: None, why };
-    let length = std::fs::metadata(path).map_err(|error| of_file(error.to_string()))?.len();
+/// [`Fault`].
+pub fn read_text(path: &Path) -> Result<String, Fault> {
+    let length = std::fs::metadata(path).map_err(|error| Fault::of_file(error.to_string()))?.len();
     if length > FILE_BYTES_MAX {
-        return Err(of_file(format!("it is larger than {} KiB", FILE_BYTES_MAX / 1024)));
+        return Err(Fault::of_file(format!("it is larger than {} KiB", FILE_BYTES_MAX / 1024)));
     }
-    std::fs::read_to_string(path).map_err(|error| of_file(error.to_string()))
+    std::fs::read_to_string(path).map_err(|error| Fault::of_file(error.to_string()))
 }
 
 #[derive(Deserialize)]
@@ -362,27 +340,26 @@ impl<'de> Deserialize<'de> for TimeOrZero {
 }
 
 impl File {
-    fn check(self, text: &str) -> Result<Alerting, FileError> {
-        let at = |offset: usize| Some(place(text, offset));
+    fn check(self, text: &str) -> Result<Alerting, Fault> {
+        let at = |offset: usize| Some(Place::at(text, offset));
         let mut alerting = Alerting::default();
         for entry in self.receiver {
             let start = entry.span().start;
             let receiver = entry.into_inner();
             let name_at = receiver.name.span().start;
-            let receiver =
-                receiver.check().map_err(|(inner, why)| FileError { place: at(inner.unwrap_or(start)), why })?;
+            let receiver = receiver.check().map_err(|(inner, why)| Fault { place: at(inner.unwrap_or(start)), why })?;
             let name = receiver.name.clone();
             if alerting.receivers.insert(name.clone(), receiver).is_some() {
-                return Err(FileError { place: at(name_at), why: format!("there are two receivers {name:?}") });
+                return Err(Fault { place: at(name_at), why: format!("there are two receivers {name:?}") });
             }
         }
         let mut names = BTreeSet::new();
         for (number, entry) in (1..).zip(self.route) {
             let start = entry.span().start;
             let route = entry.into_inner().check(number, &alerting.receivers);
-            let route = route.map_err(|(inner, why)| FileError { place: at(inner.unwrap_or(start)), why })?;
+            let route = route.map_err(|(inner, why)| Fault { place: at(inner.unwrap_or(start)), why })?;
             if !names.insert(route.name.clone()) {
-                return Err(FileError { place: at(start), why: format!("there are two routes {:?}", route.name) });
+                return Err(Fault { place: at(start), why: format!("there are two routes {:?}", route.name) });
             }
             alerting.routes.push(route);
         }
@@ -390,21 +367,21 @@ impl File {
         for entry in self.rule {
             let start = entry.span().start;
             let rule = entry.into_inner().check();
-            let rule = rule.map_err(|(inner, why)| FileError { place: at(inner.unwrap_or(start)), why })?;
+            let rule = rule.map_err(|(inner, why)| Fault { place: at(inner.unwrap_or(start)), why })?;
             if !names.insert(rule.name.clone()) {
-                return Err(FileError { place: at(start), why: format!("there are two rules {:?}", rule.name) });
+                return Err(Fault { place: at(start), why: format!("there are two rules {:?}", rule.name) });
             }
             alerting.rules.push(rule);
         }
         if let Some(entry) = self.heartbeat {
             let start = entry.span().start;
             let HeartbeatEntry { url, url_file, every } = entry.into_inner();
-            let url = address(url, url_file.as_deref()).map_err(|why| FileError { place: at(start), why })?;
+            let url = address(url, url_file.as_deref()).map_err(|why| Fault { place: at(start), why })?;
             let every_ms = every.map_or(60_000, |every| millis(every.0));
             alerting.heartbeat = Some(Heartbeat { url, every_ms });
         }
         if alerting.routes.is_empty() && !alerting.receivers.is_empty() {
-            return Err(FileError { place: None, why: "there are receivers and no [[route]] to them".to_owned() });
+            return Err(Fault::of_file("there are receivers and no [[route]] to them".to_owned()));
         }
         Ok(alerting)
     }
@@ -613,11 +590,4 @@ fn server_of(text: &str, encryption: Encryption) -> Option<(String, u16)> {
 
 fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Line and column of an offset, both from 1; a column is a character.
-fn place(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }

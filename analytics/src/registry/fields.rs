@@ -1,13 +1,13 @@
 //! What an entry says: each field with its place in the file, and what is refused.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::time::parse_duration;
 
 use super::Description;
+use crate::fault::{Fault, Place};
 
 /// As many bytes as the id of an antenna in a reading.
 const ID_BYTES_MAX: usize = 253;
@@ -26,55 +26,6 @@ const INTERVALS_MAX: i64 = 1_440;
 
 /// What a parent begins with that is the uplink of a site.
 const SITE: &str = "site:";
-
-/// A place in a file, both from 1: in TOML a line and a character of it; in CSV a line and a field of its row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// From 1.
-    pub line: u64,
-    /// From 1.
-    pub column: u64,
-}
-
-impl Place {
-    /// Behind a text.
-    pub(super) fn behind(text: &str) -> Self {
-        let line = text.rsplit('\n').next().unwrap_or_default();
-        Self { line: text.matches('\n').count() as u64 + 1, column: line.chars().count() as u64 + 1 }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}", self.line, self.column)
-    }
-}
-
-/// What is wrong with a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Where; `None` where it is about the file as a whole.
-    pub place: Option<Place>,
-    /// What.
-    pub why: String,
-}
-
-impl Fault {
-    pub(super) const fn of_file(why: String) -> Self {
-        Self { place: None, why }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.place {
-            Some(place) => write!(f, "{place}: {}", self.why),
-            None => f.write_str(&self.why),
-        }
-    }
-}
-
-impl std::error::Error for Fault {}
 
 /// A value with its place.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -8,7 +8,8 @@ use std::str::FromStr;
 
 use csv::{ReaderBuilder, StringRecord};
 
-use super::fields::{Entry, Fault, Place, Placed};
+use super::fields::{Entry, Placed};
+use crate::fault::{Fault, Place};
 
 /// What a column of a label begins with.
 const LABEL: &str = "label:";

@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
-use super::fields::{Entry, Fault, Place, Placed};
+use super::fields::{Entry, Placed};
+use crate::fault::{Fault, Place};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,11 +65,7 @@ impl<'de> Deserialize<'de> for Labels {
 /// # Errors
 /// What is wrong with it, and where.
 pub(super) fn entries(text: &str) -> Result<Vec<Entry>, Fault> {
-    let file: File = toml::from_str(text).map_err(|error| {
-        let place = error.span().map(|span| Place::behind(text.get(..span.start).unwrap_or(text)));
-        // The message may be of several lines; a log's is one.
-        Fault { place, why: error.message().split_whitespace().collect::<Vec<_>>().join(" ") }
-    })?;
+    let file: File = toml::from_str(text).map_err(|error| Fault::of_toml(text, &error))?;
     let places = Places::of(text);
     Ok(file.antenna.into_iter().map(|table| places.entry(table)).collect())
 }

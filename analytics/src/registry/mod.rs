@@ -22,9 +22,10 @@ use std::time::Duration;
 
 use glob::Pattern;
 
+pub use self::fields::Position;
 use self::fields::{Entry, Fields, Parent};
-pub use self::fields::{Fault, Place, Position};
 pub use self::kept::KeptRegistry;
+use crate::fault::{Fault, Place};
 use crate::settings::Thresholds;
 
 /// A file holds no more bytes than this.

@@ -164,8 +164,9 @@ fn the_boundaries_of_the_architecture_hold() {
 }
 
 /// The modules of analytics, each before those that may import it.
-const MODULES: [&str; 20] = [
+const MODULES: [&str; 21] = [
     "settings",
+    "fault",
     "registry",
     "workers",
     "cache",
