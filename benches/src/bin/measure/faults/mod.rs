@@ -20,9 +20,9 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use clap::Args;
 
-pub(crate) use self::plan::{Fault, plan, shuffle};
+pub(crate) use self::plan::{Fault, plan, shuffled};
 pub(crate) use self::processes::{Analytics, Seen};
-pub(crate) use self::producer::{BATCH, PREFIX, Producers, Target};
+pub(crate) use self::producer::{BATCH, PREFIX, Producers, Target, lock};
 pub(crate) use self::proxy::Proxy;
 pub(crate) use self::report::{End, Row};
 pub(crate) use self::world::{Load, World};

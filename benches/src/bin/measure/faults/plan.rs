@@ -111,11 +111,7 @@ pub(crate) struct Step {
 /// The plan of a seed.
 pub(crate) fn plan(seed: u64, is_short: bool) -> Vec<Step> {
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
-    let mut faults: Vec<Fault> = Vec::new();
-    for (fault, often, seldom) in Fault::ALL {
-        faults.extend((0..if is_short { seldom } else { often }).map(|_| fault));
-    }
-    shuffle(&mut chance, &mut faults);
+    let mut faults = shuffled(&mut chance, &Fault::ALL, is_short);
     // What empties the broker comes early, so that most of what is published later has to be there at the end.
     if let Some(late) = faults.iter().position(|fault| *fault == Fault::FlushAll) {
         let early = chance.next_u64() % (faults.len() as u64).div_ceil(4);
@@ -135,8 +131,15 @@ pub(crate) fn plan(seed: u64, is_short: bool) -> Vec<Step> {
     faults.into_iter().enumerate().map(step).collect()
 }
 
-/// Puts items into an order that chance gives.
-pub(crate) fn shuffle<T>(chance: &mut ChaCha8Rng, items: &mut [T]) {
+/// Items as often as they come in a long run or in a short one, in an order that chance gives.
+pub(crate) fn shuffled<T: Copy>(chance: &mut ChaCha8Rng, all: &[(T, u32, u32)], is_short: bool) -> Vec<T> {
+    let times = |&(item, often, seldom): &(T, u32, u32)| (0..if is_short { seldom } else { often }).map(move |_| item);
+    let mut items: Vec<T> = all.iter().flat_map(times).collect();
+    shuffle(chance, &mut items);
+    items
+}
+
+fn shuffle<T>(chance: &mut ChaCha8Rng, items: &mut [T]) {
     for last in (1..items.len()).rev() {
         let other = chance.next_u64() % (last as u64 + 1);
         items.swap(last, usize::try_from(other).unwrap_or(0));

@@ -254,7 +254,8 @@ fn first_word(error: &anyhow::Error) -> String {
     error.code().map_or_else(|| "no answer".to_owned(), str::to_owned)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// The guard of a mutex.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // No code panics while it holds the lock.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,13 +1,13 @@
 //! The replicas of analytics, each with a way to it for the others that can be closed.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result};
 use shared::api::{Ledger, Phase, Pipeline, Summary, path};
 use shared::testing::Reservation;
 
-use crate::faults::{Analytics, Proxy, Seen};
+use crate::faults::{Analytics, Proxy, Seen, lock};
 
 /// A replica.
 #[derive(Debug)]
@@ -136,9 +136,4 @@ impl Group {
         }
         Ok(())
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No code panics while it holds the lock.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

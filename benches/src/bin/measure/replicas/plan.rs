@@ -5,7 +5,7 @@ use std::fmt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use crate::faults::shuffle;
+use crate::faults::shuffled;
 
 /// What changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +56,7 @@ pub(super) struct Step {
 /// The plan of a seed.
 pub(super) fn plan(seed: u64, is_short: bool) -> Vec<Step> {
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
-    let mut changes: Vec<Change> = Vec::new();
-    for (change, often, seldom) in Change::ALL {
-        changes.extend((0..if is_short { seldom } else { often }).map(|_| change));
-    }
-    shuffle(&mut chance, &mut changes);
+    let mut changes = shuffled(&mut chance, &Change::ALL, is_short);
     // They go up before they go down.
     let mut is_up = false;
     for change in changes.iter_mut().filter(|change| matches!(change, Change::ScaleUp | Change::ScaleDown)) {

@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use shared::api::{Summary, path};
 use shared::testing::http;
 
-use super::group::lock;
+use crate::faults::lock;
 
 /// The pause between two rounds of questions.
 const EVERY: Duration = Duration::from_millis(200);

@@ -233,8 +233,9 @@ impl World {
             ledger.is_ok_and(|it| it.imbalance == Some(0) && it.lost_by_broker == before + lost)
         })?;
         self.watch.check().with_context(|| name.clone())?;
+        let told = self.group.ledger()?.lost_by_broker - before;
         let said = step.change.to_string();
-        Ok(Row { number, said, at_s, owned_s, lost, told: lost, replicas: self.group.replicas.len() })
+        Ok(Row { number, said, at_s, owned_s, lost, told, replicas: self.group.replicas.len() })
     }
 
     /// Ends everything in good order and says what is true then.
