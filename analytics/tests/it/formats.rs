@@ -45,6 +45,7 @@ impl Still {
         let log = MemoryLog::default();
         let settings = PipelineSettings { commit_interval: Duration::from_millis(20), ..PipelineSettings::default() };
         let pipeline = Embedded::start(&log, &settings, "still");
+        pipeline.begin().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let serving = CancellationToken::new();

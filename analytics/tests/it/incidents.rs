@@ -340,6 +340,7 @@ impl Answering {
         let log = MemoryLog::default();
         let settings = PipelineSettings::default();
         let embedded = Embedded::start(&log, &settings, "owner");
+        embedded.begin().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("its address"));
         let shutdown = CancellationToken::new();

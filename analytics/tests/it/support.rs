@@ -139,6 +139,11 @@ impl Embedded {
         Self { published, shutdown, task }
     }
 
+    /// Waits until it owns its partition: until then every answer tells that it is missing.
+    pub(crate) async fn begin(&self) {
+        until_it_is(true, || self.published.whole().missing().is_empty()).await;
+    }
+
     /// Waits until everything added has been read and committed, and checks that the ledger adds up.
     pub(crate) async fn settle(&self, entries: u64) -> shared::api::Ledger {
         let ledger = until_async("everything is committed", DEADLINE, async || {
