@@ -325,9 +325,12 @@ pub fn check_files(settings: &Settings) -> Result<String, String> {
         told += &format!("ANTENNAS_FILE {path}: antennas by id: {antennas}, globs: {globs}, sites: {sites}\n");
     }
     if let Some(path) = &settings.alerts.alerts_file {
-        let Alerting { receivers, routes, rules, .. } = read_alerts(path)?;
-        let (path, receivers, routes, rules) = (path.display(), receivers.len(), routes.len(), rules.len());
-        told += &format!("ALERTS_FILE {path}: receivers: {receivers}, routes: {routes}, rules: {rules}\n");
+        let Alerting { receivers, routes, rules, maintenance, .. } = read_alerts(path)?;
+        let (path, receivers, routes) = (path.display(), receivers.len(), routes.len());
+        let (rules, maintenance) = (rules.len(), maintenance.len());
+        told += &format!(
+            "ALERTS_FILE {path}: receivers: {receivers}, routes: {routes}, rules: {rules}, windows of maintenance: {maintenance}\n"
+        );
     }
     Ok(told)
 }

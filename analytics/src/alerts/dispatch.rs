@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::UnixMillis;
+use shared::api::AlertKind;
 use shared::throttle::Throttle;
 use shared::time::Clock;
 use tokio::sync::watch;
@@ -19,6 +20,7 @@ use tracing::{error, info, warn};
 
 use super::file::{Alerting, read_text};
 use super::observe::observe;
+use super::quiet::Quiet;
 use super::send::Sender;
 use super::state::State;
 use super::step::Outcome;
@@ -185,6 +187,7 @@ impl<L: Log> Dispatcher<L> {
                     receivers = alerting.receivers.len(),
                     routes = alerting.routes.len(),
                     rules = alerting.rules.len(),
+                    maintenance = alerting.maintenance.len(),
                     "tells receivers as ALERTS_FILE says"
                 );
                 kept.alerting = Arc::new(alerting);
@@ -371,11 +374,11 @@ impl<L: Log> Dispatcher<L> {
         let is_due = term.heartbeat_from.is_none_or(|from| now >= from);
         let waits = |oldest: &(&String, &super::message::Notice)| now.0 - oldest.1.at.0 > heartbeat.every_ms;
         let is_stuck = term.state.waiting().first().is_some_and(waits);
-        let lasts = term
-            .state
-            .incidents
-            .values()
-            .any(|known| known.incident.end.is_none() && known.incident.kind == shared::api::AlertKind::Network);
+        let quiet = Quiet::new(self.now(), alerting);
+        let lasts = term.state.incidents.values().map(|known| &known.incident).any(|incident| {
+            let is_broken_rule = incident.kind == AlertKind::Network && incident.end.is_none();
+            is_broken_rule && !quiet.is_now(&incident.subject)
+        });
         if !is_due || is_stuck || lasts || !self.partitions.is_running() || !term.heartbeat.is_empty() {
             return;
         }
@@ -411,7 +414,7 @@ fn decide(
     alerting: &Alerting,
     thresholds: &Thresholds,
 ) -> bool {
-    let seen = observe(settled, is_whole, state, thresholds);
+    let seen = observe(settled, is_whole, state, thresholds, &Quiet::new(now, alerting));
     let network = seen.network;
     let mut is_changed = state.take(now, seen, thresholds.flapping_changes);
     if is_whole {

@@ -1,4 +1,4 @@
-//! What `ALERTS_FILE` says: receivers, routes to them, rules of the whole network, a heartbeat. A file is taken as a whole or not at
+//! What `ALERTS_FILE` says: receivers, routes to them, rules of the whole network, maintenance, a heartbeat. A file is taken as a whole or not at
 //! all; what is wrong with it is told with its line and column, and without what stands there, as that may be secret.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,18 +7,23 @@ use std::time::Duration;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use shared::UnixMillis;
 use shared::api::{AlertKind, AlertSeverity, ReceiverType};
 use shared::settings::{Secret, read_secret};
 use shared::time::{millis, parse_duration, parse_duration_or_zero};
 use toml::Spanned;
 
 use super::hours::Hours;
+use super::maintenance::{Maintenance, Span, When};
 use super::matcher::{Glob, Matcher};
 use super::template::Templates;
 use crate::fault::{Fault, Place};
 
 /// A file is no longer.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// There are no more windows of maintenance.
+const MAINTENANCE_MAX: usize = 256;
 
 /// Characters of a name.
 const NAME_MAX: usize = 64;
@@ -32,6 +37,8 @@ pub struct Alerting {
     pub routes: Vec<Route>,
     /// What is watched of the network as a whole.
     pub rules: Vec<Rule>,
+    /// When nobody is told of what.
+    pub maintenance: Vec<Maintenance>,
     /// What is told that all is well.
     pub heartbeat: Option<Heartbeat>,
 }
@@ -238,6 +245,8 @@ struct File {
     route: Vec<Spanned<RouteEntry>>,
     #[serde(default)]
     rule: Vec<Spanned<RuleEntry>>,
+    #[serde(default)]
+    maintenance: Vec<Spanned<MaintenanceEntry>>,
     heartbeat: Option<Spanned<HeartbeatEntry>>,
 }
 
@@ -295,6 +304,18 @@ struct RuleEntry {
     down_share_above: Option<f64>,
     no_readings_for: Option<Time>,
     hold: Option<TimeOrZero>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MaintenanceEntry {
+    name: Spanned<String>,
+    antennas: Option<Spanned<Vec<String>>>,
+    start: Option<Spanned<toml::Value>>,
+    end: Option<Spanned<toml::Value>>,
+    hours: Option<Spanned<String>>,
+    days: Option<Vec<Spanned<String>>>,
+    time_zone: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -372,6 +393,21 @@ impl File {
                 return Err(Fault { place: at(start), why: format!("there are two rules {:?}", rule.name) });
             }
             alerting.rules.push(rule);
+        }
+        let mut names = BTreeSet::new();
+        for entry in self.maintenance {
+            let start = entry.span().start;
+            let maintenance = entry.into_inner().check();
+            let maintenance = maintenance.map_err(|(inner, why)| Fault { place: at(inner.unwrap_or(start)), why })?;
+            if !names.insert(maintenance.name.clone()) {
+                let why = format!("there are two windows of maintenance {:?}", maintenance.name);
+                return Err(Fault { place: at(start), why });
+            }
+            if names.len() > MAINTENANCE_MAX {
+                let why = format!("there are more than {MAINTENANCE_MAX} windows of maintenance");
+                return Err(Fault { place: at(start), why });
+            }
+            alerting.maintenance.push(maintenance);
         }
         if let Some(entry) = self.heartbeat {
             let start = entry.span().start;
@@ -485,21 +521,17 @@ impl RouteEntry {
         if self.receivers.is_empty() {
             return Err((None, format!("route {name:?}: receivers are needed")));
         }
-        let hours = Hours::new(
-            self.hours.as_ref().map(|hours| (hours.get_ref().as_str(), hours.span().start)),
-            self.days.as_ref().map(|days| days.iter().map(|day| (day.get_ref().as_str(), day.span().start)).collect()),
-        );
+        let hours = hours(self.hours.as_ref(), self.days.as_deref())?;
         let group_by = match self.group_by {
             Some(by) => by.iter().map(group_by).collect::<Result<Vec<_>, _>>()?,
             None => vec![GroupBy::Kind],
         };
         let ms = |time: Option<TimeOrZero>, default_ms: i64| time.map_or(default_ms, |time| millis(time.0));
-        let globs = |texts: Vec<String>| texts.iter().map(|text| Glob::new(text)).collect();
         Ok(Route {
             name,
             receivers: self.receivers.into_iter().map(Spanned::into_inner).collect(),
-            matcher: Matcher { kinds: self.kinds, severities: self.severities, antennas: globs(self.antennas) },
-            hours: hours.map_err(|(at, why)| (Some(at), why))?,
+            matcher: Matcher { kinds: self.kinds, severities: self.severities, antennas: globs(&self.antennas) },
+            hours,
             group_by,
             group_wait_ms: ms(self.group_wait, 2_000),
             group_interval_ms: ms(self.group_interval, 30_000),
@@ -531,6 +563,60 @@ impl RuleEntry {
         let hold_ms = self.hold.map_or(0, |hold| millis(hold.0));
         Ok(Rule { name, limit, hold_ms })
     }
+}
+
+impl MaintenanceEntry {
+    fn check(self) -> Result<Maintenance, Wrong> {
+        let name = name(&self.name)?;
+        let of_table = |why: &str| (None, format!("maintenance {name:?}: {why}"));
+        let antennas = match &self.antennas {
+            Some(antennas) if antennas.get_ref().is_empty() => {
+                let why = "an antenna is needed; where antennas is left out, it is of all";
+                return Err((Some(antennas.span().start), why.to_owned()));
+            }
+            Some(antennas) => globs(antennas.get_ref()),
+            None => Vec::new(),
+        };
+        let hours = hours(self.hours.as_ref(), self.days.as_deref())?;
+        let when = match (&self.start, &self.end, hours, &self.time_zone) {
+            (Some(start), Some(end), None, None) => {
+                let span = Span { start: moment(start)?, end: moment(end)? };
+                if span.end <= span.start {
+                    return Err((Some(end.span().start), "end has to be later than start".to_owned()));
+                }
+                When::Once(span)
+            }
+            (None, None, Some(hours), Some(zone)) => {
+                let why = || "a time zone like Europe/Madrid is needed".to_owned();
+                When::Recurring(hours, zone.get_ref().parse().map_err(|_| (Some(zone.span().start), why()))?)
+            }
+            _ => return Err(of_table("start and end are needed, or time_zone with hours, days or both")),
+        };
+        Ok(Maintenance { name, antennas, when })
+    }
+}
+
+/// A moment, as TOML or as a text has it.
+fn moment(value: &Spanned<toml::Value>) -> Result<UnixMillis, Wrong> {
+    let text = match value.get_ref() {
+        toml::Value::Datetime(at) => at.to_string(),
+        toml::Value::String(text) => text.clone(),
+        _ => String::new(),
+    };
+    let parsed = chrono::DateTime::parse_from_rfc3339(&text).map(|at| UnixMillis(at.timestamp_millis()));
+    let why = "a time with its offset like 2026-12-01T22:00:00+01:00 is needed";
+    parsed.map_err(|_| (Some(value.span().start), why.to_owned()))
+}
+
+fn hours(hours: Option<&Spanned<String>>, days: Option<&[Spanned<String>]>) -> Result<Option<Hours>, Wrong> {
+    let placed = |text: &Spanned<String>| text.span().start;
+    let hours = hours.map(|hours| (hours.get_ref().as_str(), placed(hours)));
+    let days = days.map(|days| days.iter().map(|day| (day.get_ref().as_str(), placed(day))).collect());
+    Hours::new(hours, days).map_err(|(at, why)| (Some(at), why))
+}
+
+fn globs(texts: &[String]) -> Vec<Glob> {
+    texts.iter().map(|text| Glob::new(text)).collect()
 }
 
 fn group_by(text: &Spanned<String>) -> Result<GroupBy, Wrong> {

@@ -1,4 +1,4 @@
-//! Times of day at which a route is open, by the process's time zone (`TZ`).
+//! Times of day on days of the week: when a route is open, by the process's time zone (`TZ`), and when maintenance is, by its own.
 
 use chrono::{DateTime, Datelike as _, Local, Timelike as _, Weekday};
 use shared::UnixMillis;
@@ -57,6 +57,18 @@ impl Hours {
             let today = local.weekday().num_days_from_monday() as usize;
             self.hold_at(minute, today)
         })
+    }
+
+    /// Minutes of the day: the first one, and the one behind the last, which is on the next day where it is not the larger one.
+    #[must_use]
+    pub const fn minutes(&self) -> (u32, u32) {
+        (self.from, self.until)
+    }
+
+    /// Whether they begin on a day of the week.
+    #[must_use]
+    pub fn are_on(&self, day: Weekday) -> bool {
+        self.days[day.num_days_from_monday() as usize]
     }
 
     /// What goes past midnight belongs to the day on which it began.

@@ -1,5 +1,7 @@
 //! Which incidents a route is for.
 
+use std::fmt;
+
 use shared::api::{AlertKind, AlertSeverity};
 
 use super::incident::Incident;
@@ -40,6 +42,12 @@ impl Glob {
             }
         }
         self.0[at..].iter().all(|it| *it == '*')
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|it| fmt::Write::write_char(f, *it))
     }
 }
 

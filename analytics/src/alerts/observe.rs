@@ -9,6 +9,7 @@ use shared::UnixMillis;
 use shared::api::{AlertEnding, AlertKind, IncidentEnding, IncidentKind};
 
 use super::incident::Incident;
+use super::quiet::Quiet;
 use super::state::State;
 use super::step::{Network, Seen};
 use crate::published::Settled;
@@ -17,9 +18,10 @@ use crate::store::antennas::Antenna;
 use crate::store::incidents::Finished;
 use crate::store::trouble::Tally;
 
-/// What alerts have not taken note of. `is_whole` tells whether all partitions are among those that are known.
+/// What alerts have not taken note of. `is_whole` tells whether all partitions are among those that are known. An antenna of which nobody is
+/// told does not count as unwell.
 #[must_use]
-pub fn observe(settled: &[Settled], is_whole: bool, state: &State, thresholds: &Thresholds) -> Seen {
+pub fn observe(settled: &[Settled], is_whole: bool, state: &State, thresholds: &Thresholds, quiet: &Quiet<'_>) -> Seen {
     let mut seen = Seen { cursors: state.cursors.clone(), ..Seen::default() };
     let mut antennas = 0_u64;
     let mut unwell: BTreeSet<&str> = BTreeSet::new();
@@ -30,7 +32,7 @@ pub fn observe(settled: &[Settled], is_whole: bool, state: &State, thresholds: &
             antennas += 1;
             for incident in lasting(antenna, heard_ms, thresholds) {
                 if places.is_newest(antenna, number) {
-                    if matches!(incident.kind, AlertKind::Down | AlertKind::Silent) {
+                    if matches!(incident.kind, AlertKind::Down | AlertKind::Silent) && !quiet.is_now(&antenna.id) {
                         unwell.insert(&antenna.id);
                     }
                     seen.open.push((partition.stream.clone(), incident));

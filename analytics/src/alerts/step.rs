@@ -12,6 +12,7 @@ use shared::api::{AlertDelivery, AlertEnding, AlertKind, DeliveryStatus, MAX_DEL
 use super::file::{Alerting, GroupBy, Limit, Route, Way};
 use super::incident::{Incident, Phase};
 use super::message::{Alert, Notice};
+use super::quiet::Quiet;
 use super::state::{Group, Known, State, Told};
 
 /// A notice holds no more incidents; the others follow at once.
@@ -192,6 +193,7 @@ impl State {
         let mut is_changed = self.groups.len() != groups;
         is_changed |= self.assign(now, alerting);
         let flapping: BTreeMap<String, String> = self.open_of(AlertKind::Flapping);
+        let quiet = Quiet::new(now, alerting);
         for group in self.groups.values_mut() {
             let Some((route, receiver)) = alerting.route(&group.route).zip(alerting.receivers.get(&group.receiver))
             else {
@@ -205,7 +207,7 @@ impl State {
                 BTreeSet::new()
             };
             let resend_ms = if let Way::Alertmanager { resend_ms, .. } = receiver.way { Some(resend_ms) } else { None };
-            let due = Due { now, route, resend_ms, incidents: &self.incidents, damped: &damped };
+            let due = Due { now, route, resend_ms, incidents: &self.incidents, damped: &damped, quiet: &quiet };
             is_changed |= due.tell(group);
         }
         if is_changed {
@@ -337,6 +339,7 @@ struct Due<'a> {
     incidents: &'a BTreeMap<String, Known>,
     /// Antennas that are told as flapping alone.
     damped: &'a BTreeSet<&'a str>,
+    quiet: &'a Quiet<'a>,
 }
 
 impl Due<'_> {
@@ -392,7 +395,7 @@ impl Due<'_> {
             |told: &Option<Told>| told.is_some_and(|told| matches!(told.phase, Phase::Open(_)) && told.at <= before);
         let mut ids: Vec<(UnixMillis, String)> = Vec::new();
         for (id, _) in group.members.iter().filter(|(_, told)| is_old(told)) {
-            if let Some(known) = self.incidents.get(id).filter(|known| known.incident.end.is_none()) {
+            if let Some(known) = self.incidents.get(id).filter(|known| self.is_to_be_repeated(known)) {
                 ids.push((known.incident.start, id.clone()));
             }
         }
@@ -432,20 +435,25 @@ impl Due<'_> {
     /// Whether an incident that was told like this stays in its group.
     fn is_to_be_kept(&self, id: &str, told: Option<Told>) -> bool {
         let Some(known) = self.incidents.get(id) else { return false };
-        if known.incident.end.is_none() {
-            return true;
-        }
+        let Some((end, _)) = known.incident.end else { return true };
         match told {
             Some(_) => self.route.is_end_told || self.resend_ms.is_some(),
-            None => !self.is_damped(&known.incident),
+            // What began and was over while nobody was to be told is told to nobody, also where it is seen only now.
+            None => !self.is_damped(&known.incident) && !self.quiet.was(&known.incident.subject, end),
         }
+    }
+
+    /// Whether an incident that was told is told again while it lasts.
+    fn is_to_be_repeated(&self, known: &Known) -> bool {
+        known.incident.end.is_none() && !self.quiet.is_now(&known.incident.subject)
     }
 
     /// An incident of which there is something to tell to who was told this.
     fn news(&self, id: &str, told: Option<Told>) -> Option<&Known> {
         let known = self.incidents.get(id)?;
         let is_news = told.is_none_or(|told| told.phase != known.incident.phase());
-        (is_news && !self.is_damped(&known.incident)).then_some(known)
+        let is_held_back = || self.is_damped(&known.incident) || self.quiet.is_now(&known.incident.subject);
+        (is_news && !is_held_back()).then_some(known)
     }
 
     /// Whether nobody is to be told of an incident, at least for now.
@@ -482,6 +490,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::alerts::maintenance::Span;
 
     const FILE: &str = "
         [[receiver]]
@@ -580,7 +589,97 @@ mod tests {
         }
     }
 
+    const BEGINNING: i64 = 1_700_000_000_000;
+
+    /// In which nobody is told of the antennas 0 to 2.
+    const WINDOW: Span = Span { start: UnixMillis(BEGINNING + 10_000), end: UnixMillis(BEGINNING + 40_000) };
+
+    fn is_maintained(subject: &str) -> bool {
+        ["0", "1", "2"].contains(&subject)
+    }
+
     proptest! {
+        /// In maintenance nothing is told of its antennas. What was told before is told to its end behind it, what lasts is told then, and what
+        /// began and was over in it is told to nobody; all others are told of as ever.
+        #[test]
+        fn nobody_is_told_in_maintenance_and_of_what_lasts_behind_it(steps in steps()) {
+            let maintenance = format!(
+                "{FILE}
+                [[maintenance]]
+                name = \"works\"
+                antennas = [\"0\", \"1\", \"2\"]
+                start = {}
+                end = {}",
+                WINDOW.start, WINDOW.end
+            );
+            let alerting = Alerting::parse(&maintenance).expect("a good file");
+            let (mut world, mut mailbox, mut now) = (World::default(), Mailbox::default(), UnixMillis(BEGINNING));
+            let mut state = State::default();
+            state.take(now, world.seen(&State::default()), 1_000);
+            let turn = |state: &mut State, now: UnixMillis, world: &World| {
+                let seen = world.seen(state);
+                state.take(now, seen, 1_000);
+                state.step(now, &alerting);
+                let made = state.waiting().into_iter().filter(|(_, notice)| notice.at == now);
+                let subjects: Vec<&str> =
+                    made.flat_map(|(_, notice)| &notice.alerts).map(|alert| alert.antenna_id.as_str()).collect();
+                !WINDOW.holds(now) || !subjects.into_iter().any(is_maintained)
+            };
+            for step in steps {
+                match step {
+                    Step::Begin(antenna) => {
+                        now.0 += 1;
+                        let begun = Incident::begun(&antenna.to_string(), AlertKind::Degraded, now);
+                        world.open.entry(antenna).or_insert(begun);
+                    }
+                    Step::Worsen(antenna) => {
+                        if let Some(open) = world.open.get_mut(&antenna) { open.kind = AlertKind::Down; }
+                    }
+                    Step::End(antenna) => {
+                        if let Some(open) = world.open.remove(&antenna) {
+                            now.0 += 1;
+                            world.ended.push(Incident { end: Some((now, AlertEnding::Recovered)), ..open });
+                        }
+                    }
+                    Step::Wait(ms) => now.0 += i64::from(ms),
+                    Step::Take(_) | Step::Kill => deliver(&mut state, now, &mut mailbox),
+                }
+                prop_assert!(turn(&mut state, now, &world), "told in maintenance: {:?}", state);
+            }
+            now = now.max(WINDOW.end);
+            for _ in 0..4 {
+                turn(&mut state, now, &world);
+                deliver(&mut state, now, &mut mailbox);
+                now.0 += 10_000;
+            }
+            let phases = |mailbox: &Mailbox, incident: &Incident| {
+                mailbox.phases.get(&("a".to_owned(), incident.id())).cloned().unwrap_or_default()
+            };
+            for open in world.open.values() {
+                prop_assert!(phases(&mailbox, open).last().is_some_and(|last| last != "ended"), "{:?}", open);
+            }
+            for open in std::mem::take(&mut world.open).into_values() {
+                world.ended.push(Incident { end: Some((now, AlertEnding::Recovered)), ..open });
+            }
+            for _ in 0..4 {
+                turn(&mut state, now, &world);
+                deliver(&mut state, now, &mut mailbox);
+                now.0 += 10_000;
+            }
+            for incident in &world.ended {
+                let told = phases(&mailbox, incident);
+                let is_in = |at: UnixMillis| is_maintained(&incident.subject) && WINDOW.holds(at);
+                let ends_in = incident.end.is_some_and(|(end, _)| is_in(end));
+                if ends_in && is_in(incident.start) {
+                    prop_assert!(told.is_empty(), "{:?} {:?}", incident, told);
+                } else {
+                    let is_whole = told.last().map(String::as_str) == Some("ended");
+                    prop_assert!(is_whole || (ends_in && told.is_empty()), "{:?} {:?}", incident, told);
+                }
+            }
+            prop_assert!(state.waiting().is_empty() && state.incidents.is_empty(), "{:?}", state);
+        }
+
         /// Whatever happens, each receiver is told of each incident that there was, in order and up to its end, and of nothing under
         /// two keys.
         #[test]

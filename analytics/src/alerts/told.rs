@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use shared::UnixMillis;
-use shared::api::{AlertPage, AlertReceiver, AlertsRequest, DeliveryStatus};
+use shared::api::{AlertMaintenance, AlertPage, AlertReceiver, AlertsRequest, DeliveryStatus};
 
 use super::file::Alerting;
+use super::maintenance::Maintenance;
 use super::state::State;
 use super::step::delivery;
 
@@ -81,6 +82,20 @@ impl AlertsTold {
         let receivers = receivers.collect();
         let mut page = self.0.lock();
         let (reason, dropped) = (page.reason.take(), state.dropped);
-        *page = AlertPage { enabled: true, receivers, open, dropped, deliveries, reason, as_of: Some(now) };
+        let maintenance = maintenance(alerting, now);
+        *page =
+            AlertPage { enabled: true, receivers, open, dropped, deliveries, maintenance, reason, as_of: Some(now) };
     }
+}
+
+/// The windows of maintenance in which a moment is, then those that follow, the next first.
+fn maintenance(alerting: &Alerting, now: UnixMillis) -> Vec<AlertMaintenance> {
+    let of = |it: &Maintenance| {
+        let (span, active) = it.at(now).map(|span| (span, true)).or_else(|| it.next(now).map(|span| (span, false)))?;
+        let antennas = it.antennas.iter().map(ToString::to_string).collect();
+        Some(AlertMaintenance { name: it.name.clone(), antennas, active, start: span.start, end: span.end })
+    };
+    let mut told: Vec<AlertMaintenance> = alerting.maintenance.iter().filter_map(of).collect();
+    told.sort_by(|a, b| (!a.active, a.start, &a.name).cmp(&(!b.active, b.start, &b.name)));
+    told
 }

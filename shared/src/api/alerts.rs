@@ -109,10 +109,28 @@ pub struct AlertPage {
     pub dropped: u64,
     /// The newest deliveries, those that wait first, then newest first.
     pub deliveries: Vec<AlertDelivery>,
+    /// The windows of maintenance in which it is now, then the next ones, in order. Windows that are over are left out.
+    #[serde(default)]
+    pub maintenance: Vec<AlertMaintenance>,
     /// Why the file that `ALERTS_FILE` names is not used as it is now; `null` where it is.
     pub reason: Option<String>,
     /// When this was known; `null` where nothing is.
     pub as_of: Option<UnixMillis>,
+}
+
+/// A window of maintenance, in which nobody is told of some antennas.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AlertMaintenance {
+    /// Its name in the file.
+    pub name: String,
+    /// Patterns of antennas' ids, and of names of rules of the network; none where it is of all.
+    pub antennas: Vec<String>,
+    /// Whether it is now, or else the next time that it will be.
+    pub active: bool,
+    /// When it began, or will.
+    pub start: UnixMillis,
+    /// When it will be over.
+    pub end: UnixMillis,
 }
 
 /// A receiver, and how it is.
