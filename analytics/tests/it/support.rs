@@ -141,7 +141,7 @@ impl Embedded {
 
     /// Waits until it owns its partition: until then every answer tells that it is missing.
     pub(crate) async fn begin(&self) {
-        until_it_is(true, || self.published.whole().missing().is_empty()).await;
+        until_it_is(true, || self.published.owned_epoch().is_some()).await;
     }
 
     /// Waits until everything added has been read and committed, and checks that the ledger adds up.
