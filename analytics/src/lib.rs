@@ -58,6 +58,7 @@ use tracing::{Instrument as _, Span, error, error_span, info};
 use crate::alerts::dispatch::Dispatcher;
 use crate::alerts::file::Alerting;
 use crate::alerts::message::Notice;
+use crate::alerts::orders::Orders;
 use crate::alerts::send::Sender;
 use crate::alerts::step::Outcome;
 use crate::alerts::told::AlertsTold;
@@ -215,11 +216,12 @@ pub async fn run_on<L: Log>(
         let sender = Sender::new().context("no client for receivers of alerts")?;
         let log = pipelines.first().map(|pipeline| pipeline.log.beside()).context("there is no stream")?;
         let (partitions, told, clock) = (partitions.clone(), told.clone(), clock.clone());
-        anyhow::Ok(Dispatcher { log, partitions, thresholds, clock, path, told, sender })
+        let (orders, taken) = Orders::new(partitions.first_term());
+        anyhow::Ok((Dispatcher { log, partitions, thresholds, clock, path, told, sender, orders: taken }, orders))
     });
-    let alerting = alerting.transpose()?;
+    let (alerting, orders) = alerting.transpose()?.unzip();
     let api = Api::new(partitions, workers, thresholds, clock.clone(), serving.clone());
-    let api = api.with_archive(archive).with_token(token).with_alerts(told);
+    let api = api.with_archive(archive).with_token(token).with_alerts(told).with_orders(orders.clone());
     let door = api.door().cloned();
     answers_http("analytics", listener.local_addr().context("the listener has no address")?);
     let server = tokio::spawn(async move { http::serve(listener, api, &http).await });
@@ -235,6 +237,7 @@ pub async fn run_on<L: Log>(
         info!(address, "other processes of analytics ask here");
         let asked = Workers::start(QUERY_THREADS).context("no threads for what others ask")?;
         let peers = Peers::new(&owner, &published, asked.clone(), thresholds, clock.clone());
+        let peers = peers.with_orders(orders.clone());
         let (forgetting, forgotten) = (serving.clone(), peers.clone().forget());
         together.spawn(async move {
             forgetting.run_until_cancelled(forgotten).await;
@@ -244,6 +247,9 @@ pub async fn run_on<L: Log>(
         together.spawn(async move { server::serve(listener, peers, &HttpSettings::default(), serving).await });
         let membership = Membership::new(log, owner.clone(), address, &published, clock);
         let asker = Asker::new(door).context("no client for other processes")?;
+        if let (Some(orders), Some(first)) = (&orders, published.first()) {
+            orders.pass_on(asker.passes_on(membership.present(), first.stream()));
+        }
         let turns: Vec<_> = membership.turns().collect();
         for (number, pipeline) in pipelines.iter().enumerate() {
             let follower = Follower {

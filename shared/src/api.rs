@@ -8,6 +8,7 @@
 //! - `window`, `measures`, `status`, `steps`, `format`: what several questions or answers share.
 //! - `summary`, `antennas`, `worst`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
 //! - `pipeline`, `pipeline_history`, `rejected`, `alerts`: questions about analytics itself.
+//! - `quiet`: of what nobody is to be told, which is asked and said.
 //! - `metrics`, `health`, `error`: what else is answered.
 
 mod alerts;
@@ -23,6 +24,7 @@ mod measures;
 mod metrics;
 mod pipeline;
 mod pipeline_history;
+mod quiet;
 mod readings;
 mod rejected;
 pub mod request;
@@ -56,6 +58,11 @@ pub use self::pipeline::{
     Archive, BatchTimes, Batches, ClockOffset, Commits, Freshness, Ledger, Partition, Phase, Pipeline, PipelineRequest,
 };
 pub use self::pipeline_history::{PipelineHistory, PipelineHistoryRequest, PipelineSample};
+pub use self::quiet::{
+    Acknowledgement, AcknowledgementPage, AcknowledgementsRequest, AuditAction, AuditEntry, AuditPage, AuditRequest,
+    DEFAULT_AUDIT, MAX_AUDIT, Mute, MutePage, MutesRequest, NewAcknowledgement, NewMute, UnacknowledgeRequest,
+    UnmuteRequest,
+};
 pub use self::readings::{DEFAULT_READINGS, MAX_READINGS, ReadingsRequest, RecentReading, RecentReadings};
 pub use self::rejected::{DEFAULT_REJECTED, MAX_REJECTED, RejectedExample, RejectedPage, RejectedRequest};
 pub use self::request::{BadParameter, Count, Request};
@@ -93,6 +100,12 @@ pub mod path {
     pub const REJECTED: &str = "/api/v1/rejected";
     /// Who was told of which incidents.
     pub const ALERTS: &str = "/api/v1/alerts";
+    /// Of which antennas nobody is told.
+    pub const MUTES: &str = "/api/v1/mutes";
+    /// Which incidents somebody takes care of.
+    pub const ACKNOWLEDGEMENTS: &str = "/api/v1/acknowledgements";
+    /// Who muted and acknowledged what.
+    pub const AUDIT: &str = "/api/v1/audit";
     /// Progress and the ledger.
     pub const PIPELINE: &str = "/api/v1/pipeline";
     /// The pipeline's pace over the last minutes.
@@ -109,7 +122,7 @@ pub mod path {
     pub const OPENAPI: &str = "/openapi.json";
 
     /// Every route, on which the contract, the router and the description have to agree.
-    pub const ALL: [&str; 19] = [
+    pub const ALL: [&str; 22] = [
         METRICS,
         SUMMARY,
         ANTENNAS,
@@ -122,6 +135,9 @@ pub mod path {
         READINGS,
         REJECTED,
         ALERTS,
+        MUTES,
+        ACKNOWLEDGEMENTS,
+        AUDIT,
         PIPELINE,
         PIPELINE_HISTORY,
         EVENTS,

@@ -12,7 +12,7 @@ use shared::UnixMillis;
 use shared::api::AlertKind;
 use shared::throttle::Throttle;
 use shared::time::Clock;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 
 use super::file::{Alerting, read_text};
 use super::observe::observe;
+use super::orders::{Answer, Asked};
 use super::quiet::Quiet;
 use super::send::Sender;
 use super::state::State;
@@ -70,6 +71,8 @@ pub struct Dispatcher<L> {
     pub told: AlertsTold,
     /// Tells receivers.
     pub sender: Sender,
+    /// What people say.
+    pub orders: mpsc::Receiver<Asked>,
 }
 
 /// The file as it was read last.
@@ -112,6 +115,8 @@ struct Term {
     heartbeat_from: Option<UnixMillis>,
     heartbeat: JoinSet<Result<(), String>>,
     lines: Lines,
+    /// Orders that were carried out, and are answered once that is committed.
+    carried_out: Vec<(oneshot::Sender<Answer>, Answer)>,
 }
 
 /// The lines about each trouble.
@@ -124,16 +129,19 @@ struct Lines {
 
 impl<L: Log> Dispatcher<L> {
     /// Tells until `shutdown`.
-    pub async fn run(self, shutdown: CancellationToken) {
+    pub async fn run(mut self, shutdown: CancellationToken) {
         let mut kept = Kept { alerting: Arc::default(), text: None, looked: Instant::now() };
         self.look(&mut kept).await;
         let mut terms = self.partitions.first_term();
         let mut line = Throttle::new();
+        // Nobody is left to give another one.
+        let (_, none) = mpsc::channel(1);
+        let mut orders = std::mem::replace(&mut self.orders, none);
         loop {
             let fence = terms.borrow_and_update().clone();
             match fence {
                 Some(fence) => {
-                    let ended = self.term(&fence, &mut terms, &mut kept, &shutdown).await;
+                    let ended = self.term(&fence, &mut terms, &mut kept, &mut orders, &shutdown).await;
                     if let Err(error) = ended
                         && line.is_due(Instant::now())
                     {
@@ -211,6 +219,7 @@ impl<L: Log> Dispatcher<L> {
         fence: &Fence,
         terms: &mut watch::Receiver<Option<Fence>>,
         kept: &mut Kept,
+        orders: &mut mpsc::Receiver<Asked>,
         shutdown: &CancellationToken,
     ) -> Result<(), LogError> {
         let state = match timeout(BROKER_TIMEOUT, self.log.alerts()).await {
@@ -248,6 +257,7 @@ impl<L: Log> Dispatcher<L> {
                         warn!("the address of the heartbeat could not be asked for: {why}");
                     }
                 },
+                Some(asked) = orders.recv() => self.carry_out(&mut term, asked),
                 _ = ticks.tick() => {}
             }
             if kept.looked.elapsed() >= LOOK_EVERY {
@@ -259,7 +269,7 @@ impl<L: Log> Dispatcher<L> {
             }
             if term.is_dirty {
                 match self.commit(&term, fence).await {
-                    Ok(()) => term.is_dirty = false,
+                    Ok(()) => term.committed(),
                     Err(LogError::Fenced | LogError::Back(_)) => return Ok(()),
                     Err(error) => {
                         if term.lines.broker.get_or_insert_with(Throttle::new).is_due(Instant::now()) {
@@ -269,6 +279,7 @@ impl<L: Log> Dispatcher<L> {
                 }
             }
             if !term.is_dirty {
+                term.committed();
                 self.tell(&mut term, &kept.alerting);
                 self.beat(&mut term, &kept.alerting);
             }
@@ -367,6 +378,21 @@ impl<L: Log> Dispatcher<L> {
         term.state.delivered(self.now(), &group, &key, attempts, &outcome);
     }
 
+    /// Carries out what somebody says, unless who said it has gone: it may be carried out by another process by now.
+    fn carry_out(&self, term: &mut Term, Asked { order, reply }: Asked) {
+        if reply.is_closed() {
+            return;
+        }
+        let answer = term.state.carry_out(self.now(), &order);
+        let is_new = answer.as_ref().is_ok_and(|done| done.is_new);
+        if is_new {
+            info!(order = ?order, "carries out what somebody said of alerts");
+        }
+        term.is_dirty |= is_new;
+        // Also what changes nothing may rest on what is not committed yet.
+        term.carried_out.push((reply, answer));
+    }
+
     /// Tells that all is well, where it is.
     fn beat(&self, term: &mut Term, alerting: &Alerting) {
         let Some(heartbeat) = &alerting.heartbeat else { return };
@@ -374,7 +400,7 @@ impl<L: Log> Dispatcher<L> {
         let is_due = term.heartbeat_from.is_none_or(|from| now >= from);
         let waits = |oldest: &(&String, &super::message::Notice)| now.0 - oldest.1.at.0 > heartbeat.every_ms;
         let is_stuck = term.state.waiting().first().is_some_and(waits);
-        let quiet = Quiet::new(self.now(), alerting);
+        let quiet = Quiet::new(self.now(), alerting, &term.state.mutes);
         let lasts = term.state.incidents.values().map(|known| &known.incident).any(|incident| {
             let is_broken_rule = incident.kind == AlertKind::Network && incident.end.is_none();
             is_broken_rule && !quiet.is_now(&incident.subject)
@@ -397,10 +423,11 @@ impl<L: Log> Dispatcher<L> {
             }
         };
         let _elapsed = timeout(LAST_TIMEOUT, last).await;
-        if term.is_dirty
-            && let Err(error) = self.commit(&term, fence).await
-        {
-            warn!("what was told last could not be committed, so it is told again: {error}");
+        if term.is_dirty {
+            match self.commit(&term, fence).await {
+                Ok(()) => term.committed(),
+                Err(error) => warn!("what was told last could not be committed, so it is told again: {error}"),
+            }
         }
     }
 }
@@ -414,7 +441,8 @@ fn decide(
     alerting: &Alerting,
     thresholds: &Thresholds,
 ) -> bool {
-    let seen = observe(settled, is_whole, state, thresholds, &Quiet::new(now, alerting));
+    let quiet = Quiet::new(now, alerting, &state.mutes);
+    let seen = observe(settled, is_whole, state, thresholds, &quiet);
     let network = seen.network;
     let mut is_changed = state.take(now, seen, thresholds.flapping_changes);
     if is_whole {
@@ -424,6 +452,14 @@ fn decide(
 }
 
 impl Term {
+    /// All that was decided is committed, so who said something is told that it was done. Whoever does not wait any more asks again.
+    fn committed(&mut self) {
+        self.is_dirty = false;
+        for (reply, answer) in self.carried_out.drain(..) {
+            let _is_waited_for = reply.send(answer).is_ok();
+        }
+    }
+
     fn new(state: State) -> Self {
         Self {
             state,
@@ -435,6 +471,7 @@ impl Term {
             heartbeat_from: None,
             heartbeat: JoinSet::new(),
             lines: Lines::default(),
+            carried_out: Vec::new(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! - [`incident`]: what receivers are told of; [`observe`]: how it is found in what is committed.
 //! - [`file`]: what `ALERTS_FILE` says; [`matcher`] and [`hours`], of its routes; [`template`], of its receivers.
 //! - [`maintenance`]: when nobody is told; [`quiet`]: of whom nobody is told.
+//! - [`orders`]: what people say of them.
 //! - [`state`]: what is committed of alerts; [`step`]: what is decided, a pure function of it, of the time and of what was seen.
 //! - [`message`]: what a receiver is told at a time; [`send`]: how.
 //! - [`dispatch`]: the process that decides, commits and tells; [`told`]: what is shown of it.
@@ -15,6 +16,7 @@ pub mod maintenance;
 pub mod matcher;
 pub mod message;
 pub mod observe;
+pub mod orders;
 pub mod quiet;
 pub mod send;
 pub mod state;

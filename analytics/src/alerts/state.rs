@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
-use shared::api::AlertDelivery;
+use shared::api::{Acknowledgement, AlertDelivery, AuditEntry, Mute};
 
 use super::incident::{Incident, Phase};
 use super::message::Notice;
@@ -30,9 +30,21 @@ pub struct State {
     pub rules: BTreeMap<String, UnixMillis>,
     /// When incidents of an antenna began and ended lately, by its id.
     pub changes: BTreeMap<String, Vec<UnixMillis>>,
+    /// Of which antennas nobody is to be told, by id; also those that ended a short time ago.
+    #[serde(default)]
+    pub mutes: Mutes,
+    /// Which incidents somebody takes care of, by their id.
+    #[serde(default)]
+    pub acknowledgements: BTreeMap<String, Acknowledgement>,
+    /// Who did what, oldest first.
+    #[serde(default)]
+    pub audit: VecDeque<AuditEntry>,
     /// What nobody was told of, as there was too much at a time.
     pub dropped: u64,
 }
+
+/// Mutes by their id.
+pub type Mutes = BTreeMap<String, Mute>;
 
 /// An incident that is kept in mind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,7 +120,21 @@ impl Group {
 impl Default for State {
     fn default() -> Self {
         let (cursors, incidents, groups, tallies, done, rules, changes) = Default::default();
-        Self { format: FORMAT, cursors, incidents, groups, tallies, done, rules, changes, dropped: 0 }
+        let (mutes, acknowledgements, audit) = Default::default();
+        Self {
+            format: FORMAT,
+            cursors,
+            incidents,
+            groups,
+            tallies,
+            done,
+            rules,
+            changes,
+            mutes,
+            acknowledgements,
+            audit,
+            dropped: 0,
+        }
     }
 }
 

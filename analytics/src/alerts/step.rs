@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{SHA256, digest};
 use shared::UnixMillis;
-use shared::api::{AlertDelivery, AlertEnding, AlertKind, DeliveryStatus, MAX_DELIVERIES};
+use shared::api::{Acknowledgement, AlertDelivery, AlertEnding, AlertKind, DeliveryStatus, MAX_DELIVERIES};
 
 use super::file::{Alerting, GroupBy, Limit, Route, Way};
 use super::incident::{Incident, Phase};
@@ -193,7 +193,7 @@ impl State {
         let mut is_changed = self.groups.len() != groups;
         is_changed |= self.assign(now, alerting);
         let flapping: BTreeMap<String, String> = self.open_of(AlertKind::Flapping);
-        let quiet = Quiet::new(now, alerting);
+        let quiet = Quiet::new(now, alerting, &self.mutes);
         for group in self.groups.values_mut() {
             let Some((route, receiver)) = alerting.route(&group.route).zip(alerting.receivers.get(&group.receiver))
             else {
@@ -207,7 +207,15 @@ impl State {
                 BTreeSet::new()
             };
             let resend_ms = if let Way::Alertmanager { resend_ms, .. } = receiver.way { Some(resend_ms) } else { None };
-            let due = Due { now, route, resend_ms, incidents: &self.incidents, damped: &damped, quiet: &quiet };
+            let due = Due {
+                now,
+                route,
+                resend_ms,
+                incidents: &self.incidents,
+                damped: &damped,
+                quiet: &quiet,
+                taken: &self.acknowledgements,
+            };
             is_changed |= due.tell(group);
         }
         if is_changed {
@@ -340,6 +348,8 @@ struct Due<'a> {
     /// Antennas that are told as flapping alone.
     damped: &'a BTreeSet<&'a str>,
     quiet: &'a Quiet<'a>,
+    /// Incidents that somebody takes care of.
+    taken: &'a BTreeMap<String, Acknowledgement>,
 }
 
 impl Due<'_> {
@@ -395,7 +405,7 @@ impl Due<'_> {
             |told: &Option<Told>| told.is_some_and(|told| matches!(told.phase, Phase::Open(_)) && told.at <= before);
         let mut ids: Vec<(UnixMillis, String)> = Vec::new();
         for (id, _) in group.members.iter().filter(|(_, told)| is_old(told)) {
-            if let Some(known) = self.incidents.get(id).filter(|known| self.is_to_be_repeated(known)) {
+            if let Some(known) = self.incidents.get(id).filter(|known| self.is_to_be_repeated(id, known)) {
                 ids.push((known.incident.start, id.clone()));
             }
         }
@@ -444,8 +454,10 @@ impl Due<'_> {
     }
 
     /// Whether an incident that was told is told again while it lasts.
-    fn is_to_be_repeated(&self, known: &Known) -> bool {
-        known.incident.end.is_none() && !self.quiet.is_now(&known.incident.subject)
+    fn is_to_be_repeated(&self, id: &str, known: &Known) -> bool {
+        // Who repeats by itself takes what is not sent again for over.
+        let is_taken = self.resend_ms.is_none() && self.taken.contains_key(id);
+        known.incident.end.is_none() && !is_taken && !self.quiet.is_now(&known.incident.subject)
     }
 
     /// An incident of which there is something to tell to who was told this.
@@ -488,9 +500,11 @@ fn key(receiver: &str, route: &str, alerts: &[Alert]) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use shared::api::{NewAcknowledgement, NewMute};
 
     use super::*;
     use crate::alerts::maintenance::Span;
+    use crate::alerts::orders::Order;
 
     const FILE: &str = "
         [[receiver]]
@@ -747,5 +761,76 @@ mod tests {
             prop_assert!(mailbox.keys.values().all(|keys| keys.len() == 1), "{:?}", mailbox.keys);
             prop_assert!(state.waiting().is_empty() && state.incidents.is_empty(), "{:?}", state);
         }
+    }
+
+    /// A degraded antenna "1", looked at every second for so long, told to receivers that take everything at once. Gives the phases that
+    /// `a` is told, each with the second.
+    fn told_of_one(state: &mut State, now: &mut UnixMillis, seconds: u32, incident: &Incident) -> Vec<(i64, String)> {
+        let alerting = Alerting::parse(FILE).expect("a good file");
+        let mut told = Vec::new();
+        for turn in 0..seconds {
+            let mut seen = Seen::default();
+            match incident.end {
+                None => seen.open.push(("s".to_owned(), incident.clone())),
+                // That it ended is seen once.
+                Some(_) if turn == 0 => seen.ended.push(("s".to_owned(), incident.clone())),
+                Some(_) => {}
+            }
+            state.take(*now, seen, 1_000);
+            state.step(*now, &alerting);
+            let second = (now.0 - BEGINNING) / 1_000;
+            let new = state.waiting().into_iter().filter(|(_, notice)| notice.receiver == "a");
+            told.extend(new.flat_map(|(_, it)| &it.alerts).map(|alert| (second, alert.phase.clone())));
+            deliver(state, *now, &mut Mailbox::default());
+            now.0 += 1_000;
+        }
+        told
+    }
+
+    fn phases(told: &[(i64, String)]) -> Vec<(i64, &str)> {
+        told.iter().map(|(second, phase)| (*second, phase.as_str())).collect()
+    }
+
+    #[test]
+    fn what_is_acknowledged_is_not_repeated_and_its_end_is_told() {
+        let (mut state, mut now) = (State::default(), UnixMillis(BEGINNING));
+        let mut incident = Incident::begun("1", AlertKind::Degraded, now);
+        let told = told_of_one(&mut state, &mut now, 100, &incident);
+        assert_eq!(phases(&told), [(2, "began"), (62, "lasts")]);
+        let (note, by) = ("mine".to_owned(), "ana".to_owned());
+        let order = Order::Acknowledge(NewAcknowledgement { incident: incident.id(), note, by });
+        state.carry_out(now, &order).expect("it lasts");
+        assert_eq!(told_of_one(&mut state, &mut now, 200, &incident), []);
+        incident.kind = AlertKind::Down;
+        assert_eq!(phases(&told_of_one(&mut state, &mut now, 100, &incident)), [(300, "worse")]);
+        let unacknowledge = Order::Unacknowledge { incident: incident.id(), by: "eva".to_owned() };
+        state.carry_out(now, &unacknowledge).expect("it was");
+        assert_eq!(phases(&told_of_one(&mut state, &mut now, 10, &incident)), [(400, "lasts")]);
+        state.carry_out(now, &order).expect("it lasts");
+        incident.end = Some((now, AlertEnding::Recovered));
+        assert_eq!(phases(&told_of_one(&mut state, &mut now, 10, &incident)), [(410, "ended")]);
+        assert!(state.acknowledgements.contains_key(&incident.id()) && !state.is_open(&incident.id()));
+    }
+
+    #[test]
+    fn a_mute_ends_by_itself_and_what_lasts_is_told_then() {
+        let (mut state, mut now) = (State::default(), UnixMillis(BEGINNING));
+        let mute = |until_s: i64| NewMute {
+            antennas: "?".to_owned(),
+            until: UnixMillis(BEGINNING + until_s * 1_000),
+            reason: "works".to_owned(),
+            by: "ana".to_owned(),
+        };
+        state.carry_out(now, &Order::Mute(mute(50))).expect("a mute");
+        let incident = Incident::begun("1", AlertKind::Degraded, now);
+        assert_eq!(phases(&told_of_one(&mut state, &mut now, 60, &incident)), [(52, "began")]);
+        // What ends while it is muted was told before, and is told to its end behind that.
+        state.carry_out(now, &Order::Mute(mute(80))).expect("a mute");
+        let ended = Incident { end: Some((now, AlertEnding::Recovered)), ..incident };
+        assert_eq!(phases(&told_of_one(&mut state, &mut now, 60, &ended)), [(80, "ended")]);
+        // What begins and ends while it is muted is told to nobody, also if it is seen only behind that.
+        let start = UnixMillis(BEGINNING + 70_000);
+        let passed = Incident { end: Some((UnixMillis(start.0 + 5_000), AlertEnding::Recovered)), start, ..ended };
+        assert_eq!(told_of_one(&mut state, &mut now, 10, &passed), []);
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use shared::UnixMillis;
-use shared::api::{AlertMaintenance, AlertPage, AlertReceiver, AlertsRequest, DeliveryStatus};
+use shared::api::{
+    Acknowledgement, AcknowledgementPage, AlertMaintenance, AlertPage, AlertReceiver, AlertsRequest, AuditEntry,
+    AuditPage, AuditRequest, DeliveryStatus, Mute, MutePage,
+};
 
 use super::file::Alerting;
 use super::maintenance::Maintenance;
@@ -14,7 +17,17 @@ use super::step::delivery;
 
 /// What is known of alerts, behind one cheap handle. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct AlertsTold(Arc<Mutex<AlertPage>>);
+pub struct AlertsTold(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    page: AlertPage,
+    /// Those that hold, by their end.
+    mutes: Vec<Mute>,
+    /// Newest first, as what follows.
+    acknowledgements: Vec<Acknowledgement>,
+    audit: Vec<AuditEntry>,
+}
 
 /// What is known of attempts and not committed.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +42,7 @@ impl AlertsTold {
     /// What is known, as far as it is asked for.
     #[must_use]
     pub fn page(&self, request: &AlertsRequest) -> AlertPage {
-        let mut page = self.0.lock().clone();
+        let mut page = self.0.lock().page.clone();
         if let Some(wanted) = &request.receiver {
             page.deliveries.retain(|delivery| delivery.receiver == *wanted);
         }
@@ -37,18 +50,40 @@ impl AlertsTold {
         page
     }
 
+    /// The mutes that hold.
+    #[must_use]
+    pub fn mutes(&self) -> MutePage {
+        let known = self.0.lock();
+        MutePage { mutes: known.mutes.clone(), as_of: known.page.as_of }
+    }
+
+    /// Which incidents somebody takes care of.
+    #[must_use]
+    pub fn acknowledgements(&self) -> AcknowledgementPage {
+        let known = self.0.lock();
+        AcknowledgementPage { acknowledgements: known.acknowledgements.clone(), as_of: known.page.as_of }
+    }
+
+    /// Who did what.
+    #[must_use]
+    pub fn audit(&self, request: &AuditRequest) -> AuditPage {
+        let known = self.0.lock();
+        let entries = known.audit.iter().take(request.limit.get()).cloned().collect();
+        AuditPage { total: known.audit.len() as u64, entries, as_of: known.page.as_of }
+    }
+
     /// How the receivers are; `None` where nobody is to be told.
     #[must_use]
     pub fn receivers(&self) -> Option<Vec<AlertReceiver>> {
-        let page = self.0.lock();
-        page.enabled.then(|| page.receivers.clone())
+        let known = self.0.lock();
+        known.page.enabled.then(|| known.page.receivers.clone())
     }
 
     /// Why the file is not used as it is; `None` where it is.
     pub(super) fn set_reason(&self, reason: Option<String>) {
-        let mut page = self.0.lock();
-        page.enabled = true;
-        page.reason = reason;
+        let mut known = self.0.lock();
+        known.page.enabled = true;
+        known.page.reason = reason;
     }
 
     /// Shows what is known now.
@@ -80,11 +115,18 @@ impl AlertsTold {
         deliveries.extend(state.done.iter().rev().cloned());
         let open = state.incidents.values().filter(|known| known.incident.end.is_none()).count() as u64;
         let receivers = receivers.collect();
-        let mut page = self.0.lock();
-        let (reason, dropped) = (page.reason.take(), state.dropped);
         let maintenance = maintenance(alerting, now);
-        *page =
+        let mut mutes: Vec<Mute> = state.mutes.values().filter(|mute| mute.until > now).cloned().collect();
+        mutes.sort_by(|a, b| (a.until, &a.id).cmp(&(b.until, &b.id)));
+        let as_it_is = |it: &Acknowledgement| Acknowledgement { open: state.is_open(&it.incident), ..it.clone() };
+        let mut acknowledgements: Vec<Acknowledgement> = state.acknowledgements.values().map(as_it_is).collect();
+        acknowledgements.sort_by(|a, b| (b.at, &a.incident).cmp(&(a.at, &b.incident)));
+        let audit = state.audit.iter().rev().cloned().collect();
+        let mut known = self.0.lock();
+        let (reason, dropped) = (known.page.reason.take(), state.dropped);
+        let page =
             AlertPage { enabled: true, receivers, open, dropped, deliveries, maintenance, reason, as_of: Some(now) };
+        *known = Known { page, mutes, acknowledgements, audit };
     }
 }
 

@@ -17,7 +17,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::peers::{HEAD, PROGRESS, TABLES};
+use super::peers::{HEAD, ORDERS, PROGRESS, TABLES};
+use crate::alerts::orders::{Answer, Forward};
 use crate::http::Door;
 use crate::ingest::log::{Epoch, Log, Member, Present, StateField};
 use crate::ingest::stream_id::StreamId;
@@ -44,6 +45,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Tables may take so long.
 const TABLES_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// An order may take so long, as it is committed.
+const ORDER_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What was committed may take so long to be read.
 const COMMITTED_TIMEOUT: Duration = Duration::from_secs(10);
@@ -93,11 +97,34 @@ impl Asker {
         Ok(Self { http, door })
     }
 
-    async fn bytes(&self, request: RequestBuilder) -> Result<Vec<StateField>, AskError> {
-        let request = match &self.door {
+    /// Passes what people say of alerts on to the process that owns a stream.
+    #[must_use]
+    pub fn passes_on(&self, present: watch::Receiver<Arc<Present>>, stream: String) -> Forward {
+        let asker = self.clone();
+        Box::new(move |order| {
+            let asker = asker.clone();
+            let owner = present.borrow().owner_of(&stream).map(|(member, _)| member.address.clone());
+            Box::pin(async move {
+                let request = asker.http.post(format!("http://{}{ORDERS}", owner?)).json(&order).timeout(ORDER_TIMEOUT);
+                let response = asker.shown(request).send().await.ok()?;
+                if response.status() != StatusCode::OK {
+                    return None;
+                }
+                response.json::<Answer>().await.ok()
+            })
+        })
+    }
+
+    /// A request that shows the token.
+    fn shown(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.door {
             Some(door) => request.header(header::AUTHORIZATION, door.peer_header(Instant::now())),
             None => request,
-        };
+        }
+    }
+
+    async fn bytes(&self, request: RequestBuilder) -> Result<Vec<StateField>, AskError> {
+        let request = self.shown(request);
         let mut response = request.send().await?;
         if response.status() != StatusCode::OK {
             return Err(AskError::Status(response.status()));

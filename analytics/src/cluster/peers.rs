@@ -16,6 +16,7 @@ use polars::prelude::PolarsError;
 use serde::Deserialize;
 use shared::time::Clock;
 
+use crate::alerts::orders::{Answer, Order, Orders};
 use crate::http::Door;
 use crate::ingest::log::{Epoch, StateField};
 use crate::published::{Published, ToldProgress};
@@ -30,6 +31,9 @@ pub const HEAD: &str = "/partitions/{number}/head";
 
 /// Where its tables are.
 pub const TABLES: &str = "/partitions/{number}/tables";
+
+/// Where what people say of alerts is passed on to.
+pub const ORDERS: &str = "/alerts/orders";
 
 /// The field of the answer that holds the [`ToldProgress`].
 pub(super) const PROGRESS: &str = "progress";
@@ -62,6 +66,7 @@ pub struct Peers {
     workers: Workers,
     thresholds: Thresholds,
     clock: Clock,
+    orders: Option<Orders>,
 }
 
 /// A partition, and what was told of it.
@@ -94,7 +99,14 @@ impl Peers {
     #[must_use]
     pub fn new(name: &str, published: &[Published], workers: Workers, thresholds: Thresholds, clock: Clock) -> Self {
         let handout = |published: &Published| Handout { published: published.clone(), told: Mutex::default() };
-        Self { name: name.into(), partitions: published.iter().map(handout).collect(), workers, thresholds, clock }
+        let partitions = published.iter().map(handout).collect();
+        Self { name: name.into(), partitions, workers, thresholds, clock, orders: None }
+    }
+
+    /// Takes what people said of alerts to other processes.
+    #[must_use]
+    pub fn with_orders(self, orders: Option<Orders>) -> Self {
+        Self { orders, ..self }
     }
 
     /// Forgets what was told, also of partitions that nobody asks about any more.
@@ -107,7 +119,8 @@ impl Peers {
 
     /// The routes; with a door, only for those who know the token.
     pub fn router(self, door: Option<Door>) -> Router {
-        let router = Router::new().route(HEAD, get(head)).route(TABLES, post(tables)).with_state(self);
+        let router = Router::new().route(HEAD, get(head)).route(TABLES, post(tables));
+        let router = router.route(ORDERS, post(order)).with_state(self);
         let router = router.layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX));
         match door {
             Some(door) => router.layer(middleware::from_fn_with_state(door, only_who_knows)),
@@ -187,6 +200,11 @@ async fn tables(
         Ok::<_, PolarsError>(join_fields(&encode_tables(tables)?))
     });
     respond(told.await.map_err(|error| failed(&error))?)
+}
+
+async fn order(State(peers): State<Peers>, Json(order): Json<Order>) -> Result<Json<Answer>, Refusal> {
+    let answer = peers.orders.ok_or(Refusal::NotOwned)?.give_here(order).await;
+    answer.map(Json).ok_or(Refusal::NotOwned)
 }
 
 fn respond(told: Result<Vec<u8>, PolarsError>) -> Result<Response, Refusal> {

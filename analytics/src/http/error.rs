@@ -15,11 +15,23 @@ pub enum ApiError {
     /// 401: who asks does not know the token.
     #[error("the token is missing or wrong; send it as `Authorization: Bearer TOKEN` (ANALYTICS_TOKEN)")]
     Unauthorized,
+    /// 403: who asks may read and not write.
+    #[error("nothing can be changed without a token; set ANALYTICS_TOKEN of analytics, and send it")]
+    Forbidden,
+    /// 409: it cannot be done as things are.
+    #[error("{0}")]
+    Conflict(String),
+    /// 413: the body is too long.
+    #[error("the body is longer than {0} bytes")]
+    TooLong(usize),
+    /// 503: nobody took an order in time.
+    #[error("who decides what is told did not answer in time; it may be done all the same, so ask again or look")]
+    NotTaken,
     /// 404: there is no such antenna or path.
     #[error("{0}")]
     NotFound(String),
     /// 405: the path does not allow the method.
-    #[error("the method is not allowed here; use GET")]
+    #[error("the method is not allowed here; /openapi.json tells which ones are")]
     MethodNotAllowed,
     /// 503: another process owns the stream and has the figures.
     #[error("this process is a standby: another one owns the stream and has the figures")]
@@ -57,9 +69,12 @@ impl ApiError {
         match self {
             Self::BadParameter(_) => (StatusCode::BAD_REQUEST, "bad_parameter"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::TooLong(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_long"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-            Self::Standby | Self::Moving | Self::Missing(_) | Self::Busy | Self::TooSlow => {
+            Self::NotTaken | Self::Standby | Self::Moving | Self::Missing(_) | Self::Busy | Self::TooSlow => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),

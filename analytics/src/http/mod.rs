@@ -1,4 +1,4 @@
-//! HTTP: the routes of the contract's section 3. Handlers never write.
+//! HTTP: the routes of the contract's section 3. Handlers never write: what people say of alerts they give to who decides.
 //!
 //! A handler reads its request, asks the newest snapshot on a thread of [`Workers`], and answers.
 
@@ -8,6 +8,7 @@ mod door;
 mod error;
 mod events;
 pub mod exposition;
+mod orders;
 mod routes;
 
 use std::time::{Duration, Instant};
@@ -34,6 +35,7 @@ pub use self::door::Door;
 pub use self::error::ApiError;
 use self::exposition::IncidentCounts;
 use self::routes::Parameters;
+use crate::alerts::orders::Orders;
 use crate::alerts::told::AlertsTold;
 use crate::answer::Window;
 use crate::answer::window::full_seconds;
@@ -60,6 +62,7 @@ pub struct Api {
     shutdown: CancellationToken,
     door: Option<Door>,
     alerts: AlertsTold,
+    orders: Option<Orders>,
 }
 
 /// The routes. Must be called within a tokio runtime: it starts the task that all streams of events share, and the one that looks
@@ -105,6 +108,12 @@ impl Api {
         Self { alerts, ..self }
     }
 
+    /// Takes what people say of alerts.
+    #[must_use]
+    pub fn with_orders(self, orders: Option<Orders>) -> Self {
+        Self { orders, ..self }
+    }
+
     /// Who is let in, where not everybody is.
     #[must_use]
     pub const fn door(&self) -> Option<&Door> {
@@ -122,7 +131,7 @@ impl Api {
     ) -> Self {
         let published = published.into();
         let answers = Answers::new(workers, thresholds, published.count());
-        Self { published, answers, clock, shutdown, door: None, alerts: AlertsTold::default() }
+        Self { published, answers, clock, shutdown, door: None, alerts: AlertsTold::default(), orders: None }
     }
 
     /// The current time by the broker's clock, which arrivals are told by.

@@ -3,24 +3,24 @@
 
 use std::time::Instant;
 
-use axum::extract::{FromRequestParts, Query, RawPathParams, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Query, RawPathParams, State};
 use axum::handler::Handler;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use shared::api::description::document;
 use shared::api::request::{Part, read_all};
 use shared::api::{
-    AlertsRequest, AntennaRequest, AntennasRequest, CellsRequest, HeatmapRequest, IncidentsRequest, MetricsRequest,
-    Pipeline, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest,
-    Strictly, SummaryRequest, WorstRequest, path,
+    AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest, CellsRequest,
+    HeatmapRequest, IncidentsRequest, MetricsRequest, MutesRequest, Pipeline, PipelineHistoryRequest, PipelineRequest,
+    ReadingsRequest, RejectedRequest, Request, SeriesRequest, Strictly, SummaryRequest, WorstRequest, path,
 };
 
 use super::answer::Answers;
 use super::events::Events;
-use super::{Api, ApiError, accept, livez, metrics, readyz};
+use super::{Api, ApiError, accept, livez, metrics, orders, readyz};
 use crate::answer::Question;
 
 /// All routes.
@@ -38,6 +38,11 @@ pub(super) fn router(api: Api) -> Router {
         .request::<CellsRequest, _>(cells)
         .told::<RejectedRequest>(|api, request| api.published.rejected(request.reason, request.limit.get()))
         .told::<AlertsRequest>(|api, request| api.alerts.page(&request))
+        .told::<MutesRequest>(|api, _| api.alerts.mutes())
+        .told::<AcknowledgementsRequest>(|api, _| api.alerts.acknowledgements())
+        .told::<AuditRequest>(|api, request| api.alerts.audit(&request))
+        .changed(path::MUTES, post(orders::mute).delete(orders::unmute))
+        .changed(path::ACKNOWLEDGEMENTS, post(orders::acknowledge).delete(orders::unacknowledge))
         .told::<PipelineRequest>(|api, _| Pipeline { now: Some(api.now()), ..api.published.pipeline(Instant::now()) })
         .told::<PipelineHistoryRequest>(|api, _| api.published.pipeline_history(api.clock.now()))
         .request::<MetricsRequest, _>(metrics)
@@ -116,6 +121,12 @@ impl Routes {
     /// A request that is answered by a handler.
     fn request<R: Request, T: 'static>(self, handler: impl Handler<T, Api>) -> Self {
         self.route(R::PATH, handler)
+    }
+
+    /// What people change at a path.
+    fn changed(mut self, path: &str, methods: MethodRouter<Api>) -> Self {
+        self.0 = self.0.route(path, methods.layer(DefaultBodyLimit::max(orders::BODY_BYTES_MAX)));
+        self
     }
 
     fn route<T: 'static>(mut self, path: &str, handler: impl Handler<T, Api>) -> Self {

@@ -258,7 +258,7 @@ fn within(text: &str, max: usize) -> Result<Arc<str>, String> {
 }
 
 /// Refuses characters that are not seen, and change how the text around them is.
-fn harmless(text: &str) -> Result<(), String> {
+pub(crate) fn harmless(text: &str) -> Result<(), String> {
     let is_hostile = |it: &char| {
         it.is_control()
             || matches!(it, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

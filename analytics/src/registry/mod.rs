@@ -23,6 +23,7 @@ use std::time::Duration;
 use glob::Pattern;
 
 pub use self::fields::Position;
+pub(crate) use self::fields::harmless;
 use self::fields::{Entry, Fields, Parent};
 pub use self::kept::KeptRegistry;
 use crate::fault::{Fault, Place};

@@ -387,3 +387,134 @@ fn a_bad_file_is_refused_with_its_line_and_a_bad_one_later_changes_nothing() {
     analytics.wait("/api/v1/alerts", |page| page["reason"].is_null());
     tell(&mut analytics, "antenna-c", "/second");
 }
+
+const TOKEN: &str = "the-token-of-this-test";
+
+/// The status of an answer and its JSON, where somebody answers.
+fn send(address: SocketAddr, method: &str, path: &str, token: Option<&str>, body: &str) -> Option<(u16, Value)> {
+    let mut connection = TcpStream::connect(address).ok()?;
+    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let length = body.len();
+    let request =
+        format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{token}Content-Length: {length}\r\n\r\n{body}");
+    connection.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, serde_json::from_str(body).ok()?))
+}
+
+/// Asks until the answer has the status, which it may not while a process takes over.
+#[track_caller]
+fn done(address: SocketAddr, method: &str, path: &str, body: &str, status: u16) -> Value {
+    until(&format!("{method} {path} gets {status}"), DEADLINE, || {
+        match send(address, method, path, Some(TOKEN), body) {
+            Some((got, value)) if got == status => Ok(value),
+            other => Err(format!("{other:?}")),
+        }
+    })
+}
+
+fn in_a_day() -> String {
+    UnixMillis(UnixMillis::now().0 + 86_400_000).to_string()
+}
+
+#[test]
+fn a_mute_that_was_answered_outlasts_a_kill_at_once_and_nobody_is_told_until_it_is_taken_back() {
+    const HOSTILE: &str = "=1+1 <script> {{ 7 * 7 }} \\\" ñ";
+    let server = RedisServer::start(&[]);
+    let receiver = Receiver::start();
+    let folder = folder();
+    let file = folder.path().join("alerts.toml");
+    let text = format!(
+        "[[receiver]]\nname = \"hook\"\ntype = \"webhook\"\nurl = \"http://{}/in\"\n\
+         [[route]]\nreceivers = [\"hook\"]\nkinds = [\"down\"]\ngroup_wait = \"0s\"\ngroup_interval = \"0s\"\n",
+        receiver.address
+    );
+    std::fs::write(&file, text).expect("a file");
+    let settings = [("ALERTS_FILE", file.to_str().expect("a path")), ("ANALYTICS_TOKEN", TOKEN)];
+    let mute = format!(r#"{{"antennas": "quiet-*", "until": "{}", "reason": "{HOSTILE}", "by": "ana"}}"#, in_a_day());
+    let first = Analytics::start(&server.url(), &settings);
+    let made = done(first.address(), "POST", "/api/v1/mutes", &mute, 201);
+    // Killed at once, and another one takes over.
+    drop(first);
+    let owner = Analytics::start(&server.url(), &settings);
+    let other = Analytics::start(&server.url(), &settings);
+    for process in [&owner, &other] {
+        // The same again, to whichever process, is no other mute.
+        assert_eq!(done(process.address(), "POST", "/api/v1/mutes", &mute, 200), made);
+    }
+    let listed = done(owner.address(), "GET", "/api/v1/mutes", "", 200);
+    assert_eq!((&listed["mutes"][0], listed["mutes"].as_array().map(Vec::len)), (&made, Some(1)));
+    let [quiet, loud] = ["quiet-1", "loud-1"].map(str::to_owned);
+    for ago_s in [600, 570] {
+        measure(&server, &[quiet.clone(), loud.clone()], ago_s, true);
+    }
+    let told = || -> BTreeSet<String> {
+        receiver.alerts().iter().map(|(_, alert)| alert["antenna_id"].as_str().expect("a text").to_owned()).collect()
+    };
+    until("the other antenna is told", DEADLINE, || {
+        if told().contains(&loud) { Ok(()) } else { Err(format!("{:?}", told())) }
+    });
+    // Both were seen by then, as both are down by one batch.
+    assert_eq!(told(), BTreeSet::from([loud.clone()]));
+    let loud_alert = receiver.alerts()[0].1.clone();
+    let incident = loud_alert["incident"].as_str().expect("an id");
+    let note = format!(r#"{{"incident": "{incident}", "note": "{HOSTILE}", "by": "eva"}}"#);
+    let taken = done(other.address(), "POST", "/api/v1/acknowledgements", &note, 201);
+    assert_eq!((taken["antenna_id"].as_str(), taken["open"].as_bool()), (Some("loud-1"), Some(true)));
+    let unmute = format!("/api/v1/mutes?id={}&by=eva", made["id"].as_str().expect("an id"));
+    assert_eq!(done(other.address(), "DELETE", &unmute, "", 200), made);
+    until("it is told", DEADLINE, || if told().contains(&quiet) { Ok(()) } else { Err(format!("{:?}", told())) });
+    done(owner.address(), "DELETE", &unmute, "", 404);
+    let audit = done(owner.address(), "GET", "/api/v1/audit", "", 200);
+    let entries = audit["entries"].as_array().expect("entries").iter();
+    let entries: Vec<_> =
+        entries.map(|it| (it["action"].as_str().expect("one"), it["by"].as_str().expect("one"))).collect();
+    assert_eq!(entries, [("unmute", "eva"), ("acknowledge", "eva"), ("mute", "ana")]);
+    assert_eq!(
+        audit["entries"][2]["text"].as_str(),
+        serde_json::from_str::<String>(&format!("\"{HOSTILE}\"")).ok().as_deref()
+    );
+}
+
+#[test]
+fn what_cannot_be_changed_says_why() {
+    let server = RedisServer::start(&[]);
+    let folder = folder();
+    let file = folder.path().join("alerts.toml");
+    std::fs::write(&file, "").expect("a file");
+    let path = file.to_str().expect("a path");
+    let mute =
+        |until: &str, by: &str| format!(r#"{{"antennas": "a", "until": "{until}", "reason": "r", "by": "{by}"}}"#);
+    let good = mute(&in_a_day(), "ana");
+    let open = Analytics::start(&server.url(), &[("ALERTS_FILE", path)]);
+    for method in ["POST", "DELETE"] {
+        let path = if method == "POST" { "/api/v1/mutes" } else { "/api/v1/mutes?id=a&by=b" };
+        let (status, error) = send(open.address(), method, path, None, &good).expect("an answer");
+        assert_eq!((status, error["error"]["code"].as_str()), (403, Some("forbidden")), "{error}");
+    }
+    drop(open);
+    let none = Analytics::start(&server.url(), &[("ANALYTICS_TOKEN", TOKEN)]);
+    let error = done(none.address(), "POST", "/api/v1/mutes", &good, 409);
+    assert!(error["error"]["message"].as_str().is_some_and(|it| it.contains("ALERTS_FILE")), "{error}");
+    drop(none);
+    let locked = Analytics::start(&server.url(), &[("ALERTS_FILE", path), ("ANALYTICS_TOKEN", TOKEN)]);
+    assert_eq!(send(locked.address(), "POST", "/api/v1/mutes", None, &good).expect("an answer").0, 401);
+    for (body, named) in [
+        ("{}".to_owned(), "antennas"),
+        (good.replace("\"by\"", "\"who\""), "who"),
+        (mute("tomorrow", "ana"), "until: a time"),
+        (mute("2020-01-01T00:00:00Z", "ana"), "until"),
+        (mute(&in_a_day(), ""), "by"),
+    ] {
+        let error = done(locked.address(), "POST", "/api/v1/mutes", &body, 400);
+        assert_eq!(error["error"]["code"], "bad_parameter");
+        assert!(error["error"]["message"].as_str().is_some_and(|it| it.contains(named)), "{named}: {error}");
+    }
+    let long = mute(&in_a_day(), &"x".repeat(20_000));
+    assert_eq!(done(locked.address(), "POST", "/api/v1/mutes", &long, 413)["error"]["code"], "too_long");
+    let unknown = r#"{"incident": "trouble:1:a", "note": "n", "by": "ana"}"#;
+    done(locked.address(), "POST", "/api/v1/acknowledgements", unknown, 404);
+    assert_eq!(done(locked.address(), "GET", "/api/v1/audit", "", 200)["total"], 0);
+}

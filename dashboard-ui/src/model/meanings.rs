@@ -51,6 +51,16 @@ const SPANISH: &[(&str, &str)] = &[
         "Who was told of which incidents, what failed and why, and how the receivers are.",
         "A quién se avisó de qué incidentes, qué falló y por qué, y cómo están los destinatarios.",
     ),
+    (
+        "Of which antennas nobody is told, until when, and why.",
+        "De qué antenas no se avisa a nadie, hasta cuándo y por qué.",
+    ),
+    ("Which incidents somebody takes care of.", "De qué incidentes se ocupa alguien."),
+    (
+        "Who muted and acknowledged what, and when, newest first.",
+        "Quién silenció y atendió qué, y cuándo, lo más reciente primero.",
+    ),
+    ("The most entries to return.", "El máximo de entradas que se devuelven."),
     ("Only deliveries to this receiver.", "Solo los envíos a este destinatario."),
     ("The most deliveries to return.", "El máximo de envíos que se devuelven."),
     ("Progress and the ledger.", "El avance y el libro de cuentas."),

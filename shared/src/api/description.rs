@@ -9,9 +9,10 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::request::Part;
 use super::{
-    AlertsRequest, AntennaRequest, AntennasRequest, CellsRequest, ErrorBody, Format, Health, HeatmapRequest,
-    IncidentsRequest, MetricsRequest, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest,
-    Request, SeriesRequest, Strictly, Summary, SummaryRequest, WorstRequest, path,
+    Acknowledgement, AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest,
+    CellsRequest, ErrorBody, Format, Health, HeatmapRequest, IncidentsRequest, MetricsRequest, Mute, MutesRequest,
+    NewAcknowledgement, NewMute, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request,
+    SeriesRequest, Strictly, Summary, SummaryRequest, UnacknowledgeRequest, UnmuteRequest, WorstRequest, path,
 };
 
 /// The header that says how many rows a list has, whether they are in the answer or not.
@@ -38,6 +39,9 @@ pub fn document() -> Value {
     described.strictly::<CellsRequest>();
     described.request::<RejectedRequest>(&[]);
     described.request::<AlertsRequest>(&[]);
+    described.request::<MutesRequest>(&[]);
+    described.request::<AcknowledgementsRequest>(&[]);
+    described.request::<AuditRequest>(&[]);
     described.request::<PipelineRequest>(&[]);
     described.request::<PipelineHistoryRequest>(&[]);
     described.request::<MetricsRequest>(&["text/plain"]);
@@ -56,6 +60,13 @@ pub fn document() -> Value {
     ] {
         described.route(path, meaning, Vec::new(), responses);
     }
+    described.change::<NewMute, Mute>(path::MUTES, "Mutes antennas, or rules of the network, until a time.");
+    described.undo::<UnmuteRequest, Mute>(path::MUTES, "Takes a mute back.");
+    described.change::<NewAcknowledgement, Acknowledgement>(
+        path::ACKNOWLEDGEMENTS,
+        "Says that somebody takes care of an incident, which is not repeated to anybody then.",
+    );
+    described.undo::<UnacknowledgeRequest, Acknowledgement>(path::ACKNOWLEDGEMENTS, "Takes an acknowledgement back.");
     let is_probe = |path: &str| [path::LIVEZ, path::READYZ, path::HEALTHZ].contains(&path);
     let mut refused = answer("The token is missing or wrong", &described.content::<ErrorBody>("application/json"));
     refused["headers"] = json!({"www-authenticate": {
@@ -64,7 +75,11 @@ pub fn document() -> Value {
     for (path, item) in &mut described.paths {
         match is_probe(path) {
             true => item["get"]["security"] = json!([]),
-            false => item["get"]["responses"]["401"] = refused.clone(),
+            false => {
+                for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
+                    operation["responses"]["401"] = refused.clone();
+                }
+            }
         }
     }
     json!({
@@ -149,6 +164,36 @@ impl Description {
             "parameters": parameters, "responses": responses,
         });
         self.paths.insert(path.to_owned(), json!({"get": operation}));
+    }
+
+    /// What changes something, told in a body.
+    fn change<B: ToSchema, A: ToSchema>(&mut self, path: &str, meaning: &str) {
+        let body = self.content::<B>("application/json");
+        let mut operation = self.operation::<A>(path, "post", meaning, Vec::new());
+        operation["requestBody"] = json!({"required": true, "content": body});
+        operation["responses"]["201"] = operation["responses"]["200"].clone();
+        operation["responses"]["200"]["description"] = json!("It was so already");
+        self.paths[path]["post"] = operation;
+    }
+
+    /// What takes something back.
+    fn undo<P: Part, A: ToSchema>(&mut self, path: &str, meaning: &str) {
+        let mut parameters = Vec::new();
+        P::describe("", "", &mut parameters);
+        let operation = self.operation::<A>(path, "delete", meaning, parameters);
+        self.paths[path]["delete"] = operation;
+    }
+
+    fn operation<A: ToSchema>(&mut self, path: &str, method: &str, meaning: &str, parameters: Vec<Parameter>) -> Value {
+        let error = answer("An error, and why", &self.content::<ErrorBody>("application/json"));
+        let done = answer("It is committed", &self.content::<A>("application/json"));
+        let id = format!("{method}_{}", path.trim_start_matches("/api/v1/"));
+        json!({
+            "tags": ["analytics"], "operationId": id, "summary": meaning, "parameters": parameters,
+            "responses": {"200": done, "4XX": error, "5XX": error},
+            // Nothing can be changed without a token.
+            "security": [{"token": []}],
+        })
     }
 
     /// Content of a type, whose schema becomes a part of the document.
