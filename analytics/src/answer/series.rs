@@ -54,12 +54,12 @@ fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataF
     let partials = match antenna {
         None => {
             let archived = view.archived_network(view.range(), Some(steps))?;
-            Partials::roll_up(networks(&panes, view.whole.grid)?.into_iter().chain(&archived), keys)?
+            Partials::roll_up(networks(&panes, view.whole.grid)?.into_iter().chain(&archived), keys)?.rounded()?
         }
         Some(slot) => {
             let of_antenna = partials_of(&panes, &[slot])?;
             let archived = view.archived_partials(view.range(), steps, Some(&[slot]))?;
-            Partials::roll_up([&of_antenna, &archived], keys)?
+            Partials::roll_up([&of_antenna, &archived], keys)?.rounded()?
         }
     };
     let by_start = |table: LazyFrame, other: LazyFrame, key: &str| {

@@ -39,7 +39,8 @@ impl Question for SummaryRequest {
     fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
         let network = networks(&view.cover(), view.whole.grid)?;
         let archived = view.archived_network(view.range(), None)?;
-        let network = Partials::roll_up(network.into_iter().chain(&archived), Keys { pane: None, antenna: false })?;
+        let network =
+            Partials::roll_up(network.into_iter().chain(&archived), Keys { pane: None, antenna: false })?.rounded()?;
         let percentiles = Percentiles::of(network.sketch.lazy(), &[])?.collect()?;
         let measured = network.cells.lazy().select(measures()).collect()?;
         // No row where nothing was measured; percentiles are one row of nulls then.

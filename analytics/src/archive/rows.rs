@@ -117,6 +117,7 @@ impl FinalHour {
         let fared = self.fared(thresholds)?;
         let ids = Ids::new(&self.ids);
         let told = |partials: &Partials, grid, ids| table(partials, &fared, &self.revised()?, grid, ids);
+        let (network_minutes, network_hours) = (network_minutes.rounded()?, network_hours.rounded()?);
         Ok(vec![
             (Table::Minutes, told(&of_minutes, minutes, Some(&ids))?),
             (Table::Hours, told(&of_hours, hours, Some(&ids))?),
@@ -231,6 +232,7 @@ pub fn of_days(hours: &DataFrame) -> PolarsResult<DataFrame> {
         fared.hstack_mut(hours.select(FARED)?.columns())?;
     }
     let partials = Partials::roll_up([&Partials { cells, sketch }], Keys { pane: Some(days), antenna: is_by_antenna })?;
+    let partials = if is_by_antenna { partials } else { partials.rounded()? };
     let ids = is_by_antenna.then(|| Ids::new(&numbers.known()));
     let mut rows = table(&partials, &fared, &revised_panes(Vec::new())?, days, ids.as_ref())?;
     // A row of an hour tells it for its antenna alone, and they are in the order of the rows of days.

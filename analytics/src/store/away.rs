@@ -298,7 +298,9 @@ pub(super) fn fetch_networks(panes: &[&Pane]) -> PolarsResult<()> {
     let Some((source, missing)) = missing(panes, |pane| pane.known_network().is_none()) else { return Ok(()) };
     let [cells, sketch] = two(source.tables(&Wanted::Network(stamps(&missing)))?)?;
     let mut networks: HashMap<i64, Partials> = Partials { cells, sketch }.split_by_pane()?.into_iter().collect();
-    missing.iter().for_each(|pane| pane.set_network(networks.remove(&pane.start_ms).unwrap_or_else(Partials::empty)));
+    missing
+        .iter()
+        .for_each(|pane| pane.set_network(networks.remove(&pane.start_ms).unwrap_or_else(Partials::empty_network)));
     Ok(())
 }
 

@@ -27,8 +27,10 @@ pub mod column {
     pub const READINGS: &str = "readings";
     /// Readings that carry a latency, a count.
     pub const LATENCY_COUNT: &str = "latency_count";
-    /// Sum of latencies, f64, milliseconds on the grid of [`super::snap`].
+    /// Sum of latencies, f64, milliseconds on the grid of [`super::snap`]; over all antennas, the whole milliseconds of it.
     pub const LATENCY_SUM: &str = "latency_sum";
+    /// Over all antennas, what is left of the sum: less than a millisecond, u64, in steps of the grid.
+    pub const LATENCY_REST: &str = "latency_rest";
     /// Smallest latency, f64, milliseconds; +∞, which changes no other, where no reading carries one.
     pub const LATENCY_MIN: &str = "latency_min";
     /// Largest latency, f64, milliseconds; -∞, which changes no other, where no reading carries one.
@@ -113,8 +115,8 @@ pub mod answer {
     pub const PERCENTILES: [(&str, f64); 3] = [(LATENCY_P50, 0.50), (LATENCY_P95, 0.95), (LATENCY_P99, 0.99)];
 }
 use column::{
-    ANTENNA, AVAILABLE_MS, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST,
-    PACKETS_SENT, PANE, READINGS,
+    ANTENNA, AVAILABLE_MS, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_REST, LATENCY_SUM,
+    PACKETS_LOST, PACKETS_SENT, PANE, READINGS,
 };
 
 /// The counts of a partial.
@@ -171,22 +173,47 @@ pub fn added(counts: &[&str]) -> Vec<Expr> {
     counts.iter().map(|name| col(*name) - before(name)).collect()
 }
 
-/// Latencies of a group of partials, added up. Their sum is not the difference of running totals, which would be too large to
-/// be exact; see [`snap`].
+/// Latencies of a group of partials, added up, over all antennas with the rest of their sum. The sum is not the difference of running
+/// totals, which would be too large to be exact; see [`snap`].
 #[must_use]
-pub fn latencies() -> Vec<Expr> {
-    vec![col(LATENCY_SUM).sum(), col(LATENCY_MIN).min(), col(LATENCY_MAX).max()]
+pub fn latencies(are_of_all: bool) -> Vec<Expr> {
+    let mut latencies = vec![col(LATENCY_SUM).sum(), col(LATENCY_MIN).min(), col(LATENCY_MAX).max()];
+    latencies.extend(are_of_all.then(|| col(LATENCY_REST).sum()));
+    latencies
 }
+
+/// A millisecond on the grid of latencies.
+const GRID: u64 = 1 << 30;
 
 /// Puts a latency in milliseconds on a grid of 2^-30 ms, about a picosecond.
 ///
 /// Doubles on this grid add without rounding up to 2^23 ms (2.3 hours of summed latency in one row), so the sum does
-/// not depend on the order. The error is below 5e-10 ms; beyond 2^22 ms a double has no finer digits to lose.
+/// not depend on the order. The error is below 5e-10 ms; beyond 2^22 ms a double has no finer digits to lose. An antenna
+/// stays below that for as long as it is in memory; all of them do not, so their sum is in two parts, see [`in_two_parts`].
 pub fn snap(latency_ms: Expr) -> Expr {
-    const SCALE: f64 = (1_u64 << 30) as f64;
+    const SCALE: f64 = GRID as f64;
     const COARSE: f64 = (1_u64 << 22) as f64;
     let snapped = (latency_ms.clone() * lit(SCALE)).round(0, RoundMode::HalfAwayFromZero) / lit(SCALE);
     when(latency_ms.clone().lt(lit(COARSE))).then(snapped).otherwise(latency_ms)
+}
+
+/// The sum of latencies of antennas as whole milliseconds and the rest. Both parts add without rounding: whole milliseconds up to
+/// 2^53, and the rest of 2^34 rows.
+pub fn in_two_parts() -> [Expr; 2] {
+    let whole = || col(LATENCY_SUM).floor();
+    let rest = (col(LATENCY_SUM) - whole()) * lit(GRID as f64);
+    [whole(), rest.cast(DataType::UInt64).alias(LATENCY_REST)]
+}
+
+/// The two parts that were added up: what has come to whole milliseconds of the rest belongs to them.
+pub fn carried() -> [Expr; 2] {
+    let whole = col(LATENCY_REST).floor_div(lit(GRID)).cast(DataType::Float64);
+    [col(LATENCY_SUM) + whole, col(LATENCY_REST) % lit(GRID)]
+}
+
+/// The sum of latencies of its two parts, rounded once.
+pub fn in_one_part() -> Expr {
+    col(LATENCY_SUM) + col(LATENCY_REST).cast(DataType::Float64) / lit(GRID as f64)
 }
 
 /// The bucket of a latency in milliseconds: [`sketch::bucket`].

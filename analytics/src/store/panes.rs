@@ -220,7 +220,7 @@ impl Pane {
             let mut networks = over_all_antennas(&antennas, grid)?;
             for pane in these {
                 // A pane without a row has no row over all antennas either.
-                let network = networks.remove(&pane.start_ms).unwrap_or_else(Partials::empty);
+                let network = networks.remove(&pane.start_ms).unwrap_or_else(Partials::empty_network);
                 pane.network.get_or_init(|| network);
             }
         }

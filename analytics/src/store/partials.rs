@@ -3,7 +3,8 @@
 //! [`Partials`] are two tables over the same readings. `cells` has a row for each (pane, antenna) with the sums of
 //! [`column`], `sketch` a row for each (pane, antenna, bucket). Counts are u64 in what [`Partials::roll_up`] returns; a
 //! table at rest ([`Partials::split_by_pane`]) holds a count as u32 where all of its values fit, which halves the memory
-//! of a pane. Every reader takes both.
+//! of a pane. Every reader takes both. Over all antennas, `cells` has a column more, `latency_rest`: what they add up to is more than
+//! a double holds without rounding.
 //!
 //! [`Partials::roll_up`] groups both tables by some of the keys and adds. It aggregates a micro-batch, merges it into
 //! panes, coarsens panes and answers queries; there is no other aggregation. Its law: any split of the readings, in any
@@ -21,9 +22,12 @@ use std::ops::Range;
 use polars::prelude::*;
 
 use super::expressions::column::{
-    ANTENNA, BUCKET, COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE, READINGS,
+    ANTENNA, BUCKET, COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_REST, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE,
+    READINGS,
 };
-use super::expressions::{COUNTS, added, floor, last, latencies, of_reading, running, summed};
+use super::expressions::{
+    COUNTS, added, carried, floor, in_one_part, in_two_parts, last, latencies, of_reading, running, summed,
+};
 use super::grid::Grid;
 use crate::readings::Slot;
 use crate::settings::MAX_PANES;
@@ -78,6 +82,22 @@ impl Partials {
             cells: DataFrame::empty_with_schema(&cells_schema()),
             sketch: DataFrame::empty_with_schema(&sketch_schema()),
         }
+    }
+
+    /// No rows over all antennas.
+    #[must_use]
+    pub fn empty_network() -> Self {
+        Self { cells: DataFrame::empty_with_schema(&network_schema()), ..Self::empty() }
+    }
+
+    /// The same over all antennas with the columns of the others: each sum of latencies is rounded, once.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn rounded(self) -> PolarsResult<Self> {
+        let names: Vec<Expr> = cells_schema().iter_names().map(|name| col(name.clone())).collect();
+        let cells = self.cells.lazy().with_column(in_one_part()).select(names).collect()?;
+        Ok(Self { cells, ..self })
     }
 
     /// Each reading of a micro-batch as a partial of its own, in panes of a grid, not rolled up yet: one plan for both tables,
@@ -263,7 +283,10 @@ pub fn sketches_together(tables: &[&DataFrame]) -> PolarsResult<DataFrame> {
 /// # Errors
 /// When a column is missing.
 pub fn roll_up_cells(tables: &[&DataFrame], keys: Keys) -> PolarsResult<DataFrame> {
-    roll_up(tables, &cells_schema(), keys)
+    if keys.antenna {
+        return roll_up(tables, &cells_schema(), keys);
+    }
+    roll_up(tables, &network_schema(), keys)
 }
 
 /// Rolls up tables of sketches; see [`Partials::roll_up`].
@@ -285,6 +308,21 @@ pub fn union(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<LazyFrame> 
     let tables: Vec<LazyFrame> = tables.iter().map(|table| (*table).clone().lazy()).collect();
     // A count may be u32 in one table and u64 in another.
     concat(tables, UnionArgs { to_supertypes: true, rechunk: true, ..UnionArgs::default() })
+}
+
+/// One table of cells of antennas and of what they are over all of them, with sums of latencies in two parts.
+fn in_two(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<LazyFrame> {
+    let (networks, antennas): (Vec<&DataFrame>, Vec<_>) =
+        tables.iter().partition(|table| table.get_column_index(LATENCY_REST).is_some());
+    if antennas.is_empty() {
+        return union(&networks, schema);
+    }
+    let antennas = union(&antennas, &cells_schema())?.with_columns(in_two_parts());
+    if networks.is_empty() {
+        return Ok(antennas);
+    }
+    let all = [antennas, union(&networks, schema)?];
+    concat(all, UnionArgs { to_supertypes: true, rechunk: true, ..UnionArgs::default() })
 }
 
 /// Adds cells up by step and line instead of antenna; see [`Lines`]. It is a plan, so that columns that are not asked for are
@@ -373,12 +411,14 @@ fn roll_up_by(
     let has_buckets = schema.contains(BUCKET);
     let (counts, first, latencies): (&[&str], &[&str], _) = match has_buckets {
         true => (&[COUNT], &[PANE, ANTENNA, BUCKET], Vec::new()),
-        false => (&COUNTS, &[PANE, ANTENNA], latencies()),
+        false => (&COUNTS, &[PANE, ANTENNA], latencies(schema.contains(LATENCY_REST))),
     };
     let first: Vec<Expr> = first.iter().map(|name| col(*name).first()).collect();
     let pane = keys.pane.map_or_else(|| lit(0_i64), |grid| floor(col(PANE), grid)).alias(PANE);
     let key = key(tables, keys, has_buckets)?;
-    let keyed = union(tables, schema)?.with_columns([pane, antenna.alias(ANTENNA)]).with_column(key.alias(KEY));
+    let is_network = schema.contains(LATENCY_REST);
+    let rows = if is_network { in_two(tables, schema)? } else { union(tables, schema)? };
+    let keyed = rows.with_columns([pane, antenna.alias(ANTENNA)]).with_column(key.alias(KEY));
     let in_order = SortMultipleOptions::default().with_maintain_order(true).with_multithreaded(false);
     let rows: usize = tables.iter().map(|table| table.height()).sum();
     let rolled_up = if groups == Groups::Many && rows >= MANY_ROWS {
@@ -387,6 +427,7 @@ fn roll_up_by(
     } else {
         keyed.group_by([col(KEY)]).agg([first, summed(counts), latencies].concat()).sort([KEY], in_order)
     };
+    let rolled_up = if is_network { rolled_up.with_columns(carried()) } else { rolled_up };
     let names: Vec<Expr> = schema.iter_names().map(|name| col(name.clone())).collect();
     Ok(rolled_up.select(names))
 }
@@ -438,6 +479,13 @@ fn cells_schema() -> Schema {
     let counts = COUNTS.map(|name| (name, DataType::UInt64));
     let latencies = [LATENCY_SUM, LATENCY_MIN, LATENCY_MAX].map(|name| (name, DataType::Float64));
     schema(keys.into_iter().chain(counts).chain(latencies))
+}
+
+/// The columns of cells over all antennas.
+fn network_schema() -> Schema {
+    let mut schema = cells_schema();
+    schema.with_column(LATENCY_REST.into(), DataType::UInt64);
+    schema
 }
 
 /// The columns of sketches.

@@ -178,6 +178,36 @@ proptest! {
         }
     }
 
+    /// All antennas together come to more than a double holds without rounding; it is rounded once, whatever was added up before.
+    #[test]
+    fn all_antennas_add_up_without_rounding(
+        latencies in prop::collection::vec(0.0..4_000_000.0_f64, 1..60),
+        parts in prop::collection::vec(0..4_usize, 60),
+    ) {
+        let all = Keys { pane: None, antenna: false };
+        let rows = (0..).zip(&latencies).map(|(antenna, latency_ms)| (0, antenna, 1, 0, Some(*latency_ms), 0));
+        let cells = roll_up(&partials(&rows.collect::<Vec<Row>>()), BY_PANE_AND_ANTENNA);
+        let at_once = roll_up(&cells, all);
+        let of_part = |part: usize| {
+            let slots: Vec<u32> = (0..).zip(&latencies).zip(&parts).filter(|(_, it)| **it == part).map(|((slot, _), _)| slot).collect();
+            Partials {
+                cells: cells_of_antennas(&[&cells.cells], &slots).expect("columns"),
+                sketch: sketch_of_antennas(&[&cells.sketch], &slots).expect("columns"),
+            }
+        };
+        let of_parts: Vec<Partials> = (0..4).map(|part| roll_up(&of_part(part), all)).collect();
+        // A part as it is, beside others that were added up.
+        let mixed = [&of_part(0), &of_parts[1], &merge(&of_parts[2..], all)];
+        let (merged, mixed) = (merge(&of_parts, all), merge(mixed, all));
+        assert_same(&merged, &at_once)?;
+        assert_same(&mixed, &at_once)?;
+        let exact: u128 = snapped(&latencies).into_iter().map(|it| (it * (1_u64 << 30) as f64) as u128).sum();
+        let expected = (exact >> 30) as f64 + (exact % (1 << 30)) as f64 / (1_u64 << 30) as f64;
+        let rounded = at_once.rounded().expect("columns");
+        let sums = rounded.cells.column("latency_sum").expect("a column").f64().expect("doubles");
+        prop_assert_eq!(sums.into_no_null_iter().collect::<Vec<f64>>(), [expected]);
+    }
+
     /// Sums of snapped latencies are exact, so they do not depend on the order.
     #[test]
     fn snapped_latencies_add_without_rounding(latencies in prop::collection::vec(0.0..10_000.0_f64, 0..200)) {
