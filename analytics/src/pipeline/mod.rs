@@ -44,7 +44,7 @@ use self::read::ReadLoop;
 use self::retry::{Lines, Retry};
 pub use self::steps::Steps;
 use crate::archive::place::Place;
-use crate::ingest::log::{Epoch, Fence, Lease, Log, LogError};
+use crate::ingest::log::{Epoch, Fence, Lease, Log, LogError, new_nonce};
 use crate::published::Published;
 use crate::settings::{ArchiveSettings, PipelineSettings, Thresholds};
 use crate::state::{MARKER, META, Marker, Meta, StateError};
@@ -329,7 +329,7 @@ impl<L: Log> Pipeline<L> {
         is_told: bool,
         shutdown: &CancellationToken,
     ) -> Result<Option<Fence>, PipelineError> {
-        let mut retry = Retry::new("taking the stream", self.lines.taking.clone());
+        let (mut retry, nonce) = (Retry::new("taking the stream", self.lines.taking.clone()), new_nonce());
         let mut is_standby = false;
         loop {
             tokio::select! {
@@ -338,7 +338,7 @@ impl<L: Log> Pipeline<L> {
                 () = self.turn.until(true) => {}
             }
             let mut pause = self.turn.pause();
-            match self.log.acquire(&self.owner, known, LEASE).await {
+            match self.log.acquire(&self.owner, nonce, known, LEASE).await {
                 Ok(Lease::Held(fence)) => {
                     retry.succeeded();
                     if is_told || is_standby {

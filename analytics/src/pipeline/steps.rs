@@ -9,7 +9,7 @@ use super::commit::Committer;
 use super::ledger::{Accounts, Seen};
 use super::{LEASE, Pipeline, PipelineError};
 use crate::archive::write::{Files, Written};
-use crate::ingest::log::{Fence, Lease, Log, LogError, Reader as _, Reply};
+use crate::ingest::log::{Fence, Lease, Log, LogError, Reader as _, Reply, new_nonce};
 use crate::ingest::stream_id::StreamId;
 use crate::store::Store;
 use crate::store::archived::{Compacted, Span, Tiers};
@@ -20,6 +20,8 @@ use crate::workers::keep_plans;
 pub struct Steps<'a, L: Log> {
     pipeline: &'a Pipeline<L>,
     seen: Option<Seen>,
+    /// That of the next term.
+    nonce: u64,
     term: Option<Term<'a, L>>,
 }
 
@@ -38,7 +40,7 @@ impl<'a, L: Log> Steps<'a, L> {
     #[must_use]
     pub fn new(pipeline: &'a Pipeline<L>) -> Self {
         keep_plans();
-        Self { pipeline, seen: None, term: None }
+        Self { pipeline, seen: None, nonce: new_nonce(), term: None }
     }
 
     /// Whether it takes itself for the owner.
@@ -53,13 +55,14 @@ impl<'a, L: Log> Steps<'a, L> {
     /// [`PipelineError`].
     pub async fn take_over(&mut self) -> Result<bool, PipelineError> {
         let known = self.seen.map_or(0, |seen| seen.epoch);
-        let fence = match self.pipeline.log.acquire(&self.pipeline.owner, known, LEASE).await? {
+        let fence = match self.pipeline.log.acquire(&self.pipeline.owner, self.nonce, known, LEASE).await? {
             Lease::Held(fence) => fence,
             Lease::Taken(owner) => {
                 self.pipeline.published.set_owner(owner);
                 return Ok(false);
             }
         };
+        self.nonce = new_nonce();
         let loaded = self.pipeline.try_load(&fence, self.seen).await?;
         self.pipeline.published.begin(&fence, &loaded);
         let (accounts, cursor) = (Accounts::new(&loaded.meta, loaded.cursor), loaded.cursor);

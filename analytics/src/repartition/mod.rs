@@ -28,7 +28,7 @@ use tracing::{info, warn};
 use self::spread::{EVER_MS, PLAIN, Place, State, States, place_of, read, spread_over};
 use self::totals::Totals;
 use crate::ingest::log::{
-    COMMIT_FIELD, Commit, EPOCH_FIELD, Fence, GroupStep, Lease, Log, LogError, NONCE_FIELD, StateField,
+    COMMIT_FIELD, Commit, EPOCH_FIELD, Fence, GroupStep, Lease, Log, LogError, NONCE_FIELD, StateField, new_nonce,
 };
 use crate::ingest::resp::{EntryRef, Visitor};
 use crate::ingest::stream_id::StreamId;
@@ -277,9 +277,9 @@ impl<L: Log, O: Fn(u16) -> Result<Vec<(String, L)>, LogError>> Work<'_, L, O> {
     }
 
     fn acquire(&self, pipeline: &Pipeline<L>) -> anyhow::Result<Fence> {
-        let (asked, stream) = (Instant::now(), pipeline.published.stream());
+        let (asked, stream, nonce) = (Instant::now(), pipeline.published.stream(), new_nonce());
         loop {
-            let lease = self.patiently(async || pipeline.log.acquire(&pipeline.owner, 0, LEASE).await);
+            let lease = self.patiently(async || pipeline.log.acquire(&pipeline.owner, nonce, 0, LEASE).await);
             let owner = match lease.with_context(|| format!("the stream {stream} cannot be taken"))? {
                 Lease::Held(fence) => return Ok(fence),
                 Lease::Taken(owner) => owner,

@@ -216,6 +216,24 @@ async fn what_is_lost_is_told_also_where_the_term_that_found_it_ended_at_once() 
     analytics.stop().await;
 }
 
+/// Who takes the stream without an answer and takes it again has had it all the time, and knows what it held before.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_lost_is_told_also_where_the_answer_to_the_taking_of_the_stream_is() {
+    let log = MemoryLog::default();
+    let analytics = Embedded::start(&log, &settings(), "owner");
+    (1..=30).for_each(|number| add(&log, number));
+    analytics.settle(33).await;
+    let epoch = analytics.published.owned_epoch().expect("an owner");
+    log.inject(Fault::AfterAcquire);
+    log.flush();
+    until_it_is(true, || analytics.published.owned_epoch().is_some_and(|now| now > epoch)).await;
+    (31..=40).for_each(|number| add(&log, number));
+    let ledger = analytics.settle(44).await;
+    assert_eq!((ledger.lost_by_broker, ledger.imbalance), (33, Some(0)), "{ledger:?}");
+    assert_eq!(analytics.published.owned_epoch(), Some(epoch + 1), "one term, not two");
+    analytics.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_removed_unread_are_accounted_for() {
     let log = MemoryLog::default();

@@ -72,8 +72,8 @@ impl Mortal {
 impl Log for Mortal {
     type Reader = <MemoryLog as Log>::Reader;
 
-    async fn acquire(&self, owner: &str, known: Epoch, lease_for: Duration) -> Result<Lease, LogError> {
-        self.write(self.log.acquire(owner, known, lease_for)).await
+    async fn acquire(&self, owner: &str, nonce: u64, known: Epoch, lease_for: Duration) -> Result<Lease, LogError> {
+        self.write(self.log.acquire(owner, nonce, known, lease_for)).await
     }
 
     async fn release(&self, fence: &Fence) -> Result<(), LogError> {

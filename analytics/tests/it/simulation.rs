@@ -161,7 +161,8 @@ impl World<'_> {
             30..48 => self.merge(process),
             48..68 => self.commit(process),
             68..72 => self.log.inject(Fault::BeforeCommit),
-            72..77 => self.log.inject(Fault::AfterCommit),
+            72..76 => self.log.inject(Fault::AfterCommit),
+            76 => self.log.inject(Fault::AfterAcquire),
             77..82 => self.crash(process),
             82..87 => self.log.expire_lease(),
             87..93 => self.go_back(),
@@ -222,8 +223,14 @@ impl World<'_> {
 
     fn take_over(&mut self, process: usize) {
         let it = &mut self.processes[process];
-        if it.steps.is_owner() || !self.runtime.block_on(it.steps.take_over()).expect("state that can be read") {
+        if it.steps.is_owner() {
             return;
+        }
+        match self.runtime.block_on(it.steps.take_over()) {
+            Ok(true) => {}
+            // Somebody else has the stream, or it does not know that it has.
+            Ok(false) | Err(PipelineError::Broker(LogError::Away(_))) => return,
+            Err(error) => panic!("state that can be read: {error}"),
         }
         it.has_prepared = false;
         it.lost = self.truth.lost;
@@ -369,7 +376,10 @@ impl World<'_> {
         let Some(field) = self.log.damage("pane:") else { return };
         self.crash(process);
         self.log.expire_lease();
-        let error = self.runtime.block_on(self.processes[process].steps.take_over());
+        let mut error = self.runtime.block_on(self.processes[process].steps.take_over());
+        if let Err(PipelineError::Broker(LogError::Away(_))) = error {
+            error = self.runtime.block_on(self.processes[process].steps.take_over());
+        }
         let Err(PipelineError::State(error)) = error else { panic!("{field} is damaged, and it is loaded: {error:?}") };
         assert!(error.to_string().contains(&field), "{error} does not name {field}");
         self.delete_state();

@@ -16,13 +16,15 @@ use super::{
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::stream_id::StreamId;
 
-/// A fault to inject into the next commit.
+/// A fault to inject into the next commit, or the next taking of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The commit does not happen and the connection breaks.
     BeforeCommit,
     /// The commit happens, but its answer is lost.
     AfterCommit,
+    /// The stream is taken, but the answer is lost.
+    AfterAcquire,
 }
 
 /// All that a broker keeps, as of a moment.
@@ -49,8 +51,6 @@ struct Inner {
     data: Saved,
     /// Counts the server processes that there have been under the log's address.
     server: u64,
-    /// Nonces given out, which no server forgets.
-    nonces: u64,
     fault: Option<Fault>,
     /// Who shares the partitions; they are there until they leave.
     members: BTreeMap<String, Member>,
@@ -283,19 +283,22 @@ impl Log for MemoryLog {
         self.clone()
     }
 
-    async fn acquire(&self, owner: &str, known: Epoch, _lease_for: Duration) -> Result<Lease, LogError> {
+    async fn acquire(&self, owner: &str, nonce: u64, known: Epoch, _lease_for: Duration) -> Result<Lease, LogError> {
         let mut inner = self.inner.lock();
         inner.check()?;
         if let Some(other) = inner.data.owner.as_ref().filter(|other| *other != owner) {
             return Ok(Lease::Taken(Some(other.clone())));
         }
         inner.data.owner = Some(owner.to_owned());
-        inner.nonces += 1;
-        let Found { epoch, commit, .. } = inner.data.found();
-        let (epoch, nonce): (Epoch, u64) = (epoch.unwrap_or(0).max(known) + 1, inner.nonces);
+        let Found { epoch, nonce: last_nonce, commit } = inner.data.found();
+        let last: Epoch = epoch.unwrap_or(0);
+        let epoch = if last_nonce == Some(nonce) { last } else { last.max(known) + 1 };
         inner.data.set(EPOCH_FIELD, &epoch.to_string());
         inner.data.set(NONCE_FIELD, &nonce.to_string());
         inner.data.info.has_group |= commit.is_none();
+        if inner.fault.take_if(|fault| *fault == Fault::AfterAcquire).is_some() {
+            return Err(LogError::Away("the answer is lost".to_owned()));
+        }
         Ok(Lease::Held(Fence {
             epoch,
             nonce,
@@ -347,7 +350,7 @@ impl Log for MemoryLog {
     async fn commit(&self, commit: &Commit, _lease_for: Duration) -> Result<StreamInfo, LogError> {
         let mut inner = self.inner.lock();
         let is_done = Fence::check_commit(commit, &inner.found(&commit.fence)?, inner.data.look())?;
-        let fault = inner.fault.take();
+        let fault = inner.fault.take_if(|fault| *fault != Fault::AfterAcquire);
         if fault == Some(Fault::BeforeCommit) {
             return Err(LogError::Away("broke before the commit".to_owned()));
         }

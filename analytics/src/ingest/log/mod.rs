@@ -9,7 +9,9 @@ mod memory;
 mod redis;
 mod socket;
 
+use std::collections::hash_map::RandomState;
 use std::future::Future;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,6 +32,12 @@ pub type Epoch = u64;
 /// What the state is made of: named fields of bytes.
 pub type StateField = (String, Vec<u8>);
 
+/// A nonce that no other term has.
+#[must_use]
+pub fn new_nonce() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
 /// A stream and the state that is committed with it.
 pub trait Log: Clone + Send + Sync + 'static {
     /// Reads the stream.
@@ -41,9 +49,13 @@ pub trait Log: Clone + Send + Sync + 'static {
 
     /// Tries to become the stream's owner, for `lease_for` or until a later commit or renewal extends it. The epoch will be
     /// above the last one of the state and above `known`, the last one that the process itself had: the state may have gone back.
+    ///
+    /// The nonce is that of the term, see [`new_nonce`]: to try again with the same one, because the answer may have been lost,
+    /// begins one term and not two. Whoever had the stream before is known by its epoch then.
     fn acquire(
         &self,
         owner: &str,
+        nonce: u64,
         known: Epoch,
         lease_for: Duration,
     ) -> impl Future<Output = Result<Lease, LogError>> + Send;

@@ -6,8 +6,6 @@
 //! Redis does not roll back.
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -256,12 +254,12 @@ impl Log for RedisLog {
         Self { connection: Arc::default(), ..self.clone() }
     }
 
-    async fn acquire(&self, owner: &str, known: Epoch, lease_for: Duration) -> Result<Lease, LogError> {
+    async fn acquire(&self, owner: &str, nonce: u64, known: Epoch, lease_for: Duration) -> Result<Lease, LogError> {
         self.step(async |connected| {
             let connection = &mut connected.connection;
             self.check_type(connection, &self.keys.state, "hash").await?;
             self.check_type(connection, &self.keys.stream, "stream").await?;
-            let (holder, (last,)): (Option<String>, (Option<String>,)) = redis::pipe()
+            let (holder, (last, last_nonce)): (Option<String>, (Option<String>, Option<String>)) = redis::pipe()
                 // One at a time: the rights of the broker's user are for each key alone.
                 .cmd("WATCH")
                 .arg(&self.keys.lease)
@@ -272,7 +270,7 @@ impl Log for RedisLog {
                 .cmd("GET")
                 .arg(&self.keys.lease)
                 .cmd("HMGET")
-                .arg(&[&*self.keys.state, EPOCH_FIELD])
+                .arg(&[&*self.keys.state, EPOCH_FIELD, NONCE_FIELD])
                 .query_async(connection)
                 .await
                 .map_err(redis_error)?;
@@ -281,13 +279,14 @@ impl Log for RedisLog {
                 return Ok(Lease::Taken(Some(holder)));
             }
             let last = epoch_of(last)?.unwrap_or(0);
-            let step = known.max(last).saturating_add(1) - last;
-            let nonce = RandomState::new().build_hasher().finish();
+            let written = format!("{nonce:016x}");
+            // An attempt before this one may have come through without an answer: then it is the same term.
+            let step = if last_nonce.as_ref() == Some(&written) { 0 } else { known.max(last).saturating_add(1) - last };
             let mut pipe = redis::pipe();
             pipe.atomic();
             self.add_lease(&mut pipe, owner, lease_for);
             pipe.cmd("HINCRBY").arg(&self.keys.state).arg(EPOCH_FIELD).arg(step);
-            pipe.cmd("HSET").arg(&self.keys.state).arg(NONCE_FIELD).arg(format!("{nonce:016x}"));
+            pipe.cmd("HSET").arg(&self.keys.state).arg(NONCE_FIELD).arg(&written);
             pipe.cmd("HMGET").arg(&self.keys.state).arg(COMMIT_FIELD);
             let held: Option<(Value, Epoch, Value, (Option<String>,))> =
                 pipe.query_async(connection).await.map_err(redis_error)?;
