@@ -11,7 +11,7 @@ fi
 
 # A program that the build or tests start, and the Debian package it comes from. Only what is missing is asked for: a Node that was
 # not installed as Debian's package has its own npm, and the two cannot stand side by side.
-needs=(cc:gcc redis-server:redis-server redis-cli:redis-tools promtool:prometheus openssl:openssl curl:curl
+needs=(cc:gcc redis-server:redis-server redis-cli:redis-tools promtool:prometheus prometheus-alertmanager:prometheus-alertmanager openssl:openssl curl:curl
   chromium:chromium node:nodejs npm:npm)
 missing=()
 for need in "${needs[@]}"; do

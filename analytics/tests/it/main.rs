@@ -25,6 +25,7 @@ mod old_incidents;
 mod oracle;
 mod partitions;
 mod programs;
+mod receivers;
 mod recent;
 mod recorded;
 mod rejects;

@@ -125,6 +125,11 @@ pub(crate) struct Embedded {
 
 impl Embedded {
     pub(crate) fn start(log: &MemoryLog, settings: &PipelineSettings, owner: &str) -> Self {
+        Self::start_by(log, settings, owner, Clock::of(|| NOW))
+    }
+
+    /// The same, by a clock of its own.
+    pub(crate) fn start_by(log: &MemoryLog, settings: &PipelineSettings, owner: &str, clock: Clock) -> Self {
         let published = Published::new("memory", &empty_store(settings, Thresholds::default()), NOW);
         let shutdown = CancellationToken::new();
         let pipeline = Pipeline::new(
@@ -133,7 +138,7 @@ impl Embedded {
             Thresholds::default(),
             owner.to_owned(),
             published.clone(),
-            Clock::of(|| NOW),
+            clock,
         );
         let task = tokio::spawn(pipeline.run(shutdown.clone()));
         Self { published, shutdown, task }
