@@ -155,7 +155,11 @@ impl World {
         let told = after.lost_by_broker.saturating_sub(before.lost_by_broker);
         let trimmed_unread = after.trimmed_unread.saturating_sub(before.trimmed_unread);
         if let Some(expected) = over.told {
-            ensure!(told == expected, "{number}: {name}: {told} entries are told lost, and {expected} were");
+            ensure!(
+                told == expected,
+                "{number}: {name}: {told} entries are told lost, and {expected} were; {}",
+                self.analytics.tail()
+            );
         }
         ensure!(trimmed_unread == 0, "{number}: {name}: {trimmed_unread} entries were trimmed unread");
         Ok(Row {
