@@ -24,6 +24,7 @@ pub mod answer;
 pub mod archive;
 mod cache;
 pub mod cluster;
+mod digits;
 pub mod fault;
 mod figures;
 mod histogram;

@@ -18,6 +18,7 @@ use shared::api::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::state::State;
+use crate::digits::hexadecimal;
 use crate::ingest::log::Fence;
 use crate::registry::harmless;
 
@@ -73,6 +74,18 @@ pub enum Order {
         /// Who says so.
         by: String,
     },
+}
+
+impl From<NewMute> for Order {
+    fn from(new: NewMute) -> Self {
+        Self::Mute(new)
+    }
+}
+
+impl From<NewAcknowledgement> for Order {
+    fn from(new: NewAcknowledgement) -> Self {
+        Self::Acknowledge(new)
+    }
 }
 
 impl From<UnmuteRequest> for Order {
@@ -238,8 +251,7 @@ impl State {
 /// The id of a mute follows from what it says, so that one that comes twice is one.
 fn id_of(new: &NewMute) -> String {
     let text = serde_json::json!([new.antennas, new.until.0, new.reason, new.by]).to_string();
-    let hash = digest(&SHA256, text.as_bytes());
-    hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&digest(&SHA256, text.as_bytes()).as_ref()[..8])
 }
 
 fn within(field: &str, text: &str, max: usize) -> Result<(), Refusal> {

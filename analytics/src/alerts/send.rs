@@ -22,6 +22,7 @@ use shared::settings::Secret;
 use super::file::{Email, Encryption, Receiver, Way};
 use super::message::{Alert, Notice};
 use super::step::Outcome;
+use crate::digits::hexadecimal;
 
 /// No more of an answer is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -251,8 +252,7 @@ pub fn signature(key: &Secret, timestamp: &str, body: &[u8]) -> String {
     context.update(timestamp.as_bytes());
     context.update(b".");
     context.update(body);
-    let digits: String = context.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256={digits}")
+    format!("sha256={}", hexadecimal(context.sign().as_ref()))
 }
 
 /// All incidents, however many there are: it is for programs.

@@ -14,6 +14,7 @@ use super::incident::{Incident, Phase};
 use super::message::{Alert, Notice};
 use super::quiet::Quiet;
 use super::state::{Group, Known, State, Told};
+use crate::digits::hexadecimal;
 
 /// A notice holds no more incidents; the others follow at once.
 pub const NOTICE_MAX: usize = 1_000;
@@ -493,8 +494,7 @@ fn key(receiver: &str, route: &str, alerts: &[Alert]) -> String {
         text.push_str(&alert.key);
         text.push('\n');
     }
-    let hash = digest(&SHA256, text.as_bytes());
-    hash.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&digest(&SHA256, text.as_bytes()).as_ref()[..16])
 }
 
 #[cfg(test)]
@@ -561,6 +561,37 @@ mod tests {
     }
 
     impl World {
+        /// What happens to the network, or to time.
+        fn pass(&mut self, step: Step, now: &mut UnixMillis) {
+            match step {
+                Step::Begin(antenna) => {
+                    now.0 += 1;
+                    let begun = Incident::begun(&antenna.to_string(), AlertKind::Degraded, *now);
+                    self.open.entry(antenna).or_insert(begun);
+                }
+                Step::Worsen(antenna) => {
+                    if let Some(open) = self.open.get_mut(&antenna) {
+                        open.kind = AlertKind::Down;
+                    }
+                }
+                Step::End(antenna) => {
+                    if let Some(open) = self.open.remove(&antenna) {
+                        now.0 += 1;
+                        self.ended.push(Incident { end: Some((*now, AlertEnding::Recovered)), ..open });
+                    }
+                }
+                Step::Wait(ms) => now.0 += i64::from(ms),
+                Step::Take(_) | Step::Kill => unreachable!("they happen to the process"),
+            }
+        }
+
+        /// All that lasts is over.
+        fn end_all(&mut self, now: UnixMillis) {
+            for open in std::mem::take(&mut self.open).into_values() {
+                self.ended.push(Incident { end: Some((now, AlertEnding::Recovered)), ..open });
+            }
+        }
+
         fn seen(&self, state: &State) -> Seen {
             let stream = || "s".to_owned();
             let count = self.ended.len() as u64;
@@ -641,22 +672,8 @@ mod tests {
             };
             for step in steps {
                 match step {
-                    Step::Begin(antenna) => {
-                        now.0 += 1;
-                        let begun = Incident::begun(&antenna.to_string(), AlertKind::Degraded, now);
-                        world.open.entry(antenna).or_insert(begun);
-                    }
-                    Step::Worsen(antenna) => {
-                        if let Some(open) = world.open.get_mut(&antenna) { open.kind = AlertKind::Down; }
-                    }
-                    Step::End(antenna) => {
-                        if let Some(open) = world.open.remove(&antenna) {
-                            now.0 += 1;
-                            world.ended.push(Incident { end: Some((now, AlertEnding::Recovered)), ..open });
-                        }
-                    }
-                    Step::Wait(ms) => now.0 += i64::from(ms),
                     Step::Take(_) | Step::Kill => deliver(&mut state, now, &mut mailbox),
+                    step => world.pass(step, &mut now),
                 }
                 prop_assert!(turn(&mut state, now, &world), "told in maintenance: {:?}", state);
             }
@@ -672,9 +689,7 @@ mod tests {
             for open in world.open.values() {
                 prop_assert!(phases(&mailbox, open).last().is_some_and(|last| last != "ended"), "{:?}", open);
             }
-            for open in std::mem::take(&mut world.open).into_values() {
-                world.ended.push(Incident { end: Some((now, AlertEnding::Recovered)), ..open });
-            }
+            world.end_all(now);
             for _ in 0..4 {
                 turn(&mut state, now, &world);
                 deliver(&mut state, now, &mut mailbox);
@@ -699,7 +714,7 @@ mod tests {
         #[test]
         fn every_receiver_is_told_of_every_incident_in_order_through_any_crash(steps in steps()) {
             let alerting = Alerting::parse(FILE).expect("a good file");
-            let (mut world, mut mailbox, mut now) = (World::default(), Mailbox::default(), UnixMillis(1_700_000_000_000));
+            let (mut world, mut mailbox, mut now) = (World::default(), Mailbox::default(), UnixMillis(BEGINNING));
             let mut state = State::default();
             state.take(now, world.seen(&State::default()), 1_000);
             let mut committed = state.encode().expect("JSON");
@@ -711,21 +726,6 @@ mod tests {
             };
             for step in steps {
                 match step {
-                    Step::Begin(antenna) => {
-                        now.0 += 1;
-                        let begun = Incident::begun(&antenna.to_string(), AlertKind::Degraded, now);
-                        world.open.entry(antenna).or_insert(begun);
-                    }
-                    Step::Worsen(antenna) => {
-                        if let Some(open) = world.open.get_mut(&antenna) { open.kind = AlertKind::Down; }
-                    }
-                    Step::End(antenna) => {
-                        if let Some(open) = world.open.remove(&antenna) {
-                            now.0 += 1;
-                            world.ended.push(Incident { end: Some((now, AlertEnding::Recovered)), ..open });
-                        }
-                    }
-                    Step::Wait(ms) => now.0 += i64::from(ms),
                     // What is sent is what was committed.
                     Step::Take(is_committed) => {
                         let mut sent = State::decode(&committed).expect("a state");
@@ -735,12 +735,11 @@ mod tests {
                         continue;
                     }
                     Step::Kill => state = State::decode(&committed).expect("a state"),
+                    step => world.pass(step, &mut now),
                 }
                 committed = turn(&mut state, now, &world);
             }
-            for open in std::mem::take(&mut world.open).into_values() {
-                world.ended.push(Incident { end: Some((now, AlertEnding::Recovered)), ..open });
-            }
+            world.end_all(now);
             for _ in 0..4 {
                 turn(&mut state, now, &world);
                 deliver(&mut state, now, &mut mailbox);

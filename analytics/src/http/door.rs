@@ -11,6 +11,8 @@ use ring::hmac;
 use shared::settings::{KeptToken, Token};
 use subtle::ConstantTimeEq as _;
 
+use crate::digits::hexadecimal;
+
 /// How often the file is looked at.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -100,8 +102,7 @@ impl Door {
 fn of_peers(token: &Token) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, token.header().as_bytes());
     let derived = hmac::sign(&key, b"between processes of analytics");
-    let digits: String = derived.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("Bearer {digits}")
+    format!("Bearer {}", hexadecimal(derived.as_ref()))
 }
 
 impl Good {

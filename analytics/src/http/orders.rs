@@ -7,7 +7,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
-use shared::api::{NewAcknowledgement, NewMute, UnacknowledgeRequest, UnmuteRequest};
+use shared::api::request::Part;
 
 use super::routes::Parameters;
 use super::{Api, ApiError};
@@ -18,25 +18,22 @@ pub(super) const BODY_BYTES_MAX: usize = 16 * 1024;
 
 type Body = Result<Bytes, BytesRejection>;
 
-pub(super) async fn mute(State(api): State<Api>, _: Parameters<()>, body: Body) -> Result<Response, ApiError> {
-    give(&api, || read::<NewMute>(body).map(Order::Mute)).await
+/// Says something that a body describes.
+pub(super) async fn say<T>(State(api): State<Api>, _: Parameters<()>, body: Body) -> Result<Response, ApiError>
+where
+    T: DeserializeOwned + Into<Order>,
+{
+    give(&api, || read::<T>(body).map(Into::into)).await
 }
 
-pub(super) async fn unmute(
+/// Takes something back that the parameters name.
+pub(super) async fn take_back<T>(
     State(api): State<Api>,
-    Parameters(request): Parameters<UnmuteRequest>,
-) -> Result<Response, ApiError> {
-    give(&api, || Ok(request.into())).await
-}
-
-pub(super) async fn acknowledge(State(api): State<Api>, _: Parameters<()>, body: Body) -> Result<Response, ApiError> {
-    give(&api, || read::<NewAcknowledgement>(body).map(Order::Acknowledge)).await
-}
-
-pub(super) async fn unacknowledge(
-    State(api): State<Api>,
-    Parameters(request): Parameters<UnacknowledgeRequest>,
-) -> Result<Response, ApiError> {
+    Parameters(request): Parameters<T>,
+) -> Result<Response, ApiError>
+where
+    T: Part + Into<Order>,
+{
     give(&api, || Ok(request.into())).await
 }
 

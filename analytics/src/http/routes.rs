@@ -14,8 +14,9 @@ use shared::api::description::document;
 use shared::api::request::{Part, read_all};
 use shared::api::{
     AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest, CellsRequest,
-    HeatmapRequest, IncidentsRequest, MetricsRequest, MutesRequest, Pipeline, PipelineHistoryRequest, PipelineRequest,
-    ReadingsRequest, RejectedRequest, Request, SeriesRequest, Strictly, SummaryRequest, WorstRequest, path,
+    HeatmapRequest, IncidentsRequest, MetricsRequest, MutesRequest, NewAcknowledgement, NewMute, Pipeline,
+    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, Strictly,
+    SummaryRequest, UnacknowledgeRequest, UnmuteRequest, WorstRequest, path,
 };
 
 use super::answer::Answers;
@@ -41,8 +42,11 @@ pub(super) fn router(api: Api) -> Router {
         .told::<MutesRequest>(|api, _| api.alerts.mutes())
         .told::<AcknowledgementsRequest>(|api, _| api.alerts.acknowledgements())
         .told::<AuditRequest>(|api, request| api.alerts.audit(&request))
-        .changed(path::MUTES, post(orders::mute).delete(orders::unmute))
-        .changed(path::ACKNOWLEDGEMENTS, post(orders::acknowledge).delete(orders::unacknowledge))
+        .changed(path::MUTES, post(orders::say::<NewMute>).delete(orders::take_back::<UnmuteRequest>))
+        .changed(
+            path::ACKNOWLEDGEMENTS,
+            post(orders::say::<NewAcknowledgement>).delete(orders::take_back::<UnacknowledgeRequest>),
+        )
         .told::<PipelineRequest>(|api, _| Pipeline { now: Some(api.now()), ..api.published.pipeline(Instant::now()) })
         .told::<PipelineHistoryRequest>(|api, _| api.published.pipeline_history(api.clock.now()))
         .request::<MetricsRequest, _>(metrics)

@@ -17,6 +17,7 @@ use shared::{Reading, Rejection};
 
 use super::sorted::{Measured, RUN_ROWS, Sorted, Sorter};
 use crate::archive::foreign::{ForeignFile, MAGIC};
+use crate::digits::hexadecimal;
 use crate::readings::Slot;
 use crate::store::archived::HOUR_MS;
 use crate::store::grid::Grid;
@@ -240,7 +241,7 @@ impl Gathering {
     fn finish(mut self) -> anyhow::Result<Gathered> {
         self.hash();
         let Self { sorter, ids, hours, hash, rows, rejected, .. } = self;
-        let fingerprint = hash.finish().as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = hexadecimal(&hash.finish().as_ref()[..8]);
         let readings = sorter.finish().context("rows that were put aside cannot be read")?;
         Ok(Gathered { readings, ids, hours, fingerprint, rows, rejected })
     }

@@ -283,10 +283,8 @@ pub fn sketches_together(tables: &[&DataFrame]) -> PolarsResult<DataFrame> {
 /// # Errors
 /// When a column is missing.
 pub fn roll_up_cells(tables: &[&DataFrame], keys: Keys) -> PolarsResult<DataFrame> {
-    if keys.antenna {
-        return roll_up(tables, &cells_schema(), keys);
-    }
-    roll_up(tables, &network_schema(), keys)
+    let schema = if keys.antenna { cells_schema() } else { network_schema() };
+    roll_up(tables, &schema, keys)
 }
 
 /// Rolls up tables of sketches; see [`Partials::roll_up`].
@@ -305,7 +303,10 @@ pub fn union(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<LazyFrame> 
     if tables.is_empty() {
         return Ok(DataFrame::empty_with_schema(schema).lazy());
     }
-    let tables: Vec<LazyFrame> = tables.iter().map(|table| (*table).clone().lazy()).collect();
+    one_behind_the_other(tables.iter().map(|table| (*table).clone().lazy()).collect())
+}
+
+fn one_behind_the_other(tables: Vec<LazyFrame>) -> PolarsResult<LazyFrame> {
     // A count may be u32 in one table and u64 in another.
     concat(tables, UnionArgs { to_supertypes: true, rechunk: true, ..UnionArgs::default() })
 }
@@ -321,8 +322,7 @@ fn in_two(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<LazyFrame> {
     if networks.is_empty() {
         return Ok(antennas);
     }
-    let all = [antennas, union(&networks, schema)?];
-    concat(all, UnionArgs { to_supertypes: true, rechunk: true, ..UnionArgs::default() })
+    one_behind_the_other(vec![antennas, union(&networks, schema)?])
 }
 
 /// Adds cells up by step and line instead of antenna; see [`Lines`]. It is a plan, so that columns that are not asked for are

@@ -400,20 +400,22 @@ fn send(address: SocketAddr, method: &str, path: &str, token: Option<&str>, body
 /// Asks until the answer has the status, which it may not while a process takes over.
 #[track_caller]
 fn done(address: SocketAddr, method: &str, path: &str, body: &str, status: u16) -> Value {
-    until(&format!("{method} {path} gets {status}"), DEADLINE, || {
-        match send(address, method, path, Some(TOKEN), body) {
-            Some((got, value)) if got == status => Ok(value),
-            other => Err(format!("{other:?}")),
-        }
-    })
+    answered(address, method, path, body, |got, _| got == status)
 }
 
 /// Asks until the list of one who may not be the owner is as wanted: it follows what the owner commits.
 #[track_caller]
 fn shown(address: SocketAddr, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    until(&format!("{path} is as wanted"), DEADLINE, || match send(address, "GET", path, Some(TOKEN), "") {
-        Some((200, value)) if wanted(&value) => Ok(value),
-        other => Err(format!("{other:?}")),
+    answered(address, "GET", path, "", |status, value| status == 200 && wanted(value))
+}
+
+#[track_caller]
+fn answered(address: SocketAddr, method: &str, path: &str, body: &str, wanted: impl Fn(u16, &Value) -> bool) -> Value {
+    until(&format!("{method} {path} is answered as wanted"), DEADLINE, || {
+        match send(address, method, path, Some(TOKEN), body) {
+            Some((status, value)) if wanted(status, &value) => Ok(value),
+            other => Err(format!("{other:?}")),
+        }
     })
 }
 
