@@ -106,7 +106,7 @@ impl FinalHour {
             if self.panes.iter().all(|pane| minutes.floor(pane.start_ms) == pane.start_ms) {
                 // A pane is a row: there is nothing to add up, and what tiles were made of is known over all antennas.
                 let panes: Vec<&Pane> = self.panes.iter().map(|pane| &**pane).collect();
-                (Partials::together(&parts)?, Partials::together(Pane::networks(&panes, minutes)?)?)
+                (Partials::together(&parts)?, Partials::networks_together(Pane::networks(&panes, minutes)?)?)
             } else {
                 let of_minutes = Partials::roll_up(&parts, by_antenna(minutes))?;
                 let network_minutes = Partials::roll_up([&of_minutes], over_all(minutes))?;

@@ -127,7 +127,7 @@ impl Snapshot {
             Wanted::Network(stamps) => {
                 let panes = find(stamps)?;
                 let panes: Vec<&Pane> = panes.iter().map(|pane| &**pane).collect();
-                let all = Partials::together(Pane::networks(&panes, self.grid)?)?;
+                let all = Partials::networks_together(Pane::networks(&panes, self.grid)?)?;
                 Ok(vec![all.cells, all.sketch])
             }
             Wanted::Judged(stamps) => {

@@ -130,8 +130,20 @@ impl Partials {
     /// # Errors
     /// When a part's columns are not those of the module's tables.
     pub fn together<'a>(parts: impl IntoIterator<Item = &'a Self>) -> PolarsResult<Self> {
-        let (cells, sketches): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (&part.cells, &part.sketch)).unzip();
-        Ok(Self { cells: cells_together(&cells)?, sketch: sketches_together(&sketches)? })
+        Self::one_table(parts, &cells_schema())
+    }
+
+    /// One table of parts over all antennas, likewise.
+    ///
+    /// # Errors
+    /// When a part's columns are not those of the module's tables over all antennas.
+    pub fn networks_together<'a>(parts: impl IntoIterator<Item = &'a Self>) -> PolarsResult<Self> {
+        Self::one_table(parts, &network_schema())
+    }
+
+    fn one_table<'a>(parts: impl IntoIterator<Item = &'a Self>, cells: &Schema) -> PolarsResult<Self> {
+        let (tables, sketches): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (&part.cells, &part.sketch)).unzip();
+        Ok(Self { cells: union(&tables, cells)?.collect()?, sketch: sketches_together(&sketches)? })
     }
 
     /// Splits a rolled-up table into one for each pane, in order of time. The parts hold their pane once, not in each

@@ -221,6 +221,15 @@ proptest! {
     }
 }
 
+/// A day has hours in which nothing was published, over all antennas as by antenna.
+#[test]
+fn an_hour_without_panes_has_no_rows() {
+    let hour = FinalHour { partition: 0, start_ms: HOUR_MS, panes: Vec::new(), row_ms: 60_000, ids: Vec::new() };
+    for (table, rows) in hour.tables(&Thresholds::default()).expect("tables without rows") {
+        assert_eq!(rows.height(), 0, "{table:?}");
+    }
+}
+
 fn pane_of(partials: &Partials) -> Option<i64> {
     partials.cells.column("pane").expect("a column").i64().expect("starts").get(0)
 }
