@@ -1,13 +1,15 @@
 //! Prometheus exposition. [`METRICS`] is the one place for the metrics' names.
 
-use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
 use shared::UnixMillis;
-use shared::api::{Archive, IncidentKind, Ledger, Partition, Phase, Pipeline, Summary};
+use shared::api::{AlertPage, AlertReceiver, Archive, IncidentKind, Ledger, Partition, Phase, Pipeline, Summary};
 
 use crate::answer::incidents::OpenIncidents;
 
 /// Names and meanings of the metrics. The window is the default one, 5 minutes.
-pub const METRICS: [(&str, &str); 50] = [
+pub const METRICS: [(&str, &str); 57] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
     ("vigia_window_packets_delivered", "Packets delivered in the window."),
@@ -59,6 +61,25 @@ pub const METRICS: [(&str, &str); 50] = [
         "vigia_archive_gaps_total",
         "Files of the archive that could not be read, each time that one was asked for; absent where nothing is archived.",
     ),
+    ("vigia_alerts_sent_total", "Messages that a receiver of alerts took, by receiver; absent where nobody is told."),
+    ("vigia_alerts_failed_total", "Attempts to tell a receiver that failed, by receiver; absent where nobody is told."),
+    (
+        "vigia_alerts_refused_total",
+        "Messages that a receiver refuses and that are not tried again, by receiver; absent where nobody is told.",
+    ),
+    ("vigia_alerts_waiting", "Messages on their way to a receiver, by receiver; absent where nobody is told."),
+    (
+        "vigia_alerts_waiting_seconds",
+        "How long the oldest message has been on its way to a receiver, by receiver; absent where nobody is told.",
+    ),
+    (
+        "vigia_alerts_dropped_total",
+        "Incidents that began or ended and of which nobody was told, as there were too many; absent where nobody is told.",
+    ),
+    (
+        "vigia_alerts_file_failing",
+        "1 while the file that says who is told of incidents is not used as it is; absent where nobody is told.",
+    ),
     ("vigia_stream_lag_entries", "Entries still to read; absent where the broker cannot tell."),
     ("vigia_partition_lag_entries", "Entries still to read, by stream; absent where the broker cannot tell."),
     ("vigia_ledger_imbalance_entries", "Entries that the ledger does not account for; 0 unless some were lost."),
@@ -95,6 +116,7 @@ pub(crate) fn encode(
     pipeline: &Pipeline,
     is_evicting: Option<bool>,
     archive_gaps: Option<u64>,
+    told: &AlertPage,
     now: UnixMillis,
 ) -> prometheus::Result<Vec<u8>> {
     let scrape = Scrape { registry: Registry::new() };
@@ -116,6 +138,9 @@ pub(crate) fn encode(
     archive(&scrape, pipeline.archive.as_ref().filter(|_| known_ledger.is_some()))?;
     if let Some(archive_gaps) = archive_gaps {
         scrape.counter("vigia_archive_gaps_total", archive_gaps)?;
+    }
+    if told.enabled && told.as_of.is_some() {
+        alerts(&scrape, told)?;
     }
     scrape.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     let mut text = Vec::new();
@@ -213,6 +238,30 @@ fn archive(scrape: &Scrape, archive: Option<&Archive>) -> prometheus::Result<()>
         Some(archive) => scrape.counter("vigia_archive_compactions_failed_total", archive.compactions_failed),
         None => Ok(()),
     }
+}
+
+fn alerts(scrape: &Scrape, told: &AlertPage) -> prometheus::Result<()> {
+    type Of = fn(&AlertReceiver) -> u64;
+    let counters: [(&str, Of); 3] = [
+        ("vigia_alerts_sent_total", |receiver| receiver.sent),
+        ("vigia_alerts_failed_total", |receiver| receiver.failed),
+        ("vigia_alerts_refused_total", |receiver| receiver.refused),
+    ];
+    for (name, of) in counters {
+        let counts = IntCounterVec::new(scrape.opts(name), &["receiver"])?;
+        told.receivers.iter().for_each(|it| counts.with_label_values(&[&it.name]).inc_by(of(it)));
+        scrape.registry.register(Box::new(counts))?;
+    }
+    let waiting = IntGaugeVec::new(scrape.opts("vigia_alerts_waiting"), &["receiver"])?;
+    let oldest = GaugeVec::new(scrape.opts("vigia_alerts_waiting_seconds"), &["receiver"])?;
+    for receiver in &told.receivers {
+        waiting.with_label_values(&[&receiver.name]).set(signed(receiver.waiting));
+        oldest.with_label_values(&[&receiver.name]).set(receiver.oldest_waiting_seconds.unwrap_or(0.0));
+    }
+    scrape.registry.register(Box::new(waiting))?;
+    scrape.registry.register(Box::new(oldest))?;
+    scrape.counter("vigia_alerts_dropped_total", told.dropped)?;
+    scrape.int_gauge("vigia_alerts_file_failing", Some(u64::from(told.reason.is_some())))
 }
 
 fn progress(scrape: &Scrape, pipeline: &Pipeline) -> prometheus::Result<()> {

@@ -21,8 +21,8 @@ use axum::{Json, Router};
 use shared::UnixMillis;
 use shared::api::path::{HEALTHZ, LIVEZ, READYZ};
 use shared::api::{
-    Health, MetricsFormat, MetricsRequest, OriginalMetrics, Phase, ServiceFigures, ServiceStats, Summary,
-    SummaryRequest, WindowRequest,
+    AlertsRequest, Health, MetricsFormat, MetricsRequest, OriginalMetrics, Phase, ServiceFigures, ServiceStats,
+    Summary, SummaryRequest, WindowRequest,
 };
 use shared::server::{self, HttpSettings};
 use shared::settings::KeptToken;
@@ -217,9 +217,10 @@ async fn metrics(
         };
         let (ledger, pipeline) = (api.published.known_ledger(), api.published.pipeline(Instant::now()));
         let (is_evicting, archive_gaps) = (api.published.is_evicting(), api.answers.archive_gaps());
-        let text =
-            exposition::encode(window.as_ref(), ledger.as_ref(), &pipeline, is_evicting, archive_gaps, api.now())
-                .map_err(|error| ApiError::internal(&error))?;
+        let (told, now) = (api.alerts.page(&AlertsRequest::default()), api.now());
+        let window = window.as_ref();
+        let text = exposition::encode(window, ledger.as_ref(), &pipeline, is_evicting, archive_gaps, &told, now)
+            .map_err(|error| ApiError::internal(&error))?;
         ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response()
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));

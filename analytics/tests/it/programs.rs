@@ -232,8 +232,14 @@ fn a_scraper_gets_an_exposition_that_promtool_likes() {
     fill(server.port(), "antenna_stream", std::iter::once(earlier).chain((0..500).map(valid)));
     // What the archive is about is absent where there is none.
     let archive = format!("file://{}", folder.path().join("archive").display());
-    let mut analytics = Analytics::start(&server.url(), &[("ARCHIVE", &archive)]);
+    // So is what alerts are about where nobody is told.
+    let alerts = folder.path().join("alerts.toml");
+    let receiver = "[[receiver]]\nname = 'hook'\ntype = 'webhook'\nurl = 'http://127.0.0.1:9'\n";
+    std::fs::write(&alerts, receiver).expect("a file");
+    let alerts = alerts.to_str().expect("text");
+    let mut analytics = Analytics::start(&server.url(), &[("ARCHIVE", &archive), ("ALERTS_FILE", alerts)]);
     analytics.settle(501);
+    analytics.wait(path::ALERTS, |page| !page["as_of"].is_null());
     let (status, exposition) = analytics.ask("/metrics", "text/plain").expect("an exposition");
     assert_eq!(status, 200);
     for (name, _) in analytics::http::exposition::METRICS {
