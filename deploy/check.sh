@@ -15,7 +15,7 @@ versions=(1.32.0 1.36.0)
 # Kinds that operators install; Kubernetes has no schema for them. deploy/checks knows their fields.
 custom=$'PrometheusRule\nScaledObject\nServiceMonitor\nTriggerAuthentication'
 
-for overlay in minikube archive cluster production client-certificates production-cluster external-redis; do
+for overlay in minikube archive alerting cluster production client-certificates production-cluster external-redis; do
   file=$rendered/$overlay.yaml
   kubectl kustomize "deploy/k8s/overlays/$overlay" >"$file"
   for version in "${versions[@]}"; do

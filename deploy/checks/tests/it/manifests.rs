@@ -21,6 +21,9 @@ pub(crate) const PARTS: [&str; 4] = ["redis", "analytics", "dashboard", "simulat
 /// The minikube overlay.
 pub(crate) static MINIKUBE: LazyLock<Manifests> = LazyLock::new(|| Manifests::overlay("minikube"));
 
+/// The same with somebody who is told of incidents, and with what antennas are.
+pub(crate) static ALERTING: LazyLock<Manifests> = LazyLock::new(|| Manifests::overlay("alerting"));
+
 /// The production overlay, with the Secrets generated for it.
 pub(crate) static PRODUCTION: LazyLock<Manifests> =
     LazyLock::new(|| Manifests::overlay("production").with(Manifests::made_secrets(&[])));
@@ -37,8 +40,8 @@ pub(crate) static PRODUCTION_CLUSTER: LazyLock<Manifests> =
     LazyLock::new(|| Manifests::overlay("production-cluster").with(Manifests::made_secrets(&["--cluster"])));
 
 /// All of them.
-pub(crate) fn overlays() -> [&'static Manifests; 5] {
-    [&MINIKUBE, &PRODUCTION, &CLIENT_CERTIFICATES, &CLUSTER, &PRODUCTION_CLUSTER]
+pub(crate) fn overlays() -> [&'static Manifests; 6] {
+    [&MINIKUBE, &ALERTING, &PRODUCTION, &CLIENT_CERTIFICATES, &CLUSTER, &PRODUCTION_CLUSTER]
 }
 
 /// The objects of one source.

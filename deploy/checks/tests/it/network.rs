@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::manifests::{CLUSTER, MINIKUBE, Manifests, PARTS, PRODUCTION, PRODUCTION_CLUSTER};
+use crate::manifests::{ALERTING, CLUSTER, MINIKUBE, Manifests, PARTS, PRODUCTION, PRODUCTION_CLUSTER};
 use crate::workloads::{Labels, selects, workload, workloads};
 
 /// One end of a connection.
@@ -124,6 +124,20 @@ fn in_production_each_comes_in_by_one_door() {
     expected.extend(doors.map(str::to_owned));
     expected.sort();
     assert_eq!(ways(&PRODUCTION), expected);
+}
+
+/// Receivers are elsewhere: nothing within is reached besides, and nothing comes in.
+#[test]
+fn whoever_tells_people_reaches_them_and_nothing_else() {
+    assert_eq!(ways(&ALERTING), ways(&MINIKUBE));
+    let policies: Vec<NetworkPolicy> = ALERTING.all();
+    let policy = policies.iter().find(|it| it.metadata.name.as_deref() == Some("analytics-to-receivers"));
+    let spec = policy.and_then(|policy| policy.spec.as_ref()).expect("a policy");
+    assert!(spec.ingress.is_none());
+    let [rule] = spec.egress.as_deref().expect("rules") else { panic!("not one rule") };
+    let ports = [443, 465, 587, 9093];
+    assert!(ports.iter().all(|port| has_port(rule.ports.as_deref(), *port)));
+    assert_eq!(rule.ports.as_ref().map(Vec::len), Some(ports.len()));
 }
 
 /// The servers of a cluster reach each other, and the Job reaches them.

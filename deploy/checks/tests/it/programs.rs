@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs;
 use std::net::SocketAddr;
 
 use analytics::settings::{Cli as Analytics, Command};
@@ -13,7 +14,7 @@ use shared::logging::LogSettings;
 use shared::testing::{DEADLINE, Program, Signal, built};
 use simulator::settings::Cli as Simulator;
 
-use crate::manifests::{Manifests, overlays};
+use crate::manifests::{Manifests, overlays, root};
 use crate::workloads::workloads;
 
 /// The program `dashboard` as its library tells its settings.
@@ -76,6 +77,29 @@ fn variables_are_settings_of_the_programs() {
             let variables = workload.container.env.iter().flatten();
             check_settings(&workload.name, &variables.map(|one| (one.name.clone(), one.value.clone())).collect());
         }
+    }
+}
+
+/// Files that people copy: what `check-config` says of them is what analytics would.
+#[test]
+fn examples_of_files_can_be_used_as_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let check = |variable: &str, file: &std::path::Path| {
+        let mut command = built("analytics");
+        let ended = Program::run(command.arg("check-config").env(variable, file));
+        assert_eq!(ended.code, Some(0), "{}: {}", file.display(), ended.log);
+    };
+    let overlay = root().join("deploy/k8s/overlays/alerting");
+    check("ALERTS_FILE", &overlay.join("alerts.toml"));
+    check("ANTENNAS_FILE", &overlay.join("antennas.toml"));
+    let operations = fs::read_to_string(root().join("docs/operations.md")).expect("a document");
+    let mut examples: Vec<&str> = operations.split("```toml\n").skip(1).collect();
+    examples.iter_mut().for_each(|text| *text = text.split("```").next().unwrap_or_default());
+    assert!(examples.len() > 2);
+    for text in examples {
+        let file = folder.path().join("file.toml");
+        fs::write(&file, text).expect("a file");
+        check(if text.contains("[[antenna]]") { "ANTENNAS_FILE" } else { "ALERTS_FILE" }, &file);
     }
 }
 
