@@ -156,9 +156,15 @@ fn archive(criterion: &mut Criterion) {
         let panes = (0..minutes).filter_map(|pane| store.pane(START_MS + pane * PANE_MS).cloned()).collect();
         let ids = (0..antennas).map(|slot| (slot, antenna_id(slot))).collect();
         // A row is as wide as a pane here, so that there is one for each antenna and pane, as with panes of a minute.
-        let hour = FinalHour { partition: 0, start_ms: START_MS, panes, row_ms: PANE_MS, ids };
-        let thresholds = Thresholds::default();
-        let tables = hour.tables(&thresholds).expect("columns");
+        let hour = FinalHour {
+            partition: 0,
+            start_ms: START_MS,
+            panes,
+            row_ms: PANE_MS,
+            ids,
+            limits: Thresholds::default().into(),
+        };
+        let tables = hour.tables().expect("columns");
         let rows = tables.iter().find(|(table, _)| *table == Table::Minutes).map(|(_, rows)| rows).expect("minutes");
         let keys = [column::ANTENNA_ID, column::START];
         let lists = [column::LATENCY_BUCKETS, column::LATENCY_BUCKET_COUNTS];
@@ -178,10 +184,10 @@ fn archive(criterion: &mut Criterion) {
         let of = |name: &str| BenchmarkId::new(name, antennas);
         group.throughput(Throughput::Elements(rows.height() as u64));
         group.bench_function(of("tables"), |bencher| {
-            bencher.iter(|| black_box(&hour).tables(&thresholds).expect("columns"));
+            bencher.iter(|| black_box(&hour).tables().expect("columns"));
         });
         group.bench_function(of("files"), |bencher| {
-            bencher.iter(|| Files::of(black_box(&hour), &thresholds).expect("columns"));
+            bencher.iter(|| Files::of(black_box(&hour)).expect("columns"));
         });
         group.bench_function(of("sketches as lists"), |bencher| bencher.iter(|| bytes(&[black_box(rows)])));
         group.bench_function(of("sketches as rows"), |bencher| bencher.iter(|| bytes(&[&sums, black_box(&sketches)])));

@@ -192,6 +192,7 @@ pub async fn run_on<L: Log>(
         let published = Published::new(&stream, &pipeline::empty_store(settings, thresholds), clock.now());
         Pipeline::new(log, settings.clone(), thresholds, owner.clone(), published, clock.clone())
             .with_partition(partition, partitions)
+            .with_registry(registry.clone())
     });
     let pipelines: Vec<Pipeline<L>> = pipelines.collect();
     let published: Vec<Published> = pipelines.iter().map(|pipeline| pipeline.published.clone()).collect();
@@ -354,12 +355,13 @@ fn read_alerts(path: &Path) -> Result<Alerting, String> {
 pub fn run_import(
     runtime: &Runtime,
     settings: &Settings,
+    registry: KeptRegistry,
     import: &ImportSettings,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<import::Summary> {
     let clock = Clock::system();
     let owner = format!("{} (import)", owner(clock.now()));
-    import::run(runtime, settings, import, owner, &clock, shutdown)
+    import::run(runtime, settings, registry, import, owner, &clock, shutdown)
 }
 
 /// Spreads the committed state over another number of partitions; see [`repartition`].

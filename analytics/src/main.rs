@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     let shutdown = runtime.block_on(async { shared::shutdown::on_signal().context("signals cannot be handled") });
     let result = shutdown.and_then(|shutdown| match command {
         Some(Command::Import(import)) => {
-            let summary = analytics::run_import(&runtime, &settings, &import, &shutdown).context("import")?;
+            let summary = analytics::run_import(&runtime, &settings, registry, &import, &shutdown).context("import")?;
             // Where nobody reads standard output, the import is done all the same.
             let _nobody_reads = std::io::stdout().write_all(summary.to_string().as_bytes());
             Ok(())

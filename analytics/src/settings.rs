@@ -265,11 +265,16 @@ impl Default for Thresholds {
     }
 }
 
+/// A duration in milliseconds.
+pub(crate) fn in_ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
 impl Thresholds {
     /// [`Self::degraded_latency`] in milliseconds.
     #[must_use]
     pub fn degraded_latency_ms(&self) -> f64 {
-        self.degraded_latency.as_secs_f64() * 1000.0
+        in_ms(self.degraded_latency)
     }
 }
 

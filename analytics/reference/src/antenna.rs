@@ -5,7 +5,7 @@ use shared::api::{Incident, IncidentEnding, IncidentKind};
 
 use crate::Counted;
 use crate::measures::{is_degraded, is_down, success_rate};
-use crate::settings::{Settings, floor};
+use crate::settings::{Expected, Settings, floor};
 
 /// An antenna is silent after this many of its usual intervals.
 const SILENT_INTERVALS: f64 = 3.0;
@@ -23,6 +23,7 @@ pub(crate) type Ended = Incident;
 #[derive(Debug, Clone)]
 pub(crate) struct Antenna {
     pub(crate) id: String,
+    expected: Expected,
     /// Arrival of its newest reading; `i64::MIN` where none was counted since it was new or forgotten.
     pub(crate) last_arrival_ms: i64,
     pub(crate) newest_event_ms: i64,
@@ -55,9 +56,10 @@ struct Interval {
 }
 
 impl Antenna {
-    pub(crate) const fn new(id: String) -> Self {
+    pub(crate) const fn new(id: String, expected: Expected) -> Self {
         Self {
             id,
+            expected,
             last_arrival_ms: i64::MIN,
             newest_event_ms: i64::MIN,
             highest_seq: None,
@@ -74,6 +76,11 @@ impl Antenna {
         self.newest_event_ms != i64::MIN
     }
 
+    /// The settings that it is judged by, where these are those of all.
+    pub(crate) fn own(&self, settings: &Settings) -> Settings {
+        settings.of(&self.expected)
+    }
+
     /// For how long before a reading that counts the antenna was available: since the event time before it if it is not late,
     /// or for a usual gap of event times if there was silence between the two; not at all if the reading is down.
     pub(crate) fn available_ms(&self, reading: &Counted) -> i64 {
@@ -84,7 +91,7 @@ impl Antenna {
             return 0;
         }
         let gap_ms = reading.event_ms - self.newest_event_ms;
-        match self.usual_event_gap_ms {
+        match self.expected.interval_ms.or(self.usual_event_gap_ms) {
             Some(usual_ms) if gap_ms >= silent_after_ms(usual_ms) => usual_ms.floor() as i64,
             _ => gap_ms,
         }
@@ -97,7 +104,7 @@ impl Antenna {
         } else if event_ms > self.newest_event_ms {
             let gap_ms = event_ms - self.newest_event_ms;
             self.usual_event_gap_ms = Some(self.usual_event_gap_ms.map_or(gap_ms as f64, |usual_ms| {
-                let gap_ms = gap_ms.min(silent_after_ms(usual_ms));
+                let gap_ms = gap_ms.min(silent_after_ms(self.expected.interval_ms.unwrap_or(usual_ms)));
                 usual_ms + (gap_ms as f64 - usual_ms) / 8.0
             }));
         }
@@ -133,7 +140,7 @@ impl Antenna {
 
     /// Takes note of a reading that counts, and returns the incidents that it ends.
     pub(crate) fn count(&mut self, reading: &Counted, settings: &Settings) -> Vec<Ended> {
-        let mut ended = Vec::new();
+        let (mut ended, settings) = (Vec::new(), &self.own(settings));
         if self.has_started() {
             let silence = self.silence(reading.arrival_ms, Some((reading.arrival_ms, IncidentEnding::Recovered)));
             if silence.is_some() {
@@ -181,53 +188,73 @@ impl Antenna {
         self.close(closed, settings)
     }
 
-    /// Goes on with an incident or begins one. Two well intervals behind each other end it.
+    /// Goes on with an incident or begins one. Well intervals behind each other end it.
     fn close(&mut self, interval: Interval, settings: &Settings) -> Option<Ended> {
         if self.course.is_empty() && interval.kind(settings).is_none() {
             return None;
         }
+        let is_well = interval.kind(settings).is_none();
         self.course.push(interval);
-        let [.., first_well, second_well] = &self.course[..] else { return None };
-        if first_well.kind(settings).is_some() || second_well.kind(settings).is_some() {
+        if !self.is_raised(settings) {
+            if is_well {
+                self.course.clear();
+            }
             return None;
         }
-        let end_ms = first_well.first_ms;
+        let well = self.course.iter().rev().take_while(|interval| interval.kind(settings).is_none()).count();
+        if well < self.expected.clear_after.unwrap_or(2) {
+            return None;
+        }
+        let end_ms = self.course[self.course.len() - well].first_ms;
         let ended = self.trouble(settings, Some((end_ms, IncidentEnding::Recovered)));
         self.course.clear();
         ended
     }
 
+    /// Whether its course begins with so many bad intervals as make an incident.
+    fn is_raised(&self, settings: &Settings) -> bool {
+        let bad = self.course.iter().take_while(|interval| interval.kind(settings).is_some()).count();
+        bad >= self.expected.raise_after.unwrap_or(1)
+    }
+
     /// Ends what it is in the middle of, as of an arrival, and knows nothing but its id any more.
     pub(crate) fn forget(&mut self, arrival_ms: i64, settings: &Settings) -> Vec<Ended> {
+        let settings = &self.own(settings);
         let ended = self.close_open(settings);
         let silence = self.silence(arrival_ms, Some((arrival_ms, IncidentEnding::Forgotten)));
         let trouble = self.trouble(settings, Some((self.newest_event_ms, IncidentEnding::Forgotten)));
-        *self = Self::new(std::mem::take(&mut self.id));
+        *self = Self::new(std::mem::take(&mut self.id), self.expected);
         ended.into_iter().chain(silence).chain(trouble).collect()
     }
 
     /// Whether nothing has arrived for three usual intervals, and for 15 s at least.
     pub(crate) fn is_silent(&self, now_ms: i64) -> bool {
         let gap_ms = now_ms.saturating_sub(self.last_arrival_ms);
-        gap_ms >= SILENT_MIN_MS && gap_ms as f64 >= SILENT_INTERVALS * self.usual_gap_ms.unwrap_or(0.0)
+        gap_ms >= SILENT_MIN_MS
+            && gap_ms as f64 >= SILENT_INTERVALS * self.expected.interval_ms.or(self.usual_gap_ms).unwrap_or(0.0)
     }
 
     /// What lasts at a time, and what silence has ended by then.
     pub(crate) fn current(&self, settings: &Settings, now_ms: i64) -> impl Iterator<Item = Incident> {
-        let silence = self.silence(now_ms, None);
+        let (silence, settings) = (self.silence(now_ms, None), &self.own(settings));
         let mut then = self.clone();
         let ended = silence.as_ref().and_then(|_| then.close_open(settings));
         silence.into_iter().chain(ended).chain(then.trouble(settings, None))
     }
 
-    /// The silence since its newest reading, if it is one at a time. How often it reports is not known after its first reading.
+    /// The silence since its newest reading, if it is one at a time. How often it reports is not known after its first reading,
+    /// unless that is said.
     fn silence(&self, now_ms: i64, end: Option<(i64, IncidentEnding)>) -> Option<Incident> {
-        let is_silence = self.usual_gap_ms.is_some() && self.is_silent(now_ms);
+        let is_known = self.has_started() && self.expected.interval_ms.or(self.usual_gap_ms).is_some();
+        let is_silence = is_known && self.is_silent(now_ms);
         is_silence.then(|| self.incident(IncidentKind::Silent, self.last_arrival_ms, end, &[]))
     }
 
     /// The incident of its course, if there is one: from its first interval, which is bad, to the last bad one.
     fn trouble(&self, settings: &Settings, end: Option<(i64, IncidentEnding)>) -> Option<Incident> {
+        if !self.is_raised(settings) {
+            return None;
+        }
         let last_bad = self.course.iter().rposition(|interval| interval.kind(settings).is_some())?;
         let during = &self.course[..=last_bad];
         // The kinds are in the order of the contract, worst first.

@@ -205,7 +205,8 @@ impl Reference {
         if let Some(&position) = self.positions.get(id) {
             return position;
         }
-        self.antennas.push(Antenna::new(id.to_owned()));
+        let expected = self.expected.get(id).copied().unwrap_or_default();
+        self.antennas.push(Antenna::new(id.to_owned(), expected));
         self.positions.insert(id.to_owned(), self.antennas.len() - 1);
         self.antennas.len() - 1
     }

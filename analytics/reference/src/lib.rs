@@ -30,7 +30,7 @@ use shared::{Rejection, UnixMillis};
 pub use self::answer::{Question, Refusal};
 pub use self::count::{Entry, EntryId, Outcome};
 pub use self::pace::Stages;
-pub use self::settings::Settings;
+pub use self::settings::{Expected, Settings};
 
 use self::antenna::Antenna;
 use self::pace::Pace;
@@ -42,6 +42,7 @@ pub struct Reference {
     /// In the order in which they were first seen. A reading names its antenna by the position in this list.
     antennas: Vec<Antenna>,
     positions: HashMap<String, usize>,
+    expected: HashMap<String, Expected>,
     /// What is retained, by start.
     panes: BTreeMap<i64, Pane>,
     /// The readings counted last, retained or not, oldest first.
@@ -96,6 +97,7 @@ impl Reference {
             settings,
             antennas: Vec::new(),
             positions: HashMap::new(),
+            expected: HashMap::new(),
             panes: BTreeMap::new(),
             recent: VecDeque::new(),
             newest_ms: i64::MIN,
@@ -109,6 +111,11 @@ impl Reference {
             as_of: None,
             pace: Pace::new(started_at),
         }
+    }
+
+    /// Says what is expected of an antenna of which nothing has been counted yet.
+    pub fn expect(&mut self, id: &str, expected: Expected) {
+        self.expected.insert(id.to_owned(), expected);
     }
 
     /// What it was set to.

@@ -31,7 +31,31 @@ impl Default for Settings {
     }
 }
 
+/// What is expected of an antenna; where nothing is said, the settings hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Expected {
+    /// How often it is to report, in milliseconds, in place of its usual gap where silence is told.
+    pub interval_ms: Option<f64>,
+    /// It is degraded below this success rate.
+    pub degraded_success_rate: Option<f64>,
+    /// It is degraded above this mean latency in milliseconds.
+    pub degraded_latency_ms: Option<f64>,
+    /// So many bad intervals behind each other begin an incident; one where nothing is said.
+    pub raise_after: Option<usize>,
+    /// So many well intervals behind each other end it; two where nothing is said.
+    pub clear_after: Option<usize>,
+}
+
 impl Settings {
+    /// Those that an antenna is judged by.
+    pub(crate) fn of(&self, expected: &Expected) -> Self {
+        Self {
+            degraded_success_rate: expected.degraded_success_rate.unwrap_or(self.degraded_success_rate),
+            degraded_latency_ms: expected.degraded_latency_ms.unwrap_or(self.degraded_latency_ms),
+            ..*self
+        }
+    }
+
     /// The start of the pane that holds a time.
     pub(crate) const fn pane_of(&self, time_ms: i64) -> i64 {
         floor(time_ms, self.pane_ms)

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::api::Status;
 
-use crate::Counted;
 use crate::measures::{measures, status};
-use crate::settings::Settings;
+use crate::{Counted, Reference};
 
 /// The worst of some readings, each antenna's panes judged by themselves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,13 +16,15 @@ pub(crate) struct Worst {
     pub(crate) antennas_down: u64,
 }
 
-pub(crate) fn worst<'a>(readings: impl IntoIterator<Item = &'a Counted>, settings: &Settings) -> Worst {
+pub(crate) fn worst<'a>(readings: impl IntoIterator<Item = &'a Counted>, reference: &Reference) -> Worst {
     let mut panes: BTreeMap<(u32, i64), Vec<&Counted>> = BTreeMap::new();
     for reading in readings {
-        panes.entry((reading.antenna, settings.pane_of(reading.event_ms))).or_default().push(reading);
+        panes.entry((reading.antenna, reference.settings.pane_of(reading.event_ms))).or_default().push(reading);
     }
     // Silence is told by arrivals, so a pane cannot be.
-    let judged = panes.into_iter().map(|((antenna, _), own)| (antenna, status(&measures(own), false, settings)));
+    let settings = |antenna: u32| reference.antennas[antenna as usize].own(&reference.settings);
+    let judged =
+        panes.into_iter().map(|((antenna, _), own)| (antenna, status(&measures(own), false, &settings(antenna))));
     let judged: Vec<(u32, Status)> = judged.collect();
     let down: BTreeSet<u32> =
         judged.iter().filter(|(_, status)| *status == Status::Down).map(|(antenna, _)| *antenna).collect();

@@ -19,7 +19,7 @@ use crate::archive::rows::{Part, Rows};
 use crate::readings::Slot;
 use crate::store::archived::{Archived, Course, DAY_MS, HOUR_MS, IncidentFile, Span, Table};
 use crate::store::expressions::answer::{
-    ANTENNA_ID, FIRST_EVENT, LAST_SEEN, LEFT, NEWEST_EVENT, SILENT_FROM, USUAL_MS,
+    ANTENNA_ID, FIRST_EVENT, LAST_SEEN, LEFT, NEWEST_EVENT, OWN_LATENCY_MS, OWN_SUCCESS_RATE, SILENT_FROM, USUAL_MS,
 };
 use crate::store::expressions::column::{ANTENNA, PANE};
 use crate::store::grid::Grid;
@@ -369,6 +369,8 @@ impl View<'_> {
             Column::new(FIRST_EVENT.into(), gone.iter().map(|(_, it)| it.first_ms).collect::<Vec<_>>()),
             last(NEWEST_EVENT),
             Column::new(USUAL_MS.into(), vec![0_i64; gone.len()]),
+            Column::new(OWN_SUCCESS_RATE.into(), vec![None::<f64>; gone.len()]),
+            Column::new(OWN_LATENCY_MS.into(), vec![None::<f64>; gone.len()]),
             Column::new(LEFT.into(), left.collect::<Vec<_>>()),
         ];
         let known = retained.vstack(&DataFrame::new(gone.len(), columns)?)?;

@@ -11,9 +11,10 @@ use super::incidents::changes;
 use super::{View, Window};
 use crate::archive::rows::Part;
 use crate::readings::Slot;
+use crate::store::expected::or_of_all;
 use crate::store::expressions::answer::{
     ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LATENCY_P50, LATENCY_P95, LATENCY_P99, LEFT,
-    OBSERVED_MS, SILENT_FROM, STATUS, USUAL_MS,
+    OBSERVED_MS, OWN_LATENCY_MS, OWN_SUCCESS_RATE, SILENT_FROM, STATUS, USUAL_MS,
 };
 use crate::store::expressions::column::{ANTENNA, AVAILABLE_MS, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, READINGS};
 use crate::store::expressions::{
@@ -157,10 +158,11 @@ pub(super) fn with_status(view: &View<'_>, measured: LazyFrame) -> PolarsResult<
     let Window { start_ms, end_ms, .. } = view.window;
     let changes = changes(view, (start_ms, end_ms), judged_ms(view))?.lazy();
     let flapping_changes = view.thresholds.flapping_changes_in(end_ms - start_ms);
+    let limits = or_of_all([col(OWN_SUCCESS_RATE), col(OWN_LATENCY_MS)], &view.thresholds);
     // What could not be read may have been available or not.
     let observed = if view.has_gaps() { lit(NULL).cast(DataType::Int64) } else { observed(view) };
     Ok(measured
-        .with_column(status(&view.thresholds, is_silent).alias(STATUS))
+        .with_column(status(limits, is_silent).alias(STATUS))
         // How often an antenna reported that is not retained any more is not kept.
         .with_column(known_if(col(LEFT).is_null(), seconds(col(USUAL_MS))).alias(INTERVAL_SECONDS))
         .with_column(observed.alias(OBSERVED_MS))

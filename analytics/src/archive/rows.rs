@@ -12,8 +12,8 @@ use polars::series::IsSorted;
 use shared::api::Status;
 
 use crate::readings::Slot;
-use crate::settings::Thresholds;
 use crate::store::archived::{DAY_MS, HOUR_MS, PartitionNumber, Table};
+use crate::store::expected::Limits;
 use crate::store::expressions::column::{
     ANTENNA, BUCKET, COUNT, LATENCY_COUNT, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PANE,
 };
@@ -75,6 +75,8 @@ pub struct FinalHour {
     pub row_ms: i64,
     /// The ids of all antennas that its panes name.
     pub ids: Vec<(Slot, Arc<str>)>,
+    /// By what they are judged.
+    pub limits: Limits,
 }
 
 impl FinalHour {
@@ -82,7 +84,7 @@ impl FinalHour {
     #[must_use]
     pub fn of(store: &Store, (start_ms, panes): (i64, Vec<Arc<Pane>>), row_ms: i64) -> Self {
         let ids = store.antennas().iter().map(|(slot, antenna)| (slot, Arc::clone(&antenna.id))).collect();
-        Self { partition: store.partition(), start_ms, panes, row_ms, ids }
+        Self { partition: store.partition(), start_ms, panes, row_ms, ids, limits: store.limits() }
     }
 
     /// The readings that it adds up to.
@@ -97,7 +99,7 @@ impl FinalHour {
     ///
     /// # Errors
     /// When a pane lacks a column, or names an antenna without an id.
-    pub fn tables(&self, thresholds: &Thresholds) -> PolarsResult<Vec<(Table, DataFrame)>> {
+    pub fn tables(&self) -> PolarsResult<Vec<(Table, DataFrame)>> {
         let (minutes, hours) = (Grid::of_width(self.row_ms), Grid::of_width(HOUR_MS));
         let by_antenna = |grid| Keys { pane: Some(grid), antenna: true };
         let over_all = |grid| Keys { pane: Some(grid), antenna: false };
@@ -114,7 +116,7 @@ impl FinalHour {
             };
         let of_hours = Partials::roll_up([&of_minutes], by_antenna(hours))?;
         let network_hours = Partials::roll_up([&network_minutes], over_all(hours))?;
-        let fared = self.fared(thresholds)?;
+        let fared = self.fared()?;
         let ids = Ids::new(&self.ids);
         let told = |partials: &Partials, grid, ids| table(partials, &fared, &self.revised()?, grid, ids);
         let (network_minutes, network_hours) = (network_minutes.rounded()?, network_hours.rounded()?);
@@ -127,10 +129,10 @@ impl FinalHour {
     }
 
     /// A row for each pane and antenna that was worse than well in it.
-    fn fared(&self, thresholds: &Thresholds) -> PolarsResult<DataFrame> {
+    fn fared(&self) -> PolarsResult<DataFrame> {
         let (mut panes, mut slots, mut down) = (Vec::new(), Vec::new(), Vec::new());
         let all: Vec<&Pane> = self.panes.iter().map(|pane| &**pane).collect();
-        for (pane, judged) in all.iter().zip(Pane::judged(&all, thresholds)?) {
+        for (pane, judged) in all.iter().zip(Pane::judged(&all, &self.limits)?) {
             for (slot, status) in judged.iter() {
                 panes.push(pane.start_ms);
                 slots.push(slot);

@@ -10,7 +10,6 @@ use super::file::{encode, group_rows};
 use super::place::{Place, PlaceError};
 use super::rows::FinalHour;
 use super::rows::column::{ANTENNA_ID, START};
-use crate::settings::Thresholds;
 use crate::store::archived::{Course, Courses, File, Span, Table};
 
 const FIRST: &str = "first";
@@ -37,10 +36,10 @@ impl Files {
     ///
     /// # Errors
     /// When a pane lacks a column.
-    pub fn of(hour: &FinalHour, thresholds: &Thresholds) -> PolarsResult<Self> {
+    pub fn of(hour: &FinalHour) -> PolarsResult<Self> {
         let readings = hour.readings()?;
         let (mut files, mut all, mut courses) = (BTreeMap::new(), Vec::new(), Courses::new());
-        for (table, rows) in hour.tables(thresholds)? {
+        for (table, rows) in hour.tables()? {
             if table == Table::Minutes {
                 courses = courses_of(&rows, hour.row_ms)?;
             }

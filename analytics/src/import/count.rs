@@ -13,7 +13,6 @@ use crate::archive::rows::FinalHour;
 use crate::archive::write::Files;
 use crate::ingest::decode::Batch;
 use crate::readings::{Row, Rows};
-use crate::settings::Thresholds;
 use crate::store::archived::{Courses, HOUR_MS, Span};
 use crate::store::grid::Grid;
 use crate::store::{Pane, Store};
@@ -26,7 +25,6 @@ pub(super) struct Counter {
     /// It counts nothing else. Hours stay in it until they are handed over.
     store: Store,
     row_ms: i64,
-    thresholds: Thresholds,
     ids: Vec<Arc<str>>,
     /// Whether the store knows the antenna, by slot.
     is_known: Vec<bool>,
@@ -34,9 +32,9 @@ pub(super) struct Counter {
 
 impl Counter {
     /// A counter that has counted nothing yet, with an empty store that keeps final hours.
-    pub(super) fn new(store: Store, row_ms: i64, thresholds: Thresholds, ids: Vec<Arc<str>>) -> Self {
+    pub(super) fn new(store: Store, row_ms: i64, ids: Vec<Arc<str>>) -> Self {
         let is_known = vec![false; ids.len()];
-        Self { store, row_ms, thresholds, ids, is_known }
+        Self { store, row_ms, ids, is_known }
     }
 
     /// Counts readings up to the last hour that is wanted. The hours that are wanted are handed over as files, in order of time.
@@ -113,7 +111,7 @@ impl Counter {
     ) -> anyhow::Result<()> {
         let hour = FinalHour::of(&self.store, hour, self.row_ms);
         let span = if wanted.contains(&hour.start_ms) {
-            let files = Files::of(&hour, &self.thresholds)?;
+            let files = Files::of(&hour)?;
             let span = files.span().clone();
             hand_over(files)?;
             span

@@ -39,7 +39,8 @@ use crate::archive::write::{Files, Written};
 use crate::ingest::log::{LogError, RedisLog};
 use crate::pipeline::{Pipeline, Steps, empty_store, tiers};
 use crate::published::Published;
-use crate::settings::{ImportSettings, Settings, Thresholds};
+use crate::registry::KeptRegistry;
+use crate::settings::{ImportSettings, Settings};
 use crate::store::Store;
 use crate::store::archived::{HOUR_MS, Table, Tiers};
 use crate::workers::keep_plans;
@@ -72,6 +73,7 @@ const HOURS_WAITING: usize = 2;
 pub fn run(
     runtime: &Runtime,
     settings: &Settings,
+    registry: KeptRegistry,
     import: &ImportSettings,
     owner: String,
     clock: &Clock,
@@ -90,7 +92,8 @@ pub fn run(
     let place = Place::open(url).with_context(|| format!("cannot use the archive {url} (--archive, ARCHIVE)"))?;
     let log = RedisLog::new(broker, stream.keys()).context("REDIS_URL cannot be used")?;
     let published = Published::new(&stream.stream, &empty_store(of_pipeline, *thresholds), clock.now());
-    let pipeline = Pipeline::new(log, of_pipeline.clone(), *thresholds, owner, published.clone(), clock.clone());
+    let pipeline = Pipeline::new(log, of_pipeline.clone(), *thresholds, owner, published.clone(), clock.clone())
+        .with_registry(registry.clone());
     let mut term = Term::take_over(runtime, &pipeline, shutdown)?;
     let partition = term.steps.store().context("the stream was lost")?.partition();
     let now = published.by_broker(clock.now());
@@ -98,15 +101,16 @@ pub fn run(
         latest_ms: now.0.saturating_add(millis(of_pipeline.max_clock_skew)),
         antennas_max: usize::try_from(of_pipeline.antennas_max).unwrap_or(usize::MAX),
     };
+    // Its files are those of the partition.
+    let mut store = empty_store(of_pipeline, *thresholds).with_partition(partition);
+    store.expect(&registry.current());
     let (events, queue) = sync_channel(HOURS_WAITING);
     let (wanted, plan) = channel();
     let worker = Worker {
         files: import.files.clone(),
         bounds,
-        // Its files are those of the partition.
-        store: empty_store(of_pipeline, *thresholds).with_partition(partition),
+        store,
         row_ms: of_pipeline.row_ms(),
-        thresholds: *thresholds,
         progress: Arc::clone(&progress),
     };
     thread::Builder::new().name("import".to_owned()).spawn(move || worker.run(&events, &plan))?;
@@ -288,7 +292,6 @@ struct Worker {
     bounds: Bounds,
     store: Store,
     row_ms: i64,
-    thresholds: Thresholds,
     progress: Arc<Progress>,
 }
 
@@ -315,9 +318,9 @@ impl Worker {
         };
         events.send(Event::Read(read)).map_err(|_| gone())?;
         let wanted = plan.recv().map_err(|_| gone())?;
-        let Self { store, row_ms, thresholds, progress, .. } = self;
+        let Self { store, row_ms, progress, .. } = self;
         let Gathered { ids, readings, .. } = gathered;
-        let counter = Counter::new(store, row_ms, thresholds, ids);
+        let counter = Counter::new(store, row_ms, ids);
         counter.count(readings, &wanted, &progress, |files| events.send(Event::Hour(files)).map_err(|_| gone()))
     }
 }

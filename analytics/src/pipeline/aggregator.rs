@@ -24,6 +24,7 @@ use crate::ingest::log::{Commit, Fence, Reply};
 use crate::ingest::stream_id::StreamId;
 use crate::published::Published;
 use crate::readings::column::ARRIVAL_MS;
+use crate::registry::KeptRegistry;
 use crate::state::{Meta, encode_changes};
 use crate::store::archived::{Compacted, HOUR_MS, Tiers};
 use crate::store::{Accepted, Store};
@@ -74,6 +75,7 @@ pub(super) struct Aggregator {
     accounts: Accounts,
     published: Published,
     clock: Clock,
+    registry: KeptRegistry,
     archive: Option<Archive>,
     /// Of these, the log has been told.
     incidents_given_up: u64,
@@ -104,7 +106,7 @@ impl Aggregator {
         archive: Option<Archive>,
     ) -> Self {
         let (meta, cursor) = (loaded.meta, loaded.cursor);
-        let Pipeline { settings, published, clock, .. } = pipeline;
+        let Pipeline { settings, published, clock, registry, .. } = pipeline;
         let antennas_max = usize::try_from(settings.antennas_max).unwrap_or(usize::MAX);
         let interner = loaded.store.antennas().interner().with_max(antennas_max);
         Self {
@@ -122,6 +124,7 @@ impl Aggregator {
             accounts,
             published: published.clone(),
             clock: clock.clone(),
+            registry: registry.clone(),
             archive,
             incidents_given_up: 0,
             antennas_max,
@@ -170,6 +173,7 @@ impl Aggregator {
             );
         }
         let decoded = Instant::now();
+        self.is_changed |= self.store.expect(&self.registry.current());
         let counting = self.store.count(&batch)?;
         self.tend_archive()?;
         if batch.untracked > 0 {
@@ -307,6 +311,7 @@ impl Aggregator {
     }
 
     pub(super) fn prepare(&mut self, accounts: Accounts) -> PolarsResult<Prepared> {
+        self.is_changed |= self.store.expect(&self.registry.current());
         self.tend_archive()?;
         if self.store.revision() != self.published.snapshot().revision {
             // Nothing may be merged for long, so the next batch cannot be left to show what is in files now.

@@ -20,7 +20,6 @@ use crate::archive::place::{Place, PlaceError};
 use crate::archive::rows::FinalHour;
 use crate::archive::write::{Files, Written};
 use crate::published::Published;
-use crate::settings::Thresholds;
 use crate::store::Store;
 use crate::store::archived::{Compacted, DAY_MS, Discarded, HOUR_MS, IncidentFile, PartitionNumber, Span};
 use crate::store::incidents::OldIncidents;
@@ -96,7 +95,6 @@ enum Done {
 struct Writer {
     partition: PartitionNumber,
     place: Place,
-    thresholds: Thresholds,
     work: Receiver<Work>,
     done: Sender<Done>,
     reached: Arc<Reached>,
@@ -113,7 +111,6 @@ impl Archiver {
     pub(super) fn start(
         partition: PartitionNumber,
         place: Place,
-        thresholds: Thresholds,
         row_ms: i64,
         published: Published,
         lines: Lines,
@@ -126,7 +123,6 @@ impl Archiver {
         let writer = Writer {
             partition,
             place,
-            thresholds,
             work: queue,
             done,
             reached: Arc::clone(&reached),
@@ -281,7 +277,7 @@ impl Writer {
 
     fn hour(&mut self, runtime: &Handle, hour: FinalHour) -> PolarsResult<Option<Done>> {
         let started = Instant::now();
-        let files = Files::of(&hour, &self.thresholds)?;
+        let files = Files::of(&hour)?;
         let start_ms = hour.start_ms;
         // The bytes are enough from here on.
         drop(hour);

@@ -78,7 +78,9 @@ impl<L: Log> Pipeline<L> {
         let rejected = self.newest_rejected().await?;
         let is_new = restored.is_new();
         let store = empty_store(&self.settings, self.thresholds).with_partition(self.partition);
-        let (store, mut meta) = on_thread(move || restored.finish(store)).await?;
+        let registry = self.registry.current();
+        let (mut store, mut meta) = on_thread(move || restored.finish(store)).await?;
+        let is_judged_anew = store.expect(&registry);
         if is_new {
             meta.partitions = self.partitions;
         }
@@ -96,7 +98,7 @@ impl<L: Log> Pipeline<L> {
         let lost = self.lost(fence, seen, &meta).await?;
         meta.ledger.lost_by_broker += lost;
         // That there are several partitions is committed before any reading is.
-        let is_changed = lost > 0 || meta.awaits_group || (is_new && self.partitions > 1);
+        let is_changed = is_judged_anew || lost > 0 || meta.awaits_group || (is_new && self.partitions > 1);
         Ok(Loaded { store, meta, cursor, rejected, is_changed })
     }
 

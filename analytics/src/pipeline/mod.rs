@@ -46,6 +46,7 @@ pub use self::steps::Steps;
 use crate::archive::place::Place;
 use crate::ingest::log::{Epoch, Fence, Lease, Log, LogError, new_nonce};
 use crate::published::Published;
+use crate::registry::KeptRegistry;
 use crate::settings::{ArchiveSettings, PipelineSettings, Thresholds};
 use crate::state::{MARKER, META, Marker, Meta, StateError};
 use crate::store::Store;
@@ -107,6 +108,8 @@ pub struct Pipeline<L> {
     pub settings: PipelineSettings,
     /// What counts as trouble.
     pub thresholds: Thresholds,
+    /// What is known of single antennas.
+    pub registry: KeptRegistry,
     /// The name of this process in the lease; no other process has it.
     pub owner: String,
     /// Where snapshots and progress go.
@@ -195,6 +198,7 @@ impl<L: Log> Pipeline<L> {
             log,
             settings,
             thresholds,
+            registry: KeptRegistry::default(),
             owner,
             published,
             clock,
@@ -202,6 +206,12 @@ impl<L: Log> Pipeline<L> {
             lines: AllLines::default(),
             turn: Turn::Always,
         }
+    }
+
+    /// The pipeline with what is known of single antennas.
+    #[must_use]
+    pub fn with_registry(self, registry: KeptRegistry) -> Self {
+        Self { registry, ..self }
     }
 
     /// The pipeline of a partition, where readings are spread over a number of streams.
@@ -273,7 +283,7 @@ impl<L: Log> Pipeline<L> {
     ) -> Result<Option<Archive>, PipelineError> {
         let Some(place) = self.place.clone() else { return Ok(None) };
         let (row_ms, lines) = (self.settings.row_ms(), self.lines.archiving.clone());
-        let archiver = Archiver::start(partition, place, self.thresholds, row_ms, self.published.clone(), lines, ended);
+        let archiver = Archiver::start(partition, place, row_ms, self.published.clone(), lines, ended);
         let archiver = archiver.map_err(|error| PipelineError::Aggregator(error.to_string()))?;
         let hours_max = self.settings.archive.archive_backlog.as_secs() / 3_600;
         let tiers = tiers(&self.settings);

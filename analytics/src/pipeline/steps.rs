@@ -123,7 +123,7 @@ impl<'a, L: Log> Steps<'a, L> {
         let Some(hour) = next_hour(term.aggregator.store(), i64::MIN, self.pipeline.settings.row_ms()) else {
             return Ok(None);
         };
-        let files = Files::of(&hour, &self.pipeline.thresholds);
+        let files = Files::of(&hour);
         files.map(Some).map_err(|error| PipelineError::Aggregator(error.to_string()))
     }
 

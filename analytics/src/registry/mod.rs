@@ -27,7 +27,6 @@ pub(crate) use self::fields::harmless;
 use self::fields::{Entry, Fields, Parent};
 pub use self::kept::KeptRegistry;
 use crate::fault::{Fault, Place};
-use crate::settings::Thresholds;
 
 /// A file holds no more bytes than this.
 pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -66,18 +65,6 @@ pub struct Description {
     pub clear_after: Option<u32>,
     /// Nobody is to be alerted of it.
     pub muted: bool,
-}
-
-impl Description {
-    /// The thresholds that it is judged by, where the settings say others.
-    #[must_use]
-    pub fn thresholds(&self, settings: Thresholds) -> Thresholds {
-        Thresholds {
-            degraded_success_rate: self.degraded_success_rate.unwrap_or(settings.degraded_success_rate),
-            degraded_latency: self.degraded_latency.unwrap_or(settings.degraded_latency),
-            ..settings
-        }
-    }
 }
 
 /// What a file says of all antennas. Immutable, and shared.

@@ -57,8 +57,7 @@ fn an_entry_of_its_own_counts_before_globs_and_a_later_glob_before_an_earlier_on
     assert!(!uplink.muted);
     let own = registry.of("north-07");
     assert_eq!((own.parent.as_deref(), own.interval), (None, Some(Duration::from_secs(60))));
-    let judged = own.thresholds(Thresholds::default());
-    assert_eq!((judged.degraded_success_rate, judged.degraded_latency), (0.9, Duration::from_millis(400)));
+    assert_eq!((own.degraded_success_rate, own.degraded_latency), (Some(0.9), Some(Duration::from_millis(400))));
     assert_eq!(*registry.of("south-1"), Description::default());
     assert!(registry.has("north-gw") && !registry.has("north-05"));
 }

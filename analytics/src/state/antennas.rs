@@ -1,16 +1,19 @@
 //! Chunks of antennas as tables.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use polars::prelude::*;
 
 use super::{decode_frame, encode_frame};
 use crate::store::antennas::Antenna;
+use crate::store::expected::Expected;
 use crate::store::trouble::{Calm, Interval, Severity, Tally, Trouble};
 
 /// A table with a row for each slot of a chunk; `id` is null for a slot that is free or whose antenna is gone. Of an
 /// antenna that is forgotten, but named by a pane that waits for the archive, nothing else is there but when it left. The
-/// columns of the trouble are there only where an antenna of the chunk is in trouble, as most are well.
+/// columns of the trouble are there only where an antenna of the chunk is in trouble, as most are well, and those of what is expected where
+/// something is.
 pub(super) fn encode_antennas(chunk: &[Option<Antenna>]) -> PolarsResult<Vec<u8>> {
     let rows: Vec<Option<&Antenna>> =
         chunk.iter().map(|slot| slot.as_ref().filter(|antenna| antenna.has_started())).collect();
@@ -47,11 +50,26 @@ pub(super) fn encode_antennas(chunk: &[Option<Antenna>]) -> PolarsResult<Vec<u8>
             column("trouble_start_ms", &trouble, |it| Some(it.start_ms)),
             column("calm_intervals", &calm, |it| Some(it.intervals)),
             column("calm_since_ms", &calm, |it| Some(it.since_ms)),
+            column("pending_intervals", &trouble, |it| Some(it.pending)),
         ]);
         columns.extend(tally_columns("trouble", &tally));
         columns.extend(tally_columns("calm", &calm_tally));
     }
+    let expected: Vec<Option<&Expected>> = rows.iter().map(|row| row.and_then(|it| it.expected.as_deref())).collect();
+    if expected.iter().any(Option::is_some) {
+        columns.extend([
+            column("expected_interval_ns", &expected, |it| it.interval.map(nanoseconds)),
+            column("expected_success_rate", &expected, |it| it.degraded_success_rate),
+            column("expected_latency_ns", &expected, |it| it.degraded_latency.map(nanoseconds)),
+            column("raise_after", &expected, |it| it.raise_after),
+            column("clear_after", &expected, |it| it.clear_after),
+        ]);
+    }
     encode_frame(&mut DataFrame::new(chunk.len(), columns)?)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Reads a chunk back. Columns that a chunk in state of format 2, or a chunk without trouble, does not have stand for
@@ -65,7 +83,7 @@ pub(super) fn decode_antennas(bytes: &[u8]) -> PolarsResult<Vec<Option<Antenna>>
     let event_intervals = frame.column("event_interval_ms").ok().map(|column| column.f64()).transpose()?;
     let left = frame.column("left_ms").ok().map(|column| column.i64()).transpose()?;
     let open = decode_open(&frame)?;
-    let trouble = decode_trouble(&frame)?;
+    let (trouble, expected) = (decode_trouble(&frame)?, decode_expected(&frame)?);
     Ok((0..frame.height())
         .map(|row| {
             let id = Arc::from(ids.get(row)?);
@@ -83,6 +101,7 @@ pub(super) fn decode_antennas(bytes: &[u8]) -> PolarsResult<Vec<Option<Antenna>>
                 event_interval_ms: event_intervals.and_then(|intervals| intervals.get(row)),
                 open: open.get(row).copied().flatten().unwrap_or(Interval::NONE),
                 trouble: trouble.get(row).cloned().flatten(),
+                expected: expected.get(row).cloned().flatten(),
                 left_ms,
             })
         })
@@ -120,6 +139,7 @@ fn decode_trouble(frame: &DataFrame) -> PolarsResult<Vec<Option<Arc<Trouble>>>> 
     }
     let (down, starts) = (frame.column("trouble_is_down")?.bool()?, frame.column("trouble_start_ms")?.i64()?);
     let (calms, since) = (frame.column("calm_intervals")?.u32()?, frame.column("calm_since_ms")?.i64()?);
+    let pending = frame.column("pending_intervals").ok().map(|column| column.u32()).transpose()?;
     let (tallies, calm_tallies) = (decode_tallies("trouble", frame)?, decode_tallies("calm", frame)?);
     let of_row = |row| {
         let Some(is_down) = down.get(row) else { return Ok(None) };
@@ -127,9 +147,32 @@ fn decode_trouble(frame: &DataFrame) -> PolarsResult<Vec<Option<Arc<Trouble>>>> 
         let (intervals, since_ms) = (known(calms.get(row))?, known(since.get(row))?);
         let calm = Calm { intervals, since_ms, tally: known(calm_tallies[row])? };
         let (start_ms, tally) = (known(starts.get(row))?, known(tallies[row])?);
-        Ok(Some(Arc::new(Trouble { severity, start_ms, tally, calm })))
+        let pending = pending.and_then(|pending| pending.get(row)).unwrap_or(0);
+        Ok(Some(Arc::new(Trouble { severity, start_ms, tally, calm, pending })))
     };
     (0..frame.height()).map(of_row).collect()
+}
+
+/// What is expected of the antenna of each row; nothing where the table does not know.
+fn decode_expected(frame: &DataFrame) -> PolarsResult<Vec<Option<Arc<Expected>>>> {
+    if frame.column("expected_interval_ns").is_err() {
+        return Ok(Vec::new());
+    }
+    let durations = |name: &str| frame.column(name)?.u64();
+    let (intervals, latencies) = (durations("expected_interval_ns")?, durations("expected_latency_ns")?);
+    let rates = frame.column("expected_success_rate")?.f64()?;
+    let (raise, clear) = (frame.column("raise_after")?.u32()?, frame.column("clear_after")?.u32()?);
+    let of_row = |row| {
+        let expected = Expected {
+            interval: intervals.get(row).map(Duration::from_nanos),
+            degraded_success_rate: rates.get(row),
+            degraded_latency: latencies.get(row).map(Duration::from_nanos),
+            raise_after: raise.get(row),
+            clear_after: clear.get(row),
+        };
+        (!expected.is_nothing()).then(|| Arc::new(expected))
+    };
+    Ok((0..frame.height()).map(of_row).collect())
 }
 
 fn known<T>(value: Option<T>) -> PolarsResult<T> {

@@ -604,7 +604,7 @@ mod tests {
     fn antennas() -> Antennas {
         let mut antennas = Antennas::default();
         for (slot, id) in ["well", "bad", "new"].into_iter().enumerate() {
-            antennas.insert(u32::try_from(slot).expect("a slot"), Arc::from(id));
+            antennas.insert(u32::try_from(slot).expect("a slot"), Arc::from(id), None);
         }
         for (slot, second, lost) in [(0, 1, 0), (1, 1, 10), (1, 31, 0), (1, 61, 0), (0, 62, 1)] {
             let time_ms = 60_000 + second * 1_000;

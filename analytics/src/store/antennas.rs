@@ -1,16 +1,17 @@
 //! What is known of each antenna beyond its panes: its id, its highest `seq`, when and how often it reports, the trouble
 //! that it is in.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use shared::api::{IncidentEnding, IncidentKind};
 
+use super::expected::{Expected, Limits, OwnLimits, Rule};
 use super::incidents::{Finished, Incidents};
 use super::trouble::{self, Counted, Ended, Interval, Severity, Tally, Trouble};
 use crate::ingest::decode::Interner;
 use crate::readings::Slot;
-use crate::settings::Thresholds;
+use crate::settings::{Thresholds, in_ms};
 
 /// Antennas are kept in chunks of this many, so that a snapshot shares what did not change and a commit writes only
 /// what did.
@@ -46,6 +47,8 @@ pub struct Antenna {
     pub open: Interval,
     /// The trouble that it is in.
     pub trouble: Option<Arc<Trouble>>,
+    /// What is expected of it; `None` where the settings hold for all of it.
+    pub expected: Option<Arc<Expected>>,
     /// Its newest event time when it was forgotten, for as long as a pane that waits for the archive may hold a reading of it,
     /// milliseconds since the epoch; `i64::MIN` otherwise.
     pub left_ms: i64,
@@ -65,6 +68,7 @@ impl Antenna {
             event_interval_ms: None,
             open: Interval::NONE,
             trouble: None,
+            expected: None,
             left_ms: i64::MIN,
         }
     }
@@ -79,6 +83,21 @@ impl Antenna {
     #[must_use]
     pub const fn has_started(&self) -> bool {
         self.newest_event_ms != i64::MIN
+    }
+
+    /// What is expected of it.
+    #[must_use]
+    pub fn expected(&self) -> Expected {
+        self.expected.as_deref().copied().unwrap_or_default()
+    }
+
+    fn rule(&self, thresholds: &Thresholds) -> Rule {
+        self.expected.as_deref().map_or_else(|| Rule::from(*thresholds), |expected| Rule::of(expected, thresholds))
+    }
+
+    /// How often it is to report, in milliseconds; `None` where its usual interval says that.
+    fn own_interval_ms(&self) -> Option<f64> {
+        self.expected.as_deref().and_then(|expected| expected.interval).map(in_ms)
     }
 
     /// Takes note of a counted reading, and records what it ends: a silence, or trouble that it shows to be over. Returns for
@@ -122,13 +141,15 @@ impl Antenna {
         if gap_ms <= 0 {
             return 0;
         }
-        let patience_ms = patience_ms(self.event_interval_ms);
+        let own_ms = self.own_interval_ms();
+        let patience_ms = patience_ms(own_ms.or(self.event_interval_ms));
+        let vouched = |usual_ms: f64| if gap_ms < patience_ms { gap_ms } else { usual_ms as i64 };
         let (usual_ms, vouched_ms) = match self.event_interval_ms {
-            None => (gap_ms as f64, gap_ms),
+            None => (gap_ms as f64, own_ms.map_or(gap_ms, vouched)),
             Some(usual_ms) => {
                 // How long a silence lasts says little about how often the antenna reports.
                 let next_ms = usual_ms + INTERVAL_WEIGHT * (gap_ms.min(patience_ms) as f64 - usual_ms);
-                (next_ms, if gap_ms < patience_ms { gap_ms } else { usual_ms as i64 })
+                (next_ms, vouched(own_ms.unwrap_or(usual_ms)))
             }
         };
         self.event_interval_ms = Some(usual_ms);
@@ -139,7 +160,9 @@ impl Antenna {
 
     /// Judges an interval that has passed, if there is one, and records the trouble that it shows to be over.
     fn judge(&mut self, passed: Option<Interval>, thresholds: &Thresholds, incidents: &mut Incidents) {
-        if let Some((ended, well_ms)) = passed.and_then(|it| trouble::judge(&mut self.trouble, &it, thresholds)) {
+        let Some(passed) = passed else { return };
+        let rule = self.rule(thresholds);
+        if let Some((ended, well_ms)) = trouble::judge(&mut self.trouble, &passed, &rule) {
             incidents.record(self.finished(&ended, well_ms, IncidentEnding::Recovered));
         }
     }
@@ -156,20 +179,21 @@ impl Antenna {
     pub fn trouble_at(&self, now_ms: i64, thresholds: &Thresholds) -> (Option<Arc<Trouble>>, Option<Ended>) {
         let mut trouble = self.trouble.clone();
         let is_closed = self.is_missed(now_ms) && self.open.has_readings();
-        let ended = if is_closed { trouble::judge(&mut trouble, &self.open, thresholds) } else { None };
-        (trouble, ended)
+        let ended = if is_closed { trouble::judge(&mut trouble, &self.open, &self.rule(thresholds)) } else { None };
+        (trouble.filter(|trouble| !trouble.is_pending()), ended)
     }
 
     /// Ends what it is in the middle of, as of an arrival in milliseconds since the epoch, and knows nothing but its id and
     /// when it left any more.
     fn forget(&mut self, arrival_ms: i64, thresholds: &Thresholds, incidents: &mut Incidents) {
         self.close(thresholds, incidents);
-        let left = Self { left_ms: self.newest_event_ms, ..Self::new(Arc::clone(&self.id)) };
+        let (id, expected) = (Arc::clone(&self.id), self.expected.clone());
+        let left = Self { left_ms: self.newest_event_ms, expected, ..Self::new(id) };
         let forgotten = std::mem::replace(self, left);
         if forgotten.is_missed(arrival_ms) {
             incidents.record(forgotten.silence(arrival_ms, IncidentEnding::Forgotten));
         }
-        if let Some(trouble) = &forgotten.trouble {
+        if let Some(trouble) = forgotten.trouble.as_deref().filter(|trouble| !trouble.is_pending()) {
             incidents.record(forgotten.finished(trouble, forgotten.newest_event_ms, IncidentEnding::Forgotten));
         }
     }
@@ -187,10 +211,10 @@ impl Antenna {
     }
 
     /// The moment from which it is silent if nothing arrives until then, in milliseconds since the epoch: three usual
-    /// intervals after the last arrival, and 15 s at least.
+    /// intervals after the last arrival, or three of those that are expected, and 15 s at least.
     #[must_use]
     pub fn silent_from_ms(&self) -> i64 {
-        self.last_arrival_ms.saturating_add(patience_ms(self.interval_ms))
+        self.last_arrival_ms.saturating_add(patience_ms(self.own_interval_ms().or(self.interval_ms)))
     }
 
     /// How much time usually lies between its readings, in milliseconds; `None` before it has reported at two times.
@@ -200,10 +224,11 @@ impl Antenna {
         self.event_interval_ms.map(|usual_ms| usual_ms as i64)
     }
 
-    /// Whether its silence is an incident. Before the second reading nobody can tell how seldom it reports.
+    /// Whether its silence is an incident. Before the second reading nobody can tell how seldom it reports, unless that is said.
     #[must_use]
     pub fn is_missed(&self, now_ms: i64) -> bool {
-        self.interval_ms.is_some() && now_ms >= self.silent_from_ms()
+        let is_known = self.interval_ms.is_some() || (self.has_started() && self.own_interval_ms().is_some());
+        is_known && now_ms >= self.silent_from_ms()
     }
 }
 
@@ -239,6 +264,8 @@ pub struct Antennas {
     oldest_left_ms: i64,
     /// See [`Self::names`].
     names: u64,
+    /// What of their limits is their own; worked out when a table is judged first, and shared until it may be another one.
+    own_limits: Arc<OnceLock<Option<OwnLimits>>>,
 }
 
 impl Antennas {
@@ -255,15 +282,51 @@ impl Antennas {
     }
 
     /// Gives a slot to an antenna. A slot that was free or forgotten is overwritten.
-    pub fn insert(&mut self, slot: Slot, id: Arc<str>) {
+    pub fn insert(&mut self, slot: Slot, id: Arc<str>, expected: Option<Arc<Expected>>) {
         let (chunk, row) = place(slot);
         self.reach(chunk);
         let chunk = Arc::make_mut(&mut self.chunks[chunk]);
         if chunk.len() <= row {
             chunk.resize(row + 1, None);
         }
-        chunk[row] = Some(Antenna::new(id));
+        chunk[row] = Some(Antenna { expected, ..Antenna::new(id) });
         self.names = next_names();
+        self.own_limits = Arc::default();
+    }
+
+    /// Says what is expected of each antenna, and returns the chunks that this changed, and whether limits are others than before.
+    pub fn expect(&mut self, of: impl Fn(&str) -> Option<Arc<Expected>>) -> (Vec<usize>, bool) {
+        let others = self.iter().filter_map(|(slot, antenna)| {
+            let expected = of(&antenna.id);
+            (expected != antenna.expected).then_some((slot, expected))
+        });
+        let others: Vec<_> = others.collect();
+        let limits = |expected: &Option<Arc<Expected>>| {
+            expected.as_deref().map(|it| (it.degraded_success_rate, it.degraded_latency)).unwrap_or_default()
+        };
+        let (mut chunks, mut are_limits_others) = (Vec::new(), false);
+        for (slot, expected) in others {
+            let (chunk, row) = place(slot);
+            if let Some(antenna) = Arc::make_mut(&mut self.chunks[chunk])[row].as_mut() {
+                are_limits_others |= limits(&antenna.expected) != limits(&expected);
+                antenna.expected = expected;
+                chunks.push(chunk);
+            }
+        }
+        if are_limits_others {
+            self.own_limits = Arc::default();
+        }
+        chunks.dedup();
+        (chunks, are_limits_others)
+    }
+
+    /// By what they are judged in tables.
+    #[must_use]
+    pub fn limits(&self, thresholds: Thresholds) -> Limits {
+        let own = self.own_limits.get_or_init(|| {
+            OwnLimits::of(self.iter().filter_map(|(slot, antenna)| Some((slot, antenna.expected.as_deref()?))))
+        });
+        Limits::new(thresholds, own.clone())
     }
 
     /// The antenna in a slot.
@@ -326,6 +389,7 @@ impl Antennas {
             self.reach(index);
             self.chunks[index] = Arc::new(chunk);
         }
+        self.own_limits = Arc::default();
         if is_renamed {
             self.names = next_names();
         }

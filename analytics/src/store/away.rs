@@ -133,7 +133,7 @@ impl Snapshot {
             Wanted::Judged(stamps) => {
                 let panes = find(stamps)?;
                 let panes: Vec<&Pane> = panes.iter().map(|pane| &**pane).collect();
-                let judged = Pane::judged(&panes, thresholds)?;
+                let judged = Pane::judged(&panes, &self.antennas.limits(*thresholds))?;
                 let rows = panes.iter().zip(judged).map(|(pane, judged)| {
                     let mut rows = judged.table(STATUS)?;
                     rows.insert_column(0, Column::new_scalar(PANE.into(), pane.start_ms.into(), rows.height()))?;

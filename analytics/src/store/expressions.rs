@@ -10,7 +10,6 @@ use shared::api::{MOSTLY, Status};
 use super::grid::Grid;
 use super::sketch;
 use crate::readings::column::{EVENT_MS, LATENCY_MS};
-use crate::settings::Thresholds;
 
 /// Columns of partials.
 pub mod column {
@@ -73,6 +72,10 @@ pub mod answer {
     pub const USUAL_MS: &str = "usual_ms";
     /// The same in seconds, f64.
     pub const INTERVAL_SECONDS: &str = "interval_seconds";
+    /// The success rate below which the antenna is degraded, f64; null where that of the settings holds.
+    pub const OWN_SUCCESS_RATE: &str = "own_success_rate";
+    /// The mean latency in milliseconds above which it is, f64; null where that of the settings holds.
+    pub const OWN_LATENCY_MS: &str = "own_latency_ms";
     /// Until when the antenna was missed if it is not retained any more, milliseconds since the epoch; null while it is.
     pub const LEFT: &str = "left";
     /// How much of the window the antenna was observed in milliseconds, i64; null where nothing can be said.
@@ -318,11 +321,12 @@ pub fn wilson_upper() -> Expr {
 }
 
 /// The contract's rule of the status, from the top: down, degraded, silent, else healthy, as the position in
-/// [`Status::ALL`]. The first two are the rule of [`Thresholds::judge`].
-pub fn status(thresholds: &Thresholds, is_silent: Expr) -> Expr {
+/// [`Status::ALL`]. The first two are the rule of [`Thresholds::judge`](crate::settings::Thresholds::judge), by limits as
+/// [`Limits::of`](super::expected::Limits::of) has them.
+pub fn status([success_rate_limit, latency_limit]: [Expr; 2], is_silent: Expr) -> Expr {
     let is_down = col(PACKETS_SENT).gt(lit(0_u64)).and(col(PACKETS_LOST).eq(col(PACKETS_SENT)));
-    let is_lossy = success_rate().lt(lit(thresholds.degraded_success_rate)).fill_null(false);
-    let is_slow = latency_mean().gt(lit(thresholds.degraded_latency_ms())).fill_null(false);
+    let is_lossy = success_rate().lt(success_rate_limit).fill_null(false);
+    let is_slow = latency_mean().gt(latency_limit).fill_null(false);
     let position = |status: Status| lit(status as u32);
     when(is_down)
         .then(position(Status::Down))
@@ -452,6 +456,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::settings::Thresholds;
+    use crate::store::expected::of_all;
     use crate::store::trouble::{Severity, success_rate as rate};
 
     const X: &str = "x";
@@ -526,7 +532,7 @@ mod tests {
             let thresholds = Thresholds { degraded_success_rate: 0.5, degraded_latency: Duration::from_millis(250), ..Thresholds::default() };
             let lost = sent * share / 50;
             let table = partial(1, sent, lost, latency_count, mean_ms * latency_count as f64);
-            let columns = [status(&thresholds, lit(is_silent)).alias(answer::STATUS), success_rate().alias("rate")];
+            let columns = [status(of_all(&thresholds), lit(is_silent)).alias(answer::STATUS), success_rate().alias("rate")];
             let found = table.lazy().select(columns).collect().expect("a plan");
             let mean_ms = (latency_count > 0).then_some(mean_ms);
             let expected = match thresholds.judge(sent, lost, mean_ms) {

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use polars::prelude::*;
 use shared::api::Status;
 
+use super::expected::Limits;
 use super::expressions::answer::STATUS;
 use super::expressions::column::{ANTENNA, PANE};
 use super::expressions::status;
 use super::partials::{Partials, union};
 use crate::readings::Slot;
-use crate::settings::Thresholds;
 
 /// The antennas that were worse than well in a pane, or in at least one of several.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,9 +30,10 @@ impl Judged {
     ///
     /// # Errors
     /// When a column is missing.
-    pub fn of_panes(cells: &[&DataFrame], thresholds: &Thresholds) -> PolarsResult<BTreeMap<i64, Self>> {
+    pub fn of_panes(cells: &[&DataFrame], limits: &Limits) -> PolarsResult<BTreeMap<i64, Self>> {
         let judged = union(cells, Partials::empty().cells.schema())?;
-        let judged = judged.select([col(PANE), col(ANTENNA), status(thresholds, lit(false)).alias(STATUS)]);
+        let judged =
+            judged.select([col(PANE), col(ANTENNA), status(limits.of(&col(ANTENNA)), lit(false)).alias(STATUS)]);
         let worse = judged.filter(col(STATUS).lt(lit(Status::Healthy as u32))).collect()?;
         let (panes, slots) = (worse.column(PANE)?.i64()?, worse.column(ANTENNA)?.u32()?);
         let rows = panes.iter().zip(slots.iter()).zip(worse.column(STATUS)?.u32()?.iter());

@@ -2,7 +2,8 @@
 //!
 //! - [`grid`]: intervals of time; [`expressions`]: what is summed and derived; [`sketch`]: the buckets of latency.
 //! - [`partials`]: the one algebra, a plan over tables; [`judged`]: how single panes fared, which sums level out.
-//! - [`antennas`], [`trouble`], [`incidents`]: what is known of each antenna, and when it was down, degraded or silent.
+//! - [`antennas`], [`trouble`], [`incidents`]: what is known of each antenna, and when it was down, degraded or silent;
+//!   [`expected`]: by what it is judged where the settings do not hold.
 //! - [`archived`]: what has left memory for files; [`imports`]: what of it came from elsewhere.
 //! - [`recent`]: the readings counted last.
 //! - [`away`]: tables that another process has.
@@ -18,6 +19,7 @@
 pub mod antennas;
 pub mod archived;
 pub mod away;
+pub mod expected;
 pub mod expressions;
 pub mod grid;
 pub mod imports;
@@ -45,6 +47,7 @@ use self::antennas::{Antennas, place};
 use self::archived::{
     Archived, Compacted, Courses, Discarded, Expired, HOUR_MS, IncidentFile, PartitionNumber, Span, Tiers,
 };
+use self::expected::{Expected, Limits};
 use self::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT};
 use self::grid::Grid;
 use self::imports::Import;
@@ -58,6 +61,7 @@ use self::trouble::Counted;
 pub use self::whole::Whole;
 use crate::ingest::decode::Batch;
 use crate::readings::column as reading;
+use crate::registry::Registry;
 use crate::settings::Thresholds;
 
 /// A pane closes when the watermark is this far past its end. Readings of antennas whose clocks and ways differ by less
@@ -180,6 +184,12 @@ impl Kept {
 /// What partitions have in files whose antennas are in other ones by now, by their number; see [`crate::repartition`].
 pub type Former = BTreeMap<PartitionNumber, Archived>;
 
+/// What a registry expects of an antenna; `None` where the settings hold for all of it.
+fn expected(registry: &Registry, id: &str) -> Option<Arc<Expected>> {
+    let expected = Expected::from(&*registry.of(id));
+    (!expected.is_nothing()).then(|| Arc::new(expected))
+}
+
 /// Everything counted and retained. Owned by one thread; [`Store::snapshot`] shares it with others.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -188,6 +198,7 @@ pub struct Store {
     retention_ms: i64,
     max_clock_skew_ms: i64,
     thresholds: Thresholds,
+    registry: Arc<Registry>,
     clock: EventClock,
     antennas: Antennas,
     incidents: Incidents,
@@ -219,6 +230,7 @@ impl Store {
             retention_ms,
             max_clock_skew_ms: i64::MAX,
             thresholds,
+            registry: Arc::default(),
             clock: EventClock::START,
             antennas: Antennas::default(),
             incidents: Incidents::default(),
@@ -258,6 +270,32 @@ impl Store {
     #[must_use]
     pub fn with_archive(self, row_ms: Option<i64>) -> Self {
         Self { row_ms, incidents: self.incidents.with_archive(row_ms.is_some()), ..self }
+    }
+
+    /// Judges antennas by what a registry says of them, from now on: what was judged of intervals stands, and panes are judged anew.
+    /// Tells whether that is anything else than before.
+    pub fn expect(&mut self, registry: &Arc<Registry>) -> bool {
+        if Arc::ptr_eq(&self.registry, registry) {
+            return false;
+        }
+        self.registry = Arc::clone(registry);
+        let (chunks, are_limits_others) = self.antennas.expect(|id| expected(registry, id));
+        if are_limits_others {
+            self.panes.values_mut().for_each(|pane| *pane = Arc::new(pane.unjudged()));
+            self.tiles = Default::default();
+        }
+        if chunks.is_empty() {
+            return false;
+        }
+        self.changes.chunks.extend(chunks);
+        self.revision = next_revision();
+        true
+    }
+
+    /// By what its antennas are judged in tables.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.antennas.limits(self.thresholds)
     }
 
     /// The store as it was committed. Where retention has been shortened since, panes are dropped, and antennas of which
@@ -365,7 +403,7 @@ impl Store {
     /// When a table does not have the right columns.
     pub fn count(&mut self, batch: &Batch) -> PolarsResult<Counting> {
         for (slot, id) in &batch.new_antennas {
-            self.antennas.insert(*slot, Arc::clone(id));
+            self.antennas.insert(*slot, Arc::clone(id), expected(&self.registry, id));
             self.changes.chunks.insert(place(*slot).0);
         }
         let Acceptance { accepted, readings, revised } = self.accept(&batch.readings)?;
@@ -485,7 +523,7 @@ impl Store {
     /// When a table does not have the right columns.
     pub fn build_tiles(&mut self) -> PolarsResult<()> {
         // A tile that retention has cut is of no use: a window that reads all of it reads more than is retained.
-        let horizon_ms = self.horizon_ms(self.clock.watermark_ms);
+        let (horizon_ms, limits) = (self.horizon_ms(self.clock.watermark_ms), self.limits());
         for (level, tile) in tile_grids(self.grid).into_iter().enumerate() {
             let mut missing: Vec<i64> = self.panes.keys().map(|&start| tile.floor(start)).collect();
             missing.dedup();
@@ -503,10 +541,10 @@ impl Store {
                 let revised: BTreeSet<i64> = these.iter().filter_map(is_revised).collect();
                 let parts: Vec<&Pane> = these.iter().flat_map(|(_, parts)| parts).copied().collect();
                 // All in one plan; what follows finds them judged.
-                Pane::judged(&parts, &self.thresholds)?;
+                Pane::judged(&parts, &limits)?;
                 let mut judged = BTreeMap::new();
                 for (start, parts) in &these {
-                    judged.insert(*start, Pane::worst_of(parts, &self.thresholds)?);
+                    judged.insert(*start, Pane::worst_of(parts, &limits)?);
                 }
                 let keys = Keys { pane: Some(tile), antenna: true };
                 let antennas = parts.iter().map(|part| part.antennas()).collect::<PolarsResult<Vec<_>>>()?;

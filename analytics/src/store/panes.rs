@@ -7,11 +7,11 @@ use std::sync::{Arc, OnceLock};
 use polars::prelude::*;
 
 use super::away::{Source, Stamp, fetch_cells, fetch_judged, fetch_networks, fetch_sketches, next_stamp};
+use super::expected::Limits;
 use super::expressions::column::READINGS;
 use super::grid::Grid;
 use super::judged::Judged;
 use super::partials::{Keys, Partials};
-use crate::settings::Thresholds;
 
 /// Panes in a tile, level by level: a minute and twelve minutes of the default panes. A window of an hour reads thirty
 /// tables or so instead of 720.
@@ -169,18 +169,23 @@ impl Pane {
         Self { judged: judged.map_or_else(OnceLock::new, OnceLock::from), ..self }
     }
 
-    /// How the antennas of some panes and tiles fared, in their order, each pane judged by itself. A process has one set of
-    /// thresholds, so what was judged stays.
+    /// The same pane, of which nobody knows how its antennas fared: they are judged by something else from now on.
+    pub(super) fn unjudged(&self) -> Self {
+        Self { stamp: next_stamp(), judged: OnceLock::new(), ..self.clone() }
+    }
+
+    /// How the antennas of some panes and tiles fared, in their order, each pane judged by itself. What
+    /// was judged stays, see [`Self::unjudged`].
     ///
     /// # Errors
     /// When a column is missing.
-    pub fn judged<'a>(panes: &[&'a Self], thresholds: &Thresholds) -> PolarsResult<Vec<&'a Judged>> {
+    pub fn judged<'a>(panes: &[&'a Self], limits: &Limits) -> PolarsResult<Vec<&'a Judged>> {
         fetch_judged(panes)?;
         let mut missing = panes.iter().filter(|pane| pane.judged.get().is_none()).peekable();
         while missing.peek().is_some() {
             let these = some(&mut missing, |pane| height(&pane.cells));
             let cells = these.iter().map(|pane| pane.cells()).collect::<PolarsResult<Vec<_>>>()?;
-            let mut judged = Judged::of_panes(&cells, thresholds)?;
+            let mut judged = Judged::of_panes(&cells, limits)?;
             for pane in these {
                 // A pane in which all are well has no row.
                 let judged = judged.remove(&pane.start_ms).unwrap_or_default();
@@ -194,8 +199,8 @@ impl Pane {
     ///
     /// # Errors
     /// When a column is missing.
-    pub fn worst_of(parts: &[&Self], thresholds: &Thresholds) -> PolarsResult<Judged> {
-        Ok(Judged::worst_of(&Self::judged(parts, thresholds)?))
+    pub fn worst_of(parts: &[&Self], limits: &Limits) -> PolarsResult<Judged> {
+        Ok(Judged::worst_of(&Self::judged(parts, limits)?))
     }
 
     /// The panes of a table that is rolled up by pane and antenna, in order of time.

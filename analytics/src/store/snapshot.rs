@@ -16,6 +16,7 @@ use super::panes::{Pane, TILE_PANES, cover};
 use super::recent::Recent;
 use super::{CLOSING_GRACE_MS, EventClock, Former};
 use crate::readings::Slot;
+use crate::settings::in_ms;
 
 /// Everything counted and retained at one moment; immutable.
 #[derive(Debug, Clone)]
@@ -102,6 +103,14 @@ impl Snapshot {
                 antennas.iter().map(|(_, it)| it.newest_event_ms).collect::<Vec<_>>(),
             ),
             Column::new(answer::USUAL_MS.into(), antennas.iter().map(|(_, it)| it.usual_ms()).collect::<Vec<_>>()),
+            Column::new(
+                answer::OWN_SUCCESS_RATE.into(),
+                antennas.iter().map(|(_, it)| it.expected().degraded_success_rate).collect::<Vec<_>>(),
+            ),
+            Column::new(
+                answer::OWN_LATENCY_MS.into(),
+                antennas.iter().map(|(_, it)| it.expected().degraded_latency.map(in_ms)).collect::<Vec<_>>(),
+            ),
             Column::new(answer::LEFT.into(), vec![None::<i64>; antennas.len()]),
         ];
         let table = DataFrame::new(antennas.len(), columns)?;

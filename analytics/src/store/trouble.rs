@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use shared::api::IncidentKind;
 
+use super::expected::Rule;
 use super::grid::Grid;
 use crate::settings::Thresholds;
 
 /// An antenna's readings are judged together over so many milliseconds of event time, from multiples of it since the epoch.
 pub const INTERVAL_MS: i64 = 30_000;
 
-/// So many well intervals behind each other end an incident. Intervals without a reading do not exist.
+/// So many well intervals behind each other end an incident, unless something else is expected of the antenna. Intervals without a reading do not exist.
 pub const WELL_INTERVALS: u32 = 2;
 
 const INTERVALS: Grid = Grid::of_width(INTERVAL_MS);
@@ -218,6 +219,8 @@ pub struct Trouble {
     pub tally: Tally,
     /// The well intervals since.
     pub calm: Calm,
+    /// The bad intervals behind each other, as long as they are too few to be an incident; 0 once it is one.
+    pub pending: u32,
 }
 
 /// Well intervals behind the last bad one. They count as trouble only if a bad one follows in time.
@@ -234,20 +237,24 @@ pub struct Calm {
 /// Trouble that has ended, and when: the event time in milliseconds since the epoch of the first reading that was well.
 pub type Ended = (Arc<Trouble>, i64);
 
-/// Judges an interval that has passed: it begins trouble, goes on with it, or ends it. Returns the trouble that it ended.
+/// Judges an interval that has passed: it begins trouble, goes on with it, or ends it. Returns the incident that it ended.
 #[must_use]
-pub fn judge(trouble: &mut Option<Arc<Trouble>>, passed: &Interval, thresholds: &Thresholds) -> Option<Ended> {
-    let severity = thresholds.judge(passed.packets_sent, passed.packets_lost, passed.mean_latency_ms());
+pub fn judge(trouble: &mut Option<Arc<Trouble>>, passed: &Interval, rule: &Rule) -> Option<Ended> {
+    let severity = rule.thresholds.judge(passed.packets_sent, passed.packets_lost, passed.mean_latency_ms());
     let Some(open) = trouble else {
-        *trouble = severity.map(|severity| Arc::new(Trouble::begin(severity, passed)));
+        *trouble = severity.map(|severity| Arc::new(Trouble::begin(severity, passed, rule)));
         return None;
     };
+    if open.is_pending() && severity.is_none() {
+        *trouble = None;
+        return None;
+    }
     let open = Arc::make_mut(open);
     match severity {
-        Some(severity) => open.go_on(severity, passed),
+        Some(severity) => open.go_on(severity, passed, rule),
         None => open.calm(passed),
     }
-    if open.calm.intervals < WELL_INTERVALS {
+    if open.calm.intervals < rule.clear_after {
         return None;
     }
     let well_ms = open.calm.since_ms;
@@ -255,11 +262,24 @@ pub fn judge(trouble: &mut Option<Arc<Trouble>>, passed: &Interval, thresholds: 
 }
 
 impl Trouble {
-    fn begin(severity: Severity, bad: &Interval) -> Self {
-        Self { severity, start_ms: bad.first_ms(), tally: Tally::of(bad), calm: Calm::default() }
+    fn begin(severity: Severity, bad: &Interval, rule: &Rule) -> Self {
+        let pending = u32::from(rule.raise_after > 1);
+        Self { severity, start_ms: bad.first_ms(), tally: Tally::of(bad), calm: Calm::default(), pending }
     }
 
-    fn go_on(&mut self, severity: Severity, bad: &Interval) {
+    /// Whether it is no incident yet.
+    #[must_use]
+    pub const fn is_pending(&self) -> bool {
+        self.pending > 0
+    }
+
+    fn go_on(&mut self, severity: Severity, bad: &Interval, rule: &Rule) {
+        if self.is_pending() {
+            self.pending += 1;
+            if self.pending >= rule.raise_after {
+                self.pending = 0;
+            }
+        }
         let calm = std::mem::take(&mut self.calm);
         self.severity = self.severity.max(severity);
         self.tally.add(&calm.tally);

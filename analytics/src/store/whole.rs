@@ -268,6 +268,8 @@ impl Whole {
                 col(answer::FIRST_EVENT).min(),
                 col(answer::NEWEST_EVENT).max(),
                 of_newest(answer::USUAL_MS),
+                of_newest(answer::OWN_SUCCESS_RATE),
+                of_newest(answer::OWN_LATENCY_MS),
                 col(answer::LEFT).first(),
             ]);
         let table = rows.collect()?;
@@ -611,7 +613,7 @@ pub fn judged(all: &[Covering<'_>], thresholds: &Thresholds) -> PolarsResult<Vec
     let mut worse = Vec::new();
     let portions = by_portion(all);
     for (portion, panes) in &portions {
-        for (pane, judged) in panes.iter().zip(Pane::judged(panes, thresholds)?) {
+        for (pane, judged) in panes.iter().zip(Pane::judged(panes, &portion.snapshot.antennas.limits(*thresholds))?) {
             worse.extend(judged.iter().map(|(slot, status)| (pane.start_ms, portion.slot(slot), status)));
         }
     }

@@ -150,7 +150,7 @@ proptest! {
             let panes = panes.iter().filter(|pane| range.contains(&pane.start_ms)).map(Arc::clone).collect();
             // Their order is not that of the slots.
             let ids = (0..5).map(|slot| (slot, Arc::from(format!("antenna-{}", slot * 7 % 5)))).collect();
-            FinalHour { partition: 0, start_ms, panes, row_ms, ids }.tables(&Thresholds::default()).expect("panes with their columns")
+            FinalHour { partition: 0, start_ms, panes, row_ms, ids, limits: Thresholds::default().into() }.tables().expect("panes with their columns")
         };
         let days = tables_of(0, DAY_MS, DAY_MS);
         let table = |tables: &[(Table, DataFrame)], wanted| {
@@ -224,8 +224,9 @@ proptest! {
 /// A day has hours in which nothing was published, over all antennas as by antenna.
 #[test]
 fn an_hour_without_panes_has_no_rows() {
-    let hour = FinalHour { partition: 0, start_ms: HOUR_MS, panes: Vec::new(), row_ms: 60_000, ids: Vec::new() };
-    for (table, rows) in hour.tables(&Thresholds::default()).expect("tables without rows") {
+    let (panes, ids, limits) = (Vec::new(), Vec::new(), Thresholds::default().into());
+    let hour = FinalHour { partition: 0, start_ms: HOUR_MS, panes, row_ms: 60_000, ids, limits };
+    for (table, rows) in hour.tables().expect("tables without rows") {
         assert_eq!(rows.height(), 0, "{table:?}");
     }
 }

@@ -26,21 +26,21 @@ use tokio_util::sync::CancellationToken;
 use crate::oracle::{self, alike};
 use crate::support::{Arrival, Embedded, NOW, ask, feed, name, publish, reading};
 
-const PANE_MS: i64 = 5_000;
-const RETENTION_MS: i64 = 300_000;
+pub(crate) const PANE_MS: i64 = 5_000;
+pub(crate) const RETENTION_MS: i64 = 300_000;
 /// A multiple of 30 s, so that offsets tell intervals.
-const START_MS: i64 = 1_700_000_010_000;
+pub(crate) const START_MS: i64 = 1_700_000_010_000;
 
 /// What an antenna measures: packets sent, lost, latency in milliseconds.
-type Measured = (u32, u32, Option<f64>);
+pub(crate) type Measured = (u32, u32, Option<f64>);
 
-const WELL: Measured = (100, 1, Some(20.0));
-const LOSSY: Measured = (100, 30, Some(20.0));
-const SLOW: Measured = (100, 0, Some(400.0));
-const DOWN: Measured = (100, 100, None);
+pub(crate) const WELL: Measured = (100, 1, Some(20.0));
+pub(crate) const LOSSY: Measured = (100, 30, Some(20.0));
+pub(crate) const SLOW: Measured = (100, 0, Some(400.0));
+pub(crate) const DOWN: Measured = (100, 100, None);
 const IDLE: Measured = (0, 0, None);
 
-fn store() -> Store {
+pub(crate) fn store() -> Store {
     Store::new(PANE_MS, RETENTION_MS, Thresholds::default())
 }
 
@@ -49,7 +49,7 @@ fn at(second: i64, measured: Measured) -> Arrival {
     of(0, second, second, measured)
 }
 
-fn of(antenna: u32, arrival_s: i64, event_s: i64, (packets, loss, latency_ms): Measured) -> Arrival {
+pub(crate) fn of(antenna: u32, arrival_s: i64, event_s: i64, (packets, loss, latency_ms): Measured) -> Arrival {
     let (arrival_ms, event_ms) = (START_MS + arrival_s * 1_000, START_MS + event_s * 1_000);
     Arrival { arrival_ms, event_ms, antenna, packets, loss, latency_ms, seq: None }
 }
@@ -114,7 +114,7 @@ pub(crate) fn commit(store: &mut Store, state: &mut State) -> Vec<String> {
 }
 
 /// Readings in stretches of one quality: what makes incidents begin, go on and end.
-fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
+pub(crate) fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
     let quality = prop_oneof![
         4 => Just(WELL), 2 => Just(LOSSY), 2 => Just(DOWN), 1 => Just(SLOW), 1 => Just(IDLE), 1 => Just((100, 5, Some(250.0)))
     ];

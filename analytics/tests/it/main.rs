@@ -13,6 +13,7 @@ mod cells;
 mod clusters;
 mod compaction;
 mod engines;
+mod expected;
 mod faults;
 mod flapping;
 mod formats;

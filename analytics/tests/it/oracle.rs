@@ -8,7 +8,7 @@ use analytics::answer::{AnswerError, Question, Tables, View, Window};
 use analytics::settings::Thresholds;
 use analytics::store::{Snapshot, Whole};
 use proptest::prelude::*;
-use reference::{EntryId, Reference, Refusal, Settings};
+use reference::{EntryId, Expected, Reference, Refusal, Settings};
 use shared::api::{
     AntennaPage, AntennaRow, Cells, CellsRequest, Format, Heatmap, History, IncidentPage, Latency, RecentReadings,
     Series, Summary,
@@ -19,9 +19,17 @@ use crate::support::{Arrival, ask, name};
 
 /// What the reference made of arrivals.
 pub(crate) fn counted(pane_ms: i64, retention_ms: i64, arrivals: &[Arrival]) -> Reference {
+    counted_with(pane_ms, retention_ms, arrivals, &[])
+}
+
+/// The same where something is expected of the first antennas.
+pub(crate) fn counted_with(pane_ms: i64, retention_ms: i64, arrivals: &[Arrival], expected: &[Expected]) -> Reference {
     // What lies too far ahead is rejected before it reaches a store.
     let settings = Settings { pane_ms, retention_ms, max_clock_skew_ms: i64::MAX, ..Settings::default() };
     let mut reference = Reference::new(settings, UnixMillis(0));
+    for (antenna, expected) in (0..).zip(expected) {
+        reference.expect(&name(antenna), *expected);
+    }
     for arrival in arrivals {
         let reading = Reading {
             antenna_id: name(arrival.antenna),

@@ -36,7 +36,7 @@ impl Question for CellsRequest {
         let cells = cells.into_iter().map(|((step, id), readings)| Cell {
             start: starts[step],
             antenna_id: id.to_owned(),
-            worst_status: worst(readings.iter().copied(), &reference.settings).status,
+            worst_status: worst(readings.iter().copied(), reference).status,
             measures: measures(readings),
         });
         Ok(Cells {

@@ -84,7 +84,7 @@ impl Reference {
             is_flapping: changes as f64 >= self.settings.flapping_changes as f64 * quarters.max(1.0),
             interval_seconds: antenna.interval_seconds(),
             id: &antenna.id,
-            status: status(&measures, is_silent, &self.settings),
+            status: status(&measures, is_silent, &antenna.own(&self.settings)),
             measures,
             last_seen: UnixMillis(antenna.last_arrival_ms),
             readings,
@@ -132,7 +132,7 @@ impl Reference {
             let count = |of: fn(&Counted) -> u32| readings.iter().map(|reading| u64::from(of(reading))).sum::<u64>();
             let latencies: Vec<f64> = readings.iter().filter_map(|reading| reading.latency_ms).collect();
             let mean_ms = mean(latencies.iter().sum(), latencies.len() as u64);
-            let Worst { status, antennas_down: down } = worst(readings.iter().copied(), &self.settings);
+            let Worst { status, antennas_down: down } = worst(readings.iter().copied(), self);
             history.readings.push(readings.len() as u64);
             history.packets_sent.push(count(|reading| reading.packets));
             history.packets_lost.push(count(|reading| reading.lost));

@@ -18,7 +18,7 @@ impl Question for SeriesRequest {
         let starts = (window.start_ms..window.end_ms).step_by(usize::try_from(step_ms).unwrap_or(usize::MAX));
         let points = starts.map(|start_ms| {
             let end_ms = (start_ms + step_ms).min(window.end_ms);
-            let worst = worst(reference.readings(start_ms, end_ms).filter(is_wanted), &reference.settings);
+            let worst = worst(reference.readings(start_ms, end_ms).filter(is_wanted), reference);
             Point {
                 start: UnixMillis(start_ms),
                 measures: measures(reference.readings(start_ms, end_ms).filter(is_wanted)),
