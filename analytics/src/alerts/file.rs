@@ -15,9 +15,10 @@ use toml::Spanned;
 
 use super::hours::Hours;
 use super::maintenance::{Maintenance, Span, When};
-use super::matcher::{Glob, Matcher};
+use super::matcher::Matcher;
 use super::template::Templates;
 use crate::fault::{Fault, Place};
+use crate::registry::Glob;
 
 /// A file is no longer.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -283,7 +284,7 @@ struct RouteEntry {
     #[serde(default)]
     severities: Vec<AlertSeverity>,
     #[serde(default)]
-    antennas: Vec<String>,
+    antennas: Vec<Spanned<String>>,
     hours: Option<Spanned<String>>,
     days: Option<Vec<Spanned<String>>>,
     group_by: Option<Vec<Spanned<String>>>,
@@ -310,7 +311,7 @@ struct RuleEntry {
 #[serde(deny_unknown_fields)]
 struct MaintenanceEntry {
     name: Spanned<String>,
-    antennas: Option<Spanned<Vec<String>>>,
+    antennas: Option<Spanned<Vec<Spanned<String>>>>,
     start: Option<Spanned<toml::Value>>,
     end: Option<Spanned<toml::Value>>,
     hours: Option<Spanned<String>>,
@@ -530,7 +531,7 @@ impl RouteEntry {
         Ok(Route {
             name,
             receivers: self.receivers.into_iter().map(Spanned::into_inner).collect(),
-            matcher: Matcher { kinds: self.kinds, severities: self.severities, antennas: globs(&self.antennas) },
+            matcher: Matcher { kinds: self.kinds, severities: self.severities, antennas: globs(&self.antennas)? },
             hours,
             group_by,
             group_wait_ms: ms(self.group_wait, 2_000),
@@ -574,7 +575,7 @@ impl MaintenanceEntry {
                 let why = "an antenna is needed; where antennas is left out, it is of all";
                 return Err((Some(antennas.span().start), why.to_owned()));
             }
-            Some(antennas) => globs(antennas.get_ref()),
+            Some(antennas) => globs(antennas.get_ref())?,
             None => Vec::new(),
         };
         let hours = hours(self.hours.as_ref(), self.days.as_deref())?;
@@ -615,8 +616,9 @@ fn hours(hours: Option<&Spanned<String>>, days: Option<&[Spanned<String>]>) -> R
     Hours::new(hours, days).map_err(|(at, why)| (Some(at), why))
 }
 
-fn globs(texts: &[String]) -> Vec<Glob> {
-    texts.iter().map(|text| Glob::new(text)).collect()
+fn globs(texts: &[Spanned<String>]) -> Result<Vec<Glob>, Wrong> {
+    let glob = |text: &Spanned<String>| Glob::new(text.get_ref()).map_err(|why| (Some(text.span().start), why));
+    texts.iter().map(glob).collect()
 }
 
 fn group_by(text: &Spanned<String>) -> Result<GroupBy, Wrong> {

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use shared::UnixMillis;
 
 use super::hours::Hours;
-use super::matcher::Glob;
+use crate::registry::Glob;
 
 /// Clocks are put forward or back by a day at most, and are a day from UTC at most.
 const AROUND: TimeDelta = TimeDelta::hours(52);

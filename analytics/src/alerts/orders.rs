@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::state::State;
 use crate::digits::hexadecimal;
 use crate::ingest::log::Fence;
-use crate::registry::harmless;
+use crate::registry::{Glob, harmless};
 
 /// Mutes at a time.
 const MUTES_MAX: usize = 1_000;
@@ -154,6 +154,7 @@ impl State {
     fn mute(&mut self, now: UnixMillis, new: &NewMute) -> Answer {
         let NewMute { antennas, until, reason, by } = new;
         within("antennas", antennas, ANTENNAS_MAX)?;
+        Glob::new(antennas).map_err(|why| Refusal::Field("antennas".to_owned(), why))?;
         within("reason", reason, TEXT_MAX)?;
         within("by", by, NAME_MAX)?;
         let id = id_of(new);
@@ -383,6 +384,7 @@ mod tests {
         for (order, field) in [
             (with("", 1, "r", "b"), "antennas"),
             (with(&long, 1, "r", "b"), "antennas"),
+            (with("north-[0", 1, "r", "b"), "antennas"),
             (with("a", 0, "r", "b"), "until"),
             (with("a", MUTE_MS_MAX + 1, "r", "b"), "until"),
             (with("a", 1, " ", "b"), "reason"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shared::time::parse_duration;
 
-use super::Description;
+use super::{Description, Glob};
 use crate::fault::{Fault, Place};
 
 /// As many bytes as the id of an antenna in a reading.
@@ -39,7 +39,7 @@ impl<T> Placed<T> {
         Fault { place: Some(self.place), why }
     }
 
-    fn checked<U>(&self, check: impl FnOnce(&T) -> Result<U, String>) -> Result<U, Fault> {
+    pub(super) fn checked<U>(&self, check: impl FnOnce(&T) -> Result<U, String>) -> Result<U, Fault> {
         check(&self.value).map_err(|why| self.fault(why))
     }
 }
@@ -107,7 +107,7 @@ pub(super) struct Fields {
 impl Entry {
     /// Whether it is for all antennas that match a glob. An id that holds one of these characters is written as a glob: `[*]`.
     pub(super) fn is_glob(&self) -> bool {
-        self.id.value.contains(['*', '?', '['])
+        Glob::is_meant(&self.id.value)
     }
 
     /// What it says, if that is right in itself.

@@ -4,6 +4,7 @@
 //! - [`fields`]: what an entry says, and within which bounds.
 //! - `from_toml`, `from_csv`: the entries of a file, each with its place in it.
 //! - [`kept`]: the file that is read again when it changes.
+//! - [`pattern`]: the globs of this file and of that of alerts.
 //!
 //! An entry is for an antenna's exact id or for all ids that match a glob. What the entry of the exact id says counts before what
 //! globs say, and of several globs that match, the later one in the file, each field by itself and labels each by its key:
@@ -13,6 +14,7 @@ mod fields;
 mod from_csv;
 mod from_toml;
 mod kept;
+mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -20,12 +22,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use glob::Pattern;
-
 pub use self::fields::Position;
 pub(crate) use self::fields::harmless;
 use self::fields::{Entry, Fields, Parent};
 pub use self::kept::KeptRegistry;
+pub use self::pattern::Glob;
 use crate::fault::{Fault, Place};
 
 /// A file holds no more bytes than this.
@@ -73,7 +74,7 @@ pub struct Registry {
     version: u64,
     antennas: HashMap<Arc<str>, Arc<Description>>,
     /// In the order of the file.
-    globs: Vec<(Pattern, Fields)>,
+    globs: Vec<(Glob, Fields)>,
     /// The uplinks of sites.
     uplinks: BTreeMap<Arc<str>, Arc<str>>,
     sites: BTreeSet<Arc<str>>,
@@ -130,7 +131,7 @@ impl Registry {
             return Err(entry.id.fault(format!("there are more than {ENTRIES_MAX} entries")));
         }
         let mut exact: Vec<(Arc<str>, Place, Fields)> = Vec::new();
-        let mut globs: Vec<(Pattern, Fields)> = Vec::new();
+        let mut globs: Vec<(Glob, Fields)> = Vec::new();
         let mut places: HashMap<Arc<str>, Place> = HashMap::new();
         let mut uplinks: BTreeMap<Arc<str>, (Arc<str>, Place)> = BTreeMap::new();
         let mut sites = BTreeSet::new();
@@ -146,12 +147,7 @@ impl Registry {
                 if globs.len() == GLOBS_MAX {
                     return Err(entry.id.fault(format!("there are more than {GLOBS_MAX} globs")));
                 }
-                if entry.id.value.contains("**") {
-                    // In names of files they mean something else.
-                    return Err(entry.id.fault("a bad glob: two stars are no more than one".to_owned()));
-                }
-                let glob = Pattern::new(&entry.id.value);
-                globs.push((glob.map_err(|error| entry.id.fault(format!("a bad glob: {}", error.msg)))?, fields));
+                globs.push((entry.id.checked(|id| Glob::new(id))?, fields));
                 continue;
             }
             let id: Arc<str> = entry.id.value.as_str().into();
@@ -244,14 +240,14 @@ impl Registry {
 }
 
 /// What the globs that match an id say, later ones before earlier ones.
-fn merged(globs: &[(Pattern, Fields)], id: &str) -> Fields {
+fn merged(globs: &[(Glob, Fields)], id: &str) -> Fields {
     let matching = globs.iter().filter(|(glob, _)| glob.matches(id));
     matching.fold(Fields::default(), |before, (_, fields)| before.with(fields))
 }
 
 /// Whether parents that globs name exist.
 fn check_globs(
-    globs: &[(Pattern, Fields)],
+    globs: &[(Glob, Fields)],
     places: &HashMap<Arc<str>, Place>,
     uplinks: &BTreeMap<Arc<str>, Arc<str>>,
 ) -> Result<(), Fault> {

@@ -215,7 +215,7 @@ proptest! {
         }
         let registry = toml(&text);
         for id in ["a", "a0", "a1", "a00", "a01", "a10", "a11"] {
-            let is_of = |glob: &str| Pattern::new(glob).expect("a glob").matches(id);
+            let is_of = |glob: &str| Glob::new(glob).expect("a glob").matches(id);
             let matching: Vec<_> = entries.iter().filter(|(entry, ..)| is_of(entry)).collect();
             let (own, globs): (Vec<_>, Vec<_>) = matching.into_iter().partition(|(entry, ..)| entry == id);
             let all: Vec<_> = globs.into_iter().chain(own).collect();
