@@ -219,7 +219,9 @@ pub async fn run_on<L: Log>(
         let log = pipelines.first().map(|pipeline| pipeline.log.beside()).context("there is no stream")?;
         let (partitions, told, clock) = (partitions.clone(), told.clone(), clock.clone());
         let (orders, taken) = Orders::new(partitions.first_term());
-        anyhow::Ok((Dispatcher { log, partitions, thresholds, clock, path, told, sender, orders: taken }, orders))
+        let registry = registry.clone();
+        let dispatcher = Dispatcher { log, partitions, thresholds, registry, clock, path, told, sender, orders: taken };
+        anyhow::Ok((dispatcher, orders))
     });
     let (alerting, orders) = alerting.transpose()?.unzip();
     let api = Api::new(partitions, workers, thresholds, clock.clone(), serving.clone());

@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::antennas::Antennas;
 use super::file::{Alerting, read_text};
 use super::observe::observe;
 use super::orders::{Answer, Asked};
@@ -28,6 +29,7 @@ use super::step::Outcome;
 use super::told::{AlertsTold, Trouble};
 use crate::ingest::log::{Fence, Log, LogError};
 use crate::published::{Partitions, Settled};
+use crate::registry::KeptRegistry;
 use crate::settings::Thresholds;
 
 /// How often it is looked what is to be told.
@@ -63,6 +65,8 @@ pub struct Dispatcher<L> {
     pub partitions: Partitions,
     /// What counts as trouble.
     pub thresholds: Thresholds,
+    /// What antennas are.
+    pub registry: KeptRegistry,
     /// The wall clock.
     pub clock: Clock,
     /// The file that says whom to tell of what.
@@ -75,10 +79,11 @@ pub struct Dispatcher<L> {
     pub orders: mpsc::Receiver<Asked>,
 }
 
-/// The file as it was read last.
+/// What was read last: the file, and the registry.
 #[derive(Debug)]
 struct Kept {
     alerting: Arc<Alerting>,
+    antennas: Arc<Antennas>,
     /// The text that was read last, whether it could be used or not.
     text: Option<String>,
     looked: Instant,
@@ -130,7 +135,8 @@ struct Lines {
 impl<L: Log> Dispatcher<L> {
     /// Tells until `shutdown`.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut kept = Kept { alerting: Arc::default(), text: None, looked: Instant::now() };
+        let antennas = Arc::new(Antennas::from(self.registry.current()));
+        let mut kept = Kept { alerting: Arc::default(), antennas, text: None, looked: Instant::now() };
         self.look(&mut kept).await;
         let mut terms = self.partitions.first_term();
         let mut line = Throttle::new();
@@ -263,7 +269,11 @@ impl<L: Log> Dispatcher<L> {
             if kept.looked.elapsed() >= LOOK_EVERY {
                 self.look(kept).await;
             }
-            if let Err(error) = self.decide(&mut term, &kept.alerting).await {
+            let registry = self.registry.current();
+            if !kept.antennas.are_of(&registry) {
+                kept.antennas = Arc::new(Antennas::from(registry));
+            }
+            if let Err(error) = self.decide(&mut term, kept).await {
                 error!("what is to be told could not be decided, so what is committed is read again: {error}");
                 return Ok(());
             }
@@ -290,15 +300,17 @@ impl<L: Log> Dispatcher<L> {
     }
 
     /// Looks at the network, and decides what is to be told. Where that fails, the state of the term is gone.
-    async fn decide(&self, term: &mut Term, alerting: &Arc<Alerting>) -> Result<(), JoinError> {
+    async fn decide(&self, term: &mut Term, kept: &Kept) -> Result<(), JoinError> {
         // What other processes own is told often only where somebody asks.
         self.partitions.demand().asked();
         let (settled, is_whole) = self.partitions.settled();
         let (now, thresholds) = (self.now(), self.thresholds);
-        let (mut state, alerting) = (std::mem::take(&mut term.state), Arc::clone(alerting));
+        let (mut state, alerting) = (std::mem::take(&mut term.state), Arc::clone(&kept.alerting));
+        let antennas = Arc::clone(&kept.antennas);
         // Looking through all antennas, and all incidents, takes longer than what waits on the runtime should.
         let decided = tokio::task::spawn_blocking(move || {
-            let is_changed = decide(&mut state, now, &settled, is_whole, &alerting, &thresholds);
+            let by = By { alerting: &alerting, antennas: &antennas, thresholds: &thresholds };
+            let is_changed = decide(&mut state, now, &settled, is_whole, &by);
             (state, is_changed)
         });
         let is_changed;
@@ -432,15 +444,16 @@ impl<L: Log> Dispatcher<L> {
     }
 }
 
+/// By what is decided.
+struct By<'a> {
+    alerting: &'a Alerting,
+    antennas: &'a Antennas,
+    thresholds: &'a Thresholds,
+}
+
 /// Takes note of what was seen, and decides what is told; tells whether anything is to be committed.
-fn decide(
-    state: &mut State,
-    now: UnixMillis,
-    settled: &[Settled],
-    is_whole: bool,
-    alerting: &Alerting,
-    thresholds: &Thresholds,
-) -> bool {
+fn decide(state: &mut State, now: UnixMillis, settled: &[Settled], is_whole: bool, by: &By<'_>) -> bool {
+    let By { alerting, antennas, thresholds } = *by;
     let quiet = Quiet::new(now, alerting, &state.mutes);
     let seen = observe(settled, is_whole, state, thresholds, &quiet);
     let network = seen.network;
@@ -448,7 +461,7 @@ fn decide(
     if is_whole {
         is_changed |= state.judge(now, alerting, &network);
     }
-    state.step(now, alerting) | is_changed
+    state.step(now, alerting, antennas) | is_changed
 }
 
 impl Term {

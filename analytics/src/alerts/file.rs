@@ -18,7 +18,7 @@ use super::maintenance::{Maintenance, Span, When};
 use super::matcher::Matcher;
 use super::template::Templates;
 use crate::fault::{Fault, Place};
-use crate::registry::Glob;
+use crate::registry::{Glob, label_key};
 
 /// A file is no longer.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -169,6 +169,8 @@ pub enum GroupBy {
     Kind,
     /// The severity.
     Severity,
+    /// The site of the antenna.
+    Site,
 }
 
 /// Something that is watched of the network as a whole.
@@ -285,6 +287,10 @@ struct RouteEntry {
     severities: Vec<AlertSeverity>,
     #[serde(default)]
     antennas: Vec<Spanned<String>>,
+    #[serde(default)]
+    sites: Vec<Spanned<String>>,
+    #[serde(default)]
+    labels: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
     hours: Option<Spanned<String>>,
     days: Option<Vec<Spanned<String>>>,
     group_by: Option<Vec<Spanned<String>>>,
@@ -527,11 +533,22 @@ impl RouteEntry {
             Some(by) => by.iter().map(group_by).collect::<Result<Vec<_>, _>>()?,
             None => vec![GroupBy::Kind],
         };
+        let labels = self.labels.iter().map(|(key, wanted)| -> Result<_, Wrong> {
+            label_key(key.get_ref()).map_err(|why| (Some(key.span().start), why))?;
+            Ok((key.get_ref().clone(), globs(wanted)?))
+        });
+        let matcher = Matcher {
+            kinds: self.kinds,
+            severities: self.severities,
+            antennas: globs(&self.antennas)?,
+            sites: globs(&self.sites)?,
+            labels: labels.collect::<Result<_, _>>()?,
+        };
         let ms = |time: Option<TimeOrZero>, default_ms: i64| time.map_or(default_ms, |time| millis(time.0));
         Ok(Route {
             name,
             receivers: self.receivers.into_iter().map(Spanned::into_inner).collect(),
-            matcher: Matcher { kinds: self.kinds, severities: self.severities, antennas: globs(&self.antennas)? },
+            matcher,
             hours,
             group_by,
             group_wait_ms: ms(self.group_wait, 2_000),
@@ -626,7 +643,8 @@ fn group_by(text: &Spanned<String>) -> Result<GroupBy, Wrong> {
         "antenna" => Ok(GroupBy::Antenna),
         "kind" => Ok(GroupBy::Kind),
         "severity" => Ok(GroupBy::Severity),
-        _ => Err((Some(text.span().start), "one of antenna, kind and severity is needed".to_owned())),
+        "site" => Ok(GroupBy::Site),
+        _ => Err((Some(text.span().start), "one of antenna, kind, severity and site is needed".to_owned())),
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
 use shared::api::{AlertEnding, AlertKind, AlertSeverity};
 
+use super::antennas::About;
 use super::incident::{Incident, Phase};
 
 /// An incident, as a receiver is told of it.
@@ -23,6 +24,15 @@ pub struct Alert {
     pub severity: AlertSeverity,
     /// The antenna's id, or the name of a rule of the whole network.
     pub antenna_id: String,
+    /// What people call the antenna; `null` where they do not.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The site that it is at; `null` where it is at none.
+    #[serde(default)]
+    pub site: Option<String>,
+    /// What else the registry says of it, by key.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// When it began.
     pub start: UnixMillis,
     /// When it ended; `null` while it lasts.
@@ -40,10 +50,10 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// What is told of an incident as it is now, to who was told `before` that it stood otherwise, or was told the same so many
+    /// What is told of an incident as it is now, and of its antenna, to who was told `before` that it stood otherwise, or was told the same so many
     /// times before.
     #[must_use]
-    pub fn of(incident: &Incident, before: Option<Phase>, repeats: u64) -> Self {
+    pub fn of(incident: &Incident, about: &About, before: Option<Phase>, repeats: u64) -> Self {
         let now = incident.phase();
         let phase = match (before, now) {
             (_, Phase::Ended) => "ended",
@@ -60,6 +70,9 @@ impl Alert {
             kind: incident.kind,
             severity: incident.severity(),
             antenna_id: incident.subject.clone(),
+            name: about.name.clone(),
+            site: about.site.clone(),
+            labels: about.labels.clone(),
             start: incident.start,
             end: incident.end.map(|(end, _)| end),
             ended_by: incident.end.map(|(_, by)| by),
@@ -178,7 +191,8 @@ impl Notice {
             ..Incident::begun("this-is-a-test", AlertKind::Down, start)
         };
         let group = BTreeMap::from([("kind".to_owned(), "down".to_owned())]);
-        let alerts = vec![Alert::of(&incident, None, 0)];
+        let (name, site) = (Some("A test".to_owned()), Some("test".to_owned()));
+        let alerts = vec![Alert::of(&incident, &About { name, site, labels: BTreeMap::new() }, None, 0)];
         let (receiver, route) = (receiver.to_owned(), "test".to_owned());
         Self { key: key.to_owned(), receiver, route, group, at, alerts }
     }

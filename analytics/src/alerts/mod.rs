@@ -1,6 +1,7 @@
 //! Alerts: from incidents to the people who mend them.
 //!
-//! - [`incident`]: what receivers are told of; [`observe`]: how it is found in what is committed.
+//! - [`incident`]: what receivers are told of; [`observe`]: how it is found in what is committed; [`antennas`]: what the registry
+//!   says of its antenna.
 //! - [`file`]: what `ALERTS_FILE` says; [`matcher`] and [`hours`], of its routes; [`template`], of its receivers.
 //! - [`maintenance`]: when nobody is told; [`quiet`]: of whom nobody is told.
 //! - [`orders`]: what people say of them.
@@ -8,6 +9,7 @@
 //! - [`message`]: what a receiver is told at a time; [`send`]: how.
 //! - [`dispatch`]: the process that decides, commits and tells; [`told`]: what is shown of it.
 
+pub mod antennas;
 pub mod dispatch;
 pub mod file;
 pub mod hours;

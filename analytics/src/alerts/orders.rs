@@ -411,9 +411,7 @@ mod tests {
             .collect();
         assert!(matches!(state.carry_out(NOW, &of(&incidents[0], "mine")), Err(Refusal::Unknown(_))));
         for (at, incident) in (NOW.0..).zip(&incidents) {
-            let (stream, lanes) = (String::new(), Vec::new());
-            let known = Known { incident: incident.clone(), stream, lanes, is_settled: false };
-            state.incidents.insert(incident.id(), known);
+            state.incidents.insert(incident.id(), Known::new(incident.clone(), String::new()));
             let done = state.carry_out(UnixMillis(at), &of(incident, "mine"));
             assert_eq!(done.is_ok(), incident != incidents.last().expect("one"), "{incident:?}");
         }

@@ -274,17 +274,25 @@ fn alertmanager(alert: &Alert, now: UnixMillis, resend_ms: i64) -> Value {
         AlertKind::Flapping => "VigiaAntennaFlapping",
         AlertKind::Network => "VigiaNetwork",
     };
-    let labels = json!({
+    let mut labels = json!({
         "alertname": what,
         "antenna_id": alert.antenna_id,
         "kind": alert.kind,
         "severity": alert.severity,
     });
+    // How many there are is bounded by the registry, and no key of it is one of ours.
+    if let Some(site) = &alert.site {
+        labels["site"] = json!(site);
+    }
+    for (key, value) in &alert.labels {
+        labels[format!("label_{key}")] = json!(value);
+    }
+    let name = alert.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
     let ends = alert.end.unwrap_or(UnixMillis(now.0 + RESENDS_MISSED * resend_ms));
     json!({
         "labels": labels,
         "annotations": {
-            "summary": format!("{} is {}", alert.antenna_id, alert.kind),
+            "summary": format!("{}{name} is {}", alert.antenna_id, alert.kind),
             "packets": format!("{} of {} lost", alert.packets_lost, alert.packets_sent),
             "incident": alert.incident,
         },

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
 use shared::api::{Acknowledgement, AlertDelivery, AuditEntry, Mute};
 
+use super::antennas::About;
 use super::incident::{Incident, Phase};
+use super::matcher::Matcher;
 use super::message::Notice;
 
 /// The version of the format.
@@ -57,6 +59,10 @@ pub struct Known {
     pub lanes: Vec<(String, String)>,
     /// Whether it has ended and groups have it, so that nothing more is to be done for it than to tell it.
     pub is_settled: bool,
+    /// What the registry said of its antenna when it was taken note of, which stays so: whoever was told of its beginning is told of
+    /// its end, in the same words. `None` until the next step.
+    #[serde(default)]
+    pub about: Option<About>,
 }
 
 /// Incidents that one receiver is told of together.
@@ -100,6 +106,27 @@ pub struct Tally {
     pub refused: u64,
     /// When it took one last.
     pub last_sent: Option<UnixMillis>,
+}
+
+impl Known {
+    /// An incident that nobody has been told of, and the stream that it is of.
+    #[must_use]
+    pub const fn new(incident: Incident, stream: String) -> Self {
+        Self { incident, stream, lanes: Vec::new(), is_settled: false, about: None }
+    }
+
+    /// What receivers are told of its antenna.
+    #[must_use]
+    pub fn about(&self) -> &About {
+        static NOTHING: About = About { name: None, site: None, labels: BTreeMap::new() };
+        self.about.as_ref().unwrap_or(&NOTHING)
+    }
+
+    /// Whether a route is for it.
+    #[must_use]
+    pub fn is_for(&self, matcher: &Matcher) -> bool {
+        matcher.matches(&self.incident, self.about())
+    }
 }
 
 impl Group {

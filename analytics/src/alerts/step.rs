@@ -9,6 +9,7 @@ use ring::digest::{SHA256, digest};
 use shared::UnixMillis;
 use shared::api::{Acknowledgement, AlertDelivery, AlertEnding, AlertKind, DeliveryStatus, MAX_DELIVERIES};
 
+use super::antennas::Antennas;
 use super::file::{Alerting, GroupBy, Limit, Route, Way};
 use super::incident::{Incident, Phase};
 use super::message::{Alert, Notice};
@@ -91,7 +92,7 @@ impl State {
             let times = [Some(incident.start), incident.end.map(|(end, _)| end)];
             let changes = self.changes.entry(incident.subject.clone()).or_default();
             changes.extend(times.into_iter().flatten());
-            self.incidents.insert(id, Known { incident, stream, lanes: Vec::new(), is_settled: false });
+            self.incidents.insert(id, Known::new(incident, stream));
             return true;
         };
         if known.incident.end.is_some() {
@@ -125,7 +126,7 @@ impl State {
         for (subject, at) in begun {
             if !lasting.contains_key(&subject) && self.incidents.len() < KNOWN_MAX {
                 let incident = Incident::begun(&subject, AlertKind::Flapping, at);
-                let known = Known { incident, stream: String::new(), lanes: Vec::new(), is_settled: false };
+                let known = Known::new(incident, String::new());
                 is_changed |= self.incidents.insert(known.incident.id(), known).is_none();
             }
         }
@@ -163,7 +164,7 @@ impl State {
                     let since = *self.rules.entry(rule.name.clone()).or_insert(now);
                     if !lasting.contains_key(&rule.name) && now.0 - since.0 >= rule.hold_ms {
                         let incident = Incident::begun(&rule.name, AlertKind::Network, since);
-                        let known = Known { incident, stream: String::new(), lanes: Vec::new(), is_settled: false };
+                        let known = Known::new(incident, String::new());
                         is_changed |= self.incidents.insert(known.incident.id(), known).is_none();
                     }
                 }
@@ -186,12 +187,13 @@ impl State {
     }
 
     /// Puts incidents into groups, and makes the notices that are due; tells whether anything is to be committed for it.
-    pub fn step(&mut self, now: UnixMillis, alerting: &Alerting) -> bool {
+    pub fn step(&mut self, now: UnixMillis, alerting: &Alerting, antennas: &Antennas) -> bool {
         let groups = self.groups.len();
         self.groups.retain(|_, group| {
             alerting.receivers.contains_key(&group.receiver) && alerting.route(&group.route).is_some()
         });
         let mut is_changed = self.groups.len() != groups;
+        is_changed |= self.describe(antennas);
         is_changed |= self.assign(now, alerting);
         let flapping: BTreeMap<String, String> = self.open_of(AlertKind::Flapping);
         let quiet = Quiet::new(now, alerting, &self.mutes);
@@ -201,8 +203,7 @@ impl State {
                 continue;
             };
             let damped: BTreeSet<&str> = if route.is_damped {
-                let is_told =
-                    |id: &&String| self.incidents.get(*id).is_some_and(|it| route.matcher.matches(&it.incident));
+                let is_told = |id: &&String| self.incidents.get(*id).is_some_and(|it| it.is_for(&route.matcher));
                 flapping.iter().filter(|(_, id)| is_told(id)).map(|(subject, _)| subject.as_str()).collect()
             } else {
                 BTreeSet::new()
@@ -225,6 +226,16 @@ impl State {
         is_changed
     }
 
+    /// Takes note of what the registry says of incidents that are new.
+    fn describe(&mut self, antennas: &Antennas) -> bool {
+        let mut is_changed = false;
+        for known in self.incidents.values_mut().filter(|known| known.about.is_none()) {
+            known.about = Some(antennas.about(&known.incident));
+            is_changed = true;
+        }
+        is_changed
+    }
+
     /// Puts incidents into the groups of the routes that they match.
     fn assign(&mut self, now: UnixMillis, alerting: &Alerting) -> bool {
         let open: Vec<bool> =
@@ -232,7 +243,7 @@ impl State {
         let mut is_changed = false;
         for (id, known) in self.incidents.iter_mut().filter(|(_, known)| !known.is_settled) {
             for (route, _) in alerting.routes.iter().zip(&open).filter(|(_, is_open)| **is_open) {
-                if !route.matcher.matches(&known.incident) {
+                if !known.is_for(&route.matcher) {
                     continue;
                 }
                 for receiver in &route.receivers {
@@ -243,7 +254,7 @@ impl State {
                     known.lanes.push(lane);
                     let is_grouped_elsewhere =
                         alerting.receivers.get(receiver).is_some_and(|it| matches!(it.way, Way::Alertmanager { .. }));
-                    let common = if is_grouped_elsewhere { BTreeMap::new() } else { common(route, &known.incident) };
+                    let common = if is_grouped_elsewhere { BTreeMap::new() } else { common(route, known) };
                     let name = Group::name(receiver, &route.name, &common);
                     let group = self.groups.entry(name);
                     let group = group.or_insert_with(|| Group::new(receiver.clone(), route.name.clone(), common));
@@ -426,7 +437,7 @@ impl Due<'_> {
         for id in ids {
             let Some(known) = self.incidents.get(&id) else { continue };
             let before = group.members.get(&id).copied().flatten().map(|told| told.phase);
-            alerts.push(Alert::of(&known.incident, before, group.repeats));
+            alerts.push(Alert::of(&known.incident, known.about(), before, group.repeats));
             match known.incident.phase() {
                 Phase::Ended => {
                     group.members.remove(&id);
@@ -478,11 +489,13 @@ impl Due<'_> {
 }
 
 /// What an incident has in common with the others of its group.
-fn common(route: &Route, incident: &Incident) -> BTreeMap<String, String> {
+fn common(route: &Route, known: &Known) -> BTreeMap<String, String> {
+    let incident = &known.incident;
     let value = |by: &GroupBy| match by {
         GroupBy::Antenna => ("antenna".to_owned(), incident.subject.clone()),
         GroupBy::Kind => ("kind".to_owned(), incident.kind.to_string()),
         GroupBy::Severity => ("severity".to_owned(), incident.severity().to_string()),
+        GroupBy::Site => ("site".to_owned(), known.about().site.clone().unwrap_or_default()),
     };
     route.group_by.iter().map(value).collect()
 }
@@ -498,338 +511,4 @@ fn key(receiver: &str, route: &str, alerts: &[Alert]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use shared::api::{NewAcknowledgement, NewMute};
-
-    use super::*;
-    use crate::alerts::maintenance::Span;
-    use crate::alerts::orders::Order;
-
-    const FILE: &str = "
-        [[receiver]]
-        name = \"a\"
-        type = \"webhook\"
-        url = \"http://localhost/\"
-        [[receiver]]
-        name = \"b\"
-        type = \"slack\"
-        url = \"http://localhost/\"
-        [[route]]
-        receivers = [\"a\", \"b\"]
-        group_by = [\"kind\"]
-        group_wait = \"2s\"
-        group_interval = \"5s\"
-        repeat = \"1m\"
-        damping = false
-    ";
-
-    /// What happens at a moment.
-    #[derive(Debug, Clone)]
-    enum Step {
-        /// Trouble of an antenna begins.
-        Begin(u8),
-        /// It gets worse.
-        Worsen(u8),
-        /// It ends.
-        End(u8),
-        /// So many milliseconds pass.
-        Wait(u16),
-        /// A receiver takes what waits for it, and that is committed or not.
-        Take(bool),
-        /// The process is killed, and another one goes on from what was committed.
-        Kill,
-    }
-
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let step = prop_oneof![
-            (0..6_u8).prop_map(Step::Begin),
-            (0..6_u8).prop_map(Step::Worsen),
-            (0..6_u8).prop_map(Step::End),
-            (0..9_000_u16).prop_map(Step::Wait),
-            any::<bool>().prop_map(Step::Take),
-            Just(Step::Kill),
-        ];
-        prop::collection::vec(step, 1..80)
-    }
-
-    /// The network, as it is committed.
-    #[derive(Debug, Default)]
-    struct World {
-        open: BTreeMap<u8, Incident>,
-        ended: Vec<Incident>,
-    }
-
-    impl World {
-        /// What happens to the network, or to time.
-        fn pass(&mut self, step: Step, now: &mut UnixMillis) {
-            match step {
-                Step::Begin(antenna) => {
-                    now.0 += 1;
-                    let begun = Incident::begun(&antenna.to_string(), AlertKind::Degraded, *now);
-                    self.open.entry(antenna).or_insert(begun);
-                }
-                Step::Worsen(antenna) => {
-                    if let Some(open) = self.open.get_mut(&antenna) {
-                        open.kind = AlertKind::Down;
-                    }
-                }
-                Step::End(antenna) => {
-                    if let Some(open) = self.open.remove(&antenna) {
-                        now.0 += 1;
-                        self.ended.push(Incident { end: Some((*now, AlertEnding::Recovered)), ..open });
-                    }
-                }
-                Step::Wait(ms) => now.0 += i64::from(ms),
-                Step::Take(_) | Step::Kill => unreachable!("they happen to the process"),
-            }
-        }
-
-        /// All that lasts is over.
-        fn end_all(&mut self, now: UnixMillis) {
-            for open in std::mem::take(&mut self.open).into_values() {
-                self.ended.push(Incident { end: Some((now, AlertEnding::Recovered)), ..open });
-            }
-        }
-
-        fn seen(&self, state: &State) -> Seen {
-            let stream = || "s".to_owned();
-            let count = self.ended.len() as u64;
-            let known = state.cursors.get("s").copied().unwrap_or(count);
-            let new = self.ended.iter().skip(usize::try_from(known).expect("few"));
-            Seen {
-                open: self.open.values().map(|it| (stream(), it.clone())).collect(),
-                ended: new.map(|it| (stream(), it.clone())).collect(),
-                cursors: BTreeMap::from([(stream(), count)]),
-                ..Seen::default()
-            }
-        }
-    }
-
-    /// What receivers got: the phases of each incident in order, and under which keys each alert came.
-    #[derive(Debug, Default)]
-    struct Mailbox {
-        phases: BTreeMap<(String, String), Vec<String>>,
-        keys: BTreeMap<(String, String), BTreeSet<String>>,
-    }
-
-    impl Mailbox {
-        fn take(&mut self, notice: &Notice) {
-            for alert in &notice.alerts {
-                let keys = self.keys.entry((notice.receiver.clone(), alert.key.clone())).or_default();
-                if keys.insert(notice.key.clone()) {
-                    let of = (notice.receiver.clone(), alert.incident.clone());
-                    self.phases.entry(of).or_default().push(alert.phase.clone());
-                }
-            }
-        }
-    }
-
-    fn deliver(state: &mut State, now: UnixMillis, mailbox: &mut Mailbox) {
-        let waiting: Vec<(String, Notice)> =
-            state.waiting().into_iter().map(|(group, notice)| (group.clone(), notice.clone())).collect();
-        for (group, notice) in waiting {
-            mailbox.take(&notice);
-            state.delivered(now, &group, &notice.key, 1, &Outcome::Sent);
-        }
-    }
-
-    const BEGINNING: i64 = 1_700_000_000_000;
-
-    /// In which nobody is told of the antennas 0 to 2.
-    const WINDOW: Span = Span { start: UnixMillis(BEGINNING + 10_000), end: UnixMillis(BEGINNING + 40_000) };
-
-    fn is_maintained(subject: &str) -> bool {
-        ["0", "1", "2"].contains(&subject)
-    }
-
-    proptest! {
-        /// In maintenance nothing is told of its antennas. What was told before is told to its end behind it, what lasts is told then, and what
-        /// began and was over in it is told to nobody; all others are told of as ever.
-        #[test]
-        fn nobody_is_told_in_maintenance_and_of_what_lasts_behind_it(steps in steps()) {
-            let maintenance = format!(
-                "{FILE}
-                [[maintenance]]
-                name = \"works\"
-                antennas = [\"0\", \"1\", \"2\"]
-                start = {}
-                end = {}",
-                WINDOW.start, WINDOW.end
-            );
-            let alerting = Alerting::parse(&maintenance).expect("a good file");
-            let (mut world, mut mailbox, mut now) = (World::default(), Mailbox::default(), UnixMillis(BEGINNING));
-            let mut state = State::default();
-            state.take(now, world.seen(&State::default()), 1_000);
-            let turn = |state: &mut State, now: UnixMillis, world: &World| {
-                let seen = world.seen(state);
-                state.take(now, seen, 1_000);
-                state.step(now, &alerting);
-                let made = state.waiting().into_iter().filter(|(_, notice)| notice.at == now);
-                let subjects: Vec<&str> =
-                    made.flat_map(|(_, notice)| &notice.alerts).map(|alert| alert.antenna_id.as_str()).collect();
-                !WINDOW.holds(now) || !subjects.into_iter().any(is_maintained)
-            };
-            for step in steps {
-                match step {
-                    Step::Take(_) | Step::Kill => deliver(&mut state, now, &mut mailbox),
-                    step => world.pass(step, &mut now),
-                }
-                prop_assert!(turn(&mut state, now, &world), "told in maintenance: {:?}", state);
-            }
-            now = now.max(WINDOW.end);
-            for _ in 0..4 {
-                turn(&mut state, now, &world);
-                deliver(&mut state, now, &mut mailbox);
-                now.0 += 10_000;
-            }
-            let phases = |mailbox: &Mailbox, incident: &Incident| {
-                mailbox.phases.get(&("a".to_owned(), incident.id())).cloned().unwrap_or_default()
-            };
-            for open in world.open.values() {
-                prop_assert!(phases(&mailbox, open).last().is_some_and(|last| last != "ended"), "{:?}", open);
-            }
-            world.end_all(now);
-            for _ in 0..4 {
-                turn(&mut state, now, &world);
-                deliver(&mut state, now, &mut mailbox);
-                now.0 += 10_000;
-            }
-            for incident in &world.ended {
-                let told = phases(&mailbox, incident);
-                let is_in = |at: UnixMillis| is_maintained(&incident.subject) && WINDOW.holds(at);
-                let ends_in = incident.end.is_some_and(|(end, _)| is_in(end));
-                if ends_in && is_in(incident.start) {
-                    prop_assert!(told.is_empty(), "{:?} {:?}", incident, told);
-                } else {
-                    let is_whole = told.last().map(String::as_str) == Some("ended");
-                    prop_assert!(is_whole || (ends_in && told.is_empty()), "{:?} {:?}", incident, told);
-                }
-            }
-            prop_assert!(state.waiting().is_empty() && state.incidents.is_empty(), "{:?}", state);
-        }
-
-        /// Whatever happens, each receiver is told of each incident that there was, in order and up to its end, and of nothing under
-        /// two keys.
-        #[test]
-        fn every_receiver_is_told_of_every_incident_in_order_through_any_crash(steps in steps()) {
-            let alerting = Alerting::parse(FILE).expect("a good file");
-            let (mut world, mut mailbox, mut now) = (World::default(), Mailbox::default(), UnixMillis(BEGINNING));
-            let mut state = State::default();
-            state.take(now, world.seen(&State::default()), 1_000);
-            let mut committed = state.encode().expect("JSON");
-            let turn = |state: &mut State, now: UnixMillis, world: &World| {
-                let seen = world.seen(state);
-                state.take(now, seen, 1_000);
-                state.step(now, &alerting);
-                state.encode().expect("JSON")
-            };
-            for step in steps {
-                match step {
-                    // What is sent is what was committed.
-                    Step::Take(is_committed) => {
-                        let mut sent = State::decode(&committed).expect("a state");
-                        deliver(&mut sent, now, &mut mailbox);
-                        state = sent;
-                        if is_committed { committed = state.encode().expect("JSON"); }
-                        continue;
-                    }
-                    Step::Kill => state = State::decode(&committed).expect("a state"),
-                    step => world.pass(step, &mut now),
-                }
-                committed = turn(&mut state, now, &world);
-            }
-            world.end_all(now);
-            for _ in 0..4 {
-                turn(&mut state, now, &world);
-                deliver(&mut state, now, &mut mailbox);
-                now.0 += 10_000;
-            }
-            for receiver in ["a", "b"] {
-                for incident in &world.ended {
-                    let phases = mailbox.phases.get(&(receiver.to_owned(), incident.id())).cloned().unwrap_or_default();
-                    let rank = |phase: &String| ["began", "lasts", "worse", "ended"].iter().position(|it| it == phase);
-                    prop_assert_eq!(phases.last().map(String::as_str), Some("ended"), "{} {:?}", incident.id(), phases);
-                    let once = phases.iter().filter(|phase| *phase != "lasts");
-                    let ranks: Vec<_> = once.map(rank).collect();
-                    prop_assert!(ranks.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", phases);
-                }
-            }
-            let told: BTreeSet<&String> = mailbox.phases.keys().map(|(_, incident)| incident).collect();
-            prop_assert_eq!(told.len(), world.ended.len());
-            prop_assert!(mailbox.keys.values().all(|keys| keys.len() == 1), "{:?}", mailbox.keys);
-            prop_assert!(state.waiting().is_empty() && state.incidents.is_empty(), "{:?}", state);
-        }
-    }
-
-    /// A degraded antenna "1", looked at every second for so long, told to receivers that take everything at once. Gives the phases that
-    /// `a` is told, each with the second.
-    fn told_of_one(state: &mut State, now: &mut UnixMillis, seconds: u32, incident: &Incident) -> Vec<(i64, String)> {
-        let alerting = Alerting::parse(FILE).expect("a good file");
-        let mut told = Vec::new();
-        for turn in 0..seconds {
-            let mut seen = Seen::default();
-            match incident.end {
-                None => seen.open.push(("s".to_owned(), incident.clone())),
-                // That it ended is seen once.
-                Some(_) if turn == 0 => seen.ended.push(("s".to_owned(), incident.clone())),
-                Some(_) => {}
-            }
-            state.take(*now, seen, 1_000);
-            state.step(*now, &alerting);
-            let second = (now.0 - BEGINNING) / 1_000;
-            let new = state.waiting().into_iter().filter(|(_, notice)| notice.receiver == "a");
-            told.extend(new.flat_map(|(_, it)| &it.alerts).map(|alert| (second, alert.phase.clone())));
-            deliver(state, *now, &mut Mailbox::default());
-            now.0 += 1_000;
-        }
-        told
-    }
-
-    fn phases(told: &[(i64, String)]) -> Vec<(i64, &str)> {
-        told.iter().map(|(second, phase)| (*second, phase.as_str())).collect()
-    }
-
-    #[test]
-    fn what_is_acknowledged_is_not_repeated_and_its_end_is_told() {
-        let (mut state, mut now) = (State::default(), UnixMillis(BEGINNING));
-        let mut incident = Incident::begun("1", AlertKind::Degraded, now);
-        let told = told_of_one(&mut state, &mut now, 100, &incident);
-        assert_eq!(phases(&told), [(2, "began"), (62, "lasts")]);
-        let (note, by) = ("mine".to_owned(), "ana".to_owned());
-        let order = Order::Acknowledge(NewAcknowledgement { incident: incident.id(), note, by });
-        state.carry_out(now, &order).expect("it lasts");
-        assert_eq!(told_of_one(&mut state, &mut now, 200, &incident), []);
-        incident.kind = AlertKind::Down;
-        assert_eq!(phases(&told_of_one(&mut state, &mut now, 100, &incident)), [(300, "worse")]);
-        let unacknowledge = Order::Unacknowledge { incident: incident.id(), by: "eva".to_owned() };
-        state.carry_out(now, &unacknowledge).expect("it was");
-        assert_eq!(phases(&told_of_one(&mut state, &mut now, 10, &incident)), [(400, "lasts")]);
-        state.carry_out(now, &order).expect("it lasts");
-        incident.end = Some((now, AlertEnding::Recovered));
-        assert_eq!(phases(&told_of_one(&mut state, &mut now, 10, &incident)), [(410, "ended")]);
-        assert!(state.acknowledgements.contains_key(&incident.id()) && !state.is_open(&incident.id()));
-    }
-
-    #[test]
-    fn a_mute_ends_by_itself_and_what_lasts_is_told_then() {
-        let (mut state, mut now) = (State::default(), UnixMillis(BEGINNING));
-        let mute = |until_s: i64| NewMute {
-            antennas: "?".to_owned(),
-            until: UnixMillis(BEGINNING + until_s * 1_000),
-            reason: "works".to_owned(),
-            by: "ana".to_owned(),
-        };
-        state.carry_out(now, &Order::Mute(mute(50))).expect("a mute");
-        let incident = Incident::begun("1", AlertKind::Degraded, now);
-        assert_eq!(phases(&told_of_one(&mut state, &mut now, 60, &incident)), [(52, "began")]);
-        // What ends while it is muted was told before, and is told to its end behind that.
-        state.carry_out(now, &Order::Mute(mute(80))).expect("a mute");
-        let ended = Incident { end: Some((now, AlertEnding::Recovered)), ..incident };
-        assert_eq!(phases(&told_of_one(&mut state, &mut now, 60, &ended)), [(80, "ended")]);
-        // What begins and ends while it is muted is told to nobody, also if it is seen only behind that.
-        let start = UnixMillis(BEGINNING + 70_000);
-        let passed = Incident { end: Some((UnixMillis(start.0 + 5_000), AlertEnding::Recovered)), start, ..ended };
-        assert_eq!(told_of_one(&mut state, &mut now, 10, &passed), []);
-    }
-}
+mod tests;

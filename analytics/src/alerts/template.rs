@@ -28,7 +28,8 @@ const DEFAULT_SUBJECT: &str = "[Vigía] {{ title }}";
 const DEFAULT_BODY: &str = "\
 {{ title }}
 {% for it in alerts %}
-- {{ it.phase }}: {{ it.kind }}, {{ it.antenna_id }}, since {{ it.start }}\
+- {{ it.phase }}: {{ it.kind }}, {{ it.antenna_id }}\
+{% if it.name %} \"{{ it.name }}\"{% endif %}{% if it.site %} at {{ it.site }}{% endif %}, since {{ it.start }}\
 {% if it.end %} until {{ it.end }} ({{ it.ended_by }}){% endif %}\
 {% if it.packets_sent %}, {{ it.packets_lost }} of {{ it.packets_sent }} packets lost{% endif %}\
 {% endfor %}

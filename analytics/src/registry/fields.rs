@@ -147,12 +147,7 @@ impl Entry {
     fn labels(&self) -> Result<BTreeMap<Arc<str>, Arc<str>>, Fault> {
         let mut labels = BTreeMap::new();
         for (key, value) in &self.labels {
-            key.checked(|key| {
-                let is_allowed = |(at, it): (usize, char)| it == '_' || it.is_ascii_alphabetic() || (at > 0 && it.is_ascii_digit());
-                let is_name = !key.is_empty() && key.len() <= TEXT_MAX && key.chars().enumerate().all(is_allowed);
-                let why = || format!("the key of a label has letters, digits and _, does not begin with a digit, and at most {TEXT_MAX} of them");
-                is_name.then_some(()).ok_or_else(why)
-            })?;
+            key.checked(|key| label_key(key))?;
             let text = value.checked(|text| within(text, TEXT_MAX))?;
             if labels.insert(Arc::from(key.value.as_str()), text).is_some() {
                 return Err(key.fault(format!("the label {:?} is given twice", key.value)));
@@ -248,6 +243,18 @@ impl Fields {
             muted: self.muted.unwrap_or(false),
         }
     }
+}
+
+/// Refuses what cannot be the key of a label.
+pub(crate) fn label_key(key: &str) -> Result<(), String> {
+    let is_allowed = |(at, it): (usize, char)| it == '_' || it.is_ascii_alphabetic() || (at > 0 && it.is_ascii_digit());
+    let is_name = !key.is_empty() && key.len() <= TEXT_MAX && key.chars().enumerate().all(is_allowed);
+    let why = || {
+        format!(
+            "the key of a label has letters, digits and _, does not begin with a digit, and at most {TEXT_MAX} of them"
+        )
+    };
+    is_name.then_some(()).ok_or_else(why)
 }
 
 fn within(text: &str, max: usize) -> Result<Arc<str>, String> {

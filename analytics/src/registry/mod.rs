@@ -23,8 +23,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub use self::fields::Position;
-pub(crate) use self::fields::harmless;
 use self::fields::{Entry, Fields, Parent};
+pub(crate) use self::fields::{harmless, label_key};
 pub use self::kept::KeptRegistry;
 pub use self::pattern::Glob;
 use crate::fault::{Fault, Place};

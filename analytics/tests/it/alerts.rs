@@ -15,6 +15,7 @@ use analytics::alerts::send::{Sender, signature};
 use analytics::alerts::told::AlertsTold;
 use analytics::ingest::log::MemoryLog;
 use analytics::published::Partitions;
+use analytics::registry::KeptRegistry;
 use analytics::settings::{PipelineSettings, Thresholds};
 use serde_json::Value;
 use shared::UnixMillis;
@@ -284,7 +285,15 @@ fn every_kind_of_receiver_is_told_and_a_hostile_name_does_nothing_there() {
         "#
     );
     std::fs::write(&file, text).expect("a file");
-    let mut analytics = Analytics::start(&server.url(), &[("ALERTS_FILE", file.to_str().expect("a path"))]);
+    // What it is called is as hostile.
+    let antennas = folder.path().join("antennas.toml");
+    let entry = format!(
+        "[[antenna]]\nid = \"*evil*\"\nname = '''N{HOSTILE}'''\nsite = '''S{HOSTILE}'''\nlabels = {{ vendor = '''L{HOSTILE}''' }}\n"
+    );
+    std::fs::write(&antennas, entry).expect("a file");
+    let paths = [&file, &antennas].map(|path| path.to_str().expect("a path"));
+    let settings = [("ALERTS_FILE", paths[0]), ("ANTENNAS_FILE", paths[1])];
+    let mut analytics = Analytics::start(&server.url(), &settings);
     for ago_s in [600, 570] {
         measure(&server, &[HOSTILE.to_owned()], ago_s, true);
     }
@@ -295,6 +304,7 @@ fn every_kind_of_receiver_is_told_and_a_hostile_name_does_nothing_there() {
     let got = |path: &str| chats.got().into_iter().find(|got| got.path == path).expect(path).json();
     let slack = got("/slack")["text"].as_str().expect("a text").to_owned();
     assert!(!slack.contains('<') && slack.contains("&lt;!channel&gt;") && slack.contains("{{ 7 * 7 }}"), "{slack}");
+    assert!(slack.contains("N&lt;!channel&gt;") && slack.contains("S&lt;!channel&gt;"), "{slack}");
     let teams = got("/teams");
     let body = teams["attachments"][0]["content"]["body"].as_array().expect("blocks").clone();
     assert!(body.iter().all(|block| block["type"] == "RichTextBlock" && block["inlines"][0]["type"] == "TextRun"));
@@ -323,6 +333,8 @@ fn every_kind_of_receiver_is_told_and_a_hostile_name_does_nothing_there() {
     let labels: BTreeSet<String> = all.iter().map(|alerts| alerts[0]["labels"].to_string()).collect();
     assert_eq!(labels.len(), 1, "what tells it apart does not change: {labels:?}");
     assert_eq!(all[0][0]["labels"]["antenna_id"], HOSTILE);
+    assert_eq!(all[0][0]["labels"]["site"], format!("S{HOSTILE}"));
+    assert_eq!(all[0][0]["labels"]["label_vendor"], format!("L{HOSTILE}"));
 
     for receiver in ["slack", "teams", "alertmanager", "mail"] {
         let before = chats.got().len() + alertmanager.got().len() + mails.lock().expect("no panic").len();
@@ -550,6 +562,7 @@ async fn a_receiver_that_is_away_for_an_hour_is_told_of_all_of_it_at_once_and_ho
         log: log.clone(),
         partitions,
         thresholds: Thresholds::default(),
+        registry: KeptRegistry::default(),
         clock: clock.clone(),
         path,
         told: AlertsTold::default(),

@@ -1,0 +1,86 @@
+//! What the registry says of the antennas that alerts are about.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use shared::api::AlertKind;
+
+use super::incident::Incident;
+use crate::registry::{Description, Registry};
+
+/// What is said of no more antennas is kept: as many as there are incidents at a time.
+const KEPT_MAX: usize = 100_000;
+
+/// What people call an antenna, and where it belongs, as receivers are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The site that it is at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// What else is said of it, by key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A registry that is asked again and again about the antennas in trouble: what globs say is kept for as long as it is the same one.
+#[derive(Debug, Default)]
+pub struct Antennas {
+    registry: Arc<Registry>,
+    /// Of those that have no entry of their own, by id.
+    asked: Mutex<HashMap<Arc<str>, Arc<Description>>>,
+}
+
+impl From<Arc<Registry>> for Antennas {
+    fn from(registry: Arc<Registry>) -> Self {
+        Self { registry, asked: Mutex::default() }
+    }
+}
+
+impl Antennas {
+    /// Whether this is what a registry says.
+    #[must_use]
+    pub fn are_of(&self, registry: &Registry) -> bool {
+        self.registry.version() == registry.version()
+    }
+
+    /// What is known of the antenna with an id.
+    #[must_use]
+    pub fn of(&self, id: &str) -> Arc<Description> {
+        if self.registry.has(id) || self.registry.globs().next().is_none() {
+            return self.registry.of(id);
+        }
+        let mut asked = self.asked.lock();
+        if let Some(known) = asked.get(id) {
+            return Arc::clone(known);
+        }
+        if asked.len() >= KEPT_MAX {
+            asked.clear();
+        }
+        let known = self.registry.of(id);
+        asked.insert(id.into(), Arc::clone(&known));
+        known
+    }
+
+    /// What is known of the antenna that an incident is of; `None` where it is of none, but of a rule.
+    #[must_use]
+    pub fn of_incident(&self, incident: &Incident) -> Option<Arc<Description>> {
+        (incident.kind != AlertKind::Network).then(|| self.of(&incident.subject))
+    }
+
+    /// What receivers are told of the antenna that an incident is of.
+    #[must_use]
+    pub fn about(&self, incident: &Incident) -> About {
+        let Some(known) = self.of_incident(incident) else { return About::default() };
+        let labels = known.labels.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+        About {
+            name: known.name.as_deref().map(str::to_owned),
+            site: known.site.as_deref().map(str::to_owned),
+            labels: labels.collect(),
+        }
+    }
+}

@@ -1,0 +1,452 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::Value;
+use shared::api::{NewAcknowledgement, NewMute};
+
+use super::*;
+use crate::alerts::maintenance::Span;
+use crate::alerts::orders::Order;
+use crate::registry::{Notation, Registry};
+
+const FILE: &str = "
+    [[receiver]]
+    name = \"a\"
+    type = \"webhook\"
+    url = \"http://localhost/\"
+    [[receiver]]
+    name = \"b\"
+    type = \"slack\"
+    url = \"http://localhost/\"
+    [[route]]
+    receivers = [\"a\", \"b\"]
+    group_by = [\"kind\"]
+    group_wait = \"2s\"
+    group_interval = \"5s\"
+    repeat = \"1m\"
+    damping = false
+";
+
+/// What happens at a moment.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Trouble of an antenna begins.
+    Begin(u8),
+    /// It gets worse.
+    Worsen(u8),
+    /// It ends.
+    End(u8),
+    /// So many milliseconds pass.
+    Wait(u16),
+    /// A receiver takes what waits for it, and that is committed or not.
+    Take(bool),
+    /// The process is killed, and another one goes on from what was committed.
+    Kill,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (0..6_u8).prop_map(Step::Begin),
+        (0..6_u8).prop_map(Step::Worsen),
+        (0..6_u8).prop_map(Step::End),
+        (0..9_000_u16).prop_map(Step::Wait),
+        any::<bool>().prop_map(Step::Take),
+        Just(Step::Kill),
+    ];
+    prop::collection::vec(step, 1..80)
+}
+
+/// The network, as it is committed.
+#[derive(Debug, Default)]
+struct World {
+    open: BTreeMap<u8, Incident>,
+    ended: Vec<Incident>,
+}
+
+impl World {
+    /// What happens to the network, or to time.
+    fn pass(&mut self, step: Step, now: &mut UnixMillis) {
+        match step {
+            Step::Begin(antenna) => {
+                now.0 += 1;
+                let begun = Incident::begun(&antenna.to_string(), AlertKind::Degraded, *now);
+                self.open.entry(antenna).or_insert(begun);
+            }
+            Step::Worsen(antenna) => {
+                if let Some(open) = self.open.get_mut(&antenna) {
+                    open.kind = AlertKind::Down;
+                }
+            }
+            Step::End(antenna) => {
+                if let Some(open) = self.open.remove(&antenna) {
+                    now.0 += 1;
+                    self.ended.push(Incident { end: Some((*now, AlertEnding::Recovered)), ..open });
+                }
+            }
+            Step::Wait(ms) => now.0 += i64::from(ms),
+            Step::Take(_) | Step::Kill => unreachable!("they happen to the process"),
+        }
+    }
+
+    /// All that lasts is over.
+    fn end_all(&mut self, now: UnixMillis) {
+        for open in std::mem::take(&mut self.open).into_values() {
+            self.ended.push(Incident { end: Some((now, AlertEnding::Recovered)), ..open });
+        }
+    }
+
+    fn seen(&self, state: &State) -> Seen {
+        let stream = || "s".to_owned();
+        let count = self.ended.len() as u64;
+        let known = state.cursors.get("s").copied().unwrap_or(count);
+        let new = self.ended.iter().skip(usize::try_from(known).expect("few"));
+        Seen {
+            open: self.open.values().map(|it| (stream(), it.clone())).collect(),
+            ended: new.map(|it| (stream(), it.clone())).collect(),
+            cursors: BTreeMap::from([(stream(), count)]),
+            ..Seen::default()
+        }
+    }
+}
+
+/// What receivers got: the phases of each incident in order, and under which keys each alert came.
+#[derive(Debug, Default)]
+struct Mailbox {
+    phases: BTreeMap<(String, String), Vec<String>>,
+    keys: BTreeMap<(String, String), BTreeSet<String>>,
+}
+
+impl Mailbox {
+    fn take(&mut self, notice: &Notice) {
+        for alert in &notice.alerts {
+            let keys = self.keys.entry((notice.receiver.clone(), alert.key.clone())).or_default();
+            if keys.insert(notice.key.clone()) {
+                let of = (notice.receiver.clone(), alert.incident.clone());
+                self.phases.entry(of).or_default().push(alert.phase.clone());
+            }
+        }
+    }
+}
+
+fn deliver(state: &mut State, now: UnixMillis, mailbox: &mut Mailbox) {
+    let waiting: Vec<(String, Notice)> =
+        state.waiting().into_iter().map(|(group, notice)| (group.clone(), notice.clone())).collect();
+    for (group, notice) in waiting {
+        mailbox.take(&notice);
+        state.delivered(now, &group, &notice.key, 1, &Outcome::Sent);
+    }
+}
+
+const BEGINNING: i64 = 1_700_000_000_000;
+
+/// In which nobody is told of the antennas 0 to 2.
+const WINDOW: Span = Span { start: UnixMillis(BEGINNING + 10_000), end: UnixMillis(BEGINNING + 40_000) };
+
+fn is_maintained(subject: &str) -> bool {
+    ["0", "1", "2"].contains(&subject)
+}
+
+proptest! {
+    /// In maintenance nothing is told of its antennas. What was told before is told to its end behind it, what lasts is told then, and what
+    /// began and was over in it is told to nobody; all others are told of as ever.
+    #[test]
+    fn nobody_is_told_in_maintenance_and_of_what_lasts_behind_it(steps in steps()) {
+        let maintenance = format!(
+            "{FILE}
+            [[maintenance]]
+            name = \"works\"
+            antennas = [\"0\", \"1\", \"2\"]
+            start = {}
+            end = {}",
+            WINDOW.start, WINDOW.end
+        );
+        let alerting = Alerting::parse(&maintenance).expect("a good file");
+        let (mut world, mut mailbox, mut now) = (World::default(), Mailbox::default(), UnixMillis(BEGINNING));
+        let mut state = State::default();
+        state.take(now, world.seen(&State::default()), 1_000);
+        let turn = |state: &mut State, now: UnixMillis, world: &World| {
+            let seen = world.seen(state);
+            state.take(now, seen, 1_000);
+            state.step(now, &alerting, &Antennas::default());
+            let made = state.waiting().into_iter().filter(|(_, notice)| notice.at == now);
+            let subjects: Vec<&str> =
+                made.flat_map(|(_, notice)| &notice.alerts).map(|alert| alert.antenna_id.as_str()).collect();
+            !WINDOW.holds(now) || !subjects.into_iter().any(is_maintained)
+        };
+        for step in steps {
+            match step {
+                Step::Take(_) | Step::Kill => deliver(&mut state, now, &mut mailbox),
+                step => world.pass(step, &mut now),
+            }
+            prop_assert!(turn(&mut state, now, &world), "told in maintenance: {:?}", state);
+        }
+        now = now.max(WINDOW.end);
+        for _ in 0..4 {
+            turn(&mut state, now, &world);
+            deliver(&mut state, now, &mut mailbox);
+            now.0 += 10_000;
+        }
+        let phases = |mailbox: &Mailbox, incident: &Incident| {
+            mailbox.phases.get(&("a".to_owned(), incident.id())).cloned().unwrap_or_default()
+        };
+        for open in world.open.values() {
+            prop_assert!(phases(&mailbox, open).last().is_some_and(|last| last != "ended"), "{:?}", open);
+        }
+        world.end_all(now);
+        for _ in 0..4 {
+            turn(&mut state, now, &world);
+            deliver(&mut state, now, &mut mailbox);
+            now.0 += 10_000;
+        }
+        for incident in &world.ended {
+            let told = phases(&mailbox, incident);
+            let is_in = |at: UnixMillis| is_maintained(&incident.subject) && WINDOW.holds(at);
+            let ends_in = incident.end.is_some_and(|(end, _)| is_in(end));
+            if ends_in && is_in(incident.start) {
+                prop_assert!(told.is_empty(), "{:?} {:?}", incident, told);
+            } else {
+                let is_whole = told.last().map(String::as_str) == Some("ended");
+                prop_assert!(is_whole || (ends_in && told.is_empty()), "{:?} {:?}", incident, told);
+            }
+        }
+        prop_assert!(state.waiting().is_empty() && state.incidents.is_empty(), "{:?}", state);
+    }
+
+    /// Whatever happens, each receiver is told of each incident that there was, in order and up to its end, and of nothing under
+    /// two keys.
+    #[test]
+    fn every_receiver_is_told_of_every_incident_in_order_through_any_crash(steps in steps()) {
+        let alerting = Alerting::parse(FILE).expect("a good file");
+        let (mut world, mut mailbox, mut now) = (World::default(), Mailbox::default(), UnixMillis(BEGINNING));
+        let mut state = State::default();
+        state.take(now, world.seen(&State::default()), 1_000);
+        let mut committed = state.encode().expect("JSON");
+        let turn = |state: &mut State, now: UnixMillis, world: &World| {
+            let seen = world.seen(state);
+            state.take(now, seen, 1_000);
+            state.step(now, &alerting, &Antennas::default());
+            state.encode().expect("JSON")
+        };
+        for step in steps {
+            match step {
+                // What is sent is what was committed.
+                Step::Take(is_committed) => {
+                    let mut sent = State::decode(&committed).expect("a state");
+                    deliver(&mut sent, now, &mut mailbox);
+                    state = sent;
+                    if is_committed { committed = state.encode().expect("JSON"); }
+                    continue;
+                }
+                Step::Kill => state = State::decode(&committed).expect("a state"),
+                step => world.pass(step, &mut now),
+            }
+            committed = turn(&mut state, now, &world);
+        }
+        world.end_all(now);
+        for _ in 0..4 {
+            turn(&mut state, now, &world);
+            deliver(&mut state, now, &mut mailbox);
+            now.0 += 10_000;
+        }
+        for receiver in ["a", "b"] {
+            for incident in &world.ended {
+                let phases = mailbox.phases.get(&(receiver.to_owned(), incident.id())).cloned().unwrap_or_default();
+                let rank = |phase: &String| ["began", "lasts", "worse", "ended"].iter().position(|it| it == phase);
+                prop_assert_eq!(phases.last().map(String::as_str), Some("ended"), "{} {:?}", incident.id(), phases);
+                let once = phases.iter().filter(|phase| *phase != "lasts");
+                let ranks: Vec<_> = once.map(rank).collect();
+                prop_assert!(ranks.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", phases);
+            }
+        }
+        let told: BTreeSet<&String> = mailbox.phases.keys().map(|(_, incident)| incident).collect();
+        prop_assert_eq!(told.len(), world.ended.len());
+        prop_assert!(mailbox.keys.values().all(|keys| keys.len() == 1), "{:?}", mailbox.keys);
+        prop_assert!(state.waiting().is_empty() && state.incidents.is_empty(), "{:?}", state);
+    }
+}
+
+/// A degraded antenna "1", looked at every second for so long, told to receivers that take everything at once. Gives the phases that
+/// `a` is told, each with the second.
+fn told_of_one(state: &mut State, now: &mut UnixMillis, seconds: u32, incident: &Incident) -> Vec<(i64, String)> {
+    let alerting = Alerting::parse(FILE).expect("a good file");
+    let mut told = Vec::new();
+    for turn in 0..seconds {
+        let mut seen = Seen::default();
+        match incident.end {
+            None => seen.open.push(("s".to_owned(), incident.clone())),
+            // That it ended is seen once.
+            Some(_) if turn == 0 => seen.ended.push(("s".to_owned(), incident.clone())),
+            Some(_) => {}
+        }
+        state.take(*now, seen, 1_000);
+        state.step(*now, &alerting, &Antennas::default());
+        let second = (now.0 - BEGINNING) / 1_000;
+        let new = state.waiting().into_iter().filter(|(_, notice)| notice.receiver == "a");
+        told.extend(new.flat_map(|(_, it)| &it.alerts).map(|alert| (second, alert.phase.clone())));
+        deliver(state, *now, &mut Mailbox::default());
+        now.0 += 1_000;
+    }
+    told
+}
+
+fn phases(told: &[(i64, String)]) -> Vec<(i64, &str)> {
+    told.iter().map(|(second, phase)| (*second, phase.as_str())).collect()
+}
+
+#[test]
+fn what_is_acknowledged_is_not_repeated_and_its_end_is_told() {
+    let (mut state, mut now) = (State::default(), UnixMillis(BEGINNING));
+    let mut incident = Incident::begun("1", AlertKind::Degraded, now);
+    let told = told_of_one(&mut state, &mut now, 100, &incident);
+    assert_eq!(phases(&told), [(2, "began"), (62, "lasts")]);
+    let (note, by) = ("mine".to_owned(), "ana".to_owned());
+    let order = Order::Acknowledge(NewAcknowledgement { incident: incident.id(), note, by });
+    state.carry_out(now, &order).expect("it lasts");
+    assert_eq!(told_of_one(&mut state, &mut now, 200, &incident), []);
+    incident.kind = AlertKind::Down;
+    assert_eq!(phases(&told_of_one(&mut state, &mut now, 100, &incident)), [(300, "worse")]);
+    let unacknowledge = Order::Unacknowledge { incident: incident.id(), by: "eva".to_owned() };
+    state.carry_out(now, &unacknowledge).expect("it was");
+    assert_eq!(phases(&told_of_one(&mut state, &mut now, 10, &incident)), [(400, "lasts")]);
+    state.carry_out(now, &order).expect("it lasts");
+    incident.end = Some((now, AlertEnding::Recovered));
+    assert_eq!(phases(&told_of_one(&mut state, &mut now, 10, &incident)), [(410, "ended")]);
+    assert!(state.acknowledgements.contains_key(&incident.id()) && !state.is_open(&incident.id()));
+}
+
+#[test]
+fn a_mute_ends_by_itself_and_what_lasts_is_told_then() {
+    let (mut state, mut now) = (State::default(), UnixMillis(BEGINNING));
+    let mute = |until_s: i64| NewMute {
+        antennas: "?".to_owned(),
+        until: UnixMillis(BEGINNING + until_s * 1_000),
+        reason: "works".to_owned(),
+        by: "ana".to_owned(),
+    };
+    state.carry_out(now, &Order::Mute(mute(50))).expect("a mute");
+    let incident = Incident::begun("1", AlertKind::Degraded, now);
+    assert_eq!(phases(&told_of_one(&mut state, &mut now, 60, &incident)), [(52, "began")]);
+    // What ends while it is muted was told before, and is told to its end behind that.
+    state.carry_out(now, &Order::Mute(mute(80))).expect("a mute");
+    let ended = Incident { end: Some((now, AlertEnding::Recovered)), ..incident };
+    assert_eq!(phases(&told_of_one(&mut state, &mut now, 60, &ended)), [(80, "ended")]);
+    // What begins and ends while it is muted is told to nobody, also if it is seen only behind that.
+    let start = UnixMillis(BEGINNING + 70_000);
+    let passed = Incident { end: Some((UnixMillis(start.0 + 5_000), AlertEnding::Recovered)), start, ..ended };
+    assert_eq!(told_of_one(&mut state, &mut now, 10, &passed), []);
+}
+
+/// What a registry says that is such a spreadsheet.
+fn antennas(csv: &str) -> Antennas {
+    Antennas::from(Arc::new(Registry::read(csv.as_bytes(), Notation::Csv).expect("a registry")))
+}
+
+/// What was seen of incidents: those that last, and those that are over.
+fn seen(incidents: &[Incident]) -> Seen {
+    let of = |is_open: bool| {
+        let some = incidents.iter().filter(move |it| it.end.is_none() == is_open);
+        some.map(|it| ("s".to_owned(), it.clone())).collect()
+    };
+    Seen { open: of(true), ended: of(false), ..Seen::default() }
+}
+
+/// What receivers are told in a turn: each of them takes it at once.
+fn told_in_turn(
+    state: &mut State,
+    now: UnixMillis,
+    incidents: &[Incident],
+    (alerting, antennas): (&Alerting, &Antennas),
+) -> Vec<(String, Alert)> {
+    state.take(now, seen(incidents), 1_000);
+    state.step(now, alerting, antennas);
+    let waiting = state.waiting().into_iter();
+    let told =
+        waiting.flat_map(|(_, notice)| notice.alerts.iter().map(move |it| (notice.receiver.clone(), it.clone())));
+    let told = told.collect();
+    deliver(state, now, &mut Mailbox::default());
+    told
+}
+
+#[test]
+fn routes_go_by_site_and_label_and_who_was_told_of_the_beginning_is_told_of_the_end_in_the_same_words() {
+    let receiver =
+        |name: &str| format!("[[receiver]]\nname = {name:?}\ntype = \"slack\"\nurl = \"http://localhost/\"\n");
+    let at_once = "group_by = [\"site\"]\ngroup_wait = \"0s\"\ngroup_interval = \"0s\"\n";
+    let file = ["north", "acme", "others"].map(receiver).concat()
+        + "[[route]]\nreceivers = [\"north\"]\nsites = [\"nor*\", \"[*]\"]\n"
+        + at_once
+        + "[[route]]\nreceivers = [\"acme\"]\nlabels = { vendor = [\"acme\", \"e?ca\"], ring = [\"1\"] }\n"
+        + at_once
+        + "[[route]]\nreceivers = [\"others\"]\n"
+        + at_once;
+    let alerting = Alerting::parse(&file).expect("a good file");
+    let before = antennas(
+        "id,name,site,label:vendor,label:ring\n1,One,north,acme,1\n2,Two,south,emca,1\n3,,south,acme,2\n\"*\",Any,,acme,1\n",
+    );
+    let (mut state, mut now) = (State::default(), UnixMillis(BEGINNING));
+    let mut down: Vec<Incident> =
+        ["1", "2", "3", "4"].map(|antenna| Incident::begun(antenna, AlertKind::Down, now)).to_vec();
+    // Rules have names of their own, of which the registry says nothing.
+    down.push(Incident::begun("1", AlertKind::Network, now));
+    let told = told_in_turn(&mut state, now, &down, (&alerting, &before));
+    let of = |told: &[(String, Alert)]| -> BTreeSet<(String, String, AlertKind, Option<String>, Option<String>)> {
+        let of = |(receiver, it): &(String, Alert)| {
+            (receiver.clone(), it.antenna_id.clone(), it.kind, it.name.clone(), it.site.clone())
+        };
+        told.iter().map(of).collect()
+    };
+    let is_told = |receiver: &str, antenna: &str, kind: AlertKind, name: Option<&str>, site: Option<&str>| {
+        (receiver.to_owned(), antenna.to_owned(), kind, name.map(str::to_owned), site.map(str::to_owned))
+    };
+    let expected = BTreeSet::from([
+        is_told("north", "1", AlertKind::Down, Some("One"), Some("north")),
+        is_told("acme", "2", AlertKind::Down, Some("Two"), Some("south")),
+        is_told("others", "3", AlertKind::Down, Some("Any"), Some("south")),
+        is_told("acme", "4", AlertKind::Down, Some("Any"), None),
+        is_told("others", "1", AlertKind::Network, None, None),
+    ]);
+    assert_eq!(of(&told), expected);
+    let sites: BTreeSet<_> = state.groups.values().map(|group| (&*group.receiver, &*group.common["site"])).collect();
+    assert_eq!(
+        sites,
+        BTreeSet::from([("north", "north"), ("acme", "south"), ("acme", ""), ("others", "south"), ("others", "")])
+    );
+
+    // Whatever the file says from now on, also behind a crash.
+    let after = antennas("id,name,site\n1,Uno,south\n4,Four,north\n");
+    state = State::decode(&state.encode().expect("JSON")).expect("a state");
+    now.0 += 1_000;
+    assert_eq!(told_in_turn(&mut state, now, &down, (&alerting, &after)), []);
+    down.iter_mut().for_each(|it| it.end = Some((now, AlertEnding::Recovered)));
+    let over = told_in_turn(&mut state, now, &down, (&alerting, &after));
+    assert!(over.iter().all(|(_, it)| it.phase == "ended"), "{over:?}");
+    assert_eq!(of(&over), expected);
+    assert!(state.incidents.is_empty());
+}
+
+#[test]
+fn what_the_version_before_registries_committed_is_gone_on_with() {
+    let alerting = Alerting::parse(FILE).expect("a good file");
+    let now = UnixMillis(BEGINNING);
+    let (mut state, down) = (State::default(), Incident::begun("1", AlertKind::Down, now));
+    state.take(now, seen(std::slice::from_ref(&down)), 1_000);
+    state.step(now, &alerting, &Antennas::default());
+    let later = UnixMillis(now.0 + 2_000);
+    state.step(later, &alerting, &Antennas::default());
+    let mut committed: Value = serde_json::from_slice(&state.encode().expect("JSON")).expect("JSON");
+    let known = committed["incidents"][down.id()].as_object_mut().expect("an incident");
+    known.retain(|name, _| ["incident", "stream", "lanes", "is_settled"].contains(&&**name));
+    for group in committed["groups"].as_object_mut().expect("groups").values_mut() {
+        let alert = group["notice"]["alerts"][0].as_object_mut().expect("an alert");
+        alert.retain(|name, _| !["name", "site", "labels", "behind"].contains(&&**name));
+    }
+    let mut state = State::decode(committed.to_string().as_bytes()).expect("a state");
+    let registry = antennas("id,name\n1,One\n");
+    assert_eq!(state.waiting().len(), 2);
+    deliver(&mut state, later, &mut Mailbox::default());
+    let over = Incident { end: Some((later, AlertEnding::Recovered)), ..down };
+    let much_later = UnixMillis(later.0 + 10_000);
+    let told = told_in_turn(&mut state, much_later, &[over], (&alerting, &registry));
+    let told: Vec<_> = told.iter().map(|(receiver, it)| (&**receiver, &*it.phase, it.name.as_deref())).collect();
+    assert_eq!(told, [("a", "ended", Some("One")), ("b", "ended", Some("One"))]);
+}
