@@ -37,8 +37,8 @@ mod window;
 mod worst;
 
 pub use self::alerts::{
-    AlertDelivery, AlertEnding, AlertKind, AlertMaintenance, AlertPage, AlertReceiver, AlertSeverity, AlertsRequest,
-    DEFAULT_DELIVERIES, DeliveryStatus, MAX_DELIVERIES, ReceiverType,
+    AlertDelivery, AlertEnding, AlertHeld, AlertKind, AlertMaintenance, AlertPage, AlertReceiver, AlertSeverity,
+    AlertsRequest, DEFAULT_DELIVERIES, DeliveryStatus, MAX_DELIVERIES, ReceiverType,
 };
 pub use self::antennas::{
     AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, DEFAULT_ROWS, MAX_ROWS, Order, Sort,

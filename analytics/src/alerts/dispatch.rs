@@ -170,7 +170,14 @@ impl<L: Log> Dispatcher<L> {
         if let Ok(Ok(Some(bytes))) = timeout(BROKER_TIMEOUT, self.log.alerts()).await
             && let Ok(state) = State::decode(&bytes)
         {
-            self.told.show(&state, &kept.alerting, &Trouble::default(), self.now());
+            let (now, alerting, antennas) = (self.now(), Arc::clone(&kept.alerting), Arc::clone(&kept.antennas));
+            let counted = tokio::task::spawn_blocking(move || {
+                let held = Quiet::new(now, &alerting, &state.mutes, &antennas).held(state.incidents.values());
+                (state, held)
+            });
+            if let Ok((state, held)) = counted.await {
+                self.told.show(&state, &kept.alerting, &Trouble { held, ..Trouble::default() }, now);
+            }
         }
     }
 
@@ -182,6 +189,10 @@ impl<L: Log> Dispatcher<L> {
     /// Reads the file again where it is another one. One that is of no use changes nothing.
     async fn look(&self, kept: &mut Kept) {
         kept.looked = Instant::now();
+        let registry = self.registry.current();
+        if !kept.antennas.are_of(&registry) {
+            kept.antennas = Arc::new(Antennas::from(registry));
+        }
         let path = self.path.clone();
         let read = tokio::task::spawn_blocking(move || read_text(&path).map(|text| (Alerting::parse(&text), text)));
         let read = match read.await {
@@ -269,10 +280,6 @@ impl<L: Log> Dispatcher<L> {
             if kept.looked.elapsed() >= LOOK_EVERY {
                 self.look(kept).await;
             }
-            let registry = self.registry.current();
-            if !kept.antennas.are_of(&registry) {
-                kept.antennas = Arc::new(Antennas::from(registry));
-            }
             if let Err(error) = self.decide(&mut term, kept).await {
                 error!("what is to be told could not be decided, so what is committed is read again: {error}");
                 return Ok(());
@@ -291,7 +298,7 @@ impl<L: Log> Dispatcher<L> {
             if !term.is_dirty {
                 term.committed();
                 self.tell(&mut term, &kept.alerting);
-                self.beat(&mut term, &kept.alerting);
+                self.beat(&mut term, kept);
             }
             self.told.show(&term.state, &kept.alerting, &term.trouble, self.now());
         }
@@ -311,10 +318,11 @@ impl<L: Log> Dispatcher<L> {
         let decided = tokio::task::spawn_blocking(move || {
             let by = By { alerting: &alerting, antennas: &antennas, thresholds: &thresholds };
             let is_changed = decide(&mut state, now, &settled, is_whole, &by);
-            (state, is_changed)
+            let held = Quiet::new(now, &alerting, &state.mutes, &antennas).held(state.incidents.values());
+            (state, is_changed, held)
         });
         let is_changed;
-        (term.state, is_changed) = decided.await?;
+        (term.state, is_changed, term.trouble.held) = decided.await?;
         term.is_dirty |= is_changed;
         Ok(())
     }
@@ -406,16 +414,16 @@ impl<L: Log> Dispatcher<L> {
     }
 
     /// Tells that all is well, where it is.
-    fn beat(&self, term: &mut Term, alerting: &Alerting) {
-        let Some(heartbeat) = &alerting.heartbeat else { return };
+    fn beat(&self, term: &mut Term, kept: &Kept) {
+        let Some(heartbeat) = &kept.alerting.heartbeat else { return };
         let now = self.clock.now();
         let is_due = term.heartbeat_from.is_none_or(|from| now >= from);
         let waits = |oldest: &(&String, &super::message::Notice)| now.0 - oldest.1.at.0 > heartbeat.every_ms;
         let is_stuck = term.state.waiting().first().is_some_and(waits);
-        let quiet = Quiet::new(self.now(), alerting, &term.state.mutes);
+        let quiet = Quiet::new(self.now(), &kept.alerting, &term.state.mutes, &kept.antennas);
         let lasts = term.state.incidents.values().map(|known| &known.incident).any(|incident| {
             let is_broken_rule = incident.kind == AlertKind::Network && incident.end.is_none();
-            is_broken_rule && !quiet.is_now(&incident.subject)
+            is_broken_rule && !quiet.is_now(incident)
         });
         if !is_due || is_stuck || lasts || !self.partitions.is_running() || !term.heartbeat.is_empty() {
             return;
@@ -454,7 +462,7 @@ struct By<'a> {
 /// Takes note of what was seen, and decides what is told; tells whether anything is to be committed.
 fn decide(state: &mut State, now: UnixMillis, settled: &[Settled], is_whole: bool, by: &By<'_>) -> bool {
     let By { alerting, antennas, thresholds } = *by;
-    let quiet = Quiet::new(now, alerting, &state.mutes);
+    let quiet = Quiet::new(now, alerting, &state.mutes, antennas);
     let seen = observe(settled, is_whole, state, thresholds, &quiet);
     let network = seen.network;
     let mut is_changed = state.take(now, seen, thresholds.flapping_changes);

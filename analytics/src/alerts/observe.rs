@@ -32,7 +32,7 @@ pub fn observe(settled: &[Settled], is_whole: bool, state: &State, thresholds: &
             antennas += 1;
             for incident in lasting(antenna, heard_ms, thresholds) {
                 if places.is_newest(antenna, number) {
-                    if matches!(incident.kind, AlertKind::Down | AlertKind::Silent) && !quiet.is_now(&antenna.id) {
+                    if matches!(incident.kind, AlertKind::Down | AlertKind::Silent) && !quiet.is_now(&incident) {
                         unwell.insert(&antenna.id);
                     }
                     seen.open.push((partition.stream.clone(), incident));

@@ -1,11 +1,13 @@
 //! Of whom nobody is told.
 
 use shared::UnixMillis;
-use shared::api::Mute;
+use shared::api::{AlertHeld, Mute};
 
+use super::antennas::Antennas;
 use super::file::Alerting;
+use super::incident::Incident;
 use super::maintenance::Maintenance;
-use super::state::Mutes;
+use super::state::{Known, Mutes};
 use crate::registry::Glob;
 
 /// Of whom nobody is told, and when. Incidents are taken note of all the same.
@@ -15,6 +17,7 @@ pub struct Quiet<'a> {
     /// Those whose time it is.
     maintained: Vec<&'a Maintenance>,
     mutes: Vec<Muted<'a>>,
+    antennas: &'a Antennas,
     now: UnixMillis,
 }
 
@@ -26,30 +29,70 @@ struct Muted<'a> {
     glob: Option<Glob>,
 }
 
+/// Why nobody is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Maintenance,
+    Mute,
+    Registry,
+}
+
 impl<'a> Quiet<'a> {
     /// What is known at a moment.
     #[must_use]
-    pub fn new(now: UnixMillis, alerting: &'a Alerting, mutes: &'a Mutes) -> Self {
+    pub fn new(now: UnixMillis, alerting: &'a Alerting, mutes: &'a Mutes, antennas: &'a Antennas) -> Self {
         let maintenance = &alerting.maintenance;
         let maintained = maintenance.iter().filter(|it| it.at(now).is_some()).collect();
         let mutes = mutes.values().map(|mute| Muted { mute, glob: Glob::new(&mute.antennas).ok() }).collect();
-        Self { maintenance, maintained, mutes, now }
+        Self { maintenance, maintained, mutes, antennas, now }
     }
 
-    /// Whether nobody is told now of an antenna, or of a rule of the network.
+    /// Whether nobody is told now of an incident, be it of an antenna or of a rule of the network.
     #[must_use]
-    pub fn is_now(&self, subject: &str) -> bool {
-        self.maintained.iter().any(|it| it.is_of(subject)) || self.is_muted(subject, self.now)
+    pub fn is_now(&self, incident: &Incident) -> bool {
+        self.why(incident).is_some()
     }
 
-    /// Whether nobody was to be told of it at a moment before.
+    /// Whether nobody was to be told of it at a moment before. For how long the registry has said `muted` is not known, so what it says now
+    /// counts.
     #[must_use]
-    pub fn was(&self, subject: &str, at: UnixMillis) -> bool {
-        self.maintenance.iter().any(|it| it.is_of(subject) && it.at(at).is_some()) || self.is_muted(subject, at)
+    pub fn was(&self, incident: &Incident, at: UnixMillis) -> bool {
+        self.maintenance.iter().any(|it| it.is_of(&incident.subject) && it.at(at).is_some())
+            || self.is_muted(&incident.subject, at)
+            || self.is_muted_by_registry(incident)
+    }
+
+    /// How many incidents that last nobody is told of, by why.
+    #[must_use]
+    pub fn held<'k>(&self, incidents: impl IntoIterator<Item = &'k Known>) -> AlertHeld {
+        let mut held = AlertHeld::default();
+        for known in incidents.into_iter().filter(|known| known.incident.end.is_none()) {
+            match self.why(&known.incident) {
+                Some(Why::Maintenance) => held.maintenance += 1,
+                Some(Why::Mute) => held.mute += 1,
+                Some(Why::Registry) => held.muted += 1,
+                None => {}
+            }
+        }
+        held
+    }
+
+    fn why(&self, incident: &Incident) -> Option<Why> {
+        if self.maintained.iter().any(|it| it.is_of(&incident.subject)) {
+            Some(Why::Maintenance)
+        } else if self.is_muted(&incident.subject, self.now) {
+            Some(Why::Mute)
+        } else {
+            self.is_muted_by_registry(incident).then_some(Why::Registry)
+        }
     }
 
     fn is_muted(&self, subject: &str, at: UnixMillis) -> bool {
         self.mutes.iter().any(|it| it.mute.at <= at && at < it.mute.until && it.is_of(subject))
+    }
+
+    fn is_muted_by_registry(&self, incident: &Incident) -> bool {
+        self.antennas.of_incident(incident).is_some_and(|known| known.muted)
     }
 }
 

@@ -196,7 +196,7 @@ impl State {
         is_changed |= self.describe(antennas);
         is_changed |= self.assign(now, alerting);
         let flapping: BTreeMap<String, String> = self.open_of(AlertKind::Flapping);
-        let quiet = Quiet::new(now, alerting, &self.mutes);
+        let quiet = Quiet::new(now, alerting, &self.mutes, antennas);
         for group in self.groups.values_mut() {
             let Some((route, receiver)) = alerting.route(&group.route).zip(alerting.receivers.get(&group.receiver))
             else {
@@ -461,7 +461,7 @@ impl Due<'_> {
         match told {
             Some(_) => self.route.is_end_told || self.resend_ms.is_some(),
             // What began and was over while nobody was to be told is told to nobody, also where it is seen only now.
-            None => !self.is_damped(&known.incident) && !self.quiet.was(&known.incident.subject, end),
+            None => !self.is_damped(&known.incident) && !self.quiet.was(&known.incident, end),
         }
     }
 
@@ -469,14 +469,14 @@ impl Due<'_> {
     fn is_to_be_repeated(&self, id: &str, known: &Known) -> bool {
         // Who repeats by itself takes what is not sent again for over.
         let is_taken = self.resend_ms.is_none() && self.taken.contains_key(id);
-        known.incident.end.is_none() && !is_taken && !self.quiet.is_now(&known.incident.subject)
+        known.incident.end.is_none() && !is_taken && !self.quiet.is_now(&known.incident)
     }
 
     /// An incident of which there is something to tell to who was told this.
     fn news(&self, id: &str, told: Option<Told>) -> Option<&Known> {
         let known = self.incidents.get(id)?;
         let is_news = told.is_none_or(|told| told.phase != known.incident.phase());
-        let is_held_back = || self.is_damped(&known.incident) || self.quiet.is_now(&known.incident.subject);
+        let is_held_back = || self.is_damped(&known.incident) || self.quiet.is_now(&known.incident);
         (is_news && !is_held_back()).then_some(known)
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use shared::UnixMillis;
 use shared::api::{
-    Acknowledgement, AcknowledgementPage, AlertMaintenance, AlertPage, AlertReceiver, AlertsRequest, AuditEntry,
-    AuditPage, AuditRequest, DeliveryStatus, Mute, MutePage,
+    Acknowledgement, AcknowledgementPage, AlertHeld, AlertMaintenance, AlertPage, AlertReceiver, AlertsRequest,
+    AuditEntry, AuditPage, AuditRequest, DeliveryStatus, Mute, MutePage,
 };
 
 use super::file::Alerting;
@@ -29,13 +29,15 @@ struct Known {
     audit: Vec<AuditEntry>,
 }
 
-/// What is known of attempts and not committed.
+/// What is known of attempts and of what is held back, and not committed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trouble {
     /// Why the last attempt failed, by receiver.
     pub(super) reasons: BTreeMap<String, String>,
     /// How often the notice of a group was tried, and why the last attempt failed, by the group's name.
     pub(super) attempts: BTreeMap<String, (u64, Option<String>)>,
+    /// How many incidents nobody is told of, and why.
+    pub(super) held: AlertHeld,
 }
 
 impl AlertsTold {
@@ -123,9 +125,9 @@ impl AlertsTold {
         acknowledgements.sort_by(|a, b| (b.at, &a.incident).cmp(&(a.at, &b.incident)));
         let audit = state.audit.iter().rev().cloned().collect();
         let mut known = self.0.lock();
-        let (reason, dropped) = (known.page.reason.take(), state.dropped);
-        let page =
-            AlertPage { enabled: true, receivers, open, dropped, deliveries, maintenance, reason, as_of: Some(now) };
+        let (reason, dropped, held) = (known.page.reason.take(), state.dropped, trouble.held);
+        let (enabled, as_of) = (true, Some(now));
+        let page = AlertPage { enabled, receivers, open, held, dropped, deliveries, maintenance, reason, as_of };
         *known = Known { page, mutes, acknowledgements, audit };
     }
 }

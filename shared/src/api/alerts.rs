@@ -105,6 +105,9 @@ pub struct AlertPage {
     pub receivers: Vec<AlertReceiver>,
     /// Incidents that last, as far as alerts know.
     pub open: u64,
+    /// Those of them that nobody is told of, by why.
+    #[serde(default)]
+    pub held: AlertHeld,
     /// Incidents that began or ended and that no receiver was told of, as there were too many at a time.
     pub dropped: u64,
     /// The newest deliveries, those that wait first, then newest first.
@@ -116,6 +119,17 @@ pub struct AlertPage {
     pub reason: Option<String>,
     /// When this was known; `null` where nothing is.
     pub as_of: Option<UnixMillis>,
+}
+
+/// How many incidents that last nobody is told of. One for which there are several reasons counts by the first of these.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlertHeld {
+    /// In maintenance.
+    pub maintenance: u64,
+    /// By a mute.
+    pub mute: u64,
+    /// The registry says `muted` of the antenna.
+    pub muted: u64,
 }
 
 /// A window of maintenance, in which nobody is told of some antennas.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::Value;
-use shared::api::{NewAcknowledgement, NewMute};
+use shared::api::{AlertHeld, NewAcknowledgement, NewMute};
 
 use super::*;
 use crate::alerts::maintenance::Span;
@@ -449,4 +449,37 @@ fn what_the_version_before_registries_committed_is_gone_on_with() {
     let told = told_in_turn(&mut state, much_later, &[over], (&alerting, &registry));
     let told: Vec<_> = told.iter().map(|(receiver, it)| (&**receiver, &*it.phase, it.name.as_deref())).collect();
     assert_eq!(told, [("a", "ended", Some("One")), ("b", "ended", Some("One"))]);
+}
+
+#[test]
+fn nobody_is_told_of_an_antenna_that_the_registry_mutes_until_it_does_not_any_more() {
+    let alerting = Alerting::parse(FILE).expect("a good file");
+    let [muted, loud] = ["true", "false"].map(|muted| antennas(&format!("id,muted\n\"*\",{muted}\n2,false\n")));
+    let (mut state, mut now) = (State::default(), UnixMillis(BEGINNING));
+    let mut incidents: Vec<Incident> =
+        ["1", "2", "3"].map(|antenna| Incident::begun(antenna, AlertKind::Down, now)).to_vec();
+    // A rule is no antenna, whatever it is called.
+    incidents.push(Incident::begun("1", AlertKind::Network, now));
+    let mut turns = |state: &mut State, incidents: &[Incident], antennas: &Antennas| {
+        let mut told = Vec::new();
+        for _ in 0..8 {
+            told.extend(told_in_turn(state, now, incidents, (&alerting, antennas)));
+            now.0 += 1_000;
+        }
+        let of_a = told.into_iter().filter(|(receiver, _)| receiver == "a");
+        let told: BTreeSet<_> = of_a.map(|(_, it)| (it.antenna_id, it.kind, it.phase)).collect();
+        (told, Quiet::new(now, &alerting, &state.mutes, antennas).held(state.incidents.values()))
+    };
+    let is_told = |antenna: &str, kind, phase: &str| (antenna.to_owned(), kind, phase.to_owned());
+    let (told, held) = turns(&mut state, &incidents, &muted);
+    let began = [("2", AlertKind::Down), ("1", AlertKind::Network)].map(|(it, kind)| is_told(it, kind, "began"));
+    assert_eq!(told, BTreeSet::from(began));
+    assert_eq!((held, state.incidents.len()), (AlertHeld { muted: 2, ..AlertHeld::default() }, 4));
+    // What ends meanwhile is told to nobody; what lasts is told once it is muted no more.
+    incidents[2].end = Some((UnixMillis(BEGINNING + 8_000), AlertEnding::Recovered));
+    assert_eq!(turns(&mut state, &incidents, &muted).0, BTreeSet::new());
+    incidents.remove(2);
+    let (told, held) = turns(&mut state, &incidents, &loud);
+    assert_eq!(told, BTreeSet::from([is_told("1", AlertKind::Down, "began")]));
+    assert_eq!(held, AlertHeld::default());
 }
