@@ -8,6 +8,7 @@ use shared::api::{AlertEnding, AlertKind, AlertSeverity};
 
 use super::antennas::About;
 use super::incident::{Incident, Phase};
+use super::state::Known;
 
 /// An incident, as a receiver is told of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Alert {
     /// What else the registry says of it, by key.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// Antennas that are behind it and in trouble, of which nobody is told by itself.
+    #[serde(default)]
+    pub behind: u64,
     /// When it began.
     pub start: UnixMillis,
     /// When it ended; `null` while it lasts.
@@ -50,10 +54,11 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// What is told of an incident as it is now, and of its antenna, to who was told `before` that it stood otherwise, or was told the same so many
-    /// times before.
+    /// What is told of an incident as it is now, of its antenna and of how many are behind it, to who was told `before` that it stood
+    /// otherwise, or was told the same so many times before.
     #[must_use]
-    pub fn of(incident: &Incident, about: &About, before: Option<Phase>, repeats: u64) -> Self {
+    pub fn of(known: &Known, before: Option<Phase>, repeats: u64, behind: u64) -> Self {
+        let (incident, about) = (&known.incident, known.about());
         let now = incident.phase();
         let phase = match (before, now) {
             (_, Phase::Ended) => "ended",
@@ -73,6 +78,7 @@ impl Alert {
             name: about.name.clone(),
             site: about.site.clone(),
             labels: about.labels.clone(),
+            behind,
             start: incident.start,
             end: incident.end.map(|(end, _)| end),
             ended_by: incident.end.map(|(_, by)| by),
@@ -80,6 +86,16 @@ impl Alert {
             packets_lost: incident.packets_lost,
             worst_success_rate: incident.worst_success_rate,
             worst_latency_ms: incident.worst_latency_ms,
+        }
+    }
+
+    /// `, and 12 antennas behind it`, where there are any.
+    #[must_use]
+    pub fn and_behind(&self) -> String {
+        match self.behind {
+            0 => String::new(),
+            1 => ", and 1 antenna behind it".to_owned(),
+            many => format!(", and {many} antennas behind it"),
         }
     }
 
@@ -113,6 +129,8 @@ pub struct Message {
     pub ended: usize,
     /// How many there are of each kind, as text.
     pub counts: String,
+    /// Antennas that are in trouble behind those of them, of which nobody is told by itself.
+    pub behind: u64,
     /// How many of them `alerts` leaves out.
     pub more: usize,
     /// The incidents, in the order in which they began.
@@ -152,6 +170,11 @@ impl Notice {
         let counts = counts.collect::<Vec<_>>().join(", ");
         let group: Vec<&str> = self.group.values().map(String::as_str).filter(|value| !value.is_empty()).collect();
         let of_group = if group.is_empty() { String::new() } else { format!(" ({})", group.join(", ")) };
+        // An antenna may be both silent and down.
+        let behind: BTreeMap<&str, u64> =
+            self.alerts.iter().map(|alert| (alert.antenna_id.as_str(), alert.behind)).collect();
+        let behind: u64 = behind.values().sum();
+        let and_behind = if behind > 0 { format!(", and {behind} behind") } else { String::new() };
         Message {
             version: 1,
             key: self.key.clone(),
@@ -159,11 +182,12 @@ impl Notice {
             route: self.route.clone(),
             group: self.group.clone(),
             at: self.at,
-            title: format!("{counts}{of_group}"),
+            title: format!("{counts}{and_behind}{of_group}"),
             total: self.alerts.len(),
             open,
             ended: self.alerts.len() - open,
             counts,
+            behind,
             more: self.alerts.len().saturating_sub(named_max),
             alerts: self.alerts.iter().take(named_max).cloned().collect(),
         }
@@ -192,7 +216,9 @@ impl Notice {
         };
         let group = BTreeMap::from([("kind".to_owned(), "down".to_owned())]);
         let (name, site) = (Some("A test".to_owned()), Some("test".to_owned()));
-        let alerts = vec![Alert::of(&incident, &About { name, site, labels: BTreeMap::new() }, None, 0)];
+        let about = Some(About { name, site, labels: BTreeMap::new() });
+        let known = Known { about, ..Known::new(incident, String::new(), at) };
+        let alerts = vec![Alert::of(&known, None, 0, 0)];
         let (receiver, route) = (receiver.to_owned(), "test".to_owned());
         Self { key: key.to_owned(), receiver, route, group, at, alerts }
     }

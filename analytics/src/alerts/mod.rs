@@ -3,7 +3,7 @@
 //! - [`incident`]: what receivers are told of; [`observe`]: how it is found in what is committed; [`antennas`]: what the registry
 //!   says of its antenna.
 //! - [`file`]: what `ALERTS_FILE` says; [`matcher`] and [`hours`], of its routes; [`template`], of its receivers.
-//! - [`maintenance`]: when nobody is told; [`quiet`]: of whom nobody is told.
+//! - [`maintenance`]: when nobody is told; [`quiet`]: of whom nobody is told; [`upstream`]: who is told with another one.
 //! - [`orders`]: what people say of them.
 //! - [`state`]: what is committed of alerts; [`step`]: what is decided, a pure function of it, of the time and of what was seen.
 //! - [`message`]: what a receiver is told at a time; [`send`]: how.
@@ -25,3 +25,4 @@ pub mod state;
 pub mod step;
 pub mod template;
 pub mod told;
+pub mod upstream;

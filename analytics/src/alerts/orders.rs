@@ -411,7 +411,7 @@ mod tests {
             .collect();
         assert!(matches!(state.carry_out(NOW, &of(&incidents[0], "mine")), Err(Refusal::Unknown(_))));
         for (at, incident) in (NOW.0..).zip(&incidents) {
-            state.incidents.insert(incident.id(), Known::new(incident.clone(), String::new()));
+            state.incidents.insert(incident.id(), Known::new(incident.clone(), String::new(), NOW));
             let done = state.carry_out(UnixMillis(at), &of(incident, "mine"));
             assert_eq!(done.is_ok(), incident != incidents.last().expect("one"), "{incident:?}");
         }

@@ -71,7 +71,7 @@ impl<'a> Quiet<'a> {
                 Some(Why::Maintenance) => held.maintenance += 1,
                 Some(Why::Mute) => held.mute += 1,
                 Some(Why::Registry) => held.muted += 1,
-                None => {}
+                None => held.unreachable += u64::from(known.is_unreachable()),
             }
         }
         held

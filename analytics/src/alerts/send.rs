@@ -292,7 +292,7 @@ fn alertmanager(alert: &Alert, now: UnixMillis, resend_ms: i64) -> Value {
     json!({
         "labels": labels,
         "annotations": {
-            "summary": format!("{}{name} is {}", alert.antenna_id, alert.kind),
+            "summary": format!("{}{name} is {}{}", alert.antenna_id, alert.kind, alert.and_behind()),
             "packets": format!("{} of {} lost", alert.packets_lost, alert.packets_sent),
             "incident": alert.incident,
         },

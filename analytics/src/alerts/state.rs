@@ -10,6 +10,7 @@ use super::antennas::About;
 use super::incident::{Incident, Phase};
 use super::matcher::Matcher;
 use super::message::Notice;
+use super::upstream::Unreachable;
 
 /// The version of the format.
 const FORMAT: u32 = 1;
@@ -63,6 +64,12 @@ pub struct Known {
     /// its end, in the same words. `None` until the next step.
     #[serde(default)]
     pub about: Option<About>,
+    /// Since when it was seen to stand as it does; `None` where that was before this was kept.
+    #[serde(default)]
+    pub stands_since: Option<UnixMillis>,
+    /// That its antenna is behind one that is down, or was when the incident ended.
+    #[serde(default)]
+    pub unreachable: Option<Unreachable>,
 }
 
 /// Incidents that one receiver is told of together.
@@ -109,10 +116,17 @@ pub struct Tally {
 }
 
 impl Known {
-    /// An incident that nobody has been told of, and the stream that it is of.
+    /// An incident that nobody has been told of, the stream that it is of, and when it was seen first.
     #[must_use]
-    pub const fn new(incident: Incident, stream: String) -> Self {
-        Self { incident, stream, lanes: Vec::new(), is_settled: false, about: None }
+    pub const fn new(incident: Incident, stream: String, now: UnixMillis) -> Self {
+        let stands_since = Some(now);
+        Self { incident, stream, lanes: Vec::new(), is_settled: false, about: None, stands_since, unreachable: None }
+    }
+
+    /// Whether it lasts and is not told by itself, but counted with the antenna that is down in front of it.
+    #[must_use]
+    pub const fn is_unreachable(&self) -> bool {
+        self.unreachable.is_some() && self.incident.end.is_none()
     }
 
     /// What receivers are told of its antenna.

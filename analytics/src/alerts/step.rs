@@ -3,7 +3,7 @@
 //! Of a group one notice is under way at a time, and holds what changed since the one before. So a receiver is told of an incident in
 //! order, and one that is away for an hour is told once then, of all that it missed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ring::digest::{SHA256, digest};
 use shared::UnixMillis;
@@ -15,6 +15,7 @@ use super::incident::{Incident, Phase};
 use super::message::{Alert, Notice};
 use super::quiet::Quiet;
 use super::state::{Group, Known, State, Told};
+use super::upstream;
 use crate::digits::hexadecimal;
 
 /// A notice holds no more incidents; the others follow at once.
@@ -71,16 +72,16 @@ impl State {
         self.cursors = seen.cursors;
         self.dropped += seen.missed;
         for (stream, incident) in seen.open {
-            is_changed |= self.note(stream, incident);
+            is_changed |= self.note(now, stream, incident);
         }
         for (stream, incident) in seen.ended {
-            is_changed |= self.note(stream, incident);
+            is_changed |= self.note(now, stream, incident);
         }
         self.flap(now, flapping_changes) | is_changed
     }
 
     /// Takes note of an incident as it is.
-    fn note(&mut self, stream: String, incident: Incident) -> bool {
+    fn note(&mut self, now: UnixMillis, stream: String, incident: Incident) -> bool {
         let id = incident.id();
         let is_full = self.incidents.len() >= KNOWN_MAX;
         let Some(known) = self.incidents.get_mut(&id) else {
@@ -92,13 +93,17 @@ impl State {
             let times = [Some(incident.start), incident.end.map(|(end, _)| end)];
             let changes = self.changes.entry(incident.subject.clone()).or_default();
             changes.extend(times.into_iter().flatten());
-            self.incidents.insert(id, Known::new(incident, stream));
+            self.incidents.insert(id, Known::new(incident, stream, now));
             return true;
         };
         if known.incident.end.is_some() {
             return false;
         }
-        let is_changed = known.incident.phase() != incident.phase() || known.stream != stream;
+        let stands_as_before = known.incident.phase() == incident.phase();
+        if !stands_as_before {
+            known.stands_since = Some(now);
+        }
+        let is_changed = !stands_as_before || known.stream != stream;
         if let Some((end, _)) = incident.end {
             self.changes.entry(incident.subject.clone()).or_default().push(end);
         }
@@ -126,7 +131,7 @@ impl State {
         for (subject, at) in begun {
             if !lasting.contains_key(&subject) && self.incidents.len() < KNOWN_MAX {
                 let incident = Incident::begun(&subject, AlertKind::Flapping, at);
-                let known = Known::new(incident, String::new());
+                let known = Known::new(incident, String::new(), now);
                 is_changed |= self.incidents.insert(known.incident.id(), known).is_none();
             }
         }
@@ -164,7 +169,7 @@ impl State {
                     let since = *self.rules.entry(rule.name.clone()).or_insert(now);
                     if !lasting.contains_key(&rule.name) && now.0 - since.0 >= rule.hold_ms {
                         let incident = Incident::begun(&rule.name, AlertKind::Network, since);
-                        let known = Known::new(incident, String::new());
+                        let known = Known::new(incident, String::new(), now);
                         is_changed |= self.incidents.insert(known.incident.id(), known).is_none();
                     }
                 }
@@ -194,9 +199,11 @@ impl State {
         });
         let mut is_changed = self.groups.len() != groups;
         is_changed |= self.describe(antennas);
+        is_changed |= upstream::judge(&mut self.incidents, antennas, now);
         is_changed |= self.assign(now, alerting);
         let flapping: BTreeMap<String, String> = self.open_of(AlertKind::Flapping);
         let quiet = Quiet::new(now, alerting, &self.mutes, antennas);
+        let behind = upstream::count(self.incidents.values());
         for group in self.groups.values_mut() {
             let Some((route, receiver)) = alerting.route(&group.route).zip(alerting.receivers.get(&group.receiver))
             else {
@@ -216,6 +223,8 @@ impl State {
                 incidents: &self.incidents,
                 damped: &damped,
                 quiet: &quiet,
+                antennas,
+                behind: &behind,
                 taken: &self.acknowledgements,
             };
             is_changed |= due.tell(group);
@@ -360,6 +369,9 @@ struct Due<'a> {
     /// Antennas that are told as flapping alone.
     damped: &'a BTreeSet<&'a str>,
     quiet: &'a Quiet<'a>,
+    antennas: &'a Antennas,
+    /// How many antennas are told with one that is down in front of them.
+    behind: &'a HashMap<&'a str, u64>,
     /// Incidents that somebody takes care of.
     taken: &'a BTreeMap<String, Acknowledgement>,
 }
@@ -382,6 +394,10 @@ impl Due<'_> {
         let changed = *group.changed.get_or_insert(self.now);
         if self.now < self.due(group, changed) {
             return is_changed | had_none;
+        }
+        news.retain(|known| !self.is_too_new(known));
+        if news.is_empty() {
+            return self.repeat(group) | is_changed | had_none;
         }
         news.sort_by(|a, b| (a.incident.start, &a.incident.subject).cmp(&(b.incident.start, &b.incident.subject)));
         let are_left = news.len() > NOTICE_MAX;
@@ -437,7 +453,9 @@ impl Due<'_> {
         for id in ids {
             let Some(known) = self.incidents.get(&id) else { continue };
             let before = group.members.get(&id).copied().flatten().map(|told| told.phase);
-            alerts.push(Alert::of(&known.incident, known.about(), before, group.repeats));
+            let is_of_antenna = known.incident.kind != AlertKind::Network;
+            let behind = self.behind.get(known.incident.subject.as_str()).filter(|_| is_of_antenna);
+            alerts.push(Alert::of(known, before, group.repeats, behind.copied().unwrap_or_default()));
             match known.incident.phase() {
                 Phase::Ended => {
                     group.members.remove(&id);
@@ -460,6 +478,8 @@ impl Due<'_> {
         let Some((end, _)) = known.incident.end else { return true };
         match told {
             Some(_) => self.route.is_end_told || self.resend_ms.is_some(),
+            // What was over with the antenna in front of it is told to nobody.
+            None if known.unreachable.is_some() => false,
             // What began and was over while nobody was to be told is told to nobody, also where it is seen only now.
             None => !self.is_damped(&known.incident) && !self.quiet.was(&known.incident, end),
         }
@@ -469,15 +489,24 @@ impl Due<'_> {
     fn is_to_be_repeated(&self, id: &str, known: &Known) -> bool {
         // Who repeats by itself takes what is not sent again for over.
         let is_taken = self.resend_ms.is_none() && self.taken.contains_key(id);
-        known.incident.end.is_none() && !is_taken && !self.quiet.is_now(&known.incident)
+        known.incident.end.is_none() && !is_taken && !known.is_unreachable() && !self.quiet.is_now(&known.incident)
     }
 
     /// An incident of which there is something to tell to who was told this.
     fn news(&self, id: &str, told: Option<Told>) -> Option<&Known> {
         let known = self.incidents.get(id)?;
         let is_news = told.is_none_or(|told| told.phase != known.incident.phase());
-        let is_held_back = || self.is_damped(&known.incident) || self.quiet.is_now(&known.incident);
+        let is_held_back =
+            || known.is_unreachable() || self.is_damped(&known.incident) || self.quiet.is_now(&known.incident);
         (is_news && !is_held_back()).then_some(known)
+    }
+
+    /// Whether an incident waits by itself, also where its group does not: that the antenna in front of its own is down may be seen a
+    /// moment later.
+    fn is_too_new(&self, known: &Known) -> bool {
+        let has_parent = || self.antennas.of_incident(&known.incident).is_some_and(|it| it.parent.is_some());
+        let is_new = known.stands_since.is_some_and(|since| self.now.0 - since.0 < self.route.group_wait_ms);
+        is_new && known.incident.end.is_none() && has_parent()
     }
 
     /// Whether nobody is to be told of an incident, at least for now.

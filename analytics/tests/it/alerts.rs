@@ -351,6 +351,57 @@ fn every_kind_of_receiver_is_told_and_a_hostile_name_does_nothing_there() {
 }
 
 #[test]
+fn an_uplink_with_five_hundred_antennas_behind_it_that_goes_down_is_one_message_through_a_kill() {
+    let server = RedisServer::start(&[]);
+    let (hook, mut alertmanager) = (Receiver::start(), Alertmanager::start());
+    let folder = folder();
+    let [alerts, antennas] = ["alerts.toml", "antennas.csv"].map(|name| folder.path().join(name));
+    let text = format!(
+        "[[receiver]]\nname = \"hook\"\ntype = \"webhook\"\nurl = \"http://{}/\"\n\
+         [[receiver]]\nname = \"alertmanager\"\ntype = \"alertmanager\"\nurl = \"http://{}\"\nresend = \"1s\"\n\
+         [[route]]\nreceivers = [\"hook\", \"alertmanager\"]\nkinds = [\"down\"]\ngroup_wait = \"3s\"\ngroup_interval = \"0s\"\n",
+        hook.address,
+        alertmanager.address()
+    );
+    std::fs::write(&alerts, text).expect("a file");
+    let registry =
+        "id,name,site,parent,uplink,label:vendor\nnorth-*,,north,site:north,,acme\nnorth-gw,The mast,north,,true,\n";
+    std::fs::write(&antennas, registry).expect("a file");
+    let paths = [&alerts, &antennas].map(|path| path.to_str().expect("a path"));
+    let settings = [("ALERTS_FILE", paths[0]), ("ANTENNAS_FILE", paths[1])];
+    let mut analytics = Analytics::start(&server.url(), &settings);
+    // The uplink is read last.
+    let mut all: Vec<String> = (0..500).map(|number| format!("north-{number:03}")).collect();
+    all.push("north-gw".to_owned());
+    for ago_s in [600, 570] {
+        measure(&server, &all, ago_s, true);
+    }
+    analytics.wait(DOWN, |incidents| incidents["open"] == 501);
+    analytics.wait("/api/v1/alerts", |page| page["held"]["unreachable"] == 500 && page["receivers"][1]["sent"] == 1);
+    drop(analytics);
+    let mut analytics = Analytics::start(&server.url(), &settings);
+    let held = analytics.wait("/api/v1/alerts", |page| page["held"]["unreachable"] == 500);
+    assert_eq!((held["open"].as_u64(), held["held"]["muted"].as_u64()), (Some(501), Some(0)), "{held}");
+    // Whatever was to be told of them before would be told before this.
+    for ago_s in [600, 570] {
+        measure(&server, &["south-1".to_owned()], ago_s, true);
+    }
+    until("the other antenna is told", DEADLINE, || {
+        let told = hook.alerts();
+        if told.iter().any(|(_, it)| it["antenna_id"] == "south-1") { Ok(()) } else { Err(format!("{told:?}")) }
+    });
+    let told: Vec<Value> = hook.alerts().into_iter().map(|(_, alert)| alert).collect();
+    let antennas: Vec<_> = told.iter().map(|it| it["antenna_id"].as_str().expect("an id")).collect();
+    assert_eq!(antennas, ["north-gw", "south-1"]);
+    let uplink = ["name", "site", "behind"].map(|field| told[0][field].clone());
+    assert_eq!(uplink, [Value::from("The mast"), Value::from("north"), Value::from(500)]);
+    assert_eq!(told[0]["labels"], serde_json::json!({"vendor": "acme"}));
+    let first = hook.got()[0].json();
+    assert_eq!(first["title"], "1 down, and 500 behind (down)");
+    alertmanager.wait_for(&BTreeSet::from(["north-gw".to_owned(), "south-1".to_owned()]));
+}
+
+#[test]
 fn a_bad_file_is_refused_with_its_line_and_a_bad_one_later_changes_nothing() {
     let server = RedisServer::start(&[]);
     let receiver = Receiver::start();

@@ -130,6 +130,8 @@ pub struct AlertHeld {
     pub mute: u64,
     /// The registry says `muted` of the antenna.
     pub muted: u64,
+    /// The antenna is behind one that is down, or came back less than a minute ago, and is counted where that one is told.
+    pub unreachable: u64,
 }
 
 /// A window of maintenance, in which nobody is told of some antennas.

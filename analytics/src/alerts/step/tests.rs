@@ -88,6 +88,32 @@ impl World {
         }
     }
 
+    /// Whether an antenna is down.
+    fn is_down(&self, antenna: u8) -> bool {
+        self.open.get(&antenna).is_some_and(|open| open.kind == AlertKind::Down)
+    }
+
+    /// Whether one in front of an antenna is down.
+    fn is_unreachable(&self, antenna: u8) -> bool {
+        in_front_of(antenna).into_iter().any(|it| self.is_down(it))
+    }
+
+    /// How many antennas are in trouble behind one.
+    fn behind(&self, antenna: u8) -> u64 {
+        self.open.keys().filter(|it| in_front_of(**it).contains(&antenna)).count() as u64
+    }
+
+    /// Whether one in front was down in the time of an incident that is over, or a minute before.
+    fn was_unreachable(&self, incident: &Incident) -> bool {
+        let antenna: u8 = incident.subject.parse().expect("a number");
+        let end = |it: &Incident| it.end.expect("it is over").0;
+        in_front_of(antenna).into_iter().map(|it| it.to_string()).any(|front| {
+            let of_front = self.ended.iter().filter(|it| it.subject == front && it.kind == AlertKind::Down);
+            let mut of_front = of_front.filter(|it| it.start <= end(incident));
+            of_front.any(|it| end(it).0 + upstream::RETURN_MS > incident.start.0)
+        })
+    }
+
     /// All that lasts is over.
     fn end_all(&mut self, now: UnixMillis) {
         for open in std::mem::take(&mut self.open).into_values() {
@@ -106,6 +132,19 @@ impl World {
             cursors: BTreeMap::from([(stream(), count)]),
             ..Seen::default()
         }
+    }
+}
+
+/// The antennas of the steps as a registry has them: two and three are behind the first one, one more is behind the second.
+const UPSTREAM: &str = "id,parent\n0,\n1,0\n2,1\n3,0\n4,\n5,4\n";
+
+/// The antennas in front of one.
+fn in_front_of(antenna: u8) -> Vec<u8> {
+    match antenna {
+        1 | 3 => vec![0],
+        2 => vec![1, 0],
+        5 => vec![4],
+        _ => Vec::new(),
     }
 }
 
@@ -260,6 +299,77 @@ proptest! {
         }
         let told: BTreeSet<&String> = mailbox.phases.keys().map(|(_, incident)| incident).collect();
         prop_assert_eq!(told.len(), world.ended.len());
+        prop_assert!(mailbox.keys.values().all(|keys| keys.len() == 1), "{:?}", mailbox.keys);
+        prop_assert!(state.waiting().is_empty() && state.incidents.is_empty(), "{:?}", state);
+    }
+
+    /// Whatever happens, nobody is told of an antenna as long as one in front of it is down, but of how many there are; of what lasts once none
+    /// is, everybody is told, and of the end of whatever was told. Who was never told of an incident was told of one in front of it.
+    #[test]
+    fn who_is_behind_an_antenna_that_is_down_is_told_with_it_and_by_itself_once_it_is_back(steps in steps()) {
+        let (alerting, registry) = (Alerting::parse(FILE).expect("a good file"), antennas(UPSTREAM));
+        let (mut world, mut mailbox, mut now) = (World::default(), Mailbox::default(), UnixMillis(BEGINNING));
+        let mut state = State::default();
+        state.take(now, world.seen(&State::default()), 1_000);
+        let mut committed = state.encode().expect("JSON");
+        let turn = |state: &mut State, now: UnixMillis, world: &World| -> Result<Vec<u8>, TestCaseError> {
+            let keys = |state: &State| -> BTreeSet<String> {
+                state.waiting().into_iter().map(|(_, notice)| notice.key.clone()).collect()
+            };
+            let before = keys(state);
+            let seen = world.seen(state);
+            state.take(now, seen, 1_000);
+            state.step(now, &alerting, &registry);
+            let made = state.waiting().into_iter().filter(|(_, notice)| !before.contains(&notice.key));
+            for alert in made.flat_map(|(_, notice)| &notice.alerts).filter(|alert| alert.end.is_none()) {
+                let antenna: u8 = alert.antenna_id.parse().expect("a number");
+                prop_assert!(!world.is_unreachable(antenna), "{:?} {:?}", alert, world);
+                if world.is_down(antenna) {
+                    prop_assert_eq!(alert.behind, world.behind(antenna), "{:?} {:?}", alert, world);
+                }
+            }
+            Ok(state.encode().expect("JSON"))
+        };
+        for step in steps {
+            match step {
+                Step::Take(is_committed) => {
+                    let mut sent = State::decode(&committed).expect("a state");
+                    deliver(&mut sent, now, &mut mailbox);
+                    state = sent;
+                    if is_committed { committed = state.encode().expect("JSON"); }
+                    continue;
+                }
+                Step::Kill => state = State::decode(&committed).expect("a state"),
+                step => world.pass(step, &mut now),
+            }
+            committed = turn(&mut state, now, &world)?;
+        }
+        // What was in front is back for long enough, or down.
+        for _ in 0..(upstream::RETURN_MS / 10_000 + 4) {
+            turn(&mut state, now, &world)?;
+            deliver(&mut state, now, &mut mailbox);
+            now.0 += 10_000;
+        }
+        let told = |mailbox: &Mailbox, receiver: &str, incident: &Incident| {
+            mailbox.phases.get(&(receiver.to_owned(), incident.id())).cloned().unwrap_or_default()
+        };
+        for (antenna, open) in world.open.iter().filter(|(antenna, _)| !world.is_unreachable(**antenna)) {
+            let told = ["a", "b"].map(|receiver| told(&mailbox, receiver, open));
+            prop_assert!(told.iter().all(|it| it.last().is_some_and(|last| last != "ended")), "{} {:?}", antenna, told);
+        }
+        world.end_all(now);
+        for _ in 0..4 {
+            turn(&mut state, now, &world)?;
+            deliver(&mut state, now, &mut mailbox);
+            now.0 += 10_000;
+        }
+        for incident in &world.ended {
+            for receiver in ["a", "b"] {
+                let told = told(&mailbox, receiver, incident);
+                let is_whole = told.last().map(String::as_str) == Some("ended");
+                prop_assert!(is_whole || (told.is_empty() && world.was_unreachable(incident)), "{:?} {:?}", incident, told);
+            }
+        }
         prop_assert!(mailbox.keys.values().all(|keys| keys.len() == 1), "{:?}", mailbox.keys);
         prop_assert!(state.waiting().is_empty() && state.incidents.is_empty(), "{:?}", state);
     }
@@ -482,4 +592,81 @@ fn nobody_is_told_of_an_antenna_that_the_registry_mutes_until_it_does_not_any_mo
     let (told, held) = turns(&mut state, &incidents, &loud);
     assert_eq!(told, BTreeSet::from([is_told("1", AlertKind::Down, "began")]));
     assert_eq!(held, AlertHeld::default());
+}
+
+const UPLINK: &str = "id,site,parent,uplink\nnorth-gw,north,,true\nnorth-*,north,site:north,\n";
+
+#[test]
+fn a_parent_with_five_hundred_antennas_behind_it_sends_one_message_also_where_they_are_judged_before_it() {
+    let (alerting, registry) = (Alerting::parse(FILE).expect("a good file"), antennas(UPLINK));
+    // Something else was told before, so the group does not wait for more.
+    for is_group_known in [false, true] {
+        let (mut state, mut now) = (State::default(), UnixMillis(BEGINNING));
+        let mut incidents = Vec::new();
+        if is_group_known {
+            incidents.push(Incident::begun("south-1", AlertKind::Silent, now));
+            for _ in 0..10 {
+                told_in_turn(&mut state, now, &incidents, (&alerting, &registry));
+                now.0 += 1_000;
+            }
+        }
+        let children: Vec<Incident> =
+            (0..500).map(|it| Incident::begun(&format!("north-{it}"), AlertKind::Silent, now)).collect();
+        incidents.extend(children.iter().cloned());
+        let mut told = told_in_turn(&mut state, now, &incidents, (&alerting, &registry));
+        now.0 += 1_900;
+        told.extend(told_in_turn(&mut state, now, &incidents, (&alerting, &registry)));
+        incidents.push(Incident::begun("north-gw", AlertKind::Silent, UnixMillis(BEGINNING)));
+        for _ in 0..600 {
+            told.extend(told_in_turn(&mut state, now, &incidents, (&alerting, &registry)));
+            now.0 += 100;
+        }
+        let of_a = told.into_iter().filter(|(receiver, it)| receiver == "a" && it.antenna_id != "south-1");
+        let of_a: Vec<_> = of_a.map(|(_, it)| (it.antenna_id, it.phase, it.behind)).collect();
+        assert_eq!(of_a, [("north-gw".to_owned(), "began".to_owned(), 500)], "{is_group_known}");
+        let held = Quiet::new(now, &alerting, &state.mutes, &registry).held(state.incidents.values());
+        assert_eq!(held, AlertHeld { unreachable: 500, ..AlertHeld::default() });
+    }
+}
+
+#[test]
+fn antennas_behind_a_parent_that_is_back_have_a_minute_and_those_that_stay_down_are_told() {
+    let (alerting, registry) = (Alerting::parse(FILE).expect("a good file"), antennas(UPLINK));
+    let (mut state, mut now) = (State::default(), UnixMillis(BEGINNING));
+    let parent = Incident::begun("north-gw", AlertKind::Down, now);
+    let [one, two] = ["north-1", "north-2"].map(|antenna| Incident::begun(antenna, AlertKind::Silent, now));
+    let mut turns = |state: &mut State, seconds: i64, incidents: &[Incident], registry: &Antennas| {
+        let mut told = Vec::new();
+        for second in 0..seconds {
+            // That one is over is seen once.
+            let seen: Vec<Incident> = incidents.iter().filter(|it| second == 0 || it.end.is_none()).cloned().collect();
+            let some = told_in_turn(state, now, &seen, (&alerting, registry));
+            let of_a = some.into_iter().filter(|(receiver, _)| receiver == "a");
+            told.extend(of_a.map(|(_, it)| (it.antenna_id.clone(), it.phase.clone(), it.behind)));
+            now.0 += 1_000;
+        }
+        told
+    };
+    let is_told = |antenna: &str, phase: &str, behind: u64| (antenna.to_owned(), phase.to_owned(), behind);
+    let told = turns(&mut state, 30, &[parent.clone(), one.clone(), two.clone()], &registry);
+    assert_eq!(told, [is_told("north-gw", "began", 2)]);
+    let at = |second: i64| Some((UnixMillis(BEGINNING + second * 1_000), AlertEnding::Recovered));
+    let told = turns(&mut state, 1, &[Incident { end: at(30), ..parent.clone() }, one.clone(), two.clone()], &registry);
+    assert_eq!(told, [is_told("north-gw", "ended", 2)]);
+    // It is kept through a crash.
+    state = State::decode(&state.encode().expect("JSON")).expect("a state");
+    assert_eq!(turns(&mut state, 1, &[one.clone(), Incident { end: at(31), ..two }], &registry), []);
+    assert_eq!(turns(&mut state, 57, std::slice::from_ref(&one), &registry), []);
+    assert_eq!(turns(&mut state, 10, std::slice::from_ref(&one), &registry), [is_told("north-1", "began", 0)]);
+    // It was told by itself, so its end is too, though the parent is down again.
+    let again = Incident { start: UnixMillis(BEGINNING + 99_000), ..parent };
+    let told = turns(&mut state, 10, &[again.clone(), one.clone()], &registry);
+    assert_eq!(told, [is_told("north-gw", "began", 1)]);
+    let three = Incident::begun("north-3", AlertKind::Degraded, again.start);
+    let told = turns(&mut state, 10, &[again.clone(), three.clone(), Incident { end: at(100), ..one }], &registry);
+    assert_eq!(told, [is_told("north-1", "ended", 0)]);
+    // Where the registry puts it behind nobody any more, there is nothing to wait for.
+    let apart = antennas("id\nnorth-gw\n");
+    let told = turns(&mut state, 10, &[again, three], &apart);
+    assert_eq!(told, [is_told("north-3", "began", 0)]);
 }
