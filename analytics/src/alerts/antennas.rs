@@ -66,16 +66,19 @@ impl Antennas {
         known
     }
 
-    /// What is known of the antenna that an incident is of; `None` where it is of none, but of a rule.
+    /// What is known of the antenna that an incident is of; `None` where it is of none, but of a site or a rule.
     #[must_use]
     pub fn of_incident(&self, incident: &Incident) -> Option<Arc<Description>> {
-        (incident.kind != AlertKind::Network).then(|| self.of(&incident.subject))
+        (!matches!(incident.kind, AlertKind::Site | AlertKind::Network)).then(|| self.of(&incident.subject))
     }
 
     /// What receivers are told of the antenna that an incident is of.
     #[must_use]
     pub fn about(&self, incident: &Incident) -> About {
-        let Some(known) = self.of_incident(incident) else { return About::default() };
+        let Some(known) = self.of_incident(incident) else {
+            let site = Some(incident.subject.clone()).filter(|_| incident.kind == AlertKind::Site);
+            return About { site, ..About::default() };
+        };
         let labels = known.labels.iter().map(|(key, value)| (key.to_string(), value.to_string()));
         About {
             name: known.name.as_deref().map(str::to_owned),

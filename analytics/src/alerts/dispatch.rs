@@ -24,6 +24,7 @@ use super::observe::observe;
 use super::orders::{Answer, Asked};
 use super::quiet::Quiet;
 use super::send::Sender;
+use super::sites::sizes;
 use super::state::State;
 use super::step::Outcome;
 use super::told::{AlertsTold, Trouble};
@@ -469,7 +470,9 @@ fn decide(state: &mut State, now: UnixMillis, settled: &[Settled], is_whole: boo
     if is_whole {
         is_changed |= state.judge(now, alerting, &network);
     }
-    state.step(now, alerting, antennas) | is_changed
+    // Where a partition is not known, a site may have more antennas than are seen.
+    let sizing = |wanted: &BTreeSet<Arc<str>>| is_whole.then(|| sizes(settled, antennas, wanted));
+    state.step(now, alerting, antennas, &sizing) | is_changed
 }
 
 impl Term {

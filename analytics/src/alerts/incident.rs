@@ -7,7 +7,7 @@ use shared::api::{AlertEnding, AlertKind, AlertSeverity};
 /// An incident as it is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
-    /// The antenna's id, or the name of a rule of the whole network.
+    /// The antenna's id, the site, or the name of a rule of the whole network.
     pub subject: String,
     /// The worst that it came to.
     pub kind: AlertKind,
@@ -59,6 +59,7 @@ impl Incident {
             AlertKind::Degraded | AlertKind::Down => "trouble",
             AlertKind::Silent => "silence",
             AlertKind::Flapping => "flapping",
+            AlertKind::Site => "site",
             AlertKind::Network => "network",
         };
         format!("{family}:{}:{}", self.start.0, self.subject)
@@ -77,7 +78,7 @@ impl Incident {
     #[must_use]
     pub const fn severity(&self) -> AlertSeverity {
         match self.kind {
-            AlertKind::Down | AlertKind::Network => AlertSeverity::Critical,
+            AlertKind::Down | AlertKind::Site | AlertKind::Network => AlertSeverity::Critical,
             AlertKind::Degraded | AlertKind::Silent | AlertKind::Flapping => AlertSeverity::Warning,
         }
     }

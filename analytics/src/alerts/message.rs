@@ -23,7 +23,7 @@ pub struct Alert {
     pub kind: AlertKind,
     /// How much it matters.
     pub severity: AlertSeverity,
-    /// The antenna's id, or the name of a rule of the whole network.
+    /// The antenna's id, the site, or the name of a rule of the whole network.
     pub antenna_id: String,
     /// What people call the antenna; `null` where they do not.
     #[serde(default)]
@@ -34,7 +34,7 @@ pub struct Alert {
     /// What else the registry says of it, by key.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// Antennas that are behind it and in trouble, of which nobody is told by itself.
+    /// Antennas that are behind it, or at the site, and in trouble, of which nobody is told by itself.
     #[serde(default)]
     pub behind: u64,
     /// When it began.
@@ -92,10 +92,11 @@ impl Alert {
     /// `, and 12 antennas behind it`, where there are any.
     #[must_use]
     pub fn and_behind(&self) -> String {
+        let place = if self.kind == AlertKind::Site { "there" } else { "behind it" };
         match self.behind {
             0 => String::new(),
-            1 => ", and 1 antenna behind it".to_owned(),
-            many => format!(", and {many} antennas behind it"),
+            1 => format!(", and 1 antenna {place}"),
+            many => format!(", and {many} antennas {place}"),
         }
     }
 

@@ -3,7 +3,8 @@
 //! - [`incident`]: what receivers are told of; [`observe`]: how it is found in what is committed; [`antennas`]: what the registry
 //!   says of its antenna.
 //! - [`file`]: what `ALERTS_FILE` says; [`matcher`] and [`hours`], of its routes; [`template`], of its receivers.
-//! - [`maintenance`]: when nobody is told; [`quiet`]: of whom nobody is told; [`upstream`]: who is told with another one.
+//! - [`maintenance`]: when nobody is told; [`quiet`]: of whom nobody is told; [`upstream`] and [`sites`]: who is told with
+//!   another one.
 //! - [`orders`]: what people say of them.
 //! - [`state`]: what is committed of alerts; [`step`]: what is decided, a pure function of it, of the time and of what was seen.
 //! - [`message`]: what a receiver is told at a time; [`send`]: how.
@@ -21,6 +22,7 @@ pub mod observe;
 pub mod orders;
 pub mod quiet;
 pub mod send;
+pub mod sites;
 pub mod state;
 pub mod step;
 pub mod template;

@@ -71,7 +71,8 @@ impl<'a> Quiet<'a> {
                 Some(Why::Maintenance) => held.maintenance += 1,
                 Some(Why::Mute) => held.mute += 1,
                 Some(Why::Registry) => held.muted += 1,
-                None => held.unreachable += u64::from(known.is_unreachable()),
+                None if known.is_unreachable() => held.unreachable += 1,
+                None => held.site += u64::from(known.with_site.as_ref().is_some_and(|with| !with.lanes.is_empty())),
             }
         }
         held

@@ -272,6 +272,7 @@ fn alertmanager(alert: &Alert, now: UnixMillis, resend_ms: i64) -> Value {
         AlertKind::Degraded => "VigiaAntennaDegraded",
         AlertKind::Silent => "VigiaAntennaSilent",
         AlertKind::Flapping => "VigiaAntennaFlapping",
+        AlertKind::Site => "VigiaSite",
         AlertKind::Network => "VigiaNetwork",
     };
     let mut labels = json!({

@@ -10,6 +10,7 @@ use super::antennas::About;
 use super::incident::{Incident, Phase};
 use super::matcher::Matcher;
 use super::message::Notice;
+use super::sites::WithSite;
 use super::upstream::Unreachable;
 
 /// The version of the format.
@@ -70,6 +71,9 @@ pub struct Known {
     /// That its antenna is behind one that is down, or was when the incident ended.
     #[serde(default)]
     pub unreachable: Option<Unreachable>,
+    /// That its antenna is told with its site, or was when the incident ended.
+    #[serde(default)]
+    pub with_site: Option<WithSite>,
 }
 
 /// Incidents that one receiver is told of together.
@@ -120,7 +124,8 @@ impl Known {
     #[must_use]
     pub const fn new(incident: Incident, stream: String, now: UnixMillis) -> Self {
         let stands_since = Some(now);
-        Self { incident, stream, lanes: Vec::new(), is_settled: false, about: None, stands_since, unreachable: None }
+        let (about, unreachable, with_site) = (None, None, None);
+        Self { incident, stream, lanes: Vec::new(), is_settled: false, about, stands_since, unreachable, with_site }
     }
 
     /// Whether it lasts and is not told by itself, but counted with the antenna that is down in front of it.

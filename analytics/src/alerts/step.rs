@@ -10,10 +10,11 @@ use shared::UnixMillis;
 use shared::api::{Acknowledgement, AlertDelivery, AlertEnding, AlertKind, DeliveryStatus, MAX_DELIVERIES};
 
 use super::antennas::Antennas;
-use super::file::{Alerting, GroupBy, Limit, Route, Way};
+use super::file::{Alerting, GroupBy, Limit, Receiver, Route, Way};
 use super::incident::{Incident, Phase};
 use super::message::{Alert, Notice};
 use super::quiet::Quiet;
+use super::sites::{self, Change, Sizing};
 use super::state::{Group, Known, State, Told};
 use super::upstream;
 use crate::digits::hexadecimal;
@@ -192,7 +193,7 @@ impl State {
     }
 
     /// Puts incidents into groups, and makes the notices that are due; tells whether anything is to be committed for it.
-    pub fn step(&mut self, now: UnixMillis, alerting: &Alerting, antennas: &Antennas) -> bool {
+    pub fn step(&mut self, now: UnixMillis, alerting: &Alerting, antennas: &Antennas, sizing: Sizing<'_>) -> bool {
         let groups = self.groups.len();
         self.groups.retain(|_, group| {
             alerting.receivers.contains_key(&group.receiver) && alerting.route(&group.route).is_some()
@@ -200,10 +201,13 @@ impl State {
         let mut is_changed = self.groups.len() != groups;
         is_changed |= self.describe(antennas);
         is_changed |= upstream::judge(&mut self.incidents, antennas, now);
+        is_changed |= self.judge_sites(now, alerting, antennas, sizing);
         is_changed |= self.assign(now, alerting);
+        is_changed |= sites::judge(&mut self.incidents, antennas, now);
         let flapping: BTreeMap<String, String> = self.open_of(AlertKind::Flapping);
         let quiet = Quiet::new(now, alerting, &self.mutes, antennas);
         let behind = upstream::count(self.incidents.values());
+        let at_sites = sites::count(self.incidents.values());
         for group in self.groups.values_mut() {
             let Some((route, receiver)) = alerting.route(&group.route).zip(alerting.receivers.get(&group.receiver))
             else {
@@ -219,18 +223,42 @@ impl State {
             let due = Due {
                 now,
                 route,
+                receiver,
                 resend_ms,
                 incidents: &self.incidents,
                 damped: &damped,
                 quiet: &quiet,
                 antennas,
                 behind: &behind,
+                at_sites: &at_sites,
                 taken: &self.acknowledgements,
             };
             is_changed |= due.tell(group);
         }
         if is_changed {
             self.forget(now, alerting);
+        }
+        is_changed
+    }
+
+    /// Begins and ends the incidents of sites.
+    fn judge_sites(&mut self, now: UnixMillis, alerting: &Alerting, antennas: &Antennas, sizing: Sizing<'_>) -> bool {
+        let quiet = Quiet::new(now, alerting, &self.mutes, antennas);
+        let troubles = sites::Troubles::of(&self.incidents, antennas, &quiet);
+        let wanted = troubles.wanted();
+        let sizes = if wanted.is_empty() { None } else { sizing(&wanted) };
+        let mut is_changed = false;
+        for change in sizes.map(|sizes| troubles.changes(&sizes)).unwrap_or_default() {
+            is_changed |= match change {
+                Change::Begin(site, at) => {
+                    let known = Known::new(Incident::begun(&site, AlertKind::Site, at), String::new(), now);
+                    let about = Some(antennas.about(&known.incident));
+                    let id = known.incident.id();
+                    let is_new = !self.incidents.contains_key(&id) && self.incidents.len() < KNOWN_MAX;
+                    is_new && self.incidents.insert(id, Known { about, ..known }).is_none()
+                }
+                Change::End(id, by) => self.end(&id, now, by),
+            };
         }
         is_changed
     }
@@ -363,6 +391,7 @@ pub fn delivery(notice: &Notice, status: DeliveryStatus, attempts: u64, reason: 
 struct Due<'a> {
     now: UnixMillis,
     route: &'a Route,
+    receiver: &'a Receiver,
     /// Of a receiver that groups and repeats by itself: how often it wants to hear of what lasts.
     resend_ms: Option<i64>,
     incidents: &'a BTreeMap<String, Known>,
@@ -372,6 +401,8 @@ struct Due<'a> {
     antennas: &'a Antennas,
     /// How many antennas are told with one that is down in front of them.
     behind: &'a HashMap<&'a str, u64>,
+    /// How many are told with their site.
+    at_sites: &'a HashMap<&'a str, u64>,
     /// Incidents that somebody takes care of.
     taken: &'a BTreeMap<String, Acknowledgement>,
 }
@@ -453,8 +484,11 @@ impl Due<'_> {
         for id in ids {
             let Some(known) = self.incidents.get(&id) else { continue };
             let before = group.members.get(&id).copied().flatten().map(|told| told.phase);
-            let is_of_antenna = known.incident.kind != AlertKind::Network;
-            let behind = self.behind.get(known.incident.subject.as_str()).filter(|_| is_of_antenna);
+            let behind = match known.incident.kind {
+                AlertKind::Network => None,
+                AlertKind::Site => self.at_sites.get(known.incident.subject.as_str()),
+                _ => self.behind.get(known.incident.subject.as_str()),
+            };
             alerts.push(Alert::of(known, before, group.repeats, behind.copied().unwrap_or_default()));
             match known.incident.phase() {
                 Phase::Ended => {
@@ -475,11 +509,13 @@ impl Due<'_> {
     /// Whether an incident that was told like this stays in its group.
     fn is_to_be_kept(&self, id: &str, told: Option<Told>) -> bool {
         let Some(known) = self.incidents.get(id) else { return false };
-        let Some((end, _)) = known.incident.end else { return true };
+        let Some((end, by)) = known.incident.end else { return true };
         match told {
             Some(_) => self.route.is_end_told || self.resend_ms.is_some(),
-            // What was over with the antenna in front of it is told to nobody.
-            None if known.unreachable.is_some() => false,
+            // What was over with the antenna in front of it, or with its site, is told to nobody.
+            None if known.unreachable.is_some() || self.is_with_site(known) => false,
+            // It was another trouble than was thought for a moment.
+            None if known.incident.kind == AlertKind::Site && by == AlertEnding::Withdrawn => false,
             // What began and was over while nobody was to be told is told to nobody, also where it is seen only now.
             None => !self.is_damped(&known.incident) && !self.quiet.was(&known.incident, end),
         }
@@ -489,22 +525,42 @@ impl Due<'_> {
     fn is_to_be_repeated(&self, id: &str, known: &Known) -> bool {
         // Who repeats by itself takes what is not sent again for over.
         let is_taken = self.resend_ms.is_none() && self.taken.contains_key(id);
-        known.incident.end.is_none() && !is_taken && !known.is_unreachable() && !self.quiet.is_now(&known.incident)
+        known.incident.end.is_none()
+            && !is_taken
+            && !self.is_told_with_another(known)
+            && !self.quiet.is_now(&known.incident)
     }
 
     /// An incident of which there is something to tell to who was told this.
     fn news(&self, id: &str, told: Option<Told>) -> Option<&Known> {
         let known = self.incidents.get(id)?;
         let is_news = told.is_none_or(|told| told.phase != known.incident.phase());
-        let is_held_back =
-            || known.is_unreachable() || self.is_damped(&known.incident) || self.quiet.is_now(&known.incident);
+        let is_held_back = || {
+            self.is_told_with_another(known) || self.is_damped(&known.incident) || self.quiet.is_now(&known.incident)
+        };
         (is_news && !is_held_back()).then_some(known)
     }
 
-    /// Whether an incident waits by itself, also where its group does not: that the antenna in front of its own is down may be seen a
-    /// moment later.
+    /// Whether it lasts and is not told by itself, but with the antenna in front of its own or with its site.
+    fn is_told_with_another(&self, known: &Known) -> bool {
+        known.is_unreachable() || (known.incident.end.is_none() && self.is_with_site(known))
+    }
+
+    /// Whether this receiver is told of its site in its place.
+    fn is_with_site(&self, known: &Known) -> bool {
+        let is_this =
+            |(receiver, route): &(String, String)| *receiver == self.receiver.name && *route == self.route.name;
+        known.with_site.as_ref().is_some_and(|with| with.lanes.iter().any(is_this))
+    }
+
+    /// Whether an incident waits by itself, also where its group does not: that the antenna in front of its own is down, or that its site is, may
+    /// be seen a moment later.
     fn is_too_new(&self, known: &Known) -> bool {
-        let has_parent = || self.antennas.of_incident(&known.incident).is_some_and(|it| it.parent.is_some());
+        let has_parent = || {
+            let of_antenna = self.antennas.of_incident(&known.incident);
+            known.incident.kind == AlertKind::Site
+                || of_antenna.is_some_and(|it| it.parent.is_some() || it.site.is_some())
+        };
         let is_new = known.stands_since.is_some_and(|since| self.now.0 - since.0 < self.route.group_wait_ms);
         is_new && known.incident.end.is_none() && has_parent()
     }

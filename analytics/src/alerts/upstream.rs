@@ -146,6 +146,7 @@ impl<'k> Troubles<'k> {
     }
 }
 
-fn is_down(incident: &Incident) -> bool {
+/// Whether an antenna is down by an incident as long as it lasts.
+pub(super) fn is_down(incident: &Incident) -> bool {
     matches!(incident.kind, AlertKind::Down | AlertKind::Silent)
 }

@@ -391,8 +391,8 @@ fn an_uplink_with_five_hundred_antennas_behind_it_that_goes_down_is_one_message_
         if told.iter().any(|(_, it)| it["antenna_id"] == "south-1") { Ok(()) } else { Err(format!("{told:?}")) }
     });
     let told: Vec<Value> = hook.alerts().into_iter().map(|(_, alert)| alert).collect();
-    let antennas: Vec<_> = told.iter().map(|it| it["antenna_id"].as_str().expect("an id")).collect();
-    assert_eq!(antennas, ["north-gw", "south-1"]);
+    let ids: Vec<_> = told.iter().map(|it| it["antenna_id"].as_str().expect("an id")).collect();
+    assert_eq!(ids, ["north-gw", "south-1"]);
     let uplink = ["name", "site", "behind"].map(|field| told[0][field].clone());
     assert_eq!(uplink, [Value::from("The mast"), Value::from("north"), Value::from(500)]);
     assert_eq!(told[0]["labels"], serde_json::json!({"vendor": "acme"}));

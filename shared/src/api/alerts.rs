@@ -41,6 +41,8 @@ spelled! {
         Silent = "silent",
         /// It begins and ends again and again.
         Flapping = "flapping",
+        /// More than half of a site went down within a minute.
+        Site = "site",
         /// A rule of the whole network.
         Network = "network",
     }
@@ -132,6 +134,8 @@ pub struct AlertHeld {
     pub muted: u64,
     /// The antenna is behind one that is down, or came back less than a minute ago, and is counted where that one is told.
     pub unreachable: u64,
+    /// The antenna's site went down, or came back less than a minute ago, and is told in its place.
+    pub site: u64,
 }
 
 /// A window of maintenance, in which nobody is told of some antennas.

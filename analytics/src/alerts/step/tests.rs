@@ -206,7 +206,7 @@ proptest! {
         let turn = |state: &mut State, now: UnixMillis, world: &World| {
             let seen = world.seen(state);
             state.take(now, seen, 1_000);
-            state.step(now, &alerting, &Antennas::default());
+            state.step(now, &alerting, &Antennas::default(), &|_| None);
             let made = state.waiting().into_iter().filter(|(_, notice)| notice.at == now);
             let subjects: Vec<&str> =
                 made.flat_map(|(_, notice)| &notice.alerts).map(|alert| alert.antenna_id.as_str()).collect();
@@ -263,7 +263,7 @@ proptest! {
         let turn = |state: &mut State, now: UnixMillis, world: &World| {
             let seen = world.seen(state);
             state.take(now, seen, 1_000);
-            state.step(now, &alerting, &Antennas::default());
+            state.step(now, &alerting, &Antennas::default(), &|_| None);
             state.encode().expect("JSON")
         };
         for step in steps {
@@ -319,7 +319,7 @@ proptest! {
             let before = keys(state);
             let seen = world.seen(state);
             state.take(now, seen, 1_000);
-            state.step(now, &alerting, &registry);
+            state.step(now, &alerting, &registry, &|_| None);
             let made = state.waiting().into_iter().filter(|(_, notice)| !before.contains(&notice.key));
             for alert in made.flat_map(|(_, notice)| &notice.alerts).filter(|alert| alert.end.is_none()) {
                 let antenna: u8 = alert.antenna_id.parse().expect("a number");
@@ -389,7 +389,7 @@ fn told_of_one(state: &mut State, now: &mut UnixMillis, seconds: u32, incident: 
             Some(_) => {}
         }
         state.take(*now, seen, 1_000);
-        state.step(*now, &alerting, &Antennas::default());
+        state.step(*now, &alerting, &Antennas::default(), &|_| None);
         let second = (now.0 - BEGINNING) / 1_000;
         let new = state.waiting().into_iter().filter(|(_, notice)| notice.receiver == "a");
         told.extend(new.flat_map(|(_, it)| &it.alerts).map(|alert| (second, alert.phase.clone())));
@@ -460,6 +460,9 @@ fn seen(incidents: &[Incident]) -> Seen {
     Seen { open: of(true), ended: of(false), ..Seen::default() }
 }
 
+/// Antennas of each site.
+const AT_A_SITE: u64 = 20;
+
 /// What receivers are told in a turn: each of them takes it at once.
 fn told_in_turn(
     state: &mut State,
@@ -468,7 +471,8 @@ fn told_in_turn(
     (alerting, antennas): (&Alerting, &Antennas),
 ) -> Vec<(String, Alert)> {
     state.take(now, seen(incidents), 1_000);
-    state.step(now, alerting, antennas);
+    let sizing = |wanted: &BTreeSet<Arc<str>>| Some(wanted.iter().map(|site| (Arc::clone(site), AT_A_SITE)).collect());
+    state.step(now, alerting, antennas, &sizing);
     let waiting = state.waiting().into_iter();
     let told =
         waiting.flat_map(|(_, notice)| notice.alerts.iter().map(move |it| (notice.receiver.clone(), it.clone())));
@@ -499,7 +503,9 @@ fn routes_go_by_site_and_label_and_who_was_told_of_the_beginning_is_told_of_the_
     // Rules have names of their own, of which the registry says nothing.
     down.push(Incident::begun("1", AlertKind::Network, now));
     let told = told_in_turn(&mut state, now, &down, (&alerting, &before));
-    let of = |told: &[(String, Alert)]| -> BTreeSet<(String, String, AlertKind, Option<String>, Option<String>)> {
+    // Receiver, antenna, kind, name and site.
+    type Told = (String, String, AlertKind, Option<String>, Option<String>);
+    let of = |told: &[(String, Alert)]| -> BTreeSet<Told> {
         let of = |(receiver, it): &(String, Alert)| {
             (receiver.clone(), it.antenna_id.clone(), it.kind, it.name.clone(), it.site.clone())
         };
@@ -540,9 +546,9 @@ fn what_the_version_before_registries_committed_is_gone_on_with() {
     let now = UnixMillis(BEGINNING);
     let (mut state, down) = (State::default(), Incident::begun("1", AlertKind::Down, now));
     state.take(now, seen(std::slice::from_ref(&down)), 1_000);
-    state.step(now, &alerting, &Antennas::default());
+    state.step(now, &alerting, &Antennas::default(), &|_| None);
     let later = UnixMillis(now.0 + 2_000);
-    state.step(later, &alerting, &Antennas::default());
+    state.step(later, &alerting, &Antennas::default(), &|_| None);
     let mut committed: Value = serde_json::from_slice(&state.encode().expect("JSON")).expect("JSON");
     let known = committed["incidents"][down.id()].as_object_mut().expect("an incident");
     known.retain(|name, _| ["incident", "stream", "lanes", "is_settled"].contains(&&**name));
@@ -669,4 +675,54 @@ fn antennas_behind_a_parent_that_is_back_have_a_minute_and_those_that_stay_down_
     let apart = antennas("id\nnorth-gw\n");
     let told = turns(&mut state, 10, &[again, three], &apart);
     assert_eq!(told, [is_told("north-3", "began", 0)]);
+}
+
+#[test]
+fn a_site_of_which_more_than_half_goes_down_within_a_minute_is_one_alert_until_half_is_back() {
+    let registry = antennas("id,site\nn-*,north\n");
+    let down = |number: i64, second: i64| {
+        Incident::begun(&format!("n-{number:02}"), AlertKind::Down, UnixMillis(BEGINNING + second * 1_000))
+    };
+    let turns = |state: &mut State, file: &str, seconds: std::ops::Range<i64>, incidents: &[Incident]| {
+        let alerting = Alerting::parse(file).expect("a good file");
+        let mut told = Vec::new();
+        for second in seconds.clone() {
+            // What is over is seen once, and what begins when it does.
+            let now = UnixMillis(BEGINNING + second * 1_000);
+            let is_seen = |it: &&Incident| it.start <= now && (second == seconds.start || it.end.is_none());
+            let seen: Vec<Incident> = incidents.iter().filter(is_seen).cloned().collect();
+            let some = told_in_turn(state, now, &seen, (&alerting, &registry));
+            let of_a = some.into_iter().filter(|(receiver, it)| receiver == "a" && it.phase != "lasts");
+            told.extend(of_a.map(|(_, it)| (it.antenna_id, it.kind, it.phase, it.behind)));
+        }
+        told
+    };
+    let is_told =
+        |antenna: &str, kind: AlertKind, phase: &str, behind: u64| (antenna.to_owned(), kind, phase.to_owned(), behind);
+    let each = |numbers: std::ops::Range<i64>| -> Vec<_> {
+        numbers.map(|it| is_told(&format!("n-{it:02}"), AlertKind::Down, "began", 0)).collect()
+    };
+    let eleven: Vec<Incident> = (0..11).map(|it| down(it, 0)).collect();
+    // Half of it, or more than half in more than a minute, are antennas.
+    assert_eq!(turns(&mut State::default(), FILE, 0..30, &eleven[..10]), each(0..10));
+    let slowly: Vec<Incident> = (0..11).map(|it| down(it, if it < 6 { 0 } else { 61 })).collect();
+    assert_eq!(turns(&mut State::default(), FILE, 0..90, &slowly), each(0..11));
+    // As they are for who would not be told of the site.
+    let only_down = format!("{FILE}\nkinds = [\"down\"]");
+    assert_eq!(turns(&mut State::default(), &only_down, 0..30, &eleven), each(0..11));
+
+    let mut state = State::default();
+    assert_eq!(turns(&mut state, FILE, 0..30, &eleven), [is_told("north", AlertKind::Site, "began", 11)]);
+    state = State::decode(&state.encode().expect("JSON")).expect("a state");
+    let mut twelve = eleven;
+    twelve.push(down(11, 30));
+    assert_eq!(turns(&mut state, FILE, 30..40, &twelve), []);
+    // One is back, which is not half of them; then one more.
+    for (number, from) in [(0, 40), (1, 50)] {
+        twelve[number].end = Some((UnixMillis(BEGINNING + from * 1_000), AlertEnding::Recovered));
+    }
+    let over = [is_told("north", AlertKind::Site, "ended", 10)];
+    assert_eq!(turns(&mut state, FILE, 40..41, &[&twelve[..1], &twelve[2..]].concat()), []);
+    assert_eq!(turns(&mut state, FILE, 50..109, &twelve[1..]), over);
+    assert_eq!(turns(&mut state, FILE, 109..130, &twelve[2..]), each(2..12));
 }
