@@ -6,6 +6,7 @@
 //! - [`codec`]: stream fields to reading, and back. The only place that knows the wire format.
 //! - [`keys`]: the names of streams, hashes and groups in the broker.
 //! - [`api`]: what the dashboard asks analytics, and the JSON that analytics answers.
+//! - [`glob`]: patterns of antennas' ids.
 //! - [`spelled`]: enumerations whose values have one spelling everywhere.
 //! - [`time`]: milliseconds since the epoch, durations in human notation, and the wall clock.
 //! - [`settings`]: the settings that programs share, and how a bad value is refused.
@@ -26,6 +27,7 @@ pub mod api;
 #[cfg(feature = "broker")]
 pub mod broker;
 pub mod codec;
+pub mod glob;
 pub mod health;
 pub mod keys;
 pub mod logging;

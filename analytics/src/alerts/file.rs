@@ -9,6 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use shared::UnixMillis;
 use shared::api::{AlertKind, AlertSeverity, ReceiverType};
+use shared::glob::Glob;
 use shared::settings::{Secret, read_secret};
 use shared::time::{millis, parse_duration, parse_duration_or_zero};
 use toml::Spanned;
@@ -18,7 +19,7 @@ use super::maintenance::{Maintenance, Span, When};
 use super::matcher::Matcher;
 use super::template::Templates;
 use crate::fault::{Fault, Place};
-use crate::registry::{Glob, label_key};
+use crate::registry::label_key;
 
 /// A file is no longer.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;

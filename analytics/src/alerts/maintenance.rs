@@ -7,9 +7,9 @@
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use shared::UnixMillis;
+use shared::glob::Glob;
 
 use super::hours::Hours;
-use crate::registry::Glob;
 
 /// Clocks are put forward or back by a day at most, and are a day from UTC at most.
 const AROUND: TimeDelta = TimeDelta::hours(52);

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use shared::api::{AlertKind, AlertSeverity};
+use shared::glob::Glob;
 
 use super::antennas::About;
 use super::incident::Incident;
-use crate::registry::Glob;
 
 /// What an incident has to be like. What is empty does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -15,12 +15,13 @@ use shared::api::{
     Acknowledgement, AuditAction, AuditEntry, MAX_AUDIT, Mute, NewAcknowledgement, NewMute, UnacknowledgeRequest,
     UnmuteRequest,
 };
+use shared::glob::Glob;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::state::State;
 use crate::digits::hexadecimal;
 use crate::ingest::log::Fence;
-use crate::registry::{Glob, harmless};
+use crate::registry::harmless;
 
 /// Mutes at a time.
 const MUTES_MAX: usize = 1_000;

@@ -2,13 +2,13 @@
 
 use shared::UnixMillis;
 use shared::api::{AlertHeld, Mute};
+use shared::glob::Glob;
 
 use super::antennas::Antennas;
 use super::file::Alerting;
 use super::incident::Incident;
 use super::maintenance::Maintenance;
 use super::state::{Known, Mutes};
-use crate::registry::Glob;
 
 /// Of whom nobody is told, and when. Incidents are taken note of all the same.
 #[derive(Debug)]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::glob::Glob;
 use shared::time::parse_duration;
 
-use super::{Description, Glob};
+use super::Description;
 use crate::fault::{Fault, Place};
 
 /// As many bytes as the id of an antenna in a reading.

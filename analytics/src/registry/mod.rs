@@ -4,7 +4,6 @@
 //! - [`fields`]: what an entry says, and within which bounds.
 //! - `from_toml`, `from_csv`: the entries of a file, each with its place in it.
 //! - [`kept`]: the file that is read again when it changes.
-//! - [`pattern`]: the globs of this file and of that of alerts.
 //!
 //! An entry is for an antenna's exact id or for all ids that match a glob. What the entry of the exact id says counts before what
 //! globs say, and of several globs that match, the later one in the file, each field by itself and labels each by its key:
@@ -14,7 +13,6 @@ mod fields;
 mod from_csv;
 mod from_toml;
 mod kept;
-mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -26,7 +24,8 @@ pub use self::fields::Position;
 use self::fields::{Entry, Fields, Parent};
 pub(crate) use self::fields::{harmless, label_key};
 pub use self::kept::KeptRegistry;
-pub use self::pattern::Glob;
+use shared::glob::Glob;
+
 use crate::fault::{Fault, Place};
 
 /// A file holds no more bytes than this.

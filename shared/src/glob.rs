@@ -1,4 +1,4 @@
-//! Patterns of ids, sites and labels.
+//! Patterns of ids, sites and labels, as files, routes and the page have them.
 
 use std::fmt;
 
