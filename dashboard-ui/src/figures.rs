@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use shared::UnixMillis;
 use shared::api::{
-    AntennaPage, AntennaRow, Gap, Heatmap, IncidentPage, Phase, Pipeline, PipelineHistory, RecentReadings,
-    RejectedPage, Series, Summary,
+    Acknowledgement, AntennaPage, AntennaRow, Gap, Heatmap, IncidentPage, Mute, Phase, Pipeline, PipelineHistory,
+    RecentReadings, RejectedPage, Series, Summary,
 };
+use shared::glob::Glob;
 
 /// Everything needed to render a page once.
 ///
@@ -90,6 +91,8 @@ pub struct AntennaFigures {
     pub readings: Option<RecentReadings>,
     /// Its incidents: those within the range if it has ended, otherwise the newest.
     pub incidents: Option<IncidentPage>,
+    /// What people said of alerts; `None` if analytics does not tell, or for a range that has ended.
+    pub quiet: Option<Quiet>,
 }
 
 /// Figures of the incidents.
@@ -99,6 +102,29 @@ pub struct IncidentsFigures {
     pub summary: Summary,
     /// A page of them, newest first; `None` if analytics does not keep incidents.
     pub incidents: Option<IncidentPage>,
+    /// See [`AntennaFigures::quiet`].
+    pub quiet: Option<Quiet>,
+}
+
+/// What people said of alerts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Quiet {
+    /// The mutes that hold, the one that ends first in front.
+    pub mutes: Vec<Mute>,
+    /// The newest in front.
+    pub acknowledgements: Vec<Acknowledgement>,
+}
+
+impl Quiet {
+    /// The mutes of an antenna.
+    pub(crate) fn mutes_of<'a>(&'a self, antenna: &'a str) -> impl Iterator<Item = &'a Mute> {
+        self.mutes.iter().filter(move |mute| Glob::new(&mute.antennas).is_ok_and(|glob| glob.matches(antenna)))
+    }
+
+    /// Who takes care of an incident.
+    pub(crate) fn acknowledgement(&self, incident: &str) -> Option<&Acknowledgement> {
+        self.acknowledgements.iter().find(|it| it.incident == incident)
+    }
 }
 
 /// Figures of the pipeline.

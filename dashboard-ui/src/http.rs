@@ -1,31 +1,37 @@
 //! The routes, the headers of every response, and the allowed hosts.
+//!
+//! - `asking`: who asks, and how; `login`: logging in and out, and who has to; `orders`: what is muted and acknowledged, and by
+//!   whom.
+
+mod asking;
+mod login;
+mod orders;
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{self, Request};
 use axum::http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
-    RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, RETRY_AFTER,
+    VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
 use futures::{StreamExt, stream};
 use shared::api::description::document;
 use shared::api::path::{HEALTHZ, LIVEZ, READYZ};
-use shared::server::Peer;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_service::Service as _;
 
+use self::asking::Asking;
 use crate::client::ClientError;
 use crate::events::{self, Event};
 use crate::figures::Outcome;
-use crate::language::Language;
 use crate::model::docs::Shown;
 use crate::query::{Address, Base, CSV, DOCS, Decimal, Kind, LIVE, Manner, Page, Parameters, Query, Range, Reason};
 use crate::source::Trial;
@@ -39,8 +45,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Longer than a load can take in the worst case: two rounds of requests after waiting for another load.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// No route takes a body.
+/// No page takes a body.
 const BODY_MAX: usize = 1024;
+
+/// What forms send is longer: a name, a password, where to go on.
+const FORM_MAX: usize = 16 * 1024;
 
 /// For what is of a moment.
 const NOT_KEPT: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
@@ -53,9 +62,9 @@ pub fn router(state: State) -> Router {
     let mut pages = Router::new();
     for kind in Kind::ALL {
         let (page, live, csv) = (
-            move |state, headers, asked| page(kind, state, headers, asked),
-            move |state, peer, headers, asked| live(kind, state, peer, headers, asked),
-            move |state, headers, asked| csv(kind, state, headers, asked),
+            move |state, asking, asked| page(kind, state, asking, asked),
+            move |state, asking, asked| live(kind, state, asking, asked),
+            move |state, asking, asked| csv(kind, state, asking, asked),
         );
         pages = pages
             .route(kind.path(), get(page))
@@ -64,25 +73,41 @@ pub fn router(state: State) -> Router {
     }
     let pages = pages
         // Pages of the first release connect here; the answer tells them of the new release, and they reload.
-        .route(LIVE, get(|state, peer, headers, asked| live(Kind::Overview, state, peer, headers, asked)))
+        .route(LIVE, get(|state, asking, asked| live(Kind::Overview, state, asking, asked)))
         .route(DOCS, get(docs))
         .route(&format!("{DOCS}/{{*route}}"), get(route))
-        .route("/assets/{name}", get(asset).layer(middleware::from_fn_with_state(state.clone(), without_parameters)))
+        .merge(orders::routes())
         .fallback(not_found)
-        .layer(middleware::from_fn_with_state(state.clone(), only_allowed_hosts));
+        .layer(RequestBodyLimitLayer::new(BODY_MAX));
+    let assets = Router::new()
+        .route("/assets/{name}", get(asset).layer(middleware::from_fn_with_state(state.clone(), without_parameters)))
+        .layer(RequestBodyLimitLayer::new(BODY_MAX));
+    let pages = if state.auth.is_on() { closed(&state, pages) } else { pages };
+    let pages = pages.merge(assets).layer(middleware::from_fn_with_state(state.clone(), only_allowed_hosts));
     // Probes use the address, whatever the public host name is. The dashboard is ready even if analytics is not: it has
     // a page that says so.
     let probes = Router::new().route(LIVEZ, get(ok)).route(READYZ, get(ok)).route(HEALTHZ, get(ok));
     let probes = probes.layer(middleware::from_fn_with_state(state.clone(), without_parameters));
+    let probes = probes.layer(RequestBodyLimitLayer::new(BODY_MAX));
     let base = state.base;
     let router = pages
         .merge(probes)
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIMEOUT))
-        .layer(RequestBodyLimitLayer::new(BODY_MAX))
         .layer(middleware::map_response(with_headers))
         .with_state(state);
     if base.is_root() { router } else { below(base, router) }
+}
+
+/// Pages that only who is known sees, and what it takes to be known.
+fn closed(state: &State, pages: Router<State>) -> Router<State> {
+    let forms =
+        login::routes(state.auth.has_login()).merge(orders::forms()).layer(RequestBodyLimitLayer::new(FORM_MAX));
+    let closed = pages.merge(forms).layer(middleware::from_fn_with_state(state.clone(), login::only_who_is_known));
+    match state.auth.has_login() {
+        true => closed.merge(login::open_routes().layer(RequestBodyLimitLayer::new(FORM_MAX))),
+        false => closed,
+    }
 }
 
 /// The same routes below a base. They are also where they are without one: for probes, and for a proxy that takes the base away.
@@ -105,9 +130,9 @@ fn without(base: Base, uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-async fn page(kind: Kind, extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {
+async fn page(kind: Kind, extract::State(state): extract::State<State>, asking: Asking, asked: Asked) -> Response {
     let is_form = asked.as_ref().is_ok_and(|asked| asked.are_of_the_range_form());
-    let address = match judge(&state, kind, asked, &headers) {
+    let address = match judge(kind, asked, &asking) {
         Ok(address) => address,
         Err(refused) => return refused,
     };
@@ -149,33 +174,23 @@ async fn with_what_is_kept(state: &State, address: &Address) -> Option<Address> 
 }
 
 /// A page's fragments as Server-Sent Events: `release` first, then `fragment` whenever it changes.
-async fn live(
-    kind: Kind,
-    extract::State(state): extract::State<State>,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
-    asked: Asked,
-) -> Response {
-    let address = match judge(&state, kind, asked, &headers) {
+async fn live(kind: Kind, extract::State(state): extract::State<State>, asking: Asking, asked: Asked) -> Response {
+    let address = match judge(kind, asked, &asking) {
         Ok(address) => address,
         Err(refused) => return refused,
     };
-    let Some(fragments) = state.live.join(address, peer.map(|Extension(peer)| peer)).await else {
+    let Some(fragments) = state.live.join(address, asking.peer).await else {
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "30")]).into_response();
     };
     let release = Event::new("release", &assets::RELEASE);
-    (NOT_KEPT, events::answer(&headers, stream::once(async { release }).chain(fragments))).into_response()
+    let fragments = fragments.take_until(asking.until_over(&state));
+    (NOT_KEPT, events::answer(&asking.headers, stream::once(async { release }).chain(fragments))).into_response()
 }
 
 /// The rows or steps that a page shows, as a file.
-async fn csv(
-    kind: Kind,
-    extract::State(state): extract::State<State>,
-    headers: HeaderMap,
-    mut asked: Asked,
-) -> Response {
+async fn csv(kind: Kind, extract::State(state): extract::State<State>, asking: Asking, mut asked: Asked) -> Response {
     let decimal = asked.as_mut().map_or(Ok(Decimal::Point), |asked| asked.take_decimal());
-    let address = match judge(&state, kind, asked, &headers) {
+    let address = match judge(kind, asked, &asking) {
         Ok(address) => address,
         Err(refused) => return refused,
     };
@@ -201,8 +216,8 @@ async fn csv(
 }
 
 /// The routes of the API, to read.
-async fn docs(extract::State(state): extract::State<State>, headers: HeaderMap, asked: Pairs) -> Response {
-    let (given, manner) = match pairs(&state, asked, &headers) {
+async fn docs(extract::State(state): extract::State<State>, asking: Asking, asked: Pairs) -> Response {
+    let (given, manner) = match pairs(&asking, asked) {
         Ok(pairs) => pairs,
         Err(refused) => return refused,
     };
@@ -219,10 +234,10 @@ async fn docs(extract::State(state): extract::State<State>, headers: HeaderMap, 
 async fn route(
     extract::State(state): extract::State<State>,
     extract::Path(route): extract::Path<String>,
-    headers: HeaderMap,
+    asking: Asking,
     asked: Pairs,
 ) -> Response {
-    let (given, manner) = match pairs(&state, asked, &headers) {
+    let (given, manner) = match pairs(&asking, asked) {
         Ok(pairs) => pairs,
         Err(refused) => return refused,
     };
@@ -247,15 +262,10 @@ async fn route(
     (status, NOT_KEPT, Html(pages::route(screen, given, manner, state.cache.is_mock()))).into_response()
 }
 
-async fn asset(
-    state: extract::State<State>,
-    name: extract::Path<String>,
-    headers: HeaderMap,
-    asked: Asked,
-) -> Response {
+async fn asset(name: extract::Path<String>, asking: Asking, asked: Asked) -> Response {
     match assets::asset(name).await {
         Some(asset) => asset,
-        None => not_found(state, headers, asked).await,
+        None => not_found(asking, asked).await,
     }
 }
 
@@ -263,8 +273,8 @@ async fn ok() -> impl IntoResponse {
     (NOT_KEPT, "ok")
 }
 
-async fn not_found(extract::State(state): extract::State<State>, headers: HeaderMap, asked: Asked) -> Response {
-    not_found_page(manner(&state, &asked, &headers))
+async fn not_found(asking: Asking, asked: Asked) -> Response {
+    not_found_page(manner(&asked, asking.preferred))
 }
 
 fn not_found_page(manner: Manner) -> Response {
@@ -277,59 +287,55 @@ fn bad_request(reason: Reason, manner: Manner) -> Response {
 
 /// The address, or a page that explains what is wrong with it.
 #[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
-fn judge(state: &State, kind: Kind, asked: Asked, headers: &HeaderMap) -> Result<Address, Response> {
-    let manner = manner(state, &asked, headers);
+fn judge(kind: Kind, asked: Asked, asking: &Asking) -> Result<Address, Response> {
+    let manner = manner(&asked, asking.preferred);
     let address = match asked {
-        Ok(extract::Query(parameters)) => Address::parse(kind, &parameters, preferred(state, headers)),
+        Ok(extract::Query(parameters)) => Address::parse(kind, &parameters, asking.preferred),
         Err(_) => Err(Reason::Parameters),
     };
     address.map_err(|reason| bad_request(reason, manner))
 }
 
-/// The parameters that are given to a route of the API, and how its page is displayed.
+/// The parameters that are given to a page without a range, and how it is displayed.
 #[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
-fn pairs(state: &State, asked: Pairs, headers: &HeaderMap) -> Result<(Vec<(String, String)>, Manner), Response> {
-    let preferred = preferred(state, headers);
+fn pairs(asking: &Asking, asked: Pairs) -> Result<(Vec<(String, String)>, Manner), Response> {
     let Ok(extract::Query(mut given)) = asked else {
-        return Err(bad_request(Reason::Parameters, preferred));
+        return Err(bad_request(Reason::Parameters, asking.preferred));
     };
-    let manner = Manner::take(&mut given, preferred);
+    let manner = Manner::take(&mut given, asking.preferred);
     // A form also sends its empty fields.
     given.retain(|(_, value)| !value.is_empty());
     Ok((given, manner))
 }
 
-fn manner(state: &State, asked: &Asked, headers: &HeaderMap) -> Manner {
-    let preferred = preferred(state, headers);
+fn manner(asked: &Asked, preferred: Manner) -> Manner {
     match asked {
         Ok(parameters) => Manner::of(parameters, preferred),
         Err(_) => preferred,
     }
 }
 
-/// How a page is displayed whose address says nothing of it.
-fn preferred(state: &State, headers: &HeaderMap) -> Manner {
-    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok());
-    let with_token = state.cache.source().has_token();
-    Manner { language: Language::preferred(accepted), base: state.base, with_token, ..Manner::default() }
-}
-
 /// For routes that have no parameter.
-async fn without_parameters(extract::State(state): extract::State<State>, request: Request, next: Next) -> Response {
+async fn without_parameters(asking: Asking, request: Request, next: Next) -> Response {
     let query = request.uri().query().unwrap_or_default();
     match form_urlencoded::parse(query.as_bytes()).next() {
         None => next.run(request).await,
-        Some((name, _)) => bad_request(Reason::Unknown(name.into_owned()), preferred(&state, request.headers())),
+        Some((name, _)) => bad_request(Reason::Unknown(name.into_owned()), asking.preferred),
     }
 }
 
-async fn only_allowed_hosts(extract::State(state): extract::State<State>, request: Request, next: Next) -> Response {
+async fn only_allowed_hosts(
+    extract::State(state): extract::State<State>,
+    asking: Asking,
+    request: Request,
+    next: Next,
+) -> Response {
     let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     // If a request names a full URL, its host counts.
     if state.allowed_hosts.allow(request.uri().host().or(header)) {
         next.run(request).await
     } else {
-        bad_request(Reason::Host, preferred(&state, request.headers()))
+        bad_request(Reason::Host, asking.preferred)
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! - [`settings`]: flags and environment variables.
 //! - [`http`]: the routes, the headers of every response, and the allowed hosts.
+//! - `auth`: who looks at a page, and what they may do there.
 //! - [`query`]: what an address asks for; [`language`]: the language of the page.
 //! - [`state`]: what the handlers share: the source, its cache, and the live rooms.
 //! - [`source`]: where figures come from, and what is asked for each page: [`client`] asks analytics; [`mock`], a crate of
@@ -29,6 +30,7 @@ pub mod source;
 pub mod state;
 
 mod assets;
+mod auth;
 mod cache;
 mod components;
 mod csv;
@@ -49,8 +51,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use mock;
-use settings::Origin;
 pub use settings::Settings;
+use settings::{AuthSettings, Origin};
+
+pub use auth::hash_password;
 
 use client::Client;
 use mock::Mock;
@@ -84,7 +88,13 @@ pub async fn serve(settings: Settings, listener: TcpListener, shutdown: Cancella
             Source::Mock(mock)
         }
     };
-    let state = State::start(source, settings.allowed_hosts, clock, shutdown.clone()).with_base(settings.base_path);
+    warn_of(&settings.auth);
+    let state = State::start(source, settings.allowed_hosts, clock, shutdown.clone());
+    let state = state.with_base(settings.base_path).with_auth(settings.auth);
+    tokio::spawn({
+        let (users, shutdown) = (state.clone().follow_users(), shutdown.clone());
+        async move { shutdown.run_until_cancelled(users).await }
+    });
     answers_http("dashboard", listener.local_addr().context("the listener has no address")?);
     tokio::select! {
         () = server::serve(listener, http::router(state), &settings.http, shutdown.clone()) => (),
@@ -93,4 +103,14 @@ pub async fn serve(settings: Settings, listener: TcpListener, shutdown: Cancella
         }
     }
     Ok(())
+}
+
+/// Tells whoever runs the dashboard what they gave up.
+fn warn_of(auth: &AuthSettings) {
+    if matches!(auth, AuthSettings::Basic { is_plain: true, .. }) {
+        tracing::warn!(
+            "sessions go over connections without TLS (AUTH_PLAIN_HTTP): whoever reads along can take them over, and passwords too; \
+             this is for trials"
+        );
+    }
 }

@@ -1,5 +1,6 @@
 //! The program `dashboard`: settings from the command line and the environment, a listener, and signals.
 
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -25,6 +26,8 @@ struct Arguments {
 enum Command {
     /// Ask the dashboard on this machine whether it is well; the exit code tells
     Health(HealthSettings),
+    /// Read a password from standard input, and print its hash for a line of AUTH_USERS_FILE
+    HashPassword,
 }
 
 fn main() -> ExitCode {
@@ -32,17 +35,36 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    if let Some(Command::Health(health)) = command {
-        return health.check(settings.bind);
+    match command {
+        Some(Command::Health(health)) => return health.check(settings.bind),
+        Some(Command::HashPassword) => return ended(hash_password()),
+        None => (),
     }
     log.start();
-    match run(settings) {
+    ended(run(settings))
+}
+
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("dashboard: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// The first line of standard input is the password.
+fn hash_password() -> anyhow::Result<()> {
+    let input = io::stdin();
+    if input.is_terminal() {
+        eprintln!("Password, which is shown as you type it:");
+    }
+    let mut line = String::new();
+    input.read_line(&mut line).context("the password cannot be read")?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    let hash = dashboard_ui::hash_password(password).map_err(anyhow::Error::msg)?;
+    writeln!(io::stdout(), "{hash}").context("the hash cannot be written")
 }
 
 fn run(settings: Settings) -> anyhow::Result<()> {

@@ -11,6 +11,8 @@ use shared::settings::{KeptToken, TokenSettings, parse_bind};
 
 pub use reqwest::Url;
 
+pub use crate::auth::settings::{AuthSettings, Users};
+
 use crate::query::Base;
 
 /// The settings of the dashboard.
@@ -32,6 +34,9 @@ pub struct Settings {
     /// Path below which a proxy has the dashboard, like /vigia; all addresses in pages begin with it
     #[arg(long, env = "BASE_PATH", default_value = "", value_name = "PATH", hide_default_value = true)]
     pub base_path: Base,
+    /// Who may see the page, and change things.
+    #[command(flatten)]
+    pub auth: AuthSettings,
 }
 
 /// Where the figures come from. With `MOCK`, the address of analytics and its token are not read.
@@ -113,6 +118,7 @@ impl Settings {
             origin,
             allowed_hosts: AllowedHosts::default(),
             base_path: Base::default(),
+            auth: AuthSettings::Off,
         }
     }
 }

@@ -6,10 +6,11 @@ use shared::time::Clock;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Auth;
 use crate::cache::Cache;
 use crate::live::Live;
 use crate::query::Base;
-use crate::settings::AllowedHosts;
+use crate::settings::{AllowedHosts, AuthSettings};
 use crate::source::{Source, Trial};
 
 /// What the handlers share. A clone is the same state.
@@ -20,6 +21,7 @@ pub struct State {
     pub(crate) clock: Clock,
     pub(crate) allowed_hosts: Arc<AllowedHosts>,
     pub(crate) base: Base,
+    pub(crate) auth: Auth,
     trials: Arc<Semaphore>,
 }
 
@@ -38,6 +40,7 @@ impl State {
             clock,
             allowed_hosts: Arc::new(allowed_hosts),
             base: Base::default(),
+            auth: Auth::default(),
             trials: Arc::new(Semaphore::new(MOST_TRIALS)),
         }
     }
@@ -46,6 +49,17 @@ impl State {
     #[must_use]
     pub fn with_base(self, base: Base) -> Self {
         Self { base, ..self }
+    }
+
+    /// The same, for a dashboard that not everybody may see. It has its base already.
+    #[must_use]
+    pub fn with_auth(self, settings: AuthSettings) -> Self {
+        Self { auth: Auth::new(settings, self.base), ..self }
+    }
+
+    /// Reads the users' file again and again, where there is one.
+    pub async fn follow_users(self) {
+        self.auth.follow().await;
     }
 
     /// Puts a question to a route of the API; see [`Source::try_out`].

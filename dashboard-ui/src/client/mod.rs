@@ -1,6 +1,7 @@
 //! Analytics over HTTP: requests of its API, and its events.
 
 mod events;
+mod orders;
 mod shown;
 
 use std::time::Duration;
@@ -15,6 +16,8 @@ use shared::time::Span;
 use tokio::task::JoinError;
 
 use self::shown::ShownToken;
+
+pub use self::orders::{NotDone, Order};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 

@@ -27,6 +27,7 @@ pub(crate) fn LevelBadge(level: Level) -> impl IntoView {
 pub(crate) enum Glyph {
     Calendar,
     Display,
+    Person,
     Search,
 }
 
@@ -36,6 +37,7 @@ pub(crate) fn GlyphView(glyph: Glyph) -> impl IntoView {
     let path = match glyph {
         Glyph::Calendar => "M4.5 6.5h15v13h-15zM4.5 10.5h15M8.5 4v4M15.5 4v4",
         Glyph::Search => "M10.5 16.5a6 6 0 1 1 0-12 6 6 0 0 1 0 12zM15 15l4.5 4.5",
+        Glyph::Person => "M12 11.5a3.5 3.5 0 1 1 0-7 3.5 3.5 0 0 1 0 7zM5 19.5a7 6 0 0 1 14 0",
         Glyph::Display => "M4 7h9M17 7h3M4 17h3M11 17h9M15 4.8v4.4M9 14.8v4.4",
     };
     view! {

@@ -7,7 +7,7 @@ use super::icon::{Glyph, GlyphView, Logo};
 use crate::assets::{CHARTS, FONT, HUB, ICON, MORPH, RELEASE, SCRIPT, STYLE, THEME};
 use crate::language::Language;
 use crate::model::docs::{self, Place};
-use crate::query::{Address, Kind, Manner};
+use crate::query::{ACCOUNT, Access, Address, Kind, Manner, QUIET};
 
 /// A page's metadata.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub(crate) struct Document {
     pub(crate) address: Option<Address>,
     /// Which page of the API it is, if it is one.
     pub(crate) docs: Option<Place>,
+    /// Where else it is, with its parameters.
+    pub(crate) place: Option<(&'static str, Vec<(&'static str, String)>)>,
     /// How a page without an address is displayed.
     pub(crate) manner: Manner,
     /// Whether the figures are generated, which the page must state.
@@ -42,6 +44,9 @@ impl Document {
     fn href_with(&self, manner: Manner) -> String {
         if let Some(Place { route, given }) = &self.docs {
             return docs::href(route.as_deref(), given, manner);
+        }
+        if let Some((path, given)) = &self.place {
+            return manner.href(path, given);
         }
         self.address.clone().unwrap_or_else(|| Kind::Overview.address(self.manner)).with_manner(manner).href()
     }
@@ -105,6 +110,7 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
         language.text("Data from the analytics service.", "Datos del servicio de análisis.")
     };
     let docs = docs::href(None, &[], document.manner());
+    let quiet = document.manner().href_of(QUIET);
     let kind = document.address.as_ref().map(|address| address.query.page.kind());
     // If the page has a search field, the key focuses it.
     let search = (!matches!(kind, Some(Kind::Antennas | Kind::Incidents))).then(|| {
@@ -119,6 +125,11 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
             </button>
         }
     });
+    let account = (document.manner().access != Access::Open).then(|| {
+        let href = document.manner().href_of(ACCOUNT);
+        let label = language.text("Account", "Cuenta");
+        view! { <a class="button is-glyph" href=href aria-label=label><GlyphView glyph=Glyph::Person/></a> }
+    });
     view! {
         <header class="top">
             <div class="wrap">
@@ -127,6 +138,7 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
                 <div class="controls">
                     {search}
                     {pause}
+                    {account}
                     <Display document=document.clone()/>
                 </div>
             </div>
@@ -136,6 +148,7 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
             <span class="without-script">{language.text("Times in UTC. ", "Horas en UTC. ")}</span>
             {source}
             " "<a href=docs>{language.text("The API", "La API")}</a>"."
+            " "<a href=quiet>{language.text("Mutes and acknowledgements", "Silencios y atenciones")}</a>"."
             <span class="needs-script">
                 " "{language.text("Press ", "Pulse ")}<kbd>"?"</kbd>{language.text(" for keys.", " para ver los atajos.")}
             </span>

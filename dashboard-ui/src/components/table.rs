@@ -180,6 +180,7 @@ pub(crate) fn IncidentTable(lines: Vec<IncidentLine>, has_antenna: bool, languag
             view! { <th scope="row" role="rowheader" class="col-id">{link}{words}</th> }
         });
         let inner = inner.map(|inner| view! { <InnerList inner language/> });
+        let said = said(row.acknowledged, row.is_muted, row.acknowledge, language);
         view! {
             <tr role="row" class:is-open=row.is_open>
                 <td role="cell" class="col-status" data-label=labels[0]><Pill status=row.kind label=row.kind_label/></td>
@@ -187,7 +188,7 @@ pub(crate) fn IncidentTable(lines: Vec<IncidentLine>, has_antenna: bool, languag
                 <td role="cell" data-label=labels[2]>{start}</td>
                 <td role="cell" data-label=labels[3]>{end}</td>
                 <td role="cell" data-label=labels[4] class="strong">{row.duration}</td>
-                <td role="cell" data-label=labels[5] class="wide">{row.severity}{inner}</td>
+                <td role="cell" data-label=labels[5] class="wide">{row.severity}{said}{inner}</td>
             </tr>
         }
     };
@@ -211,7 +212,8 @@ fn InnerList(inner: Inner, language: Language) -> AnyView {
             true => view! { <AntennaLink id=row.id href=row.href/>" "{start} }.into_any(),
             false => view! { <a href=row.href>{start}</a> }.into_any(),
         };
-        view! { <li>{lead}" – "{end_of(row.end, row.state)}", "{row.duration}", "{row.severity}</li> }
+        let said = said(row.acknowledged, row.is_muted, row.acknowledge, language);
+        view! { <li>{lead}" – "{end_of(row.end, row.state)}", "{row.duration}", "{row.severity}{said}</li> }
     };
     let items = rows.into_iter().map(item).collect_view();
     let rest = rest.map(|(words, href)| match href {
@@ -223,6 +225,22 @@ fn InnerList(inner: Inner, language: Language) -> AnyView {
         false => language.text("Each time", "Cada vez"),
     };
     view! { <details class="inner" id=key><summary>{label}</summary><ul>{items}{rest}</ul></details> }.into_any()
+}
+
+/// Who takes care of an incident, whether nobody is told of it, and where it is acknowledged.
+fn said(
+    acknowledged: Option<(String, String)>,
+    is_muted: bool,
+    acknowledge: Option<String>,
+    language: Language,
+) -> AnyView {
+    let by = acknowledged.map(|(by, note)| {
+        let words = language.text("acknowledged", "atendido");
+        view! { " "<span class="mark">{words}</span><bdi>{by}</bdi>": "<bdi>{note}</bdi> }
+    });
+    let muted = is_muted.then(|| view! { " "<span class="mark">{language.text("muted", "silenciada")}</span> });
+    let link = acknowledge.map(|href| view! { " "<a href=href>{language.text("Acknowledge…", "Atender…")}</a> });
+    view! { {muted}{by}{link} }.into_any()
 }
 
 /// When an incident ended and how, or that it has not.

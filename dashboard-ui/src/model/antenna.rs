@@ -5,6 +5,7 @@ use shared::api::{History, Status};
 use super::charts::{Charts, antenna_charts};
 use super::heat::strip;
 use super::incidents::incident_row;
+use super::quiet::{MuteRow, mute_href, mutes_of};
 use super::rows::{flapping, reading_row};
 use super::tiles::{Tile, antenna_tiles};
 use super::{Condition, Frame, IncidentRow, Level, Moment, ReadingRow, Scene, State, Strip};
@@ -39,6 +40,10 @@ pub(crate) struct AntennaScreen {
     pub(crate) readings: Option<Vec<ReadingRow>>,
     /// Newest first, with the address of all; `None` if analytics keeps none.
     pub(crate) incidents: Option<(Vec<IncidentRow>, String)>,
+    /// Until when nobody is told of it, and why: what ends first in front.
+    pub(crate) mutes: Vec<MuteRow>,
+    /// Where the antenna is muted; `None` for who may not do that.
+    pub(crate) mute: Option<String>,
     /// The period that changes refer to, in words.
     pub(crate) against: String,
     /// How many steps late readings have revised.
@@ -74,6 +79,8 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
             .incidents
             .as_ref()
             .map(|page| (page.incidents.iter().map(|incident| incident_row(incident, scene)).collect(), all)),
+        mutes: mutes_of(&row.antenna_id, scene),
+        mute: mute_href(&row.antenna_id, scene.address.manner),
         against: scene.against(),
         revised: figures.series.points.iter().filter(|point| point.revised).count(),
         frame,

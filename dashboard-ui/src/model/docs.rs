@@ -101,12 +101,8 @@ pub(crate) struct Place {
 
 /// A page of the API and how it is displayed, as an address.
 pub(crate) fn href(route: Option<&str>, pairs: &[(String, String)], manner: Manner) -> String {
-    let mut text = form_urlencoded::Serializer::new(String::new());
-    text.extend_pairs(pairs);
-    text.extend_pairs(manner.parameters());
-    let text = text.finish();
-    let path = format!("{}{DOCS}{}", manner.base, route.unwrap_or_default().replace('{', "%7B").replace('}', "%7D"));
-    if text.is_empty() { path } else { format!("{path}?{text}") }
+    let route = route.unwrap_or_default().replace('{', "%7B").replace('}', "%7D");
+    manner.href(&format!("{DOCS}{route}"), pairs)
 }
 
 /// The list of all routes.

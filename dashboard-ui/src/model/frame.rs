@@ -253,7 +253,7 @@ fn condition(scene: &Scene<'_>, as_of: Option<UnixMillis>, is_away: bool) -> Con
 }
 
 fn ranges(scene: &Scene<'_>, summary: &Summary) -> Ranges {
-    let Scene { address, now, limits } = scene;
+    let Scene { address, now, limits, .. } = scene;
     let range = address.query.range;
     let is_custom = |window: &u32| Range::presets(limits).all(|preset| preset != *window);
     let is_answered = |window: &u32| range.end.is_none() && *window <= Range::longest(limits);

@@ -5,6 +5,7 @@ use shared::api::{Incident, IncidentEnding, IncidentKind};
 use shared::spelled::Spelled;
 
 use super::inbox::{Fold, Line, lines};
+use super::quiet::{acknowledge_href, acknowledged, mutes_of};
 use super::rows::pages;
 use super::{Choice, Frame, Moment, Pages, Scene, hidden};
 use crate::figures::{IncidentsFigures, NAMED_ANTENNAS};
@@ -92,6 +93,12 @@ pub(crate) struct IncidentRow {
     pub(crate) duration: String,
     /// How bad it was: what was lost, how slow it was.
     pub(crate) severity: String,
+    /// Who takes care of it, and what they said.
+    pub(crate) acknowledged: Option<(String, String)>,
+    /// Whether it lasts and nobody is told of it, as the antenna is muted.
+    pub(crate) is_muted: bool,
+    /// Where it is acknowledged; `None` if it is over, or for who may not do that.
+    pub(crate) acknowledge: Option<String>,
 }
 
 pub(super) fn incidents_screen(figures: &IncidentsFigures, frame: Frame, scene: &Scene<'_>) -> IncidentsScreen {
@@ -210,6 +217,10 @@ fn incident_line(line: &Line<'_>, asked: &Incidents, scene: &Scene<'_>) -> Incid
         state: if is_open { ongoing(language) } else { row.state },
         duration: language.duration(line.duration_seconds()),
         severity: severity(&one, language),
+        // Each of its incidents is one of its own.
+        acknowledged: None,
+        is_muted: false,
+        acknowledge: None,
         ..row
     };
     IncidentLine { row, inner: Some(inner) }
@@ -268,6 +279,9 @@ pub(super) fn incident_row(incident: &Incident, scene: &Scene<'_>) -> IncidentRo
         },
         duration: language.duration(incident.duration_seconds),
         severity: severity(incident, language),
+        acknowledged: acknowledged(incident, scene),
+        is_muted: incident.end.is_none() && !mutes_of(&incident.antenna_id, scene).is_empty(),
+        acknowledge: acknowledge_href(incident, scene),
     }
 }
 

@@ -5,6 +5,7 @@
 //! - `history`: where history begins, and what of it could not be read; `last_week`: what figures may be compared with.
 //! - [`docs`]: the pages of the API, with `meanings`, what it says of itself in the viewer's language.
 //! - [`snippets`]: the lines that load what a page shows into other tools.
+//! - `quiet`: what is muted and acknowledged, and who did what.
 //! - `report`: days as a calendar, and what there is to tell of a month.
 //! - `charts`, `heat`, `tiles`, `verdict`, `rows`, `inbox`, `choice`: the parts of a page.
 
@@ -22,6 +23,7 @@ mod last_week;
 mod meanings;
 mod overview;
 mod pipeline;
+pub(crate) mod quiet;
 mod report;
 mod rows;
 pub(crate) mod snippets;
@@ -47,8 +49,7 @@ pub(crate) use rows::{AntennaLine, Pages, ReadingRow, State, status_label};
 pub(crate) use tiles::{Change, Judgement, Picture, Tile};
 pub(crate) use verdict::{Level, Trouble, Verdict, away, broker_away, standby, unauthorized};
 
-use crate::figures::Figures;
-use crate::figures::{Loaded, Outcome};
+use crate::figures::{Figures, Loaded, Outcome, Quiet};
 use crate::language::Language;
 use crate::query::{Address, Comparison, Query};
 
@@ -101,6 +102,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) now: UnixMillis,
     /// The limits and thresholds of analytics.
     pub(crate) limits: Limits,
+    /// What people said of alerts, if that is known.
+    pub(crate) quiet: Option<&'a Quiet>,
 }
 
 impl Scene<'_> {
@@ -171,7 +174,12 @@ fn hidden(address: &Address, but: &[&str]) -> Vec<(String, String)> {
 fn shown(figures: &Figures, loaded: &Loaded, address: &Address, now: UnixMillis) -> Screen {
     let (summary, is_away) = (figures.summary(), loaded.outcome == Outcome::Away);
     let now = UnixMillis(now.0.saturating_add(loaded.standing.ahead_ms));
-    let scene = Scene { address, now, limits: summary.limits.unwrap_or(CONTRACT_LIMITS) };
+    let quiet = match figures {
+        Figures::Antenna(figures) => figures.quiet.as_ref(),
+        Figures::Incidents(figures) => figures.quiet.as_ref(),
+        _ => None,
+    };
+    let scene = Scene { address, now, limits: summary.limits.unwrap_or(CONTRACT_LIMITS), quiet };
     let frame = |as_of| {
         let mut frame = Frame::new(&scene, as_of, summary, is_away);
         frame.notes = history::notes(figures, &scene);
@@ -240,7 +248,7 @@ pub(crate) mod tests {
 
     /// The scene for an address, now and with the contract's limits.
     pub(crate) fn scene(address: &Address) -> Scene<'_> {
-        Scene { address, now: NOW, limits: CONTRACT_LIMITS }
+        Scene { address, now: NOW, limits: CONTRACT_LIMITS, quiet: None }
     }
 
     /// What the built-in network answers.

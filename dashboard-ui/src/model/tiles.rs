@@ -468,7 +468,7 @@ mod tests {
                 let length = Some(Span::from_ms(300_000));
                 reference.ask(&SummaryRequest { window: WindowRequest { length, end } }, now).unwrap()
             };
-            let scene = Scene { address: &address, now, limits: CONTRACT_LIMITS };
+            let scene = Scene { address: &address, now, limits: CONTRACT_LIMITS, quiet: None };
             let summary = ask(End::Watermark);
             let settled = scene.settled(summary.window.end, summary.as_of);
             let previous = Some(ask(End::At(UnixMillis(settled.0 - 300_000))));

@@ -4,9 +4,10 @@ use leptos::prelude::*;
 
 use super::figures_class;
 use crate::components::{
-    Ago, ChartCard, Heading, IncidentTable, LevelBadge, NumbersCard, Pill, ReadingTable, StripView, TileCard,
+    Ago, ChartCard, Heading, IncidentTable, LevelBadge, NumbersCard, Pill, ReadingTable, StripView, TileCard, Time,
 };
 use crate::language::Language;
+use crate::model::quiet::MuteRow;
 use crate::model::{AntennaScreen, IncidentLine, IncidentRow, ReadingRow};
 
 /// One antenna.
@@ -27,12 +28,27 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
         charts,
         readings,
         incidents,
+        mutes,
+        mute,
         against,
         revised,
     } = screen;
     let (language, class) = (frame.language, figures_class(&frame));
     let is_of_last_week = frame.is_of_last_week();
     let flapping = flapping.map(|words| view! { <span class="mark">{words}</span> });
+    let mutes = mutes.into_iter().map(|MuteRow { until, by, reason, .. }| {
+        view! {
+            <p class="detail">
+                <span class="mark">{language.text("muted", "silenciada")}</span>
+                {language.text("until ", "hasta ")}<Time moment=until/>" "<span class="zone">"UTC"</span>
+                " · "<bdi>{by}</bdi>": "<bdi>{reason}</bdi>
+            </p>
+        }
+    });
+    let mutes = mutes.collect_view();
+    let mute = mute.map(|href| {
+        view! { <p><a class="button" href=href>{language.text("Mute alerts…", "Silenciar alertas…")}</a></p> }
+    });
     let title = view! { <bdi class="name">{id}</bdi> }.into_any();
     let tiles =
         tiles.into_iter().map(|tile| view! { <TileCard tile against=against.clone() language/> }).collect_view();
@@ -56,6 +72,8 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
                     {changes.map(|changes| format!(" · {changes}"))}
                     {revised}
                 </p>
+                {mutes}
+                {mute}
             </div>
             <div class="course">
                 <p class="detail">{language.text("Health over the range", "Salud en el intervalo")}</p>

@@ -6,9 +6,11 @@ mod antenna;
 mod antennas;
 mod docs;
 mod incidents;
+mod login;
 mod message;
 mod overview;
 mod pipeline;
+mod quiet;
 mod report;
 
 use std::ops::RangeInclusive;
@@ -20,17 +22,22 @@ use crate::components::{App, Document, Layout, SnippetsCard};
 use crate::figures::{Loaded, Outcome};
 use crate::language::Language;
 use crate::model::docs::{DocsScreen, Place, RouteScreen};
+use crate::model::quiet::{AcknowledgementForm, AuditRow, MuteForm, QuietScreen, Told};
 use crate::model::{self, Condition, Frame, Screen};
-use crate::query::{Address, Incidents, Kind, Manner, Page, Reason};
+use crate::query::{ACCOUNT, ACKNOWLEDGE, AUDIT, Address, Incidents, Kind, LOGIN, MUTE, Manner, Page, QUIET, Reason};
 use crate::source;
+
+pub(crate) use login::Said;
 
 use antenna::AntennaPage;
 use antennas::AntennasPage;
 use docs::{DocsPage, RoutePage};
 use incidents::IncidentsPage;
+use login::{AccountPage, LoginPage};
 use message::{AwayMessage, Message, NoDataMessage};
 use overview::OverviewPage;
 use pipeline::PipelinePage;
+use quiet::{AcknowledgementPage, AuditPage, MutePage, QuietPage};
 use report::ReportPage;
 
 /// The page for what was loaded.
@@ -68,6 +75,104 @@ pub(crate) fn bad_request(reason: &Reason, manner: Manner) -> String {
     message_page(heading, &reason.words(language), manner)
 }
 
+/// The form to log in, and what is to be said of the last try. `to` is where it leads.
+pub(crate) fn login(said: Option<Said>, name: &str, to: &str, manner: Manner) -> String {
+    let heading = manner.language.text("Log in", "Iniciar sesión");
+    let document = placed(heading, (LOGIN, vec![("to", to.to_owned())]), manner, false);
+    let (name, to) = (name.to_owned(), to.to_owned());
+    still(document, || view! { <LoginPage said name to manner/> }.into_any())
+}
+
+/// Who is known, and what they may do. With a token, the session can be ended.
+pub(crate) fn account(name: &str, token: Option<String>, manner: Manner) -> String {
+    let document = placed(manner.language.text("Account", "Cuenta"), (ACCOUNT, Vec::new()), manner, false);
+    let name = name.to_owned();
+    still(document, || view! { <AccountPage name token manner/> }.into_any())
+}
+
+/// What is muted and acknowledged; `token` is for the forms in it.
+pub(crate) fn quiet(screen: QuietScreen, token: String, manner: Manner, is_mock: bool) -> String {
+    let heading = manner.language.text("Mutes and acknowledgements", "Silencios y atenciones");
+    let document = placed(heading, (QUIET, Vec::new()), manner, is_mock);
+    still(document, || view! { <QuietPage screen token manner/> }.into_any())
+}
+
+/// The form to mute antennas, and what is to be said of it.
+pub(crate) fn mute(form: MuteForm, told: Option<Told>, token: String, manner: Manner) -> String {
+    let heading = manner.language.text("Mute alerts", "Silenciar alertas");
+    let document = placed(heading, (MUTE, vec![("antennas", form.antennas.clone())]), manner, false);
+    still(document, || view! { <MutePage form told token manner/> }.into_any())
+}
+
+/// The form to acknowledge an incident, and what is to be said of it.
+pub(crate) fn acknowledge(form: AcknowledgementForm, told: Option<Told>, token: String, manner: Manner) -> String {
+    let heading = manner.language.text("Acknowledge an incident", "Atender un incidente");
+    let document = placed(heading, (ACKNOWLEDGE, vec![("incident", form.incident.clone())]), manner, false);
+    still(document, || view! { <AcknowledgementPage form told token manner/> }.into_any())
+}
+
+/// Who did what.
+pub(crate) fn audit(rows: Option<Vec<AuditRow>>, manner: Manner, is_mock: bool) -> String {
+    let heading = manner.language.text("Who did what", "Quién hizo qué");
+    let document = placed(heading, (AUDIT, Vec::new()), manner, is_mock);
+    still(document, || view! { <AuditPage rows manner/> }.into_any())
+}
+
+/// The page for analytics that cannot be asked what is muted, or who did what.
+pub(crate) fn away(is_refused: bool, manner: Manner) -> String {
+    let language = manner.language;
+    let [heading, text] = if is_refused {
+        model::unauthorized(language)
+    } else {
+        let text = language.text(
+            "The dashboard is running, but analytics does not answer. Load the page again in a moment.",
+            "El panel funciona, pero el análisis no responde. Vuelva a cargar la página dentro de un momento.",
+        );
+        [model::away(language), text]
+    };
+    message_page(heading, text, manner)
+}
+
+/// The page for a viewer who asks for what operators do.
+pub(crate) fn for_operators(manner: Manner) -> String {
+    let language = manner.language;
+    let text = language.text(
+        "You are known as a viewer, so you see everything and change nothing. Whoever runs the dashboard can make you an operator.",
+        "Se le conoce como observador: lo ve todo y no cambia nada. Quien administra el panel puede hacerle operador.",
+    );
+    message_page(language.text("This is for operators", "Esto es para operadores"), text, manner)
+}
+
+fn placed(
+    heading: &str,
+    place: (&'static str, Vec<(&'static str, String)>),
+    manner: Manner,
+    is_mock: bool,
+) -> Document {
+    let title = format!("{heading} · Vigía");
+    Document { title, address: None, docs: None, place: Some(place), manner, is_mock }
+}
+
+/// The page for whom the proxy does not name.
+pub(crate) fn closed(manner: Manner) -> String {
+    let language = manner.language;
+    let text = language.text(
+        "It is for people whom the login in front of it names, and your request did not come from there with a name. Open the address          of that login.",
+        "Es para quienes nombra el inicio de sesión que tiene delante, y su petición no vino de allí con un nombre. Abra la dirección          de ese inicio de sesión.",
+    );
+    message_page(language.text("This page is closed", "Esta página está cerrada"), text, manner)
+}
+
+/// The page for a form that was not sent by a page of the dashboard, or too late.
+pub(crate) fn stray_form(manner: Manner) -> String {
+    let language = manner.language;
+    let text = language.text(
+        "It was not sent from a page of this dashboard, or the page had been open for too long. Nothing was changed. Open the page          again and send it from there.",
+        "No se envió desde una página de este panel, o la página llevaba demasiado tiempo abierta. No se ha cambiado nada. Abra la          página de nuevo y envíelo desde allí.",
+    );
+    message_page(language.text("This form was not taken", "No se ha aceptado este formulario"), text, manner)
+}
+
 /// The page for a range that analytics does not keep, with the same page over what it keeps.
 pub(crate) fn refused(kept: &Address) -> String {
     let (manner, language) = (kept.manner, kept.manner.language);
@@ -101,8 +206,14 @@ fn overview(manner: Manner) -> (String, String) {
 }
 
 fn message_page_to(heading: &'static str, text: &str, to: (String, String), manner: Manner) -> String {
-    let document =
-        Document { title: format!("{heading} · Vigía"), address: None, docs: None, manner, is_mock: false };
+    let document = Document {
+        title: format!("{heading} · Vigía"),
+        address: None,
+        docs: None,
+        place: None,
+        manner,
+        is_mock: false,
+    };
     let text = text.to_owned();
     still(document, || view! { <Message heading text=text.into_any() to/> }.into_any())
 }
@@ -110,8 +221,14 @@ fn message_page_to(heading: &'static str, text: &str, to: (String, String), mann
 /// The list of the API's routes.
 pub(crate) fn docs(screen: DocsScreen, manner: Manner, is_mock: bool) -> String {
     let title = format!("{} · Vigía", manner.language.text("The API", "La API"));
-    let document =
-        Document { title, address: None, docs: Some(Place { route: None, given: Vec::new() }), manner, is_mock };
+    let document = Document {
+        title,
+        address: None,
+        docs: Some(Place { route: None, given: Vec::new() }),
+        place: None,
+        manner,
+        is_mock,
+    };
     still(document, || view! { <DocsPage screen manner/> }.into_any())
 }
 
@@ -122,6 +239,7 @@ pub(crate) fn route(screen: RouteScreen, given: Vec<(String, String)>, manner: M
         title,
         address: None,
         docs: Some(Place { route: Some(screen.path.clone()), given }),
+        place: None,
         manner,
         is_mock,
     };
@@ -139,7 +257,7 @@ fn still(document: Document, content: impl FnOnce() -> AnyView) -> String {
 
 fn document(screen: &Screen, address: &Address, is_mock: bool) -> Document {
     let title = title(screen, address.manner.language);
-    Document { title, address: Some(address.clone()), docs: None, manner: address.manner, is_mock }
+    Document { title, address: Some(address.clone()), docs: None, place: None, manner: address.manner, is_mock }
 }
 
 fn content(screen: Screen, address: &Address) -> AnyView {
@@ -251,9 +369,13 @@ fn render<V: IntoView>(view: impl FnOnce() -> V) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared::api::{Acknowledgement, IncidentKind, Mute};
+
+    use super::page as page_of;
     use super::*;
-    use crate::figures::{Figures, OverviewFigures};
-    use crate::model::tests::{NOW, PAGES, address, antenna, figures, loaded, overview};
+    use crate::figures::{Figures, OverviewFigures, Quiet};
+    use crate::model::tests::{NOW, PAGES, address, antenna, figures, incidents, loaded, overview};
+    use crate::query::Access;
 
     fn shown(href: &str, figures: Figures) -> String {
         page(&loaded(Some(figures), Outcome::Answered), &address(href), true, NOW)
@@ -330,5 +452,42 @@ mod tests {
         figures.incidents.as_mut().unwrap().incidents.clear();
         let html = shown("/antenna?id=airport-west", Figures::Antenna(Box::new(figures)));
         assert!(html.contains("None since analytics started") && html.contains("None that is known of."));
+    }
+
+    #[test]
+    fn what_people_said_of_alerts_is_shown_where_it_matters() {
+        let mut figures = incidents(&address("/incidents?state=open"));
+        let page = figures.incidents.as_mut().unwrap();
+        page.incidents.retain(|incident| incident.end.is_none() && incident.kind != IncidentKind::Silent);
+        page.incidents.truncate(1);
+        let open = page.incidents[0].clone();
+        let id = format!("trouble:{}:{}", open.start.0, open.antenna_id);
+        let (antenna_id, note, by) = (open.antenna_id.clone(), "on my <way>".to_owned(), "bea".to_owned());
+        let acknowledgement = Acknowledgement { incident: id, antenna_id, at: NOW, note, by, open: true };
+        let (antennas, reason) = (format!("{}*", &open.antenna_id[..3]), "new mast".to_owned());
+        let until = UnixMillis(NOW.0 + 3_600_000);
+        let mute = Mute { id: "1f".to_owned(), antennas, at: NOW, until, reason, by: "ana".to_owned() };
+        let as_operator = |href: &str| {
+            let address = address(href);
+            address.with_manner(Manner { access: Access::Operator, ..address.manner })
+        };
+        let html = |figures: &Figures, address: &Address| {
+            page_of(&loaded(Some(figures.clone()), Outcome::Answered), address, true, NOW)
+        };
+        let inbox = Figures::Incidents(Box::new(figures.clone()));
+        let there = "/acknowledge?incident=trouble%3A";
+        assert!(html(&inbox, &as_operator("/incidents")).contains(there));
+        assert!(!html(&inbox, &address("/incidents")).contains(there), "for operators");
+        figures.quiet = Some(Quiet { mutes: vec![mute.clone()], acknowledgements: vec![acknowledgement] });
+        let inbox = html(&Figures::Incidents(Box::new(figures.clone())), &as_operator("/incidents"));
+        assert!(inbox.contains(">acknowledged</span><bdi>bea</bdi>: <bdi>on my &lt;way&gt;</bdi>"), "{inbox}");
+        assert!(inbox.contains(">muted</span>") && !inbox.contains(there), "{inbox}");
+
+        let mut figures = antenna(&open.antenna_id);
+        figures.quiet = Some(Quiet { mutes: vec![mute], acknowledgements: Vec::new() });
+        let href = format!("/antenna?id={}", open.antenna_id);
+        let page = html(&Figures::Antenna(Box::new(figures)), &as_operator(&href));
+        assert!(page.contains("until <time") && page.contains("<bdi>ana</bdi>: <bdi>new mast</bdi>"), "{page}");
+        assert!(page.contains(&format!("/mute?antennas={}", open.antenna_id)), "{page}");
     }
 }

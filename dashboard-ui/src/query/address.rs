@@ -31,6 +31,20 @@ pub struct Manner {
     pub base: Base,
     /// Whether analytics answers only who shows a token, as code on the page then does.
     pub with_token: bool,
+    /// What whoever looks at it may do.
+    pub access: Access,
+}
+
+/// What whoever looks at a page may do. It is no part of an address: it follows from who asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Look, as anybody may.
+    #[default]
+    Open,
+    /// Look, as they are known.
+    Viewer,
+    /// Look, and change things.
+    Operator,
 }
 
 /// The parameters of an address before validation.
@@ -182,6 +196,19 @@ impl Manner {
     pub(crate) fn parameters(self) -> impl Iterator<Item = (&'static str, String)> {
         let language = self.is_language_chosen.then(|| ("lang", self.language.code().to_owned()));
         language.into_iter().chain(self.is_wall.then(|| ("wall", "1".to_owned())))
+    }
+
+    /// The address of a page without a range, displayed in this way.
+    pub(crate) fn href<N: AsRef<str>, V: AsRef<str>>(self, path: &str, given: &[(N, V)]) -> String {
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        text.extend_pairs(given).extend_pairs(self.parameters());
+        let text = text.finish();
+        if text.is_empty() { format!("{}{path}", self.base) } else { format!("{}{path}?{text}", self.base) }
+    }
+
+    /// The same for a page without parameters.
+    pub(crate) fn href_of(self, path: &str) -> String {
+        self.href::<&str, &str>(path, &[])
     }
 
     /// Takes the display options out of the parameters of a page that has others of its own.

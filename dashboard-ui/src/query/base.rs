@@ -16,6 +16,33 @@ pub const CSV: &str = "/csv";
 /// Where the pages of the API are. A route's page is behind it, under the route's own path.
 pub const DOCS: &str = "/docs";
 
+/// Where whoever is not known says who they are.
+pub const LOGIN: &str = "/login";
+
+/// Where a session ends.
+pub const LOGOUT: &str = "/logout";
+
+/// Who is known, and what they may do.
+pub const ACCOUNT: &str = "/account";
+
+/// What is muted and acknowledged.
+pub const QUIET: &str = "/quiet";
+
+/// Where antennas are muted.
+pub const MUTE: &str = "/mute";
+
+/// Where a mute is taken back.
+pub const UNMUTE: &str = "/unmute";
+
+/// Where an incident is acknowledged.
+pub const ACKNOWLEDGE: &str = "/acknowledge";
+
+/// Where an acknowledgement is taken back.
+pub const UNACKNOWLEDGE: &str = "/unacknowledge";
+
+/// Who did what.
+pub const AUDIT: &str = "/audit";
+
 /// Where style sheet, scripts and font are.
 const ASSETS: &str = "/assets";
 
@@ -24,6 +51,9 @@ const ASSETS: &str = "/assets";
 pub struct Base(&'static str);
 
 impl Base {
+    /// Nothing in front.
+    pub const ROOT: Self = Self("");
+
     /// Whether nothing is in front of the addresses.
     #[must_use]
     pub const fn is_root(self) -> bool {
@@ -59,9 +89,15 @@ impl FromStr for Base {
         };
         // Requests below it and without it could not be told apart.
         let is_own = |names: &str| {
-            let others = [LIVE, CSV, ASSETS, DOCS, LIVEZ, READYZ, HEALTHZ];
+            let others = [LIVE, CSV, ASSETS, DOCS, LOGIN, LOGOUT, ACCOUNT, LIVEZ, READYZ, HEALTHZ];
+            let of_alerts = [QUIET, MUTE, UNMUTE, ACKNOWLEDGE, UNACKNOWLEDGE, AUDIT];
             let first = names.split('/').next();
-            Kind::ALL.map(Kind::path).into_iter().chain(others).any(|own| own.strip_prefix('/') == first)
+            Kind::ALL
+                .map(Kind::path)
+                .into_iter()
+                .chain(others)
+                .chain(of_alerts)
+                .any(|own| own.strip_prefix('/') == first)
         };
         match text.strip_prefix('/') {
             Some(names) if names.split('/').all(is_name) && is_own(names) => {
@@ -105,6 +141,9 @@ mod tests {
             "/docs",
             "/docs/metrics",
             "/assets",
+            "/login",
+            "/quiet",
+            "/audit/of-ours",
             "/livez",
             "/readyz",
             "/healthz",

@@ -15,8 +15,8 @@ mod page;
 mod range;
 mod reason;
 
-pub use address::{Address, Decimal, Manner, Parameters};
-pub use base::{Base, CSV, DOCS, LIVE};
+pub use address::{Access, Address, Decimal, Manner, Parameters};
+pub use base::{ACCOUNT, ACKNOWLEDGE, AUDIT, Base, CSV, DOCS, LIVE, LOGIN, LOGOUT, MUTE, QUIET, UNACKNOWLEDGE, UNMUTE};
 pub use comparison::Comparison;
 pub(crate) use comparison::week_before;
 pub use lists::{COLUMNS, FLEET_ROWS, Filter, Fleet, INCIDENT_LINES, IncidentSort, Incidents};
@@ -24,6 +24,7 @@ pub use lists::{COLUMNS, FLEET_ROWS, Filter, Fleet, INCIDENT_LINES, IncidentSort
 pub(crate) use lists::{reversed, usual_order};
 pub use month::Month;
 pub use page::{Kind, Page};
+pub(crate) use range::parse_local;
 pub use range::{Range, duration_label};
 pub use reason::Reason;
 

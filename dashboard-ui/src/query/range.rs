@@ -236,7 +236,7 @@ fn parse_end(text: &str) -> Result<UnixMillis, Reason> {
 }
 
 /// A date and time as sent by `<input type="datetime-local">`, with or without seconds.
-fn parse_local(text: &str) -> Result<DateTime<Utc>, Reason> {
+pub(crate) fn parse_local(text: &str) -> Result<DateTime<Utc>, Reason> {
     let forms = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%.f"];
     let time = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()).ok_or(Reason::End)?;
     let time = time.and_utc().trunc_subsecs(0);

@@ -8,11 +8,13 @@ use futures::stream::BoxStream;
 use reference::Question;
 use reqwest::StatusCode;
 use shared::UnixMillis;
-use shared::api::{End, PipelineRequest};
+use shared::api::{
+    AcknowledgementsRequest, AuditEntry, AuditRequest, Count, End, MutesRequest, PipelineRequest, Request,
+};
 use shared::time::Clock;
 
-use crate::client::{Client, ClientError};
-use crate::figures::{Figures, Standing};
+use crate::client::{Client, ClientError, NotDone, Order};
+use crate::figures::{Figures, Quiet, Standing};
 use crate::mock::Mock;
 use crate::query::Query;
 
@@ -58,6 +60,50 @@ impl Source {
         let sent = clock.now();
         let asker = Asker { source: self, now: sent, present: End::Watermark };
         Some(Standing::of(&asker.ask(PipelineRequest::default()).await.ok()?, sent, clock.now()))
+    }
+
+    /// What is muted and acknowledged; `None` if analytics does not tell.
+    ///
+    /// # Errors
+    /// When analytics does not answer, or not as the contract says.
+    pub async fn quiet(&self) -> Result<Option<Quiet>, ClientError> {
+        let (mutes, acknowledgements) = tokio::try_join!(
+            self.ask_analytics(MutesRequest::default()),
+            self.ask_analytics(AcknowledgementsRequest::default()),
+        )?;
+        Ok(mutes.zip(acknowledgements).map(|(mutes, acknowledgements)| Quiet {
+            mutes: mutes.mutes,
+            acknowledgements: acknowledgements.acknowledgements,
+        }))
+    }
+
+    /// Who did what, the newest first; `None` if analytics does not tell.
+    ///
+    /// # Errors
+    /// When analytics does not answer, or not as the contract says.
+    pub async fn audit(&self) -> Result<Option<Vec<AuditEntry>>, ClientError> {
+        let limit = Count::new(shared::api::MAX_AUDIT).expect("no more than are kept");
+        Ok(self.ask_analytics(AuditRequest { limit }).await?.map(|page| page.entries))
+    }
+
+    /// Has something done; see [`Client::order`].
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub async fn order(&self, order: &Order) -> Result<String, NotDone> {
+        match self {
+            Self::Http(client) => client.order(order).await,
+            Self::Mock(_) => Err(NotDone::BuiltIn),
+        }
+    }
+
+    /// `None` if analytics does not have the route. The built-in network has no alerts.
+    async fn ask_analytics<R: Request>(&self, request: R) -> Result<Option<R::Answer>, ClientError> {
+        let Self::Http(client) = self else { return Ok(None) };
+        match client.ask(&request).await {
+            Err(ClientError::Status(StatusCode::NOT_FOUND)) => Ok(None),
+            answer => answer.map(Some),
+        }
     }
 
     /// Yields whenever the figures have changed. The stream ends after an error.

@@ -15,7 +15,7 @@ use super::{Asker, Extent};
 use crate::client::ClientError;
 use crate::figures::{
     AntennaFigures, AntennasFigures, Figures, IncidentsFigures, MonthFigures, NAMED_ANTENNAS, OverviewFigures,
-    PipelineFigures, RECENT_SECONDS, ReportFigures,
+    PipelineFigures, Quiet, RECENT_SECONDS, ReportFigures,
 };
 use crate::model::State;
 use crate::model::snippets::Asked;
@@ -59,8 +59,8 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
         Page::Incidents(incidents) => {
             let summary = SummaryRequest { window: window(asker, range) };
             let incidents = all_incidents(asker, incidents_request(asker.present, incidents, range));
-            let (summary, incidents) = tokio::try_join!(asker.ask(summary), incidents)?;
-            Figures::Incidents(Box::new(IncidentsFigures { summary, incidents }))
+            let (summary, incidents, quiet) = tokio::try_join!(asker.ask(summary), incidents, quiet(asker, range))?;
+            Figures::Incidents(Box::new(IncidentsFigures { summary, incidents, quiet }))
         }
         Page::Pipeline => Figures::Pipeline(Box::new(pipeline(asker).await?)),
         Page::Report { month, id } => Figures::Report(Box::new(report(asker, *month, id.as_deref()).await?)),
@@ -187,11 +187,12 @@ async fn antenna(asker: Asker<'_>, query: &Query, id: &str) -> Result<AntennaFig
     let range = query.range;
     let summary = SummaryRequest { window: window(asker, range) };
     let incidents = newest_incidents(asker, range.end.map(|_| range), Some(id));
-    let (summary, antenna, readings, incidents) = tokio::try_join!(
+    let (summary, antenna, readings, incidents, quiet) = tokio::try_join!(
         asker.ask(summary),
         row(asker, window(asker, range), id),
         newest_readings(asker, range, id),
         asker.ask_if_known(incidents),
+        quiet(asker, range),
     )?;
     let antenna = antenna.ok_or(ClientError::UnknownAntenna)?;
     let Compared { before, now } = Compared::of(query, &summary);
@@ -216,7 +217,12 @@ async fn antenna(asker: Asker<'_>, query: &Query, id: &str) -> Result<AntennaFig
     );
     let (previous, settled) = (if_kept(previous)?.flatten(), if_kept(settled)?.flatten());
     let (series, last_week) = (series?, last_week?);
-    Ok(AntennaFigures { settled, previous, series, last_week, summary, antenna, readings, incidents })
+    Ok(AntennaFigures { settled, previous, series, last_week, summary, antenna, readings, incidents, quiet })
+}
+
+/// What people said of alerts: of the present.
+async fn quiet(asker: Asker<'_>, range: Range) -> Result<Option<Quiet>, ClientError> {
+    if range.end.is_some() { Ok(None) } else { asker.source.quiet().await }
 }
 
 async fn pipeline(asker: Asker<'_>) -> Result<PipelineFigures, ClientError> {

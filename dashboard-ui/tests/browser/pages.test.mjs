@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import AxeBuilder from "@axe-core/playwright";
 import { DESKTOP, PHONE, isLive, tooWide, launch, visit } from "./harness/browser.mjs";
-import { PAGES, address } from "./harness/page.mjs";
-import { mockDashboard, output } from "./harness/programs.mjs";
+import { CLOSED, LOGIN, PAGES, address } from "./harness/page.mjs";
+import { closedDashboard, mockDashboard, output, session } from "./harness/programs.mjs";
 
 const SCREENS = { desktop: DESKTOP, phone: PHONE };
 
@@ -20,20 +20,28 @@ const ENGLISH = [
 const pictures = process.env.SCREENSHOTS ?? join(output, "screenshots");
 mkdirSync(pictures, { recursive: true });
 
-const dashboard = await mockDashboard();
+const [dashboard, closed] = await Promise.all([mockDashboard(), closedDashboard()]);
+const operator = await session(closed, "ana");
 const browser = await launch();
 after(async () => {
   await browser.close();
-  await dashboard.kill();
+  await Promise.all([dashboard.kill(), closed.kill()]);
 });
+
+/** Each page, with the dashboard that has it and what a browser keeps that sees it. */
+const SHOWN = [
+  ...PAGES.map((page) => ({ ...page, url: dashboard.url, kept: {} })),
+  { ...LOGIN, url: closed.url, kept: {} },
+  ...CLOSED.map((page) => ({ ...page, url: closed.url, kept: operator })),
+];
 
 // A visit is mostly waiting, so two at a time take little longer than one.
 describe("pages", { concurrency: 2 }, () => {
-  for (const { name, path, status } of PAGES) {
+  for (const { name, path, status, url, kept } of SHOWN) {
     for (const colorScheme of ["light", "dark"]) {
       for (const [screen, size] of Object.entries(SCREENS)) {
         test(`the page ${name} is sound in ${colorScheme} on a ${screen}`, () =>
-          visit(browser, dashboard.url + path, { ...size, colorScheme }, async (page, response) => {
+          visit(browser, url + path, { ...size, ...kept, colorScheme }, async (page, response) => {
             assert.equal(response.status(), status);
             await isSettled(page);
             // axe only checks the size of targets on request.
@@ -47,7 +55,7 @@ describe("pages", { concurrency: 2 }, () => {
     }
 
     test(`the page ${name} is wholly Spanish where Spanish is asked for`, () =>
-      visit(browser, address(dashboard.url + path, { lang: "es" }), {}, async (page) => {
+      visit(browser, address(url + path, { lang: "es" }), kept, async (page) => {
         assert.equal(await page.locator("html").getAttribute("lang"), "es");
         await isSettled(page);
         const words = new Set((await texts(page)).toLowerCase().match(/[\p{L}_]+/gu));

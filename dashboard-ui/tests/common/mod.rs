@@ -11,12 +11,13 @@ use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use dashboard_ui::client::Client;
 use dashboard_ui::http::router;
 use dashboard_ui::query::Base;
-use dashboard_ui::settings::AllowedHosts;
+use dashboard_ui::settings::{AllowedHosts, AuthSettings};
 use dashboard_ui::source::Source;
 use futures::{Stream, StreamExt};
 use reqwest::redirect::Policy;
 use reqwest::{StatusCode, Url};
 use shared::UnixMillis;
+use shared::server::HttpSettings;
 use shared::settings::KeptToken;
 use shared::testing::{DEADLINE, until_async};
 use shared::time::Clock;
@@ -63,6 +64,29 @@ impl Dashboard {
         Self { url, now, http: browser(), _stop: stop.drop_guard() }
     }
 
+    /// One that not everybody may see, on the server of the programs, which tells who asks.
+    pub async fn start_closed(source: Source, auth: AuthSettings, base: Base) -> Self {
+        let now = Arc::new(AtomicI64::new(NOW.0));
+        let clock = Clock::of({
+            let now = now.clone();
+            move || UnixMillis(now.load(SeqCst))
+        });
+        let stop = CancellationToken::new();
+        let state = dashboard_ui::state::State::start(source, AllowedHosts::default(), clock, stop.clone());
+        let state = state.with_base(base).with_auth(auth);
+        tokio::spawn({
+            let (users, stop) = (state.clone().follow_users(), stop.clone());
+            async move { stop.run_until_cancelled(users).await }
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn({
+            let stop = stop.clone();
+            async move { shared::server::serve(listener, router(state), &HttpSettings::default(), stop).await }
+        });
+        Self { url, now, http: browser(), _stop: stop.drop_guard() }
+    }
+
     /// Lets time pass.
     pub fn advance(&self, milliseconds: i64) {
         self.now.fetch_add(milliseconds, SeqCst);
@@ -72,6 +96,13 @@ impl Dashboard {
         self.http.get(format!("{}{path}", self.url))
     }
 
+    /// What a form sends.
+    pub fn form(&self, path: &str, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.http.post(format!("{}{path}", self.url)).header("origin", &self.url);
+        request.header("content-type", "application/x-www-form-urlencoded").body(body)
+    }
+
     pub async fn get(&self, path: &str) -> (StatusCode, String) {
         let response = self.request(path).send().await.unwrap();
         (response.status(), response.text().await.unwrap())
@@ -79,7 +110,12 @@ impl Dashboard {
 
     /// Opens a live page.
     pub async fn view(&self, path: &str) -> Viewer {
-        let response = self.request(path).send().await.unwrap();
+        Self::view_of(self.request(path)).await
+    }
+
+    /// Opens what is asked for as a live page.
+    pub async fn view_of(request: reqwest::RequestBuilder) -> Viewer {
+        let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let chunks = response.bytes_stream().map(|chunk| chunk.unwrap().to_vec());

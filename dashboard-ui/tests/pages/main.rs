@@ -6,9 +6,11 @@
 mod common;
 
 mod addresses;
+mod auth;
 mod base;
 mod docs;
 mod files;
+mod orders;
 mod responses;
 mod settings;
 mod states;

@@ -101,6 +101,7 @@ fn start<L: Log>(
         http: settings.http.clone(),
         allowed_hosts: settings.allowed_hosts.clone(),
         base_path: settings.base_path,
+        auth: settings.auth.clone(),
         ..dashboard_ui::Settings::new(Origin::Analytics { url, token: settings.token.token.clone() })
     };
     let fleet = settings.fleet.clone();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use analytics::settings::{AlertsSettings, PipelineSettings, RegistrySettings, Thresholds};
 use clap::Parser;
 use dashboard_ui::query::Base;
-use dashboard_ui::settings::AllowedHosts;
+use dashboard_ui::settings::{AllowedHosts, AuthSettings};
 use shared::logging::LogSettings;
 use shared::server::HttpSettings;
 use shared::settings::{BrokerSettings, StreamSettings, TokenSettings, parse_bind};
@@ -45,6 +45,9 @@ pub struct Settings {
     /// Path below which a proxy has the dashboard, like /vigia; all addresses in pages begin with it
     #[arg(long, env = "BASE_PATH", default_value = "", value_name = "PATH", hide_default_value = true)]
     pub base_path: Base,
+    /// Who may see the page, and change things.
+    #[command(flatten)]
+    pub auth: AuthSettings,
     /// The broker, if one is given. If none of its settings is, the program brings its own.
     #[command(flatten)]
     pub broker: BrokerSettings,

@@ -33,7 +33,7 @@ use tower_service::Service;
 pub use self::connections::Connections;
 use self::connections::{Requests, Use};
 pub use self::listen::listen;
-pub use self::peer::{Peer, Proxies};
+pub use self::peer::{Neighbour, Peer, Proxies};
 use crate::time::parse_duration;
 
 /// Descriptors that are left for all else.
@@ -90,8 +90,8 @@ impl HttpSettings {
     }
 }
 
-/// Serves until `shutdown` is cancelled, and returns when the last response has been sent. Each request carries its [`Peer`] as
-/// an extension.
+/// Serves until `shutdown` is cancelled, and returns when the last response has been sent. Each request carries its [`Peer`] and its
+/// [`Neighbour`] as extensions.
 pub async fn serve(listener: TcpListener, router: Router, settings: &HttpSettings, shutdown: CancellationToken) {
     let connections = settings.connections(getrlimit(Resource::Nofile).current);
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
@@ -151,6 +151,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let peer = Peer::from(self.proxies.client(self.address, request.headers()));
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(Neighbour(self.address));
         let in_use = self.requests.begin();
         let answered = self.router.call(request);
         Box::pin(async move { Ok(answered.await?.map(|body| Body::new(InUse { body, _in_use: in_use }))) })

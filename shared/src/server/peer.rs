@@ -28,6 +28,10 @@ impl From<IpAddr> for Peer {
     }
 }
 
+/// The address at the other end of a request's connection: of the client, or of a proxy in front. No header can change it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Neighbour(pub IpAddr);
+
 /// How many bits of an IPv6 address tell clients apart.
 const CLIENT_BITS: u32 = 64;
 
@@ -67,6 +71,12 @@ impl Network {
 }
 
 impl Proxies {
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether an address is one of them.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -35,13 +35,13 @@ impl fmt::Debug for Secret {
 
 /// A setting that is given as a value, or as the name of a file that holds it: `NAME` and `NAME_FILE`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ValueOrFile<'a> {
+pub struct ValueOrFile<'a> {
     /// The variable's name.
-    pub(super) name: &'a str,
+    pub name: &'a str,
     /// What it says.
-    pub(super) value: Option<&'a str>,
+    pub value: Option<&'a str>,
     /// What the variable with `_FILE` behind its name says.
-    pub(super) file: Option<&'a Path>,
+    pub file: Option<&'a Path>,
 }
 
 impl ValueOrFile<'_> {
@@ -50,7 +50,7 @@ impl ValueOrFile<'_> {
     /// # Errors
     /// A line that names the setting and not the value: both are given, the file cannot be read, is empty, is too large or is
     /// not UTF-8, or the value fails the check.
-    pub(super) fn read(self, check: impl Fn(&str) -> Result<(), String>) -> Result<Option<Secret>, String> {
+    pub fn read(self, check: impl Fn(&str) -> Result<(), String>) -> Result<Option<Secret>, String> {
         let Self { name, value, file } = self;
         let file_name = format!("{name}_FILE");
         let (text, setting) = match (value, file) {
@@ -68,7 +68,7 @@ impl ValueOrFile<'_> {
 
 /// A file of a secret, which may be replaced while the program runs. A clone is the same file.
 #[derive(Debug, Clone)]
-pub(super) struct SecretFile {
+pub struct SecretFile {
     path: PathBuf,
     setting: &'static str,
     trouble: Arc<Trouble>,
@@ -76,12 +76,14 @@ pub(super) struct SecretFile {
 
 impl SecretFile {
     /// The file that a setting names; `None` if it can be read only once.
-    pub(super) fn new(path: &Path, setting: &'static str) -> Option<Self> {
+    #[must_use]
+    pub fn new(path: &Path, setting: &'static str) -> Option<Self> {
         can_be_read_again(path).then(|| Self { path: path.to_owned(), setting, trouble: Arc::default() })
     }
 
     /// What it holds now. `None` where that is of no use, which is told once.
-    pub(super) fn read_again(&self, check: impl Fn(&str) -> Result<(), String>) -> Option<Secret> {
+    #[must_use]
+    pub fn read_again(&self, check: impl Fn(&str) -> Result<(), String>) -> Option<Secret> {
         let read = read_text(&self.path, self.setting);
         let checked =
             read.and_then(|text| check(&text).map_err(|why| bad_file(&self.path, self.setting, &why)).map(|()| text));

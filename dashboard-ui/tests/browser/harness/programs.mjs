@@ -1,6 +1,6 @@
 // Starts programs on free local ports, waits until they are ready, and ends them.
-import { execFile, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -80,6 +80,33 @@ export class Program {
 /** The dashboard alone, with built-in figures. */
 export function mockDashboard(settings = {}) {
   return dashboard({ MOCK: "1", ...settings });
+}
+
+/** A dashboard for those who log in: ana is an operator, and bea a viewer. */
+export async function closedDashboard(settings = {}) {
+  const folder = join(output, `users-${process.pid}`);
+  mkdirSync(folder, { recursive: true });
+  const hash = execFileSync(join(programs, "dashboard"), ["hash-password"], { input: PASSWORD, encoding: "utf8" });
+  const file = join(folder, "users");
+  writeFileSync(file, `ana:operator:${hash}bea:viewer:${hash}`);
+  const secret = "of the tests, and long enough for one";
+  return mockDashboard({ AUTH: "basic", AUTH_USERS_FILE: file, AUTH_SECRET: secret, ...settings });
+}
+
+/** The password of everybody. */
+export const PASSWORD = "correct horse";
+
+/** What a browser keeps in which somebody has logged in. */
+export async function session(dashboard, name) {
+  const { headers } = await fetch(`${dashboard.url}/login`, {
+    method: "POST",
+    redirect: "manual",
+    headers: { origin: dashboard.url },
+    body: new URLSearchParams({ name, password: PASSWORD, to: "/" }),
+  });
+  const [, key, value] = headers.get("set-cookie").match(/^([^=]+)=([^;]+)/);
+  const cookie = { name: key, value, domain: "127.0.0.1", path: "/", expires: -1, httpOnly: true, secure: false, sameSite: "Lax" };
+  return { storageState: { cookies: [cookie], origins: [] } };
 }
 
 /**

@@ -1,0 +1,233 @@
+//! What is muted and acknowledged, who did what, and the forms with which operators say so.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use shared::UnixMillis;
+use shared::api::{NewAcknowledgement, NewMute, UnacknowledgeRequest, UnmuteRequest};
+
+use super::asking::Asking;
+use super::login::{Fields, sent_by_visitor};
+use super::{NOT_KEPT, Pairs, bad_request, pairs};
+use crate::auth::{Role, Visitor};
+use crate::client::{ClientError, NotDone, Order};
+use crate::model::quiet::{self, AcknowledgementForm, MuteForm, Told};
+use crate::pages;
+use crate::query::{ACKNOWLEDGE, AUDIT, MUTE, Manner, QUIET, Reason, UNACKNOWLEDGE, UNMUTE, parse_local};
+use crate::state::State;
+
+type Body = Result<Bytes, BytesRejection>;
+type Shared = extract::State<State>;
+
+/// What whoever sees the page may read.
+pub(super) fn routes() -> Router<State> {
+    Router::new().route(QUIET, get(list)).route(AUDIT, get(audit))
+}
+
+/// What operators do.
+pub(super) fn forms() -> Router<State> {
+    Router::new()
+        .route(MUTE, get(mute_form).post(mute))
+        .route(UNMUTE, post(unmute))
+        .route(ACKNOWLEDGE, get(acknowledge_form).post(acknowledge))
+        .route(UNACKNOWLEDGE, post(unacknowledge))
+}
+
+/// What is muted and acknowledged, and what was just done.
+async fn list(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Response {
+    let (given, manner) = match parameters(&asking, asked, &["done", "of"]) {
+        Ok(given) => given,
+        Err(refused) => return refused,
+    };
+    let quiet = match state.cache.source().quiet().await {
+        Ok(quiet) => quiet,
+        Err(error) => return away(&error, manner),
+    };
+    let told = match (given("done"), &quiet) {
+        (action, Some(quiet)) if !action.is_empty() => match state.cache.source().audit().await {
+            Ok(audit) => {
+                let (audit, now) = (audit.unwrap_or_default(), state.clock.now());
+                quiet::done(&action, &given("of"), &audit, quiet, now, manner)
+            }
+            Err(error) => return away(&error, manner),
+        },
+        _ => None,
+    };
+    let screen = quiet::quiet_screen(quiet.as_ref(), told, state.clock.now(), manner);
+    (NOT_KEPT, Html(pages::quiet(screen, token(&state, &asking), manner, state.cache.is_mock()))).into_response()
+}
+
+/// Who did what.
+async fn audit(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Response {
+    let (_, manner) = match parameters(&asking, asked, &[]) {
+        Ok(given) => given,
+        Err(refused) => return refused,
+    };
+    match state.cache.source().audit().await {
+        Ok(entries) => {
+            let rows = entries.map(|entries| quiet::audit_rows(&entries, state.clock.now(), manner.language));
+            (NOT_KEPT, Html(pages::audit(rows, manner, state.cache.is_mock()))).into_response()
+        }
+        Err(error) => away(&error, manner),
+    }
+}
+
+async fn mute_form(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Response {
+    let (given, manner) = match parameters(&asking, asked, &["antennas"]) {
+        Ok(given) => given,
+        Err(refused) => return refused,
+    };
+    if let Err(refused) = operator(&asking, manner) {
+        return refused;
+    }
+    let form = quiet::new_mute(&given("antennas"), state.clock.now());
+    Html(pages::mute(form, None, token(&state, &asking), manner)).into_response()
+}
+
+async fn acknowledge_form(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Response {
+    let (given, manner) = match parameters(&asking, asked, &["incident"]) {
+        Ok(given) => given,
+        Err(refused) => return refused,
+    };
+    if let Err(refused) = operator(&asking, manner) {
+        return refused;
+    }
+    let form = AcknowledgementForm { incident: given("incident"), note: String::new() };
+    if form.incident.is_empty() {
+        return bad_request(Reason::Parameters, manner);
+    }
+    Html(pages::acknowledge(form, None, token(&state, &asking), manner)).into_response()
+}
+
+async fn mute(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Response {
+    let Sent { by, fields, manner } = match sent(&state, &asking, asked, body) {
+        Ok(sent) => sent,
+        Err(refused) => return refused,
+    };
+    let [antennas, until, reason] = ["antennas", "until", "reason"].map(|name| fields.get(name).trim().to_owned());
+    // What is no time is told by analytics, as one that has passed.
+    let at = parse_local(&until).map_or(UnixMillis(0), |until| UnixMillis(until.timestamp_millis()));
+    let order = Order::Mute(NewMute { antennas: antennas.clone(), until: at, reason: reason.clone(), by });
+    done(&state, order, manner, |told| {
+        let oldest = quiet::new_mute("", state.clock.now()).oldest;
+        let form = MuteForm { antennas, until, oldest, reason };
+        pages::mute(form, Some(told), token(&state, &asking), manner)
+    })
+    .await
+}
+
+async fn acknowledge(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Response {
+    let Sent { by, fields, manner } = match sent(&state, &asking, asked, body) {
+        Ok(sent) => sent,
+        Err(refused) => return refused,
+    };
+    let (incident, note) = (fields.get("incident").to_owned(), fields.get("note").trim().to_owned());
+    let order = Order::Acknowledge(NewAcknowledgement { incident: incident.clone(), note: note.clone(), by });
+    done(&state, order, manner, |told| {
+        pages::acknowledge(AcknowledgementForm { incident, note }, Some(told), token(&state, &asking), manner)
+    })
+    .await
+}
+
+async fn unmute(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Response {
+    let Sent { by, fields, manner } = match sent(&state, &asking, asked, body) {
+        Ok(sent) => sent,
+        Err(refused) => return refused,
+    };
+    take_back(&state, &asking, Order::Unmute(UnmuteRequest { id: fields.get("id").to_owned(), by }), manner).await
+}
+
+async fn unacknowledge(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Response {
+    let Sent { by, fields, manner } = match sent(&state, &asking, asked, body) {
+        Ok(sent) => sent,
+        Err(refused) => return refused,
+    };
+    let incident = fields.get("incident").to_owned();
+    take_back(&state, &asking, Order::Unacknowledge(UnacknowledgeRequest { incident, by }), manner).await
+}
+
+/// Has something taken back. Why it was not is told above the list, which shows what there is.
+async fn take_back(state: &State, asking: &Asking, order: Order, manner: Manner) -> Response {
+    let listed = state.cache.source().quiet().await.ok().flatten();
+    done(state, order, manner, |told| {
+        let screen = quiet::quiet_screen(listed.as_ref(), Some(told), state.clock.now(), manner);
+        pages::quiet(screen, token(state, asking), manner, state.cache.is_mock())
+    })
+    .await
+}
+
+/// Has something done, and leads to where that is told; or shows a page that tells why it was not.
+async fn done(state: &State, order: Order, manner: Manner, page: impl FnOnce(Told) -> String) -> Response {
+    let action = order.action();
+    let error = match state.cache.source().order(&order).await {
+        // What other pages show of it is loaded again.
+        Ok(subject) => {
+            state.cache.outdate();
+            return Redirect::to(&quiet::done_href(action, &subject, manner)).into_response();
+        }
+        Err(error) => error,
+    };
+    tracing::warn!(%error, action = action.as_str(), "something was not done");
+    let status = match &error {
+        NotDone::BuiltIn => StatusCode::CONFLICT,
+        NotDone::Refused(status, _) => *status,
+        NotDone::Failed(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, NOT_KEPT, Html(page(quiet::not_done(&error, manner.language)))).into_response()
+}
+
+/// A form that an operator sent.
+struct Sent {
+    by: String,
+    fields: Fields,
+    manner: Manner,
+}
+
+#[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
+fn sent(state: &State, asking: &Asking, asked: Pairs, body: Body) -> Result<Sent, Response> {
+    let (_, manner) = pairs(asking, asked)?;
+    let (Visitor { name: by, .. }, fields) = sent_by_visitor(state, asking, body, manner)?;
+    operator(asking, manner)?;
+    Ok(Sent { by, fields, manner })
+}
+
+/// Only operators change anything.
+#[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
+fn operator(asking: &Asking, manner: Manner) -> Result<(), Response> {
+    let is_one = asking.visitor.as_ref().is_some_and(|visitor| visitor.role == Role::Operator);
+    let refused = || (StatusCode::FORBIDDEN, Html(pages::for_operators(manner))).into_response();
+    if is_one { Ok(()) } else { Err(refused()) }
+}
+
+/// For the forms of whoever asks.
+fn token(state: &State, asking: &Asking) -> String {
+    asking.visitor.as_ref().map_or_else(String::new, |visitor| state.auth.token(visitor, state.clock.now()))
+}
+
+/// The parameters of a page that has these and no others; those that are not given are empty.
+#[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
+fn parameters(
+    asking: &Asking,
+    asked: Pairs,
+    known: &[&str],
+) -> Result<(impl Fn(&str) -> String + use<>, Manner), Response> {
+    let (given, manner) = pairs(asking, asked)?;
+    if let Some((name, _)) = given.iter().find(|(name, _)| !known.contains(&&**name)) {
+        return Err(bad_request(Reason::Unknown(name.clone()), manner));
+    }
+    let value = move |wanted: &str| {
+        given.iter().find(|(name, _)| name == wanted).map_or_else(String::new, |(_, value)| value.clone())
+    };
+    Ok((value, manner))
+}
+
+/// Analytics cannot be asked.
+fn away(error: &ClientError, manner: Manner) -> Response {
+    tracing::warn!(%error, "what is muted and acknowledged is not known");
+    let is_refused = matches!(error, ClientError::Unauthorized);
+    (StatusCode::SERVICE_UNAVAILABLE, NOT_KEPT, Html(pages::away(is_refused, manner))).into_response()
+}

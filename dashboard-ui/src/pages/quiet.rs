@@ -1,0 +1,252 @@
+//! What is muted and acknowledged, the forms for it, and who did what.
+
+use leptos::prelude::*;
+use shared::api::AuditAction;
+
+use crate::components::{AntennaLink, Hidden, LevelBadge, Time};
+use crate::language::Language;
+use crate::model::quiet::{
+    AcknowledgementForm, AcknowledgementRow, AuditRow, MuteForm, MuteRow, QuietScreen, Told, Undo, of_incident,
+};
+use crate::query::{ACKNOWLEDGE, AUDIT, MUTE, Manner, QUIET, UNACKNOWLEDGE, UNMUTE};
+
+/// What is muted and acknowledged. Forms have the token; who may not send any has none.
+#[component]
+pub(crate) fn QuietPage(screen: QuietScreen, token: String, manner: Manner) -> AnyView {
+    let language = manner.language;
+    let QuietScreen { told, mutes, acknowledgements, mute } = screen;
+    let told = told.map(|told| view! { <ToldView told token=token.clone() manner/> });
+    let mute = mute.map(|href| {
+        view! { <a class="button is-main" href=href>{language.text("Mute antennas…", "Silenciar antenas…")}</a> }
+    });
+    let knows = mutes.is_some();
+    let mutes = mutes.unwrap_or_default();
+    let no_mutes = if knows {
+        language.text("Nothing is muted.", "No hay nada silenciado.")
+    } else {
+        language.text("This analytics has no alerts to mute.", "Este análisis no tiene alertas que silenciar.")
+    };
+    let no_acknowledgements = language.text("No incident is acknowledged.", "No hay ningún incidente atendido.");
+    let mutes: Vec<AnyView> =
+        mutes.into_iter().map(|row| view! { <MuteItem row token=token.clone() manner/> }.into_any()).collect();
+    let acknowledgements: Vec<AnyView> = acknowledgements
+        .into_iter()
+        .map(|row| view! { <AcknowledgementItem row token=token.clone() manner/> }.into_any())
+        .collect();
+    let about = language.text(
+        "Of muted antennas nobody is told, and incidents are recorded all the same. Of an acknowledged incident nobody is told again while it \
+         lasts, as somebody takes care of it.",
+        "De las antenas silenciadas no se avisa a nadie, y los incidentes se registran igualmente. De un incidente atendido no se vuelve a avisar \
+         mientras dura, pues alguien se ocupa de él.",
+    );
+    let audit = language.text("Who did what", "Quién hizo qué");
+    view! {
+        <div class="heading"><h1>{language.text("Mutes and acknowledgements", "Silencios y atenciones")}</h1></div>
+        {told}
+        <p class="lead">{about}" "<a href=manner.href_of(AUDIT)>{audit}</a></p>
+        <div class="figures">
+            <section class="card" id="mutes">
+                <header><h2>{language.text("Mutes", "Silencios")}</h2>{mute}</header>
+                {listed(mutes, no_mutes)}
+            </section>
+            <section class="card" id="acknowledgements">
+                <header><h2>{language.text("Acknowledged incidents", "Incidentes atendidos")}</h2></header>
+                {listed(acknowledgements, no_acknowledgements)}
+            </section>
+        </div>
+    }
+    .into_any()
+}
+
+fn listed(items: Vec<AnyView>, nothing: &'static str) -> AnyView {
+    if items.is_empty() {
+        return view! { <p class="empty">{nothing}</p> }.into_any();
+    }
+    view! { <ul class="sayings">{items}</ul> }.into_any()
+}
+
+/// What was done, or why it was not.
+#[component]
+fn ToldView(told: Told, token: String, manner: Manner) -> AnyView {
+    let Told { level, words, undo } = told;
+    let undo = undo.map(|undo| view! { <UndoForm undo token manner/> });
+    view! {
+        <div class=format!("remark told level-{}", level.class()) role="status">
+            <LevelBadge level/><span><bdi>{words}</bdi></span>{undo}
+        </div>
+    }
+    .into_any()
+}
+
+/// A button that takes something back, or does it again.
+#[component]
+fn UndoForm(undo: Undo, token: String, manner: Manner) -> AnyView {
+    let language = manner.language;
+    let (path, words) = match undo.action {
+        AuditAction::Mute => (MUTE, language.text("Mute again", "Silenciar de nuevo")),
+        AuditAction::Unmute => (UNMUTE, language.text("Take it back", "Retirarlo")),
+        AuditAction::Acknowledge => (ACKNOWLEDGE, language.text("Acknowledge again", "Atender de nuevo")),
+        AuditAction::Unacknowledge => (UNACKNOWLEDGE, language.text("Take it back", "Retirarlo")),
+    };
+    let fields = undo.fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let pairs: Vec<(String, String)> = fields.chain([("token".to_owned(), token)]).collect();
+    view! {
+        <form method="post" action=manner.href_of(path)>
+            <Hidden pairs/>
+            <button class="button" type="submit">{words}</button>
+        </form>
+    }
+    .into_any()
+}
+
+#[component]
+fn MuteItem(row: MuteRow, token: String, manner: Manner) -> AnyView {
+    let language = manner.language;
+    let antennas = match row.href {
+        Some(href) => view! { <AntennaLink id=row.antennas href/> }.into_any(),
+        None => view! { <bdi class="id">{row.antennas}</bdi> }.into_any(),
+    };
+    let undo = row.undo.map(|undo| view! { <UndoForm undo token manner/> });
+    view! {
+        <li>
+            <p>
+                {antennas}{language.text(" until ", " hasta ")}<Time moment=row.until/>" "<span class="zone">"UTC"</span>
+            </p>
+            <p><bdi>{row.reason}</bdi></p>
+            <p class="detail"><bdi>{row.by}</bdi>", "<Time moment=row.at/></p>
+            {undo}
+        </li>
+    }
+    .into_any()
+}
+
+#[component]
+fn AcknowledgementItem(row: AcknowledgementRow, token: String, manner: Manner) -> AnyView {
+    let language = manner.language;
+    let antenna = match row.href {
+        Some(href) => view! { <AntennaLink id=row.antenna href/> }.into_any(),
+        None => view! { <bdi class="id">{row.antenna}</bdi> }.into_any(),
+    };
+    let state = if row.is_open { language.text("ongoing", "en curso") } else { language.text("over", "terminado") };
+    let undo = row.undo.map(|undo| view! { <UndoForm undo token manner/> });
+    view! {
+        <li>
+            <p>{antenna}" "{row.kind}", "{state}</p>
+            <p><bdi>{row.note}</bdi></p>
+            <p class="detail"><bdi>{row.by}</bdi>", "<Time moment=row.at/></p>
+            {undo}
+        </li>
+    }
+    .into_any()
+}
+
+/// The form to mute antennas.
+#[component]
+pub(crate) fn MutePage(form: MuteForm, told: Option<Told>, token: String, manner: Manner) -> AnyView {
+    let language = manner.language;
+    let told = told.map(|told| view! { <ToldView told token=token.clone() manner/> });
+    let hint = language.text(
+        "An antenna’s id, or a pattern in which * stands for any characters and ? for one.",
+        "El identificador de una antena, o un patrón en que * es cualquier texto y ? un carácter.",
+    );
+    view! {
+        <section class="card message">
+            <h1>{language.text("Mute alerts", "Silenciar alertas")}</h1>
+            {told}
+            <form class="fields" method="post" action=manner.href_of(MUTE)>
+                <Hidden pairs=vec![("token".to_owned(), token)]/>
+                <label>
+                    <span>{language.text("Antennas", "Antenas")}</span>
+                    <input type="text" name="antennas" value=form.antennas required=true maxlength="253" autocapitalize="none" spellcheck="false"
+                        aria-describedby="antennas-hint"/>
+                    <small id="antennas-hint">{hint}</small>
+                </label>
+                <label>
+                    <span>{language.text("Until (", "Hasta (")}<span class="zone">"UTC"</span>")"</span>
+                    <input type="datetime-local" name="until" value=form.until.clone() min=form.oldest.clone() required=true
+                        data-utc=form.until data-oldest=form.oldest/>
+                </label>
+                <label>
+                    <span>{language.text("Reason", "Motivo")}</span>
+                    <input type="text" name="reason" value=form.reason required=true maxlength="500"/>
+                </label>
+                <div class="buttons">
+                    <button class="button is-main" type="submit">{language.text("Mute", "Silenciar")}</button>
+                    <a class="button" href=manner.href_of(QUIET)>{language.text("Cancel", "Cancelar")}</a>
+                </div>
+            </form>
+        </section>
+    }
+    .into_any()
+}
+
+/// The form to acknowledge an incident.
+#[component]
+pub(crate) fn AcknowledgementPage(
+    form: AcknowledgementForm,
+    told: Option<Told>,
+    token: String,
+    manner: Manner,
+) -> AnyView {
+    let language = manner.language;
+    let told = told.map(|told| view! { <ToldView told token=token.clone() manner/> });
+    let (kind, _, subject) = of_incident(&form.incident, language);
+    let subject = subject.to_owned();
+    let pairs = vec![("token".to_owned(), token), ("incident".to_owned(), form.incident)];
+    view! {
+        <section class="card message">
+            <h1>{language.text("Acknowledge an incident", "Atender un incidente")}</h1>
+            <p><bdi class="name">{subject}</bdi>": "{kind}</p>
+            {told}
+            <form class="fields" method="post" action=manner.href_of(ACKNOWLEDGE)>
+                <Hidden pairs/>
+                <label>
+                    <span>{language.text("Note: who does what about it", "Nota: quién hace qué al respecto")}</span>
+                    <input type="text" name="note" value=form.note required=true maxlength="500"/>
+                </label>
+                <div class="buttons">
+                    <button class="button is-main" type="submit">{language.text("Acknowledge", "Atender")}</button>
+                    <a class="button" href=manner.href_of(QUIET)>{language.text("Cancel", "Cancelar")}</a>
+                </div>
+            </form>
+        </section>
+    }
+    .into_any()
+}
+
+/// Who did what, the newest first; `None` if analytics does not tell.
+#[component]
+pub(crate) fn AuditPage(rows: Option<Vec<AuditRow>>, manner: Manner) -> AnyView {
+    let language = manner.language;
+    let nothing = if rows.is_some() {
+        language.text("Nobody has done anything so far.", "Nadie ha hecho nada hasta ahora.")
+    } else {
+        language.text("This analytics keeps no list.", "Este análisis no guarda ninguna lista.")
+    };
+    let items = rows.unwrap_or_default().into_iter().map(|row| audit_item(row, language)).collect();
+    let about = language.text(
+        "Who muted and acknowledged what, and took it back, the newest first. Analytics keeps the last 500.",
+        "Quién silenció y atendió qué, y lo retiró, lo más reciente primero. El análisis guarda los últimos 500.",
+    );
+    let back = language.text("Mutes and acknowledgements", "Silencios y atenciones");
+    view! {
+        <div class="heading"><h1>{language.text("Who did what", "Quién hizo qué")}</h1></div>
+        <p class="lead">{about}" "<a href=manner.href_of(QUIET)>{back}</a></p>
+        <div class="figures"><section class="card" id="audit">{listed(items, nothing)}</section></div>
+    }
+    .into_any()
+}
+
+fn audit_item(row: AuditRow, language: Language) -> AnyView {
+    let kind = (!row.kind.is_empty()).then(|| format!(" ({})", row.kind));
+    let until = row.until.map(|until| {
+        view! { {language.text(", until ", ", hasta ")}<Time moment=until/>" "<span class="zone">"UTC"</span> }
+    });
+    view! {
+        <li>
+            <p><Time moment=row.at/>" "<bdi>{row.by}</bdi>" "{row.did}" "<bdi class="id">{row.subject}</bdi>{kind}{until}</p>
+            <p class="detail"><bdi>{row.text}</bdi></p>
+        </li>
+    }
+    .into_any()
+}
