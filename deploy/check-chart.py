@@ -56,6 +56,7 @@ def main() -> None:
     only_a_service_with_a_node_port_has_one()
     the_page_may_be_below_a_path(values["production"])
     a_secret_of_its_own_replaces_the_generated_one()
+    a_login_is_that_of_its_component(values["production"])
     the_processor_scales_where_keda_does_not(values["production-cluster"])
     an_external_broker_is_reached_and_not_made(values["production-cluster"])
     refused({"dashbord": {"replicas": 2}})
@@ -144,6 +145,24 @@ def a_secret_of_its_own_replaces_the_generated_one() -> None:
     file = {"name": "ANALYTICS_TOKEN_FILE", "value": "/etc/vigia/token/token"}
     if "Secret/analytics-token" in ours or secrets != ["mine", "mine"] or variables != [file, file]:
         sys.exit(f"the chart takes the token from {secrets} by {variables}")
+
+
+def a_login_is_that_of_its_component(production: dict) -> None:
+    """The component login, which no overlay has, in production and without a Secret of the token."""
+    login = {"dashboard": {"login": {"existingSecret": "dashboard-login"}}}
+    folder = DEPLOY / "k8s" / "components" / "login"
+    pod = objects((folder / "dashboard.yaml").read_text())["Deployment/dashboard"]["spec"]["template"]["spec"]
+    added = {"env": pod["containers"][0]["env"], "mounts": pod["containers"][0]["volumeMounts"], "volumes": pod["volumes"]}
+    for given in (production, {}):
+        def parts(values: dict) -> dict:
+            ours = rendered(values, "vigia")["Deployment/dashboard"]["spec"]["template"]["spec"]
+            container = ours["containers"][0]
+            return {"env": container["env"], "mounts": container.get("volumeMounts", []), "volumes": ours.get("volumes", [])}
+        before, after = parts(given), parts(merged(given, login))
+        more = {name: [one for one in after[name] if one not in before[name]] for name in after}
+        if more != added:
+            sys.exit(f"the chart's login adds {more}")
+    print("the chart's login is that of the component")
 
 
 def the_processor_scales_where_keda_does_not(production_cluster: dict) -> None:
