@@ -226,6 +226,7 @@ pub async fn run_on<L: Log>(
     let (alerting, orders) = alerting.transpose()?.unzip();
     let api = Api::new(partitions, workers, thresholds, clock.clone(), serving.clone());
     let api = api.with_archive(archive).with_token(token).with_alerts(told).with_orders(orders.clone());
+    let api = api.with_registry(registry.clone());
     let door = api.door().cloned();
     answers_http("analytics", listener.local_addr().context("the listener has no address")?);
     let server = tokio::spawn(async move { http::serve(listener, api, &http).await });

@@ -11,7 +11,12 @@ use shared::spreadsheet::harmless;
 use crate::figures::Figures;
 use crate::query::Decimal;
 
-const ANTENNAS: [&str; 3] = ["antenna_id status", MEASURES, "last_seen availability changes flapping interval_seconds"];
+const ANTENNAS: [&str; 4] = [
+    "antenna_id status",
+    MEASURES,
+    "last_seen availability changes flapping interval_seconds",
+    "name site labels latitude longitude parent",
+];
 const SERIES: [&str; 3] = ["start", MEASURES, "revised worst_status antennas_down"];
 const INCIDENTS: [&str; 2] = [
     "antenna_id kind start end ended_by duration_seconds packets_sent packets_lost",
@@ -76,6 +81,11 @@ fn cells(row: &impl Serialize, decimal: Decimal) -> HashMap<String, String> {
 
 fn collect(name: String, value: Value, decimal: Decimal, cells: &mut HashMap<String, String>) {
     let text = match value {
+        // Antennas have different ones, so they are one text, as in analytics' own files.
+        Value::Object(labels) if name == "labels" => {
+            let text = Value::Object(labels).to_string();
+            harmless(&text).into_owned()
+        }
         Value::Object(fields) => {
             let prefix = if name.is_empty() { name } else { name + "_" };
             let nested = |(field, value)| collect(format!("{prefix}{field}"), value, decimal, cells);
@@ -93,7 +103,7 @@ fn collect(name: String, value: Value, decimal: Decimal, cells: &mut HashMap<Str
 mod tests {
     use std::collections::BTreeSet;
 
-    use shared::api::Measures;
+    use shared::api::{About, Measures};
 
     use super::*;
     use crate::figures::{AntennasFigures, IncidentsFigures};
@@ -220,6 +230,15 @@ mod tests {
         let columns = |columns: &[&str]| columns.join(" ").split_ascii_whitespace().map(str::to_owned).collect();
         let mut antennas = fleet(&address("/antennas")).antennas.antennas;
         antennas[0].history = None;
+        antennas[0].about = About {
+            name: Some("Airport".to_owned()),
+            site: Some("north".to_owned()),
+            labels: [("ring".to_owned(), "2".to_owned())].into(),
+            latitude: Some(40.0),
+            longitude: Some(-3.0),
+            parent: Some("gateway".to_owned()),
+        };
+        assert_eq!(cells(&antennas[0], Decimal::Point)["labels"], r#"{"ring":"2"}"#);
         assert_eq!(names(cells(&antennas[0], Decimal::Point)), columns(&ANTENNAS));
         assert_eq!(names(cells(&overview().series.points[0], Decimal::Point)), columns(&SERIES));
         let incidents = incidents(&address("/incidents")).incidents.unwrap().incidents;

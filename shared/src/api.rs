@@ -5,8 +5,8 @@
 //!
 //! - [`request`]: how a question is read from a query string, and written as one.
 //! - [`description`]: the OpenAPI document: what is asked and answered, for people and for tools.
-//! - `window`, `measures`, `status`, `steps`, `format`: what several questions or answers share.
-//! - `summary`, `antennas`, `worst`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
+//! - `window`, `measures`, `status`, `steps`, `labels`, `format`: what several questions or answers share.
+//! - `summary`, `antennas`, `worst`, `sites`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
 //! - `pipeline`, `pipeline_history`, `rejected`, `alerts`: questions about analytics itself.
 //! - `quiet`: of what nobody is to be told, which is asked and said.
 //! - `metrics`, `health`, `error`: what else is answered.
@@ -20,6 +20,7 @@ mod format;
 mod health;
 mod heatmap;
 mod incidents;
+mod labels;
 mod measures;
 mod metrics;
 mod pipeline;
@@ -29,6 +30,7 @@ mod readings;
 mod rejected;
 pub mod request;
 mod series;
+mod sites;
 mod status;
 mod steps;
 mod strictly;
@@ -41,7 +43,7 @@ pub use self::alerts::{
     AlertsRequest, DEFAULT_DELIVERIES, DeliveryStatus, MAX_DELIVERIES, ReceiverType,
 };
 pub use self::antennas::{
-    AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, DEFAULT_ROWS, MAX_ROWS, Order, Sort,
+    About, AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, DEFAULT_ROWS, MAX_ROWS, Order, Sort,
 };
 pub use self::cells::{Cell, Cells, CellsRequest};
 pub use self::error::{ErrorBody, ErrorDetail};
@@ -52,6 +54,7 @@ pub use self::heatmap::{
     heatmap_groups,
 };
 pub use self::incidents::{Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
+pub use self::labels::{Label, Labels, MAX_LABELS};
 pub use self::measures::{Latency, Measures};
 pub use self::metrics::{MetricsFormat, MetricsRequest, OriginalMetrics, ServiceFigures, ServiceStats};
 pub use self::pipeline::{
@@ -67,6 +70,7 @@ pub use self::readings::{DEFAULT_READINGS, MAX_READINGS, ReadingsRequest, Recent
 pub use self::rejected::{DEFAULT_REJECTED, MAX_REJECTED, RejectedExample, RejectedPage, RejectedRequest};
 pub use self::request::{BadParameter, Count, Request};
 pub use self::series::{MAX_POINTS, Point, Series, SeriesRequest};
+pub use self::sites::{SitePage, SiteRow, SiteSort, SitesRequest};
 pub use self::status::{AntennaCounts, MOSTLY, Status};
 pub use self::steps::{History, Steps};
 pub use self::strictly::Strictly;
@@ -86,6 +90,8 @@ pub mod path {
     pub const ANTENNA: &str = "/api/v1/antennas/{id}";
     /// The worst antennas.
     pub const WORST: &str = "/api/v1/worst";
+    /// How the antennas of each site fare together.
+    pub const SITES: &str = "/api/v1/sites";
     /// A window in steps.
     pub const SERIES: &str = "/api/v1/series";
     /// All antennas over time.
@@ -122,12 +128,13 @@ pub mod path {
     pub const OPENAPI: &str = "/openapi.json";
 
     /// Every route, on which the contract, the router and the description have to agree.
-    pub const ALL: [&str; 22] = [
+    pub const ALL: [&str; 23] = [
         METRICS,
         SUMMARY,
         ANTENNAS,
         ANTENNA,
         WORST,
+        SITES,
         SERIES,
         HEATMAP,
         CELLS,

@@ -103,6 +103,7 @@ pub(crate) const fn count(
         Status::Degraded => &mut counts.degraded,
         Status::Silent => &mut counts.silent,
         Status::Healthy => &mut counts.healthy,
+        Status::Unseen => &mut counts.unseen,
     };
     *of_status += 1;
 }

@@ -1,17 +1,15 @@
 //! Antennas searched, sorted and paged.
 
-use std::collections::BTreeSet;
-
 use polars::prelude::*;
 use shared::api::request::Count;
-use shared::api::{AntennaPage, AntennasRequest, Format, Order, Sort, Status};
+use shared::api::{AntennaPage, AntennasRequest, Format, Order, Sort};
 use shared::time::Span;
 
-use super::network::contains;
+use super::choice::Choice;
 use super::{AnswerError, Question, Table, View, next_offset, rows};
 use crate::store::expressions::answer::{
-    ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LAST_SEEN, LATENCY_MEAN, LATENCY_P95, MEASURES,
-    PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
+    ABOUT, ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LAST_SEEN, LATENCY_MEAN, LATENCY_P95,
+    MEASURES, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
 };
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, READINGS};
 use crate::store::expressions::{status_name, time, unrest};
@@ -37,11 +35,13 @@ impl Question for AntennasRequest {
 }
 
 fn page(request: &AntennasRequest, view: &View<'_>, limit: usize) -> Result<Page, AnswerError> {
-    let mut wanted = wanted(request.q.as_deref(), &request.statuses, request.flapping);
+    let AntennasRequest { q, statuses, flapping, site, labels, .. } = request;
+    let choice = Choice { search: q.as_deref(), statuses, flapping: *flapping, site: site.as_deref(), labels };
+    let mut chosen = choice.of(view, &view.everybody()?)?;
     if let Some(id) = &request.id {
-        wanted = wanted.and(col(ANTENNA_ID).eq(lit(id.clone())));
+        chosen = chosen.filter(col(ANTENNA_ID).eq(lit(id.clone())));
     }
-    let mut rows = view.antennas()?.as_ref().clone().lazy().filter(wanted).collect()?;
+    let mut rows = chosen.collect()?;
     if request.sort == Sort::P95 {
         rows = view.with_percentiles(rows)?;
     }
@@ -53,19 +53,6 @@ fn page(request: &AntennasRequest, view: &View<'_>, limit: usize) -> Result<Page
     }
     by.push((col(ANTENNA_ID), descending && request.sort == Sort::AntennaId));
     Page::of(view, rows, &by, limit, request.offset)
-}
-
-/// The antennas that a search, a choice of statuses and one of whether they flap leave; all of them where there is none.
-pub(super) fn wanted(search: Option<&str>, statuses: &BTreeSet<Status>, flapping: Option<bool>) -> Expr {
-    let mut wanted = flapping.map_or_else(|| lit(true), |flapping| col(FLAPPING).eq(lit(flapping)));
-    if !statuses.is_empty() {
-        let is = |status: &Status| col(STATUS).eq(lit(*status as u32));
-        wanted = wanted.and(statuses.iter().map(is).reduce(Expr::or).unwrap_or_else(|| lit(true)));
-    }
-    match search {
-        Some(search) if !search.is_empty() => wanted.and(contains(search)),
-        _ => wanted,
-    }
 }
 
 /// The column that an order sorts by.
@@ -101,13 +88,8 @@ impl Page {
         offset: usize,
     ) -> Result<Self, AnswerError> {
         let total = rows.height() as u64;
-        let options = SortMultipleOptions::default()
-            .with_order_descending_multi(by.iter().map(|(_, descending)| *descending))
-            .with_nulls_last_multi(by.iter().map(|_| true));
-        let by: Vec<Expr> = by.iter().map(|(by, _)| by.clone()).collect();
-        let (limit, offset) = (u32::try_from(limit).unwrap_or(u32::MAX), i64::try_from(offset).unwrap_or(i64::MAX));
-        let page = rows.lazy().sort_by_exprs(by, options).slice(offset, limit).collect()?;
-        Ok(Self { total, rows: view.with_percentiles(page)? })
+        let page = sorted(rows, by, limit, offset)?;
+        Ok(Self { total, rows: view.with_about(view.with_percentiles(page)?)? })
     }
 
     /// The page as JSON, with histories where a step is given.
@@ -137,9 +119,19 @@ impl Page {
     pub(super) fn table(self) -> Result<Table, AnswerError> {
         let first = [col(ANTENNA_ID), status_name(STATUS)].into_iter();
         let last = [AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS].map(col);
-        let last = std::iter::once(time(LAST_SEEN)).chain(last);
+        let last = std::iter::once(time(LAST_SEEN)).chain(last).chain(ABOUT.map(col));
         let columns = first.chain(MEASURES.map(col)).chain(last);
         let rows = self.rows.lazy().select(columns.collect::<Vec<_>>()).collect()?;
         Ok(Table { rows, total: Some(self.total) })
     }
+}
+
+/// Some rows of a table, sorted by expressions, each of which may descend. Unknown values come last in either direction.
+pub(super) fn sorted(rows: DataFrame, by: &[(Expr, bool)], limit: usize, offset: usize) -> PolarsResult<DataFrame> {
+    let options = SortMultipleOptions::default()
+        .with_order_descending_multi(by.iter().map(|(_, descending)| *descending))
+        .with_nulls_last_multi(by.iter().map(|_| true));
+    let by: Vec<Expr> = by.iter().map(|(by, _)| by.clone()).collect();
+    let (limit, offset) = (u32::try_from(limit).unwrap_or(u32::MAX), i64::try_from(offset).unwrap_or(i64::MAX));
+    rows.lazy().sort_by_exprs(by, options).slice(offset, limit).collect()
 }

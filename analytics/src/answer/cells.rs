@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::antennas::wanted;
+use super::choice::Choice;
 use super::format::{self, ArrowStream};
 use super::{AnswerError, View, rows};
 use crate::readings::Slot;
@@ -80,12 +80,14 @@ impl CellsExport {
         let steps = view.default_steps(request.step)?;
         view.look_ahead(steps);
         view.whole.bring_open(view.window.start_ms, view.window.end_ms, &view.thresholds)?;
-        let mut wanted = wanted(request.q.as_deref(), &request.statuses, request.flapping);
-        if let Some(antenna) = &request.antenna {
-            wanted = wanted.and(col(ANTENNA).eq(lit(view.slot(antenna)?)));
-        }
+        let CellsRequest { q, statuses, flapping, site, labels, .. } = request;
+        let choice = Choice { search: q.as_deref(), statuses, flapping: *flapping, site: site.as_deref(), labels };
         let all = view.antennas()?;
-        let antennas = all.as_ref().clone().lazy().filter(wanted).select([col(ANTENNA), col(ANTENNA_ID)]).collect()?;
+        let mut chosen = choice.of(view, &all)?;
+        if let Some(antenna) = &request.antenna {
+            chosen = chosen.filter(col(ANTENNA).eq(lit(view.slot(antenna)?)));
+        }
+        let antennas = chosen.select([col(ANTENNA), col(ANTENNA_ID)]).collect()?;
         let starts: Vec<i64> = view.window.step_starts(steps).collect();
         if antennas.height().saturating_mul(starts.len()) > MAX_CELLS {
             let (antennas, steps) = (antennas.height(), starts.len());

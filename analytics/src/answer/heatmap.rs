@@ -5,7 +5,7 @@ use std::ops::Range;
 use polars::prelude::*;
 use shared::api::{Heatmap, HeatmapRequest, HeatmapRow, History, Status, heatmap_groups};
 
-use super::antennas::wanted;
+use super::choice::Choice;
 use super::{AnswerError, Question, Table, View, rows, summary};
 use crate::readings::Slot;
 use crate::store::expressions::answer::{
@@ -22,8 +22,9 @@ impl Question for HeatmapRequest {
         let steps = view.default_steps(self.step)?;
         let columns = [ANTENNA, ANTENNA_ID, STATUS, READINGS, PACKETS_LOST, AVAILABILITY, FLAPPING].map(col);
         let by = SortMultipleOptions::default().with_order_descending_multi([false, true, false]);
-        let antennas = view.antennas()?.as_ref().clone().lazy().select(columns);
-        let antennas = antennas.filter(wanted(self.q.as_deref(), &self.statuses, self.flapping));
+        let Self { q, statuses, flapping, site, labels, .. } = self;
+        let choice = Choice { search: q.as_deref(), statuses, flapping: *flapping, site: site.as_deref(), labels };
+        let antennas = choice.of(view, view.antennas()?.as_ref())?.select(columns);
         let antennas = antennas.sort([STATUS, PACKETS_LOST, ANTENNA_ID], by).collect()?;
         let statuses = rows::positions(&antennas, STATUS, &Status::ALL)?;
         let groups = heatmap_groups(&statuses, self.rows.get());

@@ -11,19 +11,19 @@ use super::{View, rows};
 use crate::archive::rows::Part;
 use crate::readings::Slot;
 use crate::store::expressions::column::{ANTENNA, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE, READINGS};
-use crate::store::expressions::latency_mean;
+use crate::store::expressions::mean_to_microseconds;
 use crate::store::grid::Grid;
 use crate::store::partials::{Lines, roll_up_lines};
 use crate::store::whole::{Covering, cells, cells_of};
 
 impl View<'_> {
-    /// The histories of the antennas of a table, in its order.
+    /// The histories of the antennas of a table, in its order; those that have not been seen have no slot, and one of nothing.
     pub(super) fn histories(&self, antennas: &DataFrame, steps: Grid) -> PolarsResult<Vec<History>> {
-        let slots: Vec<Slot> = antennas.column(ANTENNA)?.u32()?.iter().flatten().collect();
-        let mut ascending = slots.clone();
+        let slots: Vec<Option<Slot>> = antennas.column(ANTENNA)?.u32()?.iter().collect();
+        let mut ascending: Vec<Slot> = slots.iter().copied().flatten().collect();
         ascending.sort_unstable();
         let parts = self.parts(steps);
-        let lines = Lines::new(slots.iter().map(|&slot| [slot]));
+        let lines = Lines::new(slots.into_iter());
         let in_memory = cells_of(&parts, &ascending)?;
         let archived = self.archived_table(self.range(), Some(steps), Some(&ascending), Part::Cells)?;
         let tables: Vec<&DataFrame> = std::iter::once(&in_memory).chain(&archived).collect();
@@ -84,7 +84,7 @@ impl View<'_> {
     fn add_up(&self, tables: &[&DataFrame], lines: &Lines, steps: Grid) -> PolarsResult<Vec<History>> {
         let cells = roll_up_lines(tables, lines, steps)?;
         let is_asked_for = col(ANTENNA).lt(lit(lines.len()));
-        let means = mean_ms().alias(LATENCY_SUM);
+        let means = mean_to_microseconds().alias(LATENCY_SUM);
         let columns = [col(PANE), col(ANTENNA), col(READINGS), col(PACKETS_SENT), col(PACKETS_LOST), means];
         let cells = cells.filter(is_asked_for).select(columns).collect()?;
         let (panes, positions) = (cells.column(PANE)?.i64()?, cells.column(ANTENNA)?.u32()?);
@@ -112,10 +112,4 @@ fn nothing(steps: usize) -> History {
         latency_mean_ms: vec![None; steps],
         worst_status: vec![None; steps],
     }
-}
-
-/// A mean in milliseconds, to the microsecond: a history has thousands of them, and their other digits would be most of
-/// its JSON.
-fn mean_ms() -> Expr {
-    latency_mean().round(3, RoundMode::HalfAwayFromZero)
 }

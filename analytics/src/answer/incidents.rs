@@ -97,7 +97,7 @@ fn found(request: &IncidentsRequest, view: &View<'_>) -> Result<LazyFrame, Answe
         wanted = wanted.and(has_begun).and(col(END).is_null().or(col(END).gt(lit(view.window.start_ms))));
     }
     if let Some(search) = request.q.as_deref().filter(|search| !search.is_empty()) {
-        wanted = wanted.and(contains(search));
+        wanted = wanted.and(contains(ANTENNA_ID, search));
     }
     let lasted_ms = col(END).fill_null(lit(now_ms)) - col(START);
     let lasted_ms = when(lasted_ms.clone().lt(lit(0_i64))).then(lit(0_i64)).otherwise(lasted_ms);

@@ -3,17 +3,21 @@
 //! - [`window`]: which panes a question is about, and in which steps.
 //! - `archived`: what of a window lies in files.
 //! - [`network`]: every antenna in a window, the table that most questions begin with.
-//! - A file a question: [`summary`], [`antennas`], [`antenna`], [`worst`], [`series`], [`heatmap`], [`cells`],
+//! - A file a question: [`summary`], [`antennas`], [`antenna`], [`worst`], [`sites`], [`series`], [`heatmap`], [`cells`],
 //!   [`incidents`], [`readings`]; [`history`] is what lists of antennas and the heat map share, `leveled` what the sums of a
 //!   step level out.
+//! - `about`: what the registry says of antennas; `unseen`: of which of them nothing has been heard; `choice`: which of them an
+//!   answer is about.
 //! - [`rows`]: tables to the API's types; [`format`]: tables to CSV, Arrow and Parquet.
 //!
 //! [`Question::answer`] is where a window is answered.
 
+mod about;
 pub mod antenna;
 pub mod antennas;
 mod archived;
 pub mod cells;
+mod choice;
 pub mod format;
 pub mod heatmap;
 pub mod history;
@@ -23,7 +27,9 @@ pub mod network;
 pub mod readings;
 pub mod rows;
 pub mod series;
+pub mod sites;
 pub mod summary;
+mod unseen;
 pub mod window;
 pub mod worst;
 
@@ -37,6 +43,7 @@ use self::archived::Looked;
 pub use self::network::Tables;
 pub use self::window::Window;
 use crate::archive::read::Archive;
+use crate::registry::Registry;
 use crate::settings::Thresholds;
 use crate::store::Whole;
 use crate::store::whole::Covering;
@@ -118,6 +125,7 @@ pub struct View<'a> {
     pub thresholds: Thresholds,
     tables: &'a Tables,
     archive: Option<&'a Archive>,
+    registry: Option<&'a Registry>,
     looked: Looked,
 }
 
@@ -125,13 +133,20 @@ impl<'a> View<'a> {
     /// A window of the whole network; `tables` keeps what questions to it share.
     #[must_use]
     pub fn new(whole: &'a Whole, window: Window, now: UnixMillis, thresholds: Thresholds, tables: &'a Tables) -> Self {
-        Self { whole, window, now_ms: now.0, thresholds, tables, archive: None, looked: Looked::default() }
+        let (archive, registry, looked) = (None, None, Looked::default());
+        Self { whole, window, now_ms: now.0, thresholds, tables, archive, registry, looked }
     }
 
     /// The view with the files of an archive, if there is one.
     #[must_use]
     pub fn with_archive(self, archive: Option<&'a Archive>) -> Self {
         Self { archive, ..self }
+    }
+
+    /// The view with what is known of antennas beyond what they report.
+    #[must_use]
+    pub fn with_registry(self, registry: &'a Registry) -> Self {
+        Self { registry: Some(registry), ..self }
     }
 
     /// Every antenna that is known and retained with what it measured in the window, see [`network`].

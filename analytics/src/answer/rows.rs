@@ -4,6 +4,7 @@ use polars::prelude::*;
 use shared::UnixMillis;
 use shared::api::{AntennaRow, Latency, Measures, Status};
 
+use super::about::abouts;
 use crate::store::expressions::answer::{
     ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LAST_SEEN, LATENCY_MAX, LATENCY_MEAN, LATENCY_MIN,
     LATENCY_P50, LATENCY_P95, LATENCY_P99, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
@@ -85,10 +86,10 @@ pub(super) fn measures(table: &DataFrame) -> PolarsResult<Vec<Measures>> {
 /// Antennas, row by row, without histories.
 pub(super) fn antennas(table: &DataFrame) -> PolarsResult<Vec<AntennaRow>> {
     let (statuses, measures) = (positions(table, STATUS, &Status::ALL)?, measures(table)?);
-    let (last_seen, availability) = (times(table, LAST_SEEN)?, numbers(table, AVAILABILITY)?);
+    let (last_seen, availability) = (known_times(table, LAST_SEEN)?, numbers(table, AVAILABILITY)?);
     let (changes, flapping) = (counts(table, CHANGES)?, flags(table, FLAPPING)?);
     let intervals = numbers(table, INTERVAL_SECONDS)?;
-    let row = |(row, antenna_id): (usize, Option<String>)| AntennaRow {
+    let row = |((row, antenna_id), about): ((usize, Option<String>), _)| AntennaRow {
         antenna_id: antenna_id.unwrap_or_default(),
         status: statuses[row],
         measures: measures[row],
@@ -98,6 +99,7 @@ pub(super) fn antennas(table: &DataFrame) -> PolarsResult<Vec<AntennaRow>> {
         flapping: flapping[row],
         interval_seconds: intervals[row],
         history: None,
+        about,
     };
-    Ok(texts(table, ANTENNA_ID)?.into_iter().enumerate().map(row).collect())
+    Ok(texts(table, ANTENNA_ID)?.into_iter().enumerate().zip(abouts(table)?).map(row).collect())
 }

@@ -50,15 +50,15 @@ impl Question for SeriesRequest {
 fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataFrame, AnswerError> {
     let panes = view.whole.panes_in(view.window.start_ms, view.window.end_ms);
     let keys = Keys { pane: Some(steps), antenna: false };
-    let antenna = request.antenna.as_deref().map(|id| view.slot(id)).transpose()?;
-    let partials = match antenna {
+    let antenna = request.antenna.as_deref().map(|id| slots(view, id)).transpose()?;
+    let partials = match &antenna {
         None => {
             let archived = view.archived_network(view.range(), Some(steps))?;
             Partials::roll_up(networks(&panes, view.whole.grid)?.into_iter().chain(&archived), keys)?.rounded()?
         }
-        Some(slot) => {
-            let of_antenna = partials_of(&panes, &[slot])?;
-            let archived = view.archived_partials(view.range(), steps, Some(&[slot]))?;
+        Some(slots) => {
+            let of_antenna = partials_of(&panes, slots)?;
+            let archived = view.archived_partials(view.range(), steps, Some(slots))?;
             Partials::roll_up([&of_antenna, &archived], keys)?.rounded()?
         }
     };
@@ -77,15 +77,23 @@ fn points(request: &SeriesRequest, view: &View<'_>, steps: Grid) -> Result<DataF
     let counts = [READINGS, PACKETS_SENT, PACKETS_DELIVERED, PACKETS_LOST].map(|name| col(name).fill_null(lit(0_u64)));
     let points = points.with_columns(Percentiles::bounded()).with_columns(counts);
     let points = points.with_column(col(REVISED).fill_null(lit(false))).collect()?;
-    let points = points.hstack(&worst(view, &panes, steps, antenna)?)?;
+    let points = points.hstack(&worst(view, &panes, steps, antenna.as_deref())?)?;
     let is_known = col(READINGS).gt(lit(0_u64));
     Ok(points.lazy().with_column(known_if(is_known, col(WORST_STATUS)).alias(WORST_STATUS)).collect()?)
 }
 
+/// The slot of an antenna; none where it has not been seen.
+fn slots(view: &View<'_>, id: &str) -> Result<Vec<Slot>, AnswerError> {
+    match view.slot(id) {
+        Err(_) if view.is_unseen(id) => Ok(Vec::new()),
+        slot => Ok(vec![slot?]),
+    }
+}
+
 /// How the antenna, or all of them, fared at worst in each step, whether something was measured in it or not.
-fn worst(view: &View<'_>, panes: &[Covering<'_>], steps: Grid, antenna: Option<Slot>) -> PolarsResult<Vec<Column>> {
-    let line = |slot| antenna.is_none_or(|antenna| antenna == slot).then_some(0);
-    let archived = view.archived_fared(view.range(), Some(steps), antenna.as_ref().map(std::slice::from_ref));
+fn worst(view: &View<'_>, panes: &[Covering<'_>], steps: Grid, slots: Option<&[Slot]>) -> PolarsResult<Vec<Column>> {
+    let line = |slot| slots.is_none_or(|slots| slots.contains(&slot)).then_some(0);
+    let archived = view.archived_fared(view.range(), Some(steps), slots);
     let worst = view.worst_by_line(&archived, panes, steps, 1, line)?.concat();
     let statuses: Vec<u32> = worst.iter().map(|worst| worst.status as u32).collect();
     let down: Vec<u64> = worst.iter().map(|worst| worst.antennas_down).collect();

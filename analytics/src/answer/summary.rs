@@ -24,7 +24,7 @@ impl Question for SummaryRequest {
         Ok(Summary {
             window: view.window.bounds(),
             measures,
-            antennas: counts(&of_antennas)?.remove(0),
+            antennas: AntennaCounts { unseen: view.unseen_ids().len() as u64, ..counts(&of_antennas)?.remove(0) },
             availability: rows::numbers(&of_antennas, AVAILABILITY)?.remove(0),
             interval_seconds: rows::numbers(&of_antennas, INTERVAL_SECONDS)?.remove(0),
             as_of: view.whole.as_of,
@@ -55,7 +55,7 @@ pub(super) fn counts(table: &DataFrame) -> PolarsResult<Vec<AntennaCounts>> {
     let active = rows::counts(table, "active")?;
     let of = |status: Status| rows::counts(table, status.as_str());
     let (healthy, degraded) = (of(Status::Healthy)?, of(Status::Degraded)?);
-    let (down, silent) = (of(Status::Down)?, of(Status::Silent)?);
+    let (down, silent, unseen) = (of(Status::Down)?, of(Status::Silent)?, of(Status::Unseen)?);
     let (flapping, unavailable) = (rows::counts(table, FLAPPING_ANTENNAS)?, rows::counts(table, UNAVAILABLE)?);
     let unsettled = rows::counts(table, UNSETTLED)?;
     let of_row = |row: usize| AntennaCounts {
@@ -64,6 +64,7 @@ pub(super) fn counts(table: &DataFrame) -> PolarsResult<Vec<AntennaCounts>> {
         degraded: degraded[row],
         down: down[row],
         silent: silent[row],
+        unseen: unseen[row],
         flapping: flapping[row],
         unavailable: unavailable[row],
         unsettled: unsettled[row],

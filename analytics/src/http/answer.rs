@@ -1,8 +1,9 @@
 //! Answers over HTTP, worked out once for each snapshot.
 //!
-//! A question to a snapshot has one answer until another antenna falls silent (see [`Window::judged_ms`]), so answers are
-//! kept by snapshot, window and question: whoever asks the same again gets the same bytes, and whoever asks at the same time
-//! waits for the first. An answer carries an `ETag` made of its bytes, so a client that holds them already is told so (304).
+//! A question to a snapshot has one answer until another antenna falls silent (see [`Window::judged_ms`]) or the registry says
+//! something else of antennas, so answers are kept by snapshot, registry, window and question: whoever asks the same again gets
+//! the same bytes, and whoever asks at the same time waits for the first. An answer carries an `ETag` made of its bytes, so a
+//! client that holds them already is told so (304).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::answer::incidents::{OpenIncidents, open_incidents};
 use crate::answer::{AnswerError, Question, Table, Tables, View, Window};
 use crate::archive::read::Archive;
 use crate::cache;
+use crate::registry::Registry;
 use crate::settings::Thresholds;
 use crate::store::Whole;
 use crate::store::away::is_unreachable;
@@ -44,6 +46,7 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static(description::TOTAL_COUNT
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) whole: Arc<Whole>,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) window: Window,
     pub(crate) now: UnixMillis,
 }
@@ -146,8 +149,8 @@ fn written(format: Format, body: Body) -> Response {
     ([(header::CONTENT_TYPE, content_type)], body).into_response()
 }
 
-/// A question to a window of a snapshot, in a format.
-type Key = (u64, Window, String, Format);
+/// A question to a window of a snapshot and the registry, by their versions, in a format.
+type Key = ((u64, u64), Window, String, Format);
 
 #[derive(Debug, Clone)]
 struct BodyBytes;
@@ -198,7 +201,8 @@ impl Answers {
         question: Q,
         format: Format,
     ) -> Result<Answer, ApiError> {
-        let key = (asked.whole.version, asked.window, question.href(), format);
+        let versions = (asked.whole.version, asked.registry.version());
+        let key = (versions, asked.window, question.href(), format);
         let work = self.put(asked, move |view| {
             let answer = match format {
                 Format::Json => {
@@ -289,8 +293,9 @@ impl Answers {
             _ => (None, &self.workers),
         };
         let work = move || {
-            let Asked { whole, window, now } = asked;
-            match work(&View::new(&whole, window, now, thresholds, &tables).with_archive(archive.as_ref())) {
+            let Asked { whole, registry, window, now } = asked;
+            let view = View::new(&whole, window, now, thresholds, &tables).with_registry(&registry);
+            match work(&view.with_archive(archive.as_ref())) {
                 // It may be in a partition of which nothing is known.
                 Err(ApiError::NotFound(_)) if !whole.missing().is_empty() => Err(ApiError::missing(whole.missing())),
                 answer => answer,

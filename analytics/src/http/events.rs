@@ -70,7 +70,7 @@ impl Events {
 async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut sent: Option<(u64, Arc<str>)> = None;
+    let mut sent: Option<((u64, u64), Arc<str>)> = None;
     let mut idle = 0;
     loop {
         tokio::select! {
@@ -80,7 +80,7 @@ async fn publish(api: Api, events: broadcast::Sender<Arc<str>>) {
         if events.receiver_count() == 0 {
             continue;
         }
-        let version = api.published.whole().version;
+        let version = (api.published.whole().version, api.registry.current().version());
         let is_changed = sent.as_ref().is_none_or(|(last, _)| *last != version);
         idle = if is_changed { 0 } else { idle + 1 };
         if !is_changed && idle % LOOK_EVERY != 0 {

@@ -41,6 +41,7 @@ use crate::answer::Window;
 use crate::answer::window::full_seconds;
 use crate::archive::read::Archive;
 use crate::published::Partitions;
+use crate::registry::KeptRegistry;
 use crate::settings::Thresholds;
 use crate::workers::Workers;
 
@@ -63,6 +64,7 @@ pub struct Api {
     door: Option<Door>,
     alerts: AlertsTold,
     orders: Option<Orders>,
+    registry: KeptRegistry,
 }
 
 /// The routes. Must be called within a tokio runtime: it starts the task that all streams of events share, and the one that looks
@@ -114,6 +116,12 @@ impl Api {
         Self { orders, ..self }
     }
 
+    /// Tells what a registry says of antennas.
+    #[must_use]
+    pub fn with_registry(self, registry: KeptRegistry) -> Self {
+        Self { registry, ..self }
+    }
+
     /// Who is let in, where not everybody is.
     #[must_use]
     pub const fn door(&self) -> Option<&Door> {
@@ -131,7 +139,8 @@ impl Api {
     ) -> Self {
         let published = published.into();
         let answers = Answers::new(workers, thresholds, published.count());
-        Self { published, answers, clock, shutdown, door: None, alerts: AlertsTold::default(), orders: None }
+        let (alerts, registry) = (AlertsTold::default(), KeptRegistry::default());
+        Self { published, answers, clock, shutdown, door: None, alerts, orders: None, registry }
     }
 
     /// The current time by the broker's clock, which arrivals are told by.
@@ -180,7 +189,7 @@ impl Api {
             Some(request) => Window::of(&whole, request, now)?,
             None => Window::kept(now),
         };
-        Ok(Asked { whole, window, now: full_seconds(now) })
+        Ok(Asked { whole, registry: self.registry.current(), window, now: full_seconds(now) })
     }
 }
 

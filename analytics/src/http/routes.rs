@@ -15,8 +15,8 @@ use shared::api::request::{Part, read_all};
 use shared::api::{
     AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest, CellsRequest,
     HeatmapRequest, IncidentsRequest, MetricsRequest, MutesRequest, NewAcknowledgement, NewMute, Pipeline,
-    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, Strictly,
-    SummaryRequest, UnacknowledgeRequest, UnmuteRequest, WorstRequest, path,
+    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SitesRequest,
+    Strictly, SummaryRequest, UnacknowledgeRequest, UnmuteRequest, WorstRequest, path,
 };
 
 use super::answer::Answers;
@@ -32,6 +32,7 @@ pub(super) fn router(api: Api) -> Router {
         .question::<AntennasRequest>()
         .question::<AntennaRequest>()
         .question::<WorstRequest>()
+        .question::<SitesRequest>()
         .question::<SeriesRequest>()
         .question::<HeatmapRequest>()
         .question::<IncidentsRequest>()

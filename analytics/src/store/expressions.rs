@@ -48,6 +48,8 @@ pub mod answer {
     pub const SUCCESS_RATE: &str = "success_rate";
     /// Mean latency, f64; null where no reading carries one, as for the others.
     pub const LATENCY_MEAN: &str = "latency_ms_mean";
+    /// The same to the microsecond, where it is about many antennas: the digits behind depend on the order in which they were added up.
+    pub const LATENCY_MEAN_MS: &str = "latency_mean_ms";
     /// Smallest latency.
     pub const LATENCY_MIN: &str = "latency_ms_min";
     /// Largest latency.
@@ -60,7 +62,7 @@ pub mod answer {
     pub const LATENCY_P99: &str = "latency_ms_p99";
     /// The position of the status in [`shared::api::Status::ALL`], u32: the worst is the lowest.
     pub const STATUS: &str = "status";
-    /// Arrival of the antenna's newest reading, milliseconds since the epoch.
+    /// Arrival of the antenna's newest reading, milliseconds since the epoch; null where no reading of it is kept.
     pub const LAST_SEEN: &str = "last_seen";
     /// The moment from which the antenna is silent if nothing arrives until then, milliseconds since the epoch.
     pub const SILENT_FROM: &str = "silent_from";
@@ -98,6 +100,22 @@ pub mod answer {
     pub const WORST_STATUS: &str = "worst_status";
     /// Antennas that were down in at least one pane of the step, u64.
     pub const ANTENNAS_DOWN: &str = "antennas_down";
+
+    /// What people call the antenna, text; null where nothing is said, as for the others that say what it is.
+    pub const NAME: &str = "name";
+    /// The site that the antenna is at, text.
+    pub const SITE: &str = "site";
+    /// The antenna's labels, text: an object of JSON.
+    pub const LABELS: &str = "labels";
+    /// Where the antenna stands, f64, degrees northwards.
+    pub const LATITUDE: &str = "latitude";
+    /// The same eastwards.
+    pub const LONGITUDE: &str = "longitude";
+    /// The id of the antenna behind which the antenna is reached, text.
+    pub const PARENT: &str = "parent";
+
+    /// What an antenna is, in the API's order.
+    pub const ABOUT: [&str; 6] = [NAME, SITE, LABELS, LATITUDE, LONGITUDE, PARENT];
 
     /// What every answer measures, in the API's order.
     pub const MEASURES: [&str; 11] = [
@@ -245,6 +263,12 @@ pub fn latency_mean() -> Expr {
     known_if(has_latency(), within(mean, LATENCY_MIN, LATENCY_MAX))
 }
 
+/// The mean latency in milliseconds, to the microsecond: a history has thousands of them, whose other digits would be most of its JSON, and
+/// over many antennas those digits depend on the order in which sums were added up.
+pub fn mean_to_microseconds() -> Expr {
+    latency_mean().round(3, RoundMode::HalfAwayFromZero)
+}
+
 /// What the API tells of a partial, under its names; percentiles come from the sketch, see [`Percentiles`].
 #[must_use]
 pub fn measures() -> Vec<Expr> {
@@ -350,6 +374,8 @@ pub fn status_name(column: &str) -> Expr {
         .then(name(Status::Silent))
         .when(is(Status::Healthy))
         .then(name(Status::Healthy))
+        .when(is(Status::Unseen))
+        .then(name(Status::Unseen))
         .otherwise(lit(NULL))
         .alias(column)
 }

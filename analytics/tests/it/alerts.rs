@@ -351,11 +351,11 @@ fn every_kind_of_receiver_is_told_and_a_hostile_name_does_nothing_there() {
 }
 
 #[test]
-fn an_uplink_with_five_hundred_antennas_behind_it_that_goes_down_is_one_message_through_a_kill() {
+fn an_uplink_with_five_hundred_antennas_behind_it_is_one_message_through_a_kill_and_another_registry() {
     let server = RedisServer::start(&[]);
     let (hook, mut alertmanager) = (Receiver::start(), Alertmanager::start());
     let folder = folder();
-    let [alerts, antennas] = ["alerts.toml", "antennas.csv"].map(|name| folder.path().join(name));
+    let [alerts, antennas] = ["alerts.toml", "antennas.toml"].map(|name| folder.path().join(name));
     let text = format!(
         "[[receiver]]\nname = \"hook\"\ntype = \"webhook\"\nurl = \"http://{}/\"\n\
          [[receiver]]\nname = \"alertmanager\"\ntype = \"alertmanager\"\nurl = \"http://{}\"\nresend = \"1s\"\n\
@@ -364,8 +364,8 @@ fn an_uplink_with_five_hundred_antennas_behind_it_that_goes_down_is_one_message_
         alertmanager.address()
     );
     std::fs::write(&alerts, text).expect("a file");
-    let registry =
-        "id,name,site,parent,uplink,label:vendor\nnorth-*,,north,site:north,,acme\nnorth-gw,The mast,north,,true,\n";
+    let registry = "[[antenna]]\nid = \"north-*\"\nsite = \"north\"\nparent = \"site:north\"\nlabels = { vendor = \"acme\" }\n\
+                    [[antenna]]\nid = \"north-gw\"\nname = \"The mast\"\nuplink = true\n";
     std::fs::write(&antennas, registry).expect("a file");
     let paths = [&alerts, &antennas].map(|path| path.to_str().expect("a path"));
     let settings = [("ALERTS_FILE", paths[0]), ("ANTENNAS_FILE", paths[1])];
@@ -399,6 +399,25 @@ fn an_uplink_with_five_hundred_antennas_behind_it_that_goes_down_is_one_message_
     let first = hook.got()[0].json();
     assert_eq!(first["title"], "1 down, and 500 behind (down)");
     alertmanager.wait_for(&BTreeSet::from(["north-gw".to_owned(), "south-1".to_owned()]));
+
+    // One is behind nobody from now on, and the uplink has another name: who was told of it knows it by that of before.
+    let changed = registry.replace("The mast", "The tower") + "[[antenna]]\nid = \"north-000\"\nparent = \"\"\n";
+    std::fs::write(&antennas, changed).expect("a file");
+    analytics.wait("/api/v1/alerts", |page| page["held"]["unreachable"] == 499);
+    for ago_s in [500, 460, 420] {
+        measure(&server, &["north-gw".to_owned()], ago_s, false);
+    }
+    until("the uplink's end is told", DEADLINE, || {
+        let told = hook.alerts();
+        let last = told.last().map(|(_, it)| it.clone()).unwrap_or_default();
+        if last["phase"] == "ended" { Ok(()) } else { Err(last.to_string()) }
+    });
+    let told: Vec<Value> = hook.alerts().into_iter().map(|(_, alert)| alert).collect();
+    let told: Vec<_> = told.iter().map(|it| ["antenna_id", "phase", "name"].map(|field| it[field].as_str())).collect();
+    let expected = [("north-gw", "began"), ("south-1", "began"), ("north-000", "began"), ("north-gw", "ended")];
+    let name = |antenna: &str| Some("The mast").filter(|_| antenna == "north-gw");
+    let expected = expected.map(|(antenna, phase)| [Some(antenna), Some(phase), name(antenna)]);
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -448,8 +448,8 @@ async fn the_description_has_every_parameter_of_every_route() {
     assert_eq!(
         antennas,
         [
-            "window", "end", "sort", "order", "limit", "offset", "q", "id", "status", "flapping", "step", "format",
-            "strict"
+            "window", "end", "sort", "order", "limit", "offset", "q", "id", "status", "flapping", "site", "label",
+            "step", "format", "strict"
         ]
     );
     let antenna: Vec<String> = described(path::ANTENNA);
@@ -457,8 +457,9 @@ async fn the_description_has_every_parameter_of_every_route() {
     for (path, count) in [
         (path::SUMMARY, 3),
         (path::WORST, 7),
+        (path::SITES, 8),
         (path::SERIES, 6),
-        (path::HEATMAP, 9),
+        (path::HEATMAP, 11),
         (path::INCIDENTS, 10),
         (path::READINGS, 4),
         (path::REJECTED, 2),

@@ -69,6 +69,7 @@ proptest! {
             statuses,
             flapping: None,
             format: None,
+            ..CellsRequest::default()
         };
         let reference = counted(PANE_MS, RETENTION_MS, &arrivals);
         // Where the antenna is not known, both say so.

@@ -123,6 +123,7 @@ proptest! {
                     Status::Degraded => row.antennas.degraded,
                     Status::Silent => row.antennas.silent,
                     Status::Healthy => row.antennas.healthy,
+                    Status::Unseen => row.antennas.unseen,
                 };
                 prop_assert_eq!(found, count);
             }

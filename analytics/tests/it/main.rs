@@ -29,6 +29,7 @@ mod programs;
 mod receivers;
 mod recent;
 mod recorded;
+mod registry;
 mod rejects;
 mod repartition;
 mod replicas;

@@ -14,7 +14,8 @@ pub(crate) fn Time(moment: Moment) -> AnyView {
 
 /// How long ago something was, with the exact time as its title.
 #[component]
-pub(crate) fn Ago(text: String, moment: Moment) -> AnyView {
+pub(crate) fn Ago(seen: Option<(String, Moment)>, language: Language) -> AnyView {
+    let Some((text, moment)) = seen else { return language.text("never", "nunca").into_any() };
     let title = format!("{} UTC", moment.machine.replace('T', " ").trim_end_matches('Z'));
     view! { <time datetime=moment.machine title=title>{text}</time> }.into_any()
 }

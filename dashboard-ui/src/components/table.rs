@@ -93,14 +93,17 @@ fn AntennaTableRow(row: AntennaLine, language: Language) -> AnyView {
                 <Pill status=row.status label=row.status_label/>
                 {row.flapping.map(|words| view! { <small class="beside">{words}</small> })}
             </td>
-            <th scope="row" role="rowheader" class="col-id"><AntennaLink id=row.id href=row.href/></th>
+            <th scope="row" role="rowheader" class="col-id">
+                <AntennaLink id=row.id href=row.href/>
+                {row.name.map(|name| view! { <small class="beside"><bdi>{name}</bdi></small> })}
+            </th>
             <td role="cell" class="strong" data-label=label(Sort::SuccessRate)>{row.success}</td>
             <td role="cell" class="strong" data-label=label(Sort::Availability)>{row.availability}</td>
             <td role="cell" data-label=label(Sort::Latency)>{row.mean}</td>
             <td role="cell" data-label=label(Sort::P95)>{row.p95}</td>
             <td role="cell" data-label=label(Sort::PacketsDelivered)>{row.delivered}</td>
             <td role="cell" data-label=label(Sort::PacketsLost)>{row.lost}</td>
-            <td role="cell" data-label=label(Sort::LastSeen)><Ago text=row.last_seen moment=row.last_seen_at/></td>
+            <td role="cell" data-label=label(Sort::LastSeen)><Ago seen=row.last_seen language/></td>
             <td role="cell" class="col-strip" data-label=course><StripView strip=row.strip/></td>
         </tr>
     }

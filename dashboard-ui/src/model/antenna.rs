@@ -1,17 +1,17 @@
 //! One antenna: its status, its latency as a smoke chart, its recent readings and incidents.
 
-use shared::api::{History, Status};
+use shared::api::{AntennaRow, History, Label, Status};
 
 use super::charts::{Charts, antenna_charts};
 use super::heat::strip;
 use super::incidents::incident_row;
 use super::quiet::{MuteRow, mute_href, mutes_of};
-use super::rows::{flapping, reading_row};
+use super::rows::{flapping, last_seen, reading_row};
 use super::tiles::{Tile, antenna_tiles};
 use super::{Condition, Frame, IncidentRow, Level, Moment, ReadingRow, Scene, State, Strip};
 use crate::figures::AntennaFigures;
 use crate::language::Language;
-use crate::query::{Incidents, Page};
+use crate::query::{Fleet, Incidents, Page};
 
 /// One antenna.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub(crate) struct AntennaScreen {
     pub(crate) frame: Frame,
     /// As reported by analytics: any text of up to 253 bytes.
     pub(crate) id: String,
+    /// What it is: its name, its site and its labels.
+    pub(crate) about: Vec<About>,
     /// Unknown while analytics does not answer; the status is then the last known one.
     pub(crate) level: Level,
     /// As a CSS class.
@@ -28,10 +30,8 @@ pub(crate) struct AntennaScreen {
     pub(crate) flapping: Option<String>,
     /// How often trouble began and ended, in words; `None` if it did not, or if that is not known.
     pub(crate) changes: Option<String>,
-    /// How long ago its newest reading arrived, and when.
-    pub(crate) last_seen: String,
-    /// See [`Self::last_seen`].
-    pub(crate) last_seen_at: Moment,
+    /// How long ago its newest reading arrived, and when; `None` if none is kept.
+    pub(crate) last_seen: Option<(String, Moment)>,
     pub(crate) tiles: Vec<Tile>,
     pub(crate) strip: Strip,
     /// Latency as a smoke chart, loss as bars.
@@ -50,15 +50,25 @@ pub(crate) struct AntennaScreen {
     pub(crate) revised: usize,
 }
 
+/// Something that is said of an antenna.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) text: String,
+    /// The address of the list of antennas of which the same is said.
+    pub(crate) href: Option<String>,
+}
+
 pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Scene<'_>) -> AntennaScreen {
     let (row, language) = (&figures.antenna, scene.language());
     let all = Page::Incidents(Incidents { search: row.antenna_id.clone(), ..Incidents::default() });
     let all = scene.address.with_page(all).href();
     AntennaScreen {
         id: row.antenna_id.clone(),
+        about: about(row, scene),
         level: match State::of(row) {
             _ if matches!(frame.condition, Condition::Away | Condition::BrokerAway) => Level::Unknown,
             State::Status(Status::Healthy) => Level::Good,
+            State::Status(Status::Unseen) => Level::Unknown,
             State::Status(Status::Degraded | Status::Silent) | State::Unavailable | State::Flapping => Level::Warning,
             State::Status(Status::Down) => Level::Bad,
         },
@@ -66,8 +76,7 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
         status_label: State::of(row).label(language),
         flapping: flapping(row, language),
         changes: row.changes.filter(|changes| *changes > 0).map(|changes| changes_in_words(changes, language)),
-        last_seen: language.ago(scene.now.0 - row.last_seen.0),
-        last_seen_at: Moment::near(row.last_seen, scene.now, language),
+        last_seen: last_seen(row, scene),
         tiles: antenna_tiles(figures, scene),
         strip: strip(Some(&history(figures)), scene),
         charts: antenna_charts(&figures.series, figures.last_week.as_ref(), scene),
@@ -85,6 +94,22 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
         revised: figures.series.points.iter().filter(|point| point.revised).count(),
         frame,
     }
+}
+
+/// Its name, its site, and its labels by key.
+fn about(row: &AntennaRow, scene: &Scene<'_>) -> Vec<About> {
+    let said = &row.about;
+    let alike = |fleet: Fleet| Some(scene.address.with_page(Page::Antennas(fleet)).href());
+    let name = said.name.iter().map(|name| About { text: name.clone(), href: None });
+    let site = said.site.iter().map(|site| About {
+        text: format!("{} {site}", scene.text("site", "emplazamiento")),
+        href: alike(Fleet { site: site.clone(), ..Fleet::default() }),
+    });
+    let labels = said.labels.iter().map(|(key, value)| {
+        let label = Label { key: key.clone(), value: value.clone() };
+        About { text: format!("{key}: {value}"), href: alike(Fleet { label: Some(label), ..Fleet::default() }) }
+    });
+    name.chain(site).chain(labels).collect()
 }
 
 /// How often trouble began and ended: `6 changes in the range`.
@@ -215,5 +240,24 @@ mod tests {
         let screen = shown_at(&antenna("airport-west"), &address, false);
         assert_eq!(screen.charts.csv, "/csv/antenna?id=airport-west&window=15m&lang=es");
         assert_eq!(screen.against, "frente a los 15 min anteriores");
+    }
+
+    #[test]
+    fn what_an_antenna_is_leads_to_those_of_which_the_same_is_said() {
+        let mut figures = antenna("airport-west");
+        let address = address("/antenna?id=airport-west&window=15m");
+        assert_eq!(shown_at(&figures, &address, false).about, []);
+        let said = &mut figures.antenna.about;
+        (said.name, said.site) = (Some("Airport".to_owned()), Some("a&b".to_owned()));
+        said.labels = [("ring".to_owned(), "2:x".to_owned())].into();
+        let about = shown_at(&figures, &address, false).about;
+        assert_eq!(about.iter().map(|it| &*it.text).collect::<Vec<_>>(), ["Airport", "site a&b", "ring: 2:x"]);
+        let asked = |at: usize| match read(about[at].href.as_deref().unwrap()).unwrap().query.page {
+            Page::Antennas(fleet) => fleet,
+            page => panic!("{page:?} is not the fleet"),
+        };
+        assert_eq!(asked(1), Fleet { site: "a&b".to_owned(), ..Fleet::default() });
+        let label = Label { key: "ring".to_owned(), value: "2:x".to_owned() };
+        assert_eq!(asked(2), Fleet { label: Some(label), ..Fleet::default() });
     }
 }

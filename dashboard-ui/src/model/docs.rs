@@ -180,6 +180,7 @@ fn field(parameter: &Value, given: &[(String, String)], language: Language) -> F
     let (least, most, usual) = (number(&schema["minimum"]), number(&schema["maximum"]), number(&schema["default"]));
     let mut kind = vec![match text(&schema["type"]) {
         "integer" => language.text("whole number", "número entero").to_owned(),
+        "array" if choices.is_empty() => language.text("text, once or more", "texto, una o más veces").to_owned(),
         "array" => {
             format!("{}: {}", language.text("one or more, with commas", "uno o más, con comas"), choices.join(", "))
         }

@@ -1,6 +1,6 @@
 //! The fleet: every antenna, searched, filtered, sorted and paged by analytics.
 
-use shared::api::{Order, Sort};
+use shared::api::{Label, Order, Sort, Status};
 
 use super::rows::{antenna_line, pages};
 use super::{AntennaLine, Choice, Frame, Pages, Scene, State, hidden};
@@ -17,6 +17,8 @@ pub(crate) struct FleetScreen {
     pub(crate) search: String,
     /// The hidden fields of the search form.
     pub(crate) hidden: Vec<(String, String)>,
+    /// The form of site and label; `None` where nothing says what antennas are.
+    pub(crate) place: Option<PlaceForm>,
     /// All, and each status.
     pub(crate) filters: Vec<Choice>,
     /// The columns that can be sorted by.
@@ -31,6 +33,15 @@ pub(crate) struct FleetScreen {
     pub(crate) clear: Option<String>,
     /// The address of the same list as a file.
     pub(crate) csv: String,
+}
+
+/// The form of site and label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlaceForm {
+    pub(crate) site: String,
+    /// `key:value`.
+    pub(crate) label: String,
+    pub(crate) hidden: Vec<(String, String)>,
 }
 
 /// The head of a column.
@@ -52,10 +63,17 @@ pub(super) fn fleet_screen(figures: &AntennasFigures, frame: Frame, scene: &Scen
     let language = scene.language();
     let href = |fleet: Fleet| scene.address.with_page(Page::Antennas(fleet)).href();
     let page = &figures.antennas;
-    let is_narrowed = !fleet.search.is_empty() || fleet.filter.is_some();
+    let is_placed = !fleet.site.is_empty() || fleet.label.is_some();
+    let is_narrowed = !fleet.search.is_empty() || fleet.filter.is_some() || is_placed;
+    let is_said = page.antennas.iter().any(|row| row.about.site.is_some() || !row.about.labels.is_empty());
     FleetScreen {
         search: fleet.search.clone(),
         hidden: hidden(scene.address, &["q", "page"]),
+        place: (is_placed || is_said).then(|| PlaceForm {
+            site: fleet.site.clone(),
+            label: fleet.label.as_ref().map(Label::to_string).unwrap_or_default(),
+            hidden: hidden(scene.address, &["site", "label", "page"]),
+        }),
         filters: filters(figures, fleet, scene),
         columns: COLUMNS.map(|sort| column(sort, fleet, scene)).to_vec(),
         rows: page.antennas.iter().map(|row| antenna_line(row, scene)).collect(),
@@ -63,7 +81,7 @@ pub(super) fn fleet_screen(figures: &AntennasFigures, frame: Frame, scene: &Scen
             href(Fleet { page, ..fleet.clone() })
         }),
         found: language.antennas(page.total),
-        clear: is_narrowed.then(|| href(Fleet { search: String::new(), filter: None, page: 1, ..fleet.clone() })),
+        clear: is_narrowed.then(|| href(Fleet { sort: fleet.sort, order: fleet.order, ..Fleet::default() })),
         csv: scene.address.with_page(Page::Antennas(Fleet { page: 1, ..fleet.clone() })).csv_href(),
         frame,
     }
@@ -77,7 +95,7 @@ fn filters(figures: &AntennasFigures, fleet: &Fleet, scene: &Scene<'_>) -> Vec<C
         count: Some(format::count(count)),
         ..Choice::new(label, href(filter), fleet.filter == filter)
     };
-    let all = choice(None, scene.text("All", "Todas"), counts.total());
+    let all = choice(None, scene.text("All", "Todas"), counts.total() + counts.unseen);
     let filter = |filter| {
         let state = match filter {
             Filter::Status(status) => State::Status(status),
@@ -85,7 +103,11 @@ fn filters(figures: &AntennasFigures, fleet: &Fleet, scene: &Scene<'_>) -> Vec<C
         };
         choice(Some(filter), state.label(scene.language()), state.count(counts))
     };
-    std::iter::once(all).chain(Filter::ALL.map(filter)).collect()
+    // Only a file that says what antennas are makes antennas that have not been seen.
+    let is_offered = |filter: &Filter| {
+        *filter != Filter::Status(Status::Unseen) || counts.unseen > 0 || fleet.filter == Some(*filter)
+    };
+    std::iter::once(all).chain(Filter::ALL.into_iter().filter(is_offered).map(filter)).collect()
 }
 
 fn column(sort: Sort, fleet: &Fleet, scene: &Scene<'_>) -> Column {
@@ -117,8 +139,6 @@ pub(crate) const fn column_label(sort: Sort, language: Language) -> &'static str
 #[cfg(test)]
 mod tests {
     use std::sync::LazyLock;
-
-    use shared::api::Status;
 
     use super::*;
     use crate::figures::Figures;
@@ -255,5 +275,24 @@ mod tests {
             ..Fleet::default()
         };
         assert_eq!(there, address.with_page(Page::Antennas(Fleet { order: Order::Descending, ..fleet })));
+    }
+
+    #[test]
+    fn a_form_for_site_and_label_is_there_where_something_is_said_of_them() {
+        let here = address("/antennas?q=harbour&lang=es");
+        assert_eq!(shown(&here).place, None);
+        let mut figures = fleet(&here);
+        figures.antennas.antennas[0].about.site = Some("north".to_owned());
+        let scene_here = scene(&here);
+        let frame = Frame::new(&scene_here, Some(NOW), &figures.summary, false);
+        let place = fleet_screen(&figures, frame, &scene_here).place.unwrap();
+        let hidden = [("q", "harbour"), ("lang", "es")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!((&*place.site, &*place.label, &*place.hidden), ("", "", &hidden[..]));
+        let placed = shown(&address("/antennas?site=north&label=ring%3A2&page=3&sort=p95"));
+        let place = placed.place.unwrap();
+        assert_eq!((&*place.site, &*place.label), ("north", "ring:2"));
+        assert_eq!(place.hidden, [("sort".to_owned(), "p95".to_owned())]);
+        assert_eq!(asked(&placed.clear.unwrap()), Fleet::default().sorted_by(Sort::P95));
+        assert!(placed.hidden.contains(&("site".to_owned(), "north".to_owned())), "a search stays at the site");
     }
 }

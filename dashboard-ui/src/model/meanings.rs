@@ -25,6 +25,10 @@ const SPANISH: &[(&str, &str)] = &[
     ("Antennas, searched, sorted and paged.", "Las antenas: con búsqueda, orden y paginación."),
     ("One antenna.", "Una antena."),
     ("The worst antennas.", "Las peores antenas."),
+    (
+        "The sites of `ANTENNAS_FILE` that antennas are at, with how these fare together.",
+        "Los emplazamientos de `ANTENNAS_FILE` en los que hay antenas, y cómo están estas en conjunto.",
+    ),
     ("A window in steps.", "Una ventana por tramos."),
     (
         "All antennas over time, worst first; where there are more than rows, the better ones share rows.",
@@ -96,6 +100,11 @@ const SPANISH: &[(&str, &str)] = &[
         "Por qué se ordenan las antenas; con `status`, las peores primero.",
     ),
     (
+        "By what sites are sorted; `status` is worst first: by antennas down, then degraded, silent and unsettled.",
+        "Por qué se ordenan los emplazamientos; con `status`, los peores primero: por antenas caídas, luego degradadas, sin señal e \
+         inestables.",
+    ),
+    (
         "Whether the smallest or the largest comes first. Unknown values come last in either order.",
         "Si va primero lo menor o lo mayor. Lo desconocido va siempre al final.",
     ),
@@ -105,8 +114,8 @@ const SPANISH: &[(&str, &str)] = &[
     ),
     ("Rows to skip first.", "Filas que se saltan al principio."),
     (
-        "Only antennas whose id contains this text, ignoring case.",
-        "Solo antenas cuyo identificador contenga este texto, sin distinguir mayúsculas.",
+        "Only antennas whose id or name contains this text, ignoring case.",
+        "Solo antenas cuyo identificador o nombre contenga este texto, sin distinguir mayúsculas.",
     ),
     (
         "Only the antenna with exactly this id, including one that no path can hold.",
@@ -127,6 +136,14 @@ const SPANISH: &[(&str, &str)] = &[
     (
         "Only antennas that are flapping in the window, whatever their status, or only those that are not.",
         "Solo antenas intermitentes en la ventana, sea cual sea su estado, o solo las que no lo son.",
+    ),
+    (
+        "Only antennas at the site with exactly this name.",
+        "Solo antenas del emplazamiento con exactamente este nombre.",
+    ),
+    (
+        "Only antennas with this label, as `key:value`; given several times, with all of them.",
+        "Solo antenas con esta etiqueta, como `clave:valor`; si se da varias veces, con todas ellas.",
     ),
     (
         "Adds each antenna's history in steps of this length, rounded up to whole panes; not in CSV.",

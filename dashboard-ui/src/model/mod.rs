@@ -34,10 +34,10 @@ use shared::UnixMillis;
 use shared::api::Limits;
 use shared::time::Span;
 
-pub(crate) use antenna::AntennaScreen;
+pub(crate) use antenna::{About, AntennaScreen};
 pub(crate) use charts::{Chart, StepRow};
 pub(crate) use choice::Choice;
-pub(crate) use fleet::{Column, FleetScreen, column_label};
+pub(crate) use fleet::{Column, FleetScreen, PlaceForm, column_label};
 pub(crate) use frame::{Condition, Form, Frame, Moment, Note, Part, Ranges};
 pub(crate) use heat::{HeatLabel, HeatMap, Strip};
 pub(crate) use incidents::{IncidentLine, IncidentRow, IncidentsScreen, Inner};

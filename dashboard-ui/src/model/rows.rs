@@ -1,5 +1,6 @@
 //! Rows of tables: antennas, readings, and the paging of long tables.
 
+use shared::UnixMillis;
 use shared::api::{AntennaCounts, AntennaRow, HeatmapRow, MOSTLY, RecentReading, Status};
 
 use super::heat::{antenna_href, strip};
@@ -13,6 +14,8 @@ use crate::query::{Filter, Fleet};
 pub(crate) struct AntennaLine {
     /// As reported by analytics: any text of up to 253 bytes.
     pub(crate) id: String,
+    /// What people call it.
+    pub(crate) name: Option<String>,
     /// The address of its page.
     pub(crate) href: String,
     /// As a CSS class.
@@ -26,8 +29,8 @@ pub(crate) struct AntennaLine {
     pub(crate) p95: String,
     pub(crate) delivered: String,
     pub(crate) lost: String,
-    pub(crate) last_seen: String,
-    pub(crate) last_seen_at: Moment,
+    /// How long ago, and when; `None` if no reading of it is kept.
+    pub(crate) last_seen: Option<(String, Moment)>,
     pub(crate) strip: Strip,
 }
 
@@ -62,6 +65,7 @@ pub(super) fn antenna_line(row: &AntennaRow, scene: &Scene<'_>) -> AntennaLine {
     let count = |number| format::count_if_known((measures.readings > 0).then_some(number));
     AntennaLine {
         id: row.antenna_id.clone(),
+        name: row.about.name.clone(),
         href: antenna_href(&row.antenna_id, scene),
         status: State::of(row).class(),
         status_label: State::of(row).label(language),
@@ -72,10 +76,16 @@ pub(super) fn antenna_line(row: &AntennaRow, scene: &Scene<'_>) -> AntennaLine {
         p95: language.percentile(measures.latency_ms.p95),
         delivered: count(measures.packets_delivered),
         lost: count(measures.packets_lost),
-        last_seen: language.ago(scene.now.0 - row.last_seen.0),
-        last_seen_at: Moment::near(row.last_seen, scene.now, language),
+        last_seen: last_seen(row, scene),
         strip: strip(row.history.as_ref(), scene),
     }
+}
+
+/// How long ago the newest reading of an antenna arrived, and when.
+pub(super) fn last_seen(row: &AntennaRow, scene: &Scene<'_>) -> Option<(String, Moment)> {
+    let told =
+        |at: UnixMillis| (scene.language().ago(scene.now.0 - at.0), Moment::near(at, scene.now, scene.language()));
+    row.last_seen.map(told)
 }
 
 pub(super) fn reading_row(reading: &RecentReading, scene: &Scene<'_>) -> ReadingRow {
@@ -226,6 +236,7 @@ pub(super) const fn status_word(status: Status, number: u64, language: Language)
         Status::Degraded => language.text("degraded", if is_one { "degradada" } else { "degradadas" }),
         Status::Silent => language.text("silent", "sin señal"),
         Status::Healthy => language.text("healthy", if is_one { "sana" } else { "sanas" }),
+        Status::Unseen => language.text("unseen", if is_one { "nunca vista" } else { "nunca vistas" }),
     }
 }
 
@@ -236,6 +247,7 @@ pub(crate) const fn status_label(status: Status, language: Language) -> &'static
         Status::Degraded => language.text("Degraded", "Degradada"),
         Status::Silent => language.text("Silent", "Sin señal"),
         Status::Healthy => language.text("Healthy", "Sana"),
+        Status::Unseen => language.text("Unseen", "Nunca vista"),
     }
 }
 
@@ -317,8 +329,9 @@ mod tests {
     fn last_seen_is_counted_from_now() {
         let address = address("/antennas");
         let mut row = antenna("quarry").antenna;
-        row.last_seen = UnixMillis(NOW.0 - 240_000);
+        row.last_seen = Some(UnixMillis(NOW.0 - 240_000));
         let line = antenna_line(&row, &scene(&address));
-        assert_eq!((&*line.last_seen, &*line.last_seen_at.text), ("4 min ago", "14:43:05"));
+        let (ago, at) = line.last_seen.expect("a time");
+        assert_eq!((&*ago, &*at.text), ("4 min ago", "14:43:05"));
     }
 }

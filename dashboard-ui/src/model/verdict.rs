@@ -279,8 +279,9 @@ fn judge(antennas: &AntennaCounts, language: Language) -> (Level, String) {
     };
     let is_whole = |state: &State| state.count(antennas) == total;
     let is_steady = antennas.unsettled == 0;
-    let every =
-        Status::ALL.map(State::Status).into_iter().filter(|it| is_steady || *it != State::Status(Status::Healthy));
+    // Those that have not been seen are no part of the total.
+    let known = [Status::Down, Status::Degraded, Status::Silent, Status::Healthy].map(State::Status);
+    let every = known.into_iter().filter(|it| is_steady || *it != State::Status(Status::Healthy));
     if let Some(state) = every.chain(State::UNSETTLED).find(is_whole) {
         let word = state.word(total, language);
         let sentence = match (total, language) {

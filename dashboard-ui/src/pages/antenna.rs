@@ -8,7 +8,7 @@ use crate::components::{
 };
 use crate::language::Language;
 use crate::model::quiet::MuteRow;
-use crate::model::{AntennaScreen, IncidentLine, IncidentRow, ReadingRow};
+use crate::model::{About, AntennaScreen, IncidentLine, IncidentRow, ReadingRow};
 
 /// One antenna.
 #[component]
@@ -22,7 +22,6 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
         flapping,
         changes,
         last_seen,
-        last_seen_at,
         tiles,
         strip,
         charts,
@@ -32,8 +31,17 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
         mute,
         against,
         revised,
+        about,
     } = screen;
     let (language, class) = (frame.language, figures_class(&frame));
+    let about = about.into_iter().map(|About { text, href }| match href {
+        Some(href) => view! { <li><a href=href><bdi>{text}</bdi></a></li> }.into_any(),
+        None => view! { <li><bdi>{text}</bdi></li> }.into_any(),
+    });
+    let about = (about.len() > 0).then(|| {
+        let label = language.text("What it is", "Qué es");
+        view! { <ul class="about" aria-label=label>{about.collect_view()}</ul> }
+    });
     let is_of_last_week = frame.is_of_last_week();
     let flapping = flapping.map(|words| view! { <span class="mark">{words}</span> });
     let mutes = mutes.into_iter().map(|MuteRow { until, by, reason, .. }| {
@@ -68,10 +76,11 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
                 <p class="sentence" role="status" aria-live="polite"><Pill status label=status_label/>{flapping}</p>
                 <p class="detail">
                     {language.text("last seen ", "última señal: ")}
-                    <Ago text=last_seen moment=last_seen_at/>
+                    <Ago seen=last_seen language/>
                     {changes.map(|changes| format!(" · {changes}"))}
                     {revised}
                 </p>
+                {about}
                 {mutes}
                 {mute}
             </div>

@@ -1,6 +1,6 @@
 //! Search, filters and sort order of lists.
 
-use shared::api::{IncidentKind, IncidentState, Order, Sort, Status};
+use shared::api::{IncidentKind, IncidentState, Label, Order, Sort, Status};
 use shared::codec::ANTENNA_ID_MAX_BYTES;
 use shared::spelled::Spelled;
 
@@ -11,6 +11,9 @@ pub const FLEET_ROWS: u32 = 50;
 
 /// Lines of a page of incidents.
 pub const INCIDENT_LINES: u32 = 50;
+
+/// Characters of a site's name.
+pub(crate) const SITE_MAX: usize = 64;
 
 /// What the fleet is sorted by unless another column is chosen: the worst status first.
 const FIRST_SORT: Sort = Sort::Status;
@@ -54,12 +57,13 @@ pub enum Filter {
 
 impl Filter {
     /// All of them, in the order of the page.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Status(Status::Down),
         Self::Status(Status::Degraded),
         Self::Status(Status::Silent),
         Self::Status(Status::Healthy),
         Self::Flapping,
+        Self::Status(Status::Unseen),
     ];
 
     /// As the address spells it.
@@ -84,6 +88,10 @@ pub struct Fleet {
     pub search: String,
     /// Only these antennas.
     pub filter: Option<Filter>,
+    /// Only antennas at this site; empty for all.
+    pub site: String,
+    /// Only antennas with this label.
+    pub label: Option<Label>,
     /// The order.
     pub sort: Sort,
     /// Its direction.
@@ -94,7 +102,15 @@ pub struct Fleet {
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { search: String::new(), filter: None, sort: FIRST_SORT, order: usual_order(FIRST_SORT), page: 1 }
+        Self {
+            search: String::new(),
+            filter: None,
+            site: String::new(),
+            label: None,
+            sort: FIRST_SORT,
+            order: usual_order(FIRST_SORT),
+            page: 1,
+        }
     }
 }
 
@@ -105,6 +121,8 @@ impl Fleet {
         Ok(Self {
             search: parse_search(&asked.q)?,
             filter: Filter::parse(&asked.status)?,
+            site: parse_site(&asked.site)?,
+            label: given(&asked.label).map(|text| Label::parse(text).ok_or(Reason::Label)).transpose()?,
             sort,
             order,
             page: parse_page(&asked.page)?,
@@ -122,6 +140,8 @@ impl Fleet {
         let mut parameters = Vec::new();
         push(&mut parameters, "q", (!self.search.is_empty()).then(|| self.search.clone()));
         push(&mut parameters, "status", self.filter.map(|filter| filter.as_str().to_owned()));
+        push(&mut parameters, "site", (!self.site.is_empty()).then(|| self.site.clone()));
+        push(&mut parameters, "label", self.label.as_ref().map(Label::to_string));
         push(&mut parameters, "sort", (self.sort != FIRST_SORT).then(|| self.sort.to_string()));
         push(&mut parameters, "order", (self.order != usual_order(self.sort)).then(|| self.order.to_string()));
         push(&mut parameters, "page", (self.page > 1).then(|| self.page.to_string()));
@@ -221,6 +241,12 @@ pub(super) fn choose<T: Spelled>(all: &[T], text: &Option<String>, wrong: Reason
 fn parse_search(text: &Option<String>) -> Result<String, Reason> {
     let text = text.clone().unwrap_or_default();
     if text.len() <= ANTENNA_ID_MAX_BYTES { Ok(text) } else { Err(Reason::Search) }
+}
+
+/// A site has a name of 64 characters at most.
+fn parse_site(text: &Option<String>) -> Result<String, Reason> {
+    let text = text.clone().unwrap_or_default();
+    if text.chars().count() <= SITE_MAX { Ok(text) } else { Err(Reason::Site) }
 }
 
 fn parse_page(text: &Option<String>) -> Result<u32, Reason> {

@@ -166,7 +166,7 @@ impl Kind {
     pub const fn parameters(self) -> &'static [&'static str] {
         match self {
             Self::Overview => &["by", "heatmap"],
-            Self::Antennas => &["q", "status", "sort", "order", "page"],
+            Self::Antennas => &["q", "status", "site", "label", "sort", "order", "page"],
             Self::Antenna => &["id"],
             Self::Incidents => &["q", "kind", "state", "scope", "sort", "page"],
             Self::Pipeline => &[],

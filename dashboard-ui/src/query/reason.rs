@@ -21,6 +21,10 @@ pub enum Reason {
     Sort,
     /// The status.
     Status,
+    /// The site.
+    Site,
+    /// The label.
+    Label,
     /// The kind of incidents.
     Kind,
     /// The state of incidents.
@@ -79,8 +83,16 @@ impl Reason {
                 "El orden (sort) es una de las columnas de la tabla, y order es asc o desc.",
             ),
             Self::Status => language.text(
-                "The status is one of down, degraded, silent and healthy.",
-                "El estado (status) es down, degraded, silent o healthy.",
+                "The status is one of down, degraded, silent, healthy and unseen.",
+                "El estado (status) es down, degraded, silent, healthy o unseen.",
+            ),
+            Self::Site => language.text(
+                "The name of a site has at most 64 characters.",
+                "El nombre de un emplazamiento (site) tiene como máximo 64 caracteres.",
+            ),
+            Self::Label => language.text(
+                "A label is written key:value; the key has letters, digits and _.",
+                "Una etiqueta (label) se escribe clave:valor; la clave tiene letras, cifras y _.",
             ),
             Self::Kind => language.text(
                 "The kind of incidents is one of down, degraded and silent.",

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use shared::UnixMillis;
-use shared::api::{Badness, IncidentKind, Order, Sort, Status};
+use shared::api::{Badness, IncidentKind, Label, Order, Sort, Status};
 use shared::spelled::Spelled;
 
 use super::*;
@@ -20,10 +20,13 @@ pub(crate) fn read(href: &str) -> Result<Address, Reason> {
 
 fn addresses() -> impl Strategy<Value = Address> {
     let text = "\\PC{0,20}";
-    let fleet = (text, prop::option::of(0..5_usize), 0..9_usize, 0..2_usize, 1..1000_u32).prop_map(
-        |(search, filter, sort, order, page)| {
+    let label = ("[a-z_][a-z0-9_]{0,5}", text).prop_map(|(key, value)| Label { key, value });
+    let at = (text, prop::option::of(label));
+    let fleet = (text, prop::option::of(0..6_usize), at, 0..9_usize, 0..2_usize, 1..1000_u32).prop_map(
+        |(search, filter, (site, label), sort, order, page)| {
             let filter = filter.map(|at| Filter::ALL[at]);
-            Page::Antennas(Fleet { search, filter, sort: COLUMNS[sort], order: Order::ALL[order], page })
+            let (sort, order) = (COLUMNS[sort], Order::ALL[order]);
+            Page::Antennas(Fleet { search, filter, site, label, sort, order, page })
         },
     );
     let incidents = (text, prop::option::of(0..3_usize), any::<[bool; 2]>(), 0..3_usize, 1..1000_u32).prop_map(

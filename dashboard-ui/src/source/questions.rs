@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use shared::UnixMillis;
 use shared::api::{
     AntennaPage, AntennaRow, AntennasRequest, Badness, Count, End, Heatmap, HeatmapRequest, Incident, IncidentPage,
-    IncidentState, IncidentsRequest, OptionalWindow, PipelineHistoryRequest, PipelineRequest, ReadingsRequest,
+    IncidentState, IncidentsRequest, Labels, OptionalWindow, PipelineHistoryRequest, PipelineRequest, ReadingsRequest,
     RecentReadings, RejectedRequest, Request, Series, SeriesRequest, Sort, Status, Summary, SummaryRequest,
     WindowRequest, WorstRequest,
 };
@@ -157,6 +157,9 @@ async fn unsettled(
     Ok(healthy.into_iter().filter(|row| State::of(row) != State::Status(Status::Healthy)).collect())
 }
 
+/// The statuses of antennas in trouble.
+const IN_TROUBLE: [Status; 3] = [Status::Down, Status::Degraded, Status::Silent];
+
 /// The first antennas of each status in trouble that no row of the overview names.
 async fn named(
     asker: Asker<'_>,
@@ -169,8 +172,7 @@ async fn named(
         Some(map) => map.rows.iter().any(|row| row.status == status && row.antenna_id.is_some()),
         None => worst.antennas.iter().any(|row| row.status == status),
     };
-    let is_missing =
-        |status: &Status| *status != Status::Healthy && summary.antennas.of(*status) > 0 && !is_named(*status);
+    let is_missing = |status: &Status| summary.antennas.of(*status) > 0 && !is_named(*status);
     let first = async |status| {
         let (statuses, limit) = (std::iter::once(status).collect(), rows(NAMED_ANTENNAS as u32));
         let request = AntennasRequest { window, statuses, limit, ..AntennasRequest::default() };
@@ -179,7 +181,7 @@ async fn named(
         let rows = page.into_iter().flat_map(|page| page.antennas);
         Ok::<_, ClientError>(rows.filter(|row| row.status == status).take(NAMED_ANTENNAS).collect::<Vec<_>>())
     };
-    let rows = futures::future::try_join_all(Status::ALL.into_iter().filter(is_missing).map(first)).await?;
+    let rows = futures::future::try_join_all(IN_TROUBLE.into_iter().filter(is_missing).map(first)).await?;
     Ok(rows.concat())
 }
 
@@ -426,6 +428,8 @@ fn fleet_request(present: End, fleet: &Fleet, range: Range, extent: Extent) -> A
             Some(Filter::Flapping) | None => BTreeSet::new(),
         },
         flapping: (fleet.filter == Some(Filter::Flapping)).then_some(true),
+        site: given(&fleet.site),
+        labels: Labels(fleet.label.iter().cloned().collect()),
         ..AntennasRequest::default()
     }
 }

@@ -1,12 +1,12 @@
 //! `antennas`: antennas sorted, searched and paged, and one antenna.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Count, Request, request};
-use super::{Format, Gap, History, Measures, Status, Steps, WindowBounds, WindowRequest, path};
+use super::{Format, Gap, History, Labels, Measures, Status, Steps, WindowBounds, WindowRequest, path};
 use crate::spelled::spelled;
 use crate::time::{Span, UnixMillis};
 
@@ -29,7 +29,7 @@ request! {
         pub limit: Count<DEFAULT_ROWS, MAX_ROWS>,
         /// Rows to skip first.
         pub offset: usize,
-        /// Only antennas whose id contains this text, ignoring case.
+        /// Only antennas whose id or name contains this text, ignoring case.
         pub q: Option<String>,
         /// Only the antenna with exactly this id, including one that no path can hold.
         pub id: Option<String>,
@@ -37,6 +37,10 @@ request! {
         pub statuses as "status": BTreeSet<Status>,
         /// Only antennas that are flapping, whatever their status, or only those that are not.
         pub flapping: Option<bool>,
+        /// Only antennas at the site with exactly this name.
+        pub site: Option<String>,
+        /// Only antennas with this label, as `key:value`; given several times, with all of them.
+        pub labels as "label": Labels,
         /// Adds each antenna's history in steps of this length, rounded up to whole panes; not in CSV.
         pub step: Option<Span>,
         /// The format of the answer. It takes precedence over the header `Accept`.
@@ -154,8 +158,8 @@ pub struct AntennaRow {
     /// Its sums.
     #[serde(flatten)]
     pub measures: Measures,
-    /// When its newest reading arrived at the broker, by the broker's clock.
-    pub last_seen: UnixMillis,
+    /// When its newest reading arrived at the broker, by the broker's clock; `null` where none is kept.
+    pub last_seen: Option<UnixMillis>,
     /// Share of the time for which it was observed in the window in which it reported as often as usual and was not down,
     /// from 0 to 1; `null` where nothing can be said. An older analytics does not report it.
     #[serde(default)]
@@ -173,4 +177,30 @@ pub struct AntennaRow {
     /// Its history over the window, if a `step` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
+    /// What it is, beyond what it reports.
+    #[serde(flatten)]
+    pub about: About,
+}
+
+/// What `ANTENNAS_FILE` says of an antenna. What it does not say is absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct About {
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The site that it is at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// What else is said of it, by key. In a table, they are one text: this object.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Where it stands, in degrees of WGS 84 northwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latitude: Option<f64>,
+    /// The same eastwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longitude: Option<f64>,
+    /// The id of the antenna behind which it is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Request, request};
-use super::{Format, Gap, Measures, Status, WindowBounds, WindowRequest, path};
+use super::{Format, Gap, Labels, Measures, Status, WindowBounds, WindowRequest, path};
 use crate::time::{Span, UnixMillis};
 
 request! {
@@ -18,12 +18,16 @@ request! {
         pub step: Option<Span>,
         /// Only this antenna.
         pub antenna: Option<String>,
-        /// Only antennas whose id contains this text, ignoring case.
+        /// Only antennas whose id or name contains this text, ignoring case.
         pub q: Option<String>,
         /// Only antennas with this status in the window, or with one of several separated by commas.
         pub statuses as "status": BTreeSet<Status>,
         /// Only antennas that are flapping in the window, whatever their status, or only those that are not.
         pub flapping: Option<bool>,
+        /// Only antennas at the site with exactly this name.
+        pub site: Option<String>,
+        /// Only antennas with this label, as `key:value`; given several times, with all of them.
+        pub labels as "label": Labels,
         /// The format of the answer. It takes precedence over the header `Accept`.
         pub format: Option<Format>,
     }

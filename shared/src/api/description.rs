@@ -12,7 +12,8 @@ use super::{
     Acknowledgement, AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest,
     CellsRequest, ErrorBody, Format, Health, HeatmapRequest, IncidentsRequest, MetricsRequest, Mute, MutesRequest,
     NewAcknowledgement, NewMute, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request,
-    SeriesRequest, Strictly, Summary, SummaryRequest, UnacknowledgeRequest, UnmuteRequest, WorstRequest, path,
+    SeriesRequest, SitesRequest, Strictly, Summary, SummaryRequest, UnacknowledgeRequest, UnmuteRequest, WorstRequest,
+    path,
 };
 
 /// The header that says how many rows a list has, whether they are in the answer or not.
@@ -32,6 +33,7 @@ pub fn document() -> Value {
     described.question::<AntennasRequest>();
     described.question::<AntennaRequest>();
     described.question::<WorstRequest>();
+    described.question::<SitesRequest>();
     described.question::<SeriesRequest>();
     described.question::<HeatmapRequest>();
     described.question::<IncidentsRequest>();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Count, Request, request};
-use super::{AntennaCounts, Format, Gap, History, Status, Steps, WindowBounds, WindowRequest, path};
+use super::{AntennaCounts, Format, Gap, History, Labels, Status, Steps, WindowBounds, WindowRequest, path};
 use crate::time::{Span, UnixMillis};
 
 /// Rows of a heat map if no number is given.
@@ -33,12 +33,16 @@ request! {
         pub step: Option<Span>,
         /// The most rows to return.
         pub rows: Count<DEFAULT_HEATMAP_ROWS, MAX_HEATMAP_ROWS>,
-        /// Only antennas whose id contains this text, ignoring case.
+        /// Only antennas whose id or name contains this text, ignoring case.
         pub q: Option<String>,
         /// Only antennas with this status, or with one of several separated by commas.
         pub statuses as "status": BTreeSet<Status>,
         /// Only antennas that are flapping in the window, whatever their status, or only those that are not.
         pub flapping: Option<bool>,
+        /// Only antennas at the site with exactly this name.
+        pub site: Option<String>,
+        /// Only antennas with this label, as `key:value`; given several times, with all of them.
+        pub labels as "label": Labels,
         /// The format of the answer. It takes precedence over the header `Accept`.
         pub format: Option<Format>,
     }

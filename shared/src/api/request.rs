@@ -219,13 +219,18 @@ impl Query {
     /// # Errors
     /// If it is given twice.
     pub fn take(&mut self, name: &'static str) -> Result<Option<String>, BadParameter> {
-        self.known.push(name);
-        let mut values = self.pairs.extract_if(.., |(given, _)| given == name).map(|(_, value)| value);
+        let mut values = self.take_all(name).into_iter();
         let value = values.next();
         if values.next().is_some() {
             return Err(BadParameter::new(name, "it is given twice"));
         }
         Ok(value)
+    }
+
+    /// Takes a parameter out that may be given several times.
+    pub fn take_all(&mut self, name: &'static str) -> Vec<String> {
+        self.known.push(name);
+        self.pairs.extract_if(.., |(given, _)| given == name).map(|(_, value)| value).collect()
     }
 
     /// Refuses parameters that no part has taken.

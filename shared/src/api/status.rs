@@ -17,10 +17,13 @@ spelled! {
         Silent = "silent",
         /// None of these.
         Healthy = "healthy",
+        /// `ANTENNAS_FILE` names the antenna by its exact id, and no reading of it is kept. It is neither known nor retained, so
+        /// none of the others applies.
+        Unseen = "unseen",
     }
 }
 
-/// How many antennas there are, by status. The four statuses add up to the antennas that are known and retained.
+/// How many antennas there are, by status. The four statuses but [`Status::Unseen`] add up to the antennas that are known and retained.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AntennaCounts {
     /// Antennas with a reading in the window.
@@ -33,6 +36,9 @@ pub struct AntennaCounts {
     pub down: u64,
     /// See [`Status::Silent`].
     pub silent: u64,
+    /// See [`Status::Unseen`]; beside those that are known and retained. An older analytics does not report it.
+    #[serde(default)]
+    pub unseen: u64,
     /// Antennas of any status that are flapping: with as many changes in the window as the setting allows, or more. An older
     /// analytics does not report it, nor the two below.
     #[serde(default)]
@@ -57,6 +63,7 @@ impl AntennaCounts {
             Status::Degraded => self.degraded,
             Status::Silent => self.silent,
             Status::Healthy => self.healthy,
+            Status::Unseen => self.unseen,
         }
     }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use shared::UnixMillis;
 use shared::api::{
-    AntennaCounts, AntennaPage, AntennaRow, BadParameter, History, Incident, MAX_STEPS_TOGETHER, MOSTLY, Measures,
-    Status,
+    About, AntennaCounts, AntennaPage, AntennaRow, BadParameter, History, Incident, Labels, MAX_STEPS_TOGETHER, MOSTLY,
+    Measures, Status,
 };
 use shared::time::Span;
 
@@ -163,12 +163,13 @@ impl Row<'_> {
             antenna_id: self.id.to_owned(),
             status: self.status,
             measures: self.measures,
-            last_seen: self.last_seen,
+            last_seen: Some(self.last_seen),
             availability: self.availability(),
             changes: Some(self.changes),
             flapping: self.is_flapping,
             interval_seconds: self.interval_seconds,
             history: None,
+            about: About::default(),
         }
     }
 
@@ -176,6 +177,11 @@ impl Row<'_> {
     pub(super) fn is_mostly_unavailable(&self) -> bool {
         self.availability().is_some_and(|share| share < MOSTLY)
     }
+}
+
+/// Whether antennas of no site and without labels are asked for: of others, nothing is known here.
+pub(super) fn may_be_anywhere(site: Option<&str>, labels: &Labels) -> bool {
+    site.is_none_or(str::is_empty) && labels.0.is_empty()
 }
 
 /// Antennas by status.

@@ -11,8 +11,9 @@ use proptest::sample::select;
 use super::{BadParameter, Count, Request};
 use crate::api::{
     AntennaRequest, AntennasRequest, Badness, CellsRequest, End, Format, HeatmapRequest, IncidentKind, IncidentState,
-    IncidentsRequest, MetricsFormat, MetricsRequest, OptionalWindow, Order, PipelineHistoryRequest, PipelineRequest,
-    ReadingsRequest, RejectedRequest, SeriesRequest, Sort, Status, SummaryRequest, WindowRequest, WorstRequest,
+    IncidentsRequest, Label, Labels, MetricsFormat, MetricsRequest, OptionalWindow, Order, PipelineHistoryRequest,
+    PipelineRequest, ReadingsRequest, RejectedRequest, SeriesRequest, SiteSort, SitesRequest, Sort, Status,
+    SummaryRequest, WindowRequest, WorstRequest,
 };
 use crate::codec::TIMESTAMP_MAX_MS;
 use crate::reading::Rejection;
@@ -69,22 +70,32 @@ fn statuses() -> impl Strategy<Value = BTreeSet<Status>> {
     btree_set(select(&Status::ALL), 0..=4)
 }
 
+/// A site, and labels.
+fn places() -> impl Strategy<Value = (Option<String>, Labels)> {
+    let label = ("[a-zA-Z_][a-zA-Z0-9_]{0,5}", any::<String>()).prop_map(|(key, value)| Label { key, value });
+    (texts(), btree_set(label, 0..=4).prop_map(Labels))
+}
+
 fn antennas() -> impl Strategy<Value = AntennasRequest> {
     let sorted = (select(&Sort::ALL), select(&Order::ALL), counts(), any::<usize>());
     let flapping = option::of(any::<bool>());
-    (windows(), sorted, texts(), texts(), statuses(), flapping, option::of(spans()), formats()).prop_map(
-        |(window, (sort, order, limit, offset), q, id, statuses, flapping, step, format)| AntennasRequest {
-            window,
-            sort,
-            order,
-            limit,
-            offset,
-            q,
-            id,
-            statuses,
-            flapping,
-            step,
-            format,
+    (windows(), sorted, texts(), texts(), statuses(), flapping, places(), option::of(spans()), formats()).prop_map(
+        |(window, (sort, order, limit, offset), q, id, statuses, flapping, (site, labels), step, format)| {
+            AntennasRequest {
+                window,
+                sort,
+                order,
+                limit,
+                offset,
+                q,
+                id,
+                statuses,
+                flapping,
+                site,
+                labels,
+                step,
+                format,
+            }
         },
     )
 }
@@ -111,6 +122,7 @@ proptest! {
     fn every_request_is_read_as_it_was_written(
         (window, step, format) in (windows(), option::of(spans()), formats()),
         (text, q, statuses, flapping) in (texts(), texts(), statuses(), option::of(any::<bool>())),
+        (site, labels) in places(),
         (by, limit, rows) in (select(&Badness::ALL), counts(), counts()),
         (reason, readings, rejected) in (option::of(select(&Rejection::ALL)), counts(), counts()),
         antennas in antennas(),
@@ -124,8 +136,12 @@ proptest! {
         holds(&SeriesRequest { window, step, antenna: text.clone(), format })?;
         holds(&ReadingsRequest { antenna: text.clone().unwrap_or_default(), limit: readings, format })?;
         let (antenna, like) = (text, (q.clone(), statuses.clone()));
-        holds(&CellsRequest { window, step, antenna, q: like.0, statuses: like.1, flapping, format })?;
-        holds(&HeatmapRequest { window, step, rows, q, statuses, flapping, format })?;
+        let at = (site.clone(), labels.clone());
+        let cells = CellsRequest { window, step, antenna, q: like.0, statuses: like.1, flapping, site: at.0, labels: at.1, format };
+        holds(&cells)?;
+        holds(&HeatmapRequest { window, step, rows, q, statuses, flapping, site, labels, format })?;
+        let sites = SitesRequest { window, sort: SiteSort::Latency, order: antennas.order, limit: antennas.limit, offset: antennas.offset, format };
+        holds(&sites)?;
         holds(&RejectedRequest { reason, limit: rejected })?;
         holds(&MetricsRequest { format: format.map(|_| MetricsFormat::Prometheus) })?;
         holds(&PipelineRequest {})?;
@@ -142,6 +158,7 @@ fn a_request_at_its_defaults_has_no_parameters() {
     check::<SummaryRequest>();
     check::<AntennasRequest>();
     check::<WorstRequest>();
+    check::<SitesRequest>();
     check::<SeriesRequest>();
     check::<HeatmapRequest>();
     check::<CellsRequest>();
@@ -178,17 +195,22 @@ fn what_is_refused_is_named_with_what_is_needed() {
         ("limit", "0", "a number from 1 to 10000 is needed"),
         ("limit", "10001", "a number from 1 to 10000 is needed"),
         ("offset", "-1", "a number from 0 is needed"),
-        ("status", "", "one of down, degraded, silent, healthy is needed"),
-        ("status", "down,ill", "one of down, degraded, silent, healthy is needed"),
+        ("status", "", "one of down, degraded, silent, healthy, unseen is needed"),
+        ("status", "down,ill", "one of down, degraded, silent, healthy, unseen is needed"),
         ("flapping", "yes", "true or false is needed"),
+        ("label", "ring", "key:value is needed, with a key of letters, digits and _"),
+        ("label", "", "key:value is needed, with a key of letters, digits and _"),
+        ("label", "2:ring", "key:value is needed, with a key of letters, digits and _"),
         ("format", "xml", "one of json, csv, arrow, parquet is needed"),
     ] {
         assert_eq!(refused(&[(name, value)]), format!("bad value for the parameter {name}: {why}"));
     }
-    let known = "window, end, sort, order, limit, offset, q, id, status, flapping, step, format";
+    let known = "window, end, sort, order, limit, offset, q, id, status, flapping, site, label, step, format";
     let unknown = format!("bad value for the parameter windwo: it is not known here; known are {known}");
     assert_eq!(refused(&[("limit", "5"), ("windwo", "5m")]), unknown);
     assert_eq!(refused(&[("q", "a"), ("q", "a")]), "bad value for the parameter q: it is given twice");
+    let many = refused(&[("label", "a:b"); 17]);
+    assert_eq!(many, "bad value for the parameter label: it is given more than 16 times");
     let absent = read::<ReadingsRequest>(&[]).expect_err("a refusal");
     assert_eq!(absent, BadParameter::new("antenna", "it is needed"));
     let endless = read::<IncidentsRequest>(&[("end", "latest")]).expect_err("a refusal");

@@ -1,0 +1,364 @@
+//! What `ANTENNAS_FILE` says of antennas, as the program answers it beside what it counts, from a real Redis.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use shared::UnixMillis;
+use shared::api::path;
+use shared::keys::{StreamKeys, partition_of};
+use shared::testing::{DEADLINE, RedisServer, http, until};
+
+use crate::support::{Analytics, fill};
+
+const NETWORK: &str = r#"
+[[antenna]]
+id = "north-*"
+site = "north"
+parent = "site:north"
+labels = { vendor = "acme", ring = "1" }
+
+[[antenna]]
+id = "north-gw"
+name = "Torre Norte"
+uplink = true
+latitude = 40.25
+longitude = -3.5
+
+[[antenna]]
+id = "south-1"
+name = "=cmd|' /C calc'!A0"
+site = "-south;=1+1"
+labels = { vendor = "\"},{\"ring\":\"1\"", ring = "2" }
+"#;
+
+/// A program with a registry and the readings that it has counted.
+struct Registered {
+    server: RedisServer,
+    folder: tempfile::TempDir,
+    analytics: Analytics,
+    published: u64,
+}
+
+impl Registered {
+    fn start(network: &str) -> Self {
+        let (server, folder) = (RedisServer::start(&[]), tempfile::tempdir().expect("a folder"));
+        let file = folder.path().join("antennas.toml");
+        std::fs::write(&file, network).expect("a file");
+        let analytics = Analytics::start(&server.url(), &[("ANTENNAS_FILE", file.to_str().expect("a path"))]);
+        Self { server, folder, analytics, published: 0 }
+    }
+
+    /// One reading of each antenna, with how many of its ten packets were lost.
+    fn measure(&mut self, antennas: &[(&str, u32)]) {
+        self.published += antennas.len() as u64;
+        measure(&self.server, "antenna_stream", antennas);
+        self.analytics.settle(self.published);
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("antennas.toml")
+    }
+
+    fn get(&self, path: &str) -> Value {
+        self.analytics.get(path).unwrap_or_else(|| panic!("no answer to {path}"))
+    }
+
+    /// The rows of a list of antennas by id, in its order.
+    fn rows(&self, path: &str) -> Vec<(String, Value)> {
+        let page = self.get(path);
+        let rows = page["antennas"].as_array().expect("rows").iter();
+        rows.map(|row| (row["antenna_id"].as_str().expect("an id").to_owned(), row.clone())).collect()
+    }
+
+    fn ids(&self, path: &str) -> Vec<String> {
+        self.rows(path).into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// The records of a CSV file, by head.
+    fn records(&self, path: &str) -> Vec<std::collections::HashMap<String, String>> {
+        let (status, text) = self.analytics.ask(path, "text/csv").expect("an answer");
+        assert_eq!(status, 200, "{text}");
+        csv::Reader::from_reader(text.as_bytes()).deserialize().collect::<Result<_, _>>().expect("CSV")
+    }
+}
+
+fn measure(server: &RedisServer, stream: &str, antennas: &[(&str, u32)]) {
+    let timestamp = (UnixMillis::now().0 / 1000).to_string();
+    let entries = antennas.iter().map(|(antenna, lost)| {
+        let numbers = [("packets", "10".to_owned()), ("loss", lost.to_string()), ("latency", "20".to_owned())];
+        [("antenna_id", (*antenna).to_owned()), ("timestamp", timestamp.clone())].into_iter().chain(numbers).collect()
+    });
+    fill(server.port(), stream, entries);
+}
+
+/// What a row says of an antenna beyond what it measured.
+fn about(row: &Value) -> Value {
+    let fields = ["name", "site", "labels", "latitude", "longitude", "parent"];
+    fields.iter().filter_map(|name| Some(((*name).to_owned(), row.get(*name)?.clone()))).collect()
+}
+
+#[test]
+fn what_an_antenna_is_stands_beside_what_it_measured() {
+    let mut network = Registered::start(NETWORK);
+    network.measure(&[("elsewhere", 1), ("north-1", 1), ("north-gw", 1), ("south-1", 1)]);
+    let north = json!({"site": "north", "parent": "north-gw", "labels": {"ring": "1", "vendor": "acme"}});
+    let uplink = json!({
+        "name": "Torre Norte", "site": "north", "labels": {"ring": "1", "vendor": "acme"},
+        "latitude": 40.25, "longitude": -3.5,
+    });
+    let south = json!({
+        "name": "=cmd|' /C calc'!A0", "site": "-south;=1+1",
+        "labels": {"ring": "2", "vendor": "\"},{\"ring\":\"1\""},
+    });
+    let expected = [("elsewhere", json!({})), ("north-1", north), ("north-gw", uplink), ("south-1", south)];
+    for list in [path::ANTENNAS, path::WORST] {
+        let rows: Vec<(String, Value)> = network.rows(list).into_iter().map(|(id, row)| (id, about(&row))).collect();
+        assert_eq!(rows, expected.each_ref().map(|(id, about)| ((*id).to_owned(), about.clone())), "{list}");
+        let (_, text) = network.analytics.ask(list, "text/csv").expect("an answer");
+        let heads = text.lines().next().expect("heads");
+        assert!(heads.ends_with(",interval_seconds,name,site,labels,latitude,longitude,parent"), "{heads}");
+        let cells = |row: usize| {
+            ["name", "site", "labels", "latitude", "parent"].map(|it| network.records(list)[row][it].clone())
+        };
+        assert_eq!(cells(0), [""; 5]);
+        assert_eq!(cells(1), ["", "north", r#"{"ring":"1","vendor":"acme"}"#, "", "north-gw"]);
+        assert_eq!(cells(2)[3], "40.25");
+        // Nothing in it is a formula.
+        assert_eq!(cells(3)[..2], ["'=cmd|' /C calc'!A0", "'-south;'=1+1"]);
+    }
+    for (id, expected) in expected {
+        assert_eq!(about(&network.get(&format!("{}/{id}", path::ANTENNAS))), expected);
+    }
+}
+
+/// A window that has ended, of which the same is answered until the file says something else.
+#[test]
+fn an_answer_changes_when_the_file_does() {
+    let mut network = Registered::start(NETWORK);
+    network.measure(&[("north-gw", 1), ("south-1", 1)]);
+    let window = format!("window=5m&end={}", UnixMillis::now().0 / 1000 + 60);
+    let routes = [
+        format!("{}?{window}", path::ANTENNAS),
+        format!("{}?{window}&format=csv", path::ANTENNAS),
+        format!("{}/north-gw?{window}", path::ANTENNAS),
+        format!("{}?{window}", path::WORST),
+    ];
+    let ask = |route: &str, held: &str| {
+        http::get(network.analytics.address(), route, &[("If-None-Match", held)]).expect("an answer")
+    };
+    let etag = |route: &str| {
+        let head = ask(route, "\"another\"").head;
+        let lines = head.lines().filter_map(|line| line.split_once(": "));
+        lines
+            .filter(|(name, _)| name.eq_ignore_ascii_case("etag"))
+            .map(|(_, value)| value.to_owned())
+            .next()
+            .expect("an ETag")
+    };
+    let held: Vec<String> = routes.iter().map(|route| etag(route)).collect();
+    for (route, held) in routes.iter().zip(&held) {
+        assert_eq!(ask(route, held).status, 304, "{route}");
+    }
+    let other = network.folder.path().join("other.toml");
+    std::fs::write(&other, NETWORK.replace("Torre Norte", "Torre del Norte")).expect("a file");
+    std::fs::rename(other, network.file()).expect("the file is replaced");
+    for (route, held) in routes.iter().zip(&held) {
+        until("what the file says now is answered", DEADLINE, || {
+            let answer = ask(route, held);
+            if answer.status == 200 && answer.body.contains("Torre del Norte") { Ok(()) } else { Err(answer.body) }
+        });
+    }
+}
+
+#[test]
+fn antennas_are_found_by_name_site_and_label() {
+    let mut network = Registered::start(NETWORK);
+    network.measure(&[("elsewhere", 1), ("north-1", 1), ("north-2", 0), ("north-gw", 1), ("south-1", 1)]);
+    let found = |query: &str| network.ids(&format!("{}?{query}", path::ANTENNAS));
+    assert_eq!(found("q=torre"), ["north-gw"]);
+    assert_eq!(found("q=NORTH"), ["north-1", "north-2", "north-gw"]);
+    assert_eq!(found("q=ORT&order=desc"), ["north-gw", "north-2", "north-1"]);
+    assert_eq!(found("site=north"), ["north-1", "north-2", "north-gw"]);
+    assert_eq!(found("site=North"), [""; 0]);
+    assert_eq!(found("site=").len(), 5, "an empty field of a form");
+    assert_eq!(found("site=-south%3B%3D1%2B1"), ["south-1"]);
+    assert_eq!(found("label=ring:1"), ["north-1", "north-2", "north-gw"], "not what a value only looks like");
+    assert_eq!(found("label=vendor:%22%7D,%7B%22ring%22:%221%22"), ["south-1"]);
+    assert_eq!(found("label=ring:1&label=vendor:acme&q=2"), ["north-2"]);
+    assert_eq!(found("label=ring:1&label=ring:2"), [""; 0]);
+    assert_eq!(found("label=ring:1&site=north&sort=packets_lost&order=desc&limit=1"), ["north-1"]);
+    // The same in what else is about some antennas.
+    let map = network.get(&format!("{}?site=north&label=ring:1", path::HEATMAP));
+    assert_eq!((&map["total"], &map["rows"][2]["antenna_id"]), (&json!(3), &json!("north-2")));
+    let cells = network.get(&format!("{}?q=torre", path::CELLS));
+    assert_eq!(cells["cells"][0]["antenna_id"], "north-gw");
+    assert_eq!(cells["cells"].as_array().map(Vec::len), Some(1));
+    for query in ["label=ring", "label=2:ring", "label=", "site=a&site=b"] {
+        let (status, body) = network.analytics.ask(&format!("{}?{query}", path::ANTENNAS), "*/*").expect("an answer");
+        let name = &query[..query.find('=').expect("a name")];
+        assert!(status == 400 && body.contains(&format!("the parameter {name}")), "{query}: {status} {body}");
+    }
+}
+
+/// What is listed of antennas that have not been seen: what was counted of them is nothing, and nothing else is known.
+fn nothing_of(id: &str) -> Value {
+    json!({
+        "antenna_id": id, "status": "unseen", "readings": 0, "packets_sent": 0, "packets_delivered": 0, "packets_lost": 0,
+        "success_rate": null, "latency_ms": {"mean": null, "min": null, "max": null, "p50": null, "p95": null, "p99": null},
+        "last_seen": null, "availability": null, "changes": 0, "flapping": false, "interval_seconds": null,
+    })
+}
+
+/// A row without what the registry says.
+fn counted(row: &Value) -> Value {
+    let mut row = row.clone();
+    let fields = row.as_object_mut().expect("a row");
+    ["name", "site", "labels", "latitude", "longitude", "parent"].iter().for_each(|name| _ = fields.remove(*name));
+    row
+}
+
+#[test]
+fn an_antenna_that_never_reported_is_unseen_and_never_down() {
+    let mut network = Registered::start(NETWORK);
+    network.measure(&[("elsewhere", 10), ("north-1", 0), ("south-1", 0)]);
+    let list = format!("{}?sort=status", path::ANTENNAS);
+    let rows = network.rows(&list);
+    let statuses: Vec<_> =
+        rows.iter().map(|(id, row)| (id.as_str(), row["status"].as_str().expect("a status"))).collect();
+    assert_eq!(
+        statuses,
+        [("elsewhere", "down"), ("north-1", "healthy"), ("south-1", "healthy"), ("north-gw", "unseen")]
+    );
+    let (_, unseen) = &rows[3];
+    assert_eq!((counted(unseen), &unseen["name"]), (nothing_of("north-gw"), &json!("Torre Norte")));
+    assert_eq!(network.get(&format!("{}/north-gw", path::ANTENNAS)), *unseen);
+    assert_eq!(network.ids(&format!("{list}&order=desc&limit=1")), ["north-gw"]);
+    assert_eq!(network.ids(&format!("{list}&status=unseen")), ["north-gw"]);
+    assert_eq!(network.ids(&format!("{list}&status=down,silent")), ["elsewhere"]);
+    assert_eq!(network.ids(&format!("{list}&q=torre&sort=last_seen")), ["north-gw"]);
+    assert_eq!(network.ids(&format!("{list}&flapping=true")), [""; 0]);
+    let history = &network.rows(&format!("{}?step=1m&sort=p95&order=desc", path::ANTENNAS))[3];
+    assert_eq!(history.0, "north-gw", "what is not known comes last");
+    let readings = history.1["history"]["readings"].as_array().expect("steps");
+    assert!(!readings.is_empty() && readings.iter().all(|readings| *readings == 0), "{history:?}");
+    let record = network.records(&format!("{list}&status=unseen")).remove(0);
+    let cells =
+        ["status", "readings", "success_rate", "last_seen", "availability", "name"].map(|name| record[name].as_str());
+    assert_eq!(cells, ["unseen", "0", "", "", "", "Torre Norte"]);
+    let series = network.get(&format!("{}?antenna=north-gw&window=1m&step=10s", path::SERIES));
+    assert!(
+        series["points"]
+            .as_array()
+            .expect("points")
+            .iter()
+            .all(|it| it["readings"] == 0 && it["success_rate"].is_null())
+    );
+    // Nowhere else is it told, and a glob does not make an antenna.
+    let counts = network.get(path::SUMMARY)["antennas"].clone();
+    assert_eq!(counts["unseen"], 1, "{counts}");
+    let known = ["healthy", "degraded", "down", "silent"].map(|status| counts[status].as_u64().expect("a count"));
+    assert_eq!((known.iter().sum::<u64>(), counts["down"].clone()), (3, json!(1)));
+    assert_eq!(network.get(path::HEATMAP)["total"], 3);
+    assert_eq!(network.ids(path::WORST), ["elsewhere"]);
+    let (status, _) = network.analytics.ask(&format!("{}/north-99", path::ANTENNAS), "*/*").expect("an answer");
+    assert_eq!(status, 404);
+    // Once it reports, it is one of them.
+    network.measure(&[("north-gw", 0)]);
+    assert_eq!(network.get(&format!("{}/north-gw", path::ANTENNAS))["status"], "healthy");
+    assert_eq!(network.get(path::SUMMARY)["antennas"]["unseen"], 0);
+}
+
+/// Whoever owns the partition in which an antenna reports, no process takes it for unseen.
+#[test]
+fn replicas_that_share_the_partitions_agree_on_who_is_unseen() {
+    let (server, folder) = (RedisServer::start(&[]), tempfile::tempdir().expect("a folder"));
+    let file = folder.path().join("antennas.csv");
+    let ids: Vec<String> = (0..40).map(|number| format!("antenna-{number}")).collect();
+    let rows = ids.iter().map(|id| format!("{id},north\n"));
+    std::fs::write(&file, std::iter::once("id,site\n".to_owned()).chain(rows).collect::<String>()).expect("a file");
+    let settings = [("STREAM_PARTITIONS", "4"), ("ANTENNAS_FILE", file.to_str().expect("a path"))];
+    let mut processes = [(); 2].map(|()| Analytics::start(&server.url(), &settings));
+    let (seen, unseen) = ids.split_at(25);
+    for id in seen {
+        let keys = StreamKeys::of_partition("antenna_stream", partition_of(id, 4));
+        measure(&server, &keys.stream, &[(id.as_str(), 0)]);
+    }
+    for process in &mut processes {
+        process.settle(25);
+        let list = format!("{}?status=unseen&limit=100", path::ANTENNAS);
+        let page = process.wait(&list, |page| page["total"] == 15 && page["partitions_missing"].is_null());
+        let mut expected: Vec<&str> = unseen.iter().map(String::as_str).collect();
+        expected.sort_unstable();
+        let found =
+            page["antennas"].as_array().expect("rows").iter().map(|row| row["antenna_id"].as_str().expect("an id"));
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+        let counts = process.get(path::SUMMARY).expect("a summary")["antennas"].clone();
+        assert_eq!((&counts["active"], &counts["unseen"]), (&json!(25), &json!(15)), "{counts}");
+    }
+}
+
+#[test]
+fn the_antennas_of_a_site_are_told_together_and_the_worst_site_first() {
+    let mut network = Registered::start(&format!(
+        "{NETWORK}\n[[antenna]]\nid = \"west-*\"\nsite = \"west\"\n[[antenna]]\nid = \"empty-1\"\nsite = \"empty\"\n[[antenna]]\nid = \"nobody-*\"\nsite = \"nowhere\"\n"
+    ));
+    // Before the first reading, nobody has been seen.
+    let nobody = network.analytics.wait(path::SITES, |page| page["total"] == 3);
+    assert_eq!(nobody["sites"][0]["status"], "unseen", "{nobody}");
+    network.measure(&[
+        ("elsewhere", 10),
+        ("north-1", 0),
+        ("north-2", 5),
+        ("south-1", 0),
+        ("west-1", 10),
+        ("west-2", 0),
+    ]);
+    let sites = |query: &str| {
+        let page = network.get(&format!("{}?{query}", path::SITES));
+        let names =
+            page["sites"].as_array().expect("rows").iter().map(|row| row["site"].as_str().expect("a name").to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let south = "-south;=1+1";
+    assert_eq!(sites(""), ["west", "north", south, "empty"]);
+    assert_eq!(sites("order=desc"), [south, "empty", "north", "west"]);
+    assert_eq!(sites("sort=site"), [south, "empty", "north", "west"]);
+    assert_eq!(sites("sort=site&order=desc&limit=2&offset=1"), ["north", "empty"]);
+    assert_eq!(sites("sort=success_rate"), ["west", "north", south, "empty"], "what is not known comes last");
+    assert_eq!(sites("sort=packets_lost&order=desc&limit=1"), ["west"]);
+    let page = network.get(path::SITES);
+    assert_eq!(page["total"], 4);
+    let north = &page["sites"][1];
+    let counts = json!({
+        "active": 2, "healthy": 1, "degraded": 1, "down": 0, "silent": 0, "unseen": 1, "flapping": 0, "unavailable": 0,
+        "unsettled": 0,
+    });
+    assert_eq!((&north["antennas"], &north["status"]), (&counts, &json!("degraded")));
+    let figures = ["readings", "packets_sent", "packets_delivered", "packets_lost", "success_rate", "latency_mean_ms"];
+    assert_eq!(
+        figures.map(|name| north[name].clone()),
+        [json!(2), json!(20), json!(15), json!(5), json!(0.75), json!(20.0)]
+    );
+    let empty = &page["sites"][3];
+    assert_eq!(
+        figures.map(|name| empty[name].clone()),
+        [json!(0), json!(0), json!(0), json!(0), Value::Null, Value::Null]
+    );
+    // Each site is what a list of its antennas adds up to.
+    for row in page["sites"].as_array().expect("rows") {
+        let name = row["site"].as_str().expect("a name").replace(';', "%3B").replace('=', "%3D").replace('+', "%2B");
+        let antennas = network.rows(&format!("{}?site={name}", path::ANTENNAS));
+        let lost: u64 = antennas.iter().map(|(_, antenna)| antenna["packets_lost"].as_u64().expect("a count")).sum();
+        let down = antennas.iter().filter(|(_, antenna)| antenna["status"] == "down").count();
+        assert_eq!((&row["packets_lost"], &row["antennas"]["down"]), (&json!(lost), &json!(down)), "{row}");
+    }
+    let records = network.records(path::SITES);
+    let cells = ["site", "status", "antennas_down", "antennas_flapping", "success_rate", "latency_mean_ms"];
+    assert_eq!(cells.map(|name| records[2][name].as_str()), ["'-south;'=1+1", "healthy", "0", "0", "1", "20"]);
+    assert_eq!(records.len(), 4);
+    for query in ["sort=beauty", "limit=0", "site=north"] {
+        let (status, body) = network.analytics.ask(&format!("{}?{query}", path::SITES), "*/*").expect("an answer");
+        let name = &query[..query.find('=').expect("a name")];
+        assert!(status == 400 && body.contains(&format!("the parameter {name}")), "{query}: {status} {body}");
+    }
+}
