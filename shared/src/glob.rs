@@ -22,6 +22,12 @@ impl Glob {
         Pattern::new(text).map(Self).map_err(|error| format!("a bad glob: {}", error.msg))
     }
 
+    /// The pattern of exactly one text, whatever is in it.
+    #[must_use]
+    pub fn of_exactly(text: &str) -> String {
+        Pattern::escape(text)
+    }
+
     /// Whether a text has a character by which it is more than one id.
     #[must_use]
     pub fn is_meant(text: &str) -> bool {

@@ -2,6 +2,7 @@
 
 use shared::UnixMillis;
 use shared::api::{Acknowledgement, AuditAction, AuditEntry, Incident, IncidentKind, Mute};
+use shared::glob::Glob;
 use shared::spelled::Spelled as _;
 
 use super::{Level, Moment, Scene, unauthorized};
@@ -110,7 +111,8 @@ pub(crate) struct AcknowledgementForm {
 
 /// Where an antenna is muted, for who may do that.
 pub(crate) fn mute_href(antenna: &str, manner: Manner) -> Option<String> {
-    (manner.access == Access::Operator).then(|| manner.href(MUTE, &[("antennas", antenna)]))
+    // An id can be any text, also one that would mean others.
+    (manner.access == Access::Operator).then(|| manner.href(MUTE, &[("antennas", Glob::of_exactly(antenna))]))
 }
 
 /// Where an incident is acknowledged, if it lasts and nobody has done so, for who may do that.
@@ -184,7 +186,7 @@ fn mute_row(mute: &Mute, now: UnixMillis, manner: Manner) -> MuteRow {
     let may = manner.access == Access::Operator;
     MuteRow {
         antennas: mute.antennas.clone(),
-        href: (!mute.antennas.contains(['*', '?'])).then(|| antenna_href(&mute.antennas, manner)),
+        href: (!Glob::is_meant(&mute.antennas)).then(|| antenna_href(&mute.antennas, manner)),
         until: Moment::day(mute.until, now, manner.language),
         at: Moment::day(mute.at, now, manner.language),
         reason: mute.reason.clone(),
@@ -362,6 +364,21 @@ mod tests {
     fn entry(action: AuditAction, subject: &str, until: Option<UnixMillis>) -> AuditEntry {
         let (by, text) = ("ana".to_owned(), "new mast".to_owned());
         AuditEntry { at: NOW, by, action, subject: subject.to_owned(), text, until }
+    }
+
+    #[test]
+    fn an_antenna_is_muted_and_none_of_those_that_its_id_would_mean() {
+        for id in ["north-01", "north-*", "a?[b]**", "[", "ñ"] {
+            let href = mute_href(id, OPERATOR).unwrap();
+            let (_, query) = href.split_once('?').unwrap();
+            let (_, antennas) = form_urlencoded::parse(query.as_bytes()).next().unwrap();
+            let glob = Glob::new(&antennas).unwrap();
+            assert!(
+                glob.matches(id) && !glob.matches("north-02") && !glob.matches(&format!("{id}x")),
+                "{id}: {antennas}"
+            );
+        }
+        assert_eq!(mute_href("north-01", Manner { access: Access::Viewer, ..OPERATOR }), None);
     }
 
     #[test]

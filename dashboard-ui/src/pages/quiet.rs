@@ -146,8 +146,8 @@ pub(crate) fn MutePage(form: MuteForm, told: Option<Told>, token: String, manner
     let language = manner.language;
     let told = told.map(|told| view! { <ToldView told token=token.clone() manner/> });
     let hint = language.text(
-        "An antenna’s id, or a pattern in which * stands for any characters and ? for one.",
-        "El identificador de una antena, o un patrón en que * es cualquier texto y ? un carácter.",
+        "An antenna’s id, or a pattern in which * stands for any characters, ? for one, and [*] for the character itself.",
+        "El identificador de una antena, o un patrón en que * es cualquier texto, ? un carácter y [*] el propio carácter.",
     );
     view! {
         <section class="card message">
