@@ -54,7 +54,7 @@ fn expected() -> impl Strategy<Value = Expected> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(30))]
 
     /// Whatever is expected of whom, however batches are cut, and whatever is lost after a commit and read again.
     #[test]
