@@ -175,7 +175,7 @@ async fn an_operator_mutes_an_antenna_and_takes_it_back_without_a_script() {
     assert!(page.contains("The mute of north-01 was taken back.") && page.contains("Mute again"), "{page}");
     assert!(alerts.lock().unwrap().mutes.is_empty());
     let again = [("antennas", "north-01"), ("until", "2025-11-24T20:00"), ("reason", HOSTILE)];
-    assert!(ana.done("/quiet", "/mute?lang=es", &again).await.contains("Silenciado: no se avisa de north-01"));
+    assert!(ana.done("/mute", "/mute?lang=es", &again).await.contains("Silenciado: no se avisa de north-01"));
     let (_, audit) = ana.get("/audit").await;
     let places: Vec<usize> = ["muted", "took the mute back of", "muted"]
         .iter()
