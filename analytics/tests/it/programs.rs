@@ -234,7 +234,8 @@ fn a_scraper_gets_an_exposition_that_promtool_likes() {
     let archive = format!("file://{}", folder.path().join("archive").display());
     // So is what alerts are about where nobody is told.
     let alerts = folder.path().join("alerts.toml");
-    let receiver = "[[receiver]]\nname = 'hook'\ntype = 'webhook'\nurl = 'http://127.0.0.1:9'\n[[route]]\nreceivers = ['hook']\n";
+    let receiver =
+        "[[receiver]]\nname = 'hook'\ntype = 'webhook'\nurl = 'http://127.0.0.1:9'\n[[route]]\nreceivers = ['hook']\n";
     std::fs::write(&alerts, receiver).expect("a file");
     let alerts = alerts.to_str().expect("text");
     let mut analytics = Analytics::start(&server.url(), &[("ARCHIVE", &archive), ("ALERTS_FILE", alerts)]);
