@@ -149,6 +149,13 @@ impl World {
         self.wait(&format!("{number}: {name}: analytics has caught up"), |world| {
             world.analytics.pipeline().is_some_and(|pipeline| has_committed(&pipeline, end))
         })?;
+        if let Some(expected) = over.told {
+            // Until the owner has looked at the stream again, what it tells is of before, and balances as well.
+            self.wait(&format!("{number}: {name}: {expected} entries are told lost"), |world| {
+                let pipeline = world.analytics.pipeline();
+                pipeline.is_some_and(|it| it.totals.lost_by_broker.saturating_sub(before.lost_by_broker) == expected)
+            })?;
+        }
         let recovered = Instant::now();
         let (after, counted) = self.settle(&format!("{number}: {name}"))?;
         // An owner that goes back begins from what the broker says, which may be before the last thing it had been told.
