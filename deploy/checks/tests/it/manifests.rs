@@ -75,7 +75,14 @@ impl Manifests {
     }
 
     fn parse(source: String, text: &str) -> Self {
-        let objects = serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{source}: {error}"));
+        let mut objects: Vec<Value> =
+            serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{source}: {error}"));
+        for object in objects.iter_mut().filter(|object| object["kind"] == "Secret") {
+            // Kubernetes skips the line breaks that kustomize puts into Base64.
+            for value in object["data"].as_object_mut().into_iter().flat_map(|data| data.values_mut()) {
+                *value = value.as_str().map(|text| text.replace('\n', "")).into();
+            }
+        }
         Self { source, objects }
     }
 
