@@ -1,17 +1,13 @@
 //! What the registry says of the antennas that alerts are about.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use shared::api::AlertKind;
 
 use super::incident::Incident;
 use crate::registry::{Description, Registry};
-
-/// What is said of no more antennas is kept: as many as there are incidents at a time.
-const KEPT_MAX: usize = 100_000;
 
 /// What people call an antenna, and where it belongs, as receivers are told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,43 +23,21 @@ pub struct About {
     pub labels: BTreeMap<String, String>,
 }
 
-/// A registry that is asked again and again about the antennas in trouble: what globs say is kept for as long as it is the same one.
-#[derive(Debug, Default)]
-pub struct Antennas {
-    registry: Arc<Registry>,
-    /// Of those that have no entry of their own, by id.
-    asked: Mutex<HashMap<Arc<str>, Arc<Description>>>,
-}
+/// A registry that is asked about the antennas in trouble. A clone is the same one.
+#[derive(Debug, Clone, Default)]
+pub struct Antennas(Arc<Registry>);
 
 impl From<Arc<Registry>> for Antennas {
     fn from(registry: Arc<Registry>) -> Self {
-        Self { registry, asked: Mutex::default() }
+        Self(registry)
     }
 }
 
 impl Antennas {
-    /// Whether this is what a registry says.
-    #[must_use]
-    pub fn are_of(&self, registry: &Registry) -> bool {
-        self.registry.version() == registry.version()
-    }
-
     /// What is known of the antenna with an id.
     #[must_use]
     pub fn of(&self, id: &str) -> Arc<Description> {
-        if self.registry.has(id) || self.registry.globs().next().is_none() {
-            return self.registry.of(id);
-        }
-        let mut asked = self.asked.lock();
-        if let Some(known) = asked.get(id) {
-            return Arc::clone(known);
-        }
-        if asked.len() >= KEPT_MAX {
-            asked.clear();
-        }
-        let known = self.registry.of(id);
-        asked.insert(id.into(), Arc::clone(&known));
-        known
+        self.0.of(id)
     }
 
     /// What is known of the antenna that an incident is of; `None` where it is of none, but of a site or a rule.

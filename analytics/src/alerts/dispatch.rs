@@ -84,7 +84,7 @@ pub struct Dispatcher<L> {
 #[derive(Debug)]
 struct Kept {
     alerting: Arc<Alerting>,
-    antennas: Arc<Antennas>,
+    antennas: Antennas,
     /// The text that was read last, whether it could be used or not.
     text: Option<String>,
     looked: Instant,
@@ -136,7 +136,7 @@ struct Lines {
 impl<L: Log> Dispatcher<L> {
     /// Tells until `shutdown`.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let antennas = Arc::new(Antennas::from(self.registry.current()));
+        let antennas = Antennas::from(self.registry.current());
         let mut kept = Kept { alerting: Arc::default(), antennas, text: None, looked: Instant::now() };
         self.look(&mut kept).await;
         let mut terms = self.partitions.first_term();
@@ -171,7 +171,7 @@ impl<L: Log> Dispatcher<L> {
         if let Ok(Ok(Some(bytes))) = timeout(BROKER_TIMEOUT, self.log.alerts()).await
             && let Ok(state) = State::decode(&bytes)
         {
-            let (now, alerting, antennas) = (self.now(), Arc::clone(&kept.alerting), Arc::clone(&kept.antennas));
+            let (now, alerting, antennas) = (self.now(), Arc::clone(&kept.alerting), kept.antennas.clone());
             let counted = tokio::task::spawn_blocking(move || {
                 let held = Quiet::new(now, &alerting, &state.mutes, &antennas).held(state.incidents.values());
                 (state, held)
@@ -190,10 +190,7 @@ impl<L: Log> Dispatcher<L> {
     /// Reads the file again where it is another one. One that is of no use changes nothing.
     async fn look(&self, kept: &mut Kept) {
         kept.looked = Instant::now();
-        let registry = self.registry.current();
-        if !kept.antennas.are_of(&registry) {
-            kept.antennas = Arc::new(Antennas::from(registry));
-        }
+        kept.antennas = Antennas::from(self.registry.current());
         let path = self.path.clone();
         let read = tokio::task::spawn_blocking(move || read_text(&path).map(|text| (Alerting::parse(&text), text)));
         let read = match read.await {
@@ -314,7 +311,7 @@ impl<L: Log> Dispatcher<L> {
         let (settled, is_whole) = self.partitions.settled();
         let (now, thresholds) = (self.now(), self.thresholds);
         let (mut state, alerting) = (std::mem::take(&mut term.state), Arc::clone(&kept.alerting));
-        let antennas = Arc::clone(&kept.antennas);
+        let antennas = kept.antennas.clone();
         // Looking through all antennas, and all incidents, takes longer than what waits on the runtime should.
         let decided = tokio::task::spawn_blocking(move || {
             let by = By { alerting: &alerting, antennas: &antennas, thresholds: &thresholds };

@@ -17,7 +17,7 @@ impl View<'_> {
         let columns = match self.registry {
             Some(registry) if !registry.is_empty() => {
                 let ids = antennas.column(ANTENNA_ID)?.str()?;
-                let described = ids.iter().map(|id| self.tables.description(registry, id.unwrap_or_default()));
+                let described = ids.iter().map(|id| registry.of(id.unwrap_or_default()));
                 columns_of(&described.collect::<Vec<_>>())?
             }
             _ => {

@@ -11,7 +11,6 @@ use super::incidents::changes;
 use super::{View, Window};
 use crate::archive::rows::Part;
 use crate::readings::Slot;
-use crate::registry::{Description, Registry};
 use crate::store::expected::or_of_all;
 use crate::store::expressions::answer::{
     ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LATENCY_P50, LATENCY_P95, LATENCY_P99, LEFT,
@@ -27,9 +26,6 @@ use crate::store::whole::{Portion, cells, cells_of, sketch_of, sketches};
 /// Tables are kept for this many windows and snapshots: with 10,000 antennas each takes two megabytes or so.
 const KEPT: usize = 8;
 
-/// So many antennas that only globs describe are remembered with what they say, as globs are tried one after another.
-const DESCRIBED: usize = 65_536;
-
 /// How a window is added up by antenna.
 pub(super) const BY_ANTENNA: Keys = Keys { pane: None, antenna: true };
 
@@ -42,8 +38,6 @@ pub struct Tables {
     /// The cells of closed panes and of files of a partition added up by antenna, by the state of slots, the store's revision, start and end:
     /// most of a window stays as it is from one snapshot to the next.
     closed: Cache<ClosedKey, Arc<DataFrame>>,
-    /// What globs say of antennas, by id, with the registry's version.
-    described: Cache<Arc<str>, (u64, Arc<Description>)>,
 }
 
 /// The state of the slots, the store's revision, and a range.
@@ -66,27 +60,7 @@ impl Tables {
     /// Of a number of partitions.
     #[must_use]
     pub fn of_partitions(partitions: usize) -> Self {
-        Self {
-            antennas: Cache::new(KEPT),
-            measured: Cache::new(KEPT),
-            closed: Cache::new(KEPT * partitions),
-            described: Cache::new(DESCRIBED),
-        }
-    }
-
-    /// What a registry says of an antenna.
-    pub(super) fn description(&self, registry: &Registry, id: &str) -> Arc<Description> {
-        if registry.has(id) {
-            return registry.of(id);
-        }
-        if let Some((version, known)) = self.described.get(id)
-            && version == registry.version()
-        {
-            return known;
-        }
-        let description = registry.of(id);
-        self.described.insert(id.into(), (registry.version(), Arc::clone(&description)));
-        description
+        Self { antennas: Cache::new(KEPT), measured: Cache::new(KEPT), closed: Cache::new(KEPT * partitions) }
     }
 
     pub(super) fn antennas(&self, view: &View<'_>) -> PolarsResult<Arc<DataFrame>> {

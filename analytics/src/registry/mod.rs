@@ -20,12 +20,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+use shared::glob::Glob;
+
 pub use self::fields::Position;
 use self::fields::{Entry, Fields, Parent};
 pub(crate) use self::fields::{harmless, label_key};
 pub use self::kept::KeptRegistry;
-use shared::glob::Glob;
-
 use crate::fault::{Fault, Place};
 
 /// A file holds no more bytes than this.
@@ -39,6 +40,9 @@ pub const GLOBS_MAX: usize = 256;
 
 /// No more sites than this: each has a row in metrics.
 pub const SITES_MAX: usize = 1_000;
+
+/// What globs say is remembered of no more antennas.
+const REMEMBERED_MAX: usize = 100_000;
 
 /// What is known of an antenna.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -78,6 +82,8 @@ pub struct Registry {
     uplinks: BTreeMap<Arc<str>, Arc<str>>,
     sites: BTreeSet<Arc<str>>,
     nothing: Arc<Description>,
+    /// What globs say of antennas that were asked about, by id: all of them are tried, one after another.
+    remembered: Mutex<HashMap<Arc<str>, Arc<Description>>>,
 }
 
 /// How the entries of a file are written.
@@ -186,6 +192,7 @@ impl Registry {
             uplinks,
             sites,
             nothing: Arc::default(),
+            remembered: Mutex::default(),
         })
     }
 
@@ -195,18 +202,30 @@ impl Registry {
         self.version
     }
 
-    /// What is known of the antenna with an id. Whoever asks again and again keeps the answer for as long as the version is
-    /// the same, as globs are tried one after another.
+    /// What is known of the antenna with an id. What globs say of it is remembered for whoever asks again.
     #[must_use]
     pub fn of(&self, id: &str) -> Arc<Description> {
         if let Some(known) = self.antennas.get(id) {
             return Arc::clone(known);
         }
-        let matching = self.globs.iter().any(|(glob, _)| glob.matches(id));
-        if !matching {
+        if self.globs.is_empty() {
             return Arc::clone(&self.nothing);
         }
-        Arc::new(merged(&self.globs, id).describe(id, &self.uplinks))
+        if let Some(known) = self.remembered.lock().get(id) {
+            return Arc::clone(known);
+        }
+        let matching = self.globs.iter().any(|(glob, _)| glob.matches(id));
+        let known = if matching {
+            Arc::new(merged(&self.globs, id).describe(id, &self.uplinks))
+        } else {
+            Arc::clone(&self.nothing)
+        };
+        let mut remembered = self.remembered.lock();
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
+        }
+        remembered.insert(id.into(), Arc::clone(&known));
+        known
     }
 
     /// Those that are there by their exact ids, in no order.
