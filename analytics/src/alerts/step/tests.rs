@@ -185,6 +185,59 @@ fn is_maintained(subject: &str) -> bool {
     ["0", "1", "2"].contains(&subject)
 }
 
+/// What there is behind some steps.
+struct Played {
+    world: World,
+    mailbox: Mailbox,
+    now: UnixMillis,
+    state: State,
+}
+
+impl Played {
+    /// Plays steps through crashes: what a turn makes of the state is committed, and what was committed is sent.
+    fn through(
+        steps: Vec<Step>,
+        mut turn: impl FnMut(&mut State, UnixMillis, &World) -> Result<(), TestCaseError>,
+    ) -> Result<Self, TestCaseError> {
+        let (mut world, mut mailbox, mut now) = (World::default(), Mailbox::default(), UnixMillis(BEGINNING));
+        let mut state = State::default();
+        state.take(now, world.seen(&State::default()), 1_000);
+        let mut committed = state.encode().expect("JSON");
+        for step in steps {
+            match step {
+                Step::Take(is_committed) => {
+                    let mut sent = State::decode(&committed).expect("a state");
+                    deliver(&mut sent, now, &mut mailbox);
+                    state = sent;
+                    if is_committed {
+                        committed = state.encode().expect("JSON");
+                    }
+                    continue;
+                }
+                Step::Kill => state = State::decode(&committed).expect("a state"),
+                step => world.pass(step, &mut now),
+            }
+            turn(&mut state, now, &world)?;
+            committed = state.encode().expect("JSON");
+        }
+        Ok(Self { world, mailbox, now, state })
+    }
+
+    /// Goes on for some turns, 10 s apart, and sends all that is to be sent.
+    fn go_on(
+        &mut self,
+        turns: i64,
+        mut turn: impl FnMut(&mut State, UnixMillis, &World) -> Result<(), TestCaseError>,
+    ) -> Result<(), TestCaseError> {
+        for _ in 0..turns {
+            turn(&mut self.state, self.now, &self.world)?;
+            deliver(&mut self.state, self.now, &mut self.mailbox);
+            self.now.0 += 10_000;
+        }
+        Ok(())
+    }
+}
+
 proptest! {
     /// In maintenance nothing is told of its antennas. What was told before is told to its end behind it, what lasts is told then, and what
     /// began and was over in it is told to nobody; all others are told of as ever.
@@ -256,37 +309,16 @@ proptest! {
     #[test]
     fn every_receiver_is_told_of_every_incident_in_order_through_any_crash(steps in steps()) {
         let alerting = Alerting::parse(FILE).expect("a good file");
-        let (mut world, mut mailbox, mut now) = (World::default(), Mailbox::default(), UnixMillis(BEGINNING));
-        let mut state = State::default();
-        state.take(now, world.seen(&State::default()), 1_000);
-        let mut committed = state.encode().expect("JSON");
         let turn = |state: &mut State, now: UnixMillis, world: &World| {
             let seen = world.seen(state);
             state.take(now, seen, 1_000);
             state.step(now, &alerting, &Antennas::default(), &|_| None);
-            state.encode().expect("JSON")
+            Ok(())
         };
-        for step in steps {
-            match step {
-                // What is sent is what was committed.
-                Step::Take(is_committed) => {
-                    let mut sent = State::decode(&committed).expect("a state");
-                    deliver(&mut sent, now, &mut mailbox);
-                    state = sent;
-                    if is_committed { committed = state.encode().expect("JSON"); }
-                    continue;
-                }
-                Step::Kill => state = State::decode(&committed).expect("a state"),
-                step => world.pass(step, &mut now),
-            }
-            committed = turn(&mut state, now, &world);
-        }
-        world.end_all(now);
-        for _ in 0..4 {
-            turn(&mut state, now, &world);
-            deliver(&mut state, now, &mut mailbox);
-            now.0 += 10_000;
-        }
+        let mut played = Played::through(steps, turn)?;
+        played.world.end_all(played.now);
+        played.go_on(4, turn)?;
+        let Played { world, mailbox, state, .. } = played;
         for receiver in ["a", "b"] {
             for incident in &world.ended {
                 let phases = mailbox.phases.get(&(receiver.to_owned(), incident.id())).cloned().unwrap_or_default();
@@ -308,11 +340,7 @@ proptest! {
     #[test]
     fn who_is_behind_an_antenna_that_is_down_is_told_with_it_and_by_itself_once_it_is_back(steps in steps()) {
         let (alerting, registry) = (Alerting::parse(FILE).expect("a good file"), antennas(UPSTREAM));
-        let (mut world, mut mailbox, mut now) = (World::default(), Mailbox::default(), UnixMillis(BEGINNING));
-        let mut state = State::default();
-        state.take(now, world.seen(&State::default()), 1_000);
-        let mut committed = state.encode().expect("JSON");
-        let turn = |state: &mut State, now: UnixMillis, world: &World| -> Result<Vec<u8>, TestCaseError> {
+        let turn = |state: &mut State, now: UnixMillis, world: &World| -> Result<(), TestCaseError> {
             let keys = |state: &State| -> BTreeSet<String> {
                 state.waiting().into_iter().map(|(_, notice)| notice.key.clone()).collect()
             };
@@ -328,41 +356,22 @@ proptest! {
                     prop_assert_eq!(alert.behind, world.behind(antenna), "{:?} {:?}", alert, world);
                 }
             }
-            Ok(state.encode().expect("JSON"))
+            Ok(())
         };
-        for step in steps {
-            match step {
-                Step::Take(is_committed) => {
-                    let mut sent = State::decode(&committed).expect("a state");
-                    deliver(&mut sent, now, &mut mailbox);
-                    state = sent;
-                    if is_committed { committed = state.encode().expect("JSON"); }
-                    continue;
-                }
-                Step::Kill => state = State::decode(&committed).expect("a state"),
-                step => world.pass(step, &mut now),
-            }
-            committed = turn(&mut state, now, &world)?;
-        }
+        let mut played = Played::through(steps, turn)?;
         // What was in front is back for long enough, or down.
-        for _ in 0..(upstream::RETURN_MS / 10_000 + 4) {
-            turn(&mut state, now, &world)?;
-            deliver(&mut state, now, &mut mailbox);
-            now.0 += 10_000;
-        }
+        played.go_on(upstream::RETURN_MS / 10_000 + 4, turn)?;
         let told = |mailbox: &Mailbox, receiver: &str, incident: &Incident| {
             mailbox.phases.get(&(receiver.to_owned(), incident.id())).cloned().unwrap_or_default()
         };
+        let Played { world, mailbox, .. } = &played;
         for (antenna, open) in world.open.iter().filter(|(antenna, _)| !world.is_unreachable(**antenna)) {
-            let told = ["a", "b"].map(|receiver| told(&mailbox, receiver, open));
+            let told = ["a", "b"].map(|receiver| told(mailbox, receiver, open));
             prop_assert!(told.iter().all(|it| it.last().is_some_and(|last| last != "ended")), "{} {:?}", antenna, told);
         }
-        world.end_all(now);
-        for _ in 0..4 {
-            turn(&mut state, now, &world)?;
-            deliver(&mut state, now, &mut mailbox);
-            now.0 += 10_000;
-        }
+        played.world.end_all(played.now);
+        played.go_on(4, turn)?;
+        let Played { world, mailbox, state, .. } = played;
         for incident in &world.ended {
             for receiver in ["a", "b"] {
                 let told = told(&mailbox, receiver, incident);
