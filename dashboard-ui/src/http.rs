@@ -57,6 +57,9 @@ const NOT_KEPT: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 type Pairs = Result<extract::Query<Vec<(String, String)>>, QueryRejection>;
 type Asked = Result<extract::Query<Parameters>, QueryRejection>;
 
+/// What a handler answers, and what it answers where it cannot go on.
+type Answered = Result<Response, Response>;
+
 /// The dashboard's routes.
 pub fn router(state: State) -> Router {
     let mut pages = Router::new();
@@ -216,18 +219,10 @@ async fn csv(kind: Kind, extract::State(state): extract::State<State>, asking: A
 }
 
 /// The routes of the API, to read.
-async fn docs(extract::State(state): extract::State<State>, asking: Asking, asked: Pairs) -> Response {
-    let (given, manner) = match pairs(&asking, asked) {
-        Ok(pairs) => pairs,
-        Err(refused) => return refused,
-    };
-    match given.into_iter().next() {
-        None => {
-            let screen = model::docs::docs(&document(), manner);
-            Html(pages::docs(screen, manner, state.cache.is_mock())).into_response()
-        }
-        Some((name, _)) => bad_request(Reason::Unknown(name), manner),
-    }
+async fn docs(extract::State(state): extract::State<State>, asking: Asking, asked: Pairs) -> Answered {
+    let (_, manner) = parameters(&asking, asked, &[])?;
+    let screen = model::docs::docs(&document(), manner);
+    Ok(Html(pages::docs(screen, manner, state.cache.is_mock())).into_response())
 }
 
 /// A route of the API, to read and to try.
@@ -306,6 +301,23 @@ fn pairs(asking: &Asking, asked: Pairs) -> Result<(Vec<(String, String)>, Manner
     // A form also sends its empty fields.
     given.retain(|(_, value)| !value.is_empty());
     Ok((given, manner))
+}
+
+/// The parameters of a page that has these and no others; those that are not given are empty.
+#[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
+fn parameters(
+    asking: &Asking,
+    asked: Pairs,
+    known: &[&str],
+) -> Result<(impl Fn(&str) -> String + use<>, Manner), Response> {
+    let (given, manner) = pairs(asking, asked)?;
+    if let Some((name, _)) = given.iter().find(|(name, _)| !known.contains(&&**name)) {
+        return Err(bad_request(Reason::Unknown(name.clone()), manner));
+    }
+    let value = move |wanted: &str| {
+        given.iter().find(|(name, _)| name == wanted).map_or_else(String::new, |(_, value)| value.clone())
+    };
+    Ok((value, manner))
 }
 
 fn manner(asked: &Asked, preferred: Manner) -> Manner {

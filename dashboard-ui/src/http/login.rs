@@ -11,10 +11,10 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
 use super::asking::Asking;
-use super::{NOT_KEPT, Pairs, bad_request, pairs};
+use super::{Answered, NOT_KEPT, Pairs, pairs, parameters};
 use crate::auth::{Refused, Visitor, is_from_own_page};
 use crate::pages::{self, Said};
-use crate::query::{ACCOUNT, LOGIN, LOGOUT, Manner, Reason};
+use crate::query::{ACCOUNT, LOGIN, LOGOUT, Manner};
 use crate::state::State;
 
 /// Where the login leads that was not asked for by another page.
@@ -68,21 +68,16 @@ fn reads_html(headers: &HeaderMap) -> bool {
 }
 
 /// The form. Whoever is known already is led on.
-async fn form(extract::State(state): extract::State<State>, asking: Asking, asked: Pairs) -> Response {
-    let (given, manner) = match pairs(&asking, asked) {
-        Ok(pairs) => pairs,
-        Err(refused) => return refused,
-    };
-    if let Some((name, _)) = given.iter().find(|(name, _)| !["to", "entered", "left"].contains(&&**name)) {
-        return bad_request(Reason::Unknown(name.clone()), manner);
-    }
-    let is_given = |wanted: &str| given.iter().any(|(name, _)| name == wanted);
-    let to = own_address(given.iter().find(|(name, _)| name == "to").map_or("", |(_, to)| to));
+async fn form(extract::State(state): extract::State<State>, asking: Asking, asked: Pairs) -> Answered {
+    let (given, manner) = parameters(&asking, asked, &["to", "entered", "left"])?;
+    let is_given = |wanted: &str| !given(wanted).is_empty();
+    let to = given("to");
+    let to = own_address(&to);
     if asking.visitor.is_some() {
-        return (NOT_KEPT, Redirect::to(&format!("{}{to}", state.base))).into_response();
+        return Ok((NOT_KEPT, Redirect::to(&format!("{}{to}", state.base))).into_response());
     }
     let said = if is_given("entered") { Some(Said::NotKept) } else { is_given("left").then_some(Said::Left) };
-    (NOT_KEPT, Html(pages::login(said, "", to, manner))).into_response()
+    Ok((NOT_KEPT, Html(pages::login(said, "", to, manner))).into_response())
 }
 
 /// Logs in.
@@ -91,15 +86,12 @@ async fn enter(
     asking: Asking,
     asked: Pairs,
     body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let (_, manner) = match pairs(&asking, asked) {
-        Ok(pairs) => pairs,
-        Err(refused) => return refused,
-    };
-    let Ok(fields) = Fields::read(body) else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+) -> Answered {
+    let (_, manner) = pairs(&asking, asked)?;
+    let fields = Fields::read(body)?;
     // There is no session yet that a token could belong to.
     if !is_from_own_page(&asking.headers) {
-        return (StatusCode::FORBIDDEN, NOT_KEPT, Html(pages::stray_form(manner))).into_response();
+        return Err((StatusCode::FORBIDDEN, NOT_KEPT, Html(pages::stray_form(manner))).into_response());
     }
     let (name, to) = (fields.get("name"), own_address(fields.get("to")));
     let said = match state.auth.enter(asking.peer, name, fields.get("password"), state.clock.now()).await {
@@ -107,7 +99,7 @@ async fn enter(
             tracing::info!(name, peer = ?asking.peer, "somebody logged in");
             // Where the cookie was not kept, the form says why.
             let next = manner.href(LOGIN, &[("entered", "1"), ("to", to)]);
-            return (NOT_KEPT, [(SET_COOKIE, cookie)], Redirect::to(&next)).into_response();
+            return Ok((NOT_KEPT, [(SET_COOKIE, cookie)], Redirect::to(&next)).into_response());
         }
         Err(Refused::Wrong) => Said::Wrong,
         Err(Refused::TooOften(wait)) => Said::TooOften(wait),
@@ -117,27 +109,21 @@ async fn enter(
     tracing::warn!(peer = ?asking.peer, why = ?said, "a login was refused");
     let page = Html(pages::login(Some(said), name, to, manner));
     let again = |seconds: u64| [(RETRY_AFTER, seconds.to_string())];
-    match said {
+    Err(match said {
         Said::TooOften(wait) => {
             (StatusCode::TOO_MANY_REQUESTS, NOT_KEPT, again(wait.as_secs() + 1), page).into_response()
         }
         Said::Busy => (StatusCode::SERVICE_UNAVAILABLE, NOT_KEPT, again(5), page).into_response(),
         _ => (StatusCode::FORBIDDEN, NOT_KEPT, page).into_response(),
-    }
+    })
 }
 
 /// Who is known, and the form to log out.
-async fn account(extract::State(state): extract::State<State>, asking: Asking, asked: Pairs) -> Response {
-    let (given, manner) = match pairs(&asking, asked) {
-        Ok(pairs) => pairs,
-        Err(refused) => return refused,
-    };
-    if let Some((name, _)) = given.into_iter().next() {
-        return bad_request(Reason::Unknown(name), manner);
-    }
-    let Some(visitor) = &asking.visitor else { return StatusCode::UNAUTHORIZED.into_response() };
+async fn account(extract::State(state): extract::State<State>, asking: Asking, asked: Pairs) -> Answered {
+    let (_, manner) = parameters(&asking, asked, &[])?;
+    let visitor = asking.visitor.as_ref().ok_or_else(|| StatusCode::UNAUTHORIZED.into_response())?;
     let token = state.auth.has_login().then(|| state.auth.token(visitor, state.clock.now()));
-    Html(pages::account(&visitor.name, token, manner)).into_response()
+    Ok(Html(pages::account(&visitor.name, token, manner)).into_response())
 }
 
 /// Logs out.
@@ -146,18 +132,13 @@ async fn leave(
     asking: Asking,
     asked: Pairs,
     body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let (_, manner) = match pairs(&asking, asked) {
-        Ok(pairs) => pairs,
-        Err(refused) => return refused,
-    };
-    if let Err(refused) = sent_by_visitor(&state, &asking, body, manner) {
-        return refused;
-    }
+) -> Answered {
+    let (_, manner) = pairs(&asking, asked)?;
+    sent_by_visitor(&state, &asking, body, manner)?;
     let mut headers = HeaderMap::new();
     headers.extend(state.auth.leave().map(|cookie| (SET_COOKIE, cookie)));
     headers.extend(HeaderValue::try_from(manner.href(LOGIN, &[("left", "1")])).ok().map(|to| (LOCATION, to)));
-    (StatusCode::SEE_OTHER, headers).into_response()
+    Ok((StatusCode::SEE_OTHER, headers).into_response())
 }
 
 /// The fields of a form, and who sent it: a visitor, from a page of this dashboard that was made for them.
@@ -168,7 +149,7 @@ pub(super) fn sent_by_visitor(
     body: Result<Bytes, BytesRejection>,
     manner: Manner,
 ) -> Result<(Visitor, Fields), Response> {
-    let fields = Fields::read(body).map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?;
+    let fields = Fields::read(body)?;
     let stray = || (StatusCode::FORBIDDEN, Html(pages::stray_form(manner))).into_response();
     let visitor = asking.visitor.clone().ok_or_else(stray)?;
     let is_theirs = state.auth.holds(fields.get("token"), &visitor, state.clock.now());
@@ -179,8 +160,10 @@ pub(super) fn sent_by_visitor(
 pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    fn read(body: Result<Bytes, BytesRejection>) -> Result<Self, BytesRejection> {
-        Ok(Self(form_urlencoded::parse(&body?).into_owned().collect()))
+    #[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
+    fn read(body: Result<Bytes, BytesRejection>) -> Result<Self, Response> {
+        let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?;
+        Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
     }
 
     /// A field; empty if it was not sent.

@@ -12,7 +12,7 @@ use shared::api::{NewAcknowledgement, NewMute, UnacknowledgeRequest, UnmuteReque
 
 use super::asking::Asking;
 use super::login::{Fields, sent_by_visitor};
-use super::{NOT_KEPT, Pairs, bad_request, pairs};
+use super::{Answered, NOT_KEPT, Pairs, bad_request, pairs, parameters};
 use crate::auth::{Role, Visitor};
 use crate::client::{ClientError, NotDone, Order};
 use crate::model::quiet::{self, AcknowledgementForm, MuteForm, Told};
@@ -38,14 +38,11 @@ pub(super) fn forms() -> Router<State> {
 }
 
 /// What is muted and acknowledged, and what was just done.
-async fn list(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Response {
-    let (given, manner) = match parameters(&asking, asked, &["done", "of"]) {
-        Ok(given) => given,
-        Err(refused) => return refused,
-    };
+async fn list(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Answered {
+    let (given, manner) = parameters(&asking, asked, &["done", "of"])?;
     let quiet = match state.cache.source().quiet().await {
         Ok(quiet) => quiet,
-        Err(error) => return away(&error, manner),
+        Err(error) => return Ok(away(&error, manner)),
     };
     let told = match (given("done"), &quiet) {
         (action, Some(quiet)) if !action.is_empty() => match state.cache.source().audit().await {
@@ -53,101 +50,74 @@ async fn list(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Re
                 let (audit, now) = (audit.unwrap_or_default(), state.clock.now());
                 quiet::done(&action, &given("of"), &audit, quiet, now, manner)
             }
-            Err(error) => return away(&error, manner),
+            Err(error) => return Ok(away(&error, manner)),
         },
         _ => None,
     };
     let screen = quiet::quiet_screen(quiet.as_ref(), told, state.clock.now(), manner);
-    (NOT_KEPT, Html(pages::quiet(screen, token(&state, &asking), manner, state.cache.is_mock()))).into_response()
+    let page = pages::quiet(screen, token(&state, &asking), manner, state.cache.is_mock());
+    Ok((NOT_KEPT, Html(page)).into_response())
 }
 
 /// Who did what.
-async fn audit(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Response {
-    let (_, manner) = match parameters(&asking, asked, &[]) {
-        Ok(given) => given,
-        Err(refused) => return refused,
-    };
-    match state.cache.source().audit().await {
-        Ok(entries) => {
-            let rows = entries.map(|entries| quiet::audit_rows(&entries, state.clock.now(), manner.language));
-            (NOT_KEPT, Html(pages::audit(rows, manner, state.cache.is_mock()))).into_response()
-        }
-        Err(error) => away(&error, manner),
-    }
+async fn audit(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Answered {
+    let (_, manner) = parameters(&asking, asked, &[])?;
+    let entries = state.cache.source().audit().await.map_err(|error| away(&error, manner))?;
+    let rows = entries.map(|entries| quiet::audit_rows(&entries, state.clock.now(), manner.language));
+    Ok((NOT_KEPT, Html(pages::audit(rows, manner, state.cache.is_mock()))).into_response())
 }
 
-async fn mute_form(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Response {
-    let (given, manner) = match parameters(&asking, asked, &["antennas"]) {
-        Ok(given) => given,
-        Err(refused) => return refused,
-    };
-    if let Err(refused) = operator(&asking, manner) {
-        return refused;
-    }
+async fn mute_form(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Answered {
+    let (given, manner) = parameters(&asking, asked, &["antennas"])?;
+    operator(&asking, manner)?;
     let form = quiet::new_mute(&given("antennas"), state.clock.now());
-    Html(pages::mute(form, None, token(&state, &asking), manner)).into_response()
+    Ok(Html(pages::mute(form, None, token(&state, &asking), manner)).into_response())
 }
 
-async fn acknowledge_form(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Response {
-    let (given, manner) = match parameters(&asking, asked, &["incident"]) {
-        Ok(given) => given,
-        Err(refused) => return refused,
-    };
-    if let Err(refused) = operator(&asking, manner) {
-        return refused;
-    }
+async fn acknowledge_form(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Answered {
+    let (given, manner) = parameters(&asking, asked, &["incident"])?;
+    operator(&asking, manner)?;
     let form = AcknowledgementForm { incident: given("incident"), note: String::new() };
     if form.incident.is_empty() {
-        return bad_request(Reason::Parameters, manner);
+        return Err(bad_request(Reason::Parameters, manner));
     }
-    Html(pages::acknowledge(form, None, token(&state, &asking), manner)).into_response()
+    Ok(Html(pages::acknowledge(form, None, token(&state, &asking), manner)).into_response())
 }
 
-async fn mute(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Response {
-    let Sent { by, fields, manner } = match sent(&state, &asking, asked, body) {
-        Ok(sent) => sent,
-        Err(refused) => return refused,
-    };
+async fn mute(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Answered {
+    let Sent { by, fields, manner } = sent(&state, &asking, asked, body)?;
     let [antennas, until, reason] = ["antennas", "until", "reason"].map(|name| fields.get(name).trim().to_owned());
     // What is no time is told by analytics, as one that has passed.
     let at = parse_local(&until).map_or(UnixMillis(0), |until| UnixMillis(until.timestamp_millis()));
     let order = Order::Mute(NewMute { antennas: antennas.clone(), until: at, reason: reason.clone(), by });
-    done(&state, order, manner, |told| {
+    let again = |told| {
         let oldest = quiet::new_mute("", state.clock.now()).oldest;
         let form = MuteForm { antennas, until, oldest, reason };
         pages::mute(form, Some(told), token(&state, &asking), manner)
-    })
-    .await
+    };
+    Ok(done(&state, order, manner, again).await)
 }
 
-async fn acknowledge(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Response {
-    let Sent { by, fields, manner } = match sent(&state, &asking, asked, body) {
-        Ok(sent) => sent,
-        Err(refused) => return refused,
-    };
+async fn acknowledge(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Answered {
+    let Sent { by, fields, manner } = sent(&state, &asking, asked, body)?;
     let (incident, note) = (fields.get("incident").to_owned(), fields.get("note").trim().to_owned());
     let order = Order::Acknowledge(NewAcknowledgement { incident: incident.clone(), note: note.clone(), by });
-    done(&state, order, manner, |told| {
-        pages::acknowledge(AcknowledgementForm { incident, note }, Some(told), token(&state, &asking), manner)
-    })
-    .await
+    let again =
+        |told| pages::acknowledge(AcknowledgementForm { incident, note }, Some(told), token(&state, &asking), manner);
+    Ok(done(&state, order, manner, again).await)
 }
 
-async fn unmute(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Response {
-    let Sent { by, fields, manner } = match sent(&state, &asking, asked, body) {
-        Ok(sent) => sent,
-        Err(refused) => return refused,
-    };
-    take_back(&state, &asking, Order::Unmute(UnmuteRequest { id: fields.get("id").to_owned(), by }), manner).await
+async fn unmute(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Answered {
+    let Sent { by, fields, manner } = sent(&state, &asking, asked, body)?;
+    let order = Order::Unmute(UnmuteRequest { id: fields.get("id").to_owned(), by });
+    Ok(take_back(&state, &asking, order, manner).await)
 }
 
-async fn unacknowledge(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Response {
-    let Sent { by, fields, manner } = match sent(&state, &asking, asked, body) {
-        Ok(sent) => sent,
-        Err(refused) => return refused,
-    };
+async fn unacknowledge(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Answered {
+    let Sent { by, fields, manner } = sent(&state, &asking, asked, body)?;
     let incident = fields.get("incident").to_owned();
-    take_back(&state, &asking, Order::Unacknowledge(UnacknowledgeRequest { incident, by }), manner).await
+    let order = Order::Unacknowledge(UnacknowledgeRequest { incident, by });
+    Ok(take_back(&state, &asking, order, manner).await)
 }
 
 /// Has something taken back. Why it was not is told above the list, which shows what there is.
@@ -206,23 +176,6 @@ fn operator(asking: &Asking, manner: Manner) -> Result<(), Response> {
 /// For the forms of whoever asks.
 fn token(state: &State, asking: &Asking) -> String {
     asking.visitor.as_ref().map_or_else(String::new, |visitor| state.auth.token(visitor, state.clock.now()))
-}
-
-/// The parameters of a page that has these and no others; those that are not given are empty.
-#[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
-fn parameters(
-    asking: &Asking,
-    asked: Pairs,
-    known: &[&str],
-) -> Result<(impl Fn(&str) -> String + use<>, Manner), Response> {
-    let (given, manner) = pairs(asking, asked)?;
-    if let Some((name, _)) = given.iter().find(|(name, _)| !known.contains(&&**name)) {
-        return Err(bad_request(Reason::Unknown(name.clone()), manner));
-    }
-    let value = move |wanted: &str| {
-        given.iter().find(|(name, _)| name == wanted).map_or_else(String::new, |(_, value)| value.clone())
-    };
-    Ok((value, manner))
 }
 
 /// Analytics cannot be asked.

@@ -100,10 +100,7 @@ impl Source {
     /// `None` if analytics does not have the route. The built-in network has no alerts.
     async fn ask_analytics<R: Request>(&self, request: R) -> Result<Option<R::Answer>, ClientError> {
         let Self::Http(client) = self else { return Ok(None) };
-        match client.ask(&request).await {
-            Err(ClientError::Status(StatusCode::NOT_FOUND)) => Ok(None),
-            answer => answer.map(Some),
-        }
+        if_there(client.ask(&request).await)
     }
 
     /// Yields whenever the figures have changed. The stream ends after an error.
@@ -162,9 +159,14 @@ impl Asker<'_> {
     where
         R::Answer: Send,
     {
-        match self.ask(request).await {
-            Err(ClientError::Status(StatusCode::NOT_FOUND)) => Ok(None),
-            answer => answer.map(Some),
-        }
+        if_there(self.ask(request).await)
+    }
+}
+
+/// An answer; `None` where analytics knows of no such thing.
+fn if_there<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
+    match answer {
+        Err(ClientError::Status(StatusCode::NOT_FOUND)) => Ok(None),
+        answer => answer.map(Some),
     }
 }
