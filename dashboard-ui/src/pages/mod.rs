@@ -157,8 +157,8 @@ fn placed(
 pub(crate) fn closed(manner: Manner) -> String {
     let language = manner.language;
     let text = language.text(
-        "It is for people whom the login in front of it names, and your request did not come from there with a name. Open the address          of that login.",
-        "Es para quienes nombra el inicio de sesión que tiene delante, y su petición no vino de allí con un nombre. Abra la dirección          de ese inicio de sesión.",
+        "It is for people whom the login in front of it names, and your request did not come from there with a name. Open the address of that login.",
+        "Es para quienes nombra el inicio de sesión que tiene delante, y su petición no vino de allí con un nombre. Abra la dirección de ese inicio de sesión.",
     );
     message_page(language.text("This page is closed", "Esta página está cerrada"), text, manner)
 }
@@ -167,8 +167,8 @@ pub(crate) fn closed(manner: Manner) -> String {
 pub(crate) fn stray_form(manner: Manner) -> String {
     let language = manner.language;
     let text = language.text(
-        "It was not sent from a page of this dashboard, or the page had been open for too long. Nothing was changed. Open the page          again and send it from there.",
-        "No se envió desde una página de este panel, o la página llevaba demasiado tiempo abierta. No se ha cambiado nada. Abra la          página de nuevo y envíelo desde allí.",
+        "It was not sent from a page of this dashboard, or the page had been open for too long. Nothing was changed. Open the page again and send it from there.",
+        "No se envió desde una página de este panel, o la página llevaba demasiado tiempo abierta. No se ha cambiado nada. Abra la página de nuevo y envíelo desde allí.",
     );
     message_page(language.text("This form was not taken", "No se ha aceptado este formulario"), text, manner)
 }

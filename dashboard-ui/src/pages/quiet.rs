@@ -140,42 +140,69 @@ fn AcknowledgementItem(row: AcknowledgementRow, token: String, manner: Manner) -
     .into_any()
 }
 
+/// A form with which an operator says something of alerts: what it is about, what was told of the last try, fields, and a way back.
+#[component]
+fn OrderForm(
+    heading: &'static str,
+    action: &'static str,
+    button: &'static str,
+    about: Option<AnyView>,
+    /// What is sent along with the fields.
+    fixed: Option<(&'static str, String)>,
+    told: Option<Told>,
+    token: String,
+    manner: Manner,
+    children: Children,
+) -> AnyView {
+    let told = told.map(|told| view! { <ToldView told token=token.clone() manner/> });
+    let pairs = std::iter::once(("token", token)).chain(fixed).map(|(name, value)| (name.to_owned(), value)).collect();
+    view! {
+        <section class="card message">
+            <h1>{heading}</h1>
+            {about}
+            {told}
+            <form class="fields" method="post" action=manner.href_of(action)>
+                <Hidden pairs/>
+                {children()}
+                <div class="buttons">
+                    <button class="button is-main" type="submit">{button}</button>
+                    <a class="button" href=manner.href_of(QUIET)>{manner.language.text("Cancel", "Cancelar")}</a>
+                </div>
+            </form>
+        </section>
+    }
+    .into_any()
+}
+
 /// The form to mute antennas.
 #[component]
 pub(crate) fn MutePage(form: MuteForm, told: Option<Told>, token: String, manner: Manner) -> AnyView {
     let language = manner.language;
-    let told = told.map(|told| view! { <ToldView told token=token.clone() manner/> });
     let hint = language.text(
         "An antenna’s id, or a pattern in which * stands for any characters, ? for one, and [*] for the character itself.",
         "El identificador de una antena, o un patrón en que * es cualquier texto, ? un carácter y [*] el propio carácter.",
     );
     view! {
-        <section class="card message">
-            <h1>{language.text("Mute alerts", "Silenciar alertas")}</h1>
-            {told}
-            <form class="fields" method="post" action=manner.href_of(MUTE)>
-                <Hidden pairs=vec![("token".to_owned(), token)]/>
-                <label>
-                    <span>{language.text("Antennas", "Antenas")}</span>
-                    <input type="text" name="antennas" value=form.antennas required=true maxlength="253" autocapitalize="none" spellcheck="false"
-                        aria-describedby="antennas-hint"/>
-                    <small id="antennas-hint">{hint}</small>
-                </label>
-                <label>
-                    <span>{language.text("Until (", "Hasta (")}<span class="zone">"UTC"</span>")"</span>
-                    <input type="datetime-local" name="until" value=form.until.clone() min=form.oldest.clone() required=true
-                        data-utc=form.until data-oldest=form.oldest/>
-                </label>
-                <label>
-                    <span>{language.text("Reason", "Motivo")}</span>
-                    <input type="text" name="reason" value=form.reason required=true maxlength="500"/>
-                </label>
-                <div class="buttons">
-                    <button class="button is-main" type="submit">{language.text("Mute", "Silenciar")}</button>
-                    <a class="button" href=manner.href_of(QUIET)>{language.text("Cancel", "Cancelar")}</a>
-                </div>
-            </form>
-        </section>
+        <OrderForm
+            heading=language.text("Mute alerts", "Silenciar alertas") action=MUTE button=language.text("Mute", "Silenciar")
+            about=None fixed=None told token manner
+        >
+            <label>
+                <span>{language.text("Antennas", "Antenas")}</span>
+                <input type="text" name="antennas" value=form.antennas required=true maxlength="253" autocapitalize="none" spellcheck="false"
+                    aria-describedby="antennas-hint"/>
+                <small id="antennas-hint">{hint}</small>
+            </label>
+            <label>
+                <span>{language.text("Until (", "Hasta (")}<span class="zone">"UTC"</span>")"</span>
+                <input type="datetime-local" name="until" value=form.until.clone() min=form.oldest.clone() required=true
+                    data-utc=form.until data-oldest=form.oldest/>
+            </label>
+            <label>
+                <span>{language.text("Reason", "Motivo")}</span>
+                <input type="text" name="reason" value=form.reason required=true maxlength="500"/>
+            </label>
+        </OrderForm>
     }
     .into_any()
 }
@@ -189,27 +216,20 @@ pub(crate) fn AcknowledgementPage(
     manner: Manner,
 ) -> AnyView {
     let language = manner.language;
-    let told = told.map(|told| view! { <ToldView told token=token.clone() manner/> });
     let (kind, _, subject) = of_incident(&form.incident, language);
     let subject = subject.to_owned();
-    let pairs = vec![("token".to_owned(), token), ("incident".to_owned(), form.incident)];
+    let about = view! { <p><bdi class="name">{subject}</bdi>": "{kind}</p> }.into_any();
+    let fixed = ("incident", form.incident);
     view! {
-        <section class="card message">
-            <h1>{language.text("Acknowledge an incident", "Atender un incidente")}</h1>
-            <p><bdi class="name">{subject}</bdi>": "{kind}</p>
-            {told}
-            <form class="fields" method="post" action=manner.href_of(ACKNOWLEDGE)>
-                <Hidden pairs/>
-                <label>
-                    <span>{language.text("Note: who does what about it", "Nota: quién hace qué al respecto")}</span>
-                    <input type="text" name="note" value=form.note required=true maxlength="500"/>
-                </label>
-                <div class="buttons">
-                    <button class="button is-main" type="submit">{language.text("Acknowledge", "Atender")}</button>
-                    <a class="button" href=manner.href_of(QUIET)>{language.text("Cancel", "Cancelar")}</a>
-                </div>
-            </form>
-        </section>
+        <OrderForm
+            heading=language.text("Acknowledge an incident", "Atender un incidente") action=ACKNOWLEDGE
+            button=language.text("Acknowledge", "Atender") about=Some(about) fixed=Some(fixed) told token manner
+        >
+            <label>
+                <span>{language.text("Note: who does what about it", "Nota: quién hace qué al respecto")}</span>
+                <input type="text" name="note" value=form.note required=true maxlength="500"/>
+            </label>
+        </OrderForm>
     }
     .into_any()
 }
