@@ -206,6 +206,26 @@ test("nothing moves during ten updates", { concurrency: true }, (t) =>
     ),
   ));
 
+for (const lang of ["en", "es"]) {
+  test(`the lines of the heading stay where they are, whatever the stream does and however little room there is (${lang})`, () =>
+    open(`/?lang=${lang}`, async (page) => {
+      for (const width of [320, 360, 390, 430, 560, 700, 860, 861, 1000, 1100, 1366]) {
+        await page.setViewportSize({ width, height: 844 });
+        const lines = await page.evaluate(() => {
+          const root = document.documentElement;
+          // The script sets the state anew when the stream tells something, so it is looked at within one task.
+          const lines = ["live", "paused", "lost"].map((state) => {
+            root.dataset.stream = state;
+            return [...document.querySelectorAll(".heading > *")].map((part) => part.getBoundingClientRect().top);
+          });
+          root.dataset.stream = "live";
+          return lines;
+        });
+        assert.deepEqual(lines, [lines[0], lines[0], lines[0]], `${width} px wide`);
+      }
+    }));
+}
+
 test("the theme and the zone are what was chosen, on the next page too", () =>
   open(
     "/",
