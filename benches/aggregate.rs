@@ -5,7 +5,6 @@
 //! `cargo test --benches` runs each once.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use analytics::answer::{Question, Tables, View, Window};
 use analytics::archive::file::{encode, group_rows};
@@ -19,8 +18,7 @@ use analytics::store::archived::Table;
 use analytics::store::partials::Partials;
 use analytics::store::{Store, Whole};
 use benches::{
-    BY_PANE_AND_ANTENNA, PANE_MS, PANES as GRID, START_MS, antenna_id, batch, dense_loop, readings, reply, snapshot,
-    store,
+    BY_PANE_AND_ANTENNA, PANE_MS, PANES as GRID, START_MS, antenna_id, batch, dense_loop, readings, reply, store, whole,
 };
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -86,10 +84,16 @@ fn aggregate(criterion: &mut Criterion) {
 }
 
 fn query(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("query");
+    for (partitions, name) in [(1, "query"), (16, "query of 16 partitions")] {
+        query_of(criterion, partitions, name);
+    }
+}
+
+fn query_of(criterion: &mut Criterion, partitions: u32, name: &str) {
+    let mut group = criterion.benchmark_group(name);
     group.sample_size(20);
     for antennas in ANTENNAS {
-        let snapshot = snapshot(PANES, antennas).expect("columns");
+        let whole = whole(PANES, antennas, partitions).expect("columns");
         let id = antenna_id(antennas / 2).to_string();
         let length = Some(Span::from_ms(PANES * PANE_MS));
         let window = WindowRequest { length, end: End::Latest };
@@ -101,9 +105,9 @@ fn query(criterion: &mut Criterion) {
         let antenna = AntennaRequest { id: id.clone(), window };
         let series = SeriesRequest { window, step, ..SeriesRequest::default() };
         let of_antenna = SeriesRequest { antenna: Some(id), ..series.clone() };
-        let asked = Asked { whole: Whole::from(Arc::new(snapshot)), window: PANES * PANE_MS, antennas };
+        let asked = Asked { whole, window: PANES * PANE_MS, antennas };
         asked.bench(&mut group, "network", None, &SummaryRequest { window });
-        let tables = Tables::default();
+        let tables = Tables::of_partitions(partitions as usize);
         asked.bench(&mut group, "summary", Some(&tables), &SummaryRequest { window });
         asked.bench(&mut group, "worst", Some(&tables), &worst);
         asked.bench(&mut group, "antennas", Some(&tables), &page);
@@ -137,7 +141,7 @@ impl Asked {
         let window = Window::new(&self.whole, self.window, End::Latest, now);
         group.bench_function(BenchmarkId::new(name, self.antennas), |bencher| {
             bencher.iter(|| {
-                let own = Tables::default();
+                let own = Tables::of_partitions(self.whole.portions().len());
                 let tables = shared.unwrap_or(&own);
                 let view = View::new(&self.whole, window, now, Thresholds::default(), tables);
                 question.answer(&view).expect("an answer")

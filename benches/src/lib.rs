@@ -4,6 +4,7 @@
 pub mod scaling;
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 use analytics::ingest::decode::Batch;
@@ -11,7 +12,8 @@ use analytics::readings::{Row, Rows, Slot};
 use analytics::settings::Thresholds;
 use analytics::store::grid::Grid;
 use analytics::store::partials::Keys;
-use analytics::store::{Snapshot, Store};
+use analytics::store::whole::Numbering;
+use analytics::store::{Store, Whole};
 use polars::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -110,6 +112,11 @@ pub fn batch(readings: Vec<Row>) -> PolarsResult<Batch> {
 /// # Errors
 /// Never in practice: the columns are made here.
 pub fn store(panes: i64, antennas: u32) -> PolarsResult<Store> {
+    partition(panes, 0..antennas)
+}
+
+/// The same of antennas with these numbers.
+fn partition(panes: i64, antennas: Range<u32>) -> PolarsResult<Store> {
     let mut store = Store::new(PANE_MS, panes * PANE_MS, Thresholds::default());
     let mut chance = chance();
     for pane in 0..panes {
@@ -118,9 +125,10 @@ pub fn store(panes: i64, antennas: u32) -> PolarsResult<Store> {
             let (packets_sent, packets_lost, latency_ms) = measured(chance.next_u64());
             Row { arrival_ms: event_ms, event_ms, antenna, packets_sent, packets_lost, latency_ms, seq: None }
         };
-        let mut batch = batch((0..antennas).map(row).collect())?;
+        let slots = 0..u32::try_from(antennas.len()).unwrap_or(u32::MAX);
+        let mut batch = batch(slots.clone().map(row).collect())?;
         if pane == 0 {
-            batch.new_antennas = (0..antennas).map(|slot| (slot, antenna_id(slot))).collect();
+            batch.new_antennas = slots.zip(antennas.clone().map(antenna_id)).collect();
         }
         store.count(&batch)?;
         store.build_tiles()?;
@@ -128,12 +136,15 @@ pub fn store(panes: i64, antennas: u32) -> PolarsResult<Store> {
     Ok(store)
 }
 
-/// What queries read of such a store.
+/// What queries read of such stores, which share the antennas evenly.
 ///
 /// # Errors
 /// See [`store`].
-pub fn snapshot(panes: i64, antennas: u32) -> PolarsResult<Snapshot> {
-    Ok(store(panes, antennas)?.snapshot(1, None))
+pub fn whole(panes: i64, antennas: u32, partitions: u32) -> PolarsResult<Whole> {
+    let each = antennas / partitions;
+    let of = |number| Ok(Arc::new(partition(panes, number * each..(number + 1) * each)?.snapshot(1, None)));
+    let snapshots = (0..partitions).map(of).collect::<PolarsResult<Vec<_>>>()?;
+    Ok(Whole::join(snapshots, Numbering::default()))
 }
 
 /// The floor under the roll-up: one loop over the same columns into an array by slot, as one would write it by hand for

@@ -195,7 +195,7 @@ impl View<'_> {
         let tables = found.iter().map(Found::table).collect::<PolarsResult<Vec<_>>>()?;
         let slot_of = lit(Series::new(ANTENNA.into(), self.slots()));
         let slot = slot_of.gather(col(ANTENNA), true).alias(ANTENNA);
-        let rows = union(&tables.iter().collect::<Vec<_>>(), first.rows.table.schema())?.with_column(slot);
+        let rows = union(&tables.iter().collect::<Vec<_>>(), first.rows.table.schema())?.lazy().with_column(slot);
         let rows = match slots.filter(|slots| slots.len() > PICKED) {
             Some(slots) => {
                 rows.filter(col(ANTENNA).is_in(lit(Series::new(ANTENNA.into(), slots)).implode(true), false))

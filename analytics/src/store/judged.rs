@@ -33,7 +33,7 @@ impl Judged {
     pub fn of_panes(cells: &[&DataFrame], limits: &Limits) -> PolarsResult<BTreeMap<i64, Self>> {
         let judged = union(cells, Partials::empty().cells.schema())?;
         let judged =
-            judged.select([col(PANE), col(ANTENNA), status(limits.of(&col(ANTENNA)), lit(false)).alias(STATUS)]);
+            judged.lazy().select([col(PANE), col(ANTENNA), status(limits.of(&col(ANTENNA)), lit(false)).alias(STATUS)]);
         let worse = judged.filter(col(STATUS).lt(lit(Status::Healthy as u32))).collect()?;
         let (panes, slots) = (worse.column(PANE)?.i64()?, worse.column(ANTENNA)?.u32()?);
         let rows = panes.iter().zip(slots.iter()).zip(worse.column(STATUS)?.u32()?.iter());

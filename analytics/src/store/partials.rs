@@ -10,10 +10,10 @@
 //! panes, coarsens panes and answers queries; there is no other aggregation. Its law: any split of the readings, in any
 //! order, merged in any tree, gives the same tables. Rows are sorted by key, so equal tables are equal in every byte.
 //!
-//! A roll-up is a plan: `concat > sort by key > running totals > group by key > differences`. Most of its inputs are sorted
+//! A roll-up is a plan over one table of all: `sort by key > running totals > group by key > differences`. Most of its inputs are sorted
 //! already, and the stable sort merges sorted runs in passes without comparing each row with many others; behind it, a group
 //! is a slice of rows, so nothing is hashed and the result is in order. Over all antennas or by line, where a million rows
-//! make some hundred groups, it is `concat > group by key > sort by key` instead: hashing costs a tenth of the sort there. So it is for
+//! make some hundred groups, it is `group by key > sort by key` instead: hashing costs a tenth of the sort there. So it is for
 //! few rows, whose plan costs more than they do, and is shorter this way. Pane, antenna and bucket are packed into one integer,
 //! because a sort by several columns has to encode each row first.
 
@@ -143,7 +143,7 @@ impl Partials {
 
     fn one_table<'a>(parts: impl IntoIterator<Item = &'a Self>, cells: &Schema) -> PolarsResult<Self> {
         let (tables, sketches): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (&part.cells, &part.sketch)).unzip();
-        Ok(Self { cells: union(&tables, cells)?.collect()?, sketch: sketches_together(&sketches)? })
+        Ok(Self { cells: union(&tables, cells)?, sketch: sketches_together(&sketches)? })
     }
 
     /// Splits a rolled-up table into one for each pane, in order of time. The parts hold their pane once, not in each
@@ -279,7 +279,7 @@ fn gathered<'a, T: PolarsNumericType>(
 /// # Errors
 /// When a table does not have the module's columns.
 pub fn cells_together(tables: &[&DataFrame]) -> PolarsResult<DataFrame> {
-    union(tables, &cells_schema())?.collect()
+    union(tables, &cells_schema())
 }
 
 /// One table of their sketches, likewise.
@@ -287,7 +287,7 @@ pub fn cells_together(tables: &[&DataFrame]) -> PolarsResult<DataFrame> {
 /// # Errors
 /// When a table does not have the module's columns.
 pub fn sketches_together(tables: &[&DataFrame]) -> PolarsResult<DataFrame> {
-    union(tables, &sketch_schema())?.collect()
+    union(tables, &sketch_schema())
 }
 
 /// Rolls up tables of cells; see [`Partials::roll_up`].
@@ -307,34 +307,48 @@ pub fn roll_up_sketch(tables: &[&DataFrame], keys: Keys) -> PolarsResult<DataFra
     roll_up(tables, &sketch_schema(), keys)
 }
 
-/// One table of all, with the columns of a schema; none is needed.
+/// One table of all, with the columns of a schema; none is needed. It is made at once: to take hundreds of small tables into a plan, as an
+/// answer about many partitions does, is many times the work on their rows.
 ///
 /// # Errors
 /// When a column is missing.
-pub fn union(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<LazyFrame> {
-    if tables.is_empty() {
-        return Ok(DataFrame::empty_with_schema(schema).lazy());
-    }
-    one_behind_the_other(tables.iter().map(|table| (*table).clone().lazy()).collect())
+pub fn union(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<DataFrame> {
+    let height = tables.iter().map(|table| table.height()).sum();
+    let column = |(name, dtype): (&PlSmallStr, &DataType)| {
+        let parts = tables.iter().map(|table| table.column(name)).collect::<PolarsResult<Vec<_>>>()?;
+        let is_same = parts.windows(2).all(|pair| pair[0].dtype() == pair[1].dtype());
+        // A count may be u32 in one table and u64 in another.
+        let dtype = parts.first().filter(|_| is_same).map_or(dtype, |first| first.dtype());
+        let mut parts = parts.into_iter().map(|part| series_of(part).cast(dtype));
+        let Some(mut all) = parts.next().transpose()? else { return Ok(Column::new_empty(name.clone(), dtype)) };
+        for part in parts {
+            all.append_owned(part?)?;
+        }
+        Ok(all.rechunk().into_column())
+    };
+    DataFrame::new(height, schema.iter().map(column).collect::<PolarsResult<Vec<_>>>()?)
 }
 
-fn one_behind_the_other(tables: Vec<LazyFrame>) -> PolarsResult<LazyFrame> {
-    // A count may be u32 in one table and u64 in another.
-    concat(tables, UnionArgs { to_supertypes: true, rechunk: true, ..UnionArgs::default() })
+/// The values of a column. Asking one that holds a single value for all rows would make it hold one for each from then on.
+fn series_of(column: &Column) -> Series {
+    match column {
+        Column::Scalar(one) => one.to_series(),
+        Column::Series(each) => Series::clone(each),
+    }
 }
 
 /// One table of cells of antennas and of what they are over all of them, with sums of latencies in two parts.
-fn in_two(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<LazyFrame> {
+fn in_two(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<DataFrame> {
     let (networks, antennas): (Vec<&DataFrame>, Vec<_>) =
         tables.iter().partition(|table| table.get_column_index(LATENCY_REST).is_some());
     if antennas.is_empty() {
         return union(&networks, schema);
     }
-    let antennas = union(&antennas, &cells_schema())?.with_columns(in_two_parts());
+    let antennas = union(&antennas, &cells_schema())?.lazy().with_columns(in_two_parts()).collect()?;
     if networks.is_empty() {
         return Ok(antennas);
     }
-    one_behind_the_other(vec![antennas, union(&networks, schema)?])
+    union(&[&antennas, &union(&networks, schema)?], schema)
 }
 
 /// Adds cells up by step and line instead of antenna; see [`Lines`]. It is a plan, so that columns that are not asked for are
@@ -430,7 +444,7 @@ fn roll_up_by(
     let key = key(tables, keys, has_buckets)?;
     let is_network = schema.contains(LATENCY_REST);
     let rows = if is_network { in_two(tables, schema)? } else { union(tables, schema)? };
-    let keyed = rows.with_columns([pane, antenna.alias(ANTENNA)]).with_column(key.alias(KEY));
+    let keyed = rows.lazy().with_columns([pane, antenna.alias(ANTENNA)]).with_column(key.alias(KEY));
     let in_order = SortMultipleOptions::default().with_maintain_order(true).with_multithreaded(false);
     let rows: usize = tables.iter().map(|table| table.height()).sum();
     let rolled_up = if groups == Groups::Many && rows >= MANY_ROWS {

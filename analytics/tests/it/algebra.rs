@@ -10,7 +10,7 @@ use analytics::store::Pane;
 use analytics::store::archived::{DAY_MS, HOUR_MS, Table};
 use analytics::store::expressions;
 use analytics::store::grid::Grid;
-use analytics::store::partials::{Keys, Partials, cells_of_antennas, sketch_of_antennas};
+use analytics::store::partials::{Keys, Partials, cells_of_antennas, sketch_of_antennas, union};
 use polars::prelude::*;
 use proptest::prelude::*;
 
@@ -103,6 +103,32 @@ proptest! {
         let at_once = roll_up(&partials(&rows.repeat(COPIES)), BY_PANE_AND_ANTENNA);
         let once = roll_up(&partials(&rows), BY_PANE_AND_ANTENNA);
         assert_same(&at_once, &merge(std::iter::repeat_n(&once, COPIES), BY_PANE_AND_ANTENNA))?;
+    }
+
+    /// Of tables as they lie in panes: narrow and wide counts, a pane that is held once or in each row, some without rows.
+    #[test]
+    fn tables_are_one_as_the_plan_that_concatenates_them_makes_them(all in prop::collection::vec((rows(0..20), any::<bool>()), 0..6)) {
+        let tables: Vec<DataFrame> = all
+            .iter()
+            .flat_map(|(rows, is_at_rest)| {
+                let rolled_up = roll_up(&partials(rows), BY_PANE_AND_ANTENNA);
+                let panes = rolled_up.split_by_pane().expect("a table with its columns");
+                let at_rest = panes.into_iter().map(|(_, part)| part.cells);
+                if *is_at_rest { at_rest.collect() } else { vec![rolled_up.cells] }
+            })
+            .collect();
+        let schema = Partials::empty().cells.schema().clone();
+        let at_once = union(&tables.iter().collect::<Vec<_>>(), &schema).expect("tables with their columns");
+        let expected = match &*tables {
+            [] => DataFrame::empty_with_schema(&schema),
+            tables => {
+                let tables: Vec<LazyFrame> = tables.iter().map(|table| table.clone().lazy()).collect();
+                let arguments = UnionArgs { to_supertypes: true, ..UnionArgs::default() };
+                concat(tables, arguments).expect("tables with their columns").collect().expect("a plan")
+            }
+        };
+        prop_assert_eq!(at_once.schema(), expected.schema());
+        prop_assert!(at_once.equals_missing(&expected), "{at_once:?}\n{expected:?}");
     }
 
     #[test]
