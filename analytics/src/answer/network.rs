@@ -20,14 +20,17 @@ use crate::store::expressions::column::{ANTENNA, AVAILABLE_MS, LATENCY_MAX, LATE
 use crate::store::expressions::{
     COUNTS, Percentiles, availability, available_ms, known_if, measures, observed_ms, seconds, status,
 };
-use crate::store::partials::{Keys, roll_up_cells, roll_up_sketch};
-use crate::store::whole::{Portion, cells, cells_of, sketch_of, sketches};
+use crate::store::partials::{Keys, Partials, roll_up_cells, roll_up_sketch};
+use crate::store::whole::{Covering, Portion, cells, cells_of, networks, sketch_of, sketches};
 
 /// Tables are kept for this many windows and snapshots: with 10,000 antennas each takes two megabytes or so.
 const KEPT: usize = 8;
 
 /// How a window is added up by antenna.
 pub(super) const BY_ANTENNA: Keys = Keys { pane: None, antenna: true };
+
+/// How it is added up over all antennas.
+pub(super) const OVER_ALL: Keys = Keys { pane: None, antenna: false };
 
 /// What questions to a window share, kept for a few windows and snapshots.
 pub struct Tables {
@@ -38,10 +41,43 @@ pub struct Tables {
     /// The cells of closed panes and of files of a partition added up by antenna, by the state of slots, the store's revision, start and end:
     /// most of a window stays as it is from one snapshot to the next.
     closed: Cache<ClosedKey, Arc<DataFrame>>,
+    /// What they add up to over all antennas, but for files, which have no slots in it.
+    closed_networks: Cache<(u64, i64, i64), Arc<Partials>>,
 }
 
 /// The state of the slots, the store's revision, and a range.
 type ClosedKey = (u64, u64, i64, i64);
+
+/// A window, parted where the panes of each partition have closed.
+struct Parted<'a> {
+    /// The partitions, with the range of the window up to there.
+    closed: Vec<(&'a Portion, (i64, i64))>,
+    /// What of the window lies behind, in any partition.
+    open: Vec<Covering<'a>>,
+}
+
+impl<'a> Parted<'a> {
+    fn new(view: &View<'a>) -> Self {
+        let Window { start_ms, end_ms, .. } = view.window;
+        let (mut closed, mut open) = (Vec::new(), Vec::new());
+        for portion in view.whole.portions() {
+            let snapshot = &portion.snapshot;
+            // Before the first reading no pane is open, but there may be files of an import.
+            let closed_ms = if snapshot.clock.has_started() { snapshot.closed_before_ms() } else { end_ms };
+            let closed_ms = closed_ms.clamp(start_ms, end_ms.max(start_ms));
+            closed.push((portion, (start_ms, closed_ms)));
+            open.extend(portion.cover(closed_ms, end_ms));
+        }
+        Self { closed, open }
+    }
+
+    /// What is open, and what of the closed partitions is asked for: what is with other processes comes over together.
+    fn unknown(&self, is_known: impl Fn(&Portion, (i64, i64)) -> bool) -> Vec<Covering<'a>> {
+        let unknown = self.closed.iter().filter(|(portion, range)| !is_known(portion, *range));
+        let unknown = unknown.flat_map(|(portion, (start_ms, closed_ms))| portion.cover(*start_ms, *closed_ms));
+        self.open.iter().copied().chain(unknown).collect()
+    }
+}
 
 impl Default for Tables {
     /// Of one partition.
@@ -60,7 +96,12 @@ impl Tables {
     /// Of a number of partitions.
     #[must_use]
     pub fn of_partitions(partitions: usize) -> Self {
-        Self { antennas: Cache::new(KEPT), measured: Cache::new(KEPT), closed: Cache::new(KEPT * partitions) }
+        Self {
+            antennas: Cache::new(KEPT),
+            measured: Cache::new(KEPT),
+            closed: Cache::new(KEPT * partitions),
+            closed_networks: Cache::new(KEPT * partitions),
+        }
     }
 
     pub(super) fn antennas(&self, view: &View<'_>) -> PolarsResult<Arc<DataFrame>> {
@@ -84,30 +125,35 @@ impl Tables {
 
     /// The cells of the window by antenna.
     fn cells(&self, view: &View<'_>) -> PolarsResult<DataFrame> {
-        let Window { start_ms, end_ms, .. } = view.window;
-        let mut closed = Vec::new();
-        let mut open = Vec::new();
-        for portion in view.whole.portions() {
-            let snapshot = &portion.snapshot;
-            // Before the first reading no pane is open, but there may be files of an import.
-            let closed_ms = if snapshot.clock.has_started() { snapshot.closed_before_ms() } else { end_ms };
-            let closed_ms = closed_ms.clamp(start_ms, end_ms.max(start_ms));
-            closed.push((portion, self.closed_key(view, portion, (start_ms, closed_ms))));
-            open.extend(portion.cover(closed_ms, end_ms));
-        }
-        // What is with other processes comes over together.
-        let unknown = closed.iter().filter(|(_, key)| self.closed.peek(key).is_none());
-        let unknown = unknown.flat_map(|(portion, (.., start_ms, closed_ms))| portion.cover(*start_ms, *closed_ms));
-        cells(&open.iter().copied().chain(unknown).collect::<Vec<_>>())?;
-        let closed = closed.into_iter().map(|(portion, key)| self.closed(view, portion, key));
+        let parted = Parted::new(view);
+        let key = |portion: &Portion, range| Self::closed_key(view, portion, range);
+        cells(&parted.unknown(|portion, range| self.closed.peek(&key(portion, range)).is_some()))?;
+        let closed = parted.closed.iter().map(|(portion, range)| self.closed(view, portion, key(portion, *range)));
         let closed = closed.filter_map(Result::transpose).collect::<PolarsResult<Vec<_>>>()?;
-        let open = cells(&open)?;
+        let open = cells(&parted.open)?;
         let tables = closed.iter().map(|closed| &**closed).chain(open.iter().map(|cells| &**cells));
         roll_up_cells(&tables.collect::<Vec<&DataFrame>>(), BY_ANTENNA)
     }
 
+    /// What of the window is in memory, and what of it is in files, added up over all antennas.
+    pub(super) fn network(&self, view: &View<'_>, archived: &[Partials]) -> PolarsResult<Partials> {
+        let (parted, grid) = (Parted::new(view), view.whole.grid);
+        let key = |portion: &Portion, (start_ms, end_ms)| (portion.snapshot.revision, start_ms, end_ms);
+        networks(&parted.unknown(|portion, range| self.closed_networks.peek(&key(portion, range)).is_some()), grid)?;
+        let add_up = |portion: &Portion, (start_ms, end_ms)| {
+            let closed = networks(&portion.cover(start_ms, end_ms), grid)?;
+            Partials::roll_up(closed, OVER_ALL).map(Arc::new)
+        };
+        let closed = parted.closed.iter().map(|(portion, range)| {
+            self.closed_networks.get_or_insert_with(&key(portion, *range), || add_up(portion, *range))
+        });
+        let closed = closed.collect::<PolarsResult<Vec<_>>>()?;
+        let open = networks(&parted.open, grid)?;
+        Partials::roll_up(closed.iter().map(|closed| &**closed).chain(open).chain(archived), OVER_ALL)
+    }
+
     /// By what the closed panes of a partition in a range are known.
-    fn closed_key(&self, view: &View<'_>, portion: &Portion, (start_ms, end_ms): (i64, i64)) -> ClosedKey {
+    fn closed_key(view: &View<'_>, portion: &Portion, (start_ms, end_ms): (i64, i64)) -> ClosedKey {
         // An antenna in files has the slot of one in memory as soon as there is one.
         let slots = if view.reads_files() { view.whole.names() } else { view.whole.numbering_id() };
         (slots, portion.snapshot.revision, start_ms, end_ms)

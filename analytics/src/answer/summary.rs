@@ -10,8 +10,6 @@ use crate::store::expressions::answer::{
 };
 use crate::store::expressions::column::AVAILABLE_MS;
 use crate::store::expressions::{Percentiles, antenna_counts, availability, measures, median};
-use crate::store::partials::{Keys, Partials};
-use crate::store::whole::networks;
 
 impl Question for SummaryRequest {
     fn answer(&self, view: &View<'_>) -> Result<Summary, AnswerError> {
@@ -37,10 +35,8 @@ impl Question for SummaryRequest {
     }
 
     fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
-        let network = networks(&view.cover(), view.whole.grid)?;
         let archived = view.archived_network(view.range(), None)?;
-        let network =
-            Partials::roll_up(network.into_iter().chain(&archived), Keys { pane: None, antenna: false })?.rounded()?;
+        let network = view.tables.network(view, &archived)?.rounded()?;
         let percentiles = Percentiles::of(network.sketch.lazy(), &[])?.collect()?;
         let measured = network.cells.lazy().select(measures()).collect()?;
         // No row where nothing was measured; percentiles are one row of nulls then.
