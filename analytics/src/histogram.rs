@@ -1,6 +1,7 @@
 //! Counts of values by bucket of the [`sketch`], for what is measured of the pipeline itself.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,18 @@ impl Histogram {
         }
     }
 
+    /// Takes away the values of a histogram that was merged into this one.
+    pub(crate) fn take_away(&mut self, merged: &Self) {
+        for (&bucket, &count) in &merged.0 {
+            if let Entry::Occupied(mut all) = self.0.entry(bucket) {
+                *all.get_mut() -= count;
+                if *all.get() == 0 {
+                    all.remove();
+                }
+            }
+        }
+    }
+
     /// The nearest-rank quantile; `None` if there is no value.
     pub(crate) fn quantile(&self, q: f64) -> Option<f64> {
         sketch::quantile(self.0.iter().map(|(&bucket, &count)| (bucket, count)), self.0.values().sum(), q)
@@ -36,7 +49,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// However the values are split, merging gives the histogram of all of them.
+        /// However the values are split, merging gives the histogram of all of them, and taking away that of the others.
         #[test]
         fn merging_adds(values in prop::collection::vec((0.0..10_000.0_f64, 1..9_u64), 0..50), at in 0..50_usize) {
             let of = |values: &[(f64, u64)]| {
@@ -48,6 +61,9 @@ mod tests {
             let mut merged = of(left);
             merged.merge(&of(right));
             prop_assert_eq!(&merged, &of(&values));
+            let mut taken_away = merged.clone();
+            taken_away.take_away(&of(left));
+            prop_assert_eq!(taken_away, of(right));
             let largest = values.iter().map(|(value, _)| *value).max_by(f64::total_cmp);
             prop_assert_eq!(merged.quantile(1.0), largest.map(|value| sketch::value(sketch::bucket(value))));
         }

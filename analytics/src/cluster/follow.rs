@@ -158,14 +158,19 @@ struct Owner {
 }
 
 impl Owner {
-    fn url(&self, route: &str, since: Option<u64>) -> String {
-        let since = since.map(|version| format!("&since={version}")).unwrap_or_default();
+    fn url(&self, route: &str) -> String {
         let route = route.replace("{number}", &self.number.to_string());
-        format!("{}{route}?owner={}&epoch={}{since}", self.base, encoded(&self.name), self.epoch)
+        format!("{}{route}?owner={}&epoch={}", self.base, encoded(&self.name), self.epoch)
     }
 
-    async fn head(&self, since: Option<u64>) -> Result<Vec<StateField>, AskError> {
-        self.asker.bytes(self.asker.http.get(self.url(HEAD, since)).timeout(HEAD_TIMEOUT)).await
+    /// What is new since a snapshot and a step of the pace, by its start.
+    async fn head(&self, since: Option<(u64, Option<i64>)>) -> Result<Vec<StateField>, AskError> {
+        let mut url = self.url(HEAD);
+        if let Some((version, paced_from)) = since {
+            url += &format!("&since={version}");
+            url.extend(paced_from.map(|start_ms| format!("&paced_from={start_ms}")));
+        }
+        self.asker.bytes(self.asker.http.get(url).timeout(HEAD_TIMEOUT)).await
     }
 }
 
@@ -174,7 +179,7 @@ impl Source for Owner {
         if self.is_stuck.load(Ordering::Relaxed) {
             return Err(unreachable(format!("{}: it did not answer", self.base)));
         }
-        let request = self.asker.http.post(self.url(TABLES, None)).json(wanted);
+        let request = self.asker.http.post(self.url(TABLES)).json(wanted);
         let told = self.runtime.block_on(self.asker.bytes(request.timeout(TABLES_TIMEOUT)));
         match told {
             Ok(fields) => decode_tables(&fields),
@@ -341,7 +346,8 @@ impl<L: Log> Follower<L> {
             state.mirror = Some((owner, mirror));
         }
         let Some((owner, mut mirror)) = state.mirror.take() else { return Ok(()) };
-        let fields = match owner.head(mirror.version()).await {
+        let since = mirror.version().map(|version| (version, self.published().paced_from()));
+        let fields = match owner.head(since).await {
             Ok(fields) => {
                 owner.is_stuck.store(false, Ordering::Relaxed);
                 fields
@@ -351,22 +357,28 @@ impl<L: Log> Follower<L> {
                 return Err(error);
             }
         };
-        let progress = fields.iter().find(|(name, _)| name == PROGRESS).map(|(_, progress)| progress);
-        let progress: Option<ToldProgress> = progress.and_then(|progress| serde_json::from_slice(progress).ok());
-        let progress = progress.ok_or_else(|| AskError::Damaged("it told no progress".to_owned()))?;
-        let taken = self.workers.run(move || mirror.take(&fields).map(|snapshot| (mirror, snapshot))).await;
+        let (published, pane_ms) = (self.published().clone(), millis(self.pipeline.settings.pane));
+        let taken = self.workers.run(move || {
+            take(&mut mirror, &fields, pane_ms, &published)?;
+            Ok::<_, AskError>(mirror)
+        });
         // What is damaged is asked for anew, as a whole.
-        let (mirror, snapshot) = match taken {
-            Ok(Ok(taken)) => taken,
-            Ok(Err(error)) => return Err(AskError::Damaged(error.to_string())),
-            Err(error) => return Err(AskError::Damaged(error.to_string())),
-        };
-        // Panes of other widths cannot be joined.
-        if snapshot.grid.width_ms != millis(self.pipeline.settings.pane) {
-            return Err(AskError::Damaged(format!("its PANE is {} ms", snapshot.grid.width_ms)));
-        }
-        self.published().follow(snapshot, mirror.version().unwrap_or_default(), progress);
+        let mirror = taken.await.map_err(|error| AskError::Damaged(error.to_string()))??;
         state.mirror = Some((owner, mirror));
         Ok(())
     }
+}
+
+/// Takes over what an owner told.
+fn take(mirror: &mut Mirror, fields: &[StateField], pane_ms: i64, published: &Published) -> Result<(), AskError> {
+    let progress = fields.iter().find(|(name, _)| name == PROGRESS).map(|(_, progress)| progress);
+    let progress: Option<ToldProgress> = progress.and_then(|progress| serde_json::from_slice(progress).ok());
+    let progress = progress.ok_or_else(|| AskError::Damaged("it told no progress".to_owned()))?;
+    let snapshot = mirror.take(fields).map_err(|error| AskError::Damaged(error.to_string()))?;
+    // Panes of other widths cannot be joined.
+    if snapshot.grid.width_ms != pane_ms {
+        return Err(AskError::Damaged(format!("its PANE is {} ms", snapshot.grid.width_ms)));
+    }
+    published.follow(snapshot, mirror.version().unwrap_or_default(), progress);
+    Ok(())
 }

@@ -56,6 +56,8 @@ struct Of {
     epoch: Epoch,
     /// The snapshot that is known.
     since: Option<u64>,
+    /// The start of the newest step of its pace that is known, in milliseconds since the epoch.
+    paced_from: Option<i64>,
 }
 
 /// What this process tells others. Clones share it.
@@ -175,7 +177,8 @@ async fn head(
 ) -> Result<Response, Refusal> {
     let handout = peers.handout(number, &of)?;
     let (now, before) = handout.tell(of.epoch, Instant::now())?;
-    let progress = handout.published.told(peers.clock.now()).filter(|told: &ToldProgress| told.epoch == of.epoch);
+    let progress =
+        handout.published.told(peers.clock.now(), of.paced_from).filter(|told: &ToldProgress| told.epoch == of.epoch);
     let progress = serde_json::to_vec(&progress.ok_or(Refusal::NotOwned)?).map_err(|error| failed(&error))?;
     let progress: StateField = (PROGRESS.to_owned(), progress);
     let told = peers.workers.run(move || {

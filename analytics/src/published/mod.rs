@@ -8,25 +8,22 @@ mod partitions;
 mod settled;
 mod told;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use shared::api::{
-    BatchTimes, ClockOffset, Commits, Ledger, Phase, Pipeline, PipelineHistory, PipelineSample, RejectedPage,
-};
+use shared::api::{BatchTimes, ClockOffset, Commits, Ledger, Phase, Pipeline, PipelineHistory, RejectedPage};
 use shared::{Rejection, UnixMillis};
 use tokio::sync::watch;
 
 pub use self::demand::Demand;
 use self::examples::Examples;
-use self::pace::Pace;
+use self::pace::{Ages, Pace, Steps};
 pub use self::partitions::Partitions;
 pub use self::settled::Settled;
 pub use self::told::ToldProgress;
 use crate::figures::{CommitFigures, Loaded, Outcome};
-use crate::histogram::Histogram;
 use crate::ingest::decode::RejectedEntry;
 use crate::ingest::log::{Epoch, Fence, LogError};
 use crate::ingest::stream_id::StreamId;
@@ -35,9 +32,6 @@ use crate::store::{Snapshot, Store};
 
 /// Rates are taken over this time.
 const RATE_WINDOW: Duration = Duration::from_secs(10);
-
-/// Freshness is taken over this many batches.
-const FRESHNESS_BATCHES: usize = 1024;
 
 /// What is said of a stream that takes no more entries.
 pub(crate) const EXHAUSTED: &str = "the stream's last id is the largest there is, so nothing can be appended any more; \
@@ -77,13 +71,13 @@ struct Progress {
     /// The last batch, and when it was merged.
     last: Option<(Instant, BatchTimes)>,
     recent: VecDeque<Merged>,
-    ages: VecDeque<Histogram>,
+    ages: Ages,
     commits: Commits,
     pace: Pace,
     /// The rate of the owner, where that is another process.
     rate_told: Option<f64>,
     /// The pace of the owner, where that is another process.
-    pace_told: Option<BTreeMap<i64, (PipelineSample, Histogram)>>,
+    pace_told: Option<Steps>,
     incidents_ended: Option<u64>,
     is_evicting: Option<bool>,
     is_exhausted: bool,
@@ -148,7 +142,7 @@ impl Published {
             batches: 0,
             last: None,
             recent: VecDeque::new(),
-            ages: VecDeque::new(),
+            ages: Ages::default(),
             commits: Commits::default(),
             pace: Pace::new(started_at),
             incidents_ended: None,
@@ -394,10 +388,7 @@ impl Published {
         progress.last = Some((batch.merged, batch.times));
         progress.recent.push_back(Merged { at: batch.merged, rows: batch.times.rows });
         while progress.recent.pop_front_if(|it| batch.merged.duration_since(it.at) > RATE_WINDOW).is_some() {}
-        progress.ages.push_back(batch.ages);
-        if progress.ages.len() > FRESHNESS_BATCHES {
-            progress.ages.pop_front();
-        }
+        progress.ages.merged(batch.ages);
     }
 
     /// The ledger was completed by what the broker reports, which has nothing behind what is committed or has.
@@ -441,13 +432,7 @@ impl Progress {
         recent.map(|batch| batch.rows).sum::<u64>() as f64 / RATE_WINDOW.as_secs_f64()
     }
 
-    fn pace_history(&self, now: UnixMillis) -> BTreeMap<i64, (PipelineSample, Histogram)> {
+    fn pace_history(&self, now: UnixMillis) -> Steps {
         self.pace_told.clone().unwrap_or_else(|| self.pace.history(now))
-    }
-
-    fn all_ages(&self) -> Histogram {
-        let mut all = Histogram::default();
-        self.ages.iter().for_each(|ages| all.merge(ages));
-        all
     }
 }

@@ -17,6 +17,38 @@ const STEPS: i64 = 150;
 
 const GRID: Grid = Grid::of_width(STEP_MS);
 
+/// Freshness is taken over this many batches.
+const FRESHNESS_BATCHES: usize = 1024;
+
+/// How old the readings of the last batches were when they became visible, in milliseconds.
+#[derive(Debug, Default)]
+pub(super) struct Ages {
+    batches: VecDeque<Histogram>,
+    /// Of all of them: kept, as it is asked for more often than a thousand histograms are merged for.
+    all: Histogram,
+}
+
+impl Ages {
+    /// A batch was merged.
+    pub(super) fn merged(&mut self, ages: Histogram) {
+        self.all.merge(&ages);
+        self.batches.push_back(ages);
+        if self.batches.len() > FRESHNESS_BATCHES
+            && let Some(oldest) = self.batches.pop_front()
+        {
+            self.all.take_away(&oldest);
+        }
+    }
+
+    /// Of all batches together.
+    pub(super) const fn all(&self) -> &Histogram {
+        &self.all
+    }
+}
+
+/// The steps of a history by their starts, in milliseconds since the epoch, each with the ages of its readings.
+pub(super) type Steps = BTreeMap<i64, (PipelineSample, Histogram)>;
+
 /// What the pipeline did recently, step by step. Steps without work are not stored.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -71,9 +103,14 @@ impl Pace {
 
     /// The steps up to now, or up to the newest one where the clock was set back, each with the ages of its readings. Of the time
     /// before the start there is nothing.
-    pub(super) fn history(&self, now: UnixMillis) -> BTreeMap<i64, (PipelineSample, Histogram)> {
+    pub(super) fn history(&self, now: UnixMillis) -> Steps {
+        self.history_from(now, 0)
+    }
+
+    /// The same without the steps that end before a time, in milliseconds since the epoch.
+    pub(super) fn history_from(&self, now: UnixMillis, from_ms: i64) -> Steps {
         let end_ms = self.steps.back().map_or(self.begin_ms, |step| step.sample.start.0).max(GRID.floor(now.0));
-        let first_ms = self.begin_ms.max(end_ms - STEPS * STEP_MS);
+        let first_ms = self.begin_ms.max(end_ms - STEPS * STEP_MS).max(GRID.floor(from_ms.max(0)));
         let mut lag = self.lag_before;
         let mut done = self.steps.iter().peekable();
         while let Some(step) = done.next_if(|step| step.sample.start.0 < first_ms) {
@@ -111,9 +148,16 @@ impl Step {
     }
 }
 
+/// Adds the newest steps to a history that is known up to them, and forgets what is too old for it.
+pub(super) fn go_on(known: &mut Steps, newest: Steps) {
+    known.extend(newest);
+    let newest_ms = known.last_key_value().map_or(0, |(start_ms, _)| *start_ms);
+    *known = known.split_off(&(newest_ms - STEPS * STEP_MS));
+}
+
 /// The histories of several partitions as one.
-pub(super) fn together(histories: Vec<BTreeMap<i64, (PipelineSample, Histogram)>>) -> PipelineHistory {
-    let mut all: BTreeMap<i64, (PipelineSample, Histogram)> = BTreeMap::new();
+pub(super) fn together(histories: Vec<Steps>) -> PipelineHistory {
+    let mut all = Steps::new();
     for (start_ms, (sample, ages)) in histories.into_iter().flatten() {
         match all.entry(start_ms) {
             Entry::Vacant(vacant) => drop(vacant.insert((sample, ages))),

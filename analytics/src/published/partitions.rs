@@ -147,7 +147,7 @@ impl Partitions {
             if progress.commits.last_at >= commits.last_at {
                 (commits.last_at, commits.last_ms) = (progress.commits.last_at, progress.commits.last_ms);
             }
-            ages.merge(&progress.all_ages());
+            ages.merge(progress.ages.all());
             phases.push(progress.phase);
             reason = reason.or_else(|| progress.reason.clone().filter(|_| progress.phase == Phase::BrokerAway));
             archive_reason = archive_reason.or_else(|| progress.archive_reason.clone());

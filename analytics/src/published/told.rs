@@ -1,6 +1,5 @@
 //! What a process tells others of the progress of a partition that it owns.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,6 +8,7 @@ use shared::UnixMillis;
 use shared::api::{BatchTimes, Commits, Ledger, Phase, PipelineSample, RejectedExample};
 
 use super::examples::Examples;
+use super::pace::{Ages, Steps, go_on};
 use super::{Known, Published};
 use crate::histogram::Histogram;
 use crate::ingest::log::Epoch;
@@ -35,6 +35,9 @@ pub struct ToldProgress {
     ages: Histogram,
     commits: Commits,
     pace: Vec<(PipelineSample, Histogram)>,
+    /// Where `pace` begins, if who asked knows what was before, in milliseconds since the epoch.
+    #[serde(default)]
+    paced_from: Option<i64>,
     incidents_ended: Option<u64>,
     is_evicting: Option<bool>,
     is_exhausted: bool,
@@ -51,9 +54,10 @@ pub struct ToldProgress {
 }
 
 impl Published {
-    /// What is told of the partition, where this process owns it.
+    /// What is told of the partition, where this process owns it, to who knows its pace up to a step, by its start in milliseconds since
+    /// the epoch.
     #[must_use]
-    pub fn told(&self, now: UnixMillis) -> Option<ToldProgress> {
+    pub fn told(&self, now: UnixMillis, paced_from: Option<i64>) -> Option<ToldProgress> {
         let judged_at = self.judged_at(now);
         let progress = self.progress.lock();
         (progress.known == Known::Owned).then(|| ToldProgress {
@@ -68,9 +72,10 @@ impl Published {
             batches: progress.batches,
             rows_per_second: progress.rows_per_second(Instant::now()),
             last: progress.last.map(|(_, times)| times),
-            ages: progress.all_ages(),
+            ages: progress.ages.all().clone(),
             commits: progress.commits,
-            pace: progress.pace_history(now).into_values().collect(),
+            pace: progress.pace.history_from(now, paced_from.unwrap_or(0)).into_values().collect(),
+            paced_from,
             incidents_ended: progress.incidents_ended,
             is_evicting: progress.is_evicting,
             is_exhausted: progress.is_exhausted,
@@ -111,11 +116,16 @@ impl Published {
         progress.batches = batches;
         progress.rate_told = Some(rows_per_second);
         progress.last = last.map(|times| (Instant::now(), times));
-        progress.ages = VecDeque::from([ages]);
+        progress.ages = Ages::default();
+        progress.ages.merged(ages);
         progress.commits = commits;
-        progress.pace_told = Some(
-            told.pace.into_iter().map(|(sample, ages)| (sample.start.0, (sample, ages))).collect::<BTreeMap<_, _>>(),
-        );
+        let steps: Steps = told.pace.into_iter().map(|(sample, ages)| (sample.start.0, (sample, ages))).collect();
+        match (told.paced_from, &mut progress.pace_told) {
+            (None, pace) => *pace = Some(steps),
+            (Some(_), Some(known)) => go_on(known, steps),
+            // What was known was given up meanwhile: it is asked for as a whole the next time.
+            (Some(_), None) => {}
+        }
         progress.incidents_ended = told.incidents_ended;
         progress.is_evicting = told.is_evicting;
         progress.is_exhausted = told.is_exhausted;
@@ -131,6 +141,13 @@ impl Published {
         progress.settled.follow(version, Arc::clone(&snapshot), told.settled, told.heard_until);
         self.snapshot.send_replace(snapshot);
         true
+    }
+
+    /// The start of the newest step of the pace that the partition's owner told, in milliseconds since the epoch.
+    #[must_use]
+    pub fn paced_from(&self) -> Option<i64> {
+        let progress = self.progress.lock();
+        progress.pace_told.as_ref().and_then(|steps| steps.last_key_value()).map(|(start_ms, _)| *start_ms)
     }
 
     /// Takes over what was committed of the partition, whose owner cannot be asked.
