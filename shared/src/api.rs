@@ -6,7 +6,7 @@
 //! - [`request`]: how a question is read from a query string, and written as one.
 //! - [`description`]: the OpenAPI document: what is asked and answered, for people and for tools.
 //! - `window`, `measures`, `status`, `steps`, `labels`, `format`: what several questions or answers share.
-//! - `summary`, `antennas`, `worst`, `sites`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
+//! - `summary`, `antennas`, `worst`, `sites`, `public_status`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
 //! - `pipeline`, `pipeline_history`, `rejected`, `alerts`: questions about analytics itself.
 //! - `quiet`: of what nobody is to be told, which is asked and said.
 //! - `metrics`, `health`, `error`: what else is answered.
@@ -25,6 +25,7 @@ mod measures;
 mod metrics;
 mod pipeline;
 mod pipeline_history;
+mod public_status;
 mod quiet;
 mod readings;
 mod rejected;
@@ -61,6 +62,10 @@ pub use self::pipeline::{
     Archive, BatchTimes, Batches, ClockOffset, Commits, Freshness, Ledger, Partition, Phase, Pipeline, PipelineRequest,
 };
 pub use self::pipeline_history::{PipelineHistory, PipelineHistoryRequest, PipelineSample};
+pub use self::public_status::{
+    DEFAULT_STATUS_DAYS, MAX_STATUS_DAYS, PublicSite, PublicStatus, PublicStatusRequest, STATUS_INCIDENTS,
+    SiteIncident, SiteState,
+};
 pub use self::quiet::{
     Acknowledgement, AcknowledgementPage, AcknowledgementsRequest, AuditAction, AuditEntry, AuditPage, AuditRequest,
     DEFAULT_AUDIT, MAX_AUDIT, Mute, MutePage, MutesRequest, NewAcknowledgement, NewMute, UnacknowledgeRequest,
@@ -92,6 +97,8 @@ pub mod path {
     pub const WORST: &str = "/api/v1/worst";
     /// How the antennas of each site fare together.
     pub const SITES: &str = "/api/v1/sites";
+    /// What a status page may show to anybody.
+    pub const STATUS: &str = "/api/v1/status";
     /// A window in steps.
     pub const SERIES: &str = "/api/v1/series";
     /// All antennas over time.
@@ -128,13 +135,14 @@ pub mod path {
     pub const OPENAPI: &str = "/openapi.json";
 
     /// Every route, on which the contract, the router and the description have to agree.
-    pub const ALL: [&str; 23] = [
+    pub const ALL: [&str; 24] = [
         METRICS,
         SUMMARY,
         ANTENNAS,
         ANTENNA,
         WORST,
         SITES,
+        STATUS,
         SERIES,
         HEATMAP,
         CELLS,

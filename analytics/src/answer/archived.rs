@@ -105,6 +105,12 @@ impl View<'_> {
         gaps.iter().map(gap).collect()
     }
 
+    /// Takes note of what could not be read of another window.
+    pub(super) fn note_gaps_of(&self, other: &Self) {
+        let theirs = other.looked.gaps.borrow().clone();
+        self.looked.gaps.borrow_mut().extend(theirs);
+    }
+
     /// Partials over all antennas of what of `[start_ms, end_ms)` lies in files. No row lies in two steps.
     pub(super) fn archived_network(
         &self,

@@ -16,8 +16,8 @@ use crate::store::expressions::{seconds, time};
 use crate::store::incidents::Finished;
 use crate::store::trouble::{Tally, Trouble};
 
-const KIND: &str = "kind";
-const END: &str = "end";
+pub(super) const KIND: &str = "kind";
+pub(super) const END: &str = "end";
 const ENDED_BY: &str = "ended_by";
 const DURATION_SECONDS: &str = "duration_seconds";
 const WORST_SUCCESS_RATE: &str = "worst_success_rate";
@@ -182,7 +182,7 @@ fn all<'a>(
 }
 
 /// A row for each incident.
-fn table(view: &View<'_>, archived: &[Arc<Vec<Finished>>], now_ms: i64) -> PolarsResult<DataFrame> {
+pub(super) fn table(view: &View<'_>, archived: &[Arc<Vec<Finished>>], now_ms: i64) -> PolarsResult<DataFrame> {
     let rows: Vec<Row<'_>> = all(view.whole, archived, now_ms, &view.thresholds).collect();
     fn column<'a, T>(rows: &[Row<'a>], name: &str, value: impl Fn(&Row<'a>) -> T) -> Column
     where

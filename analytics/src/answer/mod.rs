@@ -3,7 +3,7 @@
 //! - [`window`]: which panes a question is about, and in which steps.
 //! - `archived`: what of a window lies in files.
 //! - [`network`]: every antenna in a window, the table that most questions begin with.
-//! - A file a question: [`summary`], [`antennas`], [`antenna`], [`worst`], [`sites`], [`series`], [`heatmap`], [`cells`],
+//! - A file a question: [`summary`], [`antennas`], [`antenna`], [`worst`], [`sites`], [`public_status`], [`series`], [`heatmap`], [`cells`],
 //!   [`incidents`], [`readings`]; [`history`] is what lists of antennas and the heat map share, `leveled` what the sums of a
 //!   step level out.
 //! - `about`: what the registry says of antennas; `unseen`: of which of them nothing has been heard; `choice`: which of them an
@@ -24,6 +24,7 @@ pub mod history;
 pub mod incidents;
 mod leveled;
 pub mod network;
+pub mod public_status;
 pub mod readings;
 pub mod rows;
 pub mod series;
@@ -147,6 +148,12 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn with_registry(self, registry: &'a Registry) -> Self {
         Self { registry: Some(registry), ..self }
+    }
+
+    /// The same over another window.
+    pub(super) fn over(&self, window: Window) -> Self {
+        let Self { whole, now_ms, thresholds, tables, archive, registry, .. } = *self;
+        Self { whole, window, now_ms, thresholds, tables, archive, registry, looked: Looked::default() }
     }
 
     /// Every antenna that is known and retained with what it measured in the window, see [`network`].

@@ -18,7 +18,7 @@ use crate::store::expressions::answer::{
 };
 use crate::store::expressions::column::{ANTENNA, AVAILABLE_MS, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, READINGS};
 use crate::store::expressions::{
-    COUNTS, Percentiles, availability, available_ms, known_if, measures, observed_ms, seconds, status,
+    COUNTS, Percentiles, availability, available_ms, earlier, known_if, later, measures, observed_ms, seconds, status,
 };
 use crate::store::partials::{Keys, Partials, roll_up_cells, roll_up_sketch};
 use crate::store::whole::{Covering, Portion, cells, cells_of, networks, sketch_of, sketches};
@@ -228,11 +228,16 @@ fn judged_ms(view: &View<'_>) -> i64 {
 /// For how long an antenna was observed in the window.
 fn observed(view: &View<'_>) -> Expr {
     let Window { start_ms, end_ms, .. } = view.window;
-    let kept_from_ms = start_ms.max(view.known_from_ms());
+    observed_in(view, [lit(start_ms), lit(end_ms)])
+}
+
+/// The same in a part of the window, from a start to an end in milliseconds since the epoch.
+pub(super) fn observed_in(view: &View<'_>, [start, end]: [Expr; 2]) -> Expr {
+    let kept_from = later(start, lit(view.known_from_ms()));
     let is_missed = lit(judged_ms(view)).gt_eq(col(SILENT_FROM));
     let is_present = view.window.judged_ms.is_some();
-    let missed_until_ms = if is_present { end_ms } else { end_ms.min(view.whole.clock.watermark_ms) };
-    observed_ms(kept_from_ms, end_ms, is_missed, missed_until_ms)
+    let missed_until = if is_present { end.clone() } else { earlier(end.clone(), lit(view.whole.clock.watermark_ms)) };
+    observed_ms(kept_from, end, is_missed, missed_until)
 }
 
 impl View<'_> {

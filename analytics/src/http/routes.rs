@@ -15,8 +15,8 @@ use shared::api::request::{Part, read_all};
 use shared::api::{
     AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest, CellsRequest,
     HeatmapRequest, IncidentsRequest, MetricsRequest, MutesRequest, NewAcknowledgement, NewMute, Pipeline,
-    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SitesRequest,
-    Strictly, SummaryRequest, UnacknowledgeRequest, UnmuteRequest, WorstRequest, path,
+    PipelineHistoryRequest, PipelineRequest, PublicStatusRequest, ReadingsRequest, RejectedRequest, Request,
+    SeriesRequest, SitesRequest, Strictly, SummaryRequest, UnacknowledgeRequest, UnmuteRequest, WorstRequest, path,
 };
 
 use super::answer::Answers;
@@ -33,6 +33,7 @@ pub(super) fn router(api: Api) -> Router {
         .question::<AntennaRequest>()
         .question::<WorstRequest>()
         .question::<SitesRequest>()
+        .question::<PublicStatusRequest>()
         .question::<SeriesRequest>()
         .question::<HeatmapRequest>()
         .question::<IncidentsRequest>()

@@ -16,7 +16,7 @@ const ID_BYTES_MAX: usize = 253;
 /// Characters of a name.
 const NAME_MAX: usize = 128;
 
-/// Characters of a site, and of a label's value.
+/// Characters of a site, of its public name, and of a label's value.
 const TEXT_MAX: usize = 64;
 
 /// Labels of an antenna.
@@ -60,6 +60,7 @@ pub(super) struct Entry {
     pub(super) id: Placed<String>,
     pub(super) name: Option<Placed<String>>,
     pub(super) site: Option<Placed<String>>,
+    pub(super) public: Option<Placed<String>>,
     /// By key.
     pub(super) labels: Vec<(Placed<String>, Placed<String>)>,
     pub(super) latitude: Option<Placed<f64>>,
@@ -90,6 +91,7 @@ pub(super) enum Parent {
 pub(super) struct Fields {
     pub(super) name: Option<Arc<str>>,
     pub(super) site: Option<Arc<str>>,
+    pub(super) public: Option<Arc<str>>,
     labels: BTreeMap<Arc<str>, Arc<str>>,
     position: Option<Position>,
     pub(super) parent: Option<Placed<Parent>>,
@@ -131,6 +133,7 @@ impl Entry {
         Ok(Fields {
             name: text(&self.name, NAME_MAX)?,
             site: text(&self.site, TEXT_MAX)?,
+            public: self.public()?,
             labels: self.labels()?,
             position: self.position()?,
             parent: self.parent()?,
@@ -143,6 +146,16 @@ impl Entry {
             clear_after: intervals(self.clear_after)?,
             muted: self.muted.map(|muted| muted.value),
         })
+    }
+
+    fn public(&self) -> Result<Option<Arc<str>>, Fault> {
+        let checked = self.public.as_ref().map(|public| {
+            public.checked(|text| match text.trim() == text {
+                true => within(text, TEXT_MAX),
+                false => Err("no space may stand at its beginning or its end".to_owned()),
+            })
+        });
+        checked.transpose()
     }
 
     fn labels(&self) -> Result<BTreeMap<Arc<str>, Arc<str>>, Fault> {
@@ -200,6 +213,7 @@ impl Fields {
         Self {
             name: later.name.clone().or(self.name),
             site: later.site.clone().or(self.site),
+            public: later.public.clone().or(self.public),
             labels: self.labels,
             position: later.position.or(self.position),
             parent: later.parent.clone().or(self.parent),
@@ -233,6 +247,7 @@ impl Fields {
         Description {
             name: known(self.name),
             site: known(self.site),
+            public: known(self.public),
             labels: labels.collect(),
             position: self.position,
             parent,

@@ -15,10 +15,11 @@ use crate::fault::{Fault, Place};
 const LABEL: &str = "label:";
 
 /// The columns that are not labels.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "id",
     "name",
     "site",
+    "public",
     "latitude",
     "longitude",
     "parent",
@@ -115,6 +116,7 @@ impl Row<'_> {
             id: self.text("id").unwrap_or(nothing),
             name: self.text("name"),
             site: self.text("site"),
+            public: self.text("public"),
             labels: labels.collect(),
             latitude: self.parsed("latitude", "a number like 40.4168 is needed")?,
             longitude: self.parsed("longitude", "a number like -3.7038 is needed")?,

@@ -20,6 +20,7 @@ struct Table {
     id: Spanned<String>,
     name: Option<Spanned<String>>,
     site: Option<Spanned<String>>,
+    public: Option<Spanned<String>>,
     #[serde(default)]
     labels: Labels,
     latitude: Option<Spanned<f64>>,
@@ -100,6 +101,7 @@ impl<'a> Places<'a> {
             id: self.place(table.id),
             name: text(table.name),
             site: text(table.site),
+            public: text(table.public),
             labels: labels.map(|(key, value)| (self.place(key), self.place(value))).collect(),
             latitude: number(table.latitude),
             longitude: number(table.longitude),

@@ -41,6 +41,9 @@ pub const GLOBS_MAX: usize = 256;
 /// No more sites than this: each has a row in metrics.
 pub const SITES_MAX: usize = 1_000;
 
+/// No more of them are on the public status page, which is one page.
+pub const PUBLIC_MAX: usize = 100;
+
 /// What globs say is remembered of no more antennas.
 const REMEMBERED_MAX: usize = 100_000;
 
@@ -51,6 +54,8 @@ pub struct Description {
     pub name: Option<Arc<str>>,
     /// The site that it is at.
     pub site: Option<Arc<str>>,
+    /// The name of the site on the public status page; it is not there without one.
+    pub public: Option<Arc<str>>,
     /// What else is said of it, by key.
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
     /// Where it stands.
@@ -81,6 +86,7 @@ pub struct Registry {
     /// The uplinks of sites.
     uplinks: BTreeMap<Arc<str>, Arc<str>>,
     sites: BTreeSet<Arc<str>>,
+    public: BTreeSet<Arc<str>>,
     nothing: Arc<Description>,
     /// What globs say of antennas that were asked about, by id: all of them are tried, one after another.
     remembered: Mutex<HashMap<Arc<str>, Arc<Description>>>,
@@ -139,7 +145,7 @@ impl Registry {
         let mut globs: Vec<(Glob, Fields)> = Vec::new();
         let mut places: HashMap<Arc<str>, Place> = HashMap::new();
         let mut uplinks: BTreeMap<Arc<str>, (Arc<str>, Place)> = BTreeMap::new();
-        let mut sites = BTreeSet::new();
+        let (mut sites, mut public) = (BTreeSet::new(), BTreeSet::new());
         for entry in entries {
             let fields = entry.check()?;
             if let Some(site) = fields.site.clone().filter(|site| !site.is_empty())
@@ -147,6 +153,12 @@ impl Registry {
                 && sites.len() > SITES_MAX
             {
                 return Err(entry.id.fault(format!("there are more than {SITES_MAX} sites")));
+            }
+            if let Some(name) = fields.public.clone().filter(|name| !name.is_empty())
+                && public.insert(name)
+                && public.len() > PUBLIC_MAX
+            {
+                return Err(entry.id.fault(format!("there are more than {PUBLIC_MAX} public names")));
             }
             if entry.is_glob() {
                 if globs.len() == GLOBS_MAX {
@@ -191,6 +203,7 @@ impl Registry {
             globs,
             uplinks,
             sites,
+            public,
             nothing: Arc::default(),
             remembered: Mutex::default(),
         })
@@ -254,6 +267,12 @@ impl Registry {
     #[must_use]
     pub const fn sites(&self) -> &BTreeSet<Arc<str>> {
         &self.sites
+    }
+
+    /// All public names of sites.
+    #[must_use]
+    pub const fn public(&self) -> &BTreeSet<Arc<str>> {
+        &self.public
     }
 }
 

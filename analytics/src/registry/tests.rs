@@ -96,6 +96,8 @@ fn what_is_wrong_is_told_with_its_place() {
             "[[antenna]]\nid = \"a\"\n[[antenna]]\nid = \"a\"",
             "line 4, column 6: \"a\" has an entry already, at line 2, column 6",
         ),
+        ("[[antenna]]\nid = \"a\"\npublic = \" North\"", "line 3, column 10: no space may stand"),
+        ("[[antenna]]\nid = \"a\"\npublic = \"a\\nb\"", "line 3, column 10: the character \\u{a} is not allowed"),
         ("[[antenna]]\nid = \"a*\"\nuplink = true", "line 3, column 10: only one antenna is the uplink"),
         ("[[antenna]]\nid = \"a\"\nuplink = true", "line 3, column 10: \"a\" is the uplink of a site, and at none"),
         ("[[antenna]]\nid = \"a[\"", "line 2, column 6: a bad glob"),
@@ -137,6 +139,20 @@ fn what_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
+fn a_site_has_a_public_name_where_one_is_given_and_no_other() {
+    let registry = toml(
+        "[[antenna]]\nid = \"n-*\"\nsite = \"north\"\npublic = \"North & coast\"\n[[antenna]]\nid = \"n-1\"\npublic = \"\"\n\
+         [[antenna]]\nid = \"s-1\"\nsite = \"south\"",
+    );
+    let csv = "id,site,public\nn-*,north,North & coast\ns-1,south,\n";
+    let spreadsheet = Registry::read(csv.as_bytes(), Notation::Csv).expect("a spreadsheet");
+    assert_eq!(registry.of("n-2").public.as_deref(), Some("North & coast"));
+    assert_eq!((registry.of("n-1").public.as_deref(), registry.of("s-1").public.as_deref()), (None, None));
+    assert_eq!(spreadsheet.of("n-2"), registry.of("n-2"));
+    assert_eq!((spreadsheet.public(), registry.public().len()), (registry.public(), 1));
+}
+
+#[test]
 fn what_is_far_too_much_is_refused() {
     let many = |count: usize, id: &str| {
         let mut text = String::from("id,site\n");
@@ -148,6 +164,9 @@ fn what_is_far_too_much_is_refused() {
     let mut sites = String::from("id,site\n");
     (0..=SITES_MAX).for_each(|at| writeln!(sites, "a{at},site-{at}").expect("text"));
     assert!(fault(&sites, Notation::Csv).ends_with("there are more than 1000 sites"));
+    let mut public = String::from("id,public\n");
+    (0..=PUBLIC_MAX).for_each(|at| writeln!(public, "a{at},name-{at}").expect("text"));
+    assert!(fault(&public, Notation::Csv).ends_with("there are more than 100 public names"));
     let long = "x".repeat(254);
     assert!(fault(&format!("id\n{long}"), Notation::Csv).ends_with("an id has at most 253 bytes"));
     assert!(

@@ -288,22 +288,31 @@ fn has_latency() -> Expr {
     col(LATENCY_COUNT).gt(lit(0_u64))
 }
 
-/// How much of `[start_ms, end_ms)` an antenna was observed, in milliseconds: from its first reading on; to its newest one, or
+/// How much of `[start, end)`, in milliseconds since the epoch, an antenna was observed, in milliseconds: from its first reading on; to its newest one, or
 /// to the end where a newer one shows that it goes on, or where it is missed. As a reading speaks for the time before it, the
 /// last usual interval before such an end is left to a reading that is still to come. Null where nothing was observed.
-pub fn observed_ms(start_ms: i64, end_ms: i64, is_missed: Expr, missed_until_ms: i64) -> Expr {
+pub fn observed_ms(start: Expr, end: Expr, is_missed: Expr, missed_until: Expr) -> Expr {
     let (newest, usual) = (col(answer::NEWEST_EVENT), col(answer::USUAL_MS));
-    let later = |a: Expr, b: Expr| when(a.clone().gt(b.clone())).then(a).otherwise(b);
     // Whoever was forgotten is not missed for ever.
-    let has_left = col(answer::LEFT).lt(lit(missed_until_ms)).fill_null(false);
-    let missed_until = when(has_left).then(col(answer::LEFT)).otherwise(lit(missed_until_ms));
-    let until = when(newest.clone().gt_eq(lit(end_ms)))
-        .then(lit(end_ms) - usual.clone())
+    let has_left = col(answer::LEFT).lt(missed_until.clone()).fill_null(false);
+    let missed_until = when(has_left).then(col(answer::LEFT)).otherwise(missed_until);
+    let until = when(newest.clone().gt_eq(end.clone()))
+        .then(end - usual.clone())
         .when(is_missed)
         .then(later(missed_until - usual.clone(), newest.clone()))
         .otherwise(newest);
-    let observed = until - later(col(answer::FIRST_EVENT), lit(start_ms));
+    let observed = until - later(col(answer::FIRST_EVENT), start);
     known_if(usual.is_not_null().and(observed.clone().gt(lit(0_i64))), observed)
+}
+
+/// The later one of two times.
+pub fn later(a: Expr, b: Expr) -> Expr {
+    when(a.clone().gt(b.clone())).then(a).otherwise(b)
+}
+
+/// The earlier one of two times.
+pub fn earlier(a: Expr, b: Expr) -> Expr {
+    when(a.clone().lt(b.clone())).then(a).otherwise(b)
 }
 
 /// Available time of an antenna in milliseconds, of that for which it was observed. What the first reading of a window speaks

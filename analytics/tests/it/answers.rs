@@ -458,6 +458,7 @@ async fn the_description_has_every_parameter_of_every_route() {
         (path::SUMMARY, 3),
         (path::WORST, 7),
         (path::SITES, 8),
+        (path::STATUS, 2),
         (path::SERIES, 6),
         (path::HEATMAP, 11),
         (path::INCIDENTS, 10),

@@ -26,6 +26,7 @@ mod old_incidents;
 mod oracle;
 mod partitions;
 mod programs;
+mod public_status;
 mod receivers;
 mod recent;
 mod recorded;

@@ -29,6 +29,11 @@ const SPANISH: &[(&str, &str)] = &[
         "The sites of `ANTENNAS_FILE` that antennas are at, with how these fare together.",
         "Los emplazamientos de `ANTENNAS_FILE` en los que hay antenas, y cómo están estas en conjunto.",
     ),
+    (
+        "The sites of `ANTENNAS_FILE` that have a public name: their state, their days, and their incidents.",
+        "Los emplazamientos de `ANTENNAS_FILE` que tienen un nombre público: su estado, sus días y sus incidentes.",
+    ),
+    ("How many days of UTC, the present one included.", "Cuántos días de UTC, contando el presente."),
     ("A window in steps.", "Una ventana por tramos."),
     (
         "All antennas over time, worst first; where there are more than rows, the better ones share rows.",

@@ -11,9 +11,9 @@ use super::request::Part;
 use super::{
     Acknowledgement, AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest,
     CellsRequest, ErrorBody, Format, Health, HeatmapRequest, IncidentsRequest, MetricsRequest, Mute, MutesRequest,
-    NewAcknowledgement, NewMute, PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request,
-    SeriesRequest, SitesRequest, Strictly, Summary, SummaryRequest, UnacknowledgeRequest, UnmuteRequest, WorstRequest,
-    path,
+    NewAcknowledgement, NewMute, PipelineHistoryRequest, PipelineRequest, PublicStatusRequest, ReadingsRequest,
+    RejectedRequest, Request, SeriesRequest, SitesRequest, Strictly, Summary, SummaryRequest, UnacknowledgeRequest,
+    UnmuteRequest, WorstRequest, path,
 };
 
 /// The header that says how many rows a list has, whether they are in the answer or not.
@@ -34,6 +34,7 @@ pub fn document() -> Value {
     described.question::<AntennaRequest>();
     described.question::<WorstRequest>();
     described.question::<SitesRequest>();
+    described.question::<PublicStatusRequest>();
     described.question::<SeriesRequest>();
     described.question::<HeatmapRequest>();
     described.question::<IncidentsRequest>();

@@ -12,8 +12,8 @@ use super::{BadParameter, Count, Request};
 use crate::api::{
     AntennaRequest, AntennasRequest, Badness, CellsRequest, End, Format, HeatmapRequest, IncidentKind, IncidentState,
     IncidentsRequest, Label, Labels, MetricsFormat, MetricsRequest, OptionalWindow, Order, PipelineHistoryRequest,
-    PipelineRequest, ReadingsRequest, RejectedRequest, SeriesRequest, SiteSort, SitesRequest, Sort, Status,
-    SummaryRequest, WindowRequest, WorstRequest,
+    PipelineRequest, PublicStatusRequest, ReadingsRequest, RejectedRequest, SeriesRequest, SiteSort, SitesRequest,
+    Sort, Status, SummaryRequest, WindowRequest, WorstRequest,
 };
 use crate::codec::TIMESTAMP_MAX_MS;
 use crate::reading::Rejection;
@@ -144,6 +144,7 @@ proptest! {
         holds(&sites)?;
         holds(&RejectedRequest { reason, limit: rejected })?;
         holds(&MetricsRequest { format: format.map(|_| MetricsFormat::Prometheus) })?;
+        holds(&PublicStatusRequest { days: Count::new(1 + antennas.offset % 366).expect("days") })?;
         holds(&PipelineRequest {})?;
         holds(&PipelineHistoryRequest {})?;
     }
@@ -159,6 +160,7 @@ fn a_request_at_its_defaults_has_no_parameters() {
     check::<AntennasRequest>();
     check::<WorstRequest>();
     check::<SitesRequest>();
+    check::<PublicStatusRequest>();
     check::<SeriesRequest>();
     check::<HeatmapRequest>();
     check::<CellsRequest>();
