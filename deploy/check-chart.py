@@ -57,6 +57,7 @@ def main() -> None:
     the_page_may_be_below_a_path(values["production"])
     a_secret_of_its_own_replaces_the_generated_one()
     a_login_is_that_of_its_component(values["production"])
+    a_status_page_is_there_where_it_is_wanted(values["production"])
     the_processor_scales_where_keda_does_not(values["production-cluster"])
     an_external_broker_is_reached_and_not_made(values["production-cluster"])
     refused({"dashbord": {"replicas": 2}})
@@ -163,6 +164,18 @@ def a_login_is_that_of_its_component(production: dict) -> None:
         if more != added:
             sys.exit(f"the chart's login adds {more}")
     print("the chart's login is that of the component")
+
+
+def a_status_page_is_there_where_it_is_wanted(production: dict) -> None:
+    """A variable more, in production and without a login."""
+    for given in (production, {}):
+        def env(values: dict) -> list:
+            ours = rendered(values, "vigia")["Deployment/dashboard"]["spec"]["template"]["spec"]
+            return ours["containers"][0]["env"]
+        before, after = env(given), env(merged(given, {"dashboard": {"status": True}}))
+        if [one for one in after if one not in before] != [{"name": "STATUS", "value": "on"}] or "STATUS" in str(before):
+            sys.exit(f"the chart's status page adds to {before}: {after}")
+    print("the chart has a status page where it is wanted")
 
 
 def the_processor_scales_where_keda_does_not(production_cluster: dict) -> None:

@@ -13,12 +13,15 @@ use shared::time::Clock;
 use tokio::sync::Mutex;
 
 use crate::client::ClientError;
-use crate::figures::{Figures, Loaded, Outcome, Standing};
+use crate::figures::{Figures, Loaded, Outcome, PublicFigures, Standing};
 use crate::query::{Page, Query};
 use crate::source::{Extent, Source};
 
 /// How long figures stay valid when no change is announced: it may be the event connection that is broken.
 const MAX_AGE_MS: i64 = 1000;
+
+/// What is public is asked for no more often: anybody may ask for it, and it changes by the minute.
+const PUBLIC_AGE_MS: i64 = 5000;
 
 /// Figures are kept for this many queries, since anybody can make up queries. Those asked for most stay longest.
 const MOST_QUERIES: usize = 256;
@@ -34,6 +37,8 @@ struct Inner {
     entries: quick_cache::sync::Cache<Query, Arc<Entry>>,
     /// How analytics fared, at which version, and when that was: the same for all queries. The lock is held while it is asked.
     standing: Mutex<Option<(Standing, u64, UnixMillis)>>,
+    /// What is public, if that is known, and when it was asked for. The lock is held while it is.
+    public: Mutex<Option<(Option<Arc<PublicFigures>>, UnixMillis)>>,
 }
 
 #[derive(Default)]
@@ -47,7 +52,8 @@ struct Entry {
 impl Cache {
     pub(crate) fn new(source: Source, clock: Clock) -> Self {
         let entries = quick_cache::sync::Cache::new(MOST_QUERIES);
-        Self(Arc::new(Inner { source, clock, version: AtomicU64::new(0), entries, standing: Mutex::default() }))
+        let (version, standing, public) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { source, clock, version, entries, standing, public }))
     }
 
     /// What is behind the cache.
@@ -132,6 +138,35 @@ impl Cache {
         let standing = self.0.source.standing(&self.0.clock).await?;
         *last = Some((standing.clone(), version, now));
         Some(standing)
+    }
+
+    /// What is public: one load for everybody, within some seconds. What was known before stands in for what cannot be had, as
+    /// something of the past; `None` where nothing ever was.
+    pub(crate) async fn public(&self) -> Option<Arc<PublicFigures>> {
+        let mut last = self.0.public.lock().await;
+        let now = self.0.clock.now();
+        let before = match last.as_ref() {
+            Some((figures, at)) if (0..PUBLIC_AGE_MS).contains(&(now.0 - at.0)) => return figures.clone(),
+            Some((figures, _)) => figures.clone(),
+            None => None,
+        };
+        let version = self.0.version.load(Ordering::Acquire);
+        let (loaded, standing) = tokio::join!(self.0.source.public(), self.standing(version, now));
+        let figures = match loaded {
+            Ok(status) => {
+                let is_current =
+                    standing.is_some_and(|standing| standing.broker_away.is_none() && !standing.is_standby);
+                Some(Arc::new(PublicFigures { status: status.unwrap_or_default(), is_current }))
+            }
+            Err(error) => {
+                if before.as_ref().is_none_or(|before| before.is_current) {
+                    tracing::warn!(%error, "what is public is not known");
+                }
+                before.map(|before| Arc::new(PublicFigures { is_current: false, ..(*before).clone() }))
+            }
+        };
+        *last = Some((figures.clone(), self.0.clock.now()));
+        figures
     }
 
     /// Marks everything loaded so far as out of date.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shared::UnixMillis;
 use shared::api::{
     Acknowledgement, AntennaPage, AntennaRow, Gap, Heatmap, IncidentPage, Mute, Phase, Pipeline, PipelineHistory,
-    RecentReadings, RejectedPage, Series, Summary,
+    PublicSite, PublicStatus, RecentReadings, RejectedPage, Series, SiteState, Summary,
 };
 use shared::glob::Glob;
 
@@ -124,6 +124,22 @@ impl Quiet {
     /// Who takes care of an incident.
     pub(crate) fn acknowledgement(&self, incident: &str) -> Option<&Acknowledgement> {
         self.acknowledgements.iter().find(|it| it.incident == incident)
+    }
+}
+
+/// What anybody may know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublicFigures {
+    /// The sites that have a public name, and their incidents.
+    pub status: PublicStatus,
+    /// Whether that is of the present: analytics answers, and reads what antennas report.
+    pub is_current: bool,
+}
+
+impl PublicFigures {
+    /// How a site is, as far as that is known at present.
+    pub(crate) const fn state_of(&self, site: &PublicSite) -> SiteState {
+        if self.is_current { site.state } else { SiteState::NoData }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The routes, the headers of every response, and the allowed hosts.
 //!
 //! - `asking`: who asks, and how; `login`: logging in and out, and who has to; `orders`: what is muted and acknowledged, and by
-//!   whom.
+//!   whom; `status`: what anybody may see.
 
 mod asking;
 mod login;
 mod orders;
+mod status;
 
 use std::time::Duration;
 
@@ -86,6 +87,10 @@ pub fn router(state: State) -> Router {
         .route("/assets/{name}", get(asset).layer(middleware::from_fn_with_state(state.clone(), without_parameters)))
         .layer(RequestBodyLimitLayer::new(BODY_MAX));
     let pages = if state.auth.is_on() { closed(&state, pages) } else { pages };
+    let pages = match state.has_status {
+        true => pages.merge(status::routes().layer(RequestBodyLimitLayer::new(BODY_MAX))),
+        false => pages,
+    };
     let pages = pages.merge(assets).layer(middleware::from_fn_with_state(state.clone(), only_allowed_hosts));
     // Probes use the address, whatever the public host name is. The dashboard is ready even if analytics is not: it has
     // a page that says so.

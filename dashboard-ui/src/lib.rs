@@ -90,7 +90,7 @@ pub async fn serve(settings: Settings, listener: TcpListener, shutdown: Cancella
     };
     warn_of(&settings.auth);
     let state = State::start(source, settings.allowed_hosts, clock, shutdown.clone());
-    let state = state.with_base(settings.base_path).with_auth(settings.auth);
+    let state = state.with_base(settings.base_path).with_auth(settings.auth).with_status(settings.status);
     tokio::spawn({
         let (users, shutdown) = (state.clone().follow_users(), shutdown.clone());
         async move { shutdown.run_until_cancelled(users).await }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use shared::server::HttpSettings;
 use shared::settings::{KeptToken, TokenSettings, parse_bind};
 
@@ -37,6 +37,21 @@ pub struct Settings {
     /// Who may see the page, and change things.
     #[command(flatten)]
     pub auth: AuthSettings,
+    /// Whether there is a public status page: on shows the sites that have a public name, at /status and to anybody
+    #[arg(long, env = "STATUS", default_value = "off", value_name = "off|on", action = ArgAction::Set, value_parser = parse_switch)]
+    pub status: bool,
+}
+
+/// Reads `off` or `on`.
+///
+/// # Errors
+/// When it is neither.
+pub fn parse_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "off" => Ok(false),
+        "on" => Ok(true),
+        _ => Err("off or on is needed".to_owned()),
+    }
 }
 
 /// Where the figures come from. With `MOCK`, the address of analytics and its token are not read.
@@ -119,6 +134,7 @@ impl Settings {
             allowed_hosts: AllowedHosts::default(),
             base_path: Base::default(),
             auth: AuthSettings::Off,
+            status: false,
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct State {
     pub(crate) allowed_hosts: Arc<AllowedHosts>,
     pub(crate) base: Base,
     pub(crate) auth: Auth,
+    /// Whether there is a page that anybody may see.
+    pub(crate) has_status: bool,
     trials: Arc<Semaphore>,
 }
 
@@ -41,6 +43,7 @@ impl State {
             allowed_hosts: Arc::new(allowed_hosts),
             base: Base::default(),
             auth: Auth::default(),
+            has_status: false,
             trials: Arc::new(Semaphore::new(MOST_TRIALS)),
         }
     }
@@ -55,6 +58,12 @@ impl State {
     #[must_use]
     pub fn with_auth(self, settings: AuthSettings) -> Self {
         Self { auth: Auth::new(settings, self.base), ..self }
+    }
+
+    /// The same, with a status page that anybody may see, or without one.
+    #[must_use]
+    pub fn with_status(self, has_status: bool) -> Self {
+        Self { has_status, ..self }
     }
 
     /// Reads the users' file again and again, where there is one.

@@ -112,7 +112,18 @@ impl Client {
     /// # Errors
     /// When analytics does not answer, or not as the contract says.
     pub async fn ask<R: Request>(&self, request: &R) -> Result<R::Answer, ClientError> {
-        let timeout = request.window().map_or(ANSWER_TIMEOUT, timeout);
+        self.ask_within(request, request.window().map_or(ANSWER_TIMEOUT, timeout)).await
+    }
+
+    /// The same, where analytics may have to fetch many files.
+    ///
+    /// # Errors
+    /// When analytics does not answer, or not as the contract says.
+    pub async fn ask_patiently<R: Request>(&self, request: &R) -> Result<R::Answer, ClientError> {
+        self.ask_within(request, LONG_ANSWER_TIMEOUT).await
+    }
+
+    async fn ask_within<R: Request>(&self, request: &R, timeout: Duration) -> Result<R::Answer, ClientError> {
         let response = self.send(self.http.get(self.url(&request.href())).timeout(timeout)).await?;
         Ok(succeeded(response)?.json().await?)
     }

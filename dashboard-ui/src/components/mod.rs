@@ -18,7 +18,7 @@ pub(crate) use chart::{ChartCard, NumbersCard};
 pub(crate) use code::{CodeBlock, Meant, SnippetsCard, TokenNote};
 pub(crate) use frame::{Heading, Remark, VerdictCard};
 pub(crate) use heat::HeatMapCard;
-pub(crate) use icon::LevelBadge;
+pub(crate) use icon::{LevelBadge, Logo};
 pub(crate) use layout::{App, Document, Layout};
 pub(crate) use parts::{Ago, AntennaLink, Choices, FileLink, Hidden, Pager, Pill, Prose, Search, StripView, Time};
 pub(crate) use table::{FleetTable, IncidentTable, ReadingTable, WorstCard};

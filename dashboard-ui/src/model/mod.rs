@@ -27,6 +27,7 @@ pub(crate) mod quiet;
 mod report;
 mod rows;
 pub(crate) mod snippets;
+pub(crate) mod status;
 mod tiles;
 mod verdict;
 

@@ -12,6 +12,7 @@ mod overview;
 mod pipeline;
 mod quiet;
 mod report;
+mod status;
 
 use std::ops::RangeInclusive;
 
@@ -23,6 +24,7 @@ use crate::figures::{Loaded, Outcome};
 use crate::language::Language;
 use crate::model::docs::{DocsScreen, Place, RouteScreen};
 use crate::model::quiet::{AcknowledgementForm, AuditRow, MuteForm, QuietScreen, Told};
+use crate::model::status::StatusScreen;
 use crate::model::{self, Condition, Frame, Screen};
 use crate::query::{ACCOUNT, ACKNOWLEDGE, AUDIT, Address, Incidents, Kind, LOGIN, MUTE, Manner, Page, QUIET, Reason};
 use crate::source;
@@ -39,6 +41,7 @@ use overview::OverviewPage;
 use pipeline::PipelinePage;
 use quiet::{AcknowledgementPage, AuditPage, MutePage, QuietPage};
 use report::ReportPage;
+use status::StatusLayout;
 
 /// The page for what was loaded.
 pub(crate) fn page(loaded: &Loaded, address: &Address, is_mock: bool, now: UnixMillis) -> String {
@@ -109,6 +112,11 @@ pub(crate) fn acknowledge(form: AcknowledgementForm, told: Option<Told>, token: 
     let heading = manner.language.text("Acknowledge an incident", "Atender un incidente");
     let document = placed(heading, (ACKNOWLEDGE, vec![("incident", form.incident.clone())]), manner, false);
     still(document, || view! { <AcknowledgementPage form told token manner/> }.into_any())
+}
+
+/// What anybody may see of sites.
+pub(crate) fn status(screen: StatusScreen, manner: Manner) -> String {
+    render(|| view! { <StatusLayout screen manner/> })
 }
 
 /// Who did what.

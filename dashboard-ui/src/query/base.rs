@@ -43,6 +43,15 @@ pub const UNACKNOWLEDGE: &str = "/unacknowledge";
 /// Who did what.
 pub const AUDIT: &str = "/audit";
 
+/// What anybody may know of the sites that have a public name.
+pub const STATUS: &str = "/status";
+
+/// How one of them is, as a picture for other pages.
+pub const BADGE: &str = "/status/badge.svg";
+
+/// Their incidents, for readers of feeds.
+pub const FEED: &str = "/status/feed.atom";
+
 /// Where style sheet, scripts and font are.
 const ASSETS: &str = "/assets";
 
@@ -89,7 +98,7 @@ impl FromStr for Base {
         };
         // Requests below it and without it could not be told apart.
         let is_own = |names: &str| {
-            let others = [LIVE, CSV, ASSETS, DOCS, LOGIN, LOGOUT, ACCOUNT, LIVEZ, READYZ, HEALTHZ];
+            let others = [LIVE, CSV, ASSETS, DOCS, LOGIN, LOGOUT, ACCOUNT, LIVEZ, READYZ, HEALTHZ, STATUS];
             let of_alerts = [QUIET, MUTE, UNMUTE, ACKNOWLEDGE, UNACKNOWLEDGE, AUDIT];
             let first = names.split('/').next();
             Kind::ALL
@@ -144,6 +153,7 @@ mod tests {
             "/login",
             "/quiet",
             "/audit/of-ours",
+            "/status",
             "/livez",
             "/readyz",
             "/healthz",

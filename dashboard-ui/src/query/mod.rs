@@ -16,7 +16,10 @@ mod range;
 mod reason;
 
 pub use address::{Access, Address, Decimal, Manner, Parameters};
-pub use base::{ACCOUNT, ACKNOWLEDGE, AUDIT, Base, CSV, DOCS, LIVE, LOGIN, LOGOUT, MUTE, QUIET, UNACKNOWLEDGE, UNMUTE};
+pub use base::{
+    ACCOUNT, ACKNOWLEDGE, AUDIT, BADGE, Base, CSV, DOCS, FEED, LIVE, LOGIN, LOGOUT, MUTE, QUIET, STATUS, UNACKNOWLEDGE,
+    UNMUTE,
+};
 pub use comparison::Comparison;
 pub(crate) use comparison::week_before;
 pub use lists::{COLUMNS, FLEET_ROWS, Filter, Fleet, INCIDENT_LINES, IncidentSort, Incidents};

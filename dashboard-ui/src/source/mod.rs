@@ -9,7 +9,8 @@ use reference::Question;
 use reqwest::StatusCode;
 use shared::UnixMillis;
 use shared::api::{
-    AcknowledgementsRequest, AuditEntry, AuditRequest, Count, End, MutesRequest, PipelineRequest, Request,
+    AcknowledgementsRequest, AuditEntry, AuditRequest, Count, End, MutesRequest, PipelineRequest, PublicStatus,
+    PublicStatusRequest, Request,
 };
 use shared::time::Clock;
 
@@ -75,6 +76,15 @@ impl Source {
             mutes: mutes.mutes,
             acknowledgements: acknowledgements.acknowledgements,
         }))
+    }
+
+    /// What is public; `None` if analytics does not tell. The built-in network has no public names.
+    ///
+    /// # Errors
+    /// When analytics does not answer, or not as the contract says.
+    pub async fn public(&self) -> Result<Option<PublicStatus>, ClientError> {
+        let Self::Http(client) = self else { return Ok(None) };
+        if_there(client.ask_patiently(&PublicStatusRequest::default()).await)
     }
 
     /// Who did what, the newest first; `None` if analytics does not tell.

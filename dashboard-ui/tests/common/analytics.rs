@@ -20,9 +20,9 @@ use reqwest::StatusCode;
 use serde::Serialize;
 use shared::UnixMillis;
 use shared::api::{
-    AntennasRequest, End, HeatmapRequest, IncidentsRequest, PipelineHistoryRequest, PipelineRequest, ReadingsRequest,
-    RejectedRequest, Request, SNAPSHOT_EVENT, SeriesRequest, Summary, SummaryRequest, WindowRequest, WorstRequest,
-    path,
+    AntennasRequest, End, HeatmapRequest, IncidentsRequest, PipelineHistoryRequest, PipelineRequest, PublicStatus,
+    PublicStatusRequest, ReadingsRequest, RejectedRequest, Request, SNAPSHOT_EVENT, SeriesRequest, Summary,
+    SummaryRequest, WindowRequest, WorstRequest, path,
 };
 use shared::settings::{KeptToken, Token};
 use shared::testing::Reservation;
@@ -58,6 +58,9 @@ struct Shared {
     ends: Mutex<Vec<UnixMillis>>,
     incident_ends: Mutex<Vec<Option<End>>>,
     token: Mutex<Option<Token>>,
+    /// What is public; without it, there is no such route.
+    public: Mutex<Option<PublicStatus>>,
+    publics: AtomicUsize,
 }
 
 type Change = Arc<dyn Fn(&mut dyn Any) + Send + Sync>;
@@ -82,6 +85,8 @@ impl Analytics {
             ends: Mutex::default(),
             incident_ends: Mutex::default(),
             token: Mutex::default(),
+            public: Mutex::default(),
+            publics: AtomicUsize::new(0),
         };
         let analytics = Self { port: Arc::new(Reservation::new()), shared: Arc::new(shared), process: Arc::default() };
         analytics.restart().await;
@@ -110,6 +115,16 @@ impl Analytics {
     {
         let change: Change = Arc::new(move |answer| change(answer.downcast_mut().unwrap()));
         self.shared.changes_made.lock().unwrap().push((R::PATH, change));
+    }
+
+    /// Tells this of public sites from here on.
+    pub fn make_public(&self, status: PublicStatus) {
+        *self.shared.public.lock().unwrap() = Some(status);
+    }
+
+    /// How often it was asked what is public.
+    pub fn asked_for_public(&self) -> usize {
+        self.shared.publics.load(SeqCst)
     }
 
     /// Changes the mean latency and says so.
@@ -177,6 +192,7 @@ impl Analytics {
             .route(path::REJECTED, get(answer::<RejectedRequest>))
             .route(path::PIPELINE, get(answer::<PipelineRequest>))
             .route(path::PIPELINE_HISTORY, get(answer::<PipelineHistoryRequest>))
+            .route(path::STATUS, get(public))
             .route(path::EVENTS, get(events))
             .layer(middleware::from_fn_with_state(self.shared.clone(), only_who_knows))
             .with_state(self.shared.clone());
@@ -331,6 +347,14 @@ impl Fake for RejectedRequest {
 
 impl Fake for PipelineHistoryRequest {
     const IS_ADDED: bool = true;
+}
+
+async fn public(State(analytics): Told, _: Asked<PublicStatusRequest>) -> Response {
+    analytics.publics.fetch_add(1, SeqCst);
+    match analytics.public.lock().unwrap().clone() {
+        Some(status) => Json(status).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 async fn events(State(analytics): Told) -> Response {

@@ -66,6 +66,11 @@ impl Dashboard {
 
     /// One that not everybody may see, on the server of the programs, which tells who asks.
     pub async fn start_closed(source: Source, auth: AuthSettings, base: Base) -> Self {
+        Self::start_with_status(source, auth, base, false).await
+    }
+
+    /// The same, with a status page that anybody may see or without one.
+    pub async fn start_with_status(source: Source, auth: AuthSettings, base: Base, has_status: bool) -> Self {
         let now = Arc::new(AtomicI64::new(NOW.0));
         let clock = Clock::of({
             let now = now.clone();
@@ -73,7 +78,7 @@ impl Dashboard {
         });
         let stop = CancellationToken::new();
         let state = dashboard_ui::state::State::start(source, AllowedHosts::default(), clock, stop.clone());
-        let state = state.with_base(base).with_auth(auth);
+        let state = state.with_base(base).with_auth(auth).with_status(has_status);
         tokio::spawn({
             let (users, stop) = (state.clone().follow_users(), stop.clone());
             async move { stop.run_until_cancelled(users).await }

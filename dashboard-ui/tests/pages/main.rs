@@ -14,6 +14,7 @@ mod orders;
 mod responses;
 mod settings;
 mod states;
+mod status;
 
 use axum::Router;
 use dashboard_ui::mock::Mock;

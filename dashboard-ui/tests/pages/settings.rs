@@ -27,6 +27,7 @@ fn defaults_are_those_of_the_contract() {
         Origin::Analytics { url: "http://analytics-service:8000/".parse().unwrap(), token: None }
     );
     assert_eq!(settings.allowed_hosts, AllowedHosts::default());
+    assert!(!settings.status && parse(&["--status=on"]).unwrap().status, "nothing is public unless that is said");
 }
 
 #[test]
@@ -40,7 +41,7 @@ fn with_the_built_in_network_the_address_of_analytics_is_not_read() {
 #[test]
 fn bad_values_are_refused() {
     let bad = ["--bind=8000", "--analytics-url=analytics", "--analytics-url=https://a", "--analytics-url=http://a/?b"];
-    let other = ["--allowed-hosts=http://a", "--allowed-hosts=a:8000", "--unknown"];
+    let other = ["--allowed-hosts=http://a", "--allowed-hosts=a:8000", "--unknown", "--status=yes"];
     let sizes = ["--mock-antennas=0", "--mock-antennas=100001", "--mock-antennas=many"];
     for flag in bad.into_iter().chain(other).chain(sizes) {
         assert!(parse(&[flag]).is_err(), "{flag}");

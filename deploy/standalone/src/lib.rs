@@ -102,6 +102,7 @@ fn start<L: Log>(
         allowed_hosts: settings.allowed_hosts.clone(),
         base_path: settings.base_path,
         auth: settings.auth.clone(),
+        status: settings.status,
         ..dashboard_ui::Settings::new(Origin::Analytics { url, token: settings.token.token.clone() })
     };
     let fleet = settings.fleet.clone();

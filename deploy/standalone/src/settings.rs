@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use analytics::settings::{AlertsSettings, PipelineSettings, RegistrySettings, Thresholds};
-use clap::Parser;
+use clap::{ArgAction, Parser};
 use dashboard_ui::query::Base;
-use dashboard_ui::settings::{AllowedHosts, AuthSettings};
+use dashboard_ui::settings::{AllowedHosts, AuthSettings, parse_switch};
 use shared::logging::LogSettings;
 use shared::server::HttpSettings;
 use shared::settings::{BrokerSettings, StreamSettings, TokenSettings, parse_bind};
@@ -48,6 +48,9 @@ pub struct Settings {
     /// Who may see the page, and change things.
     #[command(flatten)]
     pub auth: AuthSettings,
+    /// Whether there is a public status page: on shows the sites that have a public name, at /status and to anybody
+    #[arg(long, env = "STATUS", default_value = "off", value_name = "off|on", action = ArgAction::Set, value_parser = parse_switch)]
+    pub status: bool,
     /// The broker, if one is given. If none of its settings is, the program brings its own.
     #[command(flatten)]
     pub broker: BrokerSettings,

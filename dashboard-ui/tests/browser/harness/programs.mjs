@@ -111,9 +111,9 @@ export async function session(dashboard, name) {
 
 /**
  * The real programs with a broker of their own; without antennas, no simulator. The dashboard reaches analytics, which may have
- * settings of its own, at `via(address)`.
+ * settings of its own, at `via(address)`, and has those of `page`.
  */
-export async function network({ antennas, interval = "1s", settings = {}, via = (address) => address }) {
+export async function network({ antennas, interval = "1s", settings = {}, page = {}, via = (address) => address }) {
   const [redisPort, analyticsPort] = [await freePort(), await freePort()];
   const redis = new Program(
     "redis-server",
@@ -128,7 +128,7 @@ export async function network({ antennas, interval = "1s", settings = {}, via = 
   const fleet = { ANTENNAS: `${antennas}`, ANTENNA_ID: "antenna", SCENARIO: "mixed", INTERVAL: interval };
   const all = { redis: await redis.start(), analytics: await analytics.start() };
   if (antennas) all.simulator = await own("simulator", fleet, () => true).start();
-  all.dashboard = await dashboard({ ANALYTICS_URL: await via(`http://${address}`) });
+  all.dashboard = await dashboard({ ANALYTICS_URL: await via(`http://${address}`), ...page });
   return {
     ...all,
     url: all.dashboard.url,
