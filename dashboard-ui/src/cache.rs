@@ -151,12 +151,15 @@ impl Cache {
             None => None,
         };
         let version = self.0.version.load(Ordering::Acquire);
-        let (loaded, standing) = tokio::join!(self.0.source.public(), self.standing(version, now));
+        let source = &self.0.source;
+        let told = async { tokio::try_join!(source.public(), source.notes()) };
+        let (loaded, standing) = tokio::join!(told, self.standing(version, now));
         let figures = match loaded {
-            Ok(status) => {
+            Ok((status, notes)) => {
                 let is_current =
                     standing.is_some_and(|standing| standing.broker_away.is_none() && !standing.is_standby);
-                Some(Arc::new(PublicFigures { status: status.unwrap_or_default(), is_current }))
+                let (status, notes) = (status.unwrap_or_default(), notes.unwrap_or_default());
+                Some(Arc::new(PublicFigures { status, notes, is_current }))
             }
             Err(error) => {
                 if before.as_ref().is_none_or(|before| before.is_current) {

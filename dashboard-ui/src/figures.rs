@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::UnixMillis;
 use shared::api::{
-    Acknowledgement, AntennaPage, AntennaRow, Gap, Heatmap, IncidentPage, Mute, Phase, Pipeline, PipelineHistory,
+    Acknowledgement, AntennaPage, AntennaRow, Gap, Heatmap, IncidentPage, Mute, Note, Phase, Pipeline, PipelineHistory,
     PublicSite, PublicStatus, RecentReadings, RejectedPage, Series, SiteState, Summary,
 };
 use shared::glob::Glob;
@@ -132,6 +132,8 @@ impl Quiet {
 pub struct PublicFigures {
     /// The sites that have a public name, and their incidents.
     pub status: PublicStatus,
+    /// What operators tell everybody, the newest in front. Who does is not public.
+    pub notes: Vec<Note>,
     /// Whether that is of the present: analytics answers, and reads what antennas report.
     pub is_current: bool,
 }
@@ -140,6 +142,16 @@ impl PublicFigures {
     /// How a site is, as far as that is known at present.
     pub(crate) const fn state_of(&self, site: &PublicSite) -> SiteState {
         if self.is_current { site.state } else { SiteState::NoData }
+    }
+
+    /// What is told of a site within a time.
+    pub(crate) fn notes_within<'a>(
+        &'a self,
+        site: &'a str,
+        start: UnixMillis,
+        end: UnixMillis,
+    ) -> impl Iterator<Item = &'a Note> {
+        self.notes.iter().filter(move |note| note.site == site && note.at <= end && note.until > start)
     }
 }
 

@@ -1,10 +1,11 @@
 //! The routes, the headers of every response, and the allowed hosts.
 //!
 //! - `asking`: who asks, and how; `login`: logging in and out, and who has to; `orders`: what is muted and acknowledged, and by
-//!   whom; `status`: what anybody may see.
+//!   whom; `status`: what anybody may see; `notes`: what operators tell them.
 
 mod asking;
 mod login;
+mod notes;
 mod orders;
 mod status;
 
@@ -81,6 +82,7 @@ pub fn router(state: State) -> Router {
         .route(DOCS, get(docs))
         .route(&format!("{DOCS}/{{*route}}"), get(route))
         .merge(orders::routes())
+        .merge(notes::routes())
         .fallback(not_found)
         .layer(RequestBodyLimitLayer::new(BODY_MAX));
     let assets = Router::new()
@@ -109,8 +111,8 @@ pub fn router(state: State) -> Router {
 
 /// Pages that only who is known sees, and what it takes to be known.
 fn closed(state: &State, pages: Router<State>) -> Router<State> {
-    let forms =
-        login::routes(state.auth.has_login()).merge(orders::forms()).layer(RequestBodyLimitLayer::new(FORM_MAX));
+    let forms = login::routes(state.auth.has_login()).merge(orders::forms()).merge(notes::forms());
+    let forms = forms.layer(RequestBodyLimitLayer::new(FORM_MAX));
     let closed = pages.merge(forms).layer(middleware::from_fn_with_state(state.clone(), login::only_who_is_known));
     match state.auth.has_login() {
         true => closed.merge(login::open_routes().layer(RequestBodyLimitLayer::new(FORM_MAX))),

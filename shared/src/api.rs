@@ -8,7 +8,7 @@
 //! - `window`, `measures`, `status`, `steps`, `labels`, `format`: what several questions or answers share.
 //! - `summary`, `antennas`, `worst`, `sites`, `public_status`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
 //! - `pipeline`, `pipeline_history`, `rejected`, `alerts`: questions about analytics itself.
-//! - `quiet`: of what nobody is to be told, which is asked and said.
+//! - `quiet`: of what nobody is to be told, which is asked and said; `notes`: what everybody is.
 //! - `metrics`, `health`, `error`: what else is answered.
 
 mod alerts;
@@ -23,6 +23,7 @@ mod incidents;
 mod labels;
 mod measures;
 mod metrics;
+mod notes;
 mod pipeline;
 mod pipeline_history;
 mod public_status;
@@ -58,6 +59,7 @@ pub use self::incidents::{Incident, IncidentEnding, IncidentKind, IncidentPage, 
 pub use self::labels::{Label, Labels, MAX_LABELS};
 pub use self::measures::{Latency, Measures};
 pub use self::metrics::{MetricsFormat, MetricsRequest, OriginalMetrics, ServiceFigures, ServiceStats};
+pub use self::notes::{NewNote, Note, NotePage, NotesRequest, UnnoteRequest};
 pub use self::pipeline::{
     Archive, BatchTimes, Batches, ClockOffset, Commits, Freshness, Ledger, Partition, Phase, Pipeline, PipelineRequest,
 };
@@ -117,6 +119,8 @@ pub mod path {
     pub const MUTES: &str = "/api/v1/mutes";
     /// Which incidents somebody takes care of.
     pub const ACKNOWLEDGEMENTS: &str = "/api/v1/acknowledgements";
+    /// What operators tell everybody of sites.
+    pub const NOTES: &str = "/api/v1/notes";
     /// Who muted and acknowledged what.
     pub const AUDIT: &str = "/api/v1/audit";
     /// Progress and the ledger.
@@ -135,7 +139,7 @@ pub mod path {
     pub const OPENAPI: &str = "/openapi.json";
 
     /// Every route, on which the contract, the router and the description have to agree.
-    pub const ALL: [&str; 24] = [
+    pub const ALL: [&str; 25] = [
         METRICS,
         SUMMARY,
         ANTENNAS,
@@ -152,6 +156,7 @@ pub mod path {
         ALERTS,
         MUTES,
         ACKNOWLEDGEMENTS,
+        NOTES,
         AUDIT,
         PIPELINE,
         PIPELINE_HISTORY,

@@ -5,7 +5,7 @@
 //! - [`file`]: what `ALERTS_FILE` says; [`matcher`] and [`hours`], of its routes; [`template`], of its receivers.
 //! - [`maintenance`]: when nobody is told; [`quiet`]: of whom nobody is told; [`upstream`] and [`sites`]: who is told with
 //!   another one.
-//! - [`orders`]: what people say of them.
+//! - [`orders`]: what people say of them; `notes`: what they tell everybody of sites.
 //! - [`state`]: what is committed of alerts; [`step`]: what is decided, a pure function of it, of the time and of what was seen.
 //! - [`message`]: what a receiver is told at a time; [`send`]: how.
 //! - [`dispatch`]: the process that decides, commits and tells; [`told`]: what is shown of it.
@@ -18,6 +18,7 @@ pub mod incident;
 pub mod maintenance;
 pub mod matcher;
 pub mod message;
+mod notes;
 pub mod observe;
 pub mod orders;
 pub mod quiet;

@@ -12,8 +12,8 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
 use shared::api::{
-    Acknowledgement, AuditAction, AuditEntry, MAX_AUDIT, Mute, NewAcknowledgement, NewMute, UnacknowledgeRequest,
-    UnmuteRequest,
+    Acknowledgement, AuditAction, AuditEntry, MAX_AUDIT, Mute, NewAcknowledgement, NewMute, NewNote, Note,
+    UnacknowledgeRequest, UnmuteRequest, UnnoteRequest,
 };
 use shared::glob::Glob;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -39,10 +39,10 @@ const MUTE_KEPT_MS: i64 = 86_400_000;
 const ANTENNAS_MAX: usize = 253;
 
 /// Characters of a reason or a note.
-const TEXT_MAX: usize = 500;
+pub(super) const TEXT_MAX: usize = 500;
 
 /// Characters of a name.
-const NAME_MAX: usize = 64;
+pub(super) const NAME_MAX: usize = 64;
 
 /// Orders that wait to be taken.
 const WAITING_MAX: usize = 64;
@@ -75,6 +75,27 @@ pub enum Order {
         /// Who says so.
         by: String,
     },
+    /// What everybody is to be told of a site.
+    Note(NewNote),
+    /// That nobody is to be told that any more.
+    Unnote {
+        /// Its id.
+        id: String,
+        /// Who says so.
+        by: String,
+    },
+}
+
+impl From<NewNote> for Order {
+    fn from(new: NewNote) -> Self {
+        Self::Note(new)
+    }
+}
+
+impl From<UnnoteRequest> for Order {
+    fn from(UnnoteRequest { id, by }: UnnoteRequest) -> Self {
+        Self::Unnote { id, by }
+    }
 }
 
 impl From<NewMute> for Order {
@@ -118,6 +139,8 @@ pub enum What {
     Mute(Mute),
     /// An acknowledgement.
     Acknowledgement(Acknowledgement),
+    /// A public note.
+    Note(Note),
 }
 
 /// Why an order is not carried out.
@@ -149,6 +172,8 @@ impl State {
             Order::Unmute { id, by } => self.unmute(now, id, by),
             Order::Acknowledge(new) => self.acknowledge(now, new),
             Order::Unacknowledge { incident, by } => self.unacknowledge(now, incident, by),
+            Order::Note(new) => self.tell_everybody(now, new),
+            Order::Unnote { id, by } => self.tell_nobody(now, id, by),
         }
     }
 
@@ -233,7 +258,7 @@ impl State {
         self.incidents.get(incident).is_some_and(|known| known.incident.end.is_none())
     }
 
-    fn write_down(
+    pub(super) fn write_down(
         &mut self,
         at: UnixMillis,
         by: &str,
@@ -256,7 +281,7 @@ fn id_of(new: &NewMute) -> String {
     hexadecimal(&digest(&SHA256, text.as_bytes()).as_ref()[..8])
 }
 
-fn within(field: &str, text: &str, max: usize) -> Result<(), Refusal> {
+pub(super) fn within(field: &str, text: &str, max: usize) -> Result<(), Refusal> {
     let refused = |why: String| Refusal::Field(field.to_owned(), why);
     if !(1..=max).contains(&text.chars().count()) || text.trim().is_empty() {
         return Err(refused(format!("1 to {max} characters are needed")));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
-use shared::api::{Acknowledgement, AlertDelivery, AuditEntry, Mute};
+use shared::api::{Acknowledgement, AlertDelivery, AuditEntry, Mute, Note};
 
 use super::antennas::About;
 use super::incident::{Incident, Phase};
@@ -40,6 +40,9 @@ pub struct State {
     /// Which incidents somebody takes care of, by their id.
     #[serde(default)]
     pub acknowledgements: BTreeMap<String, Acknowledgement>,
+    /// What everybody is told of sites, by id; also what ended a short time ago.
+    #[serde(default)]
+    pub notes: BTreeMap<String, Note>,
     /// Who did what, oldest first.
     #[serde(default)]
     pub audit: VecDeque<AuditEntry>,
@@ -167,6 +170,7 @@ impl Default for State {
     fn default() -> Self {
         let (cursors, incidents, groups, tallies, done, rules, changes) = Default::default();
         let (mutes, acknowledgements, audit) = Default::default();
+        let notes = BTreeMap::new();
         Self {
             format: FORMAT,
             cursors,
@@ -178,6 +182,7 @@ impl Default for State {
             changes,
             mutes,
             acknowledgements,
+            notes,
             audit,
             dropped: 0,
         }

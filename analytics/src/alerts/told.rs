@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use shared::UnixMillis;
 use shared::api::{
     Acknowledgement, AcknowledgementPage, AlertHeld, AlertMaintenance, AlertPage, AlertReceiver, AlertsRequest,
-    AuditEntry, AuditPage, AuditRequest, DeliveryStatus, Mute, MutePage,
+    AuditEntry, AuditPage, AuditRequest, DeliveryStatus, Mute, MutePage, Note, NotePage,
 };
 
 use super::file::Alerting;
@@ -27,6 +27,7 @@ struct Known {
     /// Newest first, as what follows.
     acknowledgements: Vec<Acknowledgement>,
     audit: Vec<AuditEntry>,
+    notes: Vec<Note>,
 }
 
 /// What is known of attempts and of what is held back, and not committed.
@@ -64,6 +65,13 @@ impl AlertsTold {
     pub fn acknowledgements(&self) -> AcknowledgementPage {
         let known = self.0.lock();
         AcknowledgementPage { acknowledgements: known.acknowledgements.clone(), as_of: known.page.as_of }
+    }
+
+    /// What everybody is told of sites.
+    #[must_use]
+    pub fn notes(&self) -> NotePage {
+        let known = self.0.lock();
+        NotePage { notes: known.notes.clone(), as_of: known.page.as_of }
     }
 
     /// Who did what.
@@ -124,11 +132,12 @@ impl AlertsTold {
         let mut acknowledgements: Vec<Acknowledgement> = state.acknowledgements.values().map(as_it_is).collect();
         acknowledgements.sort_by(|a, b| (b.at, &a.incident).cmp(&(a.at, &b.incident)));
         let audit = state.audit.iter().rev().cloned().collect();
+        let notes = state.notes_shown(now);
         let mut known = self.0.lock();
         let (reason, dropped, held) = (known.page.reason.take(), state.dropped, trouble.held);
         let (enabled, as_of) = (true, Some(now));
         let page = AlertPage { enabled, receivers, open, held, dropped, deliveries, maintenance, reason, as_of };
-        *known = Known { page, mutes, acknowledgements, audit };
+        *known = Known { page, mutes, acknowledgements, audit, notes };
     }
 }
 

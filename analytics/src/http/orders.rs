@@ -45,7 +45,12 @@ async fn give(api: &Api, order: impl FnOnce() -> Result<Order, ApiError>) -> Res
     let none = || ApiError::Conflict("nobody is told of incidents, as ALERTS_FILE is not set".to_owned());
     let orders = api.orders.as_ref().ok_or_else(none)?;
     let order = order()?;
-    let makes = matches!(order, Order::Mute(_) | Order::Acknowledge(_));
+    if let Order::Note(note) = &order
+        && !api.registry.current().public().contains(&*note.site)
+    {
+        return Err(ApiError::NotFound("no site has this public name".to_owned()));
+    }
+    let makes = matches!(order, Order::Mute(_) | Order::Acknowledge(_) | Order::Note(_));
     let Done { is_new, what } = match orders.give(order).await.ok_or(ApiError::NotTaken)? {
         Ok(done) => done,
         Err(Refusal::Field(field, why)) => {
@@ -58,6 +63,7 @@ async fn give(api: &Api, order: impl FnOnce() -> Result<Order, ApiError>) -> Res
     Ok(match what {
         What::Mute(mute) => (status, Json(mute)).into_response(),
         What::Acknowledgement(acknowledgement) => (status, Json(acknowledgement)).into_response(),
+        What::Note(note) => (status, Json(note)).into_response(),
     })
 }
 

@@ -14,9 +14,10 @@ use shared::api::description::document;
 use shared::api::request::{Part, read_all};
 use shared::api::{
     AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest, CellsRequest,
-    HeatmapRequest, IncidentsRequest, MetricsRequest, MutesRequest, NewAcknowledgement, NewMute, Pipeline,
-    PipelineHistoryRequest, PipelineRequest, PublicStatusRequest, ReadingsRequest, RejectedRequest, Request,
-    SeriesRequest, SitesRequest, Strictly, SummaryRequest, UnacknowledgeRequest, UnmuteRequest, WorstRequest, path,
+    HeatmapRequest, IncidentsRequest, MetricsRequest, MutesRequest, NewAcknowledgement, NewMute, NewNote, NotesRequest,
+    Pipeline, PipelineHistoryRequest, PipelineRequest, PublicStatusRequest, ReadingsRequest, RejectedRequest, Request,
+    SeriesRequest, SitesRequest, Strictly, SummaryRequest, UnacknowledgeRequest, UnmuteRequest, UnnoteRequest,
+    WorstRequest, path,
 };
 
 use super::answer::Answers;
@@ -43,12 +44,14 @@ pub(super) fn router(api: Api) -> Router {
         .told::<AlertsRequest>(|api, request| api.alerts.page(&request))
         .told::<MutesRequest>(|api, _| api.alerts.mutes())
         .told::<AcknowledgementsRequest>(|api, _| api.alerts.acknowledgements())
+        .told::<NotesRequest>(|api, _| api.alerts.notes())
         .told::<AuditRequest>(|api, request| api.alerts.audit(&request))
         .changed(path::MUTES, post(orders::say::<NewMute>).delete(orders::take_back::<UnmuteRequest>))
         .changed(
             path::ACKNOWLEDGEMENTS,
             post(orders::say::<NewAcknowledgement>).delete(orders::take_back::<UnacknowledgeRequest>),
         )
+        .changed(path::NOTES, post(orders::say::<NewNote>).delete(orders::take_back::<UnnoteRequest>))
         .told::<PipelineRequest>(|api, _| Pipeline { now: Some(api.now()), ..api.published.pipeline(Instant::now()) })
         .told::<PipelineHistoryRequest>(|api, _| api.published.pipeline_history(api.clock.now()))
         .request::<MetricsRequest, _>(metrics)

@@ -606,6 +606,44 @@ fn what_cannot_be_changed_says_why() {
     assert_eq!(done(locked.address(), "GET", "/api/v1/audit", "", 200)["total"], 0);
 }
 
+/// It is there for everybody who asks, also after the program was killed, until somebody takes it back.
+#[test]
+fn a_public_note_is_committed_and_taken_back() {
+    const HOSTILE: &str = "=1+1 <script> {{ 7 * 7 }} \\\" ñ";
+    let server = RedisServer::start(&[]);
+    let folder = folder();
+    let (alerts, antennas) = (folder.path().join("alerts.toml"), folder.path().join("antennas.toml"));
+    std::fs::write(&alerts, "").expect("a file");
+    std::fs::write(&antennas, "[[antenna]]\nid = \"north-*\"\npublic = \"North & coast\"").expect("a file");
+    let start = || {
+        let [alerts, antennas] = [&alerts, &antennas].map(|file| file.to_str().expect("a path"));
+        let settings = [("ALERTS_FILE", alerts), ("ANTENNAS_FILE", antennas), ("ANALYTICS_TOKEN", TOKEN)];
+        Analytics::start(&server.url(), &settings)
+    };
+    let note = |site: &str| {
+        let until = in_a_day();
+        format!(r#"{{"site": "{site}", "text": "{HOSTILE}", "until": "{until}", "by": "ana"}}"#)
+    };
+    let good = note("North & coast");
+    let mut first = start();
+    let made = done(first.address(), "POST", "/api/v1/notes", &good, 201);
+    assert_eq!(done(first.address(), "POST", "/api/v1/notes", &good, 200), made);
+    done(first.address(), "POST", "/api/v1/notes", &note("north-1"), 404);
+    first.kill();
+    drop(first);
+    let second = start();
+    let listed =
+        shown(second.address(), "/api/v1/notes", |it| it["notes"].as_array().is_some_and(|all| !all.is_empty()));
+    assert_eq!((&listed["notes"][0], listed["notes"].as_array().map(Vec::len)), (&made, Some(1)));
+    let unnote = format!("/api/v1/notes?id={}&by=eva", made["id"].as_str().expect("an id"));
+    assert_eq!(done(second.address(), "DELETE", &unnote, "", 200), made);
+    done(second.address(), "DELETE", &unnote, "", 404);
+    shown(second.address(), "/api/v1/notes", |it| it["notes"].as_array().is_some_and(Vec::is_empty));
+    let audit = shown(second.address(), "/api/v1/audit", |it| it["total"] == 2);
+    let actions: Vec<_> = (0..2).map(|at| audit["entries"][at]["action"].as_str().expect("one")).collect();
+    assert_eq!(actions, ["unnote", "note"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_is_away_for_an_hour_is_told_of_all_of_it_at_once_and_holds_up_nobody() {
     let (there, away) = (Receiver::start(), Receiver::start());

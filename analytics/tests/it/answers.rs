@@ -385,6 +385,7 @@ async fn a_standby_has_no_figures() {
         path::ALERTS,
         path::MUTES,
         path::ACKNOWLEDGEMENTS,
+        path::NOTES,
         path::AUDIT,
         path::PIPELINE,
         path::PIPELINE_HISTORY,

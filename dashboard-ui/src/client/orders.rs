@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use shared::api::{
-    Acknowledgement, AuditAction, ErrorBody, Mute, NewAcknowledgement, NewMute, UnacknowledgeRequest, UnmuteRequest,
-    path,
+    Acknowledgement, AuditAction, ErrorBody, Mute, NewAcknowledgement, NewMute, NewNote, Note, UnacknowledgeRequest,
+    UnmuteRequest, UnnoteRequest, path,
 };
 
 use super::{Client, ClientError};
@@ -24,6 +24,10 @@ pub enum Order {
     Acknowledge(NewAcknowledgement),
     /// An acknowledgement is taken back.
     Unacknowledge(UnacknowledgeRequest),
+    /// Everybody is to be told something of a site.
+    Note(NewNote),
+    /// That is taken back.
+    Unnote(UnnoteRequest),
 }
 
 impl Order {
@@ -35,6 +39,8 @@ impl Order {
             Self::Unmute(_) => AuditAction::Unmute,
             Self::Acknowledge(_) => AuditAction::Acknowledge,
             Self::Unacknowledge(_) => AuditAction::Unacknowledge,
+            Self::Note(_) => AuditAction::Note,
+            Self::Unnote(_) => AuditAction::Unnote,
         }
     }
 }
@@ -54,7 +60,8 @@ pub enum NotDone {
 }
 
 impl Client {
-    /// Has something done. Returns once it is committed, with what it was about: the antennas of a mute, or an incident's id.
+    /// Has something done. Returns once it is committed, with what it was about: the antennas of a mute, an incident's id, or the
+    /// public name of a site.
     ///
     /// # Errors
     /// Why it was not done. The same may be sent again, as it is done once.
@@ -70,6 +77,8 @@ impl Client {
             Order::Unacknowledge(UnacknowledgeRequest { incident, by }) => {
                 taken_back(path::ACKNOWLEDGEMENTS, [("incident", incident), ("by", by)])
             }
+            Order::Note(new) => self.http.post(self.url(path::NOTES)).json(new),
+            Order::Unnote(UnnoteRequest { id, by }) => taken_back(path::NOTES, [("id", id), ("by", by)]),
         };
         let response = self.send(request.timeout(ORDER_TIMEOUT)).await.map_err(ClientError::from)?;
         let status = response.status();
@@ -85,6 +94,7 @@ impl Client {
             Order::Acknowledge(_) | Order::Unacknowledge(_) => {
                 response.json::<Acknowledgement>().await.map(|acknowledgement| acknowledgement.incident)
             }
+            Order::Note(_) | Order::Unnote(_) => response.json::<Note>().await.map(|note| note.site),
         };
         Ok(subject.map_err(ClientError::from)?)
     }

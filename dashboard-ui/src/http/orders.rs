@@ -20,8 +20,8 @@ use crate::pages;
 use crate::query::{ACKNOWLEDGE, AUDIT, MUTE, Manner, QUIET, Reason, UNACKNOWLEDGE, UNMUTE, parse_local};
 use crate::state::State;
 
-type Body = Result<Bytes, BytesRejection>;
-type Shared = extract::State<State>;
+pub(super) type Body = Result<Bytes, BytesRejection>;
+pub(super) type Shared = extract::State<State>;
 
 /// What whoever sees the page may read.
 pub(super) fn routes() -> Router<State> {
@@ -131,7 +131,7 @@ async fn take_back(state: &State, asking: &Asking, order: Order, manner: Manner)
 }
 
 /// Has something done, and leads to where that is told; or shows a page that tells why it was not.
-async fn done(state: &State, order: Order, manner: Manner, page: impl FnOnce(Told) -> String) -> Response {
+pub(super) async fn done(state: &State, order: Order, manner: Manner, page: impl FnOnce(Told) -> String) -> Response {
     let action = order.action();
     let error = match state.cache.source().order(&order).await {
         // What other pages show of it is loaded again.
@@ -151,14 +151,14 @@ async fn done(state: &State, order: Order, manner: Manner, page: impl FnOnce(Tol
 }
 
 /// A form that an operator sent.
-struct Sent {
-    by: String,
-    fields: Fields,
-    manner: Manner,
+pub(super) struct Sent {
+    pub(super) by: String,
+    pub(super) fields: Fields,
+    pub(super) manner: Manner,
 }
 
 #[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
-fn sent(state: &State, asking: &Asking, asked: Pairs, body: Body) -> Result<Sent, Response> {
+pub(super) fn sent(state: &State, asking: &Asking, asked: Pairs, body: Body) -> Result<Sent, Response> {
     let (_, manner) = pairs(asking, asked)?;
     let (Visitor { name: by, .. }, fields) = sent_by_visitor(state, asking, body, manner)?;
     operator(asking, manner)?;
@@ -167,19 +167,19 @@ fn sent(state: &State, asking: &Asking, asked: Pairs, body: Body) -> Result<Sent
 
 /// Only operators change anything.
 #[expect(clippy::result_large_err, reason = "either is an answer, made once a request")]
-fn operator(asking: &Asking, manner: Manner) -> Result<(), Response> {
+pub(super) fn operator(asking: &Asking, manner: Manner) -> Result<(), Response> {
     let is_one = asking.visitor.as_ref().is_some_and(|visitor| visitor.role == Role::Operator);
     let refused = || (StatusCode::FORBIDDEN, Html(pages::for_operators(manner))).into_response();
     if is_one { Ok(()) } else { Err(refused()) }
 }
 
 /// For the forms of whoever asks.
-fn token(state: &State, asking: &Asking) -> String {
+pub(super) fn token(state: &State, asking: &Asking) -> String {
     asking.visitor.as_ref().map_or_else(String::new, |visitor| state.auth.token(visitor, state.clock.now()))
 }
 
 /// Analytics cannot be asked.
-fn away(error: &ClientError, manner: Manner) -> Response {
+pub(super) fn away(error: &ClientError, manner: Manner) -> Response {
     tracing::warn!(%error, "what is muted and acknowledged is not known");
     let is_refused = matches!(error, ClientError::Unauthorized);
     (StatusCode::SERVICE_UNAVAILABLE, NOT_KEPT, Html(pages::away(is_refused, manner))).into_response()

@@ -69,6 +69,10 @@ const SPANISH: &[(&str, &str)] = &[
         "Who muted and acknowledged what, and when, newest first.",
         "Quién silenció y atendió qué, y cuándo, lo más reciente primero.",
     ),
+    (
+        "What operators tell everybody of sites, newest first.",
+        "Lo que los operadores dicen a todos de los emplazamientos, lo más reciente primero.",
+    ),
     ("The most entries to return.", "El máximo de entradas que se devuelven."),
     ("Only deliveries to this receiver.", "Solo los envíos a este destinatario."),
     ("The most deliveries to return.", "El máximo de envíos que se devuelven."),

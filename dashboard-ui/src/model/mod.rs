@@ -21,6 +21,7 @@ mod inbox;
 mod incidents;
 mod last_week;
 mod meanings;
+pub(crate) mod notes;
 mod overview;
 mod pipeline;
 pub(crate) mod quiet;

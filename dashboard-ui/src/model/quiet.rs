@@ -5,7 +5,7 @@ use shared::api::{Acknowledgement, AuditAction, AuditEntry, Incident, IncidentKi
 use shared::glob::Glob;
 use shared::spelled::Spelled as _;
 
-use super::{Level, Moment, Scene, unauthorized};
+use super::{Level, Moment, Scene, notes, unauthorized};
 use crate::client::{ClientError, NotDone};
 use crate::figures::Quiet;
 use crate::format;
@@ -201,7 +201,10 @@ fn antenna_href(id: &str, manner: Manner) -> String {
 
 /// Where it is told that something was done.
 pub(crate) fn done_href(action: AuditAction, subject: &str, manner: Manner) -> String {
-    manner.href(QUIET, &[("done", action.as_str()), ("of", subject)])
+    match action {
+        AuditAction::Note | AuditAction::Unnote => notes::done_href(action, subject, manner),
+        _ => manner.href(QUIET, &[("done", action.as_str()), ("of", subject)]),
+    }
 }
 
 /// What was just done, if the audit list says that it was: an address alone proves nothing. Whoever may gets what undoes it.
@@ -234,6 +237,8 @@ pub(crate) fn done(
             Language::English => format!("The acknowledgement of {about} ({kind}) was taken back."),
             Language::Spanish => format!("Se ha retirado la atención de {about} ({kind})."),
         },
+        // That is told beside the notes.
+        (AuditAction::Note | AuditAction::Unnote, _) => return None,
     };
     let undo = match action {
         AuditAction::Mute => quiet
@@ -256,12 +261,13 @@ pub(crate) fn done(
             action: AuditAction::Acknowledge,
             fields: vec![("incident", subject.to_owned()), ("note", entry.text.clone())],
         }),
+        AuditAction::Note | AuditAction::Unnote => None,
     };
     Some(Told { level: Level::Good, words, undo: undo.filter(|_| manner.access == Access::Operator) })
 }
 
 /// `24 Nov 14:47 UTC`.
-fn until_words(until: UnixMillis, now: UnixMillis, language: Language) -> String {
+pub(super) fn until_words(until: UnixMillis, now: UnixMillis, language: Language) -> String {
     format!("{} UTC", Moment::day(until, now, language).text)
 }
 
@@ -324,9 +330,9 @@ pub(crate) fn new_mute(antennas: &str, now: UnixMillis) -> MuteForm {
 /// Who did what.
 pub(crate) fn audit_rows(entries: &[AuditEntry], now: UnixMillis, language: Language) -> Vec<AuditRow> {
     let row = |entry: &AuditEntry| {
-        let is_mute = matches!(entry.action, AuditAction::Mute | AuditAction::Unmute);
+        let is_of_incident = matches!(entry.action, AuditAction::Acknowledge | AuditAction::Unacknowledge);
         let (kind, _, subject) =
-            if is_mute { ("", false, &*entry.subject) } else { of_incident(&entry.subject, language) };
+            if is_of_incident { of_incident(&entry.subject, language) } else { ("", false, &*entry.subject) };
         AuditRow {
             at: Moment::day(entry.at, now, language),
             by: entry.by.clone(),
@@ -337,6 +343,8 @@ pub(crate) fn audit_rows(entries: &[AuditEntry], now: UnixMillis, language: Lang
                 AuditAction::Unacknowledge => {
                     language.text("took the acknowledgement back of", "retiró la atención de")
                 }
+                AuditAction::Note => language.text("told everybody of", "dijo a todos de"),
+                AuditAction::Unnote => language.text("took the public note back of", "retiró la nota pública de"),
             },
             subject: subject.to_owned(),
             kind,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use ring::digest::{SHA256, digest};
 use shared::UnixMillis;
-use shared::api::{PublicSite, SiteIncident, SiteState};
+use shared::api::{Note, PublicSite, SiteIncident, SiteState};
 
 use super::frame::{Form, Moment};
 use super::heat::Strip;
@@ -58,6 +58,15 @@ pub(crate) struct SiteCard {
     pub(crate) availability: String,
     /// The address of its badge.
     pub(crate) badge: String,
+    /// What operators tell of it now, the newest in front.
+    pub(crate) notes: Vec<Told>,
+}
+
+/// What operators tell everybody, and since when. Who does is not told.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) text: String,
+    pub(crate) at: Moment,
 }
 
 /// An incident of a site on the page.
@@ -71,6 +80,8 @@ pub(crate) struct IncidentItem {
     pub(crate) end: Option<Moment>,
     /// How long it took, or has taken so far.
     pub(crate) lasted: String,
+    /// What operators told meanwhile, the newest in front.
+    pub(crate) notes: Vec<Told>,
 }
 
 const fn level(state: SiteState) -> Level {
@@ -130,6 +141,7 @@ pub(crate) fn status_screen(public: Option<&PublicFigures>, now: UnixMillis, man
             }),
             availability: available(site.availability, language),
             badge: manner.href(BADGE, &[("site", &site.name)]),
+            notes: public.notes_within(&site.name, now, now).map(|note| told(note, now, language)).collect(),
         }
     };
     let incidents = public.map_or(&[][..], |public| &public.status.incidents);
@@ -138,12 +150,18 @@ pub(crate) fn status_screen(public: Option<&PublicFigures>, now: UnixMillis, man
         sentence,
         as_of: public.and_then(|public| public.status.as_of).map(|as_of| Moment::day(as_of, now, language)),
         sites: public.map_or_else(Vec::new, |public| sites.iter().map(|site| card(public, site)).collect()),
-        incidents: incidents.iter().take(INCIDENTS_SHOWN).map(|it| item(it, now, language)).collect(),
+        incidents: public.map_or_else(Vec::new, |public| {
+            incidents.iter().take(INCIDENTS_SHOWN).map(|it| item(public, it, now, language)).collect()
+        }),
         feed: manner.href_of(FEED),
     }
 }
 
-fn item(incident: &SiteIncident, now: UnixMillis, language: Language) -> IncidentItem {
+fn told(note: &Note, now: UnixMillis, language: Language) -> Told {
+    Told { text: note.text.clone(), at: Moment::day(note.at, now, language) }
+}
+
+fn item(public: &PublicFigures, incident: &SiteIncident, now: UnixMillis, language: Language) -> IncidentItem {
     let until = incident.end.unwrap_or(now);
     IncidentItem {
         site: incident.site.clone(),
@@ -152,6 +170,10 @@ fn item(incident: &SiteIncident, now: UnixMillis, language: Language) -> Inciden
         start: Moment::day(incident.start, now, language),
         end: incident.end.map(|end| Moment::day(end, now, language)),
         lasted: language.duration(UnixMillis(until.0 - incident.start.0).seconds()),
+        notes: public
+            .notes_within(&incident.site, incident.start, until)
+            .map(|note| told(note, now, language))
+            .collect(),
     }
 }
 
@@ -267,7 +289,11 @@ fn width(text: &str) -> f64 {
 pub(crate) fn feed(public: &PublicFigures, host: &str, now: UnixMillis, manner: Manner) -> String {
     let language = manner.language;
     let incidents = &public.status.incidents;
-    let changed = |it: &SiteIncident| it.end.unwrap_or(it.start);
+    // A note that came later is news of it.
+    let changed = |it: &SiteIncident| {
+        let notes = public.notes_within(&it.site, it.start, it.end.unwrap_or(now));
+        notes.map(|note| note.at).chain([it.end.unwrap_or(it.start)]).fold(it.start, UnixMillis::max)
+    };
     // Without incidents, it has been the same since these days began.
     let since = public.status.days.first().copied().unwrap_or(UnixMillis(0));
     let updated = incidents.iter().map(changed).max().unwrap_or(since);
@@ -281,7 +307,7 @@ pub(crate) fn feed(public: &PublicFigures, host: &str, now: UnixMillis, manner: 
         language.code(),
     );
     for incident in incidents {
-        let IncidentItem { site, state, start, end, lasted, .. } = item(incident, now, language);
+        let IncidentItem { site, state, start, end, lasted, notes, .. } = item(public, incident, now, language);
         let site = escaped(&site);
         let id = uuid(&["incident", &incident.site, &incident.start.0.to_string()]);
         let told = match (end, language) {
@@ -298,7 +324,7 @@ pub(crate) fn feed(public: &PublicFigures, host: &str, now: UnixMillis, manner: 
              <link rel=\"alternate\" type=\"text/html\" href=\"{page}\"/>\n<content type=\"text\">{}</content>\n</entry>\n",
             incident.start,
             changed(incident),
-            escaped(&told),
+            escaped(&notes.into_iter().map(|note| note.text).chain([told]).collect::<Vec<_>>().join("\n")),
         );
     }
     text + "</feed>\n"
@@ -368,7 +394,7 @@ pub(crate) mod tests {
             gaps: Vec::new(),
             partitions_missing: Vec::new(),
         };
-        PublicFigures { status, is_current: true }
+        PublicFigures { status, notes: Vec::new(), is_current: true }
     }
 
     #[test]
@@ -421,6 +447,39 @@ pub(crate) mod tests {
         assert!(second.contains(&format!("<updated>{NOW}</updated>")), "{second}");
         let later = feed(&open, "a.test", UnixMillis(NOW.0 + 60_000), manner);
         assert_eq!(first, later, "nothing has changed");
+    }
+
+    #[test]
+    fn a_note_stands_beside_its_site_and_beside_the_incidents_of_its_time() {
+        let (mut figures, manner) = (figures("North"), Manner::from(Language::English));
+        let before = feed(&figures, "a.test", NOW, manner);
+        let note = |site: &str, at_ms: i64, until_ms: i64, text: &str| Note {
+            id: text.to_owned(),
+            site: site.to_owned(),
+            text: text.to_owned(),
+            at: UnixMillis(NOW.0 + at_ms),
+            until: UnixMillis(NOW.0 + until_ms),
+            by: "secret-operator".to_owned(),
+        };
+        figures.notes = vec![
+            note("North", -60_000, 60_000, "Crews are on <site>"),
+            note("North", -88_000_000, -87_000_000, "Work on the mast"),
+            note("North", -3_000_000_000, -2_000_000_000, "Long ago"),
+            note("Hill", -60_000, 60_000, "Of the hill"),
+        ];
+        let screen = status_screen(Some(&figures), NOW, manner);
+        let texts = |notes: &[Told]| notes.iter().map(|note| note.text.clone()).collect::<Vec<_>>();
+        assert_eq!(texts(&screen.sites[0].notes), ["Of the hill"]);
+        assert_eq!(texts(&screen.sites[1].notes), ["Crews are on <site>"]);
+        assert_eq!(texts(&screen.incidents[0].notes), ["Crews are on <site>"]);
+        assert_eq!(texts(&screen.incidents[1].notes), ["Work on the mast"]);
+        let feed = feed(&figures, "a.test", NOW, manner);
+        assert!(
+            feed.contains("Crews are on &lt;site&gt;") && !feed.contains("secret") && !feed.contains("hill"),
+            "{feed}"
+        );
+        let updated = format!("<updated>{}</updated>", UnixMillis(NOW.0 - 60_000));
+        assert_eq!((feed.matches(&updated).count(), before.matches(&updated).count()), (2, 0), "{feed}");
     }
 
     proptest! {

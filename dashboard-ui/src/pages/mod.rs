@@ -8,6 +8,7 @@ mod docs;
 mod incidents;
 mod login;
 mod message;
+mod notes;
 mod overview;
 mod pipeline;
 mod quiet;
@@ -23,10 +24,13 @@ use crate::components::{App, Document, Layout, SnippetsCard};
 use crate::figures::{Loaded, Outcome};
 use crate::language::Language;
 use crate::model::docs::{DocsScreen, Place, RouteScreen};
+use crate::model::notes::{NoteForm, NotesScreen};
 use crate::model::quiet::{AcknowledgementForm, AuditRow, MuteForm, QuietScreen, Told};
 use crate::model::status::StatusScreen;
 use crate::model::{self, Condition, Frame, Screen};
-use crate::query::{ACCOUNT, ACKNOWLEDGE, AUDIT, Address, Incidents, Kind, LOGIN, MUTE, Manner, Page, QUIET, Reason};
+use crate::query::{
+    ACCOUNT, ACKNOWLEDGE, AUDIT, Address, Incidents, Kind, LOGIN, MUTE, Manner, NOTE, NOTES, Page, QUIET, Reason,
+};
 use crate::source;
 
 pub(crate) use login::Said;
@@ -37,6 +41,7 @@ use docs::{DocsPage, RoutePage};
 use incidents::IncidentsPage;
 use login::{AccountPage, LoginPage};
 use message::{AwayMessage, Message, NoDataMessage};
+use notes::{NotePage, NotesPage};
 use overview::OverviewPage;
 use pipeline::PipelinePage;
 use quiet::{AcknowledgementPage, AuditPage, MutePage, QuietPage};
@@ -117,6 +122,20 @@ pub(crate) fn acknowledge(form: AcknowledgementForm, told: Option<Told>, token: 
 /// What anybody may see of sites.
 pub(crate) fn status(screen: StatusScreen, manner: Manner) -> String {
     render(|| view! { <StatusLayout screen manner/> })
+}
+
+/// The public notes; `token` is for the forms in it.
+pub(crate) fn notes(screen: NotesScreen, token: String, manner: Manner, is_mock: bool) -> String {
+    let heading = manner.language.text("Public notes", "Notas públicas");
+    let document = placed(heading, (NOTES, Vec::new()), manner, is_mock);
+    still(document, || view! { <NotesPage screen token manner/> }.into_any())
+}
+
+/// The form to write a public note, and what is to be said of it.
+pub(crate) fn note(form: NoteForm, told: Option<Told>, token: String, manner: Manner) -> String {
+    let heading = manner.language.text("Write a public note", "Escribir una nota pública");
+    let document = placed(heading, (NOTE, vec![("site", form.site.clone())]), manner, false);
+    still(document, || view! { <NotePage form told token manner/> }.into_any())
 }
 
 /// Who did what.

@@ -8,7 +8,7 @@ use crate::language::Language;
 use crate::model::quiet::{
     AcknowledgementForm, AcknowledgementRow, AuditRow, MuteForm, MuteRow, QuietScreen, Told, Undo, of_incident,
 };
-use crate::query::{ACKNOWLEDGE, AUDIT, MUTE, Manner, QUIET, UNACKNOWLEDGE, UNMUTE};
+use crate::query::{ACKNOWLEDGE, AUDIT, MUTE, Manner, NOTE, NOTES, QUIET, UNACKNOWLEDGE, UNMUTE, UNNOTE};
 
 /// What is muted and acknowledged. Forms have the token; who may not send any has none.
 #[component]
@@ -40,10 +40,13 @@ pub(crate) fn QuietPage(screen: QuietScreen, token: String, manner: Manner) -> A
          mientras dura, pues alguien se ocupa de él.",
     );
     let audit = language.text("Who did what", "Quién hizo qué");
+    let notes = language.text("Public notes", "Notas públicas");
     view! {
         <div class="heading"><h1>{language.text("Mutes and acknowledgements", "Silencios y atenciones")}</h1></div>
         {told}
-        <p class="lead">{about}" "<a href=manner.href_of(AUDIT)>{audit}</a></p>
+        <p class="lead">
+            {about}" "<a href=manner.href_of(AUDIT)>{audit}</a>" · "<a href=manner.href_of(NOTES)>{notes}</a>
+        </p>
         <div class="figures">
             <section class="card" id="mutes">
                 <header><h2>{language.text("Mutes", "Silencios")}</h2>{mute}</header>
@@ -58,7 +61,7 @@ pub(crate) fn QuietPage(screen: QuietScreen, token: String, manner: Manner) -> A
     .into_any()
 }
 
-fn listed(items: Vec<AnyView>, nothing: &'static str) -> AnyView {
+pub(super) fn listed(items: Vec<AnyView>, nothing: &'static str) -> AnyView {
     if items.is_empty() {
         return view! { <p class="empty">{nothing}</p> }.into_any();
     }
@@ -67,7 +70,7 @@ fn listed(items: Vec<AnyView>, nothing: &'static str) -> AnyView {
 
 /// What was done, or why it was not.
 #[component]
-fn ToldView(told: Told, token: String, manner: Manner) -> AnyView {
+pub(crate) fn ToldView(told: Told, token: String, manner: Manner) -> AnyView {
     let Told { level, words, undo } = told;
     let undo = undo.map(|undo| view! { <UndoForm undo token manner/> });
     view! {
@@ -80,13 +83,15 @@ fn ToldView(told: Told, token: String, manner: Manner) -> AnyView {
 
 /// A button that takes something back, or does it again.
 #[component]
-fn UndoForm(undo: Undo, token: String, manner: Manner) -> AnyView {
+pub(crate) fn UndoForm(undo: Undo, token: String, manner: Manner) -> AnyView {
     let language = manner.language;
     let (path, words) = match undo.action {
         AuditAction::Mute => (MUTE, language.text("Mute again", "Silenciar de nuevo")),
         AuditAction::Unmute => (UNMUTE, language.text("Take it back", "Retirarlo")),
         AuditAction::Acknowledge => (ACKNOWLEDGE, language.text("Acknowledge again", "Atender de nuevo")),
         AuditAction::Unacknowledge => (UNACKNOWLEDGE, language.text("Take it back", "Retirarlo")),
+        AuditAction::Note => (NOTE, language.text("Tell it again", "Decirlo de nuevo")),
+        AuditAction::Unnote => (UNNOTE, language.text("Take it back", "Retirarlo")),
     };
     let fields = undo.fields.into_iter().map(|(name, value)| (name.to_owned(), value));
     let pairs: Vec<(String, String)> = fields.chain([("token".to_owned(), token)]).collect();
@@ -142,7 +147,7 @@ fn AcknowledgementItem(row: AcknowledgementRow, token: String, manner: Manner) -
 
 /// A form with which an operator says something of alerts: what it is about, what was told of the last try, fields, and a way back.
 #[component]
-fn OrderForm(
+pub(crate) fn OrderForm(
     heading: &'static str,
     action: &'static str,
     button: &'static str,
@@ -152,6 +157,9 @@ fn OrderForm(
     told: Option<Told>,
     token: String,
     manner: Manner,
+    /// Where whoever thinks better of it goes on.
+    #[prop(default = QUIET)]
+    back: &'static str,
     children: Children,
 ) -> AnyView {
     let told = told.map(|told| view! { <ToldView told token=token.clone() manner/> });
@@ -166,7 +174,7 @@ fn OrderForm(
                 {children()}
                 <div class="buttons">
                     <button class="button is-main" type="submit">{button}</button>
-                    <a class="button" href=manner.href_of(QUIET)>{manner.language.text("Cancel", "Cancelar")}</a>
+                    <a class="button" href=manner.href_of(back)>{manner.language.text("Cancel", "Cancelar")}</a>
                 </div>
             </form>
         </section>

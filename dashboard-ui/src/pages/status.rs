@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::assets::{FONT, ICON, STYLE};
 use crate::components::{LevelBadge, Logo, StripView, Time};
 use crate::language::Language;
-use crate::model::status::{IncidentItem, SiteCard, StatusScreen};
+use crate::model::status::{IncidentItem, SiteCard, StatusScreen, Told};
 use crate::query::{Manner, STATUS};
 
 /// The whole document.
@@ -83,7 +83,7 @@ fn content(screen: StatusScreen, language: Language) -> AnyView {
 }
 
 fn card(site: SiteCard, language: Language) -> AnyView {
-    let SiteCard { name, level, state, days, ends, availability, badge } = site;
+    let SiteCard { name, level, state, days, ends, availability, badge, notes } = site;
     let ends = ends.map(|[first, last]| {
         view! { <p class="detail ends"><Time moment=first/><span>{availability}</span><Time moment=last/></p> }
     });
@@ -93,6 +93,7 @@ fn card(site: SiteCard, language: Language) -> AnyView {
                 <h2><bdi>{name}</bdi></h2>
                 <span class=format!("state level-{}", level.class())><LevelBadge level/>{state}</span>
             </header>
+            {told(notes)}
             <StripView strip=days/>
             {ends}
             <p class="detail"><a href=badge>{language.text("Badge", "Distintivo")}</a></p>
@@ -102,7 +103,7 @@ fn card(site: SiteCard, language: Language) -> AnyView {
 }
 
 fn item(incident: IncidentItem, language: Language) -> AnyView {
-    let IncidentItem { site, level, state, start, end, lasted } = incident;
+    let IncidentItem { site, level, state, start, end, lasted, notes } = incident;
     let times = match end {
         Some(end) => view! {
             {language.text("from ", "desde ")}<Time moment=start/>{language.text(" to ", " hasta ")}<Time moment=end/>
@@ -114,7 +115,16 @@ fn item(incident: IncidentItem, language: Language) -> AnyView {
         <li>
             <p class=format!("state level-{}", level.class())><LevelBadge level/><span><bdi>{site}</bdi>": "{state}</span></p>
             <p class="detail">{times}" UTC ("{lasted}")"</p>
+            {told(notes)}
         </li>
     }
     .into_any()
+}
+
+/// What operators tell, and since when.
+fn told(notes: Vec<Told>) -> AnyView {
+    let note = |Told { text, at }: Told| {
+        view! { <p class="note"><Time moment=at/>" UTC: "<bdi>{text}</bdi></p> }
+    };
+    notes.into_iter().map(note).collect_view().into_any()
 }

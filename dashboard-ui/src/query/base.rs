@@ -43,6 +43,15 @@ pub const UNACKNOWLEDGE: &str = "/unacknowledge";
 /// Who did what.
 pub const AUDIT: &str = "/audit";
 
+/// What operators tell everybody of sites.
+pub const NOTES: &str = "/notes";
+
+/// Where a note is written.
+pub const NOTE: &str = "/note";
+
+/// Where one is taken back.
+pub const UNNOTE: &str = "/unnote";
+
 /// What anybody may know of the sites that have a public name.
 pub const STATUS: &str = "/status";
 
@@ -99,7 +108,7 @@ impl FromStr for Base {
         // Requests below it and without it could not be told apart.
         let is_own = |names: &str| {
             let others = [LIVE, CSV, ASSETS, DOCS, LOGIN, LOGOUT, ACCOUNT, LIVEZ, READYZ, HEALTHZ, STATUS];
-            let of_alerts = [QUIET, MUTE, UNMUTE, ACKNOWLEDGE, UNACKNOWLEDGE, AUDIT];
+            let of_alerts = [QUIET, MUTE, UNMUTE, ACKNOWLEDGE, UNACKNOWLEDGE, AUDIT, NOTES, NOTE, UNNOTE];
             let first = names.split('/').next();
             Kind::ALL
                 .map(Kind::path)
@@ -154,6 +163,7 @@ mod tests {
             "/quiet",
             "/audit/of-ours",
             "/status",
+            "/notes",
             "/livez",
             "/readyz",
             "/healthz",

@@ -9,8 +9,8 @@ use reference::Question;
 use reqwest::StatusCode;
 use shared::UnixMillis;
 use shared::api::{
-    AcknowledgementsRequest, AuditEntry, AuditRequest, Count, End, MutesRequest, PipelineRequest, PublicStatus,
-    PublicStatusRequest, Request,
+    AcknowledgementsRequest, AlertsRequest, AuditEntry, AuditRequest, Count, End, MutesRequest, Note, NotesRequest,
+    PipelineRequest, PublicStatus, PublicStatusRequest, Request,
 };
 use shared::time::Clock;
 
@@ -85,6 +85,22 @@ impl Source {
     pub async fn public(&self) -> Result<Option<PublicStatus>, ClientError> {
         let Self::Http(client) = self else { return Ok(None) };
         if_there(client.ask_patiently(&PublicStatusRequest::default()).await)
+    }
+
+    /// What operators tell everybody of sites, the newest first; `None` if analytics does not tell.
+    ///
+    /// # Errors
+    /// When analytics does not answer, or not as the contract says.
+    pub async fn notes(&self) -> Result<Option<Vec<Note>>, ClientError> {
+        Ok(self.ask_analytics(NotesRequest::default()).await?.map(|page| page.notes))
+    }
+
+    /// Whether anybody is told of incidents, without which analytics takes no orders.
+    ///
+    /// # Errors
+    /// When analytics does not answer, or not as the contract says.
+    pub async fn has_alerts(&self) -> Result<bool, ClientError> {
+        Ok(self.ask_analytics(AlertsRequest::default()).await?.is_some_and(|page| page.enabled))
     }
 
     /// Who did what, the newest first; `None` if analytics does not tell.

@@ -20,9 +20,9 @@ use reqwest::StatusCode;
 use serde::Serialize;
 use shared::UnixMillis;
 use shared::api::{
-    AntennasRequest, End, HeatmapRequest, IncidentsRequest, PipelineHistoryRequest, PipelineRequest, PublicStatus,
-    PublicStatusRequest, ReadingsRequest, RejectedRequest, Request, SNAPSHOT_EVENT, SeriesRequest, Summary,
-    SummaryRequest, WindowRequest, WorstRequest, path,
+    AntennasRequest, End, HeatmapRequest, IncidentsRequest, Note, NotePage, PipelineHistoryRequest, PipelineRequest,
+    PublicStatus, PublicStatusRequest, ReadingsRequest, RejectedRequest, Request, SNAPSHOT_EVENT, SeriesRequest,
+    Summary, SummaryRequest, WindowRequest, WorstRequest, path,
 };
 use shared::settings::{KeptToken, Token};
 use shared::testing::Reservation;
@@ -61,6 +61,7 @@ struct Shared {
     /// What is public; without it, there is no such route.
     public: Mutex<Option<PublicStatus>>,
     publics: AtomicUsize,
+    notes: Mutex<Vec<Note>>,
 }
 
 type Change = Arc<dyn Fn(&mut dyn Any) + Send + Sync>;
@@ -87,6 +88,7 @@ impl Analytics {
             token: Mutex::default(),
             public: Mutex::default(),
             publics: AtomicUsize::new(0),
+            notes: Mutex::default(),
         };
         let analytics = Self { port: Arc::new(Reservation::new()), shared: Arc::new(shared), process: Arc::default() };
         analytics.restart().await;
@@ -120,6 +122,11 @@ impl Analytics {
     /// Tells this of public sites from here on.
     pub fn make_public(&self, status: PublicStatus) {
         *self.shared.public.lock().unwrap() = Some(status);
+    }
+
+    /// Tells this in the name of an operator from here on.
+    pub fn note(&self, note: Note) {
+        self.shared.notes.lock().unwrap().insert(0, note);
     }
 
     /// How often it was asked what is public.
@@ -193,6 +200,7 @@ impl Analytics {
             .route(path::PIPELINE, get(answer::<PipelineRequest>))
             .route(path::PIPELINE_HISTORY, get(answer::<PipelineHistoryRequest>))
             .route(path::STATUS, get(public))
+            .route(path::NOTES, get(notes))
             .route(path::EVENTS, get(events))
             .layer(middleware::from_fn_with_state(self.shared.clone(), only_who_knows))
             .with_state(self.shared.clone());
@@ -355,6 +363,10 @@ async fn public(State(analytics): Told, _: Asked<PublicStatusRequest>) -> Respon
         Some(status) => Json(status).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+async fn notes(State(analytics): Told) -> Json<NotePage> {
+    Json(NotePage { notes: analytics.notes.lock().unwrap().clone(), as_of: Some(NOW) })
 }
 
 async fn events(State(analytics): Told) -> Response {

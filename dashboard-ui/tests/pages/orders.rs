@@ -14,8 +14,8 @@ use reqwest::{StatusCode, Url};
 use serde_json::json;
 use shared::UnixMillis;
 use shared::api::{
-    Acknowledgement, AcknowledgementPage, AuditAction, AuditEntry, AuditPage, Mute, MutePage, NewAcknowledgement,
-    NewMute, path,
+    Acknowledgement, AcknowledgementPage, AlertPage, AuditAction, AuditEntry, AuditPage, Mute, MutePage,
+    NewAcknowledgement, NewMute, NewNote, Note, NotePage, PublicSite, PublicStatus, SiteState, path,
 };
 use shared::settings::Token;
 
@@ -32,6 +32,8 @@ struct Kept {
     mutes: Vec<Mute>,
     acknowledgements: Vec<Acknowledgement>,
     audit: Vec<AuditEntry>,
+    notes: Vec<Note>,
+    has_no_alerts: bool,
     refuses: Option<(Status, &'static str)>,
 }
 
@@ -100,6 +102,39 @@ fn analytics(alerts: Alerts) -> Router {
         alerts.write_down(&by, AuditAction::Unacknowledge, &before.incident, &before.note, None);
         Json(before).into_response()
     }
+    async fn notes(State(alerts): Kept) -> Json<NotePage> {
+        Json(NotePage { notes: alerts.lock().unwrap().notes.clone(), as_of: Some(NOW) })
+    }
+    async fn note(State(alerts): Kept, Json(new): Json<NewNote>) -> Response {
+        let mut alerts = alerts.lock().unwrap();
+        let NewNote { site, text, until, by } = new;
+        if site != "North & coast" {
+            return refused(Status::NOT_FOUND, "no site has this public name");
+        }
+        alerts.write_down(&by, AuditAction::Note, &site, &text, Some(until));
+        let note = Note { id: "1f".to_owned(), site, text, at: NOW, until, by };
+        alerts.notes.push(note.clone());
+        (Status::CREATED, Json(note)).into_response()
+    }
+    async fn unnote(State(alerts): Kept, Query(pairs): Pairs) -> Response {
+        let mut alerts = alerts.lock().unwrap();
+        let by = pairs.iter().find(|(name, _)| name == "by").unwrap().1.clone();
+        let Some(note) = alerts.notes.pop() else { return refused(Status::NOT_FOUND, "there is no note with this id") };
+        alerts.write_down(&by, AuditAction::Unnote, &note.site, &note.text, Some(note.until));
+        Json(note).into_response()
+    }
+    async fn public() -> Json<PublicStatus> {
+        let site = PublicSite {
+            name: "North & coast".to_owned(),
+            state: SiteState::Operational,
+            daily_availability: Vec::new(),
+            availability: None,
+        };
+        Json(PublicStatus { sites: vec![site], ..PublicStatus::default() })
+    }
+    async fn told(State(alerts): Kept) -> Json<AlertPage> {
+        Json(AlertPage { enabled: !alerts.lock().unwrap().has_no_alerts, ..AlertPage::default() })
+    }
     async fn audit(State(alerts): Kept) -> Json<AuditPage> {
         let entries = alerts.lock().unwrap().audit.clone();
         Json(AuditPage { total: entries.len() as u64, entries, as_of: Some(NOW) })
@@ -107,6 +142,9 @@ fn analytics(alerts: Alerts) -> Router {
     Router::new()
         .route(path::MUTES, get(mutes).post(mute).delete(unmute))
         .route(path::ACKNOWLEDGEMENTS, get(acknowledgements).post(acknowledge).delete(unacknowledge))
+        .route(path::NOTES, get(notes).post(note).delete(unnote))
+        .route(path::STATUS, get(public))
+        .route(path::ALERTS, get(told))
         .route(path::AUDIT, get(audit))
         .with_state(alerts)
 }
@@ -203,6 +241,57 @@ async fn an_operator_acknowledges_an_incident_and_takes_it_back() {
     assert_eq!(gone.status(), StatusCode::NOT_FOUND);
     let page = gone.text().await.unwrap();
     assert!(page.contains("There is no such thing any more") && page.contains("value=\"what I typed\""), "{page}");
+}
+
+#[tokio::test]
+async fn an_operator_writes_a_public_note_and_takes_it_back_without_a_script() {
+    let (dashboard, alerts) = closed().await;
+    let ana = Person::named(&dashboard, "ana").await;
+    let (status, form) = ana.get("/note").await;
+    assert!(status == StatusCode::OK && form.contains("<option value=\"North &amp; coast\""), "{form}");
+    assert!(!form.contains("ALERTS_FILE"), "{form}");
+    let fields = [("site", "North & coast"), ("until", "2025-11-24T20:00"), ("text", HOSTILE)];
+    let page = ana.done("/note", "/note", &fields).await;
+    assert!(page.contains("Everybody is told this of North &amp; coast, until 24 Nov 20:00 UTC."), "{page}");
+    assert!(page.contains("&lt;script&gt;") && !page.contains(HOSTILE) && page.contains("Take it back"), "{page}");
+    let kept = alerts.lock().unwrap().notes.clone();
+    assert_eq!((&*kept[0].by, &*kept[0].text, kept[0].until), ("ana", HOSTILE, UnixMillis(1_764_014_400_000)));
+    let page = ana.done("/notes", "/unnote", &[("id", "1f")]).await;
+    assert!(page.contains("The note on North &amp; coast was taken back.") && page.contains("Tell it again"), "{page}");
+    assert!(alerts.lock().unwrap().notes.is_empty());
+    let spanish = ana.done("/note", "/note?lang=es", &fields).await;
+    assert!(spanish.contains("Esto se dice a todos de North &amp; coast"), "{spanish}");
+    let (_, audit) = ana.get("/audit").await;
+    assert!(audit.contains(" told everybody of ") && audit.contains(" took the public note back of "), "{audit}");
+    let other =
+        ana.send("/note", "/note", &[("site", "rack-7"), ("until", "2025-11-24T20:00"), ("text", "typed")]).await;
+    assert_eq!(other.status(), StatusCode::NOT_FOUND);
+    assert!(other.text().await.unwrap().contains("value=\"typed\""));
+}
+
+#[tokio::test]
+async fn the_form_for_notes_says_that_there_are_none_without_alerts_and_viewers_write_none() {
+    let (dashboard, alerts) = closed().await;
+    alerts.lock().unwrap().has_no_alerts = true;
+    let ana = Person::named(&dashboard, "ana").await;
+    for (lang, words) in
+        [("en", "this analytics has none (ALERTS_FILE)"), ("es", "este análisis no las tiene (ALERTS_FILE)")]
+    {
+        let (status, form) = ana.get(&format!("/note?lang={lang}")).await;
+        assert!(status == StatusCode::OK && form.contains(words), "{form}");
+    }
+    let bea = Person::named(&dashboard, "bea").await;
+    let (status, page) = bea.get("/notes").await;
+    assert!(status == StatusCode::OK && !page.contains("method=\"post\"") && page.contains("STATUS is off"), "{page}");
+    assert_eq!(bea.get("/note").await.0, StatusCode::FORBIDDEN);
+    for path in ["/note", "/unnote"] {
+        let fields = [("site", "North & coast"), ("until", "2025-11-24T20:00"), ("text", "mine"), ("id", "1f")];
+        assert_eq!(bea.send("/account", path, &fields).await.status(), StatusCode::FORBIDDEN, "{path}");
+        let stray = dashboard.form(path, &fields).header("cookie", &ana.cookie).send().await.unwrap();
+        assert_eq!(stray.status(), StatusCode::FORBIDDEN, "{path} without a token");
+    }
+    assert!(alerts.lock().unwrap().audit.is_empty());
+    assert_eq!(mock().await.get("/note").await.0, StatusCode::NOT_FOUND, "nobody is known");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use dashboard_ui::source::Source;
 use futures::future::join_all;
 use reqwest::StatusCode;
 use shared::UnixMillis;
-use shared::api::{Gap, Phase, PipelineRequest, PublicSite, PublicStatus, SiteIncident, SiteState};
+use shared::api::{Gap, Note, Phase, PipelineRequest, PublicSite, PublicStatus, SiteIncident, SiteState};
 use shared::testing::Reservation;
 
 use crate::auth::{header, log_in, passwords, people};
@@ -48,6 +48,16 @@ fn status() -> PublicStatus {
 async fn analytics() -> Analytics {
     let analytics = Analytics::start().await;
     analytics.make_public(status());
+    let note = |site: &str, text: &str| Note {
+        id: "secret-id".to_owned(),
+        site: site.to_owned(),
+        text: text.to_owned(),
+        at: UnixMillis(NOW.0 - 60_000),
+        until: UnixMillis(NOW.0 + 3_600_000),
+        by: "secret-operator".to_owned(),
+    };
+    analytics.note(note("secret-site", "secret-note"));
+    analytics.note(note(HOSTILE, "Crews <b>are</b> there"));
     analytics
 }
 
@@ -186,6 +196,11 @@ async fn states_days_and_incidents_are_told_in_both_languages() {
             assert!(page.contains(word), "{word} in {page}");
         }
         assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "{page}");
+        assert_eq!(
+            page.matches("Crews &lt;b&gt;are&lt;/b&gt; there").count(),
+            2,
+            "beside the site and the incident: {page}"
+        );
         let (_, badge) = dashboard.get(&format!("/status/badge.svg?site=Hill&lang={lang}")).await;
         assert!(badge.contains(words[1]) && badge.starts_with("<svg "), "{badge}");
         let (_, feed) = dashboard.get(&format!("/status/feed.atom?lang={lang}")).await;

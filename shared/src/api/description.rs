@@ -11,9 +11,9 @@ use super::request::Part;
 use super::{
     Acknowledgement, AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest,
     CellsRequest, ErrorBody, Format, Health, HeatmapRequest, IncidentsRequest, MetricsRequest, Mute, MutesRequest,
-    NewAcknowledgement, NewMute, PipelineHistoryRequest, PipelineRequest, PublicStatusRequest, ReadingsRequest,
-    RejectedRequest, Request, SeriesRequest, SitesRequest, Strictly, Summary, SummaryRequest, UnacknowledgeRequest,
-    UnmuteRequest, WorstRequest, path,
+    NewAcknowledgement, NewMute, NewNote, Note, NotesRequest, PipelineHistoryRequest, PipelineRequest,
+    PublicStatusRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SitesRequest, Strictly, Summary,
+    SummaryRequest, UnacknowledgeRequest, UnmuteRequest, UnnoteRequest, WorstRequest, path,
 };
 
 /// The header that says how many rows a list has, whether they are in the answer or not.
@@ -44,6 +44,7 @@ pub fn document() -> Value {
     described.request::<AlertsRequest>(&[]);
     described.request::<MutesRequest>(&[]);
     described.request::<AcknowledgementsRequest>(&[]);
+    described.request::<NotesRequest>(&[]);
     described.request::<AuditRequest>(&[]);
     described.request::<PipelineRequest>(&[]);
     described.request::<PipelineHistoryRequest>(&[]);
@@ -70,6 +71,8 @@ pub fn document() -> Value {
         "Says that somebody takes care of an incident, which is not repeated to anybody then.",
     );
     described.undo::<UnacknowledgeRequest, Acknowledgement>(path::ACKNOWLEDGEMENTS, "Takes an acknowledgement back.");
+    described.change::<NewNote, Note>(path::NOTES, "Tells everybody something of a site, until a time.");
+    described.undo::<UnnoteRequest, Note>(path::NOTES, "Takes a public note back.");
     let is_probe = |path: &str| [path::LIVEZ, path::READYZ, path::HEALTHZ].contains(&path);
     let mut refused = answer("The token is missing or wrong", &described.content::<ErrorBody>("application/json"));
     refused["headers"] = json!({"www-authenticate": {

@@ -87,7 +87,7 @@ pub struct NewMute {
 }
 
 /// A time, which is named where it is none.
-fn until<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixMillis, D::Error> {
+pub(super) fn until<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixMillis, D::Error> {
     let why = || D::Error::custom("until: a time like 2026-12-01T22:00:00Z is needed");
     UnixMillis::deserialize(deserializer).map_err(|_| why())
 }
@@ -167,6 +167,10 @@ spelled! {
         Acknowledge = "acknowledge",
         /// Took an acknowledgement back.
         Unacknowledge = "unacknowledge",
+        /// Told everybody something of a site.
+        Note = "note",
+        /// Took that back.
+        Unnote = "unnote",
     }
 }
 
@@ -179,11 +183,11 @@ pub struct AuditEntry {
     pub by: String,
     /// What.
     pub action: AuditAction,
-    /// Of what: the antennas of a mute, or the id of an incident.
+    /// Of what: the antennas of a mute, the id of an incident, or the public name of a site.
     pub subject: String,
-    /// The reason of the mute, or the note of the acknowledgement.
+    /// The reason of the mute, the note of the acknowledgement, or the public note.
     pub text: String,
-    /// Until when, of a mute.
+    /// Until when, of a mute or a public note.
     pub until: Option<UnixMillis>,
 }
 

@@ -12,6 +12,7 @@ export const PAGES = [
   { name: "report", path: "/report?month=2026-10", status: 200 },
   { name: "quiet", path: "/quiet", status: 200 },
   { name: "audit", path: "/audit", status: 200 },
+  { name: "notes", path: "/notes", status: 200 },
   { name: "docs", path: "/docs", status: 200 },
   { name: "route", path: "/docs/api/v1/antennas?limit=2", status: 200 },
   { name: "route-in-path", path: "/docs/api/v1/antennas/%7Bid%7D?id=harbour-north", status: 200 },
@@ -27,6 +28,7 @@ export const CLOSED = [
   { name: "account", path: "/account", status: 200 },
   { name: "mute", path: "/mute?antennas=harbour-north", status: 200 },
   { name: "acknowledge", path: "/acknowledge?incident=trouble:1763995000000:harbour-north", status: 200 },
+  { name: "note", path: "/note", status: 200 },
   { name: "antenna-of-operator", path: "/antenna?id=harbour-north", status: 200 },
   { name: "incidents-of-operator", path: "/incidents", status: 200 },
   { name: "overview-of-operator", path: "/", status: 200 },
@@ -34,7 +36,7 @@ export const CLOSED = [
 export const LOGIN = { name: "login", path: "/login", status: 200 };
 
 /** Pages with figures that are kept live. */
-export const FIGURES = PAGES.filter(({ path, status }) => status === 200 && !/^\/(docs|report|quiet|audit)/.test(path));
+export const FIGURES = PAGES.filter(({ path, status }) => status === 200 && !/^\/(docs|report|quiet|audit|notes)/.test(path));
 
 /** A chart with a crosshair, and its focusable element. */
 export const PLOT = ".plot[data-table]";
