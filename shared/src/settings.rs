@@ -20,7 +20,7 @@ pub use self::broker::BrokerSettings;
 pub(crate) use self::broker::{Node, Topology};
 #[cfg(feature = "broker")]
 pub use self::certificates::Certificates;
-pub use self::secret::{Secret, SecretFile, ValueOrFile, read_secret};
+pub use self::secret::{Secret, SecretFile, ValueOrFile, named, read_secret};
 pub use self::token::{KeptToken, Token, TokenSettings};
 use crate::keys::{PARTITIONS_MAX, StreamKeys};
 

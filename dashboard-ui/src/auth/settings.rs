@@ -136,9 +136,8 @@ impl AuthArguments {
             Auth::Basic => {
                 let path = self.auth_users_file.as_deref();
                 let setting = ValueOrFile { name: "AUTH_USERS", value: None, file: path };
-                let text = setting.read(|text| Users::parse(text).map(|_| ()))?;
-                let text = text.ok_or_else(|| needed("basic", "--auth-users-file (AUTH_USERS_FILE)"))?;
-                let users = Users::parse(text.reveal())?;
+                let users = setting.parsed(Users::parse)?;
+                let users = users.ok_or_else(|| needed("basic", "--auth-users-file (AUTH_USERS_FILE)"))?;
                 let users_file = path.and_then(|path| SecretFile::new(path, "AUTH_USERS_FILE"));
                 let (secret, is_plain) = (secret("basic")?, self.auth_plain_http);
                 Ok(AuthSettings::Basic { users, users_file, secret, session, is_plain })

@@ -145,9 +145,8 @@ impl KeptUsers {
     /// Reads the file again; whether it is another one. What is of no use is not taken.
     pub(super) async fn read_again(&self, file: &SecretFile) -> bool {
         let file = file.clone();
-        let check = |text: &str| Users::parse(text).map(|_| ());
-        let read = tokio::task::spawn_blocking(move || file.read_again(check)).await;
-        let Some(users) = read.ok().flatten().and_then(|text| Users::parse(text.reveal()).ok()) else { return false };
+        let read = tokio::task::spawn_blocking(move || file.read_again(Users::parse)).await;
+        let Some(users) = read.ok().flatten() else { return false };
         let mut before = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let has_changed = before.users != users.users;
         if has_changed {

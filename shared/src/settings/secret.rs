@@ -51,6 +51,14 @@ impl ValueOrFile<'_> {
     /// A line that names the setting and not the value: both are given, the file cannot be read, is empty, is too large or is
     /// not UTF-8, or the value fails the check.
     pub fn read(self, check: impl Fn(&str) -> Result<(), String>) -> Result<Option<Secret>, String> {
+        self.parsed(|text| check(text).map(|()| Secret::from(text)))
+    }
+
+    /// What is made of the value.
+    ///
+    /// # Errors
+    /// As of [`Self::read`], where the value cannot be parsed.
+    pub fn parsed<T>(self, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
         let Self { name, value, file } = self;
         let file_name = format!("{name}_FILE");
         let (text, setting) = match (value, file) {
@@ -61,8 +69,7 @@ impl ValueOrFile<'_> {
             (None, Some(path)) => (read_text(path, &file_name)?, file_name),
             (None, None) => return Ok(None),
         };
-        check(&text).map_err(|why| format!("bad value for {}: {why}", named(&setting)))?;
-        Ok(Some(Secret(text)))
+        parse(&text).map(Some).map_err(|why| format!("bad value for {}: {why}", named(&setting)))
     }
 }
 
@@ -81,13 +88,12 @@ impl SecretFile {
         can_be_read_again(path).then(|| Self { path: path.to_owned(), setting, trouble: Arc::default() })
     }
 
-    /// What it holds now. `None` where that is of no use, which is told once.
+    /// What is made of what it holds now. `None` where that is of no use, which is told once.
     #[must_use]
-    pub fn read_again(&self, check: impl Fn(&str) -> Result<(), String>) -> Option<Secret> {
+    pub fn read_again<T>(&self, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let read = read_text(&self.path, self.setting);
-        let checked =
-            read.and_then(|text| check(&text).map_err(|why| bad_file(&self.path, self.setting, &why)).map(|()| text));
-        self.trouble.told(checked).map(Secret)
+        let parsed = read.and_then(|text| parse(&text).map_err(|why| bad_file(&self.path, self.setting, &why)));
+        self.trouble.told(parsed)
     }
 }
 
@@ -170,8 +176,9 @@ pub(super) fn bad_file(path: &Path, setting: &str, why: &str) -> String {
     format!("bad file {} of {}: {why}", path.display(), named(setting))
 }
 
-/// `--redis-password (REDIS_PASSWORD)`.
-pub(super) fn named(variable: &str) -> String {
+/// A setting by its flag and its variable: `--redis-password (REDIS_PASSWORD)`.
+#[must_use]
+pub fn named(variable: &str) -> String {
     format!("--{} ({variable})", variable.to_lowercase().replace('_', "-"))
 }
 
@@ -240,7 +247,7 @@ mod tests {
         let path = folder.path().join("secret");
         std::fs::write(&path, "hunter1").expect("a file");
         let file = SecretFile::new(&path, "A_SECRET_FILE").expect("a file that stays");
-        let long = |text: &str| if text.len() > 3 { Ok(()) } else { Err("too short".to_owned()) };
+        let long = |text: &str| if text.len() > 3 { Ok(Secret::from(text)) } else { Err("too short".to_owned()) };
         for (bytes, found, trouble) in [
             ("hunter2", Some("hunter2"), None),
             ("hunter3\n", Some("hunter3"), None),

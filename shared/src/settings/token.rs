@@ -20,13 +20,18 @@ const LENGTH_MIN: usize = 16;
 const LENGTH_MAX: usize = 1024;
 
 impl Token {
-    /// A token of a text.
+    /// A token of a text, which has the characters of a bearer token (RFC 6750), and enough of them.
     ///
     /// # Errors
     /// What is wrong with it, without a part of it.
     pub fn new(text: &str) -> Result<Self, String> {
-        check(text)?;
-        Ok(Self(text.into()))
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+        if (LENGTH_MIN..=LENGTH_MAX).contains(&text.len()) && text.bytes().all(is_allowed) {
+            return Ok(Self(text.into()));
+        }
+        Err(format!(
+            "{LENGTH_MIN} to {LENGTH_MAX} letters, digits and -._~+/= are needed, like those of `openssl rand -hex 32`"
+        ))
     }
 
     /// The value of the header `Authorization` with which a client says that it knows the token.
@@ -67,7 +72,7 @@ impl KeptToken {
     /// told once.
     pub async fn read_again(&self) -> Option<Token> {
         let file = self.file.clone()?;
-        tokio::task::spawn_blocking(move || file.read_again(check)).await.ok().flatten().map(Token)
+        tokio::task::spawn_blocking(move || file.read_again(Token::new)).await.ok().flatten()
     }
 }
 
@@ -75,17 +80,6 @@ impl From<Token> for KeptToken {
     fn from(token: Token) -> Self {
         Self { first: token, file: None }
     }
-}
-
-/// The characters of a bearer token (RFC 6750), and enough of them.
-fn check(text: &str) -> Result<(), String> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-    if (LENGTH_MIN..=LENGTH_MAX).contains(&text.len()) && text.bytes().all(is_allowed) {
-        return Ok(());
-    }
-    Err(format!(
-        "{LENGTH_MIN} to {LENGTH_MAX} letters, digits and -._~+/= are needed, like those of `openssl rand -hex 32`"
-    ))
 }
 
 /// Whether analytics demands a token, or has to be told one.
@@ -128,9 +122,9 @@ impl FromArgMatches for TokenSettings {
             // Probes need no token, and are not to fail while the file is being replaced.
             return Ok(Self::default());
         }
-        let token = setting.read(check).map_err(|line| clap::Error::raw(ErrorKind::ValueValidation, line))?;
+        let token = setting.parsed(Token::new).map_err(|line| clap::Error::raw(ErrorKind::ValueValidation, line))?;
         let file = setting.file.and_then(|path| SecretFile::new(path, "ANALYTICS_TOKEN_FILE"));
-        Ok(Self { token: token.map(|token| KeptToken { first: Token(token), file }) })
+        Ok(Self { token: token.map(|first| KeptToken { first, file }) })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
