@@ -20,7 +20,7 @@ use crate::workloads::workloads;
 /// The program `dashboard` as its library tells its settings.
 #[derive(Debug, Parser)]
 #[command(name = "dashboard")]
-struct Dashboard {
+pub(crate) struct Dashboard {
     #[command(flatten)]
     settings: dashboard_ui::Settings,
     #[command(flatten)]
