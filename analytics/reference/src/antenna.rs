@@ -23,7 +23,7 @@ pub(crate) type Ended = Incident;
 #[derive(Debug, Clone)]
 pub(crate) struct Antenna {
     pub(crate) id: String,
-    expected: Expected,
+    pub(crate) expected: Expected,
     /// Arrival of its newest reading; `i64::MIN` where none was counted since it was new or forgotten.
     pub(crate) last_arrival_ms: i64,
     pub(crate) newest_event_ms: i64,

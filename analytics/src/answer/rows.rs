@@ -7,7 +7,7 @@ use shared::api::{AntennaRow, Latency, Measures, Status};
 use super::about::abouts;
 use crate::store::expressions::answer::{
     ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LAST_SEEN, LATENCY_MAX, LATENCY_MEAN, LATENCY_MIN,
-    LATENCY_P50, LATENCY_P95, LATENCY_P99, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
+    LATENCY_P50, LATENCY_P95, LATENCY_P99, OWN_LATENCY_MS, OWN_SUCCESS_RATE, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
 };
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, READINGS};
 
@@ -89,6 +89,7 @@ pub(super) fn antennas(table: &DataFrame) -> PolarsResult<Vec<AntennaRow>> {
     let (last_seen, availability) = (known_times(table, LAST_SEEN)?, numbers(table, AVAILABILITY)?);
     let (changes, flapping) = (counts(table, CHANGES)?, flags(table, FLAPPING)?);
     let intervals = numbers(table, INTERVAL_SECONDS)?;
+    let (own_success_rates, own_latencies_ms) = (numbers(table, OWN_SUCCESS_RATE)?, numbers(table, OWN_LATENCY_MS)?);
     let row = |((row, antenna_id), about): ((usize, Option<String>), _)| AntennaRow {
         antenna_id: antenna_id.unwrap_or_default(),
         status: statuses[row],
@@ -98,6 +99,8 @@ pub(super) fn antennas(table: &DataFrame) -> PolarsResult<Vec<AntennaRow>> {
         changes: Some(changes[row]),
         flapping: flapping[row],
         interval_seconds: intervals[row],
+        degraded_success_rate: own_success_rates[row],
+        degraded_latency_ms: own_latencies_ms[row],
         history: None,
         about,
     };

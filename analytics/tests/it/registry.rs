@@ -131,6 +131,27 @@ fn what_an_antenna_is_stands_beside_what_it_measured() {
     }
 }
 
+#[test]
+fn a_row_tells_the_thresholds_that_are_the_antennas_own() {
+    let mut network = Registered::start(
+        "[[antenna]]\nid = \"both\"\ndegraded_success_rate = 0.8\ndegraded_latency = \"400ms\"\n\
+         [[antenna]]\nid = \"one\"\ndegraded_latency = \"1s\"\n[[antenna]]\nid = \"none\"\nname = \"None\"\n",
+    );
+    network.measure(&[("both", 1), ("one", 1), ("none", 1), ("unknown", 1)]);
+    let own = |row: &Value| ["degraded_success_rate", "degraded_latency_ms"].map(|field| row.get(field).cloned());
+    let expected = [
+        ("both", [Some(json!(0.8)), Some(json!(400.0))]),
+        ("none", [None, None]),
+        ("one", [None, Some(json!(1000.0))]),
+        ("unknown", [None, None]),
+    ];
+    let listed: Vec<_> = network.rows(path::ANTENNAS).into_iter().map(|(id, row)| (id, own(&row))).collect();
+    assert_eq!(listed, expected.clone().map(|(id, own)| (id.to_owned(), own)));
+    for (id, expected) in expected {
+        assert_eq!(own(&network.get(&format!("{}/{id}", path::ANTENNAS))), expected, "{id}");
+    }
+}
+
 /// A window that has ended, of which the same is answered until the file says something else.
 #[test]
 fn an_answer_changes_when_the_file_does() {

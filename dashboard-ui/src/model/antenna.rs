@@ -60,6 +60,7 @@ pub(crate) struct About {
 
 pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Scene<'_>) -> AntennaScreen {
     let (row, language) = (&figures.antenna, scene.language());
+    let scene = &scene.of_antenna(row);
     let all = Page::Incidents(Incidents { search: row.antenna_id.clone(), ..Incidents::default() });
     let all = scene.address.with_page(all).href();
     AntennaScreen {
@@ -135,6 +136,7 @@ mod tests {
     use shared::api::Measures;
 
     use super::*;
+    use crate::model::Chart;
     use crate::model::tests::{NOW, address, antenna, scene};
     use crate::query::Address;
     use crate::query::tests::read;
@@ -201,6 +203,32 @@ mod tests {
         assert!(screen.strip.description.contains("1 down, 1 without data"), "{}", screen.strip.description);
         let bars: usize = screen.strip.bars.iter().map(|(_, path)| path.matches('M').count()).sum();
         assert_eq!(bars, 59, "a step without readings has none");
+    }
+
+    /// What is drawn is what its status goes by: thresholds of its own where it has some, of which each may be said alone.
+    #[test]
+    fn the_charts_and_the_strip_go_by_the_thresholds_that_hold_for_the_antenna() {
+        let mut figures = antenna("airport-west");
+        for point in &mut figures.series.points {
+            point.measures = Measures { readings: 1, packets_sent: 100, packets_lost: 10, ..Measures::default() };
+            (point.measures.packets_delivered, point.measures.success_rate) = (90, Some(0.9));
+            (point.measures.latency_ms.mean, point.measures.latency_ms.p50) = (Some(300.0), Some(300.0));
+        }
+        let drawn = |rate: Option<f64>, latency_ms: Option<f64>| {
+            let mut figures = figures.clone();
+            (figures.antenna.degraded_success_rate, figures.antenna.degraded_latency_ms) = (rate, latency_ms);
+            let AntennaScreen { strip, charts, .. } = shown(&figures);
+            let threshold = |chart: &Chart| chart.legend.iter().find(|(class, _)| *class == "line-threshold").cloned();
+            let words = [&charts.latency, &charts.loss].map(|chart| threshold(chart).map(|(_, words)| words));
+            let is_above = charts.loss.paths.iter().any(|(class, path)| *class == "high" && !path.is_empty());
+            (words.map(Option::unwrap_or_default), is_above, strip.bars.first().map(|(class, _)| *class))
+        };
+        let words = |latency: &str, loss: &str| [latency, loss].map(|it| it.replace(' ', "\u{202f}"));
+        let told = |[latency, loss]: [String; 2]| [format!("threshold {latency}"), format!("threshold {loss}")];
+        assert_eq!(drawn(None, None), (told(words("250 ms", "5 %")), true, Some("heat-degraded")));
+        assert_eq!(drawn(Some(0.85), None), (told(words("250 ms", "15 %")), false, Some("heat-degraded")));
+        assert_eq!(drawn(Some(0.85), Some(400.0)), (told(words("400 ms", "15 %")), false, Some("heat-fair")));
+        assert_eq!(drawn(None, Some(400.0)), (told(words("400 ms", "5 %")), true, Some("heat-degraded")));
     }
 
     #[test]

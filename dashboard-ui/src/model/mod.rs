@@ -33,7 +33,7 @@ mod tiles;
 mod verdict;
 
 use shared::UnixMillis;
-use shared::api::Limits;
+use shared::api::{AntennaRow, Limits};
 use shared::time::Span;
 
 pub(crate) use antenna::{About, AntennaScreen};
@@ -111,6 +111,16 @@ pub(crate) struct Scene<'a> {
 impl Scene<'_> {
     const fn language(&self) -> Language {
         self.address.manner.language
+    }
+
+    /// The same by the thresholds that hold for an antenna.
+    fn of_antenna(&self, row: &AntennaRow) -> Self {
+        let limits = Limits {
+            degraded_success_rate: row.degraded_success_rate.unwrap_or(self.limits.degraded_success_rate),
+            degraded_latency_ms: row.degraded_latency_ms.unwrap_or(self.limits.degraded_latency_ms),
+            ..self.limits
+        };
+        Self { limits, ..*self }
     }
 
     /// Up to where a window that ends at `end` has all of its readings.

@@ -77,7 +77,7 @@ pub(super) fn antenna_line(row: &AntennaRow, scene: &Scene<'_>) -> AntennaLine {
         delivered: count(measures.packets_delivered),
         lost: count(measures.packets_lost),
         last_seen: last_seen(row, scene),
-        strip: strip(row.history.as_ref(), scene),
+        strip: strip(row.history.as_ref(), &scene.of_antenna(row)),
     }
 }
 

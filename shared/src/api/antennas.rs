@@ -174,6 +174,13 @@ pub struct AntennaRow {
     /// it has reported at two times. An older analytics does not report it.
     #[serde(default)]
     pub interval_seconds: Option<f64>,
+    /// The success rate below which it is degraded, where that is another one than of all antennas; absent where that of all holds. In
+    /// JSON only, as what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded_success_rate: Option<f64>,
+    /// The mean latency in milliseconds above which it is degraded, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded_latency_ms: Option<f64>,
     /// Its history over the window, if a `step` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,

@@ -14,7 +14,7 @@ use crate::antenna::Antenna;
 use crate::measures::{count, mean, measures, status};
 use crate::window::Window;
 use crate::worst::{Worst, worst};
-use crate::{Counted, Reference};
+use crate::{Counted, Expected, Reference};
 
 /// An antenna in a window.
 pub(super) struct Row<'a> {
@@ -29,6 +29,8 @@ pub(super) struct Row<'a> {
     pub(super) is_flapping: bool,
     /// How often it usually reports, in seconds.
     pub(super) interval_seconds: Option<f64>,
+    /// What is expected of it in place of the settings.
+    pub(super) expected: Expected,
     /// What was counted of it in the window.
     pub(super) readings: Vec<&'a Counted>,
 }
@@ -83,6 +85,7 @@ impl Reference {
             changes,
             is_flapping: changes as f64 >= self.settings.flapping_changes as f64 * quarters.max(1.0),
             interval_seconds: antenna.interval_seconds(),
+            expected: antenna.expected,
             id: &antenna.id,
             status: status(&measures, is_silent, &antenna.own(&self.settings)),
             measures,
@@ -168,6 +171,8 @@ impl Row<'_> {
             changes: Some(self.changes),
             flapping: self.is_flapping,
             interval_seconds: self.interval_seconds,
+            degraded_success_rate: self.expected.degraded_success_rate,
+            degraded_latency_ms: self.expected.degraded_latency_ms,
             history: None,
             about: About::default(),
         }
