@@ -4,12 +4,14 @@ use prometheus::{
     Encoder, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use shared::UnixMillis;
-use shared::api::{AlertPage, AlertReceiver, Archive, IncidentKind, Ledger, Partition, Phase, Pipeline, Summary};
+use shared::api::{
+    AlertPage, AlertReceiver, Archive, IncidentKind, Ledger, Partition, Phase, Pipeline, SiteRow, Status, Summary,
+};
 
 use crate::answer::incidents::OpenIncidents;
 
 /// Names and meanings of the metrics. The window is the default one, 5 minutes.
-pub const METRICS: [(&str, &str); 57] = [
+pub const METRICS: [(&str, &str); 60] = [
     ("vigia_window_readings", "Readings in the window."),
     ("vigia_window_packets_sent", "Packets sent in the window."),
     ("vigia_window_packets_delivered", "Packets delivered in the window."),
@@ -24,11 +26,20 @@ pub const METRICS: [(&str, &str); 57] = [
     ("vigia_window_latency_p95_seconds", "95th percentile of latency in the window, within 2 %."),
     ("vigia_window_latency_p99_seconds", "99th percentile of latency in the window, within 2 %."),
     ("vigia_antennas", "Antennas known and retained, by status."),
+    (
+        "vigia_antennas_unseen",
+        "Antennas that the file of antennas names by their ids and of which no reading is kept: beside those of vigia_antennas.",
+    ),
     ("vigia_antennas_active", "Antennas with a reading in the window."),
     ("vigia_antennas_flapping", "Antennas that are flapping in the window."),
     (
         "vigia_antennas_unavailable",
         "Antennas that are healthy by what they measured, and were available for less than half of the window.",
+    ),
+    ("vigia_site_antennas", "Antennas at a site, by site and status; absent where the file of antennas names no site."),
+    (
+        "vigia_site_success_ratio",
+        "Delivered share of the packets that antennas at a site sent in the window, by site; absent where none was sent.",
     ),
     ("vigia_incidents_open", "Open incidents, by kind."),
     ("vigia_incidents_ended_total", "Incidents that have ended since the stream began."),
@@ -99,6 +110,17 @@ pub const METRICS: [(&str, &str); 57] = [
     ("vigia_ready", "1 while readings are read and committed."),
 ];
 
+/// What is told of the default window.
+#[derive(Debug)]
+pub(crate) struct DefaultWindow {
+    /// The network.
+    pub(crate) summary: Summary,
+    /// All sites, which are as many as the registry takes at most; none where it names none.
+    pub(crate) sites: Vec<SiteRow>,
+    /// Its incidents.
+    pub(crate) incidents: IncidentCounts,
+}
+
 /// How many incidents there are.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IncidentCounts {
@@ -111,7 +133,7 @@ pub(crate) struct IncidentCounts {
 /// The exposition of the default window, of the ledger and of the pipeline's progress. What is unknown is left out: counters
 /// that start at 0 and jump to millions would look like millions of entries at once.
 pub(crate) fn encode(
-    default_window: Option<&(Summary, IncidentCounts)>,
+    default_window: Option<&DefaultWindow>,
     known_ledger: Option<&Ledger>,
     pipeline: &Pipeline,
     is_evicting: Option<bool>,
@@ -120,8 +142,9 @@ pub(crate) fn encode(
     now: UnixMillis,
 ) -> prometheus::Result<Vec<u8>> {
     let scrape = Scrape { registry: Registry::new() };
-    if let Some((summary, counts)) = default_window {
+    if let Some(DefaultWindow { summary, sites: of_sites, incidents: counts }) = default_window {
         window(&scrape, summary)?;
+        sites(&scrape, of_sites)?;
         incidents(&scrape, *counts)?;
         let age_seconds = summary.as_of.map(|as_of| now.seconds() - as_of.seconds());
         scrape.gauge("vigia_newest_readings_age_seconds", age_seconds)?;
@@ -162,20 +185,31 @@ fn window(scrape: &Scrape, summary: &Summary) -> prometheus::Result<()> {
     scrape.gauge("vigia_window_latency_p95_seconds", seconds(measures.latency_ms.p95))?;
     scrape.gauge("vigia_window_latency_p99_seconds", seconds(measures.latency_ms.p99))?;
     let antennas = summary.antennas;
-    let by_status = [
-        ("healthy", antennas.healthy),
-        ("degraded", antennas.degraded),
-        ("down", antennas.down),
-        ("silent", antennas.silent),
-    ];
     let gauges = IntGaugeVec::new(scrape.opts("vigia_antennas"), &["status"])?;
-    for (status, count) in by_status {
-        gauges.with_label_values(&[status]).set(signed(count));
+    // Whoever adds them up counts those that are known and retained, as those of the summary do.
+    for status in Status::ALL.into_iter().filter(|status| *status != Status::Unseen) {
+        gauges.with_label_values(&[status.as_str()]).set(signed(antennas.of(status)));
     }
     scrape.registry.register(Box::new(gauges))?;
+    scrape.int_gauge("vigia_antennas_unseen", Some(antennas.unseen))?;
     scrape.int_gauge("vigia_antennas_flapping", Some(antennas.flapping))?;
     scrape.int_gauge("vigia_antennas_unavailable", Some(antennas.unavailable))?;
     scrape.int_gauge("vigia_antennas_active", Some(antennas.active))
+}
+
+fn sites(scrape: &Scrape, sites: &[SiteRow]) -> prometheus::Result<()> {
+    let antennas = IntGaugeVec::new(scrape.opts("vigia_site_antennas"), &["site", "status"])?;
+    let ratios = GaugeVec::new(scrape.opts("vigia_site_success_ratio"), &["site"])?;
+    for row in sites {
+        for status in Status::ALL {
+            antennas.with_label_values(&[&row.site, status.as_str()]).set(signed(row.antennas.of(status)));
+        }
+        if let Some(ratio) = row.success_rate {
+            ratios.with_label_values(&[&row.site]).set(ratio);
+        }
+    }
+    scrape.registry.register(Box::new(antennas))?;
+    scrape.registry.register(Box::new(ratios))
 }
 
 fn incidents(scrape: &Scrape, counts: IncidentCounts) -> prometheus::Result<()> {

@@ -21,8 +21,8 @@ use axum::{Json, Router};
 use shared::UnixMillis;
 use shared::api::path::{HEALTHZ, LIVEZ, READYZ};
 use shared::api::{
-    AlertsRequest, Health, MetricsFormat, MetricsRequest, OriginalMetrics, Phase, ServiceFigures, ServiceStats,
-    Summary, SummaryRequest, WindowRequest,
+    AlertsRequest, Count, Health, MetricsFormat, MetricsRequest, OriginalMetrics, Phase, ServiceFigures, ServiceStats,
+    SitesRequest, Summary, SummaryRequest, WindowRequest,
 };
 use shared::server::{self, HttpSettings};
 use shared::settings::KeptToken;
@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use self::answer::{Answers, Asked};
 pub use self::door::Door;
 pub use self::error::ApiError;
-use self::exposition::IncidentCounts;
+use self::exposition::{DefaultWindow, IncidentCounts};
 use self::routes::Parameters;
 use crate::alerts::orders::Orders;
 use crate::alerts::told::AlertsTold;
@@ -207,7 +207,12 @@ async fn metrics(
     // A standby has no window to tell of, but is watched like its owner.
     let figures = |answers: Answers, asked: Asked| async move {
         let summary = answers.figures(asked.clone(), SummaryRequest::default()).await?;
-        Ok((summary, asked))
+        let all = SitesRequest { limit: Count::MOST, ..SitesRequest::default() };
+        let sites = match is_json || asked.registry.sites().is_empty() {
+            true => Vec::new(),
+            false => answers.figures(asked.clone(), all).await?.sites,
+        };
+        Ok((summary, sites, asked))
     };
     let window = match api.persist(Some(WindowRequest::default()), false, figures).await {
         Ok(window) => Some(window),
@@ -215,12 +220,13 @@ async fn metrics(
         Err(error) => return Err(error),
     };
     let mut response = if is_json {
-        Json(original_metrics(window.as_ref().map(|(summary, _)| summary))).into_response()
+        Json(original_metrics(window.as_ref().map(|(summary, ..)| summary))).into_response()
     } else {
         let window = match window {
-            Some((summary, asked)) => {
+            Some((summary, sites, asked)) => {
                 let open = api.answers.open_incidents(asked).await?;
-                Some((summary, IncidentCounts { open, ended: api.published.incidents_ended() }))
+                let incidents = IncidentCounts { open, ended: api.published.incidents_ended() };
+                Some(DefaultWindow { summary, sites, incidents })
             }
             None => None,
         };

@@ -238,7 +238,14 @@ fn a_scraper_gets_an_exposition_that_promtool_likes() {
         "[[receiver]]\nname = 'hook'\ntype = 'webhook'\nurl = 'http://127.0.0.1:9'\n[[route]]\nreceivers = ['hook']\n";
     std::fs::write(&alerts, receiver).expect("a file");
     let alerts = alerts.to_str().expect("text");
-    let mut analytics = Analytics::start(&server.url(), &[("ARCHIVE", &archive), ("ALERTS_FILE", alerts)]);
+    // And what sites are about where none is named; what they are called is data.
+    let antennas = folder.path().join("antennas.toml");
+    let site = "nor\\\"th} 1";
+    let entries = format!("[[antenna]]\nid = \"*\"\nsite = {site:?}\n[[antenna]]\nid = \"nobody\"\n");
+    std::fs::write(&antennas, entries).expect("a file");
+    let antennas = antennas.to_str().expect("text");
+    let settings = [("ARCHIVE", &*archive), ("ALERTS_FILE", alerts), ("ANTENNAS_FILE", antennas)];
+    let mut analytics = Analytics::start(&server.url(), &settings);
     analytics.settle(501);
     analytics.wait(path::ALERTS, |page| !page["as_of"].is_null());
     let (status, exposition) = analytics.ask("/metrics", "text/plain").expect("an exposition");
@@ -246,6 +253,11 @@ fn a_scraper_gets_an_exposition_that_promtool_likes() {
     for (name, _) in analytics::http::exposition::METRICS {
         assert!(exposition.contains(&format!("# TYPE {name} ")), "{name} is missing from {exposition}");
     }
+    let is_told = |line: &str| exposition.lines().any(|told| told == line);
+    assert!(is_told("vigia_antennas_unseen 1"), "{exposition}");
+    let escaped = site.replace('\\', "\\\\").replace('"', "\\\"");
+    assert!(is_told(&format!("vigia_site_antennas{{site=\"{escaped}\",status=\"unseen\"}} 1")), "{exposition}");
+    assert!(!exposition.contains("vigia_antennas{status=\"unseen\"}"), "{exposition}");
     let file = folder.path().join("metrics");
     std::fs::write(&file, exposition).expect("a file");
     let checked = Command::new("promtool")
