@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
 /// A place in a file, both from 1: in TOML a line and a character of it; in CSV a line and a field of its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -46,6 +49,23 @@ impl Fault {
     #[must_use]
     pub const fn of_file(why: String) -> Self {
         Self { place: None, why }
+    }
+
+    /// The text of a file that holds no more than so many bytes, without the mark that some editors put in front of it.
+    ///
+    /// # Errors
+    /// It holds more, or is not UTF-8.
+    pub fn or_text(bytes: &[u8], bytes_max: u64) -> Result<&str, Self> {
+        if bytes.len() as u64 > bytes_max {
+            let most =
+                if bytes_max < MIB { format!("{} KiB", bytes_max / KIB) } else { format!("{} MiB", bytes_max / MIB) };
+            return Err(Self::of_file(format!("it is larger than {most}")));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+            Self { place: Some(Place::behind(&before)), why: "it is not UTF-8 from here on".to_owned() }
+        })?;
+        Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
     }
 
     /// What the reader of TOML says of a text, without what stands there.

@@ -16,7 +16,7 @@
 //! - [`answer`], [`workers`], [`http`]: questions to a snapshot are plans over its tables; their answers over HTTP.
 //! - [`cluster`]: several processes that share the partitions, and each of which answers for all of them.
 //! - [`alerts`]: who is told of incidents, by the process that owns the plain stream.
-//! - [`fault`]: what is wrong with a file that an operator writes, and where.
+//! - [`fault`]: what is wrong with a file that an operator writes, and where; [`kept`]: one that is read again when it changes.
 //! - [`settings`]: what comes in from the edges.
 
 pub mod alerts;
@@ -31,6 +31,7 @@ mod histogram;
 pub mod http;
 pub mod import;
 pub mod ingest;
+pub mod kept;
 pub mod pipeline;
 pub mod published;
 pub mod readings;
@@ -42,7 +43,6 @@ pub mod store;
 pub mod workers;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::path::Path;
 
 use anyhow::Context;
 use shared::UnixMillis;
@@ -57,7 +57,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, error, error_span, info};
 
 use crate::alerts::dispatch::Dispatcher;
-use crate::alerts::file::Alerting;
+use crate::alerts::file::{Alerting, KeptAlerting};
 use crate::alerts::message::Notice;
 use crate::alerts::orders::Orders;
 use crate::alerts::send::Sender;
@@ -74,23 +74,66 @@ use crate::pipeline::{Pipeline, PipelineError};
 use crate::published::{Partitions, Published};
 use crate::registry::KeptRegistry;
 use crate::settings::{
-    AlertTestSettings, AlertsSettings, ImportSettings, PipelineSettings, RepartitionSettings, Settings, Thresholds,
+    AlertTestSettings, AlertsSettings, ImportSettings, PipelineSettings, RegistrySettings, RepartitionSettings,
+    Settings, Thresholds,
 };
 use crate::workers::Workers;
 
 /// Threads that answer queries.
 const QUERY_THREADS: usize = 2;
 
-/// Runs analytics on Redis until `shutdown`, with a registry of what antennas are.
+/// The files that settings name which are read again while analytics runs.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// What antennas are.
+    pub registry: KeptRegistry,
+    /// Who is told of incidents.
+    pub alerting: KeptAlerting,
+}
+
+impl Files {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// A line that names the setting and the file, says what is wrong with it, and where.
+    pub fn open(registry: &RegistrySettings, alerts: &AlertsSettings) -> Result<Self, String> {
+        let registry = KeptRegistry::open(registry.antennas_file.as_deref())?;
+        Ok(Self { registry, alerting: KeptAlerting::open(alerts.alerts_file.as_deref())? })
+    }
+
+    /// A line of each that is named: what is in it.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let mut told = String::new();
+        if let Some(path) = self.registry.path() {
+            let registry = self.registry.current();
+            let (antennas, globs) = (registry.antennas().count(), registry.globs().count());
+            let (sites, path) = (registry.sites().len(), path.display());
+            told += &format!("ANTENNAS_FILE {path}: antennas by id: {antennas}, globs: {globs}, sites: {sites}\n");
+        }
+        if let Some(path) = self.alerting.path() {
+            let alerting = self.alerting.current();
+            let Alerting { receivers, routes, rules, maintenance, .. } = &*alerting;
+            let (path, receivers, routes) = (path.display(), receivers.len(), routes.len());
+            let (rules, maintenance) = (rules.len(), maintenance.len());
+            told += &format!(
+                "ALERTS_FILE {path}: receivers: {receivers}, routes: {routes}, rules: {rules}, windows of maintenance: {maintenance}\n"
+            );
+        }
+        told
+    }
+}
+
+/// Runs analytics on Redis until `shutdown`, with the files that its settings name.
 ///
 /// # Errors
 /// What an operator has to mend: the address is taken, the broker is too old, the state cannot be read.
-pub async fn run(settings: &Settings, registry: KeptRegistry, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(settings: &Settings, files: Files, shutdown: CancellationToken) -> anyhow::Result<()> {
     let logs = RedisLog::of_streams(&settings.broker, &settings.stream).context("REDIS_URL cannot be used")?;
     let listener =
         listen(settings.bind).with_context(|| format!("cannot listen on {} (--bind, BIND)", settings.bind))?;
     info!(broker = settings.broker.public_url(), stream = settings.stream.stream, "starts");
-    let Settings { pipeline, thresholds, http, token, peers, alerts, .. } = settings;
+    let Settings { pipeline, thresholds, http, token, peers, .. } = settings;
     let bind = peers.peer_bind.unwrap_or_else(|| SocketAddr::new(settings.bind.ip(), 0));
     let peers_listener = listen(bind).with_context(|| format!("cannot listen on {bind} (--peer-bind, PEER_BIND)"))?;
     let bound = peers_listener.local_addr().context("the listener has no address")?;
@@ -101,8 +144,8 @@ pub async fn run(settings: &Settings, registry: KeptRegistry, shutdown: Cancella
         log: logs.first().map(|(_, log)| log.beside()).context("there is no stream")?,
     };
     let endpoint = Endpoint { listener, http: http.clone(), token: token.token.clone() };
-    let judging = Judging { thresholds: *thresholds, registry };
-    run_on(logs, pipeline, judging, endpoint, alerts, Some(group), shutdown).await
+    let judging = Judging { thresholds: *thresholds, registry: files.registry };
+    run_on(logs, pipeline, judging, endpoint, files.alerting, Some(group), shutdown).await
 }
 
 /// With whom a process shares the partitions.
@@ -177,13 +220,10 @@ pub async fn run_on<L: Log>(
     settings: &PipelineSettings,
     judging: Judging,
     endpoint: Endpoint,
-    alerts: &AlertsSettings,
+    alerting: KeptAlerting,
     group: Option<Group<L>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    if let Some(path) = &alerts.alerts_file {
-        read_alerts(path).map_err(anyhow::Error::msg)?;
-    }
     let Judging { thresholds, registry } = judging;
     let clock = Clock::system();
     let partitions = u16::try_from(logs.len().saturating_sub(1).max(1)).unwrap_or(u16::MAX);
@@ -214,16 +254,18 @@ pub async fn run_on<L: Log>(
     let partitions = Partitions::of(published.clone());
     let demand = partitions.demand().clone();
     let told = AlertsTold::default();
-    let alerting = alerts.alerts_file.clone().map(|path| {
+    let keeping = alerting.clone();
+    let dispatching = alerting.path().is_some().then(|| {
         let sender = Sender::new().context("no client for receivers of alerts")?;
         let log = pipelines.first().map(|pipeline| pipeline.log.beside()).context("there is no stream")?;
         let (partitions, told, clock) = (partitions.clone(), told.clone(), clock.clone());
         let (orders, taken) = Orders::new(partitions.first_term());
         let registry = registry.clone();
-        let dispatcher = Dispatcher { log, partitions, thresholds, registry, clock, path, told, sender, orders: taken };
+        let dispatcher =
+            Dispatcher { log, partitions, thresholds, registry, clock, alerting, told, sender, orders: taken };
         anyhow::Ok((dispatcher, orders))
     });
-    let (alerting, orders) = alerting.transpose()?.unzip();
+    let (dispatcher, orders) = dispatching.transpose()?.unzip();
     let api = Api::new(partitions, workers, thresholds, clock.clone(), serving.clone());
     let api = api.with_archive(archive).with_token(token).with_alerts(told).with_orders(orders.clone());
     let api = api.with_registry(registry.clone());
@@ -234,8 +276,9 @@ pub async fn run_on<L: Log>(
     let mut together = JoinSet::new();
     let stop = shutdown.child_token();
     together.spawn(registry.keep(serving.clone()));
+    together.spawn(keeping.keep(serving.clone()));
     let checked = check_all(&pipelines, &stop).await;
-    if let (Some(dispatcher), Ok(())) = (alerting, &checked) {
+    if let (Some(dispatcher), Ok(())) = (dispatcher, &checked) {
         together.spawn(dispatcher.run(stop.clone()));
     }
     if let (Some(Group { listener, address, log }), Ok(())) = (group, &checked) {
@@ -323,34 +366,6 @@ async fn run_all<L: Log>(pipelines: Vec<Pipeline<L>>, stop: CancellationToken) -
     result
 }
 
-/// Checks the files that settings name which are read again while analytics runs, and tells a line of each: what is in it.
-///
-/// # Errors
-/// A line that names the setting and the file, says what is wrong with it, and where.
-pub fn check_files(settings: &Settings) -> Result<String, String> {
-    let mut told = String::new();
-    if let Some(path) = &settings.registry.antennas_file {
-        let registry = KeptRegistry::open(Some(path))?.current();
-        let (antennas, globs) = (registry.antennas().count(), registry.globs().count());
-        let (sites, path) = (registry.sites().len(), path.display());
-        told += &format!("ANTENNAS_FILE {path}: antennas by id: {antennas}, globs: {globs}, sites: {sites}\n");
-    }
-    if let Some(path) = &settings.alerts.alerts_file {
-        let Alerting { receivers, routes, rules, maintenance, .. } = read_alerts(path)?;
-        let (path, receivers, routes) = (path.display(), receivers.len(), routes.len());
-        let (rules, maintenance) = (rules.len(), maintenance.len());
-        told += &format!(
-            "ALERTS_FILE {path}: receivers: {receivers}, routes: {routes}, rules: {rules}, windows of maintenance: {maintenance}\n"
-        );
-    }
-    Ok(told)
-}
-
-/// What a file says of who is told of incidents.
-fn read_alerts(path: &Path) -> Result<Alerting, String> {
-    Alerting::read(path).map_err(|error| format!("bad file {} of --alerts-file (ALERTS_FILE): {error}", path.display()))
-}
-
 /// Imports files into the archive; see [`import`].
 ///
 /// # Errors
@@ -390,10 +405,10 @@ pub fn run_repartition(
 /// Sends an example to a receiver of `ALERTS_FILE`.
 ///
 /// # Errors
-/// Why the file cannot be used, or why the receiver did not take it.
-pub fn run_alert_test(runtime: &Runtime, settings: &Settings, test: &AlertTestSettings) -> anyhow::Result<()> {
-    let path = settings.alerts.alerts_file.as_ref().context("--alerts-file (ALERTS_FILE) is not set")?;
-    let alerting = read_alerts(path).map_err(anyhow::Error::msg)?;
+/// There is no file or no such receiver, or why the receiver did not take it.
+pub fn run_alert_test(runtime: &Runtime, alerting: &KeptAlerting, test: &AlertTestSettings) -> anyhow::Result<()> {
+    alerting.path().context("--alerts-file (ALERTS_FILE) is not set")?;
+    let alerting = alerting.current();
     let known = || alerting.receivers.keys().cloned().collect::<Vec<_>>().join(", ");
     let receiver = alerting.receivers.get(&test.receiver);
     let receiver = receiver.with_context(|| format!("there is no receiver {:?}, but {}", test.receiver, known()))?;

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use analytics::registry::KeptRegistry;
-use analytics::settings::{Cli, Command, Settings};
+use analytics::Files;
+use analytics::settings::{Cli, Command};
 use anyhow::Context;
 
 fn main() -> ExitCode {
@@ -19,9 +19,6 @@ fn main() -> ExitCode {
         eprintln!("analytics: {error}");
         return ExitCode::from(2);
     }
-    if let Some(Command::CheckConfig) = command {
-        return check_config(&settings);
-    }
     let needs_archive = matches!(command, Some(Command::Import(_))) && settings.pipeline.archive.archive.is_none();
     if needs_archive {
         eprintln!("analytics: import: --archive (ARCHIVE) says where the archive is, and it is not set");
@@ -33,13 +30,18 @@ fn main() -> ExitCode {
         eprintln!("analytics: repartition: --from and --to are the same number");
         return ExitCode::from(2);
     }
-    let registry = match KeptRegistry::open(settings.registry.antennas_file.as_deref()) {
-        Ok(registry) => registry,
+    let files = match Files::open(&settings.registry, &settings.alerts) {
+        Ok(files) => files,
         Err(why) => {
             eprintln!("analytics: {why}");
             return ExitCode::from(2);
         }
     };
+    if let Some(Command::CheckConfig) = command {
+        // Where nobody reads standard output, the exit code tells.
+        let _nobody_reads = std::io::stdout().write_all(files.told().as_bytes());
+        return ExitCode::SUCCESS;
+    }
     settings.log.start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -51,7 +53,8 @@ fn main() -> ExitCode {
     let shutdown = runtime.block_on(async { shared::shutdown::on_signal().context("signals cannot be handled") });
     let result = shutdown.and_then(|shutdown| match command {
         Some(Command::Import(import)) => {
-            let summary = analytics::run_import(&runtime, &settings, registry, &import, &shutdown).context("import")?;
+            let summary =
+                analytics::run_import(&runtime, &settings, files.registry, &import, &shutdown).context("import")?;
             // Where nobody reads standard output, the import is done all the same.
             let _nobody_reads = std::io::stdout().write_all(summary.to_string().as_bytes());
             Ok(())
@@ -62,8 +65,10 @@ fn main() -> ExitCode {
             let _nobody_reads = std::io::stdout().write_all(summary.to_string().as_bytes());
             Ok(())
         }
-        Some(Command::AlertTest(test)) => analytics::run_alert_test(&runtime, &settings, &test).context("alert-test"),
-        _ => runtime.block_on(analytics::run(&settings, registry, shutdown)),
+        Some(Command::AlertTest(test)) => {
+            analytics::run_alert_test(&runtime, &files.alerting, &test).context("alert-test")
+        }
+        _ => runtime.block_on(analytics::run(&settings, files, shutdown)),
     });
     // Threads that still wait for a broker must not hold the process back.
     runtime.shutdown_background();
@@ -72,21 +77,6 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("analytics: {error:#}");
             ExitCode::FAILURE
-        }
-    }
-}
-
-/// Tells what is in the files that the settings name, or what is wrong with one.
-fn check_config(settings: &Settings) -> ExitCode {
-    match analytics::check_files(settings) {
-        Ok(told) => {
-            // Where nobody reads standard output, the exit code tells.
-            let _nobody_reads = std::io::stdout().write_all(told.as_bytes());
-            ExitCode::SUCCESS
-        }
-        Err(why) => {
-            eprintln!("analytics: {why}");
-            ExitCode::from(2)
         }
     }
 }

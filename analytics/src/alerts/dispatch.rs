@@ -4,7 +4,6 @@
 //! sent at least once through any crash, and always under the same key; an owner that was deposed decides nothing more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::antennas::Antennas;
-use super::file::{Alerting, read_text};
+use super::file::{Alerting, KeptAlerting};
 use super::observe::observe;
 use super::orders::{Answer, Asked};
 use super::quiet::Quiet;
@@ -29,6 +28,7 @@ use super::state::State;
 use super::step::Outcome;
 use super::told::{AlertsTold, Trouble};
 use crate::ingest::log::{Fence, Log, LogError};
+use crate::kept::Content as _;
 use crate::published::{Partitions, Settled};
 use crate::registry::KeptRegistry;
 use crate::settings::Thresholds;
@@ -36,7 +36,7 @@ use crate::settings::Thresholds;
 /// How often it is looked what is to be told.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// How often it is looked whether the file is another one, and what is known where another process tells.
+/// How often it is looked what is known where another process tells.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A receiver that works is told so many notices at a time, each of another group.
@@ -70,8 +70,8 @@ pub struct Dispatcher<L> {
     pub registry: KeptRegistry,
     /// The wall clock.
     pub clock: Clock,
-    /// The file that says whom to tell of what.
-    pub path: PathBuf,
+    /// Whom to tell of what.
+    pub alerting: KeptAlerting,
     /// Where it is shown what was told.
     pub told: AlertsTold,
     /// Tells receivers.
@@ -80,14 +80,11 @@ pub struct Dispatcher<L> {
     pub orders: mpsc::Receiver<Asked>,
 }
 
-/// What was read last: the file, and the registry.
+/// What holds at a moment: whom to tell, and what antennas are.
 #[derive(Debug)]
-struct Kept {
+struct Current {
     alerting: Arc<Alerting>,
     antennas: Antennas,
-    /// The text that was read last, whether it could be used or not.
-    text: Option<String>,
-    looked: Instant,
 }
 
 /// An attempt that has come to its end.
@@ -136,9 +133,10 @@ struct Lines {
 impl<L: Log> Dispatcher<L> {
     /// Tells until `shutdown`.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let antennas = Antennas::from(self.registry.current());
-        let mut kept = Kept { alerting: Arc::default(), antennas, text: None, looked: Instant::now() };
-        self.look(&mut kept).await;
+        if let Some(path) = self.alerting.path() {
+            self.alerting.current().log(path);
+        }
+        self.told.set_reason(self.alerting.trouble());
         let mut terms = self.partitions.first_term();
         let mut line = Throttle::new();
         // Nobody is left to give another one.
@@ -148,14 +146,14 @@ impl<L: Log> Dispatcher<L> {
             let fence = terms.borrow_and_update().clone();
             match fence {
                 Some(fence) => {
-                    let ended = self.term(&fence, &mut terms, &mut kept, &mut orders, &shutdown).await;
+                    let ended = self.term(&fence, &mut terms, &mut orders, &shutdown).await;
                     if let Err(error) = ended
                         && line.is_due(Instant::now())
                     {
                         warn!("nobody is told of incidents, as what was told is not known: {error}");
                     }
                 }
-                None => self.stand_by(&mut kept).await,
+                None => self.stand_by().await,
             }
             tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -166,18 +164,18 @@ impl<L: Log> Dispatcher<L> {
     }
 
     /// Shows what another process committed.
-    async fn stand_by(&self, kept: &mut Kept) {
-        self.look(kept).await;
+    async fn stand_by(&self) {
+        let Current { alerting, antennas } = self.look();
         if let Ok(Ok(Some(bytes))) = timeout(BROKER_TIMEOUT, self.log.alerts()).await
             && let Ok(state) = State::decode(&bytes)
         {
-            let (now, alerting, antennas) = (self.now(), Arc::clone(&kept.alerting), kept.antennas.clone());
+            let (now, of_job) = (self.now(), Arc::clone(&alerting));
             let counted = tokio::task::spawn_blocking(move || {
-                let held = Quiet::new(now, &alerting, &state.mutes, &antennas).held(state.incidents.values());
+                let held = Quiet::new(now, &of_job, &state.mutes, &antennas).held(state.incidents.values());
                 (state, held)
             });
             if let Ok((state, held)) = counted.await {
-                self.told.show(&state, &kept.alerting, &Trouble { held, ..Trouble::default() }, now);
+                self.told.show(&state, &alerting, &Trouble { held, ..Trouble::default() }, now);
             }
         }
     }
@@ -187,45 +185,10 @@ impl<L: Log> Dispatcher<L> {
         self.partitions.by_broker(self.clock.now())
     }
 
-    /// Reads the file again where it is another one. One that is of no use changes nothing.
-    async fn look(&self, kept: &mut Kept) {
-        kept.looked = Instant::now();
-        kept.antennas = Antennas::from(self.registry.current());
-        let path = self.path.clone();
-        let read = tokio::task::spawn_blocking(move || read_text(&path).map(|text| (Alerting::parse(&text), text)));
-        let read = match read.await {
-            Ok(read) => read,
-            Err(error) => return error!("the file of alerts could not be read: {error}"),
-        };
-        let (parsed, text) = match read {
-            Ok((parsed, text)) => (parsed, Some(text)),
-            Err(error) => (Err(error), None),
-        };
-        if kept.text == text && text.is_some() {
-            return;
-        }
-        match parsed {
-            Ok(alerting) => {
-                info!(
-                    receivers = alerting.receivers.len(),
-                    routes = alerting.routes.len(),
-                    rules = alerting.rules.len(),
-                    maintenance = alerting.maintenance.len(),
-                    "tells receivers as ALERTS_FILE says"
-                );
-                kept.alerting = Arc::new(alerting);
-                kept.text = text;
-                self.told.set_reason(None);
-            }
-            Err(error) => {
-                let why = format!("bad file {} of --alerts-file (ALERTS_FILE): {error}", self.path.display());
-                if kept.text.is_some() || text.is_some() {
-                    error!("{why}; what was read before stays in use");
-                }
-                kept.text = text;
-                self.told.set_reason(Some(why));
-            }
-        }
+    /// What holds now.
+    fn look(&self) -> Current {
+        self.told.set_reason(self.alerting.trouble());
+        Current { alerting: self.alerting.current(), antennas: Antennas::from(self.registry.current()) }
     }
 
     /// One term, from what was committed on.
@@ -233,7 +196,6 @@ impl<L: Log> Dispatcher<L> {
         &self,
         fence: &Fence,
         terms: &mut watch::Receiver<Option<Fence>>,
-        kept: &mut Kept,
         orders: &mut mpsc::Receiver<Asked>,
         shutdown: &CancellationToken,
     ) -> Result<(), LogError> {
@@ -275,10 +237,8 @@ impl<L: Log> Dispatcher<L> {
                 Some(asked) = orders.recv() => self.carry_out(&mut term, asked),
                 _ = ticks.tick() => {}
             }
-            if kept.looked.elapsed() >= LOOK_EVERY {
-                self.look(kept).await;
-            }
-            if let Err(error) = self.decide(&mut term, kept).await {
+            let current = self.look();
+            if let Err(error) = self.decide(&mut term, &current).await {
                 error!("what is to be told could not be decided, so what is committed is read again: {error}");
                 return Ok(());
             }
@@ -295,23 +255,23 @@ impl<L: Log> Dispatcher<L> {
             }
             if !term.is_dirty {
                 term.committed();
-                self.tell(&mut term, &kept.alerting);
-                self.beat(&mut term, kept);
+                self.tell(&mut term, &current.alerting);
+                self.beat(&mut term, &current);
             }
-            self.told.show(&term.state, &kept.alerting, &term.trouble, self.now());
+            self.told.show(&term.state, &current.alerting, &term.trouble, self.now());
         }
         self.end(term, fence).await;
         Ok(())
     }
 
     /// Looks at the network, and decides what is to be told. Where that fails, the state of the term is gone.
-    async fn decide(&self, term: &mut Term, kept: &Kept) -> Result<(), JoinError> {
+    async fn decide(&self, term: &mut Term, current: &Current) -> Result<(), JoinError> {
         // What other processes own is told often only where somebody asks.
         self.partitions.demand().asked();
         let (settled, is_whole) = self.partitions.settled();
         let (now, thresholds) = (self.now(), self.thresholds);
-        let (mut state, alerting) = (std::mem::take(&mut term.state), Arc::clone(&kept.alerting));
-        let antennas = kept.antennas.clone();
+        let (mut state, alerting) = (std::mem::take(&mut term.state), Arc::clone(&current.alerting));
+        let antennas = current.antennas.clone();
         // Looking through all antennas, and all incidents, takes longer than what waits on the runtime should.
         let decided = tokio::task::spawn_blocking(move || {
             let by = By { alerting: &alerting, antennas: &antennas, thresholds: &thresholds };
@@ -412,13 +372,13 @@ impl<L: Log> Dispatcher<L> {
     }
 
     /// Tells that all is well, where it is.
-    fn beat(&self, term: &mut Term, kept: &Kept) {
-        let Some(heartbeat) = &kept.alerting.heartbeat else { return };
+    fn beat(&self, term: &mut Term, current: &Current) {
+        let Some(heartbeat) = &current.alerting.heartbeat else { return };
         let now = self.clock.now();
         let is_due = term.heartbeat_from.is_none_or(|from| now >= from);
         let waits = |oldest: &(&String, &super::message::Notice)| now.0 - oldest.1.at.0 > heartbeat.every_ms;
         let is_stuck = term.state.waiting().first().is_some_and(waits);
-        let quiet = Quiet::new(self.now(), &kept.alerting, &term.state.mutes, &kept.antennas);
+        let quiet = Quiet::new(self.now(), &current.alerting, &term.state.mutes, &current.antennas);
         let lasts = term.state.incidents.values().map(|known| &known.incident).any(|incident| {
             let is_broken_rule = incident.kind == AlertKind::Network && incident.end.is_none();
             is_broken_rule && !quiet.is_now(incident)

@@ -13,12 +13,14 @@ use shared::glob::Glob;
 use shared::settings::{Secret, read_secret};
 use shared::time::{millis, parse_duration, parse_duration_or_zero};
 use toml::Spanned;
+use tracing::info;
 
 use super::hours::Hours;
 use super::maintenance::{Maintenance, Span, When};
 use super::matcher::Matcher;
 use super::template::Templates;
 use crate::fault::{Fault, Place};
+use crate::kept::{Content, Kept};
 use crate::registry::label_key;
 
 /// A file is no longer.
@@ -204,18 +206,10 @@ pub struct Heartbeat {
 }
 
 impl Alerting {
-    /// What a file says.
-    ///
-    /// # Errors
-    /// [`Fault`], without a value of the file.
-    pub fn read(path: &Path) -> Result<Self, Fault> {
-        Self::parse(&read_text(path)?)
-    }
-
     /// What a text says; files that it names are read.
     ///
     /// # Errors
-    /// [`Fault`].
+    /// [`Fault`], without a value of the text.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let file: File = toml::from_str(text).map_err(|error| Fault::of_toml(text, &error))?;
         file.check(text)
@@ -228,11 +222,31 @@ impl Alerting {
     }
 }
 
-/// The text of a file.
-///
-/// # Errors
-/// [`Fault`].
-pub fn read_text(path: &Path) -> Result<String, Fault> {
+/// What is told to whom, by a file that is read again when it changes.
+pub type KeptAlerting = Kept<Alerting>;
+
+impl Content for Alerting {
+    const SETTING: &'static str = "ALERTS_FILE";
+    const BYTES_MAX: u64 = FILE_BYTES_MAX;
+
+    fn read(_: &Path, bytes: &[u8]) -> Result<Self, Fault> {
+        Self::parse(Fault::or_text(bytes, FILE_BYTES_MAX)?)
+    }
+
+    fn log(&self, path: &Path) {
+        info!(
+            file = %path.display(),
+            receivers = self.receivers.len(),
+            routes = self.routes.len(),
+            rules = self.rules.len(),
+            maintenance = self.maintenance.len(),
+            "tells receivers as ALERTS_FILE says"
+        );
+    }
+}
+
+/// The text of a file that the file names.
+fn read_text(path: &Path) -> Result<String, Fault> {
     let length = std::fs::metadata(path).map_err(|error| Fault::of_file(error.to_string()))?.len();
     if length > FILE_BYTES_MAX {
         return Err(Fault::of_file(format!("it is larger than {} KiB", FILE_BYTES_MAX / 1024)));

@@ -3,7 +3,6 @@
 //!
 //! - [`fields`]: what an entry says, and within which bounds.
 //! - `from_toml`, `from_csv`: the entries of a file, each with its place in it.
-//! - [`kept`]: the file that is read again when it changes.
 //!
 //! An entry is for an antenna's exact id or for all ids that match a glob. What the entry of the exact id says counts before what
 //! globs say, and of several globs that match, the later one in the file, each field by itself and labels each by its key:
@@ -12,7 +11,6 @@
 mod fields;
 mod from_csv;
 mod from_toml;
-mod kept;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -22,12 +20,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use shared::glob::Glob;
+use tracing::info;
 
 pub use self::fields::Position;
 use self::fields::{Entry, Fields, Parent};
 pub(crate) use self::fields::{harmless, label_key};
-pub use self::kept::KeptRegistry;
 use crate::fault::{Fault, Place};
+use crate::kept::{Content, Kept};
 
 /// A file holds no more bytes than this.
 pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -92,6 +91,23 @@ pub struct Registry {
     remembered: Mutex<HashMap<Arc<str>, Arc<Description>>>,
 }
 
+/// The registry of a file that is read again when it changes.
+pub type KeptRegistry = Kept<Registry>;
+
+impl Content for Registry {
+    const SETTING: &'static str = "ANTENNAS_FILE";
+    const BYTES_MAX: u64 = FILE_BYTES_MAX;
+
+    fn read(path: &Path, bytes: &[u8]) -> Result<Self, Fault> {
+        Self::read(bytes, Notation::of(path))
+    }
+
+    fn log(&self, path: &Path) {
+        let (antennas, globs) = (self.antennas.len(), self.globs.len());
+        info!(file = %path.display(), antennas, globs, "what antennas are has changed");
+    }
+}
+
 /// How the entries of a file are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notation {
@@ -123,14 +139,7 @@ impl Registry {
     /// # Errors
     /// The first thing that is wrong with it, and where.
     pub fn read(bytes: &[u8], notation: Notation) -> Result<Self, Fault> {
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(Fault::of_file(format!("it is larger than {} MiB", FILE_BYTES_MAX / 1024 / 1024)));
-        }
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            Fault { place: Some(Place::behind(&before)), why: "it is not UTF-8 from here on".to_owned() }
-        })?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = Fault::or_text(bytes, FILE_BYTES_MAX)?;
         Self::of_entries(match notation {
             Notation::Toml => from_toml::entries(text)?,
             Notation::Csv => from_csv::entries(text)?,

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use analytics::alerts::dispatch::Dispatcher;
+use analytics::alerts::file::KeptAlerting;
 use analytics::alerts::orders::Orders;
 use analytics::alerts::send::{Sender, signature};
 use analytics::alerts::told::AlertsTold;
@@ -431,7 +432,7 @@ fn a_bad_file_is_refused_with_its_line_and_a_bad_one_later_changes_nothing() {
     let mut command = built("analytics");
     let ended =
         Program::run(command.env("REDIS_URL", server.url()).env("BIND", "127.0.0.1:0").env("ALERTS_FILE", path));
-    assert!(ended.code == Some(1) && ended.log.contains("line 4, column 7: a text in quotation marks"), "{ended:?}");
+    assert!(ended.code == Some(2) && ended.log.contains("line 4, column 7: a text in quotation marks"), "{ended:?}");
     let good = |path: &str| {
         format!(
             "[[receiver]]\nname = \"hook\"\ntype = \"webhook\"\nurl = \"http://{}/{path}\"\n\
@@ -672,7 +673,7 @@ async fn a_receiver_that_is_away_for_an_hour_is_told_of_all_of_it_at_once_and_ho
         thresholds: Thresholds::default(),
         registry: KeptRegistry::default(),
         clock: clock.clone(),
-        path,
+        alerting: KeptAlerting::open(Some(&path)).expect("a good file"),
         told: AlertsTold::default(),
         sender: Sender::new().expect("a client"),
         orders,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use analytics::Endpoint;
+use analytics::alerts::file::KeptAlerting;
 use analytics::ingest::log::MemoryLog;
-use analytics::settings::{AlertsSettings, PipelineSettings, Thresholds};
+use analytics::settings::{PipelineSettings, Thresholds};
 use futures::StreamExt as _;
 use serde_json::Value;
 use shared::UnixMillis;
@@ -51,7 +52,7 @@ impl Answering {
                     &settings,
                     Thresholds::default().into(),
                     endpoint,
-                    &AlertsSettings::default(),
+                    KeptAlerting::default(),
                     None,
                     shutdown,
                 )

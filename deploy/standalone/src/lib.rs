@@ -15,8 +15,7 @@ pub mod settings;
 use std::net::SocketAddr;
 
 use analytics::ingest::log::{Log, MemoryLog, RedisLog};
-use analytics::registry::KeptRegistry;
-use analytics::{Endpoint, Judging};
+use analytics::{Endpoint, Files, Judging};
 use anyhow::Context as _;
 use dashboard_ui::settings::Origin;
 use shared::UnixMillis;
@@ -38,11 +37,11 @@ use parts::{Part, Parts};
 /// The most entries in the in-process log: some tens of megabytes, and minutes of what the default antennas publish.
 const MEMORY_LOG_MAX_ENTRIES: usize = 200_000;
 
-/// Runs every part until `shutdown` or until one of them fails, and returns within five seconds of either.
+/// Runs every part, with the files that the settings name, until `shutdown` or until one of them fails, and returns within five seconds of either.
 ///
 /// # Errors
 /// What an operator has to fix: an address is in use, or a part failed.
-pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(settings: Settings, files: Files, shutdown: CancellationToken) -> anyhow::Result<()> {
     // Ports first, so that anyone who has to choose another one finds out at once.
     let listeners = Listeners {
         page: listener(settings.bind, "--bind, BIND")?,
@@ -52,10 +51,10 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     say(settings.log.format, &format!("broker: {broker}"));
     say(settings.log.format, &format!("open http://{}{}", as_client(listeners.page.local_addr()?), settings.base_path));
     match broker {
-        Broker::Given(given) => on_redis(&settings, &given, listeners)?.run(shutdown, None).await,
+        Broker::Given(given) => on_redis(&settings, files, &given, listeners)?.run(shutdown, None).await,
         Broker::Private(redis) => {
             let own = BrokerSettings::from_url(&redis.url()).map_err(anyhow::Error::msg)?;
-            on_redis(&settings, &own, listeners)?.run(shutdown, Some(*redis)).await
+            on_redis(&settings, files, &own, listeners)?.run(shutdown, Some(*redis)).await
         }
         Broker::InProcess { .. } => {
             let keys = settings.stream.all_keys();
@@ -65,7 +64,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
             // Those of the partitions are the last ones.
             let spread = &logs[logs.len() - usize::from(settings.stream.stream_partitions)..];
             let sinks = spread.iter().map(|(_, log)| MemorySink::new(log.clone())).collect();
-            start(&settings, logs, sinks, listeners)?.run(shutdown, None).await
+            start(&settings, files, logs, sinks, listeners)?.run(shutdown, None).await
         }
     }
 }
@@ -80,16 +79,17 @@ fn listener(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
     listen(address).with_context(|| format!("cannot listen on {address} ({setting})"))
 }
 
-fn on_redis(settings: &Settings, broker: &BrokerSettings, listeners: Listeners) -> anyhow::Result<Parts> {
+fn on_redis(settings: &Settings, files: Files, broker: &BrokerSettings, listeners: Listeners) -> anyhow::Result<Parts> {
     const BAD_URL: &str = "bad value for --redis-url (REDIS_URL)";
     let logs = RedisLog::of_streams(broker, &settings.stream).context(BAD_URL)?;
     let sinks = RedisSink::of_partitions(broker, &settings.stream, settings.confirm.confirm_replicas);
-    start(settings, logs, sinks.context(BAD_URL)?, listeners)
+    start(settings, files, logs, sinks.context(BAD_URL)?, listeners)
 }
 
 /// Starts the parts on some logs by their streams' names, with a sink for each partition.
 fn start<L: Log>(
     settings: &Settings,
+    Files { registry, alerting }: Files,
     logs: Vec<(String, L)>,
     sinks: Vec<impl Sink + 'static>,
     listeners: Listeners,
@@ -106,13 +106,12 @@ fn start<L: Log>(
         ..dashboard_ui::Settings::new(Origin::Analytics { url, token: settings.token.token.clone() })
     };
     let fleet = settings.fleet.clone();
-    let registry = KeptRegistry::open(settings.registry.antennas_file.as_deref()).map_err(anyhow::Error::msg)?;
     let (pipeline, judging) = (settings.pipeline.clone(), Judging { thresholds: settings.thresholds, registry });
-    let (http, token, alerts) = (settings.http.clone(), settings.token.token.clone(), settings.alerts.clone());
+    let (http, token) = (settings.http.clone(), settings.token.token.clone());
     let endpoint = Endpoint { listener: listeners.api, http, token };
     Ok(Parts {
         analytics: Part::start("analytics", |stop| async move {
-            analytics::run_on(logs, &pipeline, judging, endpoint, &alerts, None, stop).await
+            analytics::run_on(logs, &pipeline, judging, endpoint, alerting, None, stop).await
         }),
         dashboard: Part::start("the dashboard", |stop| dashboard_ui::serve(dashboard, listeners.page, stop)),
         simulators: Part::start("the simulated antennas", |stop| simulate(fleet, sinks, stop)),

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use analytics::Files;
 use anyhow::Context as _;
 use vigia::Settings;
 
@@ -14,6 +15,13 @@ fn main() -> ExitCode {
         eprintln!("vigia: {error}");
         return ExitCode::from(2);
     }
+    let files = match Files::open(&settings.registry, &settings.alerts) {
+        Ok(files) => files,
+        Err(why) => {
+            eprintln!("vigia: {why}");
+            return ExitCode::from(2);
+        }
+    };
     settings.log.start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -24,7 +32,7 @@ fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         let shutdown = shared::shutdown::on_signal().context("signals cannot be handled")?;
-        vigia::run(settings, shutdown).await
+        vigia::run(settings, files, shutdown).await
     });
     // Threads that still wait for a broker must not keep the process alive.
     runtime.shutdown_background();

@@ -164,9 +164,10 @@ fn the_boundaries_of_the_architecture_hold() {
 }
 
 /// The modules of analytics, each before those that may import it.
-const MODULES: [&str; 21] = [
+const MODULES: [&str; 22] = [
     "settings",
     "fault",
+    "kept",
     "registry",
     "workers",
     "cache",
