@@ -131,13 +131,16 @@ impl AlertsTold {
         let as_it_is = |it: &Acknowledgement| Acknowledgement { open: state.is_open(&it.incident), ..it.clone() };
         let mut acknowledgements: Vec<Acknowledgement> = state.acknowledgements.values().map(as_it_is).collect();
         acknowledgements.sort_by(|a, b| (b.at, &a.incident).cmp(&(a.at, &b.incident)));
-        let audit = state.audit.iter().rev().cloned().collect();
         let notes = state.notes_shown(now);
         let mut known = self.0.lock();
         let (reason, dropped, held) = (known.page.reason.take(), state.dropped, trouble.held);
         let (enabled, as_of) = (true, Some(now));
         let page = AlertPage { enabled, receivers, open, held, dropped, deliveries, maintenance, reason, as_of };
-        *known = Known { page, mutes, acknowledgements, audit, notes };
+        (known.page, known.mutes, known.acknowledgements, known.notes) = (page, mutes, acknowledgements, notes);
+        // There are hundreds of entries, and another one only when somebody says something.
+        if !known.audit.iter().eq(state.audit.iter().rev()) {
+            known.audit = state.audit.iter().rev().cloned().collect();
+        }
     }
 }
 
@@ -151,4 +154,40 @@ fn maintenance(alerting: &Alerting, now: UnixMillis) -> Vec<AlertMaintenance> {
     let mut told: Vec<AlertMaintenance> = alerting.maintenance.iter().filter_map(of).collect();
     told.sort_by(|a, b| (!a.active, a.start, &a.name).cmp(&(!b.active, b.start, &b.name)));
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::api::AuditAction;
+
+    use super::*;
+
+    #[test]
+    fn the_list_of_who_did_what_is_copied_only_where_there_is_another_entry() {
+        let (told, mut state) = (AlertsTold::default(), State::default());
+        let show = |state: &State, second: i64| {
+            told.show(state, &Alerting::default(), &Trouble::default(), UnixMillis(second * 1_000));
+            told.0.lock().audit.as_ptr()
+        };
+        let entry = |number: i64| AuditEntry {
+            at: UnixMillis(number),
+            by: "ana".to_owned(),
+            action: AuditAction::Mute,
+            subject: number.to_string(),
+            text: String::new(),
+            until: None,
+        };
+        state.audit.extend((0..500).map(entry));
+        let first = show(&state, 1);
+        assert_eq!(show(&state, 2), first, "nothing was said");
+        // The oldest one makes room.
+        state.audit.pop_front();
+        state.audit.push_back(entry(500));
+        show(&state, 3);
+        let shown: Vec<i64> = told.0.lock().audit.iter().map(|it| it.at.0).collect();
+        assert_eq!(shown, (1..=500).rev().collect::<Vec<_>>());
+        // What another process committed may be less.
+        show(&State::default(), 4);
+        assert_eq!(told.audit(&AuditRequest::default()).total, 0);
+    }
 }
