@@ -22,6 +22,7 @@ use super::file::{Alerting, KeptAlerting};
 use super::observe::observe;
 use super::orders::{Answer, Asked};
 use super::quiet::Quiet;
+use super::rates::{Network, Rates};
 use super::send::Sender;
 use super::sites::sizes;
 use super::state::State;
@@ -108,6 +109,7 @@ struct Lane {
 #[derive(Debug)]
 struct Term {
     state: State,
+    rates: Rates,
     /// Whether more is decided than is committed.
     is_dirty: bool,
     attempts: JoinSet<Attempt>,
@@ -270,17 +272,17 @@ impl<L: Log> Dispatcher<L> {
         self.partitions.demand().asked();
         let (settled, is_whole) = self.partitions.settled();
         let (now, thresholds) = (self.now(), self.thresholds);
-        let (mut state, alerting) = (std::mem::take(&mut term.state), Arc::clone(&current.alerting));
-        let antennas = current.antennas.clone();
+        let (mut state, mut rates) = (std::mem::take(&mut term.state), std::mem::take(&mut term.rates));
+        let (alerting, antennas) = (Arc::clone(&current.alerting), current.antennas.clone());
         // Looking through all antennas, and all incidents, takes longer than what waits on the runtime should.
         let decided = tokio::task::spawn_blocking(move || {
             let by = By { alerting: &alerting, antennas: &antennas, thresholds: &thresholds };
-            let is_changed = decide(&mut state, now, &settled, is_whole, &by);
+            let is_changed = decide(&mut state, &mut rates, now, &settled, is_whole, &by);
             let held = Quiet::new(now, &alerting, &state.mutes, &antennas).held(state.incidents.values());
-            (state, is_changed, held)
+            (state, rates, is_changed, held)
         });
         let is_changed;
-        (term.state, is_changed, term.trouble.held) = decided.await?;
+        (term.state, term.rates, is_changed, term.trouble.held) = decided.await?;
         term.is_dirty |= is_changed;
         Ok(())
     }
@@ -412,17 +414,27 @@ impl<L: Log> Dispatcher<L> {
 
 /// By what is decided.
 struct By<'a> {
-    alerting: &'a Alerting,
+    alerting: &'a Arc<Alerting>,
     antennas: &'a Antennas,
     thresholds: &'a Thresholds,
 }
 
 /// Takes note of what was seen, and decides what is told; tells whether anything is to be committed.
-fn decide(state: &mut State, now: UnixMillis, settled: &[Settled], is_whole: bool, by: &By<'_>) -> bool {
+fn decide(
+    state: &mut State,
+    rates: &mut Rates,
+    now: UnixMillis,
+    settled: &[Settled],
+    is_whole: bool,
+    by: &By<'_>,
+) -> bool {
     let By { alerting, antennas, thresholds } = *by;
     let quiet = Quiet::new(now, alerting, &state.mutes, antennas);
-    let seen = observe(settled, is_whole, state, thresholds, &quiet);
-    let network = seen.network;
+    let mut seen = observe(settled, is_whole, state, thresholds, &quiet);
+    if is_whole {
+        seen.network.success_rates = rates.of(alerting, Network { settled, antennas, quiet: &quiet });
+    }
+    let network = std::mem::take(&mut seen.network);
     let mut is_changed = state.take(now, seen, thresholds.flapping_changes);
     if is_whole {
         is_changed |= state.judge(now, alerting, &network);
@@ -444,6 +456,7 @@ impl Term {
     fn new(state: State) -> Self {
         Self {
             state,
+            rates: Rates::default(),
             is_dirty: false,
             attempts: JoinSet::new(),
             under_way: BTreeSet::new(),

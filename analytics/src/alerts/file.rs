@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use shared::UnixMillis;
-use shared::api::{AlertKind, AlertSeverity, ReceiverType};
+use shared::api::{AlertKind, AlertSeverity, DEFAULT_WINDOW_MS, ReceiverType};
 use shared::glob::Glob;
 use shared::settings::{Secret, read_secret};
 use shared::time::{millis, parse_duration, parse_duration_or_zero};
@@ -31,6 +31,9 @@ const MAINTENANCE_MAX: usize = 256;
 
 /// Characters of a name.
 const NAME_MAX: usize = 64;
+
+/// A success rate is taken over so many milliseconds at most: what is in memory is looked at every second.
+const RATE_WINDOW_MAX_MS: i64 = 60 * 60 * 1_000;
 
 /// Whom to tell of what.
 #[derive(Debug, Clone, Default)]
@@ -188,12 +191,36 @@ pub struct Rule {
 }
 
 /// What is watched.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Limit {
-    /// This share of all antennas, or more, is down or silent.
+    /// More than this share of all antennas is down or silent.
     DownShareAbove(f64),
     /// No reading came for so many milliseconds.
     NoReadingsMs(i64),
+    /// Too few packets are delivered.
+    SuccessRateBelow(SuccessRateBelow),
+}
+
+/// What a success rate has to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SuccessRateBelow {
+    /// Less than this is too little, from 0 to 1.
+    pub rate: f64,
+    /// Over how long it is taken, in milliseconds, up to the end of the last pane that has closed.
+    pub window_ms: i64,
+    /// The site whose antennas it is of; all antennas where there is none.
+    pub site: Option<String>,
+}
+
+impl Rule {
+    /// The site that it is of; `None` where it is of all antennas.
+    #[must_use]
+    pub const fn site(&self) -> Option<&String> {
+        match &self.limit {
+            Limit::SuccessRateBelow(limit) => limit.site.as_ref(),
+            Limit::DownShareAbove(_) | Limit::NoReadingsMs(_) => None,
+        }
+    }
 }
 
 /// An address that is asked for as long as all is well, so that somebody else notices when it is not.
@@ -323,8 +350,11 @@ struct RouteEntry {
 #[serde(deny_unknown_fields)]
 struct RuleEntry {
     name: Spanned<String>,
-    down_share_above: Option<f64>,
+    down_share_above: Option<Spanned<f64>>,
     no_readings_for: Option<Time>,
+    success_rate_below: Option<Spanned<f64>>,
+    window: Option<Spanned<Time>>,
+    site: Option<Spanned<String>>,
     hold: Option<TimeOrZero>,
 }
 
@@ -579,20 +609,32 @@ impl RouteEntry {
 
 impl RuleEntry {
     fn check(self) -> Result<Rule, Wrong> {
+        let site = self.site.as_ref().map(name).transpose()?;
         let name = name(&self.name)?;
         let of_table = |why: String| (None, format!("rule {name:?}: {why}"));
-        let rate = |rate: f64| match (0.0..=1.0).contains(&rate) {
-            true => Ok(rate),
-            false => Err(of_table("a rate from 0 to 1 is needed".to_owned())),
-        };
-        let limit = match (self.down_share_above, self.no_readings_for) {
-            (Some(above), None) => Limit::DownShareAbove(rate(above)?),
-            (None, Some(time)) => Limit::NoReadingsMs(millis(time.0)),
+        let limit = match (&self.down_share_above, self.no_readings_for, &self.success_rate_below) {
+            (Some(above), None, None) => Limit::DownShareAbove(rate(above)?),
+            (None, Some(time), None) => Limit::NoReadingsMs(millis(time.0)),
+            (None, None, Some(below)) => {
+                let window_ms = self.window.as_ref().map_or(DEFAULT_WINDOW_MS, |window| millis(window.get_ref().0));
+                if let Some(window) = self.window.as_ref().filter(|_| window_ms > RATE_WINDOW_MAX_MS) {
+                    return Err((Some(window.span().start), "a window is an hour at most".to_owned()));
+                }
+                Limit::SuccessRateBelow(SuccessRateBelow { rate: rate(below)?, window_ms, site })
+            }
             _ => {
-                let why = "one of down_share_above and no_readings_for is needed";
+                let why = "one of down_share_above, no_readings_for and success_rate_below is needed";
                 return Err(of_table(why.to_owned()));
             }
         };
+        let is_of_rate = matches!(limit, Limit::SuccessRateBelow(_));
+        let more =
+            [("window", self.window.as_ref().map(Spanned::span)), ("site", self.site.as_ref().map(Spanned::span))];
+        for (field, place) in more {
+            if let Some(place) = place.filter(|_| !is_of_rate) {
+                return Err((Some(place.start), format!("{field} is of success_rate_below")));
+            }
+        }
         let hold_ms = self.hold.map_or(0, |hold| millis(hold.0));
         Ok(Rule { name, limit, hold_ms })
     }
@@ -663,6 +705,11 @@ fn group_by(text: &Spanned<String>) -> Result<GroupBy, Wrong> {
     }
 }
 
+fn rate(rate: &Spanned<f64>) -> Result<f64, Wrong> {
+    let is_rate = (0.0..=1.0).contains(rate.get_ref());
+    is_rate.then(|| *rate.get_ref()).ok_or_else(|| (Some(rate.span().start), "a rate from 0 to 1 is needed".to_owned()))
+}
+
 fn name(text: &Spanned<String>) -> Result<String, Wrong> {
     let is_good = |text: &str| (1..=NAME_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
     let name = Some(text.get_ref()).filter(|text| is_good(text));
@@ -711,4 +758,46 @@ fn server_of(text: &str, encryption: Encryption) -> Option<(String, u16)> {
 
 fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> String {
+        Alerting::parse(text).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn a_rule_of_a_success_rate_has_a_window_and_perhaps_a_site() {
+        let rules = |text: &str| Alerting::parse(text).expect("a good file").rules;
+        let whole = rules("[[rule]]\nname = \"a\"\nsuccess_rate_below = 0.95\n");
+        let limit = SuccessRateBelow { rate: 0.95, window_ms: 300_000, site: None };
+        assert_eq!(whole, [Rule { name: "a".to_owned(), limit: Limit::SuccessRateBelow(limit), hold_ms: 0 }]);
+        let text =
+            "[[rule]]\nname = \"a\"\nsuccess_rate_below = 1.0\nwindow = \"1h\"\nsite = \"north\"\nhold = \"2m\"\n";
+        let limit = SuccessRateBelow { rate: 1.0, window_ms: 3_600_000, site: Some("north".to_owned()) };
+        let of_site = rules(text);
+        assert_eq!(of_site[0].site().map(String::as_str), Some("north"));
+        assert_eq!(of_site, [Rule { name: "a".to_owned(), limit: Limit::SuccessRateBelow(limit), hold_ms: 120_000 }]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_rule_is_told_with_its_place() {
+        for (rule, expected) in [
+            ("success_rate_below = 1.5", "line 3, column 22: a rate from 0 to 1 is needed"),
+            ("down_share_above = -0.1", "line 3, column 20: a rate from 0 to 1 is needed"),
+            ("success_rate_below = nan", "line 3, column 22: a rate from 0 to 1 is needed"),
+            ("success_rate_below = 0.9\nwindow = \"61m\"", "line 4, column 10: a window is an hour at most"),
+            ("success_rate_below = 0.9\nsite = \"\"", "line 4, column 8: a name of 1 to 64 characters is needed"),
+            ("no_readings_for = \"1m\"\nsite = \"north\"", "line 4, column 8: site is of success_rate_below"),
+            ("down_share_above = 0.5\nwindow = \"1m\"", "line 4, column 10: window is of success_rate_below"),
+            (
+                "down_share_above = 0.5\nsuccess_rate_below = 0.5",
+                "line 1, column 1: rule \"a\": one of down_share_above, no_readings_for and success_rate_below is needed",
+            ),
+        ] {
+            assert_eq!(fault(&format!("[[rule]]\nname = \"a\"\n{rule}\n")), expected);
+        }
+    }
 }

@@ -17,7 +17,7 @@ pub struct Matcher {
     pub severities: Vec<AlertSeverity>,
     /// Its subject is like one of these.
     pub antennas: Vec<Glob>,
-    /// Its antenna is at a site like one of these.
+    /// Its antenna, or what its rule is of, is at a site like one of these.
     pub sites: Vec<Glob>,
     /// By key of a label: its antenna has one that is like one of these.
     pub labels: BTreeMap<String, Vec<Glob>>,

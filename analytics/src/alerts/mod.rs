@@ -6,6 +6,7 @@
 //! - [`maintenance`]: when nobody is told; [`quiet`]: of whom nobody is told; [`upstream`] and [`sites`]: who is told with
 //!   another one.
 //! - [`orders`]: what people say of them; `notes`: what they tell everybody of sites.
+//! - [`rates`]: the success rates that rules are about.
 //! - [`state`]: what is committed of alerts; [`step`]: what is decided, a pure function of it, of the time and of what was seen.
 //! - [`message`]: what a receiver is told at a time; [`send`]: how.
 //! - [`dispatch`]: the process that decides, commits and tells; [`told`]: what is shown of it.
@@ -22,6 +23,7 @@ mod notes;
 pub mod observe;
 pub mod orders;
 pub mod quiet;
+pub mod rates;
 pub mod send;
 pub mod sites;
 pub mod state;

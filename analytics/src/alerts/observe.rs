@@ -48,6 +48,8 @@ pub fn observe(settled: &[Settled], is_whole: bool, state: &State, thresholds: &
     seen.network = Network {
         down_share: share(unwell.len() as u64, antennas),
         last_reading: settled.iter().filter_map(|it| it.snapshot.as_of).max(),
+        // They are worked out where they are asked for.
+        success_rates: BTreeMap::new(),
     };
     seen
 }

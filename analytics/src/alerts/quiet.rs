@@ -78,14 +78,23 @@ impl<'a> Quiet<'a> {
         held
     }
 
+    /// Whether nobody is told now of an antenna.
+    #[must_use]
+    pub fn is_of(&self, antenna: &str) -> bool {
+        self.held_by(antenna).is_some() || self.antennas.of(antenna).muted
+    }
+
     fn why(&self, incident: &Incident) -> Option<Why> {
-        if self.maintained.iter().any(|it| it.is_of(&incident.subject)) {
-            Some(Why::Maintenance)
-        } else if self.is_muted(&incident.subject, self.now) {
-            Some(Why::Mute)
-        } else {
-            self.is_muted_by_registry(incident).then_some(Why::Registry)
+        let by_registry = || self.is_muted_by_registry(incident).then_some(Why::Registry);
+        self.held_by(&incident.subject).or_else(by_registry)
+    }
+
+    /// What people and windows say.
+    fn held_by(&self, subject: &str) -> Option<Why> {
+        if self.maintained.iter().any(|it| it.is_of(subject)) {
+            return Some(Why::Maintenance);
         }
+        self.is_muted(subject, self.now).then_some(Why::Mute)
     }
 
     fn is_muted(&self, subject: &str, at: UnixMillis) -> bool {

@@ -289,14 +289,18 @@ fn alertmanager(alert: &Alert, now: UnixMillis, resend_ms: i64) -> Value {
         labels[format!("label_{key}")] = json!(value);
     }
     let name = alert.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
+    let mut annotations = json!({
+        "summary": format!("{}{name} is {}{}", alert.antenna_id, alert.kind, alert.and_behind()),
+        "packets": format!("{} of {} lost", alert.packets_lost, alert.packets_sent),
+        "incident": alert.incident,
+    });
+    if let (AlertKind::Network, Some(rate)) = (alert.kind, alert.worst_success_rate) {
+        annotations["success_rate"] = json!(format!("{:.2} % at worst", rate * 100.0));
+    }
     let ends = alert.end.unwrap_or(UnixMillis(now.0 + RESENDS_MISSED * resend_ms));
     json!({
         "labels": labels,
-        "annotations": {
-            "summary": format!("{}{name} is {}{}", alert.antenna_id, alert.kind, alert.and_behind()),
-            "packets": format!("{} of {} lost", alert.packets_lost, alert.packets_sent),
-            "incident": alert.incident,
-        },
+        "annotations": annotations,
         "startsAt": alert.start,
         "endsAt": ends,
     })

@@ -9,7 +9,7 @@ use ring::digest::{SHA256, digest};
 use shared::UnixMillis;
 use shared::api::{Acknowledgement, AlertDelivery, AlertEnding, AlertKind, DeliveryStatus, MAX_DELIVERIES};
 
-use super::antennas::Antennas;
+use super::antennas::{About, Antennas};
 use super::file::{Alerting, GroupBy, Limit, Receiver, Route, Way};
 use super::incident::{Incident, Phase};
 use super::message::{Alert, Notice};
@@ -47,12 +47,14 @@ pub struct Seen {
 }
 
 /// What rules of the network are judged by; `None` where it is not known.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Network {
     /// The share of antennas that are down or silent.
     pub down_share: Option<f64>,
     /// When a reading was merged last, or when this began to be known.
     pub last_reading: Option<UnixMillis>,
+    /// The success rates that rules are about, from 0 to 1, by the rule's name. One that is not there is not known.
+    pub success_rates: BTreeMap<String, f64>,
 }
 
 /// What became of an attempt.
@@ -155,22 +157,38 @@ impl State {
         known.map(|known| known.incident.end = Some((at.max(known.incident.start), by))).is_some()
     }
 
+    /// Takes note of a success rate of an incident that lasts; tells whether none was lower.
+    fn worsen(&mut self, id: &str, rate: Option<f64>) -> bool {
+        let Some((known, rate)) = self.incidents.get_mut(id).zip(rate) else { return false };
+        let is_lower = known.incident.worst_success_rate.is_none_or(|worst| rate < worst);
+        if is_lower {
+            known.incident.worst_success_rate = Some(rate);
+        }
+        is_lower
+    }
+
     /// Judges the rules of the whole network; tells whether anything is to be committed for it.
     pub fn judge(&mut self, now: UnixMillis, alerting: &Alerting, network: &Network) -> bool {
         let mut is_changed = false;
         let lasting = self.open_of(AlertKind::Network);
         for rule in &alerting.rules {
-            let is_beyond = match rule.limit {
-                Limit::DownShareAbove(limit) => network.down_share.map(|share| share > limit),
-                Limit::NoReadingsMs(limit_ms) => network.last_reading.map(|last| now.0 - last.0 >= limit_ms),
+            let rate = network.success_rates.get(&rule.name).copied();
+            let is_beyond = match &rule.limit {
+                Limit::DownShareAbove(limit) => network.down_share.map(|share| share > *limit),
+                Limit::NoReadingsMs(limit_ms) => network.last_reading.map(|last| now.0 - last.0 >= *limit_ms),
+                Limit::SuccessRateBelow(limit) => rate.map(|rate| rate < limit.rate),
             };
             match is_beyond {
                 Some(true) => {
                     is_changed |= !self.rules.contains_key(&rule.name);
                     let since = *self.rules.entry(rule.name.clone()).or_insert(now);
-                    if !lasting.contains_key(&rule.name) && now.0 - since.0 >= rule.hold_ms {
-                        let incident = Incident::begun(&rule.name, AlertKind::Network, since);
-                        let known = Known::new(incident, String::new(), now);
+                    if let Some(id) = lasting.get(&rule.name) {
+                        is_changed |= self.worsen(id, rate);
+                    } else if now.0 - since.0 >= rule.hold_ms {
+                        let begun = Incident::begun(&rule.name, AlertKind::Network, since);
+                        let incident = Incident { worst_success_rate: rate, ..begun };
+                        let about = Some(About { site: rule.site().cloned(), ..About::default() });
+                        let known = Known { about, ..Known::new(incident, String::new(), now) };
                         is_changed |= self.incidents.insert(known.incident.id(), known).is_none();
                     }
                 }

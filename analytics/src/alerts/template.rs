@@ -32,6 +32,8 @@ const DEFAULT_BODY: &str = "\
 {% if it.name %} \"{{ it.name }}\"{% endif %}{% if it.site %} at {{ it.site }}{% endif %}, since {{ it.start }}\
 {% if it.end %} until {{ it.end }} ({{ it.ended_by }}){% endif %}\
 {% if it.packets_sent %}, {{ it.packets_lost }} of {{ it.packets_sent }} packets lost{% endif %}\
+{% if it.kind == 'network' and it.worst_success_rate is not none %}, \
+success rate {{ (it.worst_success_rate * 100) | round(2) }} % at worst{% endif %}\
 {% if it.behind %}, and {{ it.behind }} antenna{% if it.behind > 1 %}s{% endif %} \
 {% if it.kind == 'site' %}there{% else %}behind it{% endif %}{% endif %}\
 {% endfor %}

@@ -4,12 +4,17 @@ use polars::prelude::*;
 use shared::UnixMillis;
 use shared::api::{AntennaCounts, HistoryLimits, Limits, Status, Summary, SummaryRequest};
 
-use super::{AnswerError, Question, Table, View, rows};
+use super::network::OVER_ALL;
+use super::{AnswerError, Question, Table, View, Window, rows};
+use crate::readings::Slot;
+use crate::store::Whole;
 use crate::store::expressions::answer::{
-    AVAILABILITY, FLAPPING_ANTENNAS, INTERVAL_SECONDS, OBSERVED_MS, UNAVAILABLE, UNSETTLED,
+    AVAILABILITY, FLAPPING_ANTENNAS, INTERVAL_SECONDS, OBSERVED_MS, SUCCESS_RATE, UNAVAILABLE, UNSETTLED,
 };
 use crate::store::expressions::column::AVAILABLE_MS;
-use crate::store::expressions::{Percentiles, antenna_counts, availability, measures, median};
+use crate::store::expressions::{self, Percentiles, antenna_counts, availability, measures, median};
+use crate::store::partials::roll_up_cells;
+use crate::store::whole::{cells_of, networks};
 
 impl Question for SummaryRequest {
     fn answer(&self, view: &View<'_>) -> Result<Summary, AnswerError> {
@@ -44,6 +49,24 @@ impl Question for SummaryRequest {
         let whole = measured.hstack(percentiles.columns())?;
         Ok(whole.lazy().with_columns(Percentiles::bounded()).collect()?.into())
     }
+}
+
+/// The success rate of what is in memory of a window, from 0 to 1: over all antennas, or over some, whose slots ascend; `None` where no packet was
+/// sent.
+///
+/// # Errors
+/// When a process that has some of the tables does not answer.
+pub fn success_rate(whole: &Whole, window: Window, of: Option<&[Slot]>) -> Result<Option<f64>, AnswerError> {
+    let cover = whole.cover(window.start_ms, window.end_ms);
+    let cells = match of {
+        None => {
+            let networks = networks(&cover, whole.grid)?;
+            roll_up_cells(&networks.iter().map(|network| &network.cells).collect::<Vec<_>>(), OVER_ALL)?
+        }
+        Some(slots) => roll_up_cells(&[&cells_of(&cover, slots)?], OVER_ALL)?,
+    };
+    let rate = cells.lazy().select([expressions::success_rate().alias(SUCCESS_RATE)]).collect()?;
+    Ok(rows::numbers(&rate, SUCCESS_RATE)?.into_iter().next().flatten())
 }
 
 /// Antennas by status, from a table with the columns of [`antenna_counts`].

@@ -422,6 +422,76 @@ fn an_uplink_with_five_hundred_antennas_behind_it_is_one_message_through_a_kill_
 }
 
 #[test]
+fn rules_of_the_success_rate_are_told_with_the_rate_that_is_answered_and_antennas_in_maintenance_do_not_count() {
+    let server = RedisServer::start(&[]);
+    let hook = Receiver::start();
+    let folder = folder();
+    let [alerts, antennas] = ["alerts.toml", "antennas.toml"].map(|name| folder.path().join(name));
+    let rule = |name: &str, more: &str| {
+        format!("[[rule]]\nname = {name:?}\nsuccess_rate_below = 0.75\nwindow = \"30m\"\n{more}")
+    };
+    let text = format!(
+        "[[receiver]]\nname = \"hook\"\ntype = \"webhook\"\nurl = \"http://{}/\"\n\
+         [[route]]\nreceivers = [\"hook\"]\nkinds = [\"network\"]\ngroup_by = [\"site\"]\ngroup_wait = \"0s\"\ngroup_interval = \"0s\"\nrepeat = \"1s\"\n\
+         {}{}{}",
+        hook.address,
+        rule("of all", ""),
+        rule("of the north", "site = \"north\"\n"),
+        rule("of the south", "site = \"south\"\n"),
+    );
+    std::fs::write(&alerts, &text).expect("a file");
+    std::fs::write(
+        &antennas,
+        "[[antenna]]\nid = \"n-*\"\nsite = \"north\"\n[[antenna]]\nid = \"s-*\"\nsite = \"south\"\n",
+    )
+    .expect("a file");
+    let paths = [&alerts, &antennas].map(|path| path.to_str().expect("a path"));
+    let settings = [("ALERTS_FILE", paths[0]), ("ANTENNAS_FILE", paths[1])];
+    let mut analytics = Analytics::start(&server.url(), &settings);
+    // Of the north two of three deliver nothing, of all three of six; the south is well. Those come first that do: no rate on the way is lower than
+    // the last one.
+    let ids = |ids: &[&str]| -> Vec<String> { ids.iter().map(|id| (*id).to_owned()).collect() };
+    for (antennas, is_down) in [(["n-3", "s-1", "s-2"], false), (["n-1", "n-2", "else"], true)] {
+        for ago_s in [600, 570] {
+            measure(&server, &ids(&antennas), ago_s, is_down);
+        }
+    }
+    // Nothing is said of panes that are open, so something has to be behind them.
+    measure(&server, &ids(&["s-1"]), 540, false);
+    let last = |hook: &Receiver| -> BTreeMap<String, Value> {
+        hook.alerts().into_iter().map(|(_, it)| (it["antenna_id"].as_str().expect("a name").to_owned(), it)).collect()
+    };
+    let window = format!("window=30m&end={}", UnixMillis::now().0 / 1000 - 550);
+    let summary = analytics.wait(&format!("/api/v1/summary?{window}"), |it| it["packets_sent"] == 120);
+    let sites = analytics.wait(&format!("/api/v1/sites?{window}&sort=site"), |it| it["total"] == 2);
+    until("both rules are told with what is answered", DEADLINE, || {
+        let told = last(&hook);
+        let rate = |rule: &str| told.get(rule).map(|it| &it["worst_success_rate"]);
+        let are_told = rate("of all") == Some(&summary["success_rate"])
+            && rate("of the north") == Some(&sites["sites"][0]["success_rate"]);
+        if are_told && told.len() == 2 { Ok(()) } else { Err(format!("{told:?} {summary} {sites}")) }
+    });
+    let told = last(&hook);
+    let about = ["kind", "severity", "site"].map(|field| told["of the north"][field].clone());
+    assert_eq!(about, ["network", "critical", "north"].map(Value::from));
+    assert_eq!((&told["of all"]["site"], &hook.alerts()[0].1["phase"]), (&Value::Null, &Value::from("began")));
+
+    // Those that deliver nothing do not count any more.
+    let now = UnixMillis::now();
+    let quiet = format!(
+        "[[maintenance]]\nname = \"works\"\nantennas = [\"n-[12]\", \"else\"]\nstart = {now}\nend = {}\n",
+        UnixMillis(now.0 + 3_600_000)
+    );
+    std::fs::write(&alerts, text + &quiet).expect("a file");
+    until("both rules are over", DEADLINE, || {
+        let told = last(&hook);
+        let is_over = told.values().all(|it| it["phase"] == "ended" && it["ended_by"] == "recovered");
+        if is_over && told.len() == 2 { Ok(()) } else { Err(format!("{told:?}")) }
+    });
+    analytics.signal(Signal::Terminate);
+}
+
+#[test]
 fn a_bad_file_is_refused_with_its_line_and_a_bad_one_later_changes_nothing() {
     let server = RedisServer::start(&[]);
     let receiver = Receiver::start();

@@ -1,9 +1,12 @@
 //! Windows against the reference, which keeps every reading.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use analytics::answer::Window;
+use analytics::answer::summary::success_rate;
 use analytics::settings::Thresholds;
-use analytics::store::{Pane, Snapshot, Store};
+use analytics::store::{Pane, Snapshot, Store, Whole};
 use proptest::prelude::*;
 use reference::Reference;
 use shared::UnixMillis;
@@ -107,6 +110,34 @@ fn lists() -> impl Strategy<Value = AntennasRequest> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// What rules of alerts are judged by is what a question to the same window is answered: over all antennas, and over some.
+    #[test]
+    fn the_success_rate_of_a_rule_is_that_of_the_answer_to_its_window(
+        arrivals in arrivals(),
+        has_tiles in any::<bool>(),
+        window_ms in 1..=RETENTION_MS,
+        some in prop::collection::btree_set(0..6_u32, 0..6),
+    ) {
+        let now = UnixMillis(arrivals.last().expect("arrivals").arrival_ms + 7_300);
+        let (store, _) = store(&arrivals, &[0, arrivals.len()], has_tiles);
+        let snapshot = store.snapshot(1, None);
+        let whole = Whole::from(Arc::new(snapshot.clone()));
+        let judged = |of: Option<&[u32]>| {
+            success_rate(&whole, Window::new(&whole, window_ms, End::Watermark, now), of).expect("columns")
+        };
+        let window = window(window_ms, End::Watermark);
+        let summary = ask(&snapshot, now, &SummaryRequest { window }).expect("an answer");
+        prop_assert_eq!(judged(None), summary.measures.success_rate);
+        let all = AntennasRequest { window, limit: Count::MOST, ..AntennasRequest::default() };
+        let rows = ask(&snapshot, now, &all).expect("a page").antennas.into_iter();
+        let ids: BTreeSet<String> = some.iter().map(|antenna| name(*antenna)).collect();
+        let (sent, delivered) = rows.filter(|row| ids.contains(&row.antenna_id)).fold((0, 0), |(sent, delivered), row| {
+            (sent + row.measures.packets_sent, delivered + row.measures.packets_delivered)
+        });
+        let expected = (sent > 0).then(|| delivered as f64 / sent as f64);
+        prop_assert_eq!(judged(Some(&some.into_iter().collect::<Vec<_>>())), expected);
+    }
 
     /// Every question about a window, however batches were cut, with tiles and without.
     #[test]

@@ -384,6 +384,122 @@ proptest! {
     }
 }
 
+/// What is known of a success rate as time passes: how long it is since the look before, the rate in tenths where it is known, and whether the process
+/// is killed behind it.
+fn looks() -> impl Strategy<Value = Vec<(i64, Option<u32>, bool)>> {
+    let rate = prop::option::weighted(0.8, prop_oneof![0..=4_u32, 5..=10_u32]);
+    prop::collection::vec((1..4_000_i64, rate, prop::bool::weighted(0.2)), 1..80)
+}
+
+proptest! {
+    /// A rule is told of each stretch in which the rate was never known to be well and that lasted long enough, from its beginning on, with the
+    /// lowest rate behind that, and of nothing else; what is not known changes nothing, nor does a crash.
+    #[test]
+    fn a_rule_of_a_success_rate_is_told_of_each_stretch_below_it_through_any_crash(
+        looks in looks(),
+        hold_s in 0..8_i64,
+    ) {
+        let file = format!("
+            [[receiver]]
+            name = \"a\"
+            type = \"webhook\"
+            url = \"http://localhost/\"
+            [[route]]
+            receivers = [\"a\"]
+            sites = [\"nor*\"]
+            group_wait = \"0s\"
+            group_interval = \"0s\"
+            repeat = \"0s\"
+            [[rule]]
+            name = \"north\"
+            success_rate_below = 0.5
+            site = \"north\"
+            hold = \"{hold_s}s\"
+            [[rule]]
+            name = \"all\"
+            success_rate_below = 0.5
+        ");
+        let alerting = Alerting::parse(&file).expect("a good file");
+        let (mut state, mut now) = (State::default(), UnixMillis(BEGINNING));
+        let mut committed = state.encode().expect("JSON");
+        let (mut told, mut expected) = (Vec::new(), Vec::new());
+        let (mut below_since, mut lowest): (Option<UnixMillis>, Option<f64>) = (None, None);
+        for (wait_ms, tenths, is_killed) in looks {
+            now.0 += wait_ms;
+            let rate = tenths.map(|tenths| f64::from(tenths) / 10.0);
+            match rate {
+                Some(rate) if rate < 0.5 => {
+                    let since = *below_since.get_or_insert(now);
+                    if lowest.is_none() && now.0 - since.0 >= hold_s * 1_000 {
+                        expected.push((since, "began".to_owned(), Some(rate)));
+                        lowest = Some(rate);
+                    }
+                    lowest = lowest.map(|lowest| lowest.min(rate));
+                }
+                Some(_) => {
+                    if let Some((since, lowest)) = below_since.take().zip(lowest.take()) {
+                        expected.push((since, "ended".to_owned(), Some(lowest)));
+                    }
+                }
+                None => {}
+            }
+            let rates = |name: &str| rate.map(|rate| (name.to_owned(), rate));
+            let success_rates = ["north", "all"].into_iter().filter_map(rates).collect();
+            let mut is_changed = state.take(now, Seen::default(), 1_000);
+            is_changed |= state.judge(now, &alerting, &Network { success_rates, ..Network::default() });
+            is_changed |= state.step(now, &alerting, &Antennas::default(), &|_| None);
+            if is_changed {
+                committed = state.encode().expect("JSON");
+            }
+            if is_killed {
+                state = State::decode(&committed).expect("a state");
+            }
+            let waiting = state.waiting();
+            let alerts = waiting.iter().flat_map(|(_, notice)| &notice.alerts);
+            for alert in alerts {
+                prop_assert_eq!((&*alert.antenna_id, alert.kind), ("north", AlertKind::Network));
+                prop_assert_eq!(alert.site.as_deref(), Some("north"));
+                told.push((alert.start, alert.phase.clone(), alert.worst_success_rate));
+            }
+            if !state.waiting().is_empty() {
+                deliver(&mut state, now, &mut Mailbox::default());
+                committed = state.encode().expect("JSON");
+            }
+        }
+        prop_assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn a_rule_that_is_taken_out_of_the_file_is_over_and_one_in_maintenance_is_told_behind_it() {
+    let rule = "[[rule]]\nname = \"rate\"\nsuccess_rate_below = 0.9\n";
+    let quiet = format!(
+        "{FILE}{rule}[[maintenance]]\nname = \"works\"\nantennas = [\"rate\"]\nstart = {}\nend = {}\n",
+        WINDOW.start, WINDOW.end
+    );
+    let network = Network { success_rates: BTreeMap::from([("rate".to_owned(), 0.25)]), ..Network::default() };
+    let turn = |state: &mut State, now: UnixMillis, file: &str| {
+        let alerting = Alerting::parse(file).expect("a good file");
+        state.judge(now, &alerting, &network);
+        told_in_turn(state, now, &[], (&alerting, &Antennas::default()))
+    };
+    let mut state = State::default();
+    let mut told = Vec::new();
+    for second in 0..60 {
+        let now = UnixMillis(BEGINNING + 10_000 + second * 1_000);
+        let file = if second < 50 { &quiet } else { FILE };
+        told.extend(turn(&mut state, now, file).into_iter().map(|(receiver, it)| (second, receiver, it)));
+    }
+    let told: Vec<_> = told
+        .iter()
+        .filter(|(_, receiver, _)| receiver == "a")
+        .map(|(second, _, it)| (*second, &*it.phase, it.ended_by, it.worst_success_rate))
+        .collect();
+    // It is told as soon as the window is over, and its end once the group may be told again.
+    assert_eq!(told, [(32, "began", None, Some(0.25)), (50, "ended", Some(AlertEnding::Withdrawn), Some(0.25))]);
+    assert!(state.incidents.is_empty() && state.rules.is_empty());
+}
+
 /// A degraded antenna "1", looked at every second for so long, told to receivers that take everything at once. Gives the phases that
 /// `a` is told, each with the second.
 fn told_of_one(state: &mut State, now: &mut UnixMillis, seconds: u32, incident: &Incident) -> Vec<(i64, String)> {
