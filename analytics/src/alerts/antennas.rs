@@ -34,6 +34,12 @@ impl From<Arc<Registry>> for Antennas {
 }
 
 impl Antennas {
+    /// Whether it is the same registry.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// What is known of the antenna with an id.
     #[must_use]
     pub fn of(&self, id: &str) -> Arc<Description> {

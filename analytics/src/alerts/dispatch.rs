@@ -3,6 +3,7 @@
 //! What is decided is committed, under the fence of the term, before anybody is told, and what became of it afterwards. So a notice is
 //! sent at least once through any crash, and always under the same key; an owner that was deposed decides nothing more.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ use super::orders::{Answer, Asked};
 use super::quiet::Quiet;
 use super::rates::{Network, Rates};
 use super::send::Sender;
-use super::sites::sizes;
+use super::sites::{KeptSizes, Sizes};
 use super::state::State;
 use super::step::Outcome;
 use super::told::{AlertsTold, Trouble};
@@ -109,7 +110,7 @@ struct Lane {
 #[derive(Debug)]
 struct Term {
     state: State,
-    rates: Rates,
+    counted: Counted,
     /// Whether more is decided than is committed.
     is_dirty: bool,
     attempts: JoinSet<Attempt>,
@@ -122,6 +123,13 @@ struct Term {
     lines: Lines,
     /// Orders that were carried out, and are answered once that is committed.
     carried_out: Vec<(oneshot::Sender<Answer>, Answer)>,
+}
+
+/// What is counted over all antennas, and kept for a moment.
+#[derive(Debug, Default)]
+struct Counted {
+    rates: Rates,
+    sizes: KeptSizes,
 }
 
 /// The lines about each trouble.
@@ -272,17 +280,17 @@ impl<L: Log> Dispatcher<L> {
         self.partitions.demand().asked();
         let (settled, is_whole) = self.partitions.settled();
         let (now, thresholds) = (self.now(), self.thresholds);
-        let (mut state, mut rates) = (std::mem::take(&mut term.state), std::mem::take(&mut term.rates));
+        let (mut state, mut counted) = (std::mem::take(&mut term.state), std::mem::take(&mut term.counted));
         let (alerting, antennas) = (Arc::clone(&current.alerting), current.antennas.clone());
         // Looking through all antennas, and all incidents, takes longer than what waits on the runtime should.
         let decided = tokio::task::spawn_blocking(move || {
             let by = By { alerting: &alerting, antennas: &antennas, thresholds: &thresholds };
-            let is_changed = decide(&mut state, &mut rates, now, &settled, is_whole, &by);
+            let is_changed = decide(&mut state, &mut counted, now, &settled, is_whole, &by);
             let held = Quiet::new(now, &alerting, &state.mutes, &antennas).held(state.incidents.values());
-            (state, rates, is_changed, held)
+            (state, counted, is_changed, held)
         });
         let is_changed;
-        (term.state, term.rates, is_changed, term.trouble.held) = decided.await?;
+        (term.state, term.counted, is_changed, term.trouble.held) = decided.await?;
         term.is_dirty |= is_changed;
         Ok(())
     }
@@ -422,7 +430,7 @@ struct By<'a> {
 /// Takes note of what was seen, and decides what is told; tells whether anything is to be committed.
 fn decide(
     state: &mut State,
-    rates: &mut Rates,
+    Counted { rates, sizes }: &mut Counted,
     now: UnixMillis,
     settled: &[Settled],
     is_whole: bool,
@@ -440,7 +448,14 @@ fn decide(
         is_changed |= state.judge(now, alerting, &network);
     }
     // Where a partition is not known, a site may have more antennas than are seen.
-    let sizing = |wanted: &BTreeSet<Arc<str>>| is_whole.then(|| sizes(settled, antennas, wanted));
+    let sizes = RefCell::new(sizes);
+    let sizing = |wanted: &BTreeSet<Arc<str>>| {
+        is_whole.then(|| {
+            let mut sizes = sizes.borrow_mut();
+            let all = sizes.of(settled, antennas);
+            wanted.iter().filter_map(|site| Some((Arc::clone(site), *all.get(site)?))).collect::<Sizes>()
+        })
+    };
     state.step(now, alerting, antennas, &sizing) | is_changed
 }
 
@@ -456,7 +471,7 @@ impl Term {
     fn new(state: State) -> Self {
         Self {
             state,
-            rates: Rates::default(),
+            counted: Counted::default(),
             is_dirty: false,
             attempts: JoinSet::new(),
             under_way: BTreeSet::new(),

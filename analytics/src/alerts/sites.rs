@@ -1,7 +1,8 @@
 //! Sites that went down as a whole: an incident of the site, told in place of those of its antennas.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
@@ -17,6 +18,9 @@ use crate::published::Settled;
 /// More than half of a site has to go down within so many milliseconds.
 const WITHIN_MS: i64 = 60_000;
 
+/// How often the antennas of sites are counted: all of them are looked through.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+
 /// A site of fewer antennas is told by them.
 const ANTENNAS_MIN: u64 = 3;
 
@@ -26,17 +30,38 @@ pub type Sizes = BTreeMap<Arc<str>, u64>;
 /// Tells how many antennas some sites have; `None` where that is not known now.
 pub type Sizing<'a> = &'a dyn Fn(&BTreeSet<Arc<str>>) -> Option<Sizes>;
 
-/// How many antennas that report are at each of some sites.
-#[must_use]
-pub fn sizes(settled: &[Settled], antennas: &Antennas, wanted: &BTreeSet<Arc<str>>) -> Sizes {
-    let mut ids: BTreeMap<Arc<str>, BTreeSet<&str>> = BTreeMap::new();
+/// How many antennas that report are at each site, as it was a second ago at most.
+#[derive(Debug, Default)]
+pub struct KeptSizes {
+    sizes: Sizes,
+    /// When they were counted, and by which registry.
+    counted: Option<(Instant, Antennas)>,
+}
+
+impl KeptSizes {
+    /// Those of now.
+    pub fn of(&mut self, settled: &[Settled], antennas: &Antennas) -> &Sizes {
+        let is_known = self.counted.as_ref().is_some_and(|(at, by)| at.elapsed() < COUNT_EVERY && by.is_same(antennas));
+        if !is_known {
+            self.sizes = sizes(settled, antennas);
+            self.counted = Some((Instant::now(), antennas.clone()));
+        }
+        &self.sizes
+    }
+}
+
+fn sizes(settled: &[Settled], antennas: &Antennas) -> Sizes {
+    let mut sizes = Sizes::new();
+    // One that moved to another partition is known to both for a while.
+    let mut counted: HashSet<&str> = HashSet::new();
     for (_, antenna) in settled.iter().flat_map(|partition| partition.snapshot.retained()) {
-        if let Some(site) = antennas.of(&antenna.id).site.as_ref().filter(|site| wanted.contains(*site)) {
-            // One that moved to another partition is known to both for a while.
-            ids.entry(Arc::clone(site)).or_default().insert(&antenna.id);
+        if let Some(site) = &antennas.of(&antenna.id).site
+            && (settled.len() == 1 || counted.insert(&antenna.id))
+        {
+            *sizes.entry(Arc::clone(site)).or_default() += 1;
         }
     }
-    ids.into_iter().map(|(site, ids)| (site, ids.len() as u64)).collect()
+    sizes
 }
 
 /// When antennas went down, by site and antenna.

@@ -11,6 +11,8 @@ use super::incidents::changes;
 use super::{View, Window};
 use crate::archive::rows::Part;
 use crate::readings::Slot;
+use crate::registry::Registry;
+use crate::store::Whole;
 use crate::store::expected::or_of_all;
 use crate::store::expressions::answer::{
     ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LATENCY_P50, LATENCY_P95, LATENCY_P99, LEFT,
@@ -43,6 +45,9 @@ pub struct Tables {
     closed: Cache<ClosedKey, Arc<DataFrame>>,
     /// What they add up to over all antennas, but for files, which have no slots in it.
     closed_networks: Cache<(u64, i64, i64), Arc<Partials>>,
+    /// Antennas that a registry names and that have no slot, by what changes the ones and the others: they are seldom others, and all of them are
+    /// looked through.
+    without_slot: Cache<(u64, u64), Arc<[Arc<str>]>>,
 }
 
 /// The state of the slots, the store's revision, and a range.
@@ -101,6 +106,7 @@ impl Tables {
             measured: Cache::new(KEPT),
             closed: Cache::new(KEPT * partitions),
             closed_networks: Cache::new(KEPT * partitions),
+            without_slot: Cache::new(KEPT),
         }
     }
 
@@ -121,6 +127,19 @@ impl Tables {
             self.antennas.insert(by_window, Arc::clone(&antennas));
         }
         Ok(antennas)
+    }
+
+    /// The antennas that a registry names by their exact ids and that have no slot.
+    pub(super) fn without_slot(&self, whole: &Whole, registry: &Registry) -> Arc<[Arc<str>]> {
+        let key = (whole.names(), registry.version());
+        if let Some(known) = self.without_slot.get(&key) {
+            return known;
+        }
+        let slots = whole.slots();
+        let named = registry.antennas().map(|(id, _)| id);
+        let without_slot: Arc<[Arc<str>]> = named.filter(|id| !slots.contains_key(*id)).cloned().collect();
+        self.without_slot.insert(key, Arc::clone(&without_slot));
+        without_slot
     }
 
     /// The cells of the window by antenna.

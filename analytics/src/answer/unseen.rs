@@ -1,6 +1,6 @@
 //! Antennas that the registry names, and that analytics has not seen.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
 use polars::prelude::*;
 use shared::api::Status;
@@ -12,14 +12,15 @@ use crate::store::expressions::answer::{ANTENNA_ID, STATUS};
 impl View<'_> {
     /// The ids that the registry names exactly and of which no reading is kept, neither in memory nor in files, in their order. None
     /// while a partition is missing, as any of them may be in it.
-    pub(super) fn unseen_ids(&self) -> Vec<&str> {
+    pub(super) fn unseen_ids(&self) -> Vec<Arc<str>> {
         let names_any = |registry: &&Registry| registry.antennas().next().is_some();
         let registry = self.registry.filter(names_any).filter(|_| self.whole.missing().is_empty());
         let Some(registry) = registry else { return Vec::new() };
-        let retained: HashSet<&str> = self.whole.retained().map(|(_, antenna)| &*antenna.id).collect();
-        let named = registry.antennas().map(|(id, _)| &**id);
-        let mut unseen: Vec<&str> =
-            named.filter(|id| !retained.contains(id) && self.whole.course(id).is_none()).collect();
+        // An antenna that is forgotten may have its slot for a while.
+        let forgotten = self.whole.forgotten().into_iter().filter(|id| registry.has(id));
+        let without_slot = self.tables.without_slot(self.whole, registry);
+        let unknown = forgotten.chain(without_slot.iter().cloned());
+        let mut unseen: Vec<Arc<str>> = unknown.filter(|id| self.whole.course(id).is_none()).collect();
         unseen.sort_unstable();
         unseen
     }
@@ -27,14 +28,14 @@ impl View<'_> {
     /// Whether an antenna is one of them.
     pub(super) fn is_unseen(&self, id: &str) -> bool {
         let is_named = self.registry.is_some_and(|registry| registry.has(id));
-        is_named && self.unseen_ids().binary_search(&id).is_ok()
+        is_named && self.unseen_ids().binary_search_by(|it| (**it).cmp(id)).is_ok()
     }
 
     /// They as rows like those of [`View::antennas`]: nothing was counted, and all else is null.
     pub(super) fn unseen(&self) -> PolarsResult<DataFrame> {
         let (antennas, ids) = (self.antennas()?, self.unseen_ids());
         let column = |(name, kind): (&PlSmallStr, &DataType)| match (name.as_str(), kind) {
-            (ANTENNA_ID, _) => Column::new(name.clone(), &ids),
+            (ANTENNA_ID, _) => Column::new(name.clone(), ids.iter().map(|id| &**id).collect::<Vec<&str>>()),
             (STATUS, _) => Column::new(name.clone(), vec![Status::Unseen as u32; ids.len()]),
             (_, DataType::UInt64) => Column::new(name.clone(), vec![0_u64; ids.len()]),
             (_, DataType::Boolean) => Column::new(name.clone(), vec![false; ids.len()]),

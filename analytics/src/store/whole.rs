@@ -233,6 +233,21 @@ impl Whole {
         slots
     }
 
+    /// The ids of antennas that have a slot, and of which no pane holds a reading any more.
+    #[must_use]
+    pub fn forgotten(&self) -> Vec<Arc<str>> {
+        let all = self.portions.iter().flat_map(|portion| portion.snapshot.antennas.iter());
+        let gone = all.filter(|(_, antenna)| !self.is_retained(antenna)).map(|(_, antenna)| Arc::clone(&antenna.id));
+        let mut gone: Vec<Arc<str>> = gone.collect();
+        if self.portions.len() > 1 && !gone.is_empty() {
+            let retained: HashSet<&str> = self.retained().map(|(_, antenna)| &*antenna.id).collect();
+            gone.retain(|id| !retained.contains(&**id));
+            gone.sort_unstable();
+            gone.dedup();
+        }
+        gone
+    }
+
     /// The first slot behind all that are given out.
     #[must_use]
     pub fn slots_end(&self) -> Slot {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use analytics::answer::Window;
 use analytics::answer::summary::success_rate;
+use analytics::answer::{Question as _, Tables, View, Window};
+use analytics::registry::{Notation, Registry};
 use analytics::settings::Thresholds;
 use analytics::store::{Pane, Snapshot, Store, Whole};
 use proptest::prelude::*;
@@ -110,6 +111,37 @@ fn lists() -> impl Strategy<Value = AntennasRequest> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Whatever is kept from the snapshots before, the unseen are those that are named and that no pane holds a reading of.
+    #[test]
+    fn the_unseen_are_those_that_are_named_and_not_retained(
+        arrivals in arrivals(),
+        named in prop::collection::btree_set(0..9_u32, 0..9),
+        batch in 1..40_usize,
+    ) {
+        let text: String = named.iter().map(|antenna| format!("[[antenna]]\nid = \"{}\"\n", name(*antenna))).collect();
+        let registry = Registry::read(text.as_bytes(), Notation::Toml).expect("a registry");
+        let (mut store, mut known) = (Store::new(PANE_MS, RETENTION_MS, Thresholds::default()), BTreeSet::new());
+        let tables = Tables::default();
+        for arrivals in arrivals.chunks(batch) {
+            feed(&mut store, &mut known, arrivals);
+            let snapshot = store.snapshot(1, None);
+            let retained: BTreeSet<String> = snapshot.retained().map(|(_, antenna)| antenna.id.to_string()).collect();
+            let expected: Vec<String> = named.iter().map(|it| name(*it)).filter(|id| !retained.contains(id)).collect();
+            let (whole, now) = (Whole::from(Arc::new(snapshot)), UnixMillis(arrivals.last().expect("one").arrival_ms));
+            let window = Window::new(&whole, 60_000, End::Latest, now);
+            let view = View::new(&whole, window, now, Thresholds::default(), &tables).with_registry(&registry);
+            let unseen = AntennasRequest {
+                statuses: BTreeSet::from([Status::Unseen]),
+                limit: Count::MOST,
+                ..AntennasRequest::default()
+            };
+            let told = unseen.answer(&view).expect("a page").antennas;
+            prop_assert_eq!(told.into_iter().map(|row| row.antenna_id).collect::<Vec<_>>(), expected.clone());
+            let counted = SummaryRequest::default().answer(&view).expect("an answer").antennas.unseen;
+            prop_assert_eq!(counted, expected.len() as u64);
+        }
+    }
 
     /// What rules of alerts are judged by is what a question to the same window is answered: over all antennas, and over some.
     #[test]
