@@ -12,6 +12,7 @@ use shared::testing::RedisServer;
 
 use crate::broker::{Pipe, Spread, now_ms, packed, processor_time, reading};
 use crate::program::Program;
+use crate::registry::Files;
 use crate::statistics::median;
 
 #[derive(Debug, Args)]
@@ -34,6 +35,28 @@ pub(crate) struct Drain {
     /// Rounds; the medians are reported
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Drain it in each round once more with a file that says what all antennas are, and rules of alerts
+    #[arg(long)]
+    registry: bool,
+}
+
+/// What the rounds of one kind took.
+#[derive(Debug)]
+struct Drained {
+    name: &'static str,
+    files: Option<Files>,
+    /// From exec to lag 0.
+    seconds: Vec<f64>,
+    /// Of processor time.
+    processor: Vec<f64>,
+    /// Of the broker's.
+    broker: Vec<f64>,
+}
+
+impl Drained {
+    const fn new(name: &'static str, files: Option<Files>) -> Self {
+        Self { name, files, seconds: Vec::new(), processor: Vec::new(), broker: Vec::new() }
+    }
 }
 
 /// One XREAD: the id to read after, and the size of its reply in bytes.
@@ -57,51 +80,63 @@ impl Drain {
             wire as u64 / self.entries
         );
         let rate = |seconds: f64| self.entries as f64 / seconds / 1e6;
-        let (mut raw, mut drained, mut processor) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut broker_raw, mut broker_drained) = (Vec::new(), Vec::new());
+        let (mut raw, mut broker_raw) = (Vec::new(), Vec::new());
+        let mut kinds = vec![Drained::new("analytics", None)];
+        if self.registry {
+            kinds.push(Drained::new("with a registry", Some(Files::of(self.antennas)?)));
+        }
         for round in 1..=self.rounds {
             let before = processor_time(&redis).await?;
             raw.push(take(redis.port(), &steps)?);
-            let between = processor_time(&redis).await?;
-            broker_raw.push(between - before);
-            let environment = [
-                ("REDIS_URL", redis.url()),
-                ("BATCH_MAX", self.count.to_string()),
-                ("STREAM_PARTITIONS", self.partitions.to_string()),
-                // The stream is left whole for the next round.
-                ("KEEP_ENTRIES", u32::MAX.to_string()),
-            ];
-            let mut analytics = Program::start("analytics", &environment)?;
-            drained.push(analytics.drained(self.entries).await?.as_secs_f64());
-            processor.push(analytics.processor_time()?.as_secs_f64());
-            broker_drained.push(processor_time(&redis).await? - between);
-            let pipeline: Pipeline = serde_json::from_str(&analytics.get(path::PIPELINE).await?)?;
-            analytics.stop()?;
-            spread.forget(&[redis.port()]).await?;
-            println!(
-                "round {round}: bytes off the socket {:.2} M entries/s, analytics {:.2} M entries/s, ratio {:.2}; \
-                 {} batches, {} commits",
-                rate(raw[round - 1]),
-                rate(drained[round - 1]),
-                raw[round - 1] / drained[round - 1],
-                pipeline.batches.count,
-                pipeline.commits.count,
-            );
+            broker_raw.push(processor_time(&redis).await? - before);
+            println!("round {round}: bytes off the socket {:.2} M entries/s", rate(raw[round - 1]));
+            for Drained { name, files, seconds, processor, broker } in &mut kinds {
+                let before = processor_time(&redis).await?;
+                let mut environment = vec![
+                    ("REDIS_URL", redis.url()),
+                    ("BATCH_MAX", self.count.to_string()),
+                    ("STREAM_PARTITIONS", self.partitions.to_string()),
+                    // The stream is left whole for the next round.
+                    ("KEEP_ENTRIES", u32::MAX.to_string()),
+                ];
+                environment.extend(files.iter().flat_map(Files::environment));
+                let mut analytics = Program::start("analytics", &environment)?;
+                seconds.push(analytics.drained(self.entries).await?.as_secs_f64());
+                processor.push(analytics.processor_time()?.as_secs_f64());
+                broker.push(processor_time(&redis).await? - before);
+                let pipeline: Pipeline = serde_json::from_str(&analytics.get(path::PIPELINE).await?)?;
+                analytics.stop()?;
+                spread.forget(&[redis.port()]).await?;
+                println!(
+                    "round {round}, {name}: {:.2} M entries/s, ratio {:.2}; {} batches, {} commits",
+                    rate(seconds[round - 1]),
+                    raw[round - 1] / seconds[round - 1],
+                    pipeline.batches.count,
+                    pipeline.commits.count,
+                );
+            }
         }
-        let ratios: Vec<f64> = raw.iter().zip(&drained).map(|(raw, drained)| raw / drained).collect();
-        println!(
-            "medians: bytes off the socket {:.2} M entries/s, analytics from exec to lag 0 {:.2} M entries/s, ratio {:.2}",
-            rate(median(&raw)),
-            rate(median(&drained)),
-            median(&ratios),
-        );
         let micros = |seconds: &[f64]| median(seconds) / self.entries as f64 * 1e6;
         println!(
-            "processor time an entry: analytics {:.2} us, the broker {:.2} us for analytics and {:.2} us for the bytes alone",
-            micros(&processor),
-            micros(&broker_drained),
-            micros(&broker_raw),
+            "medians: bytes off the socket {:.2} M entries/s, of which the broker takes {:.2} us an entry",
+            rate(median(&raw)),
+            micros(&broker_raw)
         );
+        for Drained { name, seconds, processor, broker, .. } in &kinds {
+            let ratios: Vec<f64> = raw.iter().zip(seconds).map(|(raw, drained)| raw / drained).collect();
+            println!(
+                "medians, {name}: from exec to lag 0 {:.2} M entries/s, ratio {:.2}; processor time an entry {:.2} us, of the \
+                 broker {:.2} us",
+                rate(median(seconds)),
+                median(&ratios),
+                micros(processor),
+                micros(broker),
+            );
+        }
+        if let [without, with] = &kinds[..] {
+            let more = median(&with.seconds) / median(&without.seconds) - 1.0;
+            println!("with a registry a drain takes {:+.1} %", more * 100.0);
+        }
         Ok(())
     }
 

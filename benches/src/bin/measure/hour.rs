@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::broker::{Spread, Waiting, now_ms, reading, state_bytes};
 use crate::program::Program;
+use crate::registry::Files;
 use crate::statistics::{median, quantile};
 use crate::throttle::throttle;
 
@@ -36,12 +37,26 @@ pub(crate) struct Hour {
     /// Readings per second that are drained from a backlog during the requests: half of what `drain` measures
     #[arg(long, default_value_t = 500_000)]
     drain: u32,
+    /// Measure all of it once more with a file that says what all antennas are, and rules of alerts
+    #[arg(long)]
+    registry: bool,
 }
 
 impl Hour {
     pub(crate) async fn measure(self) -> Result<()> {
+        self.measure_with(&[]).await?;
+        if self.registry {
+            println!("\nwith a registry:");
+            let files = Files::of(self.antennas)?;
+            self.measure_with(&files.environment()).await?;
+        }
+        Ok(())
+    }
+
+    /// Measures with more settings.
+    async fn measure_with(&self, more: &[(&'static str, String)]) -> Result<()> {
         let redis = RedisServer::start(&[]);
-        let environment = [("REDIS_URL", redis.url())];
+        let environment = [&[("REDIS_URL", redis.url())][..], more].concat();
         let mut analytics = Program::start("analytics", &environment)?;
         let empty = analytics.ready(path::READYZ).await;
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -86,11 +101,11 @@ impl Hour {
         let analytics = Arc::new(analytics);
         self.ask(&analytics, "at rest").await?;
         Arc::into_inner(analytics).context("a request is still under way")?.stop()?;
-        self.ask_beside_a_drain(&redis).await
+        self.ask_beside_a_drain(&redis, more).await
     }
 
     /// Sends requests while a backlog comes in through a throttle.
-    async fn ask_beside_a_drain(&self, redis: &RedisServer) -> Result<()> {
+    async fn ask_beside_a_drain(&self, redis: &RedisServer, more: &[(&'static str, String)]) -> Result<()> {
         // What comes before the requests begin, plus a reserve. The committed state comes through the throttle too.
         let backlog = u64::from(self.drain) * (self.seconds + 5);
         let (antennas, seconds) = (u64::from(self.antennas), self.seconds + 5);
@@ -102,7 +117,8 @@ impl Hour {
         });
         Spread::on(redis.port(), 1).fill(readings)?;
         let port = throttle(redis.port(), f64::from(self.drain) * ENTRY_BYTES)?;
-        let environment = [("REDIS_HOST", "127.0.0.1".to_owned()), ("REDIS_PORT", port.to_string())];
+        let broker = [("REDIS_HOST", "127.0.0.1".to_owned()), ("REDIS_PORT", port.to_string())];
+        let environment = [&broker[..], more].concat();
         let mut analytics = Program::start("analytics", &environment)?;
         analytics.ready(path::READYZ).await;
         let analytics = Arc::new(analytics);

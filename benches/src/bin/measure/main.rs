@@ -13,6 +13,7 @@ mod hour;
 mod night;
 mod page;
 mod program;
+mod registry;
 mod replicas;
 mod scale;
 mod soak;
