@@ -218,7 +218,7 @@ impl Cluster {
         match words {
             ["apply", "-f", file] => self.judge_images(Path::new(file)),
             ["apply", "-k", overlay]
-                if ["minikube", "cluster"].iter().any(|it| overlay.ends_with(&format!("/{it}"))) =>
+                if ["minikube", "cluster", "alerting"].iter().any(|it| overlay.ends_with(&format!("/{it}"))) =>
             {
                 self.images.keys().try_for_each(|file| self.judge_images(file))
             }

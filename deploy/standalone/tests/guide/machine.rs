@@ -1,6 +1,6 @@
-//! A machine on which a guide is followed: a folder, three free ports, and a terminal for each program that stays.
+//! A machine on which a guide is followed: a folder, free ports, and a terminal for each program that stays.
 //!
-//! A guide names the ports 8000, 8001 and 6379, which somebody may use here; free ones stand in for them. `cargo run` runs what has
+//! A guide names the ports 8000, 8001, 8002 and 6379, which somebody may use here; free ones stand in for them. `cargo run` runs what has
 //! been built already.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,9 +26,10 @@ const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// So much of a page is shown where it does not say what it should, in characters.
 const PAGE_SHOWN: usize = 1_500;
 
-/// Where the page is in a guide, and where analytics answers.
+/// Where the page is in a guide, where analytics answers, and where somebody listens who is told of alerts.
 const PAGE: &str = "127.0.0.1:8000";
 const ANALYTICS: &str = "127.0.0.1:8001";
+const RECEIVER: &str = "127.0.0.1:8002";
 
 /// A machine; what still runs is killed with the value.
 pub(crate) struct Machine {
@@ -51,8 +52,8 @@ impl Machine {
     /// One where nothing else is.
     pub(crate) fn start(workspace: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let ports = [(); 3].map(|()| Reservation::new());
-        let [page, analytics, redis] = ports.each_ref().map(Reservation::address);
+        let ports = [(); 4].map(|()| Reservation::new());
+        let [page, analytics, receiver, redis] = ports.each_ref().map(Reservation::address);
         let (programs, directory) = (folder.path().join("bin"), folder.path().join("home"));
         for made in [&programs, &directory] {
             fs::create_dir(made).expect("a folder in it");
@@ -71,7 +72,9 @@ impl Machine {
         Self {
             _folder: folder,
             directory,
-            replaced: vec![(PAGE, page.to_string()), (ANALYTICS, analytics.to_string())],
+            replaced: [(PAGE, page), (ANALYTICS, analytics), (RECEIVER, receiver)]
+                .map(|(from, to)| (from, to.to_string()))
+                .into(),
             environment: Some(environment),
             terminals: BTreeMap::new(),
             past: Vec::new(),
