@@ -63,9 +63,9 @@ pub(crate) struct MuteRow {
 /// An acknowledgement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AcknowledgementRow {
-    /// The antenna, or a rule of the network.
+    /// The antenna, the site, or a rule of the network.
     pub(crate) antenna: String,
-    /// The antenna's page; `None` for a rule.
+    /// The antenna's page; `None` for the others.
     pub(crate) href: Option<String>,
     /// What the incident is, in words.
     pub(crate) kind: &'static str,
@@ -143,7 +143,7 @@ fn incident_id(incident: &Incident) -> String {
     format!("{family}:{}:{}", incident.start.0, incident.antenna_id)
 }
 
-/// What an incident's id says: what it is, in words, whether it is of an antenna, and of which, or of which rule.
+/// What an incident's id says: what it is, in words, whether it is of an antenna, and of which, or of which site or rule.
 pub(crate) fn of_incident(id: &str, language: Language) -> (&'static str, bool, &str) {
     let mut parts = id.splitn(3, ':');
     let (family, _start, subject) = (parts.next(), parts.next(), parts.next().unwrap_or(id));
@@ -151,7 +151,8 @@ pub(crate) fn of_incident(id: &str, language: Language) -> (&'static str, bool, 
         Some("trouble") => (language.text("degraded or down", "degradada o caída"), true),
         Some("silence") => (language.text("silent", "sin señal"), true),
         Some("flapping") => (language.text("flapping", "intermitente"), true),
-        _ => (language.text("the network", "la red"), false),
+        Some("site") => (language.text("a site that went down", "un emplazamiento caído"), false),
+        _ => (language.text("a rule that is broken", "una regla incumplida"), false),
     };
     (words, is_antenna, subject)
 }
@@ -427,5 +428,19 @@ mod tests {
         assert!(quiet_screen(Some(&quiet), None, NOW, OPERATOR).mutes.unwrap()[0].undo.is_some());
         let screen = quiet_screen(Some(&quiet), None, NOW, viewer);
         assert!(screen.mutes.unwrap()[0].undo.is_none() && screen.mute.is_none());
+    }
+
+    #[test]
+    fn an_id_says_what_an_incident_is_and_of_which_antenna_site_or_rule() {
+        for (id, english, spanish, is_antenna, subject) in [
+            ("trouble:1:a:b", "degraded or down", "degradada o caída", true, "a:b"),
+            ("silence:1:a", "silent", "sin señal", true, "a"),
+            ("flapping:1:a", "flapping", "intermitente", true, "a"),
+            ("site:1:north", "a site that went down", "un emplazamiento caído", false, "north"),
+            ("network:1:success rate", "a rule that is broken", "una regla incumplida", false, "success rate"),
+        ] {
+            assert_eq!(of_incident(id, Language::English), (english, is_antenna, subject));
+            assert_eq!(of_incident(id, Language::Spanish), (spanish, is_antenna, subject));
+        }
     }
 }
