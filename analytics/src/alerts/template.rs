@@ -141,3 +141,35 @@ fn cut(text: String) -> String {
     cut.push('…');
     cut
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::UnixMillis;
+    use shared::api::AlertKind;
+
+    use super::*;
+    use crate::alerts::incident::Incident;
+    use crate::alerts::message::{Alert, Notice};
+    use crate::alerts::state::Known;
+
+    /// What each receiver's own template says of a rule of the network.
+    #[test]
+    fn what_a_success_rate_was_at_worst_is_said_where_a_rule_is_about_one() {
+        let body = |rate: Option<f64>| {
+            let at = UnixMillis(1_700_000_000_000);
+            let incident = Incident { worst_success_rate: rate, ..Incident::begun("all", AlertKind::Network, at) };
+            let alerts = vec![Alert::of(&Known::new(incident, String::new(), at), None, 0, 0)];
+            let notice = Notice { alerts, ..Notice::example("a", "b", at) };
+            let templates = Templates::new(ReceiverType::Slack, None, None).expect("a template");
+            templates.body(&notice.message(20)).expect("a text")
+        };
+        let line = "- began: network, all, since 2023-11-14T22:13:20.000Z";
+        assert!(
+            body(Some(0.49504)).contains(&format!("{line}, success rate 49.5 % at worst")),
+            "{}",
+            body(Some(0.49504))
+        );
+        let without = body(None);
+        assert!(without.contains(line) && !without.contains("success rate"), "{without}");
+    }
+}
