@@ -24,7 +24,7 @@ mod worst;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use shared::api::{Incident, Ledger, RejectedExample};
+use shared::api::{About, Incident, Ledger, RejectedExample};
 use shared::{Rejection, UnixMillis};
 
 pub use self::answer::{Question, Refusal};
@@ -43,6 +43,7 @@ pub struct Reference {
     antennas: Vec<Antenna>,
     positions: HashMap<String, usize>,
     expected: HashMap<String, Expected>,
+    about: HashMap<String, About>,
     /// What is retained, by start.
     panes: BTreeMap<i64, Pane>,
     /// The readings counted last, retained or not, oldest first.
@@ -98,6 +99,7 @@ impl Reference {
             antennas: Vec::new(),
             positions: HashMap::new(),
             expected: HashMap::new(),
+            about: HashMap::new(),
             panes: BTreeMap::new(),
             recent: VecDeque::new(),
             newest_ms: i64::MIN,
@@ -116,6 +118,11 @@ impl Reference {
     /// Says what is expected of an antenna of which nothing has been counted yet.
     pub fn expect(&mut self, id: &str, expected: Expected) {
         self.expected.insert(id.to_owned(), expected);
+    }
+
+    /// Says what an antenna is, beyond what it reports.
+    pub fn describe(&mut self, id: &str, about: About) {
+        self.about.insert(id.to_owned(), about);
     }
 
     /// What it was set to.

@@ -9,6 +9,9 @@ use super::View;
 use super::network::contains;
 use crate::store::expressions::answer::{ANTENNA_ID, FLAPPING, LABELS, NAME, SITE, STATUS};
 
+/// Of any status.
+static ANY: BTreeSet<Status> = BTreeSet::new();
+
 /// What a request chooses antennas by; all of them where there is nothing.
 pub(super) struct Choice<'a> {
     /// What the id or the name contains.
@@ -23,8 +26,13 @@ pub(super) struct Choice<'a> {
     pub(super) labels: &'a Labels,
 }
 
-impl Choice<'_> {
-    /// Those of some antennas that are chosen, in their order, with all columns.
+impl<'a> Choice<'a> {
+    /// By what is said of them alone: whatever was measured, and whatever they are called.
+    pub(super) fn by_place(site: Option<&'a str>, labels: &'a Labels) -> Self {
+        Self { search: None, statuses: &ANY, flapping: None, site, labels }
+    }
+
+    /// Those rows of a table about antennas that are of chosen ones, in their order, with all columns.
     pub(super) fn of(&self, view: &View<'_>, antennas: &DataFrame) -> PolarsResult<LazyFrame> {
         // A form sends its empty fields too.
         let [search, site] = [self.search, self.site].map(|text| text.filter(|text| !text.is_empty()));

@@ -6,6 +6,7 @@ use polars::prelude::*;
 use shared::api::request::Count;
 use shared::api::{Format, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
 
+use super::choice::Choice;
 use super::network::contains;
 use super::{AnswerError, Question, Table, View, next_offset, rows};
 use crate::settings::Thresholds;
@@ -117,8 +118,9 @@ fn found(request: &IncidentsRequest, view: &View<'_>) -> Result<LazyFrame, Answe
     ];
     // Without a window, those that memory has.
     let archived = request.window.map(|_| view.archived_incidents(view.range())).unwrap_or_default();
-    let all = table(view, &archived, now_ms)?.lazy().filter(wanted).sort([START, ANTENNA_ID, KIND], by);
-    Ok(all.with_column(duration).select(columns.map(col)))
+    let found = table(view, &archived, now_ms)?.lazy().filter(wanted).collect()?;
+    let chosen = Choice::by_place(request.site.as_deref(), &request.labels).of(view, &found)?;
+    Ok(chosen.sort([START, ANTENNA_ID, KIND], by).with_column(duration).select(columns.map(col)))
 }
 
 fn page(request: &IncidentsRequest, found: LazyFrame, limit: usize) -> LazyFrame {

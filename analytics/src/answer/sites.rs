@@ -7,6 +7,7 @@ use shared::api::request::Count;
 use shared::api::{Format, Order, SitePage, SiteRow, SiteSort, SitesRequest, Status};
 
 use super::antennas::sorted;
+use super::choice::Choice;
 use super::network::{BY_ANTENNA, measured};
 use super::{AnswerError, Question, Table, View, next_offset, rows, summary};
 use crate::store::expressions::answer::{
@@ -60,7 +61,9 @@ impl Question for SitesRequest {
 
 /// How many sites there are, and those of a page.
 fn page(request: &SitesRequest, view: &View<'_>, limit: usize) -> Result<(u64, DataFrame), AnswerError> {
-    let sites = sites(view)?;
+    let SitesRequest { q, statuses, flapping, site, labels, .. } = request;
+    let choice = Choice { search: q.as_deref(), statuses, flapping: *flapping, site: site.as_deref(), labels };
+    let sites = sites(view, choice.of(view, &view.everybody()?)?.collect()?)?;
     let descending = request.order == Order::Descending;
     let mut by: Vec<(Expr, bool)> = match request.sort {
         // The more, the worse; and the worst come first where what is smallest does.
@@ -75,10 +78,10 @@ fn page(request: &SitesRequest, view: &View<'_>, limit: usize) -> Result<(u64, D
     Ok((sites.height() as u64, sorted(sites, &by, limit, request.offset)?))
 }
 
-/// A row for each site that antennas are at: its antennas by status, and what they measured, added up as antennas are
+/// A row for each site that some antennas are at: these by status, and what they measured, added up as antennas are
 /// ([`roll_up_cells`]).
-fn sites(view: &View<'_>) -> PolarsResult<DataFrame> {
-    let antennas = view.with_about(view.everybody()?)?.lazy().filter(col(SITE).is_not_null()).collect()?;
+fn sites(view: &View<'_>, antennas: DataFrame) -> PolarsResult<DataFrame> {
+    let antennas = view.with_about(antennas)?.lazy().filter(col(SITE).is_not_null()).collect()?;
     let antennas = numbered(antennas)?;
     let availability = availability(col(AVAILABLE_MS).sum(), col(OBSERVED_MS).sum()).alias(AVAILABILITY);
     let told = [col(SITE).first(), col(STATUS).min(), availability];

@@ -4,6 +4,7 @@ use polars::prelude::*;
 use shared::api::{AntennaPage, Badness, WorstRequest};
 
 use super::antennas::Page;
+use super::choice::Choice;
 use super::{AnswerError, Question, Table, View};
 use crate::store::expressions::answer::{ANTENNA_ID, AVAILABILITY, LATENCY_MEAN};
 use crate::store::expressions::column::PACKETS_LOST;
@@ -32,6 +33,7 @@ fn page(request: &WorstRequest, view: &View<'_>) -> Result<Page, AnswerError> {
         Badness::Latency => (col(LATENCY_MEAN).is_not_null(), col(LATENCY_MEAN), true),
         Badness::Availability => (col(AVAILABILITY).lt(lit(1.0)), col(AVAILABILITY), false),
     };
-    let bad = view.antennas()?.as_ref().clone().lazy().filter(is_bad).collect()?;
+    let choice = Choice::by_place(request.site.as_deref(), &request.labels);
+    let bad = choice.of(view, view.antennas()?.as_ref())?.filter(is_bad).collect()?;
     Page::of(view, bad, &[(by, descending), (col(ANTENNA_ID), false)], request.limit.get(), 0)
 }

@@ -458,12 +458,12 @@ async fn the_description_has_every_parameter_of_every_route() {
     assert_eq!(antenna, ["id", "window", "end", "strict"]);
     for (path, count) in [
         (path::SUMMARY, 3),
-        (path::WORST, 7),
-        (path::SITES, 8),
+        (path::WORST, 9),
+        (path::SITES, 13),
         (path::STATUS, 2),
         (path::SERIES, 6),
         (path::HEATMAP, 11),
-        (path::INCIDENTS, 10),
+        (path::INCIDENTS, 12),
         (path::READINGS, 4),
         (path::REJECTED, 2),
         (path::ALERTS, 2),

@@ -238,6 +238,49 @@ fn counted(row: &Value) -> Value {
     row
 }
 
+/// The worst, and what went wrong, in every format.
+#[test]
+fn the_worst_and_incidents_are_those_of_a_site_and_of_labels() {
+    let mut network = Registered::start(NETWORK);
+    network.measure(&[("elsewhere", 9), ("north-1", 2), ("north-2", 3), ("south-1", 5)]);
+    let worst = |query: &str| network.ids(&format!("{}?{query}", path::WORST));
+    assert_eq!(worst(""), ["elsewhere", "south-1", "north-2", "north-1"]);
+    assert_eq!(worst("site="), worst(""), "an empty field of a form");
+    assert_eq!(worst("site=north"), ["north-2", "north-1"]);
+    assert_eq!(worst("site=north&by=latency&limit=1"), ["north-1"]);
+    assert_eq!(worst("label=ring:2&step=1m"), ["south-1"]);
+    assert_eq!(worst("label=ring:2&site=north"), [""; 0]);
+    let records = network.records(&format!("{}?site=north", path::WORST));
+    assert_eq!(records.iter().map(|row| &*row["antenna_id"]).collect::<Vec<_>>(), ["north-2", "north-1"]);
+    // What nobody closes is judged once the next interval begins.
+    let later = (UnixMillis::now().0 / 1000 + 31).to_string();
+    let next = ["elsewhere", "north-1", "north-2", "south-1"].map(|id| {
+        let fields = [("antenna_id", id), ("timestamp", &*later), ("packets", "10"), ("loss", "9"), ("latency", "20")];
+        fields.map(|(name, value)| (name, value.to_owned())).to_vec()
+    });
+    fill(network.server.port(), "antenna_stream", next.into_iter());
+    network.published += 4;
+    network.analytics.settle(network.published);
+    let incidents = |query: &str| {
+        let page = network.get(&format!("{}?{query}", path::INCIDENTS));
+        let rows = page["incidents"].as_array().expect("rows").iter();
+        let mut ids: Vec<String> = rows.map(|row| row["antenna_id"].as_str().expect("an id").to_owned()).collect();
+        ids.sort_unstable();
+        assert_eq!((&page["total"], &page["open"]), (&json!(ids.len()), &json!(ids.len())));
+        ids
+    };
+    assert_eq!(incidents(""), ["elsewhere", "north-1", "north-2", "south-1"]);
+    assert_eq!(incidents("site=north"), ["north-1", "north-2"]);
+    assert_eq!(incidents("site=north&q=2&window=5m"), ["north-2"]);
+    assert_eq!(incidents("label=vendor:acme&state=open"), ["north-1", "north-2"]);
+    assert_eq!(incidents("label=vendor:acme&state=ended"), [""; 0]);
+    assert_eq!(network.records(&format!("{}?label=ring:2", path::INCIDENTS))[0]["antenna_id"], "south-1");
+    for list in [path::WORST, path::INCIDENTS] {
+        let (status, body) = network.analytics.ask(&format!("{list}?label=ring"), "*/*").expect("an answer");
+        assert!(status == 400 && body.contains("the parameter label"), "{list}: {status} {body}");
+    }
+}
+
 #[test]
 fn an_antenna_that_never_reported_is_unseen_and_never_down() {
     let mut network = Registered::start(NETWORK);
@@ -377,7 +420,15 @@ fn the_antennas_of_a_site_are_told_together_and_the_worst_site_first() {
     let cells = ["site", "status", "antennas_down", "antennas_flapping", "success_rate", "latency_mean_ms"];
     assert_eq!(cells.map(|name| records[2][name].as_str()), ["'-south;'=1+1", "healthy", "0", "0", "1", "20"]);
     assert_eq!(records.len(), 4);
-    for query in ["sort=beauty", "limit=0", "site=north"] {
+    // Figures are of the antennas that are asked for.
+    assert_eq!(sites("site=north"), ["north"]);
+    assert_eq!(sites("q=-2"), ["north", "west"]);
+    assert_eq!(sites("label=ring:2"), [south]);
+    assert_eq!(sites("site=nowhere"), [""; 0]);
+    let down = network.get(&format!("{}?status=down", path::SITES));
+    let down = (&down["total"], &down["sites"][0]["packets_lost"], &down["sites"][0]["antennas"]["healthy"]);
+    assert_eq!(down, (&json!(1), &json!(10), &json!(0)));
+    for query in ["sort=beauty", "limit=0", "status=odd", "label=ring"] {
         let (status, body) = network.analytics.ask(&format!("{}?{query}", path::SITES), "*/*").expect("an answer");
         let name = &query[..query.find('=').expect("a name")];
         assert!(status == 400 && body.contains(&format!("the parameter {name}")), "{query}: {status} {body}");

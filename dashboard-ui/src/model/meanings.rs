@@ -205,6 +205,14 @@ const SPANISH: &[(&str, &str)] = &[
         "Only incidents of antennas whose id contains this text, ignoring case.",
         "Solo incidentes de antenas cuyo identificador contenga este texto, sin distinguir mayúsculas.",
     ),
+    (
+        "Only incidents of antennas that are at the site with exactly this name.",
+        "Solo incidentes de antenas que estén en el emplazamiento con exactamente este nombre.",
+    ),
+    (
+        "Only incidents of antennas with this label, as `key:value`; given several times, with all of them.",
+        "Solo incidentes de antenas con esta etiqueta, como `clave:valor`; si se da varias veces, con todas ellas.",
+    ),
     ("The antenna's id.", "El identificador de la antena."),
     (
         "The most readings to return. Without it, CSV, Arrow and Parquet have all that are kept, up to the maximum; the default is \

@@ -96,7 +96,7 @@ async fn overview(asker: Asker<'_>, query: &Query, by: Badness, tall: bool) -> R
     let summary = asker.ask(SummaryRequest { window }).await?;
     let interval = summary.interval_seconds;
     let (step, strip_step) = (Some(seconds(range.step(interval))), Some(seconds(range.strip_step(interval))));
-    let worst = WorstRequest { window, by, limit: rows(WORST_ROWS), step: strip_step, format: None };
+    let worst = WorstRequest { window, by, limit: rows(WORST_ROWS), step: strip_step, ..WorstRequest::default() };
     let heatmap = HeatmapRequest { window, step, rows: rows(Page::heatmap_rows(tall)), ..HeatmapRequest::default() };
     let (worst, heatmap) = tokio::try_join!(asker.ask(worst), asker.ask_if_known(heatmap))?;
     let (end, Compared { before, now }) = (summary.window.end, Compared::of(query, &summary));

@@ -22,7 +22,7 @@ use shared::UnixMillis;
 use shared::api::{
     AntennasRequest, End, HeatmapRequest, IncidentsRequest, Note, NotePage, PipelineHistoryRequest, PipelineRequest,
     PublicStatus, PublicStatusRequest, ReadingsRequest, RejectedRequest, Request, SNAPSHOT_EVENT, SeriesRequest,
-    Summary, SummaryRequest, WindowRequest, WorstRequest, path,
+    SitesRequest, Summary, SummaryRequest, WindowRequest, WorstRequest, path,
 };
 use shared::settings::{KeptToken, Token};
 use shared::testing::Reservation;
@@ -193,6 +193,7 @@ impl Analytics {
             .route(path::SERIES, get(answer::<SeriesRequest>))
             .route(path::WORST, get(answer::<WorstRequest>))
             .route(path::ANTENNAS, get(answer::<AntennasRequest>))
+            .route(path::SITES, get(answer::<SitesRequest>))
             .route(path::HEATMAP, get(answer::<HeatmapRequest>))
             .route(path::INCIDENTS, get(answer::<IncidentsRequest>))
             .route(path::READINGS, get(answer::<ReadingsRequest>))
@@ -329,8 +330,13 @@ impl Fake for AntennasRequest {
 
 impl Fake for WorstRequest {
     fn forget_additions(&mut self) {
-        self.step = None;
+        (self.step, self.site) = (None, None);
+        self.labels.0.clear();
     }
+}
+
+impl Fake for SitesRequest {
+    const IS_ADDED: bool = true;
 }
 
 impl Fake for SeriesRequest {}

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Count, Request, request};
-use super::{DEFAULT_ROWS, Format, Gap, MAX_ROWS, OptionalWindow, WindowRequest, path};
+use super::{DEFAULT_ROWS, Format, Gap, Labels, MAX_ROWS, OptionalWindow, WindowRequest, path};
 use crate::spelled::spelled;
 use crate::time::UnixMillis;
 
@@ -21,6 +21,10 @@ request! {
         pub antenna: Option<String>,
         /// Only incidents of antennas whose id contains this text, ignoring case.
         pub q: Option<String>,
+        /// Only incidents of antennas that are at the site with exactly this name.
+        pub site: Option<String>,
+        /// Only incidents of antennas with this label, as `key:value`; given several times, with all of them.
+        pub labels as "label": Labels,
         /// The most rows to return. Without it, CSV, Arrow and Parquet have all of them, up to the maximum; the default is that of JSON.
         pub limit: Count<DEFAULT_ROWS, MAX_ROWS>,
         /// Rows to skip first.

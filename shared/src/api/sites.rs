@@ -1,10 +1,14 @@
 //! `sites`: where antennas are, and how those of each site fare together.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Count, Request, request};
-use super::{AntennaCounts, DEFAULT_ROWS, Format, Gap, MAX_ROWS, Order, Status, WindowBounds, WindowRequest, path};
+use super::{
+    AntennaCounts, DEFAULT_ROWS, Format, Gap, Labels, MAX_ROWS, Order, Status, WindowBounds, WindowRequest, path,
+};
 use crate::spelled::spelled;
 use crate::time::UnixMillis;
 
@@ -21,6 +25,16 @@ request! {
         pub limit: Count<DEFAULT_ROWS, MAX_ROWS>,
         /// Rows to skip first.
         pub offset: usize,
+        /// Only antennas whose id or name contains this text, ignoring case.
+        pub q: Option<String>,
+        /// Only antennas with this status, or with one of several separated by commas.
+        pub statuses as "status": BTreeSet<Status>,
+        /// Only antennas that are flapping, whatever their status, or only those that are not.
+        pub flapping: Option<bool>,
+        /// Only antennas at the site with exactly this name.
+        pub site: Option<String>,
+        /// Only antennas with this label, as `key:value`; given several times, with all of them.
+        pub labels as "label": Labels,
         /// The format of the answer. It takes precedence over the header `Accept`.
         pub format: Option<Format>,
     }

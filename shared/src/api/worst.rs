@@ -1,7 +1,7 @@
 //! `worst`: the worst antennas. The answer is an [`AntennaPage`].
 
 use super::request::{Count, Request, request};
-use super::{AntennaPage, Format, MAX_ROWS, WindowRequest, path};
+use super::{AntennaPage, Format, Labels, MAX_ROWS, WindowRequest, path};
 use crate::spelled::spelled;
 use crate::time::Span;
 
@@ -15,6 +15,10 @@ request! {
         pub window: WindowRequest,
         /// What antennas are ranked by.
         pub by: Badness,
+        /// Only antennas at the site with exactly this name.
+        pub site: Option<String>,
+        /// Only antennas with this label, as `key:value`; given several times, with all of them.
+        pub labels as "label": Labels,
         /// The most rows to return.
         pub limit: Count<DEFAULT_WORST, MAX_ROWS>,
         /// Adds each antenna's history in steps of this length, rounded up to whole panes.

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use shared::UnixMillis;
 use shared::api::{AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, Order, Sort};
 
-use super::rows::{Row, may_be_anywhere};
+use super::rows::{Row, is_at};
 use super::{Question, Refusal};
 use crate::Reference;
 
@@ -15,7 +15,7 @@ impl Question for AntennasRequest {
         let mut rows = reference.rows(window);
         rows.retain(|row| self.id.as_deref().is_none_or(|id| id == row.id));
         rows.retain(|row| row.is_wanted(self.q.as_deref(), &self.statuses, self.flapping));
-        rows.retain(|_| may_be_anywhere(self.site.as_deref(), &self.labels));
+        rows.retain(|row| is_at(row.about, self.site.as_deref(), &self.labels));
         // The rows are in the order of ids, and equal ones stay in it.
         rows.sort_by(|a, b| compare(a, b, self.sort, self.order));
         Ok(reference.page(&rows, (self.limit.get(), self.offset), self.step, window)?)

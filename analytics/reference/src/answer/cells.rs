@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::UnixMillis;
 use shared::api::{BadParameter, Cell, Cells, CellsRequest};
 
-use super::rows::may_be_anywhere;
+use super::rows::is_at;
 use super::{Question, Refusal};
 use crate::measures::measures;
 use crate::worst::worst;
@@ -24,7 +24,7 @@ impl Question for CellsRequest {
         let mut rows = reference.rows(window);
         rows.retain(|row| self.antenna.as_deref().is_none_or(|id| id == row.id));
         rows.retain(|row| row.is_wanted(self.q.as_deref(), &self.statuses, self.flapping));
-        rows.retain(|_| may_be_anywhere(self.site.as_deref(), &self.labels));
+        rows.retain(|row| is_at(row.about, self.site.as_deref(), &self.labels));
         let starts = window.steps(step_ms).starts;
         if rows.len() * starts.len() > MAX_CELLS {
             return Err(BadParameter::new("step", format!("more than {MAX_CELLS} cells")).into());

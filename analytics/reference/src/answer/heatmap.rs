@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use shared::UnixMillis;
 use shared::api::{Heatmap, HeatmapRequest, HeatmapRow, Status, heatmap_groups};
 
-use super::rows::{Row, counts, may_be_anywhere};
+use super::rows::{Row, counts, is_at};
 use super::{Question, Refusal};
 use crate::{Counted, Reference};
 
@@ -15,7 +15,7 @@ impl Question for HeatmapRequest {
         let step_ms = window.default_step_ms(self.step, &reference.settings)?;
         let mut rows = reference.rows(window);
         rows.retain(|row| row.is_wanted(self.q.as_deref(), &self.statuses, self.flapping));
-        rows.retain(|_| may_be_anywhere(self.site.as_deref(), &self.labels));
+        rows.retain(|row| is_at(row.about, self.site.as_deref(), &self.labels));
         // The rows are in the order of ids, and equal ones stay in it.
         rows.sort_by_key(|row| (row.status, Reverse(row.measures.packets_lost)));
         let statuses: Vec<Status> = rows.iter().map(|row| row.status).collect();

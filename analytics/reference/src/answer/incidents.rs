@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use shared::UnixMillis;
 use shared::api::{Incident, IncidentPage, IncidentState, IncidentsRequest};
 
+use super::rows::is_at;
 use super::{Question, Refusal, is_found};
 use crate::Reference;
 use crate::antenna::duration_seconds;
@@ -19,6 +20,7 @@ impl Question for IncidentsRequest {
                 && self.state.is_none_or(|state| (state == IncidentState::Open) == incident.end.is_none())
                 && self.antenna.as_ref().is_none_or(|antenna| *antenna == incident.antenna_id)
                 && is_found(&incident.antenna_id, self.q.as_deref())
+                && is_at(reference.about.get(&incident.antenna_id), self.site.as_deref(), &self.labels)
                 && window.is_none_or(|window| overlaps(incident, window.start_ms, window.end_ms))
         });
         Ok(IncidentPage {

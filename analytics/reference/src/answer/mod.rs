@@ -9,6 +9,7 @@ mod readings;
 mod rejected;
 mod rows;
 mod series;
+mod sites;
 mod summary;
 mod worst;
 

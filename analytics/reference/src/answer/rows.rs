@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use shared::UnixMillis;
 use shared::api::{
-    About, AntennaCounts, AntennaPage, AntennaRow, BadParameter, History, Incident, Labels, MAX_STEPS_TOGETHER, MOSTLY,
-    Measures, Status,
+    About, AntennaCounts, AntennaPage, AntennaRow, BadParameter, History, Incident, Label, Labels, MAX_STEPS_TOGETHER,
+    MOSTLY, Measures, Status,
 };
 use shared::time::Span;
 
@@ -19,6 +19,8 @@ use crate::{Counted, Expected, Reference};
 /// An antenna in a window.
 pub(super) struct Row<'a> {
     pub(super) id: &'a str,
+    /// What is said of it.
+    pub(super) about: Option<&'a About>,
     pub(super) status: Status,
     pub(super) measures: Measures,
     pub(super) last_seen: UnixMillis,
@@ -60,7 +62,7 @@ impl Reference {
     }
 
     pub(super) fn row<'a>(
-        &self,
+        &'a self,
         antenna: &'a Antenna,
         readings: Vec<&'a Counted>,
         window: Window,
@@ -87,6 +89,7 @@ impl Reference {
             interval_seconds: antenna.interval_seconds(),
             expected: antenna.expected,
             id: &antenna.id,
+            about: self.about.get(&antenna.id),
             status: status(&measures, is_silent, &antenna.own(&self.settings)),
             measures,
             last_seen: UnixMillis(antenna.last_arrival_ms),
@@ -148,9 +151,10 @@ impl Reference {
 }
 
 impl Row<'_> {
-    /// Whether a row is one of those asked for by a part of the id, by status if by any, and by whether it flaps if by that.
+    /// Whether a row is one of those asked for by a part of the id or of the name, by status if by any, and by whether it flaps if by that.
     pub(super) fn is_wanted(&self, text: Option<&str>, statuses: &BTreeSet<Status>, flapping: Option<bool>) -> bool {
-        is_found(self.id, text)
+        let name = self.about.and_then(|about| about.name.as_deref());
+        (is_found(self.id, text) || name.is_some_and(|name| is_found(name, text)))
             && (statuses.is_empty() || statuses.contains(&self.status))
             && flapping.is_none_or(|flapping| flapping == self.is_flapping)
     }
@@ -174,7 +178,7 @@ impl Row<'_> {
             degraded_success_rate: self.expected.degraded_success_rate,
             degraded_latency_ms: self.expected.degraded_latency_ms,
             history: None,
-            about: About::default(),
+            about: self.about.cloned().unwrap_or_default(),
         }
     }
 
@@ -184,9 +188,13 @@ impl Row<'_> {
     }
 }
 
-/// Whether antennas of no site and without labels are asked for: of others, nothing is known here.
-pub(super) fn may_be_anywhere(site: Option<&str>, labels: &Labels) -> bool {
-    site.is_none_or(str::is_empty) && labels.0.is_empty()
+/// Whether an antenna of which this is said is at a site, if one is asked for, and has all labels that are.
+pub(super) fn is_at(about: Option<&About>, site: Option<&str>, labels: &Labels) -> bool {
+    // A form sends its empty fields too.
+    let site = site.filter(|site| !site.is_empty());
+    let has = |about: &About, label: &Label| about.labels.get(&label.key) == Some(&label.value);
+    site.is_none_or(|site| about.is_some_and(|about| about.site.as_deref() == Some(site)))
+        && labels.0.iter().all(|label| about.is_some_and(|about| has(about, label)))
 }
 
 /// Antennas by status.
@@ -211,6 +219,6 @@ pub(super) fn availability(times: &[(i64, i64)]) -> Option<f64> {
 }
 
 /// Histories tell latencies to the microsecond.
-fn to_microseconds(latency_ms: f64) -> f64 {
+pub(super) fn to_microseconds(latency_ms: f64) -> f64 {
     (latency_ms * 1000.0).round() / 1000.0
 }

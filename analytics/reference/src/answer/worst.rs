@@ -3,7 +3,7 @@
 use shared::UnixMillis;
 use shared::api::{AntennaPage, Badness, WorstRequest};
 
-use super::rows::Row;
+use super::rows::{Row, is_at};
 use super::{Question, Refusal};
 use crate::Reference;
 use crate::measures::wilson_upper;
@@ -11,8 +11,9 @@ use crate::measures::wilson_upper;
 impl Question for WorstRequest {
     fn answer(&self, reference: &Reference, now: UnixMillis) -> Result<AntennaPage, Refusal> {
         let window = reference.window(&self.window, now)?;
-        let mut bad: Vec<(f64, Row<'_>)> =
-            reference.rows(window).into_iter().filter_map(|row| Some((badness(&row, self.by)?, row))).collect();
+        let chosen =
+            reference.rows(window).into_iter().filter(|row| is_at(row.about, self.site.as_deref(), &self.labels));
+        let mut bad: Vec<(f64, Row<'_>)> = chosen.filter_map(|row| Some((badness(&row, self.by)?, row))).collect();
         // The rows are in the order of ids, and equally bad ones stay in it.
         bad.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         let rows: Vec<Row<'_>> = bad.into_iter().map(|(_, row)| row).collect();

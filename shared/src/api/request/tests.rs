@@ -103,13 +103,15 @@ fn antennas() -> impl Strategy<Value = AntennasRequest> {
 fn incidents() -> impl Strategy<Value = IncidentsRequest> {
     let states = option::of(select(&IncidentState::ALL));
     let kinds = option::of(select(&IncidentKind::ALL));
-    (optional_windows(), kinds, states, texts(), texts(), counts(), any::<usize>(), formats()).prop_map(
-        |(window, kind, state, antenna, q, limit, offset, format)| IncidentsRequest {
+    (optional_windows(), kinds, states, texts(), texts(), places(), counts(), any::<usize>(), formats()).prop_map(
+        |(window, kind, state, antenna, q, (site, labels), limit, offset, format)| IncidentsRequest {
             window,
             kind,
             state,
             antenna,
             q,
+            site,
+            labels,
             limit,
             offset,
             format,
@@ -132,7 +134,7 @@ proptest! {
         holds(&incidents)?;
         holds(&SummaryRequest { window })?;
         holds(&AntennaRequest { id: text.clone().unwrap_or_default(), window })?;
-        holds(&WorstRequest { window, by, limit, step, format })?;
+        holds(&WorstRequest { window, by, site: site.clone(), labels: labels.clone(), limit, step, format })?;
         holds(&SeriesRequest { window, step, antenna: text.clone(), format })?;
         holds(&ReadingsRequest { antenna: text.clone().unwrap_or_default(), limit: readings, format })?;
         let (antenna, like) = (text, (q.clone(), statuses.clone()));
@@ -140,8 +142,9 @@ proptest! {
         let cells = CellsRequest { window, step, antenna, q: like.0, statuses: like.1, flapping, site: at.0, labels: at.1, format };
         holds(&cells)?;
         holds(&HeatmapRequest { window, step, rows, q, statuses, flapping, site, labels, format })?;
-        let sites = SitesRequest { window, sort: SiteSort::Latency, order: antennas.order, limit: antennas.limit, offset: antennas.offset, format };
-        holds(&sites)?;
+        let AntennasRequest { order, limit, offset, q, statuses, flapping, site, labels, .. } = antennas;
+        let sort = SiteSort::Latency;
+        holds(&SitesRequest { window, sort, order, limit, offset, q, statuses, flapping, site, labels, format })?;
         holds(&RejectedRequest { reason, limit: rejected })?;
         holds(&MetricsRequest { format: format.map(|_| MetricsFormat::Prometheus) })?;
         holds(&PublicStatusRequest { days: Count::new(1 + antennas.offset % 366).expect("days") })?;
