@@ -18,6 +18,11 @@ const ANTENNAS: [&str; 4] = [
     "name site labels latitude longitude parent",
 ];
 const SERIES: [&str; 3] = ["start", MEASURES, "revised worst_status antennas_down"];
+const SITES: [&str; 3] = [
+    "site status antennas_active antennas_healthy antennas_degraded antennas_down antennas_silent antennas_unseen",
+    "antennas_flapping antennas_unavailable antennas_unsettled",
+    "readings packets_sent packets_delivered packets_lost success_rate latency_mean_ms availability",
+];
 const INCIDENTS: [&str; 2] = [
     "antenna_id kind start end ended_by duration_seconds packets_sent packets_lost",
     "worst_success_rate worst_latency_ms",
@@ -33,6 +38,8 @@ const MEASURES: &str = "readings packets_sent packets_delivered packets_lost suc
 pub(crate) fn cut(figures: &Figures) -> Option<(usize, u64)> {
     let (rows, total) = match figures {
         Figures::Antennas(figures) => (figures.antennas.antennas.len(), figures.antennas.total),
+        Figures::Site(figures) => (figures.antennas.antennas.len(), figures.antennas.total),
+        Figures::Sites(figures) => figures.sites.as_ref().map(|page| (page.sites.len(), page.total))?,
         Figures::Incidents(figures) => figures.incidents.as_ref().map(|page| (page.incidents.len(), page.total))?,
         _ => return None,
     };
@@ -45,6 +52,8 @@ pub(crate) fn file(figures: &Figures, decimal: Decimal) -> Option<(&'static str,
         Figures::Overview(figures) => ("network", table(&SERIES, &figures.series.points, decimal)),
         Figures::Antenna(figures) => ("antenna", table(&SERIES, &figures.series.points, decimal)),
         Figures::Antennas(figures) => ("antennas", table(&ANTENNAS, &figures.antennas.antennas, decimal)),
+        Figures::Site(figures) => ("site", table(&ANTENNAS, &figures.antennas.antennas, decimal)),
+        Figures::Sites(figures) => ("sites", table(&SITES, &figures.sites.as_ref()?.sites, decimal)),
         Figures::Incidents(figures) => {
             ("incidents", table(&INCIDENTS, &figures.incidents.as_ref()?.incidents, decimal))
         }
@@ -135,6 +144,8 @@ mod tests {
             Figures::Overview(figures) => serde_json::to_value(&figures.series.points),
             Figures::Antenna(figures) => serde_json::to_value(&figures.series.points),
             Figures::Antennas(figures) => serde_json::to_value(&figures.antennas.antennas),
+            Figures::Site(figures) => serde_json::to_value(&figures.antennas.antennas),
+            Figures::Sites(figures) => serde_json::to_value(&figures.sites.as_ref().unwrap().sites),
             Figures::Incidents(figures) => serde_json::to_value(&figures.incidents.as_ref().unwrap().incidents),
             Figures::Report(figures) => serde_json::to_value(&figures.days.as_ref().unwrap().points),
             Figures::Pipeline(figures) => serde_json::to_value(&figures.history.as_ref().unwrap().samples),
@@ -144,12 +155,13 @@ mod tests {
 
     #[test]
     fn every_cell_comes_back_as_it_was() {
-        for figures in PAGES.map(|href| figures(&address(href))) {
+        for href in PAGES.into_iter().chain(["/sites", "/site?name=harbour"]) {
+            let figures = figures(&address(href));
             let (records, rows) = (records(&figures), rows(&figures));
             assert_eq!(records.len(), rows.len());
             for (record, row) in records.iter().zip(rows) {
                 for (name, cell) in record {
-                    let nested = ["latency_ms", "freshness_ms"].into_iter().find_map(|outer| {
+                    let nested = ["latency_ms", "freshness_ms", "antennas"].into_iter().find_map(|outer| {
                         name.strip_prefix(outer).and_then(|name| name.strip_prefix('_')).map(|name| &row[outer][name])
                     });
                     match nested.unwrap_or(&row[name]) {
@@ -241,6 +253,8 @@ mod tests {
         assert_eq!(cells(&antennas[0], Decimal::Point)["labels"], r#"{"ring":"2"}"#);
         assert_eq!(names(cells(&antennas[0], Decimal::Point)), columns(&ANTENNAS));
         assert_eq!(names(cells(&overview().series.points[0], Decimal::Point)), columns(&SERIES));
+        let Figures::Sites(sites) = figures(&address("/sites")) else { panic!("it is the sites") };
+        assert_eq!(names(cells(&sites.sites.unwrap().sites[0], Decimal::Point)), columns(&SITES));
         let incidents = incidents(&address("/incidents")).incidents.unwrap().incidents;
         assert_eq!(names(cells(&incidents[0], Decimal::Point)), columns(&INCIDENTS));
         assert_eq!(names(cells(&pipeline().history.unwrap().samples[0], Decimal::Point)), columns(&PIPELINE));

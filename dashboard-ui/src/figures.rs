@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shared::UnixMillis;
 use shared::api::{
     Acknowledgement, AntennaPage, AntennaRow, Gap, Heatmap, IncidentPage, Mute, Note, Phase, Pipeline, PipelineHistory,
-    PublicSite, PublicStatus, RecentReadings, RejectedPage, Series, SiteState, Summary,
+    PublicSite, PublicStatus, RecentReadings, RejectedPage, Series, SitePage, SiteRow, SiteState, Summary,
 };
 use shared::glob::Glob;
 
@@ -20,6 +20,10 @@ pub enum Figures {
     Antennas(Box<AntennasFigures>),
     /// One antenna.
     Antenna(Box<AntennaFigures>),
+    /// Sites.
+    Sites(Box<SitesFigures>),
+    /// One site.
+    Site(Box<SiteFigures>),
     /// Incidents.
     Incidents(Box<IncidentsFigures>),
     /// The pipeline.
@@ -95,6 +99,28 @@ pub struct AntennaFigures {
     pub quiet: Option<Quiet>,
 }
 
+/// Figures of the sites.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SitesFigures {
+    /// The requested window over the whole network.
+    pub summary: Summary,
+    /// The page; `None` if analytics does not know of sites.
+    pub sites: Option<SitePage>,
+}
+
+/// Figures of one site.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SiteFigures {
+    /// The requested window over the whole network.
+    pub summary: Summary,
+    /// All antennas of the site together.
+    pub site: SiteRow,
+    /// Those of them that are listed.
+    pub antennas: AntennaPage,
+    /// Its incidents that are going on, the newest; `None` if analytics keeps none, or for a range that has ended.
+    pub ongoing: Option<IncidentPage>,
+}
+
 /// Figures of the incidents.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IncidentsFigures {
@@ -102,6 +128,8 @@ pub struct IncidentsFigures {
     pub summary: Summary,
     /// A page of them, newest first; `None` if analytics does not keep incidents.
     pub incidents: Option<IncidentPage>,
+    /// Whether anything says at which site antennas are.
+    pub has_sites: bool,
     /// See [`AntennaFigures::quiet`].
     pub quiet: Option<Quiet>,
 }
@@ -200,6 +228,8 @@ impl Figures {
             Self::Overview(figures) => &figures.summary,
             Self::Antennas(figures) => &figures.summary,
             Self::Antenna(figures) => &figures.summary,
+            Self::Sites(figures) => &figures.summary,
+            Self::Site(figures) => &figures.summary,
             Self::Incidents(figures) => &figures.summary,
             Self::Pipeline(figures) => &figures.summary,
             Self::Report(figures) => &figures.summary,
@@ -227,6 +257,10 @@ impl Figures {
                 let AntennaFigures { summary, series, last_week, .. } = &**figures;
                 vec![&summary.gaps, &series.gaps, gaps_of(last_week)]
             }
+            Self::Sites(figures) => {
+                vec![&figures.summary.gaps, figures.sites.as_ref().map_or(&[], |sites| &sites.gaps)]
+            }
+            Self::Site(figures) => vec![&figures.summary.gaps, &figures.antennas.gaps],
             Self::Report(figures) => {
                 let ReportFigures { days, month, .. } = &**figures;
                 let summary = month.as_ref().map_or(&[][..], |month| &month.summary.gaps);

@@ -2,8 +2,9 @@
 //! analytics. An hour of it has passed when it is first asked; then it goes on as the clock does. The readings of a moment
 //! are the same whenever it was begun.
 //!
-//! - `strays`: entries that do not count.
+//! - `strays`: entries that do not count; `places`: where antennas are.
 
+mod places;
 mod strays;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,7 +13,7 @@ use std::time::Duration;
 use futures::{Stream, stream};
 use reference::{Entry, EntryId, Question, Reference, Refusal, Settings, Stages};
 use scenario::Network;
-use scenario::network::Arrival;
+use scenario::network::{Arrival, name};
 use shared::UnixMillis;
 
 /// A batch is merged this often, in milliseconds.
@@ -113,6 +114,9 @@ impl World {
         let now_ms = start_ms.div_euclid(COMMIT_MS) * COMMIT_MS;
         let mut reference = Reference::new(Settings::default(), UnixMillis(now_ms));
         reference.set_owner(format!("analytics-0:1:{now_ms}"));
+        for position in 0..antennas.max(1) {
+            reference.describe(&name(position), places::about(position));
+        }
         let network = Network::new(antennas, now_ms);
         Self { network, reference, now_ms, unread: Vec::new(), last_id: EntryId::default() }
     }

@@ -20,6 +20,8 @@ pub(crate) use frame::{Heading, Remark, VerdictCard};
 pub(crate) use heat::HeatMapCard;
 pub(crate) use icon::{LevelBadge, Logo};
 pub(crate) use layout::{App, Document, Layout};
-pub(crate) use parts::{Ago, AntennaLink, Choices, FileLink, Hidden, Pager, Pill, Prose, Search, StripView, Time};
-pub(crate) use table::{FleetTable, IncidentTable, ReadingTable, WorstCard};
+pub(crate) use parts::{
+    Ago, AntennaLink, Choices, FileLink, Hidden, Pager, Pill, Place, Prose, Search, StripView, Time,
+};
+pub(crate) use table::{FleetTable, IncidentTable, ReadingTable, SiteTable, WorstCard};
 pub(crate) use tile::TileCard;

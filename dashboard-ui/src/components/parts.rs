@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::language::Language;
-use crate::model::{Choice, Moment, Pages, Part, Strip};
+use crate::model::{Choice, Moment, Pages, Part, PlaceForm, Strip};
 
 /// A time. Its text is UTC; the script can rewrite it in the viewer's time zone.
 #[component]
@@ -31,7 +31,7 @@ pub(crate) fn Prose(parts: Vec<Part>) -> AnyView {
     parts.into_iter().map(part).collect_view().into_any()
 }
 
-/// An antenna's id as a link to its page. An id can be any text: `bdi` keeps right-to-left text from reordering what is
+/// An antenna's id, or a site's name, as a link to its page. Either can be any text: `bdi` keeps right-to-left text from reordering what is
 /// around it.
 #[component]
 pub(crate) fn AntennaLink(id: String, href: String) -> AnyView {
@@ -124,6 +124,23 @@ pub(crate) fn Search(action: String, value: String, hidden: Vec<(String, String)
             <input type="search" id="search" name="q" value=value maxlength="253" placeholder=label aria-label=label
                 autocomplete="off" spellcheck="false" data-key="/"/>
             <button class="button" type="submit">{language.text("Search", "Buscar")}</button>
+        </form>
+    }
+    .into_any()
+}
+
+/// Where antennas are and what else is said of them: a plain form.
+#[component]
+pub(crate) fn Place(action: String, form: PlaceForm, language: Language) -> AnyView {
+    let (site, label) = (language.text("Site", "Emplazamiento"), language.text("Label", "Etiqueta"));
+    view! {
+        <form class="search place" action=action>
+            <Hidden pairs=form.hidden/>
+            <input name="site" value=form.site maxlength="64" placeholder=site aria-label=site autocomplete="off"
+                spellcheck="false"/>
+            <input name="label" value=form.label maxlength="160" placeholder=format!("{label} (key:value)") aria-label=label
+                autocomplete="off" spellcheck="false"/>
+            <button class="button" type="submit">{language.text("Filter", "Filtrar")}</button>
         </form>
     }
     .into_any()

@@ -3,11 +3,14 @@
 //! The roles are explicit because a table loses them when its parts are laid out as blocks.
 
 use leptos::prelude::*;
-use shared::api::{Badness, Order, Sort};
+use shared::api::{Badness, Order, SiteSort, Sort};
 
 use super::parts::{Ago, AntennaLink, Choices, Pill, StripView, Time};
 use crate::language::Language;
-use crate::model::{AntennaLine, Choice, Column, IncidentLine, IncidentRow, Inner, Moment, ReadingRow, column_label};
+use crate::model::{
+    AntennaLine, Choice, Column, IncidentLine, IncidentRow, Inner, Moment, ReadingRow, SiteColumn, SiteLine,
+    column_label, site_column_label,
+};
 use crate::query::COLUMNS;
 
 /// The worst antennas, with the available orders.
@@ -46,23 +49,66 @@ pub(crate) fn WorstCard(
 /// The fleet, sorted by its column headings.
 #[component]
 pub(crate) fn FleetTable(rows: Vec<AntennaLine>, columns: Vec<Column>, language: Language) -> AnyView {
-    let heads = columns
-        .into_iter()
-        .map(|column| {
-            let (sorted, arrow) = match column.order {
-                Some(Order::Ascending) => (Some("ascending"), " ↑"),
-                Some(Order::Descending) => (Some("descending"), " ↓"),
-                None => (None, ""),
-            };
-            view! {
-                <th scope="col" role="columnheader" aria-sort=sorted class=column_class(column.sort)>
-                    <a href=column.href>{column.label}<span aria-hidden="true">{arrow}</span></a>
-                </th>
-            }
-        })
-        .collect_view()
-        .into_any();
+    let head = |Column { sort, label, href, order }| sorting_head(label, href, order, column_class(sort));
+    let heads = columns.into_iter().map(head).collect_view().into_any();
     view! { <AntennaTable heads rows language/> }.into_any()
+}
+
+/// The head of a column that the list is sorted by when it is chosen.
+fn sorting_head(label: &'static str, href: String, order: Option<Order>, class: Option<&'static str>) -> AnyView {
+    let (sorted, arrow) = match order {
+        Some(Order::Ascending) => (Some("ascending"), " ↑"),
+        Some(Order::Descending) => (Some("descending"), " ↓"),
+        None => (None, ""),
+    };
+    view! {
+        <th scope="col" role="columnheader" aria-sort=sorted class=class>
+            <a href=href>{label}<span aria-hidden="true">{arrow}</span></a>
+        </th>
+    }
+    .into_any()
+}
+
+/// Sites, sorted by their column headings.
+#[component]
+pub(crate) fn SiteTable(rows: Vec<SiteLine>, columns: Vec<SiteColumn>, language: Language) -> AnyView {
+    let antennas = language.text("Antennas", "Antenas");
+    let label = |sort| site_column_label(sort, language);
+    let heads = columns.into_iter().map(|SiteColumn { sort, label, href, order }| {
+        let class = match sort {
+            SiteSort::Status => Some("col-status"),
+            SiteSort::Site => Some("col-id"),
+            _ => None,
+        };
+        let head = sorting_head(label, href, order, class);
+        // How many there are stands beside where they are; there is no order by it.
+        let beside = (sort == SiteSort::Site).then(|| view! { <th scope="col" role="columnheader">{antennas}</th> });
+        view! { {head}{beside} }
+    });
+    let heads = heads.collect_view();
+    let row = |row: SiteLine| {
+        view! {
+            <tr role="row">
+                <td role="cell" class="col-status" data-label=label(SiteSort::Status)>
+                    <Pill status=row.status label=row.status_label/>
+                </td>
+                <th scope="row" role="rowheader" class="col-id"><AntennaLink id=row.name href=row.href/></th>
+                <td role="cell" data-label=antennas>{row.antennas}</td>
+                <td role="cell" data-label=label(SiteSort::PacketsLost)>{row.lost}</td>
+                <td role="cell" class="strong" data-label=label(SiteSort::SuccessRate)>{row.success}</td>
+                <td role="cell" data-label=label(SiteSort::Latency)>{row.mean}</td>
+                <td role="cell" class="strong" data-label=label(SiteSort::Availability)>{row.availability}</td>
+            </tr>
+        }
+    };
+    let rows = rows.into_iter().map(row).collect_view();
+    view! {
+        <table role="table" class="cards sites">
+            <thead role="rowgroup"><tr role="row">{heads}</tr></thead>
+            <tbody role="rowgroup">{rows}</tbody>
+        </table>
+    }
+    .into_any()
 }
 
 /// Rows of antennas under the given headings: one for each of [`COLUMNS`], and a last one for the strip.
@@ -96,6 +142,7 @@ fn AntennaTableRow(row: AntennaLine, language: Language) -> AnyView {
             <th scope="row" role="rowheader" class="col-id">
                 <AntennaLink id=row.id href=row.href/>
                 {row.name.map(|name| view! { <small class="beside"><bdi>{name}</bdi></small> })}
+                {row.site.map(|(site, href)| view! { <small class="beside"><a href=href><bdi>{site}</bdi></a></small> })}
             </th>
             <td role="cell" class="strong" data-label=label(Sort::SuccessRate)>{row.success}</td>
             <td role="cell" class="strong" data-label=label(Sort::Availability)>{row.availability}</td>

@@ -6,7 +6,7 @@ use super::charts::{Charts, antenna_charts};
 use super::heat::strip;
 use super::incidents::incident_row;
 use super::quiet::{MuteRow, mute_href, mutes_of};
-use super::rows::{flapping, last_seen, reading_row};
+use super::rows::{flapping, last_seen, reading_row, site_href};
 use super::tiles::{Tile, antenna_tiles};
 use super::{Condition, Frame, IncidentRow, Level, Moment, ReadingRow, Scene, State, Strip};
 use crate::figures::AntennaFigures;
@@ -54,7 +54,7 @@ pub(crate) struct AntennaScreen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct About {
     pub(crate) text: String,
-    /// The address of the list of antennas of which the same is said.
+    /// The address of the site, or of the list of antennas of which the same is said.
     pub(crate) href: Option<String>,
 }
 
@@ -104,7 +104,7 @@ fn about(row: &AntennaRow, scene: &Scene<'_>) -> Vec<About> {
     let name = said.name.iter().map(|name| About { text: name.clone(), href: None });
     let site = said.site.iter().map(|site| About {
         text: format!("{} {site}", scene.text("site", "emplazamiento")),
-        href: alike(Fleet { site: site.clone(), ..Fleet::default() }),
+        href: Some(site_href(site.clone(), scene)),
     });
     let labels = said.labels.iter().map(|(key, value)| {
         let label = Label { key: key.clone(), value: value.clone() };
@@ -274,18 +274,16 @@ mod tests {
     fn what_an_antenna_is_leads_to_those_of_which_the_same_is_said() {
         let mut figures = antenna("airport-west");
         let address = address("/antenna?id=airport-west&window=15m");
+        figures.antenna.about = shared::api::About::default();
         assert_eq!(shown_at(&figures, &address, false).about, []);
         let said = &mut figures.antenna.about;
         (said.name, said.site) = (Some("Airport".to_owned()), Some("a&b".to_owned()));
         said.labels = [("ring".to_owned(), "2:x".to_owned())].into();
         let about = shown_at(&figures, &address, false).about;
         assert_eq!(about.iter().map(|it| &*it.text).collect::<Vec<_>>(), ["Airport", "site a&b", "ring: 2:x"]);
-        let asked = |at: usize| match read(about[at].href.as_deref().unwrap()).unwrap().query.page {
-            Page::Antennas(fleet) => fleet,
-            page => panic!("{page:?} is not the fleet"),
-        };
-        assert_eq!(asked(1), Fleet { site: "a&b".to_owned(), ..Fleet::default() });
+        let asked = |at: usize| read(about[at].href.as_deref().unwrap()).unwrap().query.page;
+        assert_eq!(asked(1), Page::Site(Fleet { site: "a&b".to_owned(), ..Fleet::default() }));
         let label = Label { key: "ring".to_owned(), value: "2:x".to_owned() };
-        assert_eq!(asked(2), Fleet { label: Some(label), ..Fleet::default() });
+        assert_eq!(asked(2), Page::Antennas(Fleet { label: Some(label), ..Fleet::default() }));
     }
 }

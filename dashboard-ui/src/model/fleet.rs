@@ -1,18 +1,19 @@
 //! The fleet: every antenna, searched, filtered, sorted and paged by analytics.
 
-use shared::api::{Label, Order, Sort, Status};
+use shared::api::{AntennaCounts, AntennaPage, Label, Order, Sort, Status};
 
 use super::rows::{antenna_line, pages};
 use super::{AntennaLine, Choice, Frame, Pages, Scene, State, hidden};
-use crate::figures::AntennasFigures;
 use crate::format;
 use crate::language::Language;
-use crate::query::{COLUMNS, FLEET_ROWS, Filter, Fleet, Page};
+use crate::query::{Address, COLUMNS, FLEET_ROWS, Filter, Fleet, Page, Sites};
 
 /// The fleet.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FleetScreen {
     pub(crate) frame: Frame,
+    /// The address of the sites; `None` where nothing says what antennas are, and on the page of one.
+    pub(crate) sites: Option<String>,
     /// The search text.
     pub(crate) search: String,
     /// The hidden fields of the search form.
@@ -36,7 +37,7 @@ pub(crate) struct FleetScreen {
 }
 
 /// The form of site and label.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PlaceForm {
     pub(crate) site: String,
     /// `key:value`.
@@ -54,42 +55,62 @@ pub(crate) struct Column {
     pub(crate) order: Option<Order>,
 }
 
-pub(super) fn fleet_screen(figures: &AntennasFigures, frame: Frame, scene: &Scene<'_>) -> FleetScreen {
+impl PlaceForm {
+    /// For a page that is narrowed to a site and a label.
+    pub(super) fn new(site: &str, label: Option<&Label>, address: &Address) -> Self {
+        Self {
+            site: site.to_owned(),
+            label: label.map(Label::to_string).unwrap_or_default(),
+            hidden: hidden(address, &["site", "label", "page"]),
+        }
+    }
+}
+
+/// The antennas of a page, of all of which there are so many of each status.
+pub(super) fn fleet_screen(page: &AntennaPage, counts: &AntennaCounts, frame: Frame, scene: &Scene<'_>) -> FleetScreen {
     let default = Fleet::default();
-    let fleet = match &scene.address.query.page {
-        Page::Antennas(fleet) => fleet,
-        _ => &default,
+    let (fleet, is_of_site) = match &scene.address.query.page {
+        Page::Antennas(fleet) => (fleet, false),
+        Page::Site(fleet) => (fleet, true),
+        _ => (&default, false),
     };
     let language = scene.language();
-    let href = |fleet: Fleet| scene.address.with_page(Page::Antennas(fleet)).href();
-    let page = &figures.antennas;
-    let is_placed = !fleet.site.is_empty() || fleet.label.is_some();
+    let href = |fleet: Fleet| there(fleet, scene).href();
+    let is_placed = !is_of_site && !fleet.site.is_empty() || fleet.label.is_some();
     let is_narrowed = !fleet.search.is_empty() || fleet.filter.is_some() || is_placed;
     let is_said = page.antennas.iter().any(|row| row.about.site.is_some() || !row.about.labels.is_empty());
+    let is_told = !is_of_site && (is_placed || is_said);
+    // The page of a site is about it, however it is narrowed.
+    let site = if is_of_site { fleet.site.clone() } else { String::new() };
     FleetScreen {
         search: fleet.search.clone(),
         hidden: hidden(scene.address, &["q", "page"]),
-        place: (is_placed || is_said).then(|| PlaceForm {
-            site: fleet.site.clone(),
-            label: fleet.label.as_ref().map(Label::to_string).unwrap_or_default(),
-            hidden: hidden(scene.address, &["site", "label", "page"]),
-        }),
-        filters: filters(figures, fleet, scene),
+        sites: is_told.then(|| scene.address.with_page(Page::Sites(Sites::default())).href()),
+        place: is_told.then(|| PlaceForm::new(&fleet.site, fleet.label.as_ref(), scene.address)),
+        filters: filters(counts, fleet, scene),
         columns: COLUMNS.map(|sort| column(sort, fleet, scene)).to_vec(),
         rows: page.antennas.iter().map(|row| antenna_line(row, scene)).collect(),
         pages: pages(page.total, page.antennas.len() as u64, fleet.page, FLEET_ROWS, language, |page| {
             href(Fleet { page, ..fleet.clone() })
         }),
         found: language.antennas(page.total),
-        clear: is_narrowed.then(|| href(Fleet { sort: fleet.sort, order: fleet.order, ..Fleet::default() })),
-        csv: scene.address.with_page(Page::Antennas(Fleet { page: 1, ..fleet.clone() })).csv_href(),
+        clear: is_narrowed.then(|| href(Fleet { site, sort: fleet.sort, order: fleet.order, ..Fleet::default() })),
+        csv: there(Fleet { page: 1, ..fleet.clone() }, scene).csv_href(),
         frame,
     }
 }
 
-fn filters(figures: &AntennasFigures, fleet: &Fleet, scene: &Scene<'_>) -> Vec<Choice> {
-    let counts = &figures.summary.antennas;
-    let href = |filter| scene.address.with_page(Page::Antennas(Fleet { filter, page: 1, ..fleet.clone() })).href();
+/// The address of a part of the fleet: on the page of a site, where that is shown.
+fn there(fleet: Fleet, scene: &Scene<'_>) -> Address {
+    let page = match scene.address.query.page {
+        Page::Site(_) => Page::Site(fleet),
+        _ => Page::Antennas(fleet),
+    };
+    scene.address.with_page(page)
+}
+
+fn filters(counts: &AntennaCounts, fleet: &Fleet, scene: &Scene<'_>) -> Vec<Choice> {
+    let href = |filter| there(Fleet { filter, page: 1, ..fleet.clone() }, scene).href();
     let choice = |filter: Option<Filter>, label, count| Choice {
         status: filter.map(Filter::as_str),
         count: Some(format::count(count)),
@@ -114,7 +135,7 @@ fn column(sort: Sort, fleet: &Fleet, scene: &Scene<'_>) -> Column {
     Column {
         sort,
         label: column_label(sort, scene.language()),
-        href: scene.address.with_page(Page::Antennas(fleet.sorted_by(sort))).href(),
+        href: there(fleet.sorted_by(sort), scene).href(),
         order: (sort == fleet.sort).then_some(fleet.order),
     }
 }
@@ -140,24 +161,30 @@ pub(crate) const fn column_label(sort: Sort, language: Language) -> &'static str
 mod tests {
     use std::sync::LazyLock;
 
+    use shared::api::About;
+
     use super::*;
-    use crate::figures::Figures;
+    use crate::figures::{AntennasFigures, Figures};
     use crate::mock::Mock;
     use crate::model::tests::{NOW, address, figures_of, fleet, scene};
     use crate::query::tests::read;
-    use crate::query::{Address, Range, reversed, usual_order};
+    use crate::query::{Range, reversed, usual_order};
 
     fn shown(address: &Address) -> FleetScreen {
-        let (figures, scene) = (fleet(address), scene(address));
-        fleet_screen(&figures, Frame::new(&scene, Some(NOW), &figures.summary, false), &scene)
+        shown_of(&fleet(address), address)
+    }
+
+    fn shown_of(figures: &AntennasFigures, address: &Address) -> FleetScreen {
+        let scene = scene(address);
+        let frame = Frame::new(&scene, Some(NOW), &figures.summary, false);
+        fleet_screen(&figures.antennas, &figures.summary.antennas, frame, &scene)
     }
 
     /// The fleet of 120 antennas.
     fn large(address: &Address) -> FleetScreen {
         static NETWORK: LazyLock<Mock> = LazyLock::new(|| Mock::with_antennas(120));
         let Figures::Antennas(figures) = figures_of(&NETWORK, address) else { panic!("it is the fleet") };
-        let scene = scene(address);
-        fleet_screen(&figures, Frame::new(&scene, Some(NOW), &figures.summary, false), &scene)
+        shown_of(&figures, address)
     }
 
     fn asked(href: &str) -> Fleet {
@@ -280,12 +307,14 @@ mod tests {
     #[test]
     fn a_form_for_site_and_label_is_there_where_something_is_said_of_them() {
         let here = address("/antennas?q=harbour&lang=es");
-        assert_eq!(shown(&here).place, None);
         let mut figures = fleet(&here);
+        figures.antennas.antennas.iter_mut().for_each(|row| row.about = About::default());
+        let nothing_said = shown_of(&figures, &here);
+        assert_eq!((nothing_said.place, nothing_said.sites), (None, None));
         figures.antennas.antennas[0].about.site = Some("north".to_owned());
-        let scene_here = scene(&here);
-        let frame = Frame::new(&scene_here, Some(NOW), &figures.summary, false);
-        let place = fleet_screen(&figures, frame, &scene_here).place.unwrap();
+        let said = shown_of(&figures, &here);
+        assert_eq!(said.sites.as_deref(), Some("/sites?lang=es"));
+        let place = said.place.unwrap();
         let hidden = [("q", "harbour"), ("lang", "es")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!((&*place.site, &*place.label, &*place.hidden), ("", "", &hidden[..]));
         let placed = shown(&address("/antennas?site=north&label=ring%3A2&page=3&sort=p95"));

@@ -4,6 +4,7 @@ use shared::UnixMillis;
 use shared::api::{Incident, IncidentEnding, IncidentKind};
 use shared::spelled::Spelled;
 
+use super::fleet::PlaceForm;
 use super::inbox::{Fold, Line, lines};
 use super::quiet::{acknowledge_href, acknowledged, mutes_of};
 use super::rows::pages;
@@ -24,6 +25,8 @@ pub(crate) struct IncidentsScreen {
     pub(crate) search: String,
     /// The hidden fields of the search form.
     pub(crate) hidden: Vec<(String, String)>,
+    /// The form of site and label; `None` where nothing says what antennas are.
+    pub(crate) place: Option<PlaceForm>,
     /// All kinds, and each.
     pub(crate) kinds: Vec<Choice>,
     /// All incidents, and the ongoing ones.
@@ -108,6 +111,7 @@ pub(super) fn incidents_screen(figures: &IncidentsFigures, frame: Frame, scene: 
         _ => &default,
     };
     let language = scene.language();
+    let is_placed = !asked.site.is_empty() || asked.label.is_some();
     let href = |asked: Incidents| scene.address.with_page(Page::Incidents(asked)).href();
     let page = figures.incidents.as_ref();
     let all = page.map_or_else(Vec::new, |page| lines(&page.incidents, asked.sort));
@@ -116,6 +120,8 @@ pub(super) fn incidents_screen(figures: &IncidentsFigures, frame: Frame, scene: 
     IncidentsScreen {
         search: asked.search.clone(),
         hidden: hidden(scene.address, &["q", "page"]),
+        place: (is_placed || figures.has_sites)
+            .then(|| PlaceForm::new(&asked.site, asked.label.as_ref(), scene.address)),
         kinds: kinds(asked, scene),
         states: [(false, language.text("All", "Todos")), (true, language.text("Ongoing", "En curso"))]
             .map(|(open, label)| {
@@ -142,7 +148,7 @@ pub(super) fn incidents_screen(figures: &IncidentsFigures, frame: Frame, scene: 
             .map_or_else(String::new, |page| found(page.total, page.open, page.incidents.len(), all.len(), language)),
         lines: page.map(|_| shown.into_iter().map(|line| incident_line(line, asked, scene)).collect()),
         is_all: asked.kept,
-        is_narrowed: asked.kind.is_some() || asked.open || !asked.search.is_empty(),
+        is_narrowed: asked.kind.is_some() || asked.open || !asked.search.is_empty() || is_placed,
         csv: scene.address.with_page(Page::Incidents(Incidents { page: 1, ..asked.clone() })).csv_href(),
         frame,
     }

@@ -6,6 +6,7 @@
 //! - [`docs`]: the pages of the API, with `meanings`, what it says of itself in the viewer's language.
 //! - [`snippets`]: the lines that load what a page shows into other tools.
 //! - `quiet`: what is muted and acknowledged, and who did what.
+//! - `sites`: where antennas are, and each site by itself.
 //! - `report`: days as a calendar, and what there is to tell of a month.
 //! - `charts`, `heat`, `tiles`, `verdict`, `rows`, `inbox`, `choice`: the parts of a page.
 
@@ -27,6 +28,7 @@ mod pipeline;
 pub(crate) mod quiet;
 mod report;
 mod rows;
+mod sites;
 pub(crate) mod snippets;
 pub(crate) mod status;
 mod tiles;
@@ -48,6 +50,7 @@ pub(crate) use overview::OverviewScreen;
 pub(crate) use pipeline::{ArchivePanel, LedgerTerm, PipelineScreen, RejectedReason, RejectedRow, Stage};
 pub(crate) use report::{CalendarMonth, IncidentSum, MonthScreen, ReportScreen, Square};
 pub(crate) use rows::{AntennaLine, Pages, ReadingRow, State, status_label};
+pub(crate) use sites::{SiteColumn, SiteLine, SiteScreen, SitesScreen, site_column_label};
 pub(crate) use tiles::{Change, Judgement, Picture, Tile};
 pub(crate) use verdict::{Level, Trouble, Verdict, away, broker_away, standby, unauthorized};
 
@@ -75,6 +78,10 @@ pub(crate) enum Screen {
     Antennas(Box<FleetScreen>),
     /// One antenna.
     Antenna(Box<AntennaScreen>),
+    /// Sites.
+    Sites(Box<SitesScreen>),
+    /// One site.
+    Site(Box<SiteScreen>),
     /// Incidents.
     Incidents(Box<IncidentsScreen>),
     /// The pipeline.
@@ -87,6 +94,8 @@ pub(crate) enum Screen {
     Refused,
     /// Analytics answers, but does not know the antenna.
     Unknown(String),
+    /// Analytics answers, but no antenna is at the site.
+    UnknownSite(String),
     /// Analytics answers, but another process owns the stream and has the figures.
     Standby,
     /// Analytics demands a token that the dashboard does not know.
@@ -163,6 +172,7 @@ pub(crate) fn screen(loaded: &Loaded, address: &Address, now: UnixMillis) -> Scr
             crate::query::Page::Antenna { id } | crate::query::Page::Report { id: Some(id), .. } => {
                 Screen::Unknown(id.clone())
             }
+            crate::query::Page::Site(fleet) => Screen::UnknownSite(fleet.site.clone()),
             _ => Screen::Refused,
         },
         (Outcome::Unauthorized, _) => Screen::Unauthorized,
@@ -216,11 +226,14 @@ fn shown(figures: &Figures, loaded: &Loaded, address: &Address, now: UnixMillis)
             Screen::Overview(Box::new(overview::overview_screen(figures, frame(as_of), &scene)))
         }
         (Figures::Antennas(figures), as_of) => {
-            Screen::Antennas(Box::new(fleet::fleet_screen(figures, frame(as_of), &scene)))
+            let counts = &figures.summary.antennas;
+            Screen::Antennas(Box::new(fleet::fleet_screen(&figures.antennas, counts, frame(as_of), &scene)))
         }
         (Figures::Antenna(figures), as_of) => {
             Screen::Antenna(Box::new(antenna::antenna_screen(figures, frame(as_of), &scene)))
         }
+        (Figures::Sites(figures), as_of) => Screen::Sites(Box::new(sites::sites_screen(figures, frame(as_of), &scene))),
+        (Figures::Site(figures), as_of) => Screen::Site(Box::new(sites::site_screen(figures, frame(as_of), &scene))),
         (Figures::Incidents(figures), as_of) => {
             Screen::Incidents(Box::new(incidents::incidents_screen(figures, frame(as_of), &scene)))
         }
@@ -306,6 +319,8 @@ pub(crate) mod tests {
             Figures::Overview(figures) => &mut figures.summary,
             Figures::Antennas(figures) => &mut figures.summary,
             Figures::Antenna(figures) => &mut figures.summary,
+            Figures::Sites(figures) => &mut figures.summary,
+            Figures::Site(figures) => &mut figures.summary,
             Figures::Incidents(figures) => &mut figures.summary,
             Figures::Pipeline(figures) => &mut figures.summary,
             Figures::Report(figures) => &mut figures.summary,
@@ -331,12 +346,15 @@ pub(crate) mod tests {
             Screen::Overview(screen) => Some(&screen.frame),
             Screen::Antennas(screen) => Some(&screen.frame),
             Screen::Antenna(screen) => Some(&screen.frame),
+            Screen::Sites(screen) => Some(&screen.frame),
+            Screen::Site(screen) => Some(&screen.fleet.frame),
             Screen::Incidents(screen) => Some(&screen.frame),
             Screen::Pipeline(screen) => Some(&screen.frame),
             Screen::Report(screen) => Some(&screen.frame),
             Screen::NoData
             | Screen::Refused
             | Screen::Unknown(_)
+            | Screen::UnknownSite(_)
             | Screen::Standby
             | Screen::Unauthorized
             | Screen::Away => None,

@@ -7,7 +7,7 @@ use super::heat::{antenna_href, strip};
 use super::{Moment, Scene, Strip};
 use crate::format;
 use crate::language::Language;
-use crate::query::{Filter, Fleet};
+use crate::query::{Filter, Fleet, Page};
 
 /// One antenna in a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,8 @@ pub(crate) struct AntennaLine {
     pub(crate) id: String,
     /// What people call it.
     pub(crate) name: Option<String>,
+    /// Its site, with the address of the site's page; `None` where nothing says it, and on that page.
+    pub(crate) site: Option<(String, String)>,
     /// The address of its page.
     pub(crate) href: String,
     /// As a CSS class.
@@ -66,6 +68,7 @@ pub(super) fn antenna_line(row: &AntennaRow, scene: &Scene<'_>) -> AntennaLine {
     AntennaLine {
         id: row.antenna_id.clone(),
         name: row.about.name.clone(),
+        site: row.about.site.clone().filter(|_| !is_of_site(scene)).map(|site| (site.clone(), site_href(site, scene))),
         href: antenna_href(&row.antenna_id, scene),
         status: State::of(row).class(),
         status_label: State::of(row).label(language),
@@ -79,6 +82,16 @@ pub(super) fn antenna_line(row: &AntennaRow, scene: &Scene<'_>) -> AntennaLine {
         last_seen: last_seen(row, scene),
         strip: strip(row.history.as_ref(), &scene.of_antenna(row)),
     }
+}
+
+/// Whether the page is that of a site, so that no antenna's row has to say where it is.
+const fn is_of_site(scene: &Scene<'_>) -> bool {
+    matches!(scene.address.query.page, Page::Site(_))
+}
+
+/// The address of a site's page, over the same range.
+pub(super) fn site_href(site: String, scene: &Scene<'_>) -> String {
+    scene.address.with_page(Page::Site(Fleet { site, ..Fleet::default() })).href()
 }
 
 /// How long ago the newest reading of an antenna arrived, and when.
@@ -258,7 +271,6 @@ mod tests {
 
     use super::*;
     use crate::model::tests::{NOW, address, antenna, fleet, scene};
-    use crate::query::Page;
     use crate::query::tests::read;
 
     fn reading(delay_ms: i64) -> ReadingRow {

@@ -1,14 +1,14 @@
 //! The four tiles: a figure with its unit, its trend, and its change from the period that it is compared with.
 
 use shared::UnixMillis;
-use shared::api::{AntennaCounts, Latency, Measures, Point, Series, Status, Summary};
+use shared::api::{AntennaCounts, Latency, Measures, Point, Series, SiteRow, Status, Summary};
 
 use super::{Scene, State, charts};
 use crate::figures::{AntennaFigures, OverviewFigures};
 use crate::format;
 use crate::language::Language;
 use crate::plot::{self, Scale};
-use crate::query::{Comparison, Page, week_before};
+use crate::query::{Comparison, Fleet, Page, week_before};
 
 /// A change in volume smaller than this share is neither good nor bad.
 const STEADY_VOLUME: f64 = 0.02;
@@ -80,7 +80,9 @@ pub(super) fn tiles(figures: &OverviewFigures, scene: &Scene<'_>) -> Vec<Tile> {
     let before = previous.as_ref().filter(|it| it.measures.readings > 0 && uncovered.is_none() && is_whole && is_alike);
     let compared = before.map(|before| [&before.measures, &now.measures]);
     let mut tiles = measure_tiles(&summary.measures, compared, series, scene);
-    tiles.push(antennas_tile(summary, before.map(|before| [&before.antennas, &now.antennas]), scene));
+    let href = |state: State| scene.address.with_page(Page::Antennas(state.fleet())).href();
+    let compared = before.map(|before| [&before.antennas, &now.antennas]);
+    tiles.push(antennas_tile(&summary.antennas, summary.availability, compared, href, scene.language()));
     explain(tiles, uncovered, [is_whole, is_alike], before.is_some(), scene)
 }
 
@@ -97,6 +99,67 @@ pub(super) fn antenna_tiles(figures: &AntennaFigures, scene: &Scene<'_>) -> Vec<
     let now = settled.as_ref().unwrap_or(antenna).availability;
     tiles.push(availability_tile(antenna.availability, then.zip(now), scene));
     explain(tiles, uncovered, [is_whole, is_alike], before.is_some(), scene)
+}
+
+/// The tiles of a site: nothing is known of its course, so nothing is drawn, and nothing compared.
+pub(super) fn site_tiles(site: &SiteRow, scene: &Scene<'_>) -> Vec<Tile> {
+    let language = scene.language();
+    let tile = |label, value, unit: &str, aside, picture| Tile {
+        label,
+        value,
+        unit: unit.to_owned(),
+        aside,
+        change: None,
+        uncompared: String::new(),
+        picture,
+    };
+    let is_known = site.readings > 0;
+    let latency = site.latency_mean_ms.map_or_else(unknown, |mean| language.milliseconds(mean));
+    let delivered = if is_known { format::count(site.packets_delivered) } else { unknown() };
+    let success = site.success_rate.map_or_else(unknown, |rate| language.percent_number(rate));
+    let label = MeasureLabels::of(language);
+    let href = |state: State| {
+        let fleet = Fleet { site: site.site.clone(), ..state.fleet() };
+        scene.address.with_page(Page::Site(fleet)).href()
+    };
+    vec![
+        tile(label.latency, latency, "ms", None, Picture::Share(None)),
+        tile(
+            label.delivered,
+            delivered,
+            "",
+            Some(of_sent(site.packets_sent, is_known, language)),
+            Picture::Share(None),
+        ),
+        tile(label.success, success, "%", None, Picture::Share(site.success_rate)),
+        antennas_tile(&site.antennas, site.availability, None, href, language),
+    ]
+}
+
+/// What the figures are called that everything has.
+struct MeasureLabels {
+    latency: &'static str,
+    delivered: &'static str,
+    success: &'static str,
+}
+
+impl MeasureLabels {
+    const fn of(language: Language) -> Self {
+        Self {
+            latency: language.text("Mean latency", "Latencia media"),
+            delivered: language.text("Delivered packets", "Paquetes entregados"),
+            success: language.text("Success rate", "Tasa de éxito"),
+        }
+    }
+}
+
+/// `of 1 234 sent`.
+fn of_sent(packets: u64, is_known: bool, language: Language) -> String {
+    let sent = if is_known { language.rough_count(packets) } else { unknown() };
+    match language {
+        Language::English => format!("of {sent} sent"),
+        Language::Spanish => format!("de {sent} enviados"),
+    }
 }
 
 /// The tiles of the figures that the network and an antenna have. A change is measured between the two given.
@@ -169,7 +232,7 @@ fn latency_tile(latency: &Latency, compared: Option<[&Measures; 2]>, points: &[P
     let course = course(points, |measures| measures.latency_ms.mean);
     let least = latency.mean.unwrap_or_default() * 0.1;
     Tile {
-        label: language.text("Mean latency", "Latencia media"),
+        label: MeasureLabels::of(language).latency,
         value: latency.mean.map_or_else(unknown, |mean| language.milliseconds(mean)),
         unit: "ms".to_owned(),
         aside: Some(format!("p95 {}", language.percentile(latency.p95))),
@@ -196,16 +259,10 @@ fn delivered_tile(
     let is_known = measures.readings > 0;
     let least = measures.packets_delivered as f64 / points.len().max(1) as f64 * 0.1;
     Tile {
-        label: language.text("Delivered packets", "Paquetes entregados"),
+        label: MeasureLabels::of(language).delivered,
         value: if is_known { format::count(measures.packets_delivered) } else { unknown() },
         unit: String::new(),
-        aside: Some({
-            let sent = if is_known { language.rough_count(measures.packets_sent) } else { unknown() };
-            match language {
-                Language::English => format!("of {sent} sent"),
-                Language::Spanish => format!("de {sent} enviados"),
-            }
-        }),
+        aside: Some(of_sent(measures.packets_sent, is_known, language)),
         uncompared: String::new(),
         change: compared.filter(|[_, now]| now.readings > 0).map(|[before, now]| {
             let (now, then) = (now.packets_delivered, before.packets_delivered);
@@ -225,7 +282,7 @@ fn success_tile(rate: Option<f64>, compared: Option<[&Measures; 2]>, points: &[P
     let language = scene.language();
     let course = course(points, |measures| measures.success_rate);
     Tile {
-        label: language.text("Success rate", "Tasa de éxito"),
+        label: MeasureLabels::of(language).success,
         value: rate.map_or_else(unknown, |rate| language.percent_number(rate)),
         unit: "%".to_owned(),
         aside: None,
@@ -255,8 +312,14 @@ fn availability_tile(share: Option<f64>, compared: Option<(f64, f64)>, scene: &S
     }
 }
 
-fn antennas_tile(summary: &Summary, compared: Option<[&AntennaCounts; 2]>, scene: &Scene<'_>) -> Tile {
-    let (language, counts) = (scene.language(), &summary.antennas);
+/// How many antennas report, and how many are in each state; `href` is where those of a state are.
+fn antennas_tile(
+    counts: &AntennaCounts,
+    availability: Option<f64>,
+    compared: Option<[&AntennaCounts; 2]>,
+    href: impl Fn(State) -> String,
+    language: Language,
+) -> Tile {
     let total = counts.total();
     let mut start = 0.0;
     // Most are healthy, so these come first and the worse ones at the end.
@@ -274,7 +337,7 @@ fn antennas_tile(summary: &Summary, compared: Option<[&AntennaCounts; 2]>, scene
         StatusShare {
             status: state.class(),
             words: format!("{} {}", format::count(count), state.word(count, language)),
-            href: scene.address.with_page(Page::Antennas(state.fleet())).href(),
+            href: href(state),
             count,
             start: start - share,
             share,
@@ -285,8 +348,7 @@ fn antennas_tile(summary: &Summary, compared: Option<[&AntennaCounts; 2]>, scene
         value: format::count(counts.active),
         unit: format!("{} {}", language.text("of", "de"), format::count(total)),
         // An older analytics does not report it.
-        aside: summary
-            .availability
+        aside: availability
             .map(|share| format!("{} {}", language.percent(Some(share)), language.text("available", "disponible"))),
         uncompared: String::new(),
         change: compared.map(|[before, now]| {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use shared::UnixMillis;
-use shared::api::{AntennaCounts, AntennaRow, Status, Summary};
+use shared::api::{AntennaCounts, AntennaRow, SiteRow, Status};
 
 use super::heat::antenna_href;
 use super::rows::counts_in_words;
@@ -11,7 +11,7 @@ use super::{Condition, Frame, Moment, Part, Scene, State};
 use crate::figures::{NAMED_ANTENNAS, OverviewFigures, RECENT_SECONDS};
 use crate::format;
 use crate::language::Language;
-use crate::query::Page;
+use crate::query::{Fleet, Page};
 
 /// What is in trouble, worst first.
 const TROUBLE: [State; 5] = [
@@ -77,14 +77,40 @@ pub(crate) struct Trouble {
 }
 
 pub(super) fn verdict(figures: &OverviewFigures, frame: &Frame, scene: &Scene<'_>) -> Verdict {
-    let (language, summary) = (scene.language(), &figures.summary);
-    let (level, sentence) = judge(&summary.antennas, language);
+    let summary = &figures.summary;
+    of_now(&summary.antennas, frame, scene, || Verdict {
+        course: course(figures, scene),
+        who: TROUBLE.into_iter().filter_map(|state| trouble(state, figures, scene)).collect(),
+        ..Verdict::new(Level::Unknown, String::new(), basis(summary.measures.readings, frame, scene))
+    })
+}
+
+/// The state of a site in one sentence, with how many of its antennas are in trouble.
+pub(super) fn site_verdict(site: &SiteRow, frame: &Frame, scene: &Scene<'_>) -> Verdict {
+    let language = scene.language();
+    let trouble = |state: State| {
+        let number = state.count(&site.antennas);
+        (number > 0).then(|| Trouble {
+            status: state.class(),
+            words: format!("{} {}", format::count(number), state.word(number, language)),
+            href: scene.address.with_page(Page::Site(Fleet { site: site.site.clone(), ..state.fleet() })).href(),
+            named: Vec::new(),
+            more: String::new(),
+        })
+    };
+    let every = TROUBLE.into_iter().chain([State::Status(Status::Unseen)]);
+    of_now(&site.antennas, frame, scene, || Verdict {
+        who: every.filter_map(trouble).collect(),
+        ..Verdict::new(Level::Unknown, String::new(), basis(site.readings, frame, scene))
+    })
+}
+
+/// What is told of antennas as long as figures are of the present, with the judgement in front; else why they are not.
+fn of_now(antennas: &AntennaCounts, frame: &Frame, scene: &Scene<'_>, told: impl FnOnce() -> Verdict) -> Verdict {
+    let language = scene.language();
+    let (level, sentence) = judge(antennas, language);
     match frame.condition {
-        Condition::Live | Condition::Fixed | Condition::Waiting => Verdict {
-            course: course(figures, scene),
-            who: TROUBLE.into_iter().filter_map(|state| trouble(state, figures, scene)).collect(),
-            ..Verdict::new(level, sentence, basis(summary, frame, scene))
-        },
+        Condition::Live | Condition::Fixed | Condition::Waiting => Verdict { level, sentence, ..told() },
         Condition::Stale(age) => {
             Verdict::new(Level::Warning, stale(age, language), was_so(frame, format!(": {sentence}"), language))
         }
@@ -246,11 +272,11 @@ fn was_so(frame: &Frame, rest: String, language: Language) -> Vec<Part> {
 }
 
 /// The facts behind the verdict.
-fn basis(summary: &Summary, frame: &Frame, scene: &Scene<'_>) -> Vec<Part> {
+fn basis(readings: u64, frame: &Frame, scene: &Scene<'_>) -> Vec<Part> {
     let language = scene.language();
     let window = scene.address.query.range.window;
     let range = if frame.condition == Condition::Fixed { language.range(window) } else { language.last(window) };
-    let readings = language.plural(summary.measures.readings, ["reading", "readings"], ["lectura", "lecturas"]);
+    let readings = language.plural(readings, ["reading", "readings"], ["lectura", "lecturas"]);
     vec![
         Part::Text(format!("{range}, ")),
         Part::Time(frame.ranges.start.clone()),

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{beyond, figures_class};
-use crate::components::{Choices, FileLink, Heading, IncidentTable, Pager, Search};
+use crate::components::{Choices, FileLink, Heading, IncidentTable, Pager, Place, Search};
 use crate::model::IncidentsScreen;
 
 /// The incidents.
@@ -13,6 +13,7 @@ pub(crate) fn IncidentsPage(screen: IncidentsScreen) -> AnyView {
         frame,
         search,
         hidden,
+        place,
         kinds,
         states,
         scopes,
@@ -26,6 +27,7 @@ pub(crate) fn IncidentsPage(screen: IncidentsScreen) -> AnyView {
     } = screen;
     let (language, class) = (frame.language, figures_class(&frame));
     let action = frame.ranges.action.clone();
+    let place = place.map(|form| view! { <Place action=action.clone() form language/> });
     let title = language.text("Incidents", "Incidentes").into_any();
     let body = match lines {
         None => {
@@ -64,6 +66,7 @@ pub(crate) fn IncidentsPage(screen: IncidentsScreen) -> AnyView {
                         <Choices label=language.text("Filter by kind", "Filtrar por tipo") choices=kinds/>
                         <Choices label=language.text("Order", "Orden") choices=sorts/>
                     </div>
+                    {place}
                 </header>
                 <p class="found">
                     <span role="status" aria-live="polite">{found}</span>

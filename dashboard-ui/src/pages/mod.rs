@@ -13,6 +13,7 @@ mod overview;
 mod pipeline;
 mod quiet;
 mod report;
+mod sites;
 mod status;
 
 use std::ops::RangeInclusive;
@@ -46,6 +47,7 @@ use overview::OverviewPage;
 use pipeline::PipelinePage;
 use quiet::{AcknowledgementPage, AuditPage, MutePage, QuietPage};
 use report::ReportPage;
+use sites::{SitePage, SitesPage};
 use status::StatusLayout;
 
 /// The page for what was loaded.
@@ -294,6 +296,8 @@ fn content(screen: Screen, address: &Address) -> AnyView {
         Screen::Overview(screen) => view! { <OverviewPage screen=*screen/> }.into_any(),
         Screen::Antennas(screen) => view! { <AntennasPage screen=*screen/> }.into_any(),
         Screen::Antenna(screen) => view! { <AntennaPage screen=*screen/> }.into_any(),
+        Screen::Sites(screen) => view! { <SitesPage screen=*screen/> }.into_any(),
+        Screen::Site(screen) => view! { <SitePage screen=*screen/> }.into_any(),
         Screen::Incidents(screen) => view! { <IncidentsPage screen=*screen/> }.into_any(),
         Screen::Pipeline(screen) => view! { <PipelinePage screen=*screen/> }.into_any(),
         // What it shows are several answers.
@@ -332,6 +336,18 @@ fn without_figures(screen: Screen, address: &Address, to: (String, String)) -> A
             let text = view! { {before}<bdi>{id}</bdi>{after} }.into_any();
             view! { <Message heading text to/> }.into_any()
         }
+        Screen::UnknownSite(name) => {
+            let heading = unknown_site(language);
+            let [before, after] = match language {
+                Language::English => ["No antenna is said to be at “", "” by what analytics knows of them."],
+                Language::Spanish => {
+                    ["De ninguna antena se dice que esté en «", "», por lo que el análisis sabe de ellas."]
+                }
+            };
+            let to = (language.text("See all sites", "Ver todos los emplazamientos").to_owned(), sites(address));
+            let text = view! { {before}<bdi>{name}</bdi>{after} }.into_any();
+            view! { <Message heading text to/> }.into_any()
+        }
         Screen::Standby => {
             let text = language.text(
                 "Another process of analytics owns the stream and has the figures. This page shows them as soon as it takes over, \
@@ -349,18 +365,30 @@ fn without_figures(screen: Screen, address: &Address, to: (String, String)) -> A
     }
 }
 
+/// The address of all sites.
+fn sites(address: &Address) -> String {
+    address.with_page(Kind::Sites.page()).href()
+}
+
+const fn unknown_site(language: Language) -> &'static str {
+    language.text("This site is not known", "No se conoce este emplazamiento")
+}
+
 /// The title is what a browser tab should show: the verdict, or the name of the page.
 fn title(screen: &Screen, language: Language) -> String {
     let title = match screen {
         Screen::Overview(screen) => screen.verdict.sentence.clone(),
         Screen::Antennas(_) => language.text("Antennas", "Antenas").to_owned(),
         Screen::Antenna(screen) => format!("{}: {}", without_directions(&screen.id), screen.status_label),
+        Screen::Sites(_) => language.text("Sites", "Emplazamientos").to_owned(),
+        Screen::Site(screen) => format!("{}: {}", without_directions(&screen.name), screen.verdict.sentence),
         Screen::Incidents(_) => language.text("Incidents", "Incidentes").to_owned(),
         Screen::Pipeline(screen) => format!("{}: {}", language.text("Pipeline", "Proceso"), screen.verdict.sentence),
         Screen::Report(screen) => screen.title.clone(),
         Screen::NoData => language.text("No data yet", "Aún no hay datos").to_owned(),
         Screen::Refused => refusal(language)[0].to_owned(),
         Screen::Unknown(_) => language.text("This antenna is not known", "No se conoce esta antena").to_owned(),
+        Screen::UnknownSite(_) => unknown_site(language).to_owned(),
         Screen::Standby => model::standby(language).to_owned(),
         Screen::Unauthorized => model::unauthorized(language)[0].to_owned(),
         Screen::Away => model::away(language).to_owned(),

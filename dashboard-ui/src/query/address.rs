@@ -6,7 +6,7 @@ use serde::Deserialize;
 use shared::spelled::Spelled;
 
 use super::lists::choose;
-use super::{Base, CSV, Comparison, Fleet, Incidents, Kind, LIVE, Page, Query, Range, Reason};
+use super::{Base, CSV, Comparison, Fleet, Incidents, Kind, LIVE, Page, Query, Range, Reason, Sites};
 use crate::language::Language;
 
 /// A query and how it is displayed.
@@ -59,6 +59,7 @@ pub struct Parameters {
     pub(super) q: Option<String>,
     pub(super) status: Option<String>,
     pub(super) site: Option<String>,
+    pub(super) name: Option<String>,
     pub(super) label: Option<String>,
     pub(super) sort: Option<String>,
     pub(super) order: Option<String>,
@@ -148,6 +149,8 @@ impl Address {
     pub fn with_range(&self, range: Range) -> Self {
         let page = match &self.query.page {
             Page::Antennas(fleet) => Page::Antennas(Fleet { page: 1, ..fleet.clone() }),
+            Page::Site(fleet) => Page::Site(Fleet { page: 1, ..fleet.clone() }),
+            Page::Sites(sites) => Page::Sites(Sites { page: 1, ..*sites }),
             Page::Incidents(incidents) => Page::Incidents(Incidents { page: 1, ..incidents.clone() }),
             page => page.clone(),
         };
@@ -231,6 +234,7 @@ impl Parameters {
             ("q", &self.q),
             ("status", &self.status),
             ("site", &self.site),
+            ("name", &self.name),
             ("label", &self.label),
             ("sort", &self.sort),
             ("order", &self.order),

@@ -1,6 +1,6 @@
 //! Search, filters and sort order of lists.
 
-use shared::api::{IncidentKind, IncidentState, Label, Order, Sort, Status};
+use shared::api::{IncidentKind, IncidentState, Label, Order, SiteSort, Sort, Status};
 use shared::codec::ANTENNA_ID_MAX_BYTES;
 use shared::spelled::Spelled;
 
@@ -8,6 +8,9 @@ use super::{Parameters, Reason};
 
 /// Rows of a page of the fleet.
 pub const FLEET_ROWS: u32 = 50;
+
+/// Rows of a page of sites.
+pub const SITE_ROWS: u32 = 50;
 
 /// Lines of a page of incidents.
 pub const INCIDENT_LINES: u32 = 50;
@@ -122,11 +125,17 @@ impl Fleet {
             search: parse_search(&asked.q)?,
             filter: Filter::parse(&asked.status)?,
             site: parse_site(&asked.site)?,
-            label: given(&asked.label).map(|text| Label::parse(text).ok_or(Reason::Label)).transpose()?,
+            label: parse_label(&asked.label)?,
             sort,
             order,
             page: parse_page(&asked.page)?,
         })
+    }
+
+    /// The antennas of a site, whose page names it.
+    pub(super) fn parse_site(asked: &Parameters) -> Result<Self, Reason> {
+        let site = parse_site(&asked.name)?;
+        if site.is_empty() { Err(Reason::Site) } else { Ok(Self { site, ..Self::parse(asked)? }) }
     }
 
     /// Sorted by another column, or in the opposite order if it is sorted by that column already; from the first page.
@@ -144,6 +153,56 @@ impl Fleet {
         push(&mut parameters, "label", self.label.as_ref().map(Label::to_string));
         push(&mut parameters, "sort", (self.sort != FIRST_SORT).then(|| self.sort.to_string()));
         push(&mut parameters, "order", (self.order != usual_order(self.sort)).then(|| self.order.to_string()));
+        push(&mut parameters, "page", (self.page > 1).then(|| self.page.to_string()));
+        parameters
+    }
+}
+
+/// Sites, in an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sites {
+    /// The order.
+    pub sort: SiteSort,
+    /// Its direction.
+    pub order: Order,
+    /// The page, from 1.
+    pub page: u32,
+}
+
+impl Default for Sites {
+    fn default() -> Self {
+        let sort = SiteSort::default();
+        Self { sort, order: usual_order_of_sites(sort), page: 1 }
+    }
+}
+
+/// The order of sites unless another is asked for: the worst first, or the most.
+const fn usual_order_of_sites(sort: SiteSort) -> Order {
+    match sort {
+        SiteSort::Latency | SiteSort::PacketsLost => Order::Descending,
+        SiteSort::Status | SiteSort::Site | SiteSort::SuccessRate | SiteSort::Availability => Order::Ascending,
+    }
+}
+
+impl Sites {
+    pub(super) fn parse(asked: &Parameters) -> Result<Self, Reason> {
+        let sort = choose(&SiteSort::ALL, &asked.sort, Reason::SiteSort)?.unwrap_or_default();
+        let order = choose(&Order::ALL, &asked.order, Reason::SiteSort)?.unwrap_or(usual_order_of_sites(sort));
+        Ok(Self { sort, order, page: parse_page(&asked.page)? })
+    }
+
+    /// Sorted by another column, or in the opposite order if they are sorted by that column already; from the first page.
+    #[must_use]
+    pub fn sorted_by(self, sort: SiteSort) -> Self {
+        let order = if sort == self.sort { reversed(self.order) } else { usual_order_of_sites(sort) };
+        Self { sort, order, page: 1 }
+    }
+
+    pub(super) fn parameters(self) -> Vec<(&'static str, String)> {
+        let mut parameters = Vec::new();
+        push(&mut parameters, "sort", (self.sort != SiteSort::default()).then(|| self.sort.to_string()));
+        let is_usual = self.order == usual_order_of_sites(self.sort);
+        push(&mut parameters, "order", (!is_usual).then(|| self.order.to_string()));
         push(&mut parameters, "page", (self.page > 1).then(|| self.page.to_string()));
         parameters
     }
@@ -178,6 +237,10 @@ impl Spelled for IncidentSort {
 pub struct Incidents {
     /// Only antennas whose id contains this text; empty for all.
     pub search: String,
+    /// Only antennas at this site; empty for all.
+    pub site: String,
+    /// Only antennas with this label.
+    pub label: Option<Label>,
     /// Only those of this kind.
     pub kind: Option<IncidentKind>,
     /// Only ongoing ones.
@@ -192,7 +255,16 @@ pub struct Incidents {
 
 impl Default for Incidents {
     fn default() -> Self {
-        Self { search: String::new(), kind: None, open: false, kept: false, sort: IncidentSort::default(), page: 1 }
+        Self {
+            search: String::new(),
+            site: String::new(),
+            label: None,
+            kind: None,
+            open: false,
+            kept: false,
+            sort: IncidentSort::default(),
+            page: 1,
+        }
     }
 }
 
@@ -210,12 +282,23 @@ impl Incidents {
             Some(_) => return Err(Reason::Scope),
         };
         let sort = choose(IncidentSort::EVERY, &asked.sort, Reason::IncidentSort)?.unwrap_or_default();
-        Ok(Self { search: parse_search(&asked.q)?, kind, open, kept, sort, page: parse_page(&asked.page)? })
+        Ok(Self {
+            search: parse_search(&asked.q)?,
+            site: parse_site(&asked.site)?,
+            label: parse_label(&asked.label)?,
+            kind,
+            open,
+            kept,
+            sort,
+            page: parse_page(&asked.page)?,
+        })
     }
 
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
         let mut parameters = Vec::new();
         push(&mut parameters, "q", (!self.search.is_empty()).then(|| self.search.clone()));
+        push(&mut parameters, "site", (!self.site.is_empty()).then(|| self.site.clone()));
+        push(&mut parameters, "label", self.label.as_ref().map(Label::to_string));
         push(&mut parameters, "kind", self.kind.map(|kind| kind.to_string()));
         push(&mut parameters, "state", self.open.then(|| IncidentState::Open.to_string()));
         push(&mut parameters, "scope", self.kept.then(|| "kept".to_owned()));
@@ -247,6 +330,10 @@ fn parse_search(text: &Option<String>) -> Result<String, Reason> {
 fn parse_site(text: &Option<String>) -> Result<String, Reason> {
     let text = text.clone().unwrap_or_default();
     if text.chars().count() <= SITE_MAX { Ok(text) } else { Err(Reason::Site) }
+}
+
+fn parse_label(text: &Option<String>) -> Result<Option<Label>, Reason> {
+    given(text).map(|text| Label::parse(text).ok_or(Reason::Label)).transpose()
 }
 
 fn parse_page(text: &Option<String>) -> Result<u32, Reason> {

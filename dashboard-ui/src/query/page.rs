@@ -4,7 +4,7 @@ use shared::api::Badness;
 use shared::codec::ANTENNA_ID_MAX_BYTES;
 
 use super::lists::choose;
-use super::{Fleet, Incidents, Month, Parameters, Reason};
+use super::{Fleet, Incidents, Month, Parameters, Reason, Sites};
 
 /// Rows of the heat map: by default, and if more are requested.
 const HEATMAP_ROWS: (u32, u32) = (24, 120);
@@ -26,6 +26,10 @@ pub enum Page {
         /// Its id: any text.
         id: String,
     },
+    /// The sites that antennas are at.
+    Sites(Sites),
+    /// One site, with its antennas.
+    Site(Fleet),
     /// What went wrong, and for how long.
     Incidents(Incidents),
     /// The path of the readings from the stream to the page.
@@ -48,6 +52,10 @@ pub enum Kind {
     Antennas,
     /// See [`Page::Antenna`].
     Antenna,
+    /// See [`Page::Sites`].
+    Sites,
+    /// See [`Page::Site`].
+    Site,
     /// See [`Page::Incidents`].
     Incidents,
     /// See [`Page::Pipeline`].
@@ -70,6 +78,8 @@ impl Page {
             Self::Overview { .. } => Kind::Overview,
             Self::Antennas(_) => Kind::Antennas,
             Self::Antenna { .. } => Kind::Antenna,
+            Self::Sites(_) => Kind::Sites,
+            Self::Site(_) => Kind::Site,
             Self::Incidents(_) => Kind::Incidents,
             Self::Pipeline => Kind::Pipeline,
             Self::Report { .. } => Kind::Report,
@@ -100,6 +110,8 @@ impl Page {
             },
             Kind::Antennas => Self::Antennas(Fleet::parse(given)?),
             Kind::Antenna => Self::Antenna { id: parse_id(given.id.clone())? },
+            Kind::Sites => Self::Sites(Sites::parse(given)?),
+            Kind::Site => Self::Site(Fleet::parse_site(given)?),
             Kind::Incidents => Self::Incidents(Incidents::parse(given)?),
             Kind::Pipeline => Self::Pipeline,
             Kind::Report => Self::Report {
@@ -118,6 +130,11 @@ impl Page {
             }
             Self::Antennas(fleet) => fleet.parameters(),
             Self::Antenna { id } => vec![("id", id.clone())],
+            Self::Sites(sites) => sites.parameters(),
+            Self::Site(fleet) => {
+                let named = |(name, value)| (if name == "site" { "name" } else { name }, value);
+                fleet.parameters().into_iter().map(named).collect()
+            }
             Self::Incidents(incidents) => incidents.parameters(),
             Self::Pipeline => Vec::new(),
             Self::Report { month, id } => {
@@ -139,8 +156,16 @@ impl Kind {
     pub const MAIN: [Self; 4] = [Self::Overview, Self::Antennas, Self::Incidents, Self::Pipeline];
 
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Overview, Self::Antennas, Self::Antenna, Self::Incidents, Self::Pipeline, Self::Report];
+    pub const ALL: [Self; 8] = [
+        Self::Overview,
+        Self::Antennas,
+        Self::Antenna,
+        Self::Sites,
+        Self::Site,
+        Self::Incidents,
+        Self::Pipeline,
+        Self::Report,
+    ];
 
     /// Whether its pages are kept live. Days that have passed do not change.
     #[must_use]
@@ -155,6 +180,8 @@ impl Kind {
             Self::Overview => "/",
             Self::Antennas => "/antennas",
             Self::Antenna => "/antenna",
+            Self::Sites => "/sites",
+            Self::Site => "/site",
             Self::Incidents => "/incidents",
             Self::Pipeline => "/pipeline",
             Self::Report => "/report",
@@ -168,18 +195,22 @@ impl Kind {
             Self::Overview => &["by", "heatmap"],
             Self::Antennas => &["q", "status", "site", "label", "sort", "order", "page"],
             Self::Antenna => &["id"],
-            Self::Incidents => &["q", "kind", "state", "scope", "sort", "page"],
+            Self::Sites => &["sort", "order", "page"],
+            Self::Site => &["name", "q", "status", "label", "sort", "order", "page"],
+            Self::Incidents => &["q", "site", "label", "kind", "state", "scope", "sort", "page"],
             Self::Pipeline => &[],
             Self::Report => &["month", "id"],
         }
     }
 
-    /// The page of this kind without search or sort order; for an antenna, the list of all antennas.
+    /// The page of this kind without search or sort order; for an antenna, the list of all antennas, and for a site that of all
+    /// sites.
     #[must_use]
     pub fn page(self) -> Page {
         match self {
             Self::Overview => Page::default(),
             Self::Antennas | Self::Antenna => Page::Antennas(Fleet::default()),
+            Self::Sites | Self::Site => Page::Sites(Sites::default()),
             Self::Incidents => Page::Incidents(Incidents::default()),
             Self::Pipeline => Page::Pipeline,
             Self::Report => Page::Report { month: None, id: None },

@@ -23,6 +23,8 @@ pub enum Reason {
     Status,
     /// The site.
     Site,
+    /// The order of sites.
+    SiteSort,
     /// The label.
     Label,
     /// The kind of incidents.
@@ -87,8 +89,12 @@ impl Reason {
                 "El estado (status) es down, degraded, silent, healthy o unseen.",
             ),
             Self::Site => language.text(
-                "The name of a site has at most 64 characters.",
-                "El nombre de un emplazamiento (site) tiene como máximo 64 caracteres.",
+                "The name of a site has 1 to 64 characters.",
+                "El nombre de un emplazamiento tiene de 1 a 64 caracteres.",
+            ),
+            Self::SiteSort => language.text(
+                "The order of sites (sort) is one of the columns of the table, and order is asc or desc.",
+                "El orden de los emplazamientos (sort) es una de las columnas de la tabla, y order es asc o desc.",
             ),
             Self::Label => language.text(
                 "A label is written key:value; the key has letters, digits and _.",

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use shared::UnixMillis;
-use shared::api::{Badness, IncidentKind, Label, Order, Sort, Status};
+use shared::api::{Badness, IncidentKind, Label, Order, SiteSort, Sort, Status};
 use shared::spelled::Spelled;
 
 use super::*;
@@ -22,23 +22,31 @@ fn addresses() -> impl Strategy<Value = Address> {
     let text = "\\PC{0,20}";
     let label = ("[a-z_][a-z0-9_]{0,5}", text).prop_map(|(key, value)| Label { key, value });
     let at = (text, prop::option::of(label));
-    let fleet = (text, prop::option::of(0..6_usize), at, 0..9_usize, 0..2_usize, 1..1000_u32).prop_map(
+    let fleet = (text, prop::option::of(0..6_usize), at.clone(), 0..9_usize, 0..2_usize, 1..1000_u32).prop_map(
         |(search, filter, (site, label), sort, order, page)| {
             let filter = filter.map(|at| Filter::ALL[at]);
             let (sort, order) = (COLUMNS[sort], Order::ALL[order]);
-            Page::Antennas(Fleet { search, filter, site, label, sort, order, page })
+            Fleet { search, filter, site, label, sort, order, page }
         },
     );
-    let incidents = (text, prop::option::of(0..3_usize), any::<[bool; 2]>(), 0..3_usize, 1..1000_u32).prop_map(
-        |(search, kind, [open, kept], sort, page)| {
-            let kind = kind.map(|at| IncidentKind::ALL[at]);
-            Page::Incidents(Incidents { search, kind, open, kept, sort: IncidentSort::EVERY[sort], page })
-        },
-    );
+    let fleet = (fleet, any::<bool>()).prop_map(|(fleet, is_of_site)| match is_of_site && !fleet.site.is_empty() {
+        true => Page::Site(fleet),
+        false => Page::Antennas(fleet),
+    });
+    let sites = (0..SiteSort::ALL.len(), 0..2_usize, 1..1000_u32).prop_map(|(sort, order, page)| {
+        Page::Sites(Sites { sort: SiteSort::ALL[sort], order: Order::ALL[order], page })
+    });
+    let kinds = (prop::option::of(0..3_usize), any::<[bool; 2]>(), 0..3_usize);
+    let incidents =
+        (text, at, kinds, 1..1000_u32).prop_map(|(search, (site, label), (kind, [open, kept], sort), page)| {
+            let (kind, sort) = (kind.map(|at| IncidentKind::ALL[at]), IncidentSort::EVERY[sort]);
+            Page::Incidents(Incidents { search, site, label, kind, open, kept, sort, page })
+        });
     let page = prop_oneof![
         (0..4_usize, any::<bool>()).prop_map(|(by, tall)| Page::Overview { by: Badness::ALL[by], tall }),
         fleet,
         "\\PC{1,40}".prop_map(|id| Page::Antenna { id }),
+        sites,
         incidents,
         Just(Page::Pipeline),
         (prop::option::of(0..4_000_000_000_000_i64), prop::option::of("\\PC{1,40}"))
@@ -72,7 +80,9 @@ fn defaults_are_left_out_of_the_text() {
         ("/?window=1d", "/?window=24h"),
         ("/antennas?q=&status=&sort=&order=&page=1", "/antennas"),
         ("/antennas?sort=latency&order=desc", "/antennas?sort=latency"),
-        ("/incidents?state=all&kind=&sort=newest&scope=range", "/incidents"),
+        ("/incidents?state=all&kind=&sort=newest&scope=range&site=&label=", "/incidents"),
+        ("/sites?sort=status&order=asc&page=1", "/sites"),
+        ("/site?name=a/b&sort=status&status=&q=", "/site?name=a%2Fb"),
         ("/antenna?id=a/b%20c&lang=es&wall=1", "/antenna?id=a%2Fb+c&lang=es&wall=1"),
         ("/?lang=xx&wall=0", "/"),
         ("/?compare=previous", "/"),
@@ -106,6 +116,13 @@ fn what_is_wrong_is_named() {
         ("/incidents?state=shut", Reason::State),
         ("/incidents?sort=latency", Reason::IncidentSort),
         ("/incidents?scope=all", Reason::Scope),
+        ("/incidents?label=ring", Reason::Label),
+        ("/site", Reason::Site),
+        ("/site?name=", Reason::Site),
+        (&format!("/site?name={}", "x".repeat(65)), Reason::Site),
+        ("/site?name=north&sort=luck", Reason::Sort),
+        ("/sites?sort=luck", Reason::SiteSort),
+        ("/sites?order=up", Reason::SiteSort),
         ("/antenna", Reason::Id),
         ("/antenna?id=", Reason::Id),
         (&format!("/antenna?id={long}"), Reason::Id),

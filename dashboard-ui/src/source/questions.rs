@@ -6,8 +6,8 @@ use shared::UnixMillis;
 use shared::api::{
     AntennaPage, AntennaRow, AntennasRequest, Badness, Count, End, Heatmap, HeatmapRequest, Incident, IncidentPage,
     IncidentState, IncidentsRequest, Labels, OptionalWindow, PipelineHistoryRequest, PipelineRequest, ReadingsRequest,
-    RecentReadings, RejectedRequest, Request, Series, SeriesRequest, Sort, Status, Summary, SummaryRequest,
-    WindowRequest, WorstRequest,
+    RecentReadings, RejectedRequest, Request, Series, SeriesRequest, SitesRequest, Sort, Status, Summary,
+    SummaryRequest, WindowRequest, WorstRequest,
 };
 use shared::time::Span;
 
@@ -15,11 +15,13 @@ use super::{Asker, Extent};
 use crate::client::ClientError;
 use crate::figures::{
     AntennaFigures, AntennasFigures, Figures, IncidentsFigures, MonthFigures, NAMED_ANTENNAS, OverviewFigures,
-    PipelineFigures, Quiet, RECENT_SECONDS, ReportFigures,
+    PipelineFigures, Quiet, RECENT_SECONDS, ReportFigures, SiteFigures, SitesFigures,
 };
 use crate::model::State;
 use crate::model::snippets::Asked;
-use crate::query::{Comparison, FLEET_ROWS, Filter, Fleet, Incidents, Month, Page, Query, Range, week_before};
+use crate::query::{
+    Comparison, FLEET_ROWS, Filter, Fleet, Incidents, Month, Page, Query, Range, SITE_ROWS, Sites, week_before,
+};
 
 /// The worst antennas on the overview.
 const WORST_ROWS: u32 = 10;
@@ -56,11 +58,19 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
             Figures::Antennas(Box::new(AntennasFigures { summary, antennas }))
         }
         Page::Antenna { id } => Figures::Antenna(Box::new(antenna(asker, query, id).await?)),
+        Page::Sites(sites) => {
+            let request = sites_request(asker.present, *sites, range, extent);
+            let summary = SummaryRequest { window: window(asker, range) };
+            let (summary, sites) = tokio::try_join!(asker.ask(summary), asker.ask_if_known(request))?;
+            Figures::Sites(Box::new(SitesFigures { summary, sites }))
+        }
+        Page::Site(fleet) => Figures::Site(Box::new(site(asker, range, fleet, extent).await?)),
         Page::Incidents(incidents) => {
             let summary = SummaryRequest { window: window(asker, range) };
             let incidents = all_incidents(asker, incidents_request(asker.present, incidents, range));
-            let (summary, incidents, quiet) = tokio::try_join!(asker.ask(summary), incidents, quiet(asker, range))?;
-            Figures::Incidents(Box::new(IncidentsFigures { summary, incidents, quiet }))
+            let (summary, incidents, has_sites, quiet) =
+                tokio::try_join!(asker.ask(summary), incidents, has_sites(asker, range), quiet(asker, range))?;
+            Figures::Incidents(Box::new(IncidentsFigures { summary, incidents, has_sites, quiet }))
         }
         Page::Pipeline => Figures::Pipeline(Box::new(pipeline(asker).await?)),
         Page::Report { month, id } => Figures::Report(Box::new(report(asker, *month, id.as_deref()).await?)),
@@ -80,7 +90,8 @@ pub(crate) fn shown(query: &Query, step: Option<Span>) -> Asked {
     match &query.page {
         Page::Overview { .. } => series(None),
         Page::Antenna { id } => series(Some(id.clone())),
-        Page::Antennas(fleet) => asked(&fleet_request(End::Watermark, fleet, range, Extent::All)),
+        Page::Antennas(fleet) | Page::Site(fleet) => asked(&fleet_request(End::Watermark, fleet, range, Extent::All)),
+        Page::Sites(sites) => asked(&sites_request(End::Watermark, *sites, range, Extent::All)),
         Page::Incidents(incidents) => asked(&incidents_request(End::Watermark, incidents, range)),
         Page::Pipeline => asked(&PipelineHistoryRequest::default()),
         Page::Report { id, .. } => series(id.clone()),
@@ -220,6 +231,29 @@ async fn antenna(asker: Asker<'_>, query: &Query, id: &str) -> Result<AntennaFig
     let (previous, settled) = (if_kept(previous)?.flatten(), if_kept(settled)?.flatten());
     let (series, last_week) = (series?, last_week?);
     Ok(AntennaFigures { settled, previous, series, last_week, summary, antenna, readings, incidents, quiet })
+}
+
+/// A site that no antenna is at is as unknown as an antenna that nothing is kept of.
+async fn site(asker: Asker<'_>, range: Range, fleet: &Fleet, extent: Extent) -> Result<SiteFigures, ClientError> {
+    let summary = asker.ask(SummaryRequest { window: window(asker, range) }).await?;
+    let step = (extent == Extent::Page).then(|| seconds(range.strip_step(summary.interval_seconds)));
+    let antennas = AntennasRequest { step, ..fleet_request(asker.present, fleet, range, extent) };
+    let site = SitesRequest { window: window(asker, range), site: given(&fleet.site), ..SitesRequest::default() };
+    let ongoing = async {
+        let state = Some(IncidentState::Open);
+        let (site, limit) = (given(&fleet.site), rows(NEWEST_INCIDENTS));
+        let request = IncidentsRequest { state, site, limit, ..IncidentsRequest::default() };
+        if range.end.is_some() { Ok(None) } else { asker.ask_if_known(request).await }
+    };
+    let (antennas, site, ongoing) = tokio::try_join!(asker.ask(antennas), asker.ask_if_known(site), ongoing)?;
+    let site = site.and_then(|page| page.sites.into_iter().find(|row| row.site == fleet.site));
+    Ok(SiteFigures { summary, site: site.ok_or(ClientError::UnknownAntenna)?, antennas, ongoing })
+}
+
+/// Whether anything says at which site antennas are.
+async fn has_sites(asker: Asker<'_>, range: Range) -> Result<bool, ClientError> {
+    let request = SitesRequest { window: window(asker, range), limit: rows(1), ..SitesRequest::default() };
+    Ok(if_kept(asker.ask_if_known(request).await)?.flatten().is_some_and(|page| page.total > 0))
 }
 
 /// What people said of alerts: of the present.
@@ -434,6 +468,12 @@ fn fleet_request(present: End, fleet: &Fleet, range: Range, extent: Extent) -> A
     }
 }
 
+fn sites_request(present: End, sites: Sites, range: Range, extent: Extent) -> SitesRequest {
+    let (limit, offset) = paging(extent, sites.page, SITE_ROWS);
+    let Sites { sort, order, .. } = sites;
+    SitesRequest { window: up_to(present, range), sort, order, limit, offset, ..SitesRequest::default() }
+}
+
 /// All incidents that are asked for, as their lines depend on all of them.
 fn incidents_request(present: End, incidents: &Incidents, range: Range) -> IncidentsRequest {
     IncidentsRequest {
@@ -442,6 +482,8 @@ fn incidents_request(present: End, incidents: &Incidents, range: Range) -> Incid
         kind: incidents.kind,
         state: incidents.open.then_some(IncidentState::Open),
         q: given(&incidents.search),
+        site: given(&incidents.site),
+        labels: Labels(incidents.label.iter().cloned().collect()),
         limit: Count::MOST,
         ..IncidentsRequest::default()
     }

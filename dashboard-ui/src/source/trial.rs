@@ -5,7 +5,8 @@ use reqwest::StatusCode;
 use shared::UnixMillis;
 use shared::api::{
     AntennaRequest, AntennasRequest, BadParameter, End, HeatmapRequest, IncidentsRequest, PipelineHistoryRequest,
-    PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SummaryRequest, WorstRequest,
+    PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SitesRequest, SummaryRequest,
+    WorstRequest,
 };
 
 use super::{Asker, Source};
@@ -48,6 +49,7 @@ impl Source {
             AntennasRequest,
             AntennaRequest,
             WorstRequest,
+            SitesRequest,
             SeriesRequest,
             HeatmapRequest,
             IncidentsRequest,

@@ -13,6 +13,7 @@ mod files;
 mod orders;
 mod responses;
 mod settings;
+mod sites;
 mod states;
 mod status;
 

@@ -131,7 +131,8 @@ impl Network {
 }
 
 /// The id of the antenna at a position.
-fn name(index: u32) -> String {
+#[must_use]
+pub fn name(index: u32) -> String {
     NAMES.get(index as usize).map_or_else(|| format!("antenna-{index:05}"), |name| (*name).to_owned())
 }
 

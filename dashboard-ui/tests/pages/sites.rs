@@ -1,0 +1,100 @@
+//! Sites: their list, a page for each, and what links lead there.
+
+use reqwest::StatusCode;
+use shared::api::{AntennasRequest, SitesRequest};
+
+use crate::common::{Analytics, Dashboard};
+use crate::mock;
+
+/// Markup, quotes, and letters that turn the direction of what follows.
+const HOSTILE: &str = "<script>alert(1)</script>\"'\u{202e}gpj";
+
+#[tokio::test]
+async fn a_site_has_a_page_with_its_antennas_and_what_lasts_there() {
+    let dashboard = mock().await;
+    let (status, sites) = dashboard.get("/sites").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(sites.contains("5 sites") && sites.contains("href=\"/site?name=harbour\""), "{sites}");
+    let (status, site) = dashboard.get("/site?name=harbour&window=15m").await;
+    assert_eq!(status, StatusCode::OK);
+    for text in ["1 of 5 antennas down", "Mean latency", "Ongoing incidents", "harbour-north", "lighthouse"] {
+        assert!(site.contains(text), "{text}");
+    }
+    assert!(!site.contains("canal-street"), "that is elsewhere");
+    for href in ["/incidents?site=harbour&amp;window=15m", "/site?name=harbour&amp;status=down&amp;window=15m"] {
+        assert!(site.contains(&format!("href=\"{href}\"")), "{href}: {site}");
+        assert_eq!(dashboard.get(&href.replace("&amp;", "&")).await.0, StatusCode::OK, "{href}");
+    }
+    let down = dashboard.get("/site?name=harbour&status=down").await.1;
+    assert!(down.contains("harbour-north") && !down.contains("lighthouse"));
+    for page in ["/antennas?q=lighthouse", "/antenna?id=lighthouse"] {
+        assert!(dashboard.get(page).await.1.contains("href=\"/site?name=harbour\""), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_site_that_nobody_is_at_is_not_found_and_named() {
+    let analytics = Analytics::start().await;
+    for dashboard in [mock().await, Dashboard::start(analytics.source()).await] {
+        let (status, html) = dashboard.get("/site?name=%3Ci%3Enowhere").await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert!(html.contains("<h1>This site is not known</h1>") && html.contains("&lt;i&gt;nowhere"), "{html}");
+        assert!(html.contains("href=\"/sites\""), "where those are that are known");
+        assert_eq!(dashboard.get("/csv/site?name=nowhere").await.0, StatusCode::NOT_FOUND);
+    }
+}
+
+/// An analytics of the original contract has neither sites nor a parameter for them.
+#[tokio::test]
+async fn without_sites_pages_say_so_and_offer_none() {
+    let analytics = Analytics::start().await;
+    analytics.become_original();
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let (status, html) = dashboard.get("/sites").await;
+    assert!(status == StatusCode::OK && html.contains("This analytics knows of no sites."), "{html}");
+    assert_eq!(dashboard.get("/csv/sites").await.0, StatusCode::NOT_FOUND);
+    let analytics = Analytics::start().await;
+    analytics.change::<SitesRequest>(|page| (page.total, page.sites) = (0, Vec::new()));
+    analytics.change::<AntennasRequest>(|page| page.antennas.iter_mut().for_each(|row| row.about.site = None));
+    let dashboard = Dashboard::start(analytics.source()).await;
+    assert!(dashboard.get("/sites").await.1.contains("Of no antenna is it said where it is"));
+    for page in ["/incidents", "/antennas"] {
+        let html = dashboard.get(page).await.1;
+        assert!(!html.contains("name=\"site\"") && !html.contains("href=\"/sites\""), "{page}");
+    }
+    assert!(dashboard.get("/incidents?site=north").await.1.contains("name=\"site\""), "what narrows is shown");
+}
+
+#[tokio::test]
+async fn incidents_are_narrowed_to_a_site_and_a_label() {
+    let analytics = Analytics::start().await;
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let all = dashboard.get("/incidents?window=1h").await.1;
+    assert!(all.contains("name=\"site\"") && all.contains("name=\"label\""));
+    let harbour = dashboard.get("/incidents?window=1h&site=harbour").await.1;
+    assert!(harbour.contains("harbour-north") && !harbour.contains("cathedral"), "{harbour}");
+    assert!(dashboard.get("/incidents?label=ring:2").await.1.contains("No incident matches."));
+}
+
+#[tokio::test]
+async fn whatever_a_site_is_called_it_is_text() {
+    let analytics = Analytics::start().await;
+    analytics.change::<SitesRequest>(|page| {
+        page.sites.iter_mut().take(1).for_each(|row| row.site = HOSTILE.to_owned());
+    });
+    analytics.change::<AntennasRequest>(|page| {
+        page.antennas.iter_mut().for_each(|row| row.about.site = Some(HOSTILE.to_owned()));
+    });
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let address = form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect::<String>();
+    for page in ["/sites", "/antennas", "/antenna?id=lighthouse", &format!("/site?name={address}")] {
+        let html = dashboard.get(page).await.1;
+        assert!(!html.contains("<script>alert"), "{page}");
+        assert!(html.contains("<bdi") && html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{page}: {html}");
+        assert!(html.contains(&format!("/site?name={address}")), "{page}");
+        let title = html.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next()).unwrap();
+        assert!(!title.contains('\u{202e}'), "{page}: {title}");
+    }
+    let (_, csv) = dashboard.get("/csv/sites").await;
+    assert!(csv.contains("\"<script>alert(1)</script>\"\"'"), "{csv}");
+}
