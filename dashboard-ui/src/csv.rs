@@ -23,6 +23,11 @@ const SITES: [&str; 3] = [
     "antennas_flapping antennas_unavailable antennas_unsettled",
     "readings packets_sent packets_delivered packets_lost success_rate latency_mean_ms availability",
 ];
+const MARKS: [&str; 3] = [
+    "antenna_id name site status latitude longitude bounds_west bounds_south bounds_east bounds_north",
+    "antennas_active antennas_healthy antennas_degraded antennas_down antennas_silent antennas_unseen",
+    "antennas_flapping antennas_unavailable antennas_unsettled",
+];
 const INCIDENTS: [&str; 2] = [
     "antenna_id kind start end ended_by duration_seconds packets_sent packets_lost",
     "worst_success_rate worst_latency_ms",
@@ -54,6 +59,7 @@ pub(crate) fn file(figures: &Figures, decimal: Decimal) -> Option<(&'static str,
         Figures::Antennas(figures) => ("antennas", table(&ANTENNAS, &figures.antennas.antennas, decimal)),
         Figures::Site(figures) => ("site", table(&ANTENNAS, &figures.antennas.antennas, decimal)),
         Figures::Sites(figures) => ("sites", table(&SITES, &figures.sites.as_ref()?.sites, decimal)),
+        Figures::Map(figures) => ("map", table(&MARKS, &figures.map.as_ref()?.marks, decimal)),
         Figures::Incidents(figures) => {
             ("incidents", table(&INCIDENTS, &figures.incidents.as_ref()?.incidents, decimal))
         }
@@ -146,6 +152,7 @@ mod tests {
             Figures::Antennas(figures) => serde_json::to_value(&figures.antennas.antennas),
             Figures::Site(figures) => serde_json::to_value(&figures.antennas.antennas),
             Figures::Sites(figures) => serde_json::to_value(&figures.sites.as_ref().unwrap().sites),
+            Figures::Map(figures) => serde_json::to_value(&figures.map.as_ref().unwrap().marks),
             Figures::Incidents(figures) => serde_json::to_value(&figures.incidents.as_ref().unwrap().incidents),
             Figures::Report(figures) => serde_json::to_value(&figures.days.as_ref().unwrap().points),
             Figures::Pipeline(figures) => serde_json::to_value(&figures.history.as_ref().unwrap().samples),
@@ -155,13 +162,13 @@ mod tests {
 
     #[test]
     fn every_cell_comes_back_as_it_was() {
-        for href in PAGES.into_iter().chain(["/sites", "/site?name=harbour"]) {
+        for href in PAGES.into_iter().chain(["/sites", "/site?name=harbour", "/map"]) {
             let figures = figures(&address(href));
             let (records, rows) = (records(&figures), rows(&figures));
             assert_eq!(records.len(), rows.len());
             for (record, row) in records.iter().zip(rows) {
                 for (name, cell) in record {
-                    let nested = ["latency_ms", "freshness_ms", "antennas"].into_iter().find_map(|outer| {
+                    let nested = ["latency_ms", "freshness_ms", "antennas", "bounds"].into_iter().find_map(|outer| {
                         name.strip_prefix(outer).and_then(|name| name.strip_prefix('_')).map(|name| &row[outer][name])
                     });
                     match nested.unwrap_or(&row[name]) {
@@ -255,6 +262,10 @@ mod tests {
         assert_eq!(names(cells(&overview().series.points[0], Decimal::Point)), columns(&SERIES));
         let Figures::Sites(sites) = figures(&address("/sites")) else { panic!("it is the sites") };
         assert_eq!(names(cells(&sites.sites.unwrap().sites[0], Decimal::Point)), columns(&SITES));
+        let Figures::Map(map) = figures(&address("/map")) else { panic!("it is the map") };
+        let mut mark = map.map.unwrap().marks[0].clone();
+        mark.name = Some("Airport".to_owned());
+        assert_eq!(names(cells(&mark, Decimal::Point)), columns(&MARKS));
         let incidents = incidents(&address("/incidents")).incidents.unwrap().incidents;
         assert_eq!(names(cells(&incidents[0], Decimal::Point)), columns(&INCIDENTS));
         assert_eq!(names(cells(&pipeline().history.unwrap().samples[0], Decimal::Point)), columns(&PIPELINE));

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use shared::UnixMillis;
 use shared::api::{
-    Acknowledgement, AntennaPage, AntennaRow, Gap, Heatmap, IncidentPage, Mute, Note, Phase, Pipeline, PipelineHistory,
-    PublicSite, PublicStatus, RecentReadings, RejectedPage, Series, SitePage, SiteRow, SiteState, Summary,
+    Acknowledgement, AntennaMap, AntennaPage, AntennaRow, Gap, Heatmap, IncidentPage, Mute, Note, Phase, Pipeline,
+    PipelineHistory, PublicSite, PublicStatus, RecentReadings, RejectedPage, Series, SitePage, SiteRow, SiteState,
+    Summary,
 };
 use shared::glob::Glob;
 
@@ -24,6 +25,8 @@ pub enum Figures {
     Sites(Box<SitesFigures>),
     /// One site.
     Site(Box<SiteFigures>),
+    /// Where antennas stand.
+    Map(Box<MapFigures>),
     /// Incidents.
     Incidents(Box<IncidentsFigures>),
     /// The pipeline.
@@ -117,8 +120,19 @@ pub struct SiteFigures {
     pub site: SiteRow,
     /// Those of them that are listed.
     pub antennas: AntennaPage,
+    /// Where they stand; `None` if analytics does not know.
+    pub map: Option<AntennaMap>,
     /// Its incidents that are going on, the newest; `None` if analytics keeps none, or for a range that has ended.
     pub ongoing: Option<IncidentPage>,
+}
+
+/// Figures of the map.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapFigures {
+    /// The requested window over the whole network.
+    pub summary: Summary,
+    /// Where antennas stand; `None` if analytics does not know.
+    pub map: Option<AntennaMap>,
 }
 
 /// Figures of the incidents.
@@ -230,6 +244,7 @@ impl Figures {
             Self::Antenna(figures) => &figures.summary,
             Self::Sites(figures) => &figures.summary,
             Self::Site(figures) => &figures.summary,
+            Self::Map(figures) => &figures.summary,
             Self::Incidents(figures) => &figures.summary,
             Self::Pipeline(figures) => &figures.summary,
             Self::Report(figures) => &figures.summary,
@@ -260,6 +275,7 @@ impl Figures {
             Self::Sites(figures) => {
                 vec![&figures.summary.gaps, figures.sites.as_ref().map_or(&[], |sites| &sites.gaps)]
             }
+            Self::Map(figures) => vec![&figures.summary.gaps, figures.map.as_ref().map_or(&[], |map| &map.gaps)],
             Self::Site(figures) => vec![&figures.summary.gaps, &figures.antennas.gaps],
             Self::Report(figures) => {
                 let ReportFigures { days, month, .. } = &**figures;

@@ -1,5 +1,7 @@
 //! From numbers, durations and times to text in the page's language. Unknown is a dash, never 0.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Datelike, Utc};
 use shared::UnixMillis;
 
@@ -86,6 +88,24 @@ pub(crate) fn year(at: UnixMillis) -> String {
 /// As `<input type="datetime-local">` has it, which leaves seconds out where they are zero: `2025-11-24T14:47:05`.
 pub(crate) fn local_input(at: UnixMillis) -> String {
     formatted(at, if at.0.rem_euclid(60_000) < 1000 { "%Y-%m-%dT%H:%M" } else { "%Y-%m-%dT%H:%M:%S" })
+}
+
+/// Degrees of latitude or of longitude: `43.30° N`.
+pub(crate) fn degrees(degrees: f64, digits: usize, is_latitude: bool, language: Language) -> String {
+    let direction = match (is_latitude, degrees < 0.0) {
+        (true, false) => "N",
+        (true, true) => "S",
+        (false, false) => "E",
+        (false, true) => language.text("W", "O"),
+    };
+    format!("{}° {direction}", language.fixed(degrees.abs(), digits))
+}
+
+/// A text without the characters that change its direction: neither a title nor an attribute can contain `<bdi>`.
+pub(crate) fn without_directions(text: &str) -> String {
+    const DIRECTIONS: [RangeInclusive<char>; 4] =
+        ['\u{61c}'..='\u{61c}', '\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    text.chars().filter(|c| !DIRECTIONS.iter().any(|range| range.contains(c))).collect()
 }
 
 impl Language {

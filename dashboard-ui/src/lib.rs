@@ -40,6 +40,7 @@ mod live;
 mod model;
 mod pages;
 mod plot;
+mod projection;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@
 //! - [`request`]: how a question is read from a query string, and written as one.
 //! - [`description`]: the OpenAPI document: what is asked and answered, for people and for tools.
 //! - `window`, `measures`, `status`, `steps`, `labels`, `format`: what several questions or answers share.
-//! - `summary`, `antennas`, `worst`, `sites`, `public_status`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
+//! - `summary`, `antennas`, `worst`, `sites`, `map`, `public_status`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
 //! - `pipeline`, `pipeline_history`, `rejected`, `alerts`: questions about analytics itself.
 //! - `quiet`: of what nobody is to be told, which is asked and said; `notes`: what everybody is.
 //! - `metrics`, `health`, `error`: what else is answered.
@@ -21,6 +21,7 @@ mod health;
 mod heatmap;
 mod incidents;
 mod labels;
+mod map;
 mod measures;
 mod metrics;
 mod notes;
@@ -57,6 +58,7 @@ pub use self::heatmap::{
 };
 pub use self::incidents::{Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
 pub use self::labels::{Label, Labels, MAX_LABELS};
+pub use self::map::{AntennaMap, MAP_GRID, MAX_MARKS, MapBounds, MapBox, MapMark, MapRequest};
 pub use self::measures::{Latency, Measures};
 pub use self::metrics::{MetricsFormat, MetricsRequest, OriginalMetrics, ServiceFigures, ServiceStats};
 pub use self::notes::{NewNote, Note, NotePage, NotesRequest, UnnoteRequest};
@@ -99,6 +101,8 @@ pub mod path {
     pub const WORST: &str = "/api/v1/worst";
     /// How the antennas of each site fare together.
     pub const SITES: &str = "/api/v1/sites";
+    /// Where antennas stand, and how they fare.
+    pub const MAP: &str = "/api/v1/map";
     /// What a status page may show to anybody.
     pub const STATUS: &str = "/api/v1/status";
     /// A window in steps.
@@ -139,13 +143,14 @@ pub mod path {
     pub const OPENAPI: &str = "/openapi.json";
 
     /// Every route, on which the contract, the router and the description have to agree.
-    pub const ALL: [&str; 25] = [
+    pub const ALL: [&str; 26] = [
         METRICS,
         SUMMARY,
         ANTENNAS,
         ANTENNA,
         WORST,
         SITES,
+        MAP,
         STATUS,
         SERIES,
         HEATMAP,

@@ -9,9 +9,9 @@ use std::fmt::Debug;
 use form_urlencoded::parse;
 use libfuzzer_sys::fuzz_target;
 use shared::api::{
-    AntennaRequest, AntennasRequest, CellsRequest, HeatmapRequest, IncidentsRequest, MetricsRequest,
-    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SummaryRequest,
-    WorstRequest,
+    AntennaRequest, AntennasRequest, CellsRequest, HeatmapRequest, IncidentsRequest, MapRequest, MetricsRequest,
+    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SitesRequest,
+    SummaryRequest, WorstRequest,
 };
 
 fn check<R: Request + PartialEq + Debug>(query: &[u8]) {
@@ -28,7 +28,7 @@ fn check<R: Request + PartialEq + Debug>(query: &[u8]) {
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((which, query)) = bytes.split_first() else { return };
-    match which % 13 {
+    match which % 15 {
         0 => check::<SummaryRequest>(query),
         1 => check::<AntennasRequest>(query),
         2 => check::<AntennaRequest>(query),
@@ -41,6 +41,8 @@ fuzz_target!(|bytes: &[u8]| {
         9 => check::<RejectedRequest>(query),
         10 => check::<PipelineRequest>(query),
         11 => check::<PipelineHistoryRequest>(query),
-        _ => check::<MetricsRequest>(query),
+        12 => check::<MetricsRequest>(query),
+        13 => check::<SitesRequest>(query),
+        _ => check::<MapRequest>(query),
     }
 });

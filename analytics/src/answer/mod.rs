@@ -3,7 +3,7 @@
 //! - [`window`]: which panes a question is about, and in which steps.
 //! - `archived`: what of a window lies in files.
 //! - [`network`]: every antenna in a window, the table that most questions begin with.
-//! - A file a question: [`summary`], [`antennas`], [`antenna`], [`worst`], [`sites`], [`public_status`], [`series`], [`heatmap`], [`cells`],
+//! - A file a question: [`summary`], [`antennas`], [`antenna`], [`worst`], [`sites`], [`map`], [`public_status`], [`series`], [`heatmap`], [`cells`],
 //!   [`incidents`], [`readings`]; [`history`] is what lists of antennas and the heat map share, `leveled` what the sums of a
 //!   step level out.
 //! - `about`: what the registry says of antennas; `unseen`: of which of them nothing has been heard; `choice`: which of them an
@@ -23,6 +23,7 @@ pub mod heatmap;
 pub mod history;
 pub mod incidents;
 mod leveled;
+pub mod map;
 pub mod network;
 pub mod public_status;
 pub mod readings;

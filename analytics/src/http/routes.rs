@@ -14,10 +14,10 @@ use shared::api::description::document;
 use shared::api::request::{Part, read_all};
 use shared::api::{
     AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest, CellsRequest,
-    HeatmapRequest, IncidentsRequest, MetricsRequest, MutesRequest, NewAcknowledgement, NewMute, NewNote, NotesRequest,
-    Pipeline, PipelineHistoryRequest, PipelineRequest, PublicStatusRequest, ReadingsRequest, RejectedRequest, Request,
-    SeriesRequest, SitesRequest, Strictly, SummaryRequest, UnacknowledgeRequest, UnmuteRequest, UnnoteRequest,
-    WorstRequest, path,
+    HeatmapRequest, IncidentsRequest, MapRequest, MetricsRequest, MutesRequest, NewAcknowledgement, NewMute, NewNote,
+    NotesRequest, Pipeline, PipelineHistoryRequest, PipelineRequest, PublicStatusRequest, ReadingsRequest,
+    RejectedRequest, Request, SeriesRequest, SitesRequest, Strictly, SummaryRequest, UnacknowledgeRequest,
+    UnmuteRequest, UnnoteRequest, WorstRequest, path,
 };
 
 use super::answer::Answers;
@@ -34,6 +34,7 @@ pub(super) fn router(api: Api) -> Router {
         .question::<AntennaRequest>()
         .question::<WorstRequest>()
         .question::<SitesRequest>()
+        .question::<MapRequest>()
         .question::<PublicStatusRequest>()
         .question::<SeriesRequest>()
         .question::<HeatmapRequest>()

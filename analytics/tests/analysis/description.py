@@ -20,7 +20,7 @@ from referencing.jsonschema import DRAFT202012
 
 Json = dict[str, Any]
 DOCUMENT = "urn:openapi"
-KNOWN = {"id": "antenna-0", "antenna": "antenna-0", "q": "ANTENNA", "receiver": "mail", "site": "north"}
+KNOWN = {"id": "antenna-0", "antenna": "antenna-0", "q": "ANTENNA", "receiver": "mail", "site": "north", "box": "-9.5,36,3.4,43.8"}
 """Values of parameters whose schema is any text."""
 
 

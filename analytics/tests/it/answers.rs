@@ -460,6 +460,7 @@ async fn the_description_has_every_parameter_of_every_route() {
         (path::SUMMARY, 3),
         (path::WORST, 9),
         (path::SITES, 13),
+        (path::MAP, 10),
         (path::STATUS, 2),
         (path::SERIES, 6),
         (path::HEATMAP, 11),

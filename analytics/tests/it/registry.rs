@@ -434,3 +434,117 @@ fn the_antennas_of_a_site_are_told_together_and_the_worst_site_first() {
         assert!(status == 400 && body.contains(&format!("the parameter {name}")), "{query}: {status} {body}");
     }
 }
+
+/// Where antennas stand: some on both sides of the antimeridian, one without a position.
+const AROUND: &str = r#"
+[[antenna]]
+id = "fiji"
+name = "Suva"
+site = "islands"
+latitude = -18.125
+longitude = 178.5
+
+[[antenna]]
+id = "tonga"
+site = "islands"
+latitude = -21.25
+longitude = -175.25
+
+[[antenna]]
+id = "samoa"
+latitude = -13.75
+longitude = -172.0
+
+[[antenna]]
+id = "lost"
+site = "islands"
+"#;
+
+#[test]
+fn the_map_is_as_narrow_as_can_be_and_has_what_is_within_its_box() {
+    let mut network = Registered::start(AROUND);
+    // Whoever has not been seen stands somewhere all the same.
+    let nobody = network.analytics.wait(path::MAP, |map| map["placed"] == 3);
+    assert_eq!((&nobody["total"], &nobody["marks"][0]["status"]), (&json!(4), &json!("unseen")), "{nobody}");
+    network.measure(&[("elsewhere", 1), ("fiji", 0), ("tonga", 10), ("lost", 0)]);
+    let map = network.get(path::MAP);
+    let told = ["total", "placed", "shown", "is_clustered"].map(|name| map[name].clone());
+    assert_eq!(told, [json!(5), json!(3), json!(3), json!(false)]);
+    assert_eq!(map["bounds"], json!({"west": 178.5, "south": -21.25, "east": -172.0, "north": -13.75}));
+    let ids = |query: &str| {
+        let map = network.get(&format!("{}?{query}", path::MAP));
+        let marks = map["marks"].as_array().expect("marks").iter();
+        marks.map(|mark| mark["antenna_id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(""), ["tonga", "fiji", "samoa"], "worst first, unseen last");
+    let fiji = &map["marks"][1];
+    let at = ["name", "site", "status", "latitude", "longitude"].map(|name| fiji[name].clone());
+    assert_eq!(at, [json!("Suva"), json!("islands"), json!("healthy"), json!(-18.125), json!(178.5)]);
+    assert_eq!(fiji["bounds"], json!({"west": 178.5, "south": -18.125, "east": 178.5, "north": -18.125}));
+    assert_eq!((&fiji["antennas"]["healthy"], &fiji["antennas"]["down"]), (&json!(1), &json!(0)));
+    for (query, expected) in [
+        ("box=178,-22,-175,-18", &["tonga", "fiji"][..]),
+        ("box=-176,-22,-170,0", &["tonga", "samoa"][..]),
+        ("box=-175.25,-21.25,-172,-13.75", &["tonga", "samoa"][..]),
+        ("box=-180,-90,180,90", &["tonga", "fiji", "samoa"][..]),
+        ("box=0,0,10,10", &[][..]),
+        ("site=islands", &["tonga", "fiji"][..]),
+        ("status=unseen", &["samoa"][..]),
+        ("q=suva", &["fiji"][..]),
+        ("q=lost", &[][..]),
+    ] {
+        assert_eq!(ids(query), expected, "{query}");
+    }
+    let lost = network.get(&format!("{}?q=lost", path::MAP));
+    let told = ["total", "placed", "bounds"].map(|name| lost[name].clone());
+    assert_eq!(told, [json!(1), json!(0), Value::Null]);
+    let records = network.records(&format!("{}?box=178,-22,-175,-18", path::MAP));
+    let cells = ["antenna_id", "name", "status", "longitude", "bounds_west", "antennas_down"];
+    assert_eq!(cells.map(|name| records[0][name].as_str()), ["tonga", "", "down", "-175.25", "-175.25", "1"]);
+    assert_eq!(records.len(), 2);
+    for query in ["box=", "box=1,2,3", "box=0,2,1,1", "box=1,0,1,1", "box=0,0,200,1", "status=odd"] {
+        let (status, body) = network.analytics.ask(&format!("{}?{query}", path::MAP), "*/*").expect("an answer");
+        let name = &query[..query.find('=').expect("a name")];
+        assert!(status == 400 && body.contains(&format!("the parameter {name}")), "{query}: {status} {body}");
+    }
+}
+
+#[test]
+fn more_antennas_than_a_map_has_room_for_are_clusters_that_add_up() {
+    let mut entries = String::from("id,latitude,longitude\n");
+    for number in 0..900 {
+        let (row, column) = (number / 30, number % 30);
+        entries += &format!("a-{number:03},{},{}\n", 40.0 + f64::from(row) / 8.0, -5.0 + f64::from(column) / 4.0);
+    }
+    let (server, folder) = (RedisServer::start(&[]), tempfile::tempdir().expect("a folder"));
+    let file = folder.path().join("antennas.csv");
+    std::fs::write(&file, entries).expect("a file");
+    let mut analytics = Analytics::start(&server.url(), &[("ANTENNAS_FILE", file.to_str().expect("a path"))]);
+    let seen: Vec<String> = (0..900).step_by(2).map(|number| format!("a-{number:03}")).collect();
+    let measured: Vec<(&str, u32)> =
+        seen.iter().enumerate().map(|(at, id)| (id.as_str(), if at == 100 { 10 } else { 0 })).collect();
+    measure(&server, "antenna_stream", &measured);
+    analytics.settle(450);
+    let map = analytics.get(path::MAP).expect("a map");
+    assert_eq!((&map["is_clustered"], &map["shown"]), (&json!(true), &json!(900)));
+    let marks = map["marks"].as_array().expect("marks");
+    assert!(marks.len() <= shared::api::MAX_MARKS, "{}", marks.len());
+    let sum =
+        |status: &str| -> u64 { marks.iter().map(|mark| mark["antennas"][status].as_u64().expect("a count")).sum() };
+    assert_eq!(["active", "healthy", "down", "unseen"].map(sum), [450, 449, 1, 450]);
+    // A cluster with one that is down is down, and it is the first.
+    assert_eq!((&marks[0]["status"], &marks[0]["antennas"]["down"]), (&json!("down"), &json!(1)));
+    let degrees = |value: &Value| value.as_f64().expect("degrees");
+    for mark in marks {
+        let bounds = ["west", "south", "east", "north"].map(|edge| degrees(&mark["bounds"][edge]));
+        let (latitude, longitude) = (degrees(&mark["latitude"]), degrees(&mark["longitude"]));
+        assert!(bounds[0] <= longitude && longitude <= bounds[2], "{mark}");
+        assert!(bounds[1] <= latitude && latitude <= bounds[3], "{mark}");
+        let members = ["healthy", "down", "unseen"].map(|status| mark["antennas"][status].as_u64().expect("a count"));
+        assert_eq!(mark["antenna_id"].is_null(), members.iter().sum::<u64>() > 1, "{mark}");
+    }
+    // Closer, each stands alone.
+    let closer = analytics.get(&format!("{}?box=-5,40,-3,41", path::MAP)).expect("a map");
+    assert_eq!((&closer["is_clustered"], closer["marks"].as_array().map(Vec::len)), (&json!(false), Some(81)));
+    assert!(closer["marks"].as_array().expect("marks").iter().all(|mark| mark["antenna_id"].is_string()));
+}

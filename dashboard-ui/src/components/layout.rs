@@ -113,7 +113,7 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
     let quiet = document.manner().href_of(QUIET);
     let kind = document.address.as_ref().map(|address| address.query.page.kind());
     // If the page has a search field, the key focuses it.
-    let search = (!matches!(kind, Some(Kind::Antennas | Kind::Site | Kind::Incidents))).then(|| {
+    let search = (!matches!(kind, Some(Kind::Antennas | Kind::Site | Kind::Map | Kind::Incidents))).then(|| {
         let href = document.href_of(Kind::Antennas);
         let label = language.text("Search antennas", "Buscar antenas");
         view! { <a class="button is-glyph" href=href aria-label=label data-key="/"><GlyphView glyph=Glyph::Search/></a> }
@@ -164,13 +164,13 @@ fn Pages(document: Document) -> AnyView {
     let link = |kind: Kind| {
         let shown = document.address.as_ref().map(|address| address.query.page.kind());
         // An antenna is one of them, and so are those of a site.
-        let is_of_antennas = matches!(shown, Some(Kind::Antenna | Kind::Sites | Kind::Site));
+        let is_of_antennas = matches!(shown, Some(Kind::Antenna | Kind::Sites | Kind::Site | Kind::Map));
         let is_shown = shown == Some(kind) || (kind == Kind::Antennas && is_of_antennas);
         let current = is_shown.then_some(if shown == Some(kind) { "page" } else { "true" });
         let href = document.href_of(kind);
         let (label, key) = match kind {
             Kind::Overview => (manner.language.text("Overview", "Resumen"), "g o"),
-            Kind::Antennas | Kind::Antenna | Kind::Sites | Kind::Site => {
+            Kind::Antennas | Kind::Antenna | Kind::Sites | Kind::Site | Kind::Map => {
                 (manner.language.text("Antennas", "Antenas"), "g a")
             }
             Kind::Incidents => (manner.language.text("Incidents", "Incidentes"), "g i"),

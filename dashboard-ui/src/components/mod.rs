@@ -9,6 +9,7 @@ mod frame;
 mod heat;
 mod icon;
 mod layout;
+mod map;
 mod parts;
 mod table;
 mod tile;
@@ -20,6 +21,7 @@ pub(crate) use frame::{Heading, Remark, VerdictCard};
 pub(crate) use heat::HeatMapCard;
 pub(crate) use icon::{LevelBadge, Logo};
 pub(crate) use layout::{App, Document, Layout};
+pub(crate) use map::MapView;
 pub(crate) use parts::{
     Ago, AntennaLink, Choices, FileLink, Hidden, Pager, Pill, Place, Prose, Search, StripView, Time,
 };

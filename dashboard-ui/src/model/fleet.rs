@@ -6,14 +6,14 @@ use super::rows::{antenna_line, pages};
 use super::{AntennaLine, Choice, Frame, Pages, Scene, State, hidden};
 use crate::format;
 use crate::language::Language;
-use crate::query::{Address, COLUMNS, FLEET_ROWS, Filter, Fleet, Page, Sites};
+use crate::query::{Address, COLUMNS, FLEET_ROWS, Filter, Fleet, Map, Page, Sites};
 
 /// The fleet.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FleetScreen {
     pub(crate) frame: Frame,
-    /// The address of the sites; `None` where nothing says what antennas are, and on the page of one.
-    pub(crate) sites: Option<String>,
+    /// The addresses of the sites and of the map; `None` where nothing says what antennas are, and on the page of a site.
+    pub(crate) elsewhere: Option<[String; 2]>,
     /// The search text.
     pub(crate) search: String,
     /// The hidden fields of the search form.
@@ -85,9 +85,12 @@ pub(super) fn fleet_screen(page: &AntennaPage, counts: &AntennaCounts, frame: Fr
     FleetScreen {
         search: fleet.search.clone(),
         hidden: hidden(scene.address, &["q", "page"]),
-        sites: is_told.then(|| scene.address.with_page(Page::Sites(Sites::default())).href()),
+        elsewhere: is_told.then(|| {
+            let map = Map::of(fleet);
+            [Page::Sites(Sites::default()), Page::Map(map)].map(|page| scene.address.with_page(page).href())
+        }),
         place: is_told.then(|| PlaceForm::new(&fleet.site, fleet.label.as_ref(), scene.address)),
-        filters: filters(counts, fleet, scene),
+        filters: filters(counts, fleet.filter, scene, |filter| href(Fleet { filter, page: 1, ..fleet.clone() })),
         columns: COLUMNS.map(|sort| column(sort, fleet, scene)).to_vec(),
         rows: page.antennas.iter().map(|row| antenna_line(row, scene)).collect(),
         pages: pages(page.total, page.antennas.len() as u64, fleet.page, FLEET_ROWS, language, |page| {
@@ -109,12 +112,17 @@ fn there(fleet: Fleet, scene: &Scene<'_>) -> Address {
     scene.address.with_page(page)
 }
 
-fn filters(counts: &AntennaCounts, fleet: &Fleet, scene: &Scene<'_>) -> Vec<Choice> {
-    let href = |filter| there(Fleet { filter, page: 1, ..fleet.clone() }, scene).href();
+/// All antennas, and those of each status, of which there are so many; `href` is where those of a filter are.
+pub(super) fn filters(
+    counts: &AntennaCounts,
+    shown: Option<Filter>,
+    scene: &Scene<'_>,
+    href: impl Fn(Option<Filter>) -> String,
+) -> Vec<Choice> {
     let choice = |filter: Option<Filter>, label, count| Choice {
         status: filter.map(Filter::as_str),
         count: Some(format::count(count)),
-        ..Choice::new(label, href(filter), fleet.filter == filter)
+        ..Choice::new(label, href(filter), shown == filter)
     };
     let all = choice(None, scene.text("All", "Todas"), counts.total() + counts.unseen);
     let filter = |filter| {
@@ -125,9 +133,8 @@ fn filters(counts: &AntennaCounts, fleet: &Fleet, scene: &Scene<'_>) -> Vec<Choi
         choice(Some(filter), state.label(scene.language()), state.count(counts))
     };
     // Only a file that says what antennas are makes antennas that have not been seen.
-    let is_offered = |filter: &Filter| {
-        *filter != Filter::Status(Status::Unseen) || counts.unseen > 0 || fleet.filter == Some(*filter)
-    };
+    let is_offered =
+        |filter: &Filter| *filter != Filter::Status(Status::Unseen) || counts.unseen > 0 || shown == Some(*filter);
     std::iter::once(all).chain(Filter::ALL.into_iter().filter(is_offered).map(filter)).collect()
 }
 
@@ -310,10 +317,10 @@ mod tests {
         let mut figures = fleet(&here);
         figures.antennas.antennas.iter_mut().for_each(|row| row.about = About::default());
         let nothing_said = shown_of(&figures, &here);
-        assert_eq!((nothing_said.place, nothing_said.sites), (None, None));
+        assert_eq!((nothing_said.place, nothing_said.elsewhere), (None, None));
         figures.antennas.antennas[0].about.site = Some("north".to_owned());
         let said = shown_of(&figures, &here);
-        assert_eq!(said.sites.as_deref(), Some("/sites?lang=es"));
+        assert_eq!(said.elsewhere, Some(["/sites?lang=es", "/map?q=harbour&lang=es"].map(str::to_owned)));
         let place = said.place.unwrap();
         let hidden = [("q", "harbour"), ("lang", "es")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!((&*place.site, &*place.label, &*place.hidden), ("", "", &hidden[..]));

@@ -34,6 +34,10 @@ const SPANISH: &[(&str, &str)] = &[
         "Los emplazamientos de `ANTENNAS_FILE` que tienen un nombre público: su estado, sus días y sus incidentes.",
     ),
     ("How many days of UTC, the present one included.", "Cuántos días de UTC, contando el presente."),
+    (
+        "Where antennas stand by `ANTENNAS_FILE`, worst first; more than 500 as clusters.",
+        "Dónde están las antenas según `ANTENNAS_FILE`, las peores primero; más de 500, agrupadas.",
+    ),
     ("A window in steps.", "Una ventana por tramos."),
     (
         "All antennas over time, worst first; where there are more than rows, the better ones share rows.",
@@ -194,6 +198,10 @@ const SPANISH: &[(&str, &str)] = &[
     (
         "Where the window ends, as in the summary; only together with `window`.",
         "Dónde acaba la ventana, como en el resumen; solo junto con `window`.",
+    ),
+    (
+        "Only marks within `west,south,east,north`, in degrees of WGS 84; across the antimeridian where `west` is above `east`.",
+        "Solo marcas dentro de `oeste,sur,este,norte`, en grados de WGS 84; a través del antimeridiano si `oeste` supera a `este`.",
     ),
     ("Only incidents of this kind.", "Solo incidentes de este tipo."),
     (

@@ -6,7 +6,7 @@
 //! - [`docs`]: the pages of the API, with `meanings`, what it says of itself in the viewer's language.
 //! - [`snippets`]: the lines that load what a page shows into other tools.
 //! - `quiet`: what is muted and acknowledged, and who did what.
-//! - `sites`: where antennas are, and each site by itself.
+//! - `sites`: the sites that antennas are at, and each by itself; `map`: where antennas stand.
 //! - `report`: days as a calendar, and what there is to tell of a month.
 //! - `charts`, `heat`, `tiles`, `verdict`, `rows`, `inbox`, `choice`: the parts of a page.
 
@@ -21,6 +21,7 @@ mod history;
 mod inbox;
 mod incidents;
 mod last_week;
+mod map;
 mod meanings;
 pub(crate) mod notes;
 mod overview;
@@ -45,6 +46,7 @@ pub(crate) use fleet::{Column, FleetScreen, PlaceForm, column_label};
 pub(crate) use frame::{Condition, Form, Frame, Moment, Note, Part, Ranges};
 pub(crate) use heat::{HeatLabel, HeatMap, Strip};
 pub(crate) use incidents::{IncidentLine, IncidentRow, IncidentsScreen, Inner};
+pub(crate) use map::{MapScreen, Mark, Move, PlaceMap};
 pub(crate) use meanings::Meaning;
 pub(crate) use overview::OverviewScreen;
 pub(crate) use pipeline::{ArchivePanel, LedgerTerm, PipelineScreen, RejectedReason, RejectedRow, Stage};
@@ -82,6 +84,8 @@ pub(crate) enum Screen {
     Sites(Box<SitesScreen>),
     /// One site.
     Site(Box<SiteScreen>),
+    /// Where antennas stand.
+    Map(Box<MapScreen>),
     /// Incidents.
     Incidents(Box<IncidentsScreen>),
     /// The pipeline.
@@ -234,6 +238,7 @@ fn shown(figures: &Figures, loaded: &Loaded, address: &Address, now: UnixMillis)
         }
         (Figures::Sites(figures), as_of) => Screen::Sites(Box::new(sites::sites_screen(figures, frame(as_of), &scene))),
         (Figures::Site(figures), as_of) => Screen::Site(Box::new(sites::site_screen(figures, frame(as_of), &scene))),
+        (Figures::Map(figures), as_of) => Screen::Map(Box::new(map::map_screen(figures, frame(as_of), &scene))),
         (Figures::Incidents(figures), as_of) => {
             Screen::Incidents(Box::new(incidents::incidents_screen(figures, frame(as_of), &scene)))
         }
@@ -321,6 +326,7 @@ pub(crate) mod tests {
             Figures::Antenna(figures) => &mut figures.summary,
             Figures::Sites(figures) => &mut figures.summary,
             Figures::Site(figures) => &mut figures.summary,
+            Figures::Map(figures) => &mut figures.summary,
             Figures::Incidents(figures) => &mut figures.summary,
             Figures::Pipeline(figures) => &mut figures.summary,
             Figures::Report(figures) => &mut figures.summary,
@@ -348,6 +354,7 @@ pub(crate) mod tests {
             Screen::Antenna(screen) => Some(&screen.frame),
             Screen::Sites(screen) => Some(&screen.frame),
             Screen::Site(screen) => Some(&screen.fleet.frame),
+            Screen::Map(screen) => Some(&screen.frame),
             Screen::Incidents(screen) => Some(&screen.frame),
             Screen::Pipeline(screen) => Some(&screen.frame),
             Screen::Report(screen) => Some(&screen.frame),

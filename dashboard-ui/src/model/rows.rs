@@ -1,7 +1,7 @@
 //! Rows of tables: antennas, readings, and the paging of long tables.
 
 use shared::UnixMillis;
-use shared::api::{AntennaCounts, AntennaRow, HeatmapRow, MOSTLY, RecentReading, Status};
+use shared::api::{AntennaCounts, AntennaRow, MOSTLY, RecentReading, Status};
 
 use super::heat::{antenna_href, strip};
 use super::{Moment, Scene, Strip};
@@ -165,11 +165,11 @@ impl State {
         Self::with(row.status, is_mostly_unavailable, row.flapping)
     }
 
-    /// Of a row of the heat map that is one antenna, or a group of antennas that are all like that.
-    pub(super) fn of_map(row: &HeatmapRow) -> Self {
-        let AntennaCounts { unavailable, flapping, .. } = row.antennas;
-        let total = row.antennas.total();
-        Self::with(row.status, unavailable == total, flapping == total)
+    /// Of one antenna, or of a group of antennas with this worst status that are all like that.
+    pub(super) const fn of_group(worst: Status, antennas: &AntennaCounts) -> Self {
+        let AntennaCounts { unavailable, flapping, .. } = *antennas;
+        let total = antennas.total();
+        Self::with(worst, unavailable == total, flapping == total)
     }
 
     const fn with(status: Status, is_mostly_unavailable: bool, is_flapping: bool) -> Self {

@@ -4,10 +4,11 @@ use shared::api::{Order, SiteRow, SiteSort, Status};
 
 use super::fleet::{FleetScreen, fleet_screen};
 use super::incidents::incident_row;
+use super::map::map_of_site;
 use super::rows::{counts_in_words, pages, site_href, status_label};
 use super::tiles::{Tile, site_tiles};
 use super::verdict::{Verdict, site_verdict};
-use super::{Frame, IncidentRow, Pages, Scene, State};
+use super::{Frame, IncidentRow, Pages, PlaceMap, Scene, State};
 use crate::figures::{SiteFigures, SitesFigures};
 use crate::format;
 use crate::language::Language;
@@ -67,6 +68,8 @@ pub(crate) struct SiteScreen {
     pub(crate) tiles: Vec<Tile>,
     /// Its antennas.
     pub(crate) fleet: FleetScreen,
+    /// Where they stand, with the address of the map; `None` if that is not known.
+    pub(crate) map: Option<(PlaceMap, String)>,
     /// What lasts, newest first; `None` for a range that has ended, or if analytics keeps no incidents.
     pub(crate) ongoing: Option<Vec<IncidentRow>>,
     /// The address of all of its incidents.
@@ -101,12 +104,13 @@ pub(super) fn sites_screen(figures: &SitesFigures, frame: Frame, scene: &Scene<'
 }
 
 pub(super) fn site_screen(figures: &SiteFigures, frame: Frame, scene: &Scene<'_>) -> SiteScreen {
-    let SiteFigures { site, antennas, ongoing, .. } = figures;
+    let SiteFigures { site, antennas, map, ongoing, .. } = figures;
     let of_site = Incidents { site: site.site.clone(), ..Incidents::default() };
     SiteScreen {
         name: site.site.clone(),
         verdict: site_verdict(site, &frame, scene),
         tiles: site_tiles(site, scene),
+        map: map.as_ref().and_then(|map| map_of_site(map, &site.site, scene)),
         ongoing: ongoing
             .as_ref()
             .map(|page| page.incidents.iter().map(|incident| incident_row(incident, scene)).collect()),
@@ -237,7 +241,9 @@ mod tests {
         assert_eq!(screen.incidents, "/incidents?site=harbour&window=15m&lang=es");
         assert_eq!(screen.sites, "/sites?window=15m&lang=es");
         assert_eq!(screen.fleet.csv, "/csv/site?name=harbour&sort=p95&window=15m&lang=es");
-        assert_eq!((&screen.fleet.place, &screen.fleet.sites, &screen.fleet.clear), (&None, &None, &None));
+        assert_eq!((&screen.fleet.place, &screen.fleet.elsewhere, &screen.fleet.clear), (&None, &None, &None));
+        let (map, there) = screen.map.unwrap();
+        assert_eq!((map.marks.len(), &*there), (5, "/map?site=harbour&window=15m&lang=es"));
         let hrefs =
             screen.fleet.filters.iter().map(|it| &it.href).chain(screen.fleet.columns.iter().map(|it| &it.href));
         for href in hrefs.chain(screen.verdict.who.iter().map(|it| &it.href)) {

@@ -21,7 +21,8 @@ pub(crate) fn AntennasPage(screen: FleetScreen) -> AnyView {
 /// The list of antennas with its search and its filters.
 #[component]
 pub(crate) fn FleetCard(screen: FleetScreen) -> AnyView {
-    let FleetScreen { frame, sites, search, hidden, place, filters, columns, rows, pages, found, clear, csv } = screen;
+    let FleetScreen { frame, elsewhere, search, hidden, place, filters, columns, rows, pages, found, clear, csv } =
+        screen;
     let language = frame.language;
     let action = frame.ranges.action;
     let body = if rows.is_empty() {
@@ -36,7 +37,12 @@ pub(crate) fn FleetCard(screen: FleetScreen) -> AnyView {
     };
     let place = place.map(|form| view! { <Place action=action.clone() form language/> });
     let clear = clear.map(|href| view! { <a href=href>{language.text("Show all", "Mostrar todas")}</a> });
-    let sites = sites.map(|href| view! { <a href=href>{language.text("Sites", "Emplazamientos")}</a> });
+    let elsewhere = elsewhere.map(|[sites, map]| {
+        view! {
+            <a href=sites>{language.text("Sites", "Emplazamientos")}</a>
+            <a href=map>{language.text("Map", "Mapa")}</a>
+        }
+    });
     view! {
         <section class="card" id="fleet">
             <header>
@@ -47,7 +53,7 @@ pub(crate) fn FleetCard(screen: FleetScreen) -> AnyView {
             <p class="found">
                 <span role="status" aria-live="polite">{found}</span>
                 {clear}
-                {sites}
+                {elsewhere}
                 <FileLink href=csv language/>
             </p>
             {body}

@@ -7,6 +7,7 @@ mod antennas;
 mod docs;
 mod incidents;
 mod login;
+mod map;
 mod message;
 mod notes;
 mod overview;
@@ -16,13 +17,12 @@ mod report;
 mod sites;
 mod status;
 
-use std::ops::RangeInclusive;
-
 use leptos::prelude::*;
 use shared::UnixMillis;
 
 use crate::components::{App, Document, Layout, SnippetsCard};
 use crate::figures::{Loaded, Outcome};
+use crate::format::without_directions;
 use crate::language::Language;
 use crate::model::docs::{DocsScreen, Place, RouteScreen};
 use crate::model::notes::{NoteForm, NotesScreen};
@@ -41,6 +41,7 @@ use antennas::AntennasPage;
 use docs::{DocsPage, RoutePage};
 use incidents::IncidentsPage;
 use login::{AccountPage, LoginPage};
+use map::MapPage;
 use message::{AwayMessage, Message, NoDataMessage};
 use notes::{NotePage, NotesPage};
 use overview::OverviewPage;
@@ -298,6 +299,7 @@ fn content(screen: Screen, address: &Address) -> AnyView {
         Screen::Antenna(screen) => view! { <AntennaPage screen=*screen/> }.into_any(),
         Screen::Sites(screen) => view! { <SitesPage screen=*screen/> }.into_any(),
         Screen::Site(screen) => view! { <SitePage screen=*screen/> }.into_any(),
+        Screen::Map(screen) => view! { <MapPage screen=*screen/> }.into_any(),
         Screen::Incidents(screen) => view! { <IncidentsPage screen=*screen/> }.into_any(),
         Screen::Pipeline(screen) => view! { <PipelinePage screen=*screen/> }.into_any(),
         // What it shows are several answers.
@@ -382,6 +384,7 @@ fn title(screen: &Screen, language: Language) -> String {
         Screen::Antenna(screen) => format!("{}: {}", without_directions(&screen.id), screen.status_label),
         Screen::Sites(_) => language.text("Sites", "Emplazamientos").to_owned(),
         Screen::Site(screen) => format!("{}: {}", without_directions(&screen.name), screen.verdict.sentence),
+        Screen::Map(_) => language.text("Map", "Mapa").to_owned(),
         Screen::Incidents(_) => language.text("Incidents", "Incidentes").to_owned(),
         Screen::Pipeline(screen) => format!("{}: {}", language.text("Pipeline", "Proceso"), screen.verdict.sentence),
         Screen::Report(screen) => screen.title.clone(),
@@ -394,13 +397,6 @@ fn title(screen: &Screen, language: Language) -> String {
         Screen::Away => model::away(language).to_owned(),
     };
     format!("{title} · Vigía")
-}
-
-/// An id without the characters that change the text direction: a title cannot contain `<bdi>`.
-fn without_directions(id: &str) -> String {
-    const DIRECTIONS: [RangeInclusive<char>; 4] =
-        ['\u{61c}'..='\u{61c}', '\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
-    id.chars().filter(|c| !DIRECTIONS.iter().any(|range| range.contains(c))).collect()
 }
 
 /// Figures that are not current are toned down.

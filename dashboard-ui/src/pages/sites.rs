@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::antennas::FleetCard;
 use super::{beyond, figures_class};
-use crate::components::{FileLink, Heading, IncidentTable, Pager, SiteTable, TileCard, VerdictCard};
+use crate::components::{FileLink, Heading, IncidentTable, MapView, Pager, SiteTable, TileCard, VerdictCard};
 use crate::language::Language;
 use crate::model::{IncidentLine, IncidentRow, SiteScreen, SitesScreen};
 
@@ -47,13 +47,24 @@ pub(crate) fn SitesPage(screen: SitesScreen) -> AnyView {
 /// One site.
 #[component]
 pub(crate) fn SitePage(screen: SiteScreen) -> AnyView {
-    let SiteScreen { name, verdict, tiles, fleet, ongoing, incidents, sites } = screen;
+    let SiteScreen { name, verdict, tiles, fleet, map, ongoing, incidents, sites } = screen;
     let (frame, class) = (fleet.frame.clone(), figures_class(&fleet.frame));
     let language = frame.language;
     let title = view! { <bdi class="name">{name}</bdi> }.into_any();
     let against = String::new();
     let tiles =
         tiles.into_iter().map(|tile| view! { <TileCard tile against=against.clone() language/> }).collect_view();
+    let map = map.map(|(map, href)| {
+        view! {
+            <section class="card" id="map">
+                <header>
+                    <h2>{language.text("Map", "Mapa")}</h2>
+                    <a class="all" href=href>{language.text("Open the map", "Abrir el mapa")}</a>
+                </header>
+                <MapView map language/>
+            </section>
+        }
+    });
     view! {
         <Heading title frame/>
         <VerdictCard verdict language/>
@@ -61,6 +72,7 @@ pub(crate) fn SitePage(screen: SiteScreen) -> AnyView {
             <div class="tiles">{tiles}</div>
             {ongoing.map(|rows| view! { <Ongoing rows all=incidents language/> })}
             <FleetCard screen=fleet/>
+            {map}
             <p class="found"><a href=sites>{language.text("All sites", "Todos los emplazamientos")}</a></p>
         </div>
     }

@@ -60,6 +60,8 @@ pub struct Parameters {
     pub(super) status: Option<String>,
     pub(super) site: Option<String>,
     pub(super) name: Option<String>,
+    #[serde(rename = "box")]
+    pub(super) within: Option<String>,
     pub(super) label: Option<String>,
     pub(super) sort: Option<String>,
     pub(super) order: Option<String>,
@@ -235,6 +237,7 @@ impl Parameters {
             ("status", &self.status),
             ("site", &self.site),
             ("name", &self.name),
+            ("box", &self.within),
             ("label", &self.label),
             ("sort", &self.sort),
             ("order", &self.order),

@@ -1,6 +1,7 @@
 //! Search, filters and sort order of lists.
 
-use shared::api::{IncidentKind, IncidentState, Label, Order, SiteSort, Sort, Status};
+use shared::api::request::Value;
+use shared::api::{IncidentKind, IncidentState, Label, MapBox, Order, SiteSort, Sort, Status};
 use shared::codec::ANTENNA_ID_MAX_BYTES;
 use shared::spelled::Spelled;
 
@@ -154,6 +155,49 @@ impl Fleet {
         push(&mut parameters, "sort", (self.sort != FIRST_SORT).then(|| self.sort.to_string()));
         push(&mut parameters, "order", (self.order != usual_order(self.sort)).then(|| self.order.to_string()));
         push(&mut parameters, "page", (self.page > 1).then(|| self.page.to_string()));
+        parameters
+    }
+}
+
+/// A part of the fleet, and what of the earth.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Map {
+    /// The stretch that is shown; by default the one with all antennas in it.
+    pub within: Option<MapBox>,
+    /// Only antennas whose id contains this text; empty for all.
+    pub search: String,
+    /// Only these antennas.
+    pub filter: Option<Filter>,
+    /// Only antennas at this site; empty for all.
+    pub site: String,
+    /// Only antennas with this label.
+    pub label: Option<Label>,
+}
+
+impl Map {
+    pub(super) fn parse(asked: &Parameters) -> Result<Self, Reason> {
+        let Fleet { search, filter, site, label, .. } = Fleet::parse(asked)?;
+        let within = given(&asked.within).map(|text| MapBox::parse(text).map_err(|_| Reason::Box)).transpose()?;
+        Ok(Self { within, search, filter, site, label })
+    }
+
+    /// The antennas of a list, wherever they stand.
+    #[must_use]
+    pub fn of(fleet: &Fleet) -> Self {
+        let Fleet { search, filter, site, label, .. } = fleet.clone();
+        Self { within: None, search, filter, site, label }
+    }
+
+    /// The same antennas as a list.
+    #[must_use]
+    pub fn fleet(&self) -> Fleet {
+        let Self { search, filter, site, label, .. } = self.clone();
+        Fleet { search, filter, site, label, ..Fleet::default() }
+    }
+
+    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+        let mut parameters = self.fleet().parameters();
+        push(&mut parameters, "box", self.within.map(|within| within.to_text()));
         parameters
     }
 }

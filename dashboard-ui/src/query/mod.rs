@@ -22,7 +22,7 @@ pub use base::{
 };
 pub use comparison::Comparison;
 pub(crate) use comparison::week_before;
-pub use lists::{COLUMNS, FLEET_ROWS, Filter, Fleet, INCIDENT_LINES, IncidentSort, Incidents, SITE_ROWS, Sites};
+pub use lists::{COLUMNS, FLEET_ROWS, Filter, Fleet, INCIDENT_LINES, IncidentSort, Incidents, Map, SITE_ROWS, Sites};
 #[cfg(test)]
 pub(crate) use lists::{reversed, usual_order};
 pub use month::Month;

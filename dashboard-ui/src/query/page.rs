@@ -4,7 +4,7 @@ use shared::api::Badness;
 use shared::codec::ANTENNA_ID_MAX_BYTES;
 
 use super::lists::choose;
-use super::{Fleet, Incidents, Month, Parameters, Reason, Sites};
+use super::{Fleet, Incidents, Map, Month, Parameters, Reason, Sites};
 
 /// Rows of the heat map: by default, and if more are requested.
 const HEATMAP_ROWS: (u32, u32) = (24, 120);
@@ -30,6 +30,8 @@ pub enum Page {
     Sites(Sites),
     /// One site, with its antennas.
     Site(Fleet),
+    /// Where antennas stand.
+    Map(Map),
     /// What went wrong, and for how long.
     Incidents(Incidents),
     /// The path of the readings from the stream to the page.
@@ -56,6 +58,8 @@ pub enum Kind {
     Sites,
     /// See [`Page::Site`].
     Site,
+    /// See [`Page::Map`].
+    Map,
     /// See [`Page::Incidents`].
     Incidents,
     /// See [`Page::Pipeline`].
@@ -80,6 +84,7 @@ impl Page {
             Self::Antenna { .. } => Kind::Antenna,
             Self::Sites(_) => Kind::Sites,
             Self::Site(_) => Kind::Site,
+            Self::Map(_) => Kind::Map,
             Self::Incidents(_) => Kind::Incidents,
             Self::Pipeline => Kind::Pipeline,
             Self::Report { .. } => Kind::Report,
@@ -112,6 +117,7 @@ impl Page {
             Kind::Antenna => Self::Antenna { id: parse_id(given.id.clone())? },
             Kind::Sites => Self::Sites(Sites::parse(given)?),
             Kind::Site => Self::Site(Fleet::parse_site(given)?),
+            Kind::Map => Self::Map(Map::parse(given)?),
             Kind::Incidents => Self::Incidents(Incidents::parse(given)?),
             Kind::Pipeline => Self::Pipeline,
             Kind::Report => Self::Report {
@@ -135,6 +141,7 @@ impl Page {
                 let named = |(name, value)| (if name == "site" { "name" } else { name }, value);
                 fleet.parameters().into_iter().map(named).collect()
             }
+            Self::Map(map) => map.parameters(),
             Self::Incidents(incidents) => incidents.parameters(),
             Self::Pipeline => Vec::new(),
             Self::Report { month, id } => {
@@ -156,12 +163,13 @@ impl Kind {
     pub const MAIN: [Self; 4] = [Self::Overview, Self::Antennas, Self::Incidents, Self::Pipeline];
 
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Overview,
         Self::Antennas,
         Self::Antenna,
         Self::Sites,
         Self::Site,
+        Self::Map,
         Self::Incidents,
         Self::Pipeline,
         Self::Report,
@@ -182,6 +190,7 @@ impl Kind {
             Self::Antenna => "/antenna",
             Self::Sites => "/sites",
             Self::Site => "/site",
+            Self::Map => "/map",
             Self::Incidents => "/incidents",
             Self::Pipeline => "/pipeline",
             Self::Report => "/report",
@@ -197,6 +206,7 @@ impl Kind {
             Self::Antenna => &["id"],
             Self::Sites => &["sort", "order", "page"],
             Self::Site => &["name", "q", "status", "label", "sort", "order", "page"],
+            Self::Map => &["q", "status", "site", "label", "box"],
             Self::Incidents => &["q", "site", "label", "kind", "state", "scope", "sort", "page"],
             Self::Pipeline => &[],
             Self::Report => &["month", "id"],
@@ -211,6 +221,7 @@ impl Kind {
             Self::Overview => Page::default(),
             Self::Antennas | Self::Antenna => Page::Antennas(Fleet::default()),
             Self::Sites | Self::Site => Page::Sites(Sites::default()),
+            Self::Map => Page::Map(Map::default()),
             Self::Incidents => Page::Incidents(Incidents::default()),
             Self::Pipeline => Page::Pipeline,
             Self::Report => Page::Report { month: None, id: None },

@@ -25,6 +25,8 @@ pub enum Reason {
     Site,
     /// The order of sites.
     SiteSort,
+    /// The stretch of a map.
+    Box,
     /// The label.
     Label,
     /// The kind of incidents.
@@ -95,6 +97,10 @@ impl Reason {
             Self::SiteSort => language.text(
                 "The order of sites (sort) is one of the columns of the table, and order is asc or desc.",
                 "El orden de los emplazamientos (sort) es una de las columnas de la tabla, y order es asc o desc.",
+            ),
+            Self::Box => language.text(
+                "The stretch of a map (box) is west,south,east,north in degrees, with south below north.",
+                "El tramo de un mapa (box) es oeste,sur,este,norte en grados, con el sur por debajo del norte.",
             ),
             Self::Label => language.text(
                 "A label is written key:value; the key has letters, digits and _.",

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use shared::UnixMillis;
-use shared::api::{Badness, IncidentKind, Label, Order, SiteSort, Sort, Status};
+use shared::api::{Badness, IncidentKind, Label, MapBounds, MapBox, Order, SiteSort, Sort, Status};
 use shared::spelled::Spelled;
 
 use super::*;
@@ -29,6 +29,14 @@ fn addresses() -> impl Strategy<Value = Address> {
             Fleet { search, filter, site, label, sort, order, page }
         },
     );
+    let boxes = (-180.0..180.0, -90.0..0.0, -180.0..180.0, 0.1..90.0)
+        .prop_filter_map("it has a width", |(west, south, east, north)| {
+            MapBox::new(MapBounds { west, south, east, north })
+        });
+    let map = (fleet.clone(), prop::option::of(boxes)).prop_map(|(fleet, within)| {
+        let Fleet { search, filter, site, label, .. } = fleet;
+        Page::Map(Map { within, search, filter, site, label })
+    });
     let fleet = (fleet, any::<bool>()).prop_map(|(fleet, is_of_site)| match is_of_site && !fleet.site.is_empty() {
         true => Page::Site(fleet),
         false => Page::Antennas(fleet),
@@ -47,6 +55,7 @@ fn addresses() -> impl Strategy<Value = Address> {
         fleet,
         "\\PC{1,40}".prop_map(|id| Page::Antenna { id }),
         sites,
+        map,
         incidents,
         Just(Page::Pipeline),
         (prop::option::of(0..4_000_000_000_000_i64), prop::option::of("\\PC{1,40}"))
@@ -81,6 +90,8 @@ fn defaults_are_left_out_of_the_text() {
         ("/antennas?q=&status=&sort=&order=&page=1", "/antennas"),
         ("/antennas?sort=latency&order=desc", "/antennas?sort=latency"),
         ("/incidents?state=all&kind=&sort=newest&scope=range&site=&label=", "/incidents"),
+        ("/map?box=&q=", "/map"),
+        ("/map?box=-9.50,36,3.4,43.8", "/map?box=-9.5%2C36%2C3.4%2C43.8"),
         ("/sites?sort=status&order=asc&page=1", "/sites"),
         ("/site?name=a/b&sort=status&status=&q=", "/site?name=a%2Fb"),
         ("/antenna?id=a/b%20c&lang=es&wall=1", "/antenna?id=a%2Fb+c&lang=es&wall=1"),
@@ -122,6 +133,9 @@ fn what_is_wrong_is_named() {
         (&format!("/site?name={}", "x".repeat(65)), Reason::Site),
         ("/site?name=north&sort=luck", Reason::Sort),
         ("/sites?sort=luck", Reason::SiteSort),
+        ("/map?box=1,2,3", Reason::Box),
+        ("/map?box=0,1,1,1", Reason::Box),
+        ("/map?status=well", Reason::Status),
         ("/sites?order=up", Reason::SiteSort),
         ("/antenna", Reason::Id),
         ("/antenna?id=", Reason::Id),

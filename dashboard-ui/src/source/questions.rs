@@ -5,22 +5,23 @@ use std::collections::BTreeSet;
 use shared::UnixMillis;
 use shared::api::{
     AntennaPage, AntennaRow, AntennasRequest, Badness, Count, End, Heatmap, HeatmapRequest, Incident, IncidentPage,
-    IncidentState, IncidentsRequest, Labels, OptionalWindow, PipelineHistoryRequest, PipelineRequest, ReadingsRequest,
-    RecentReadings, RejectedRequest, Request, Series, SeriesRequest, SitesRequest, Sort, Status, Summary,
-    SummaryRequest, WindowRequest, WorstRequest,
+    IncidentState, IncidentsRequest, Labels, MapRequest, OptionalWindow, PipelineHistoryRequest, PipelineRequest,
+    ReadingsRequest, RecentReadings, RejectedRequest, Request, Series, SeriesRequest, SitesRequest, Sort, Status,
+    Summary, SummaryRequest, WindowRequest, WorstRequest,
 };
 use shared::time::Span;
 
 use super::{Asker, Extent};
 use crate::client::ClientError;
 use crate::figures::{
-    AntennaFigures, AntennasFigures, Figures, IncidentsFigures, MonthFigures, NAMED_ANTENNAS, OverviewFigures,
-    PipelineFigures, Quiet, RECENT_SECONDS, ReportFigures, SiteFigures, SitesFigures,
+    AntennaFigures, AntennasFigures, Figures, IncidentsFigures, MapFigures, MonthFigures, NAMED_ANTENNAS,
+    OverviewFigures, PipelineFigures, Quiet, RECENT_SECONDS, ReportFigures, SiteFigures, SitesFigures,
 };
 use crate::model::State;
 use crate::model::snippets::Asked;
+use crate::projection::Sheet;
 use crate::query::{
-    Comparison, FLEET_ROWS, Filter, Fleet, Incidents, Month, Page, Query, Range, SITE_ROWS, Sites, week_before,
+    Comparison, FLEET_ROWS, Filter, Fleet, Incidents, Map, Month, Page, Query, Range, SITE_ROWS, Sites, week_before,
 };
 
 /// The worst antennas on the overview.
@@ -65,6 +66,12 @@ pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> 
             Figures::Sites(Box::new(SitesFigures { summary, sites }))
         }
         Page::Site(fleet) => Figures::Site(Box::new(site(asker, range, fleet, extent).await?)),
+        Page::Map(map) => {
+            let summary = SummaryRequest { window: window(asker, range) };
+            let request = map_request(asker.present, map, range);
+            let (summary, map) = tokio::try_join!(asker.ask(summary), asker.ask_if_known(request))?;
+            Figures::Map(Box::new(MapFigures { summary, map }))
+        }
         Page::Incidents(incidents) => {
             let summary = SummaryRequest { window: window(asker, range) };
             let incidents = all_incidents(asker, incidents_request(asker.present, incidents, range));
@@ -92,6 +99,7 @@ pub(crate) fn shown(query: &Query, step: Option<Span>) -> Asked {
         Page::Antenna { id } => series(Some(id.clone())),
         Page::Antennas(fleet) | Page::Site(fleet) => asked(&fleet_request(End::Watermark, fleet, range, Extent::All)),
         Page::Sites(sites) => asked(&sites_request(End::Watermark, *sites, range, Extent::All)),
+        Page::Map(map) => asked(&map_request(End::Watermark, map, range)),
         Page::Incidents(incidents) => asked(&incidents_request(End::Watermark, incidents, range)),
         Page::Pipeline => asked(&PipelineHistoryRequest::default()),
         Page::Report { id, .. } => series(id.clone()),
@@ -245,9 +253,11 @@ async fn site(asker: Asker<'_>, range: Range, fleet: &Fleet, extent: Extent) -> 
         let request = IncidentsRequest { state, site, limit, ..IncidentsRequest::default() };
         if range.end.is_some() { Ok(None) } else { asker.ask_if_known(request).await }
     };
-    let (antennas, site, ongoing) = tokio::try_join!(asker.ask(antennas), asker.ask_if_known(site), ongoing)?;
+    let map = Map { site: fleet.site.clone(), ..Map::default() };
+    let map = asker.ask_if_known(map_request(asker.present, &map, range));
+    let (antennas, site, map, ongoing) = tokio::try_join!(asker.ask(antennas), asker.ask_if_known(site), map, ongoing)?;
     let site = site.and_then(|page| page.sites.into_iter().find(|row| row.site == fleet.site));
-    Ok(SiteFigures { summary, site: site.ok_or(ClientError::UnknownAntenna)?, antennas, ongoing })
+    Ok(SiteFigures { summary, site: site.ok_or(ClientError::UnknownAntenna)?, antennas, map, ongoing })
 }
 
 /// Whether anything says at which site antennas are.
@@ -450,6 +460,7 @@ async fn incidents_before(
 
 fn fleet_request(present: End, fleet: &Fleet, range: Range, extent: Extent) -> AntennasRequest {
     let (limit, offset) = paging(extent, fleet.page, FLEET_ROWS);
+    let (statuses, flapping) = chosen(fleet.filter);
     AntennasRequest {
         window: up_to(present, range),
         sort: fleet.sort,
@@ -457,14 +468,35 @@ fn fleet_request(present: End, fleet: &Fleet, range: Range, extent: Extent) -> A
         limit,
         offset,
         q: given(&fleet.search),
-        statuses: match fleet.filter {
-            Some(Filter::Status(status)) => [status].into(),
-            Some(Filter::Flapping) | None => BTreeSet::new(),
-        },
-        flapping: (fleet.filter == Some(Filter::Flapping)).then_some(true),
+        statuses,
+        flapping,
         site: given(&fleet.site),
         labels: Labels(fleet.label.iter().cloned().collect()),
         ..AntennasRequest::default()
+    }
+}
+
+/// The statuses that a filter asks for, and whether it asks for antennas that flap.
+fn chosen(filter: Option<Filter>) -> (BTreeSet<Status>, Option<bool>) {
+    match filter {
+        Some(Filter::Status(status)) => ([status].into(), None),
+        Some(Filter::Flapping) => (BTreeSet::new(), Some(true)),
+        None => (BTreeSet::new(), None),
+    }
+}
+
+/// What is within the map that is drawn, which has the shape of all maps and may hold more than the box that is asked for.
+fn map_request(present: End, map: &Map, range: Range) -> MapRequest {
+    let (statuses, flapping) = chosen(map.filter);
+    MapRequest {
+        window: up_to(present, range),
+        within: map.within.and_then(|within| Sheet::of_box(within).to_box()),
+        q: given(&map.search),
+        statuses,
+        flapping,
+        site: given(&map.site),
+        labels: Labels(map.label.iter().cloned().collect()),
+        format: None,
     }
 }
 

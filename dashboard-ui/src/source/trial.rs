@@ -4,9 +4,9 @@ use reference::Question;
 use reqwest::StatusCode;
 use shared::UnixMillis;
 use shared::api::{
-    AntennaRequest, AntennasRequest, BadParameter, End, HeatmapRequest, IncidentsRequest, PipelineHistoryRequest,
-    PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SitesRequest, SummaryRequest,
-    WorstRequest,
+    AntennaRequest, AntennasRequest, BadParameter, End, HeatmapRequest, IncidentsRequest, MapRequest,
+    PipelineHistoryRequest, PipelineRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SitesRequest,
+    SummaryRequest, WorstRequest,
 };
 
 use super::{Asker, Source};
@@ -50,6 +50,7 @@ impl Source {
             AntennaRequest,
             WorstRequest,
             SitesRequest,
+            MapRequest,
             SeriesRequest,
             HeatmapRequest,
             IncidentsRequest,

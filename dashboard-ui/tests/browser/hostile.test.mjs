@@ -1,9 +1,12 @@
-// Anybody can choose an id. These arrive through the broker like any reading, and must do no harm on any page.
+// Anybody can choose an id, and who fills in a spreadsheet of antennas need not mean well either. Ids arrive through the broker like
+// any reading, names, sites and labels in ANTENNAS_FILE, and none of them must do any harm on any page.
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { DESKTOP, PHONE, isLive, tooWide, launch, visit } from "./harness/browser.mjs";
 import { ROW_LINK } from "./harness/page.mjs";
-import { network, until } from "./harness/programs.mjs";
+import { network, output, until } from "./harness/programs.mjs";
 
 const IDS = [
   "<script>alert(1)</script>",
@@ -24,6 +27,39 @@ const IDS = [
   "=1+1",
 ];
 
+// What is said of antennas: names, sites and labels. Letters that turn the direction of text are refused with the file.
+const TEXTS = [
+  "<script>alert(2)</script>",
+  `"><img src=x onerror=alert(2)>`,
+  "' onfocus='alert(2)' autofocus='",
+  "</title></textarea></svg><svg onload=alert(2)>",
+  `"double" & 'single' &lt;`,
+  "x".repeat(64),
+  "ñ".repeat(64),
+  "موقع-الميناء",
+  "two  spaces + a plus ",
+  "=1+1",
+];
+
+// In a row around the antimeridian.
+const entry = (id, n) => {
+  const [text, east] = [JSON.stringify(TEXTS[n % TEXTS.length]), 170 + 1.5 * n];
+  return [
+    "[[antenna]]",
+    `id = ${JSON.stringify(id)}`,
+    `name = ${text}`,
+    `site = ${text}`,
+    `labels = { vendor = ${text} }`,
+    `latitude = ${(n % 4) + 0.5}`,
+    `longitude = ${(east > 180 ? east - 360 : east).toFixed(1)}`,
+  ].join("\n");
+};
+const folder = join(output, `hostile-${process.pid}`);
+mkdirSync(folder, { recursive: true });
+const ANTENNAS_FILE = join(folder, "antennas.toml");
+const SAID = IDS.filter((id) => !id.includes("\u202E"));
+writeFileSync(ANTENNAS_FILE, SAID.map(entry).join("\n\n"));
+
 // These make time pass: the status of an antenna also depends on the readings of others.
 const ORDINARY = 2;
 
@@ -31,7 +67,7 @@ const ORDINARY = 2;
 const PACKETS = { packets: "100", loss: "100", latency: "12.5" };
 const INTERVAL_MS = 60_000;
 
-const [real, browser] = await Promise.all([network({ antennas: ORDINARY }), launch()]);
+const [real, browser] = await Promise.all([network({ antennas: ORDINARY, settings: { ANTENNAS_FILE } }), launch()]);
 after(async () => {
   await browser.close();
   await real.end();
@@ -66,7 +102,7 @@ const open = (path, options, use) =>
     assert.deepEqual(await tooWide(page), []);
   });
 
-for (const path of ["/", "/antennas", "/incidents", "/pipeline"]) {
+for (const path of ["/", "/antennas", "/incidents", "/map", "/pipeline"]) {
   for (const [screen, size] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
     test(`ids do no harm on ${path} on a ${screen}`, () =>
       open(path, size, async (page, response) => {
@@ -91,6 +127,52 @@ test("every id is shown as it is, apart from its neighbours, and leads to its ow
     const hostile = links.filter(({ id }) => !id.startsWith("antenna-"));
     assert.deepEqual(hostile.map(({ id }) => id).sort(), [...IDS].sort());
     assert.ok(hostile.every(({ id, to, isIsolated }) => id === to && isIsolated));
+  }));
+
+for (const [screen, size] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+  test(`sites are shown as they are called, apart from their neighbours, and lead to pages of their own on a ${screen}`, () =>
+    open("/sites", size, async (page) => {
+      const links = await page.locator('main tbody a[href^="/site?"]').evaluateAll((links) =>
+        links.map((link) => ({
+          name: link.textContent,
+          to: new URL(link.href).searchParams.get("name"),
+          isIsolated: Boolean(link.querySelector("bdi")),
+        })),
+      );
+      assert.deepEqual(links.map(({ name }) => name).sort(), [...TEXTS].sort());
+      assert.ok(links.every(({ name, to, isIsolated }) => name === to && isIsolated));
+    }));
+
+  for (const name of TEXTS) {
+    test(`the site ${JSON.stringify(name.slice(0, 40))} has a page and incidents on a ${screen}`, async () => {
+      await open(`/site?${new URLSearchParams({ name })}`, size, async (page, response) => {
+        assert.equal(response.status(), 200);
+        assert.equal(await page.locator("h1").textContent(), name);
+        assert.equal(await page.locator(".antenna-map a.spot").count(), SAID.filter((_, n) => TEXTS[n % TEXTS.length] === name).length);
+      });
+      const query = new URLSearchParams({ site: name, label: `vendor:${name}`, window: "1h" });
+      await open(`/incidents?${query}`, size, async (page) => {
+        assert.ok((await page.locator(ROW_LINK).count()) > 0);
+        assert.equal(await page.locator("[name=site]").inputValue(), name);
+      });
+    });
+  }
+}
+
+test("each antenna with a position is one mark on the map, whatever it is called, and leads to its page", () =>
+  open("/map", {}, async (page) => {
+    const marks = await page.locator(".antenna-map a.spot").evaluateAll((marks) =>
+      marks.map((mark) => ({
+        to: new URL(mark.getAttribute("href"), location).searchParams.get("id"),
+        words: mark.getAttribute("aria-label"),
+        x: mark.getBoundingClientRect().x,
+      })),
+    );
+    assert.deepEqual(marks.map(({ to }) => to).sort(), [...SAID].sort());
+    assert.ok(marks.every(({ to, words }) => words.startsWith(to)));
+    // They are a row across the antimeridian, and not at both ends of the earth.
+    const inOrder = SAID.map((id) => marks.find(({ to }) => to === id).x);
+    assert.deepEqual(inOrder, [...inOrder].sort((a, b) => a - b));
   }));
 
 for (const id of IDS) {

@@ -78,6 +78,45 @@ test("the search is a form, and keeps the range", () =>
     assert.equal(await page.locator(SEARCH).inputValue(), "harbour");
   }));
 
+test("the map is moved and narrowed by links, and each mark is one", () =>
+  open("/map?window=15m", async (page) => {
+    const box = () => new URL(page.url()).searchParams.get("box");
+    const ids = () => page.locator(".antenna-map a.spot").evaluateAll((marks) => marks.map((mark) => mark.getAttribute("href")));
+    const all = (await ids()).length;
+    assert.ok(all > 20 && box() === null);
+    const seen = new Set();
+    for (const label of ["Closer", "West", "North", "North", "East", "South"]) {
+      await page.getByRole("link", { name: label, exact: true }).click();
+      assert.ok(!seen.has(box()), `${label} leads elsewhere`);
+      seen.add(box());
+    }
+    assert.equal(new URL(page.url()).searchParams.get("window"), "15m");
+    await page.getByRole("link", { name: "Everything", exact: true }).click();
+    assert.deepEqual([box(), (await ids()).length], [null, all]);
+    await page.locator('main a[href*="status=down"]').first().click();
+    assert.ok((await ids()).length < all);
+    // By keyboard alone, too.
+    await page.locator(".antenna-map a.spot").first().focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/antenna?id=*");
+  }));
+
+test("thousands of antennas are clusters that lead closer", async () => {
+  const large = await mockDashboard({ MOCK_ANTENNAS: "2000" });
+  try {
+    await visit(browser, `${large.url}/map`, { ...PHONE, javaScriptEnabled: false }, async (page) => {
+      assert.ok((await page.locator("a.spot").count()) <= 500);
+      await page.locator("a.spot.is-cluster").first().focus();
+      await page.keyboard.press("Enter");
+      await page.waitForURL("**/map?box=*");
+      assert.ok((await page.locator("a.spot").count()) > 0);
+      assert.deepEqual(await tooWide(page), []);
+    });
+  } finally {
+    await large.kill();
+  }
+});
+
 test("a search that finds nothing says so", () =>
   open(address(`${dashboard.url}/antennas`, { q: "nobody's" }).slice(dashboard.url.length), async (page) => {
     assert.equal(await page.locator(ROWS).count(), 0);

@@ -52,7 +52,7 @@ test("all script together takes at most 12.5 KB", (t) =>
     assert.ok(addresses.length >= 3 && total <= SCRIPT_MAX, `${total} bytes`);
   }));
 
-for (const path of ["/", "/antennas", "/sites", "/site?name=harbour", "/incidents", "/pipeline"]) {
+for (const path of ["/", "/antennas", "/sites", "/site?name=harbour", "/map", "/incidents", "/pipeline"]) {
   test(`with 10,000 antennas, ${path} takes at most 200 KB`, async (t) => {
     const size = await compressed(tenThousand.url + path);
     t.diagnostic(`${size} bytes`);

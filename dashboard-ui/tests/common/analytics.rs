@@ -20,9 +20,9 @@ use reqwest::StatusCode;
 use serde::Serialize;
 use shared::UnixMillis;
 use shared::api::{
-    AntennasRequest, End, HeatmapRequest, IncidentsRequest, Note, NotePage, PipelineHistoryRequest, PipelineRequest,
-    PublicStatus, PublicStatusRequest, ReadingsRequest, RejectedRequest, Request, SNAPSHOT_EVENT, SeriesRequest,
-    SitesRequest, Summary, SummaryRequest, WindowRequest, WorstRequest, path,
+    AntennasRequest, End, HeatmapRequest, IncidentsRequest, MapRequest, Note, NotePage, PipelineHistoryRequest,
+    PipelineRequest, PublicStatus, PublicStatusRequest, ReadingsRequest, RejectedRequest, Request, SNAPSHOT_EVENT,
+    SeriesRequest, SitesRequest, Summary, SummaryRequest, WindowRequest, WorstRequest, path,
 };
 use shared::settings::{KeptToken, Token};
 use shared::testing::Reservation;
@@ -194,6 +194,7 @@ impl Analytics {
             .route(path::WORST, get(answer::<WorstRequest>))
             .route(path::ANTENNAS, get(answer::<AntennasRequest>))
             .route(path::SITES, get(answer::<SitesRequest>))
+            .route(path::MAP, get(answer::<MapRequest>))
             .route(path::HEATMAP, get(answer::<HeatmapRequest>))
             .route(path::INCIDENTS, get(answer::<IncidentsRequest>))
             .route(path::READINGS, get(answer::<ReadingsRequest>))
@@ -336,6 +337,10 @@ impl Fake for WorstRequest {
 }
 
 impl Fake for SitesRequest {
+    const IS_ADDED: bool = true;
+}
+
+impl Fake for MapRequest {
     const IS_ADDED: bool = true;
 }
 

@@ -1,7 +1,7 @@
-//! Sites: their list, a page for each, and what links lead there.
+//! Sites and the map: their pages, and what links lead there.
 
 use reqwest::StatusCode;
-use shared::api::{AntennasRequest, SitesRequest};
+use shared::api::{AntennasRequest, MapRequest, SitesRequest};
 
 use crate::common::{Analytics, Dashboard};
 use crate::mock;
@@ -26,7 +26,8 @@ async fn a_site_has_a_page_with_its_antennas_and_what_lasts_there() {
         assert_eq!(dashboard.get(&href.replace("&amp;", "&")).await.0, StatusCode::OK, "{href}");
     }
     let down = dashboard.get("/site?name=harbour&status=down").await.1;
-    assert!(down.contains("harbour-north") && !down.contains("lighthouse"));
+    let list = down.split("id=\"fleet\"").nth(1).and_then(|rest| rest.split("</section>").next()).unwrap();
+    assert!(list.contains("harbour-north") && !list.contains("lighthouse"), "{list}");
     for page in ["/antennas?q=lighthouse", "/antenna?id=lighthouse"] {
         assert!(dashboard.get(page).await.1.contains("href=\"/site?name=harbour\""), "{page}");
     }
@@ -97,4 +98,54 @@ async fn whatever_a_site_is_called_it_is_text() {
     }
     let (_, csv) = dashboard.get("/csv/sites").await;
     assert!(csv.contains("\"<script>alert(1)</script>\"\"'"), "{csv}");
+}
+
+#[tokio::test]
+async fn the_map_has_a_mark_and_a_row_for_each_antenna_and_links_that_lead_around() {
+    let dashboard = mock().await;
+    let (status, html) = dashboard.get("/map?window=15m").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(html.contains("24 antennas, 1 without a position"), "{html}");
+    assert_eq!(html.matches("class=\"spot status-").count(), 23, "{html}");
+    for id in ["harbour-north", "lighthouse"] {
+        let href = format!("href=\"/antenna?id={id}&amp;window=15m\"");
+        assert_eq!(html.matches(&href).count(), 2, "a mark and a row of {id}");
+    }
+    assert!(html.contains("aria-label=\"harbour-north: Down\"") && html.contains("aria-label=\"Closer\""));
+    let mut hrefs = html.split("href=\"").filter_map(|rest| rest.split('"').next());
+    let closer = hrefs.find(|href| href.starts_with("/map?box=")).unwrap().replace("&amp;", "&");
+    let there = dashboard.get(closer.split('#').next().unwrap()).await;
+    assert!(there.0 == StatusCode::OK && there.1.contains("beyond the edges"), "{closer}");
+    let down = dashboard.get("/map?status=down").await.1;
+    assert_eq!(down.matches("class=\"spot status-").count(), 1);
+    assert!(!html.contains(" style="), "nothing is inline");
+    assert_eq!(dashboard.get("/map?box=1,2,3").await.0, StatusCode::BAD_REQUEST);
+    let csv = dashboard.get("/csv/map?status=down").await.1;
+    assert!(csv.starts_with("antenna_id,name,site,status,latitude,") && csv.contains("\nharbour-north,,harbour,down,"));
+}
+
+#[tokio::test]
+async fn whatever_is_said_of_an_antenna_is_text_on_the_map() {
+    let analytics = Analytics::start().await;
+    analytics.change::<MapRequest>(|map| {
+        let first = map.marks.first_mut().unwrap();
+        first.antenna_id = Some(format!("id{HOSTILE}"));
+        (first.name, first.site) = (Some(HOSTILE.to_owned()), Some(HOSTILE.to_owned()));
+    });
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let html = dashboard.get("/map").await.1;
+    assert!(!html.contains("<script>alert"), "{html}");
+    assert!(html.contains("<bdi>id&lt;script&gt;alert(1)&lt;/script&gt;"), "{html}");
+    let spoken = html.split("aria-label=\"id&lt;").nth(1).and_then(|rest| rest.split("href").next()).unwrap();
+    assert!(!spoken.contains('\u{202e}'), "{spoken}");
+}
+
+#[tokio::test]
+async fn without_positions_the_map_says_so() {
+    let analytics = Analytics::start().await;
+    analytics.become_original();
+    let dashboard = Dashboard::start(analytics.source()).await;
+    let (status, html) = dashboard.get("/map").await;
+    assert!(status == StatusCode::OK && html.contains("Of no antenna that matches is it said where it stands"));
+    assert_eq!(dashboard.get("/csv/map").await.0, StatusCode::NOT_FOUND);
 }

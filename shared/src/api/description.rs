@@ -10,8 +10,8 @@ use utoipa::openapi::{RefOr, Schema};
 use super::request::Part;
 use super::{
     Acknowledgement, AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest,
-    CellsRequest, ErrorBody, Format, Health, HeatmapRequest, IncidentsRequest, MetricsRequest, Mute, MutesRequest,
-    NewAcknowledgement, NewMute, NewNote, Note, NotesRequest, PipelineHistoryRequest, PipelineRequest,
+    CellsRequest, ErrorBody, Format, Health, HeatmapRequest, IncidentsRequest, MapRequest, MetricsRequest, Mute,
+    MutesRequest, NewAcknowledgement, NewMute, NewNote, Note, NotesRequest, PipelineHistoryRequest, PipelineRequest,
     PublicStatusRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SitesRequest, Strictly, Summary,
     SummaryRequest, UnacknowledgeRequest, UnmuteRequest, UnnoteRequest, WorstRequest, path,
 };
@@ -34,6 +34,7 @@ pub fn document() -> Value {
     described.question::<AntennaRequest>();
     described.question::<WorstRequest>();
     described.question::<SitesRequest>();
+    described.question::<MapRequest>();
     described.question::<PublicStatusRequest>();
     described.question::<SeriesRequest>();
     described.question::<HeatmapRequest>();

@@ -4,6 +4,7 @@ mod antennas;
 mod cells;
 mod heatmap;
 mod incidents;
+mod map;
 mod pipeline;
 mod readings;
 mod rejected;

@@ -206,7 +206,7 @@ fn label(row: &HeatmapRow, above: u64, scene: &Scene<'_>) -> HeatLabel {
     let states = Status::ALL.map(State::Status).into_iter().chain(State::UNSETTLED).collect::<Vec<_>>();
     let group = || counts_in_words(&row.antennas, &states, language).join(", ");
     let text = row.antenna_id.clone().unwrap_or_else(group);
-    let state = State::of_map(row);
+    let state = State::of_group(row.status, &row.antennas);
     let href = match &row.antenna_id {
         _ if scene.address.manner.is_wall => None,
         Some(id) => Some(antenna_href(id, scene)),

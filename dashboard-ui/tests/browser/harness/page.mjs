@@ -8,6 +8,8 @@ export const PAGES = [
   { name: "antenna", path: "/antenna?id=harbour-north", status: 200 },
   { name: "sites", path: "/sites", status: 200 },
   { name: "site", path: "/site?name=harbour", status: 200 },
+  { name: "map", path: "/map", status: 200 },
+  { name: "map-closer", path: "/map?box=-3.08,43.27,-2.98,43.33&status=healthy", status: 200 },
   { name: "unknown-site", path: "/site?name=nowhere", status: 404 },
   { name: "incidents", path: "/incidents", status: 200 },
   { name: "pipeline", path: "/pipeline", status: 200 },

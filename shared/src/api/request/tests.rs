@@ -11,9 +11,9 @@ use proptest::sample::select;
 use super::{BadParameter, Count, Request};
 use crate::api::{
     AntennaRequest, AntennasRequest, Badness, CellsRequest, End, Format, HeatmapRequest, IncidentKind, IncidentState,
-    IncidentsRequest, Label, Labels, MetricsFormat, MetricsRequest, OptionalWindow, Order, PipelineHistoryRequest,
-    PipelineRequest, PublicStatusRequest, ReadingsRequest, RejectedRequest, SeriesRequest, SiteSort, SitesRequest,
-    Sort, Status, SummaryRequest, WindowRequest, WorstRequest,
+    IncidentsRequest, Label, Labels, MapBounds, MapBox, MapRequest, MetricsFormat, MetricsRequest, OptionalWindow,
+    Order, PipelineHistoryRequest, PipelineRequest, PublicStatusRequest, ReadingsRequest, RejectedRequest,
+    SeriesRequest, SiteSort, SitesRequest, Sort, Status, SummaryRequest, WindowRequest, WorstRequest,
 };
 use crate::codec::TIMESTAMP_MAX_MS;
 use crate::reading::Rejection;
@@ -76,6 +76,13 @@ fn places() -> impl Strategy<Value = (Option<String>, Labels)> {
     (texts(), btree_set(label, 0..=4).prop_map(Labels))
 }
 
+fn boxes() -> impl Strategy<Value = MapBox> {
+    (-180.0..180.0, -90.0..0.0, -180.0..180.0, 0.1..90.0)
+        .prop_filter_map("it has a width", |(west, south, east, north)| {
+            MapBox::new(MapBounds { west, south, east, north })
+        })
+}
+
 fn antennas() -> impl Strategy<Value = AntennasRequest> {
     let sorted = (select(&Sort::ALL), select(&Order::ALL), counts(), any::<usize>());
     let flapping = option::of(any::<bool>());
@@ -129,6 +136,7 @@ proptest! {
         (reason, readings, rejected) in (option::of(select(&Rejection::ALL)), counts(), counts()),
         antennas in antennas(),
         incidents in incidents(),
+        within in option::of(boxes()),
     ) {
         holds(&antennas)?;
         holds(&incidents)?;
@@ -143,6 +151,8 @@ proptest! {
         holds(&cells)?;
         holds(&HeatmapRequest { window, step, rows, q, statuses, flapping, site, labels, format })?;
         let AntennasRequest { order, limit, offset, q, statuses, flapping, site, labels, .. } = antennas;
+        let map = MapRequest { window, within, q: q.clone(), statuses: statuses.clone(), flapping, site: site.clone(), labels: labels.clone(), format };
+        holds(&map)?;
         let sort = SiteSort::Latency;
         holds(&SitesRequest { window, sort, order, limit, offset, q, statuses, flapping, site, labels, format })?;
         holds(&RejectedRequest { reason, limit: rejected })?;
@@ -163,6 +173,7 @@ fn a_request_at_its_defaults_has_no_parameters() {
     check::<AntennasRequest>();
     check::<WorstRequest>();
     check::<SitesRequest>();
+    check::<MapRequest>();
     check::<PublicStatusRequest>();
     check::<SeriesRequest>();
     check::<HeatmapRequest>();
