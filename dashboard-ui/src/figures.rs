@@ -60,6 +60,8 @@ pub struct OverviewFigures {
     pub unsettled: Vec<AntennaRow>,
     /// All antennas over time.
     pub heatmap: Option<Heatmap>,
+    /// Whether anything says at which site antennas are.
+    pub has_sites: bool,
     /// The newest incidents of the window.
     pub incidents: Option<IncidentPage>,
     /// Those that are going on; `None` for a range that has ended.
@@ -77,6 +79,8 @@ pub struct AntennasFigures {
     pub summary: Summary,
     /// The page.
     pub antennas: AntennaPage,
+    /// The sites that those that match are at, with how they fare there; `None` if they are not grouped.
+    pub groups: Option<SitePage>,
 }
 
 /// Figures of one antenna.

@@ -79,7 +79,7 @@ pub use self::readings::{DEFAULT_READINGS, MAX_READINGS, ReadingsRequest, Recent
 pub use self::rejected::{DEFAULT_REJECTED, MAX_REJECTED, RejectedExample, RejectedPage, RejectedRequest};
 pub use self::request::{BadParameter, Count, Request};
 pub use self::series::{MAX_POINTS, Point, Series, SeriesRequest};
-pub use self::sites::{SitePage, SiteRow, SiteSort, SitesRequest};
+pub use self::sites::{Grouping, SitePage, SiteRow, SiteSort, SitesRequest};
 pub use self::status::{AntennaCounts, MOSTLY, Status};
 pub use self::steps::{History, Steps};
 pub use self::strictly::Strictly;

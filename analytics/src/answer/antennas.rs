@@ -2,14 +2,14 @@
 
 use polars::prelude::*;
 use shared::api::request::Count;
-use shared::api::{AntennaPage, AntennasRequest, Format, Order, Sort};
+use shared::api::{AntennaPage, AntennasRequest, Format, Grouping, Order, Sort};
 use shared::time::Span;
 
 use super::choice::Choice;
 use super::{AnswerError, Question, Table, View, next_offset, rows};
 use crate::store::expressions::answer::{
     ABOUT, ANTENNA_ID, AVAILABILITY, CHANGES, FLAPPING, INTERVAL_SECONDS, LAST_SEEN, LATENCY_MEAN, LATENCY_P95,
-    MEASURES, PACKETS_DELIVERED, STATUS, SUCCESS_RATE,
+    MEASURES, PACKETS_DELIVERED, SITE, STATUS, SUCCESS_RATE,
 };
 use crate::store::expressions::column::{PACKETS_LOST, PACKETS_SENT, READINGS};
 use crate::store::expressions::{status_name, time, unrest};
@@ -46,7 +46,12 @@ fn page(request: &AntennasRequest, view: &View<'_>, limit: usize) -> Result<Page
         rows = view.with_percentiles(rows)?;
     }
     let descending = request.order == Order::Descending;
-    let mut by = vec![(col(column(request.sort)), descending)];
+    let mut by = Vec::new();
+    if let Some(Grouping::Site) = request.group {
+        rows = view.with_about(rows)?;
+        by.push((col(SITE), false));
+    }
+    by.push((col(column(request.sort)), descending));
     if request.sort == Sort::Status {
         // Of one status, those that only look well come before those that are.
         by.push((unrest(), descending));

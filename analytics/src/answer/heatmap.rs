@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use polars::prelude::*;
-use shared::api::{Heatmap, HeatmapRequest, HeatmapRow, History, Status, heatmap_groups};
+use shared::api::{Grouping, Heatmap, HeatmapRequest, HeatmapRow, History, Status, heatmap_groups};
 
 use super::choice::Choice;
 use super::{AnswerError, Question, Table, View, rows, summary};
 use crate::readings::Slot;
 use crate::store::expressions::answer::{
-    ANTENNA_ID, ANTENNAS_DOWN, AVAILABILITY, FLAPPING, LATENCY_MEAN, START, STATUS, WORST_STATUS,
+    ANTENNA_ID, ANTENNAS_DOWN, AVAILABILITY, FLAPPING, LATENCY_MEAN, SITE, START, STATUS, WORST_STATUS,
 };
 use crate::store::expressions::column::{ANTENNA, PACKETS_LOST, PACKETS_SENT, READINGS};
 use crate::store::expressions::{antenna_counts, time};
@@ -24,10 +24,20 @@ impl Question for HeatmapRequest {
         let by = SortMultipleOptions::default().with_order_descending_multi([false, true, false]);
         let Self { q, statuses, flapping, site, labels, .. } = self;
         let choice = Choice { search: q.as_deref(), statuses, flapping: *flapping, site: site.as_deref(), labels };
-        let antennas = choice.of(view, view.antennas()?.as_ref())?.select(columns);
-        let antennas = antennas.sort([STATUS, PACKETS_LOST, ANTENNA_ID], by).collect()?;
-        let statuses = rows::positions(&antennas, STATUS, &Status::ALL)?;
-        let groups = heatmap_groups(&statuses, self.rows.get());
+        let antennas = choice.of(view, view.antennas()?.as_ref())?;
+        let (antennas, groups, sites) = match self.group {
+            None => {
+                let antennas = antennas.select(columns).sort([STATUS, PACKETS_LOST, ANTENNA_ID], by).collect()?;
+                let statuses = rows::positions(&antennas, STATUS, &Status::ALL)?;
+                let groups = heatmap_groups(&statuses, self.rows.get());
+                (antennas, groups, None)
+            }
+            Some(Grouping::Site) => {
+                let antennas = by_site(view.with_about(antennas.collect()?)?)?;
+                let (groups, sites) = site_groups(&rows::texts(&antennas, SITE)?, self.rows.get());
+                (antennas.lazy().select(columns).collect()?, groups, Some(sites))
+            }
+        };
         let slots: Vec<Slot> = antennas.column(ANTENNA)?.u32()?.iter().flatten().collect();
         let members: Vec<Vec<Slot>> = groups.iter().map(|group| slots[group.clone()].to_vec()).collect();
         let (histories, antennas_down) = view.histories_of_groups(&members, steps)?;
@@ -35,7 +45,7 @@ impl Question for HeatmapRequest {
             window: view.window.bounds(),
             steps: view.told_steps(steps),
             total: antennas.height() as u64,
-            rows: map_rows(antennas, &groups, histories, antennas_down)?,
+            rows: map_rows(antennas, (&groups, sites), histories, antennas_down)?,
             as_of: view.whole.as_of,
             gaps: view.gaps(),
             partitions_missing: view.partitions_missing(),
@@ -77,32 +87,71 @@ impl Question for HeatmapRequest {
             Column::new(LATENCY_MEAN.into(), means),
             Column::new(WORST_STATUS.into(), worst),
             Column::new(ANTENNAS_DOWN.into(), down),
+            Column::new(SITE.into(), text(|row| row.site.as_deref())),
         ];
         let table = DataFrame::new(cells.len(), columns)?;
         Ok(table.lazy().with_column(time(START)).collect()?.into())
     }
 }
 
-/// The rows of the map: groups of antennas that follow each other in the order, and what they measured.
+/// Antennas with those of a site together, the worst site first, and those at none last.
+fn by_site(antennas: DataFrame) -> PolarsResult<DataFrame> {
+    const WORST_THERE: &str = "worst_there";
+    const LOST_THERE: &str = "lost_there";
+    let there = [col(STATUS).min().alias(WORST_THERE), col(PACKETS_LOST).sum().alias(LOST_THERE)];
+    let is_at_one = col(SITE).is_not_null();
+    let sites = antennas.clone().lazy().filter(is_at_one).group_by([col(SITE)]).agg(there).collect()?.lazy();
+    let by = SortMultipleOptions::default()
+        .with_order_descending_multi([false, true, false, false, true, false])
+        .with_nulls_last(true);
+    antennas
+        .lazy()
+        .join(sites, [col(SITE)], [col(SITE)], JoinArgs::new(JoinType::Left))
+        .sort([WORST_THERE, LOST_THERE, SITE, STATUS, PACKETS_LOST, ANTENNA_ID], by)
+        .collect()
+}
+
+/// A group for each site, and its name; the last of at most `limit` groups is of all others, whose sites are not one.
+fn site_groups(sites: &[Option<String>], limit: usize) -> (Vec<Range<usize>>, Vec<Option<String>>) {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    for group in sites.chunk_by(|a, b| a == b) {
+        let start = groups.last().map_or(0, |before| before.end);
+        groups.push(start..start + group.len());
+    }
+    if groups.len() > limit {
+        groups.truncate(limit);
+        if let Some(last) = groups.last_mut() {
+            last.end = sites.len();
+        }
+    }
+    let is_one = |group: &Range<usize>| sites[group.start] == sites[group.end - 1];
+    let named = groups.iter().map(|group| sites[group.start].clone().filter(|_| is_one(group))).collect();
+    (groups, named)
+}
+
+/// The rows of the map: groups of antennas that follow each other in the order, and what they measured. Where they are sites, the
+/// groups have names.
 fn map_rows(
     antennas: DataFrame,
-    groups: &[Range<usize>],
+    (groups, sites): (&[Range<usize>], Option<Vec<Option<String>>>),
     histories: Vec<History>,
     antennas_down: Vec<Vec<u64>>,
 ) -> Result<Vec<HeatmapRow>, AnswerError> {
     let rows: Vec<u32> = (0..).zip(groups).flat_map(|(row, group)| std::iter::repeat_n(row, group.len())).collect();
     let mut antennas = antennas;
     antennas.with_column(Column::new(ROW.into(), rows))?;
-    // The worst of a group is its first; a group has an id where it is one antenna.
-    let first = [col(ANTENNA_ID).first(), col(STATUS).first().alias("worst"), len().alias("members")];
+    // A group has an id where it is one antenna, and is no site.
+    let first = [col(ANTENNA_ID).first(), col(STATUS).min().alias("worst"), len().alias("members")];
     let aggregated = [first.as_slice(), antenna_counts().as_slice()].concat();
     let table = antennas.lazy().group_by_stable([col(ROW)]).agg(aggregated).collect()?;
     let ids = rows::texts(&table, ANTENNA_ID)?.into_iter().zip(groups);
-    let ids = ids.map(|(id, group)| id.filter(|_| group.len() == 1));
+    let ids = ids.map(|(id, group)| id.filter(|_| group.len() == 1 && sites.is_none()));
+    let sites = sites.clone().unwrap_or_else(|| vec![None; groups.len()]);
     let statuses = rows::positions(&table, "worst", &Status::ALL)?;
-    let rows = ids.zip(statuses).zip(summary::counts(&table)?).zip(histories.into_iter().zip(antennas_down));
-    let row = |(((antenna_id, status), antennas), (history, antennas_down))| HeatmapRow {
+    let rows = ids.zip(sites).zip(statuses).zip(summary::counts(&table)?).zip(histories.into_iter().zip(antennas_down));
+    let row = |((((antenna_id, site), status), antennas), (history, antennas_down))| HeatmapRow {
         antenna_id,
+        site,
         status,
         antennas,
         history,

@@ -450,8 +450,8 @@ async fn the_description_has_every_parameter_of_every_route() {
     assert_eq!(
         antennas,
         [
-            "window", "end", "sort", "order", "limit", "offset", "q", "id", "status", "flapping", "site", "label",
-            "step", "format", "strict"
+            "window", "end", "sort", "order", "group", "limit", "offset", "q", "id", "status", "flapping", "site",
+            "label", "step", "format", "strict"
         ]
     );
     let antenna: Vec<String> = described(path::ANTENNA);
@@ -463,7 +463,7 @@ async fn the_description_has_every_parameter_of_every_route() {
         (path::MAP, 10),
         (path::STATUS, 2),
         (path::SERIES, 6),
-        (path::HEATMAP, 11),
+        (path::HEATMAP, 12),
         (path::INCIDENTS, 12),
         (path::READINGS, 4),
         (path::REJECTED, 2),

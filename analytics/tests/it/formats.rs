@@ -222,6 +222,7 @@ fn questions() -> Vec<Asked> {
         ("latency_ms_mean", NUMBER),
         ("worst_status", TEXT),
         ("antennas_down", COUNT),
+        ("site", TEXT),
     ];
     let readings = vec![
         ("antenna_id", TEXT),
@@ -314,6 +315,8 @@ fn map_rows(map: &Value) -> Vec<Map<String, Value>> {
                 ("latency_ms_mean", history["latency_mean_ms"][step].clone()),
                 ("worst_status", history["worst_status"][step].clone()),
                 ("antennas_down", row["antennas_down"][step].clone()),
+                // Only where rows are sites.
+                ("site", row["site"].clone()),
             ];
             rows.push(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
         }

@@ -435,6 +435,46 @@ fn the_antennas_of_a_site_are_told_together_and_the_worst_site_first() {
     }
 }
 
+#[test]
+fn antennas_and_the_heat_map_are_grouped_by_site() {
+    let mut network = Registered::start(NETWORK);
+    network.measure(&[("elsewhere", 10), ("north-1", 1), ("north-2", 3), ("north-gw", 0), ("south-1", 2)]);
+    let south = "-south;=1+1";
+    let grouped = |query: &str| network.ids(&format!("{}?group=site&{query}", path::ANTENNAS));
+    assert_eq!(grouped(""), ["south-1", "north-1", "north-2", "north-gw", "elsewhere"], "those at no site come last");
+    assert_eq!(grouped("sort=packets_lost&order=desc"), ["south-1", "north-2", "north-1", "north-gw", "elsewhere"]);
+    assert_eq!(grouped("limit=2&offset=2"), ["north-2", "north-gw"]);
+    let rows = |query: &str| {
+        let map = network.get(&format!("{}?group=site&{query}", path::HEATMAP));
+        let rows = map["rows"].as_array().expect("rows").iter().map(|row| {
+            assert_eq!(row["antenna_id"], Value::Null, "{row}");
+            let count = |name: &str| row["antennas"][name].as_u64().expect("a count");
+            let lost = row["history"]["packets_lost"].as_array().expect("steps").iter().filter_map(Value::as_u64);
+            let antennas = ["healthy", "degraded", "down", "silent"].map(count).iter().sum::<u64>();
+            (row["site"].as_str().map(str::to_owned), row["status"].clone(), antennas, lost.sum::<u64>())
+        });
+        (map["total"].clone(), rows.collect::<Vec<_>>())
+    };
+    let north = (Some("north".to_owned()), json!("degraded"), 3, 4);
+    let others = (None, json!("down"), 1, 10);
+    let of_south = (Some(south.to_owned()), json!("degraded"), 1, 2);
+    assert_eq!(rows(""), (json!(5), vec![north.clone(), of_south, others]), "the worst site first, and no site last");
+    assert_eq!(
+        rows("rows=2"),
+        (json!(5), vec![north.clone(), (None, json!("down"), 2, 12)]),
+        "the last row has the rest"
+    );
+    assert_eq!(rows("rows=1"), (json!(5), vec![(None, json!("down"), 5, 16)]));
+    assert_eq!(rows("site=north&rows=1"), (json!(3), vec![north]));
+    let records = network.records(&format!("{}?group=site", path::HEATMAP));
+    let cells = ["row", "antenna_id", "antennas", "site"].map(|name| records[1][name].as_str());
+    assert_eq!(cells, ["1", "", "1", "'-south;'=1+1"]);
+    for list in [path::ANTENNAS, path::HEATMAP] {
+        let (status, body) = network.analytics.ask(&format!("{list}?group=label"), "*/*").expect("an answer");
+        assert!(status == 400 && body.contains("the parameter group"), "{list}: {status} {body}");
+    }
+}
+
 /// Where antennas stand: some on both sides of the antimeridian, one without a position.
 const AROUND: &str = r#"
 [[antenna]]

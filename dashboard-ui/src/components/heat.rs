@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::parts::Time;
+use super::parts::{Choices, Time};
 use crate::language::Language;
 use crate::model::{HeatLabel, HeatMap};
 
@@ -30,6 +30,10 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
     let legend = legend
         .map(|(class, words)| view! { <li><span class=format!("key {class}")></span>{words}</li> })
         .collect_view();
+    let groupings = (!map.groupings.is_empty()).then(|| {
+        let label = language.text("Rows of the map", "Filas del mapa");
+        view! { <Choices label choices=map.groupings/> }
+    });
     // A label reaches over its row of the picture, so that the row is its link; the script has it lead to the time pointed at.
     // The picture has one row per label, as high as the label; the style sheet sets that height. The picture itself has none:
     // as a part of the grid, it would be as high as its aspect ratio asks for.
@@ -37,6 +41,7 @@ pub(crate) fn HeatMapCard(map: HeatMap, language: Language) -> AnyView {
         <section class="card heatmap" id="heatmap">
             <header>
                 <h2>{language.text("Health of every antenna", "Salud de cada antena")}<small>" "{map.caption}</small></h2>
+                {groupings}
                 <ul class="legend" aria-hidden="true">{legend}</ul>
             </header>
             <div

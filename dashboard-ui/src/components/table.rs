@@ -8,7 +8,7 @@ use shared::api::{Badness, Order, SiteSort, Sort};
 use super::parts::{Ago, AntennaLink, Choices, Pill, StripView, Time};
 use crate::language::Language;
 use crate::model::{
-    AntennaLine, Choice, Column, IncidentLine, IncidentRow, Inner, Moment, ReadingRow, SiteColumn, SiteLine,
+    AntennaLine, Choice, Column, GroupHead, IncidentLine, IncidentRow, Inner, Moment, ReadingRow, SiteColumn, SiteLine,
     column_label, site_column_label,
 };
 use crate::query::COLUMNS;
@@ -31,7 +31,7 @@ pub(crate) fn WorstCard(
         view! { <p class="empty">{nothing}</p> }.into_any()
     } else {
         let heads = COLUMNS.map(|sort| head(column_label(sort, language), sort)).collect_view().into_any();
-        view! { <AntennaTable heads rows language/> }.into_any()
+        view! { <AntennaTable heads rows groups=Vec::new() language/> }.into_any()
     };
     let label = language.text("Order of the worst antennas", "Orden de las peores antenas");
     view! {
@@ -48,10 +48,15 @@ pub(crate) fn WorstCard(
 
 /// The fleet, sorted by its column headings.
 #[component]
-pub(crate) fn FleetTable(rows: Vec<AntennaLine>, columns: Vec<Column>, language: Language) -> AnyView {
+pub(crate) fn FleetTable(
+    rows: Vec<AntennaLine>,
+    heads: Vec<(usize, GroupHead)>,
+    columns: Vec<Column>,
+    language: Language,
+) -> AnyView {
     let head = |Column { sort, label, href, order }| sorting_head(label, href, order, column_class(sort));
-    let heads = columns.into_iter().map(head).collect_view().into_any();
-    view! { <AntennaTable heads rows language/> }.into_any()
+    let columns = columns.into_iter().map(head).collect_view().into_any();
+    view! { <AntennaTable heads=columns rows groups=heads language/> }.into_any()
 }
 
 /// The head of a column that the list is sorted by when it is chosen.
@@ -111,10 +116,29 @@ pub(crate) fn SiteTable(rows: Vec<SiteLine>, columns: Vec<SiteColumn>, language:
     .into_any()
 }
 
-/// Rows of antennas under the given headings: one for each of [`COLUMNS`], and a last one for the strip.
+/// Rows of antennas under the given headings: one for each of [`COLUMNS`], and a last one for the strip. Where groups begin, they
+/// have heads of their own.
 #[component]
-fn AntennaTable(heads: AnyView, rows: Vec<AntennaLine>, language: Language) -> AnyView {
-    let rows = rows.into_iter().map(|row| view! { <AntennaTableRow row language/> }).collect_view();
+fn AntennaTable(
+    heads: AnyView,
+    rows: Vec<AntennaLine>,
+    groups: Vec<(usize, GroupHead)>,
+    language: Language,
+) -> AnyView {
+    let mut rows = rows;
+    let mut bodies: Vec<(Option<GroupHead>, Vec<AntennaLine>)> = Vec::new();
+    for (start, head) in groups.into_iter().rev() {
+        bodies.push((Some(head), rows.split_off(start)));
+    }
+    if !rows.is_empty() {
+        bodies.push((None, rows));
+    }
+    let body = |(head, rows): (Option<GroupHead>, Vec<AntennaLine>)| {
+        let head = head.map(|head| view! { <GroupHeadRow head language/> });
+        let rows = rows.into_iter().map(|row| view! { <AntennaTableRow row language/> }).collect_view();
+        view! { <tbody role="rowgroup">{head}{rows}</tbody> }
+    };
+    let bodies = bodies.into_iter().rev().map(body).collect_view();
     view! {
         <table role="table" class="cards antennas">
             <thead role="rowgroup">
@@ -123,8 +147,25 @@ fn AntennaTable(heads: AnyView, rows: Vec<AntennaLine>, language: Language) -> A
                     <th scope="col" role="columnheader" class="col-strip">{language.text("Course", "Evolución")}</th>
                 </tr>
             </thead>
-            <tbody role="rowgroup">{rows}</tbody>
+            {bodies}
         </table>
+    }
+    .into_any()
+}
+
+/// The antennas of a site together, in front of their rows.
+#[component]
+fn GroupHeadRow(head: GroupHead, language: Language) -> AnyView {
+    let GroupHead { site, words } = head;
+    let name = match site {
+        Some((name, href)) => view! { <AntennaLink id=name href=href/> }.into_any(),
+        None => language.text("At no site", "Sin emplazamiento").into_any(),
+    };
+    let columns = (COLUMNS.len() + 1).to_string();
+    view! {
+        <tr role="row" class="group">
+            <th scope="rowgroup" role="rowheader" colspan=columns>{name}<small>{words}</small></th>
+        </tr>
     }
     .into_any()
 }

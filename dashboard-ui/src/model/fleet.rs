@@ -1,9 +1,10 @@
 //! The fleet: every antenna, searched, filtered, sorted and paged by analytics.
 
-use shared::api::{AntennaCounts, AntennaPage, Label, Order, Sort, Status};
+use shared::api::{AntennaCounts, AntennaPage, AntennaRow, Label, Order, SitePage, Sort, Status};
 
-use super::rows::{antenna_line, pages};
-use super::{AntennaLine, Choice, Frame, Pages, Scene, State, hidden};
+use super::rows::{antenna_line, pages, site_href};
+use super::sites::site_line;
+use super::{AntennaLine, Choice, Frame, Pages, Scene, SiteLine, State, hidden};
 use crate::format;
 use crate::language::Language;
 use crate::query::{Address, COLUMNS, FLEET_ROWS, Filter, Fleet, Map, Page, Sites};
@@ -22,10 +23,14 @@ pub(crate) struct FleetScreen {
     pub(crate) place: Option<PlaceForm>,
     /// All, and each status.
     pub(crate) filters: Vec<Choice>,
+    /// One by one, or by site; empty where nothing says what antennas are.
+    pub(crate) groupings: Vec<Choice>,
     /// The columns that can be sorted by.
     pub(crate) columns: Vec<Column>,
     /// The rows.
     pub(crate) rows: Vec<AntennaLine>,
+    /// Where groups of rows begin, and what is said of each as a whole; empty if rows are not grouped.
+    pub(crate) heads: Vec<(usize, GroupHead)>,
     /// The position among all rows.
     pub(crate) pages: Pages,
     /// How many antennas match, in words.
@@ -34,6 +39,15 @@ pub(crate) struct FleetScreen {
     pub(crate) clear: Option<String>,
     /// The address of the same list as a file.
     pub(crate) csv: String,
+}
+
+/// What is said of the antennas of a site together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GroupHead {
+    /// The site's name and the address of its page; `None` for antennas at none.
+    pub(crate) site: Option<(String, String)>,
+    /// How those that match fare together, in words; empty if that is not known.
+    pub(crate) words: String,
 }
 
 /// The form of site and label.
@@ -66,8 +80,14 @@ impl PlaceForm {
     }
 }
 
-/// The antennas of a page, of all of which there are so many of each status.
-pub(super) fn fleet_screen(page: &AntennaPage, counts: &AntennaCounts, frame: Frame, scene: &Scene<'_>) -> FleetScreen {
+/// The antennas of a page, of all of which there are so many of each status, and how those fare that match at each site.
+pub(super) fn fleet_screen(
+    page: &AntennaPage,
+    counts: &AntennaCounts,
+    groups: Option<&SitePage>,
+    frame: Frame,
+    scene: &Scene<'_>,
+) -> FleetScreen {
     let default = Fleet::default();
     let (fleet, is_of_site) = match &scene.address.query.page {
         Page::Antennas(fleet) => (fleet, false),
@@ -91,8 +111,21 @@ pub(super) fn fleet_screen(page: &AntennaPage, counts: &AntennaCounts, frame: Fr
         }),
         place: is_told.then(|| PlaceForm::new(&fleet.site, fleet.label.as_ref(), scene.address)),
         filters: filters(counts, fleet.filter, scene, |filter| href(Fleet { filter, page: 1, ..fleet.clone() })),
+        groupings: match is_told || fleet.is_grouped {
+            true => [
+                (false, language.text("One by one", "Una a una")),
+                (true, language.text("By site", "Por emplazamiento")),
+            ]
+            .map(|(is_grouped, words)| {
+                let there = href(Fleet { is_grouped, page: 1, ..fleet.clone() });
+                Choice::new(words, there, is_grouped == fleet.is_grouped)
+            })
+            .to_vec(),
+            false => Vec::new(),
+        },
+        heads: if fleet.is_grouped { heads(page, groups, scene) } else { Vec::new() },
         columns: COLUMNS.map(|sort| column(sort, fleet, scene)).to_vec(),
-        rows: page.antennas.iter().map(|row| antenna_line(row, scene)).collect(),
+        rows: page.antennas.iter().map(|row| line(row, fleet.is_grouped, scene)).collect(),
         pages: pages(page.total, page.antennas.len() as u64, fleet.page, FLEET_ROWS, language, |page| {
             href(Fleet { page, ..fleet.clone() })
         }),
@@ -101,6 +134,32 @@ pub(super) fn fleet_screen(page: &AntennaPage, counts: &AntennaCounts, frame: Fr
         csv: there(Fleet { page: 1, ..fleet.clone() }, scene).csv_href(),
         frame,
     }
+}
+
+/// An antenna's row, in a group that says where it is if there are groups.
+fn line(row: &AntennaRow, is_grouped: bool, scene: &Scene<'_>) -> AntennaLine {
+    let line = antenna_line(row, scene);
+    if is_grouped { AntennaLine { site: None, ..line } } else { line }
+}
+
+/// The heads of groups: each in front of the first row of its site on the page.
+fn heads(page: &AntennaPage, groups: Option<&SitePage>, scene: &Scene<'_>) -> Vec<(usize, GroupHead)> {
+    let site = |row: &AntennaRow| row.about.site.clone();
+    let is_first = |at: &usize| *at == 0 || site(&page.antennas[*at]) != site(&page.antennas[at - 1]);
+    let firsts = (0..page.antennas.len()).filter(is_first);
+    let head = |at: usize| {
+        let name = site(&page.antennas[at]);
+        let row = groups.into_iter().flat_map(|page| &page.sites).find(|row| name.as_ref() == Some(&row.site));
+        let words = row.map(|row| {
+            let SiteLine { antennas, success, mean, availability, .. } = site_line(row, scene);
+            let available = scene.text("available", "disponible");
+            let success_words = scene.text("delivered", "entregado");
+            format!("{antennas} · {success} {success_words} · {mean} · {availability} {available}")
+        });
+        let there = name.map(|name| (name.clone(), site_href(name, scene)));
+        (at, GroupHead { site: there, words: words.unwrap_or_default() })
+    };
+    firsts.map(head).collect()
 }
 
 /// The address of a part of the fleet: on the page of a site, where that is shown.
@@ -184,7 +243,7 @@ mod tests {
     fn shown_of(figures: &AntennasFigures, address: &Address) -> FleetScreen {
         let scene = scene(address);
         let frame = Frame::new(&scene, Some(NOW), &figures.summary, false);
-        fleet_screen(&figures.antennas, &figures.summary.antennas, frame, &scene)
+        fleet_screen(&figures.antennas, &figures.summary.antennas, figures.groups.as_ref(), frame, &scene)
     }
 
     /// The fleet of 120 antennas.
@@ -309,6 +368,43 @@ mod tests {
             ..Fleet::default()
         };
         assert_eq!(there, address.with_page(Page::Antennas(Fleet { order: Order::Descending, ..fleet })));
+    }
+
+    #[test]
+    fn antennas_of_a_site_are_together_behind_what_is_said_of_it() {
+        assert_eq!(shown(&address("/antennas")).heads, []);
+        let here = address("/antennas?group=site&sort=p95&window=15m");
+        let screen = shown(&here);
+        let (figures, antennas) = (fleet(&here), fleet(&here).antennas.antennas);
+        let names: Vec<&str> = screen.heads.iter().map(|(_, head)| head.site.as_ref().unwrap().0.as_str()).collect();
+        assert_eq!(names, ["centre", "east", "harbour", "hills", "west"]);
+        let starts: Vec<usize> = screen.heads.iter().map(|(at, _)| *at).collect();
+        for (at, (start, head)) in screen.heads.iter().enumerate() {
+            let end = starts.get(at + 1).copied().unwrap_or(antennas.len());
+            let (name, href) = head.site.clone().unwrap();
+            assert!(antennas[*start..end].iter().all(|row| row.about.site.as_ref() == Some(&name)), "{name}");
+            let latencies = antennas[*start..end].iter().filter_map(|row| row.measures.latency_ms.p95);
+            assert!(latencies.is_sorted_by(|a, b| a >= b), "sorted within {name}");
+            let Page::Site(there) = read(&href).unwrap().query.page else { panic!("{href}") };
+            assert_eq!(there.site, name);
+            assert!(head.words.contains(" · "), "{head:?}");
+        }
+        assert!(screen.rows.iter().all(|row| row.site.is_none()), "the group says it");
+        assert_eq!(figures.groups.unwrap().total, 5);
+        // What is filtered is what the head counts.
+        let down = shown(&address("/antennas?group=site&status=down"));
+        assert_eq!((down.heads.len(), down.rows.len()), (1, 1));
+        assert!(down.heads[0].1.words.starts_with("1 down · "), "{:?}", down.heads);
+    }
+
+    #[test]
+    fn grouping_keeps_everything_but_the_page() {
+        let here = address("/antennas?q=a&status=healthy&sort=p95&page=2&window=15m");
+        let [one, by_site] = <[Choice; 2]>::try_from(shown(&here).groupings).unwrap();
+        assert!(one.is_shown && !by_site.is_shown);
+        let there = asked(&by_site.href);
+        assert_eq!(there, Fleet { is_grouped: true, page: 1, ..asked(&here.href()) });
+        assert_eq!(asked(&shown(&read(&by_site.href).unwrap()).groupings[0].href), asked(&one.href));
     }
 
     #[test]

@@ -125,6 +125,14 @@ const SPANISH: &[(&str, &str)] = &[
         "The most rows to return. Without it, CSV, Arrow and Parquet have all of them, up to the maximum; the default is that of JSON.",
         "El máximo de filas. Sin él, CSV, Arrow y Parquet las tienen todas, hasta el máximo; el valor por omisión es el de JSON.",
     ),
+    (
+        "Sorts antennas by the name of their site first, those at none last.",
+        "Ordena las antenas primero por el nombre de su emplazamiento; las que no tienen, al final.",
+    ),
+    (
+        "A row for each site in place of each antenna, the worst first; antennas at none share the last one.",
+        "Una fila por emplazamiento en vez de por antena, los peores primero; las antenas sin emplazamiento comparten la última.",
+    ),
     ("Rows to skip first.", "Filas que se saltan al principio."),
     (
         "Only antennas whose id or name contains this text, ignoring case.",

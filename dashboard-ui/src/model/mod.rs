@@ -42,7 +42,7 @@ use shared::time::Span;
 pub(crate) use antenna::{About, AntennaScreen};
 pub(crate) use charts::{Chart, StepRow};
 pub(crate) use choice::Choice;
-pub(crate) use fleet::{Column, FleetScreen, PlaceForm, column_label};
+pub(crate) use fleet::{Column, FleetScreen, GroupHead, PlaceForm, column_label};
 pub(crate) use frame::{Condition, Form, Frame, Moment, Note, Part, Ranges};
 pub(crate) use heat::{HeatLabel, HeatMap, Strip};
 pub(crate) use incidents::{IncidentLine, IncidentRow, IncidentsScreen, Inner};
@@ -231,7 +231,13 @@ fn shown(figures: &Figures, loaded: &Loaded, address: &Address, now: UnixMillis)
         }
         (Figures::Antennas(figures), as_of) => {
             let counts = &figures.summary.antennas;
-            Screen::Antennas(Box::new(fleet::fleet_screen(&figures.antennas, counts, frame(as_of), &scene)))
+            Screen::Antennas(Box::new(fleet::fleet_screen(
+                &figures.antennas,
+                counts,
+                figures.groups.as_ref(),
+                frame(as_of),
+                &scene,
+            )))
         }
         (Figures::Antenna(figures), as_of) => {
             Screen::Antenna(Box::new(antenna::antenna_screen(figures, frame(as_of), &scene)))

@@ -40,12 +40,12 @@ pub(crate) struct OverviewScreen {
 }
 
 pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &Scene<'_>) -> OverviewScreen {
-    let (shown, tall) = match &scene.address.query.page {
-        Page::Overview { by, tall } => (*by, *tall),
-        _ => (Badness::default(), false),
+    let (shown, tall, is_grouped) = match &scene.address.query.page {
+        Page::Overview { by, tall, is_grouped } => (*by, *tall, *is_grouped),
+        _ => (Badness::default(), false, false),
     };
     let order = |by: Badness| {
-        let href = scene.address.with_page(Page::Overview { by, tall }).href();
+        let href = scene.address.with_page(Page::Overview { by, tall, is_grouped }).href();
         Choice::new(order_label(by, scene.language()), format!("{href}#worst"), by == shown)
     };
     let in_trouble = |row: &&AntennaRow| State::of(row) != State::Status(Status::Healthy);
@@ -58,7 +58,7 @@ pub(super) fn overview_screen(figures: &OverviewFigures, frame: Frame, scene: &S
         verdict: verdict(figures, &frame, scene),
         tiles: tiles(figures, scene),
         charts: charts(&figures.series, figures.last_week.as_ref(), &figures.summary.antennas, scene),
-        heat_map: figures.heatmap.as_ref().map(|heatmap| heat_map(heatmap, tall, scene)),
+        heat_map: figures.heatmap.as_ref().map(|heatmap| heat_map(heatmap, figures.has_sites, scene)),
         incidents: figures
             .incidents
             .as_ref()

@@ -116,7 +116,7 @@ pub(super) fn site_screen(figures: &SiteFigures, frame: Frame, scene: &Scene<'_>
             .map(|page| page.incidents.iter().map(|incident| incident_row(incident, scene)).collect()),
         incidents: scene.address.with_page(Page::Incidents(of_site)).href(),
         sites: scene.address.with_page(Page::Sites(Sites::default())).href(),
-        fleet: fleet_screen(antennas, &site.antennas, frame, scene),
+        fleet: fleet_screen(antennas, &site.antennas, None, frame, scene),
     }
 }
 

@@ -21,8 +21,22 @@ pub(crate) fn AntennasPage(screen: FleetScreen) -> AnyView {
 /// The list of antennas with its search and its filters.
 #[component]
 pub(crate) fn FleetCard(screen: FleetScreen) -> AnyView {
-    let FleetScreen { frame, elsewhere, search, hidden, place, filters, columns, rows, pages, found, clear, csv } =
-        screen;
+    let FleetScreen {
+        frame,
+        elsewhere,
+        search,
+        hidden,
+        place,
+        filters,
+        groupings,
+        columns,
+        rows,
+        heads,
+        pages,
+        found,
+        clear,
+        csv,
+    } = screen;
     let language = frame.language;
     let action = frame.ranges.action;
     let body = if rows.is_empty() {
@@ -33,9 +47,13 @@ pub(crate) fn FleetCard(screen: FleetScreen) -> AnyView {
         };
         view! { <p class="empty">{nothing}</p> }.into_any()
     } else {
-        view! { <FleetTable rows columns language/> }.into_any()
+        view! { <FleetTable rows heads columns language/> }.into_any()
     };
     let place = place.map(|form| view! { <Place action=action.clone() form language/> });
+    let groupings = (!groupings.is_empty()).then(|| {
+        let label = language.text("Group antennas", "Agrupar antenas");
+        view! { <Choices label choices=groupings/> }
+    });
     let clear = clear.map(|href| view! { <a href=href>{language.text("Show all", "Mostrar todas")}</a> });
     let elsewhere = elsewhere.map(|[sites, map]| {
         view! {
@@ -48,6 +66,7 @@ pub(crate) fn FleetCard(screen: FleetScreen) -> AnyView {
             <header>
                 <Search action value=search hidden language/>
                 <Choices label=language.text("Filter by status", "Filtrar por estado") choices=filters/>
+                {groupings}
                 {place}
             </header>
             <p class="found">

@@ -63,6 +63,7 @@ pub struct Parameters {
     #[serde(rename = "box")]
     pub(super) within: Option<String>,
     pub(super) label: Option<String>,
+    pub(super) group: Option<String>,
     pub(super) sort: Option<String>,
     pub(super) order: Option<String>,
     pub(super) page: Option<String>,
@@ -239,6 +240,7 @@ impl Parameters {
             ("name", &self.name),
             ("box", &self.within),
             ("label", &self.label),
+            ("group", &self.group),
             ("sort", &self.sort),
             ("order", &self.order),
             ("page", &self.page),

@@ -1,7 +1,7 @@
 //! Search, filters and sort order of lists.
 
 use shared::api::request::Value;
-use shared::api::{IncidentKind, IncidentState, Label, MapBox, Order, SiteSort, Sort, Status};
+use shared::api::{Grouping, IncidentKind, IncidentState, Label, MapBox, Order, SiteSort, Sort, Status};
 use shared::codec::ANTENNA_ID_MAX_BYTES;
 use shared::spelled::Spelled;
 
@@ -96,7 +96,9 @@ pub struct Fleet {
     pub site: String,
     /// Only antennas with this label.
     pub label: Option<Label>,
-    /// The order.
+    /// Whether those of a site are together.
+    pub is_grouped: bool,
+    /// The order, within a site if they are grouped.
     pub sort: Sort,
     /// Its direction.
     pub order: Order,
@@ -111,6 +113,7 @@ impl Default for Fleet {
             filter: None,
             site: String::new(),
             label: None,
+            is_grouped: false,
             sort: FIRST_SORT,
             order: usual_order(FIRST_SORT),
             page: 1,
@@ -127,6 +130,7 @@ impl Fleet {
             filter: Filter::parse(&asked.status)?,
             site: parse_site(&asked.site)?,
             label: parse_label(&asked.label)?,
+            is_grouped: parse_group(&asked.group)?,
             sort,
             order,
             page: parse_page(&asked.page)?,
@@ -152,6 +156,7 @@ impl Fleet {
         push(&mut parameters, "status", self.filter.map(|filter| filter.as_str().to_owned()));
         push(&mut parameters, "site", (!self.site.is_empty()).then(|| self.site.clone()));
         push(&mut parameters, "label", self.label.as_ref().map(Label::to_string));
+        push(&mut parameters, "group", self.is_grouped.then(|| Grouping::Site.to_string()));
         push(&mut parameters, "sort", (self.sort != FIRST_SORT).then(|| self.sort.to_string()));
         push(&mut parameters, "order", (self.order != usual_order(self.sort)).then(|| self.order.to_string()));
         push(&mut parameters, "page", (self.page > 1).then(|| self.page.to_string()));
@@ -374,6 +379,11 @@ fn parse_search(text: &Option<String>) -> Result<String, Reason> {
 fn parse_site(text: &Option<String>) -> Result<String, Reason> {
     let text = text.clone().unwrap_or_default();
     if text.chars().count() <= SITE_MAX { Ok(text) } else { Err(Reason::Site) }
+}
+
+/// Whether antennas are grouped by their sites.
+pub(super) fn parse_group(text: &Option<String>) -> Result<bool, Reason> {
+    Ok(choose(&Grouping::ALL, text, Reason::Group)?.is_some())
 }
 
 fn parse_label(text: &Option<String>) -> Result<Option<Label>, Reason> {

@@ -1,9 +1,9 @@
 //! The pages of the dashboard, each with its search and sort order.
 
-use shared::api::Badness;
+use shared::api::{Badness, Grouping};
 use shared::codec::ANTENNA_ID_MAX_BYTES;
 
-use super::lists::choose;
+use super::lists::{choose, parse_group};
 use super::{Fleet, Incidents, Map, Month, Parameters, Reason, Sites};
 
 /// Rows of the heat map: by default, and if more are requested.
@@ -18,6 +18,8 @@ pub enum Page {
         by: Badness,
         /// Whether the heat map has more rows.
         tall: bool,
+        /// Whether it has a row for each site.
+        is_grouped: bool,
     },
     /// Every antenna.
     Antennas(Fleet),
@@ -70,7 +72,7 @@ pub enum Kind {
 
 impl Default for Page {
     fn default() -> Self {
-        Self::Overview { by: Badness::default(), tall: false }
+        Self::Overview { by: Badness::default(), tall: false, is_grouped: false }
     }
 }
 
@@ -112,6 +114,7 @@ impl Page {
             Kind::Overview => Self::Overview {
                 by: choose(&Badness::ALL, &given.by, Reason::By)?.unwrap_or_default(),
                 tall: given.heatmap.as_deref() == Some("tall"),
+                is_grouped: parse_group(&given.group)?,
             },
             Kind::Antennas => Self::Antennas(Fleet::parse(given)?),
             Kind::Antenna => Self::Antenna { id: parse_id(given.id.clone())? },
@@ -129,10 +132,11 @@ impl Page {
 
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
-            Self::Overview { by, tall } => {
+            Self::Overview { by, tall, is_grouped } => {
                 let by = (*by != Badness::default()).then(|| ("by", by.to_string()));
                 let tall = tall.then(|| ("heatmap", "tall".to_owned()));
-                by.into_iter().chain(tall).collect()
+                let group = is_grouped.then(|| ("group", Grouping::Site.to_string()));
+                by.into_iter().chain(tall).chain(group).collect()
             }
             Self::Antennas(fleet) => fleet.parameters(),
             Self::Antenna { id } => vec![("id", id.clone())],
@@ -201,8 +205,8 @@ impl Kind {
     #[must_use]
     pub const fn parameters(self) -> &'static [&'static str] {
         match self {
-            Self::Overview => &["by", "heatmap"],
-            Self::Antennas => &["q", "status", "site", "label", "sort", "order", "page"],
+            Self::Overview => &["by", "heatmap", "group"],
+            Self::Antennas => &["q", "status", "site", "label", "group", "sort", "order", "page"],
             Self::Antenna => &["id"],
             Self::Sites => &["sort", "order", "page"],
             Self::Site => &["name", "q", "status", "label", "sort", "order", "page"],

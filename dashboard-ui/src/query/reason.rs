@@ -27,6 +27,8 @@ pub enum Reason {
     SiteSort,
     /// The stretch of a map.
     Box,
+    /// What antennas are grouped by.
+    Group,
     /// The label.
     Label,
     /// The kind of incidents.
@@ -98,6 +100,9 @@ impl Reason {
                 "The order of sites (sort) is one of the columns of the table, and order is asc or desc.",
                 "El orden de los emplazamientos (sort) es una de las columnas de la tabla, y order es asc o desc.",
             ),
+            Self::Group => {
+                language.text("Antennas are grouped (group) by site.", "Las antenas se agrupan (group) por site.")
+            }
             Self::Box => language.text(
                 "The stretch of a map (box) is west,south,east,north in degrees, with south below north.",
                 "El tramo de un mapa (box) es oeste,sur,este,norte en grados, con el sur por debajo del norte.",

@@ -26,7 +26,7 @@ fn addresses() -> impl Strategy<Value = Address> {
         |(search, filter, (site, label), sort, order, page)| {
             let filter = filter.map(|at| Filter::ALL[at]);
             let (sort, order) = (COLUMNS[sort], Order::ALL[order]);
-            Fleet { search, filter, site, label, sort, order, page }
+            Fleet { search, filter, site, label, is_grouped: page % 2 == 0, sort, order, page }
         },
     );
     let boxes = (-180.0..180.0, -90.0..0.0, -180.0..180.0, 0.1..90.0)
@@ -38,7 +38,7 @@ fn addresses() -> impl Strategy<Value = Address> {
         Page::Map(Map { within, search, filter, site, label })
     });
     let fleet = (fleet, any::<bool>()).prop_map(|(fleet, is_of_site)| match is_of_site && !fleet.site.is_empty() {
-        true => Page::Site(fleet),
+        true => Page::Site(Fleet { is_grouped: false, ..fleet }),
         false => Page::Antennas(fleet),
     });
     let sites = (0..SiteSort::ALL.len(), 0..2_usize, 1..1000_u32).prop_map(|(sort, order, page)| {
@@ -51,7 +51,11 @@ fn addresses() -> impl Strategy<Value = Address> {
             Page::Incidents(Incidents { search, site, label, kind, open, kept, sort, page })
         });
     let page = prop_oneof![
-        (0..4_usize, any::<bool>()).prop_map(|(by, tall)| Page::Overview { by: Badness::ALL[by], tall }),
+        (0..4_usize, any::<[bool; 2]>()).prop_map(|(by, [tall, is_grouped])| Page::Overview {
+            by: Badness::ALL[by],
+            tall,
+            is_grouped
+        }),
         fleet,
         "\\PC{1,40}".prop_map(|id| Page::Antenna { id }),
         sites,
@@ -122,6 +126,8 @@ fn what_is_wrong_is_named() {
         ("/antennas?order=up", Reason::Sort),
         ("/antennas?status=well", Reason::Status),
         ("/antennas?page=0", Reason::Page),
+        ("/antennas?group=label", Reason::Group),
+        ("/?group=label", Reason::Group),
         (&format!("/antennas?q={long}"), Reason::Search),
         ("/incidents?kind=odd", Reason::Kind),
         ("/incidents?state=shut", Reason::State),

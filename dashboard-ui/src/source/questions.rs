@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use shared::UnixMillis;
 use shared::api::{
-    AntennaPage, AntennaRow, AntennasRequest, Badness, Count, End, Heatmap, HeatmapRequest, Incident, IncidentPage,
-    IncidentState, IncidentsRequest, Labels, MapRequest, OptionalWindow, PipelineHistoryRequest, PipelineRequest,
-    ReadingsRequest, RecentReadings, RejectedRequest, Request, Series, SeriesRequest, SitesRequest, Sort, Status,
-    Summary, SummaryRequest, WindowRequest, WorstRequest,
+    AntennaPage, AntennaRow, AntennasRequest, Badness, Count, End, Grouping, Heatmap, HeatmapRequest, Incident,
+    IncidentPage, IncidentState, IncidentsRequest, Labels, MapRequest, OptionalWindow, PipelineHistoryRequest,
+    PipelineRequest, ReadingsRequest, RecentReadings, RejectedRequest, Request, Series, SeriesRequest, SitePage,
+    SiteSort, SitesRequest, Sort, Status, Summary, SummaryRequest, WindowRequest, WorstRequest,
 };
 use shared::time::Span;
 
@@ -49,14 +49,22 @@ const NEWEST_REJECTED: u32 = 20;
 pub(super) async fn figures(asker: Asker<'_>, query: &Query, extent: Extent) -> Result<Figures, ClientError> {
     let range = query.range;
     Ok(match &query.page {
-        Page::Overview { by, tall } => Figures::Overview(Box::new(overview(asker, query, *by, *tall).await?)),
+        Page::Overview { by, tall, is_grouped } => {
+            let map = HeatmapRequest {
+                rows: rows(Page::heatmap_rows(*tall)),
+                group: group(*is_grouped),
+                ..HeatmapRequest::default()
+            };
+            Figures::Overview(Box::new(overview(asker, query, *by, map).await?))
+        }
         Page::Antennas(fleet) => {
             // How long a step of a strip is depends on how often antennas report.
             let summary = asker.ask(SummaryRequest { window: window(asker, range) }).await?;
             let step = (extent == Extent::Page).then(|| seconds(range.strip_step(summary.interval_seconds)));
             let request = AntennasRequest { step, ..fleet_request(asker.present, fleet, range, extent) };
-            let antennas = asker.ask(request).await?;
-            Figures::Antennas(Box::new(AntennasFigures { summary, antennas }))
+            let groups = async { if fleet.is_grouped { groups(asker, &request).await } else { Ok(None) } };
+            let (antennas, groups) = tokio::try_join!(asker.ask(request.clone()), groups)?;
+            Figures::Antennas(Box::new(AntennasFigures { summary, antennas, groups }))
         }
         Page::Antenna { id } => Figures::Antenna(Box::new(antenna(asker, query, id).await?)),
         Page::Sites(sites) => {
@@ -108,7 +116,12 @@ pub(crate) fn shown(query: &Query, step: Option<Span>) -> Asked {
 
 /// Rounds of requests: the first determines the window, the present statuses and how long a step is, the second asks for that
 /// exact window.
-async fn overview(asker: Asker<'_>, query: &Query, by: Badness, tall: bool) -> Result<OverviewFigures, ClientError> {
+async fn overview(
+    asker: Asker<'_>,
+    query: &Query,
+    by: Badness,
+    map: HeatmapRequest,
+) -> Result<OverviewFigures, ClientError> {
     let range = query.range;
     // Silence is only known for the present, so all requests about statuses name the same end.
     let window = window(asker, range);
@@ -116,8 +129,8 @@ async fn overview(asker: Asker<'_>, query: &Query, by: Badness, tall: bool) -> R
     let interval = summary.interval_seconds;
     let (step, strip_step) = (Some(seconds(range.step(interval))), Some(seconds(range.strip_step(interval))));
     let worst = WorstRequest { window, by, limit: rows(WORST_ROWS), step: strip_step, ..WorstRequest::default() };
-    let heatmap = HeatmapRequest { window, step, rows: rows(Page::heatmap_rows(tall)), ..HeatmapRequest::default() };
-    let (worst, heatmap) = tokio::try_join!(asker.ask(worst), asker.ask_if_known(heatmap))?;
+    let heatmap = asker.ask_if_known(HeatmapRequest { window, step, ..map });
+    let (worst, heatmap, has_sites) = tokio::try_join!(asker.ask(worst), heatmap, has_sites(asker, range))?;
     let (end, Compared { before, now }) = (summary.window.end, Compared::of(query, &summary));
     let steps_end = range.end_of_steps(end, interval);
     let series = SeriesRequest { window: until(range, steps_end), step, ..SeriesRequest::default() };
@@ -149,6 +162,7 @@ async fn overview(asker: Asker<'_>, query: &Query, by: Badness, tall: bool) -> R
         summary,
         worst,
         heatmap,
+        has_sites,
     })
 }
 
@@ -258,6 +272,14 @@ async fn site(asker: Asker<'_>, range: Range, fleet: &Fleet, extent: Extent) -> 
     let (antennas, site, map, ongoing) = tokio::try_join!(asker.ask(antennas), asker.ask_if_known(site), map, ongoing)?;
     let site = site.and_then(|page| page.sites.into_iter().find(|row| row.site == fleet.site));
     Ok(SiteFigures { summary, site: site.ok_or(ClientError::UnknownAntenna)?, antennas, map, ongoing })
+}
+
+/// How those fare at each site that a list of antennas is about.
+async fn groups(asker: Asker<'_>, list: &AntennasRequest) -> Result<Option<SitePage>, ClientError> {
+    let AntennasRequest { window, q, statuses, flapping, site, labels, .. } = list.clone();
+    let (sort, limit) = (SiteSort::Site, Count::MOST);
+    let request = SitesRequest { window, sort, limit, q, statuses, flapping, site, labels, ..SitesRequest::default() };
+    asker.ask_if_known(request).await
 }
 
 /// Whether anything says at which site antennas are.
@@ -465,6 +487,7 @@ fn fleet_request(present: End, fleet: &Fleet, range: Range, extent: Extent) -> A
         window: up_to(present, range),
         sort: fleet.sort,
         order: fleet.order,
+        group: group(fleet.is_grouped),
         limit,
         offset,
         q: given(&fleet.search),
@@ -474,6 +497,10 @@ fn fleet_request(present: End, fleet: &Fleet, range: Range, extent: Extent) -> A
         labels: Labels(fleet.label.iter().cloned().collect()),
         ..AntennasRequest::default()
     }
+}
+
+fn group(is_grouped: bool) -> Option<Grouping> {
+    is_grouped.then_some(Grouping::Site)
 }
 
 /// The statuses that a filter asks for, and whether it asks for antennas that flap.

@@ -323,7 +323,7 @@ impl Fake for SummaryRequest {}
 
 impl Fake for AntennasRequest {
     fn forget_additions(&mut self) {
-        (self.id, self.step, self.site) = (None, None, None);
+        (self.id, self.step, self.site, self.group) = (None, None, None, None);
         self.statuses.clear();
         self.labels.0.clear();
     }

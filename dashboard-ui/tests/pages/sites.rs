@@ -149,3 +149,40 @@ async fn without_positions_the_map_says_so() {
     assert!(status == StatusCode::OK && html.contains("Of no antenna that matches is it said where it stands"));
     assert_eq!(dashboard.get("/csv/map").await.0, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn antennas_and_the_heat_map_are_grouped_by_site() {
+    let dashboard = mock().await;
+    let (status, html) = dashboard.get("/antennas?group=site&sort=latency").await;
+    assert_eq!(status, StatusCode::OK);
+    let at = |text: &str| html.find(text).unwrap_or_else(|| panic!("no {text}: {html}"));
+    let heads = ["centre", "east", "harbour", "hills", "west"].map(|name| at(&format!("href=\"/site?name={name}\"")));
+    assert!(heads.is_sorted(), "{heads:?}");
+    let rows =
+        ["hospital", "stadium", "lighthouse", "ridge-7", "old-mill"].map(|id| at(&format!("/antenna?id={id}\"")));
+    for (at, row) in rows.into_iter().enumerate() {
+        assert!(heads[at] < row && heads.get(at + 1).is_none_or(|next| row < *next), "{at}");
+    }
+    assert_eq!(html.matches("scope=\"rowgroup\"").count(), 5);
+    assert!(dashboard.get("/antennas").await.1.contains("href=\"/antennas?group=site\""));
+
+    let (status, html) = dashboard.get("/?group=site&window=15m").await;
+    assert_eq!(status, StatusCode::OK);
+    let labels = html.split("class=\"map-labels\"").nth(1).and_then(|rest| rest.split("</ol>").next()).unwrap();
+    assert_eq!(labels.matches("<li").count(), 5, "{labels}");
+    let first = labels.find("/site?name=").map(|at| &labels[at..]).unwrap();
+    assert!(first.starts_with("/site?name=harbour&amp;window=15m"), "the worst first: {labels}");
+    let plain = dashboard.get("/?window=15m").await.1;
+    assert!(plain.contains("href=\"/?group=site&amp;window=15m#heatmap\""));
+    assert_eq!(dashboard.get("/antennas?group=label").await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn antennas_at_no_site_are_a_group_of_their_own() {
+    let analytics = Analytics::start().await;
+    analytics.change::<AntennasRequest>(|page| {
+        page.antennas.iter_mut().skip(22).for_each(|row| row.about.site = None);
+    });
+    let html = Dashboard::start(analytics.source()).await.get("/antennas?group=site").await.1;
+    assert!(html.contains("At no site"), "{html}");
+}

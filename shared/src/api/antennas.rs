@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Count, Request, request};
-use super::{Format, Gap, History, Labels, Measures, Status, Steps, WindowBounds, WindowRequest, path};
+use super::{Format, Gap, Grouping, History, Labels, Measures, Status, Steps, WindowBounds, WindowRequest, path};
 use crate::spelled::spelled;
 use crate::time::{Span, UnixMillis};
 
@@ -25,6 +25,8 @@ request! {
         pub sort: Sort,
         /// Whether the smallest or the largest comes first. Unknown values come last in either order.
         pub order: Order,
+        /// Sorts antennas by the name of their site first, those at none last.
+        pub group: Option<Grouping>,
         /// The most rows to return. Without it, CSV, Arrow and Parquet have all of them, up to the maximum; the default is that of JSON.
         pub limit: Count<DEFAULT_ROWS, MAX_ROWS>,
         /// Rows to skip first.

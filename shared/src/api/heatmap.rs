@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Count, Request, request};
-use super::{AntennaCounts, Format, Gap, History, Labels, Status, Steps, WindowBounds, WindowRequest, path};
+use super::{AntennaCounts, Format, Gap, Grouping, History, Labels, Status, Steps, WindowBounds, WindowRequest, path};
 use crate::time::{Span, UnixMillis};
 
 /// Rows of a heat map if no number is given.
@@ -31,6 +31,8 @@ request! {
         /// Length of a step, rounded up to whole panes; by default a sixtieth of the window, or a multiple of 12
         /// panes if that is longer than 11.
         pub step: Option<Span>,
+        /// A row for each site in place of each antenna, the worst first; antennas at none share the last one.
+        pub group: Option<Grouping>,
         /// The most rows to return.
         pub rows: Count<DEFAULT_HEATMAP_ROWS, MAX_HEATMAP_ROWS>,
         /// Only antennas whose id or name contains this text, ignoring case.
@@ -94,6 +96,9 @@ pub struct Heatmap {
 pub struct HeatmapRow {
     /// The antenna's id; `null` for a group.
     pub antenna_id: Option<String>,
+    /// The site whose antennas they are, where rows are sites; absent in the last row, if others share it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
     /// The antenna's status in the window; the worst of a group.
     pub status: Status,
     /// The antennas of the row by status.

@@ -76,6 +76,14 @@ spelled! {
     }
 }
 
+spelled! {
+    /// What antennas are grouped by.
+    pub enum Grouping {
+        /// The site that they are at.
+        Site = "site",
+    }
+}
+
 /// `GET /api/v1/sites`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SitePage {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use shared::UnixMillis;
-use shared::api::{AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, Order, Sort};
+use shared::api::{AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, Grouping, Order, Sort};
 
 use super::rows::{Row, is_at};
 use super::{Question, Refusal};
@@ -18,6 +18,10 @@ impl Question for AntennasRequest {
         rows.retain(|row| is_at(row.about, self.site.as_deref(), &self.labels));
         // The rows are in the order of ids, and equal ones stay in it.
         rows.sort_by(|a, b| compare(a, b, self.sort, self.order));
+        if self.group == Some(Grouping::Site) {
+            // Antennas at no site come last, and those of one stay in their order.
+            rows.sort_by(|a, b| (a.site().is_none(), a.site()).cmp(&(b.site().is_none(), b.site())));
+        }
         Ok(reference.page(&rows, (self.limit.get(), self.offset), self.step, window)?)
     }
 }

@@ -159,6 +159,11 @@ impl Row<'_> {
             && flapping.is_none_or(|flapping| flapping == self.is_flapping)
     }
 
+    /// The site that it is at.
+    pub(super) fn site(&self) -> Option<&str> {
+        self.about.and_then(|about| about.site.as_deref())
+    }
+
     /// Available of observed time.
     pub(super) fn availability(&self) -> Option<f64> {
         availability(&[self.available])

@@ -5,8 +5,8 @@ use shared::api::{Badness, Heatmap, HeatmapRow, History, Limits, Sort, Status, S
 
 use super::{Heat, is_down_in_part, push, story};
 use crate::language::Language;
-use crate::model::rows::counts_in_words;
-use crate::model::{Form, Moment, Scene, State};
+use crate::model::rows::{counts_in_words, site_href};
+use crate::model::{Choice, Form, Moment, Scene, State};
 use crate::query::{FLEET_ROWS, Fleet, Page};
 
 /// The share of a row that its cells take; the rest keeps rows apart.
@@ -43,6 +43,8 @@ pub(crate) struct HeatMap {
     pub(crate) form: Form,
     /// How many antennas there are, and how long a step is.
     pub(crate) caption: String,
+    /// A row for each antenna, or for each site; empty where nothing says at which site antennas are.
+    pub(crate) groupings: Vec<Choice>,
     /// The address with more rows or fewer, and its label; `None` if each antenna has a row.
     pub(crate) more: Option<(String, &'static str)>,
     /// The map in words.
@@ -70,11 +72,17 @@ pub(crate) struct HeatLabel {
     pub(crate) cells: String,
 }
 
-pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_>) -> HeatMap {
+pub(in crate::model) fn heat_map(heatmap: &Heatmap, has_sites: bool, scene: &Scene<'_>) -> HeatMap {
     let columns = heatmap.steps.starts.len();
     let (language, stretch) = (scene.language(), bounds(&heatmap.steps));
-    let groups = heatmap.rows.iter().filter(|row| row.antenna_id.is_none()).count();
-    let more = |tall: bool, words| (scene.address.with_page(overview_with(scene, tall)).href(), words);
+    let (tall, is_grouped) = asked(scene);
+    // A site is what it is, and no group for want of rows.
+    let is_site = |row: &&HeatmapRow| row.site.is_some();
+    let sites = heatmap.rows.iter().filter(is_site).count();
+    let groups = heatmap.rows.iter().filter(|row| row.antenna_id.is_none() && row.site.is_none()).count();
+    let href = |tall, is_grouped| scene.address.with_page(overview_with(scene, tall, is_grouped)).href();
+    let more = |tall: bool, words| (href(tall, is_grouped), words);
+    let grouping = |to: bool, words| Choice::new(words, format!("{}#heatmap", href(tall, to)), to == is_grouped);
     HeatMap {
         columns,
         rows: heatmap.rows.len(),
@@ -94,6 +102,14 @@ pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_
             language.duration(heatmap.steps.step_seconds),
             language.text("a step", "por tramo"),
         ),
+        // On a wall, nobody can reach them.
+        groupings: match (has_sites || is_grouped) && !scene.address.manner.is_wall {
+            true => vec![
+                grouping(false, language.text("By antenna", "Por antena")),
+                grouping(true, language.text("By site", "Por emplazamiento")),
+            ],
+            false => Vec::new(),
+        },
         more: match (tall, groups > 0) {
             (true, _) => Some(more(false, language.text("Fewer rows", "Menos filas"))),
             (false, true) => Some(more(true, language.text("More rows", "Más filas"))),
@@ -102,12 +118,17 @@ pub(in crate::model) fn heat_map(heatmap: &Heatmap, tall: bool, scene: &Scene<'_
         description: {
             let antennas = language.antennas(heatmap.total);
             let group = if groups > 0 { language.text(" or a group of antennas", " o grupo de antenas") } else { "" };
+            let one = if sites > 0 {
+                language.text("a site", "emplazamiento")
+            } else {
+                language.text("an antenna", "antena")
+            };
             match language {
                 Language::English => format!(
-                    "Health of {antennas} over time, a row an antenna{group}, worst first. The table of antennas says the same in numbers."
+                    "Health of {antennas} over time, a row {one}{group}, worst first. The table of antennas says the same in numbers."
                 ),
                 Language::Spanish => format!(
-                    "Salud de {antennas} a lo largo del tiempo, una fila por antena{group}, las peores primero. La tabla de antenas dice lo mismo en cifras."
+                    "Salud de {antennas} a lo largo del tiempo, una fila por {one}{group}, las peores primero. La tabla de antenas dice lo mismo en cifras."
                 ),
             }
         },
@@ -129,10 +150,19 @@ fn open(heatmap: &Heatmap, scene: &Scene<'_>) -> String {
     stretches(heatmap, is_open, 0.0, ROW)
 }
 
-fn overview_with(scene: &Scene<'_>, tall: bool) -> Page {
+fn overview_with(scene: &Scene<'_>, tall: bool, is_grouped: bool) -> Page {
+    let by = match &scene.address.query.page {
+        Page::Overview { by, .. } => *by,
+        _ => Badness::default(),
+    };
+    Page::Overview { by, tall, is_grouped }
+}
+
+/// Whether the map has more rows, and whether they are sites.
+const fn asked(scene: &Scene<'_>) -> (bool, bool) {
     match &scene.address.query.page {
-        Page::Overview { by, .. } => Page::Overview { by: *by, tall },
-        _ => Page::Overview { by: Badness::default(), tall },
+        Page::Overview { tall, is_grouped, .. } => (*tall, *is_grouped),
+        _ => (false, false),
     }
 }
 
@@ -205,11 +235,14 @@ fn label(row: &HeatmapRow, above: u64, scene: &Scene<'_>) -> HeatLabel {
     // A group usually has one status, sometimes a few.
     let states = Status::ALL.map(State::Status).into_iter().chain(State::UNSETTLED).collect::<Vec<_>>();
     let group = || counts_in_words(&row.antennas, &states, language).join(", ");
-    let text = row.antenna_id.clone().unwrap_or_else(group);
+    let named = row.antenna_id.as_ref().or(row.site.as_ref());
+    let text = named.cloned().unwrap_or_else(group);
+    let is_grouped = asked(scene).1;
     let state = State::of_group(row.status, &row.antennas);
     let href = match &row.antenna_id {
         _ if scene.address.manner.is_wall => None,
         Some(id) => Some(antenna_href(id, scene)),
+        None if is_grouped => row.site.clone().map(|site| site_href(site, scene)),
         None if row.antennas.of(row.status) == row.antennas.total() => Some(group_href(row.status, above, scene)),
         None => None,
     };
@@ -218,7 +251,7 @@ fn label(row: &HeatmapRow, above: u64, scene: &Scene<'_>) -> HeatLabel {
         story: story(&row.history, scene),
         cells: told(row, &scene.limits),
         text,
-        is_group: row.antenna_id.is_none(),
+        is_group: named.is_none(),
         href,
         status: state.class(),
         status_label: state.label(language),
@@ -276,6 +309,7 @@ mod tests {
         let starts: Vec<UnixMillis> = (0..columns).map(|step| UnixMillis(NOW.0 + step * 5000)).collect();
         let row = |cells: &Vec<Cell>| HeatmapRow {
             antenna_id: None,
+            site: None,
             status: Status::Healthy,
             antennas: AntennaCounts::default(),
             history: history(cells),
@@ -399,13 +433,31 @@ mod tests {
             let address = address(href);
             let mut map = heatmap(&[vec![(1, 100, 0, None)]]);
             map.rows[0].antenna_id = (!grouped).then(|| "x".to_owned());
-            let Page::Overview { tall, .. } = address.query.page else { panic!("it is the overview") };
-            heat_map(&map, tall, &scene(&address)).more
+            heat_map(&map, false, &scene(&address)).more
         };
         assert_eq!(more("/?by=latency", false), None);
         assert_eq!(more("/?by=latency", true), Some(("/?by=latency&heatmap=tall".to_owned(), "More rows")));
         assert_eq!(more("/?by=latency&heatmap=tall", true), Some(("/?by=latency".to_owned(), "Fewer rows")));
         assert_eq!(more("/?heatmap=tall", false), Some(("/".to_owned(), "Fewer rows")));
+    }
+
+    #[test]
+    fn a_row_of_a_site_leads_to_it_and_rows_can_be_sites_where_there_are_any() {
+        let here = address("/?by=latency&group=site&window=15m");
+        let mut map = heatmap(&[vec![(1, 100, 0, None)], vec![(1, 100, 0, None)]]);
+        map.rows[0].site = Some("a&b".to_owned());
+        let HeatMap { labels, groupings, more, .. } = heat_map(&map, true, &scene(&here));
+        assert_eq!((&*labels[0].text, labels[0].is_group), ("a&b", false));
+        assert_eq!(labels[0].href.as_deref(), Some("/site?name=a%26b&window=15m"));
+        assert_eq!((labels[1].is_group, &labels[1].href), (true, &None), "antennas of several sites, or at none");
+        assert_eq!(more.map(|(_, words)| words), Some("More rows"));
+        let hrefs: Vec<(&str, bool)> = groupings.iter().map(|it| (&*it.href, it.is_shown)).collect();
+        assert_eq!(
+            hrefs,
+            [("/?by=latency&window=15m#heatmap", false), ("/?by=latency&group=site&window=15m#heatmap", true)]
+        );
+        assert_eq!(heat_map(&map, false, &scene(&address("/"))).groupings, []);
+        assert_eq!(heat_map(&map, true, &scene(&address("/?wall=1"))).groupings, []);
     }
 
     #[test]

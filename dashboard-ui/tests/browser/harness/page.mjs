@@ -5,6 +5,8 @@ export const PAGES = [
   { name: "overview", path: "/", status: 200 },
   { name: "last-week", path: "/?compare=week", status: 200 },
   { name: "antennas", path: "/antennas", status: 200 },
+  { name: "by-site", path: "/?group=site", status: 200 },
+  { name: "antennas-by-site", path: "/antennas?group=site", status: 200 },
   { name: "antenna", path: "/antenna?id=harbour-north", status: 200 },
   { name: "sites", path: "/sites", status: 200 },
   { name: "site", path: "/site?name=harbour", status: 200 },

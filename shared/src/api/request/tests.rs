@@ -10,10 +10,10 @@ use proptest::sample::select;
 
 use super::{BadParameter, Count, Request};
 use crate::api::{
-    AntennaRequest, AntennasRequest, Badness, CellsRequest, End, Format, HeatmapRequest, IncidentKind, IncidentState,
-    IncidentsRequest, Label, Labels, MapBounds, MapBox, MapRequest, MetricsFormat, MetricsRequest, OptionalWindow,
-    Order, PipelineHistoryRequest, PipelineRequest, PublicStatusRequest, ReadingsRequest, RejectedRequest,
-    SeriesRequest, SiteSort, SitesRequest, Sort, Status, SummaryRequest, WindowRequest, WorstRequest,
+    AntennaRequest, AntennasRequest, Badness, CellsRequest, End, Format, Grouping, HeatmapRequest, IncidentKind,
+    IncidentState, IncidentsRequest, Label, Labels, MapBounds, MapBox, MapRequest, MetricsFormat, MetricsRequest,
+    OptionalWindow, Order, PipelineHistoryRequest, PipelineRequest, PublicStatusRequest, ReadingsRequest,
+    RejectedRequest, SeriesRequest, SiteSort, SitesRequest, Sort, Status, SummaryRequest, WindowRequest, WorstRequest,
 };
 use crate::codec::TIMESTAMP_MAX_MS;
 use crate::reading::Rejection;
@@ -84,14 +84,16 @@ fn boxes() -> impl Strategy<Value = MapBox> {
 }
 
 fn antennas() -> impl Strategy<Value = AntennasRequest> {
-    let sorted = (select(&Sort::ALL), select(&Order::ALL), counts(), any::<usize>());
+    let groups = option::of(select(&Grouping::ALL));
+    let sorted = (select(&Sort::ALL), select(&Order::ALL), groups, counts(), any::<usize>());
     let flapping = option::of(any::<bool>());
     (windows(), sorted, texts(), texts(), statuses(), flapping, places(), option::of(spans()), formats()).prop_map(
-        |(window, (sort, order, limit, offset), q, id, statuses, flapping, (site, labels), step, format)| {
+        |(window, (sort, order, group, limit, offset), q, id, statuses, flapping, (site, labels), step, format)| {
             AntennasRequest {
                 window,
                 sort,
                 order,
+                group,
                 limit,
                 offset,
                 q,
@@ -149,7 +151,7 @@ proptest! {
         let at = (site.clone(), labels.clone());
         let cells = CellsRequest { window, step, antenna, q: like.0, statuses: like.1, flapping, site: at.0, labels: at.1, format };
         holds(&cells)?;
-        holds(&HeatmapRequest { window, step, rows, q, statuses, flapping, site, labels, format })?;
+        holds(&HeatmapRequest { window, step, group: antennas.group, rows, q, statuses, flapping, site, labels, format })?;
         let AntennasRequest { order, limit, offset, q, statuses, flapping, site, labels, .. } = antennas;
         let map = MapRequest { window, within, q: q.clone(), statuses: statuses.clone(), flapping, site: site.clone(), labels: labels.clone(), format };
         holds(&map)?;
