@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use shared::UnixMillis;
 use shared::api::{
-    Acknowledgement, AntennaMap, AntennaPage, AntennaRow, Gap, Heatmap, IncidentPage, Mute, Note, Phase, Pipeline,
-    PipelineHistory, PublicSite, PublicStatus, RecentReadings, RejectedPage, Series, SitePage, SiteRow, SiteState,
-    Summary,
+    Acknowledgement, AlertMaintenance, AntennaMap, AntennaPage, AntennaRow, Gap, Heatmap, IncidentPage, Mute, Note,
+    Phase, Pipeline, PipelineHistory, PublicSite, PublicStatus, RecentReadings, RejectedPage, Series, SitePage,
+    SiteRow, SiteState, Summary,
 };
 use shared::glob::Glob;
 
@@ -153,10 +153,12 @@ pub struct IncidentsFigures {
 }
 
 /// What people said of alerts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Quiet {
     /// The mutes that hold, the one that ends first in front.
     pub mutes: Vec<Mute>,
+    /// The windows of maintenance in which it is now, then the next ones.
+    pub maintenance: Vec<AlertMaintenance>,
     /// The newest in front.
     pub acknowledgements: Vec<Acknowledgement>,
 }
@@ -165,6 +167,12 @@ impl Quiet {
     /// The mutes of an antenna.
     pub(crate) fn mutes_of<'a>(&'a self, antenna: &'a str) -> impl Iterator<Item = &'a Mute> {
         self.mutes.iter().filter(move |mute| Glob::new(&mute.antennas).is_ok_and(|glob| glob.matches(antenna)))
+    }
+
+    /// The windows of maintenance that an antenna is in.
+    pub(crate) fn maintenance_of<'a>(&'a self, antenna: &'a str) -> impl Iterator<Item = &'a AlertMaintenance> {
+        let is_of = |glob: &String| Glob::new(glob).is_ok_and(|glob| glob.matches(antenna));
+        self.maintenance.iter().filter(move |it| it.active && (it.antennas.is_empty() || it.antennas.iter().any(is_of)))
     }
 
     /// Who takes care of an incident.

@@ -8,7 +8,7 @@
 //! - `window`, `measures`, `status`, `steps`, `labels`, `format`: what several questions or answers share.
 //! - `summary`, `antennas`, `worst`, `sites`, `map`, `public_status`, `series`, `heatmap`, `cells`, `incidents`, `readings`: questions about the network.
 //! - `pipeline`, `pipeline_history`, `rejected`, `alerts`: questions about analytics itself.
-//! - `quiet`: of what nobody is to be told, which is asked and said; `notes`: what everybody is.
+//! - `quiet`, `maintenance`: of what nobody is to be told, which is asked and said; `notes`: what everybody is.
 //! - `metrics`, `health`, `error`: what else is answered.
 
 mod alerts;
@@ -21,6 +21,7 @@ mod health;
 mod heatmap;
 mod incidents;
 mod labels;
+mod maintenance;
 mod map;
 mod measures;
 mod metrics;
@@ -58,6 +59,9 @@ pub use self::heatmap::{
 };
 pub use self::incidents::{Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
 pub use self::labels::{Label, Labels, MAX_LABELS};
+pub use self::maintenance::{
+    CancelRequest, Maintenance, MaintenancePage, MaintenanceRequest, MaintenanceTimes, NewMaintenance,
+};
 pub use self::map::{AntennaMap, MAP_GRID, MAX_MARKS, MapBounds, MapBox, MapMark, MapRequest};
 pub use self::measures::{Latency, Measures};
 pub use self::metrics::{MetricsFormat, MetricsRequest, OriginalMetrics, ServiceFigures, ServiceStats};
@@ -119,6 +123,8 @@ pub mod path {
     pub const REJECTED: &str = "/api/v1/rejected";
     /// Who was told of which incidents.
     pub const ALERTS: &str = "/api/v1/alerts";
+    /// When nobody is told of some antennas.
+    pub const MAINTENANCE: &str = "/api/v1/maintenance";
     /// Of which antennas nobody is told.
     pub const MUTES: &str = "/api/v1/mutes";
     /// Which incidents somebody takes care of.
@@ -159,6 +165,7 @@ pub mod path {
         READINGS,
         REJECTED,
         ALERTS,
+        MAINTENANCE,
         MUTES,
         ACKNOWLEDGEMENTS,
         NOTES,

@@ -181,7 +181,7 @@ impl<L: Log> Dispatcher<L> {
         {
             let (now, of_job) = (self.now(), Arc::clone(&alerting));
             let counted = tokio::task::spawn_blocking(move || {
-                let held = Quiet::new(now, &of_job, &state.mutes, &antennas).held(state.incidents.values());
+                let held = Quiet::new(now, &of_job, state.said(), &antennas).held(state.incidents.values());
                 (state, held)
             });
             if let Ok((state, held)) = counted.await {
@@ -218,6 +218,9 @@ impl<L: Log> Dispatcher<L> {
             Ok(Err(error)) => return Err(error),
             Err(_) => return Err(LogError::Away("it does not answer in time".to_owned())),
         };
+        for (id, why) in state.unknown_maintenance() {
+            error!(id, "a window of maintenance that somebody said cannot be read, so it keeps nobody quiet: {why}");
+        }
         let mut term = Term::new(state);
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -286,7 +289,7 @@ impl<L: Log> Dispatcher<L> {
         let decided = tokio::task::spawn_blocking(move || {
             let by = By { alerting: &alerting, antennas: &antennas, thresholds: &thresholds };
             let is_changed = decide(&mut state, &mut counted, now, &settled, is_whole, &by);
-            let held = Quiet::new(now, &alerting, &state.mutes, &antennas).held(state.incidents.values());
+            let held = Quiet::new(now, &alerting, state.said(), &antennas).held(state.incidents.values());
             (state, counted, is_changed, held)
         });
         let is_changed;
@@ -388,7 +391,7 @@ impl<L: Log> Dispatcher<L> {
         let is_due = term.heartbeat_from.is_none_or(|from| now >= from);
         let waits = |oldest: &(&String, &super::message::Notice)| now.0 - oldest.1.at.0 > heartbeat.every_ms;
         let is_stuck = term.state.waiting().first().is_some_and(waits);
-        let quiet = Quiet::new(self.now(), &current.alerting, &term.state.mutes, &current.antennas);
+        let quiet = Quiet::new(self.now(), &current.alerting, term.state.said(), &current.antennas);
         let lasts = term.state.incidents.values().map(|known| &known.incident).any(|incident| {
             let is_broken_rule = incident.kind == AlertKind::Network && incident.end.is_none();
             is_broken_rule && !quiet.is_now(incident)
@@ -437,7 +440,7 @@ fn decide(
     by: &By<'_>,
 ) -> bool {
     let By { alerting, antennas, thresholds } = *by;
-    let quiet = Quiet::new(now, alerting, &state.mutes, antennas);
+    let quiet = Quiet::new(now, alerting, state.said(), antennas);
     let mut seen = observe(settled, is_whole, state, thresholds, &quiet);
     if is_whole {
         seen.network.success_rates = rates.of(alerting, Network { settled, antennas, quiet: &quiet });

@@ -16,7 +16,7 @@ use toml::Spanned;
 use tracing::info;
 
 use super::hours::Hours;
-use super::maintenance::{Maintenance, Span, When};
+use super::maintenance::{MAINTENANCE_MAX, Maintenance, Written};
 use super::matcher::Matcher;
 use super::template::Templates;
 use crate::fault::{Fault, Place};
@@ -25,9 +25,6 @@ use crate::registry::label_key;
 
 /// A file is no longer.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
-
-/// There are no more windows of maintenance.
-const MAINTENANCE_MAX: usize = 256;
 
 /// Characters of a name.
 const NAME_MAX: usize = 64;
@@ -643,31 +640,29 @@ impl RuleEntry {
 impl MaintenanceEntry {
     fn check(self) -> Result<Maintenance, Wrong> {
         let name = name(&self.name)?;
-        let of_table = |why: &str| (None, format!("maintenance {name:?}: {why}"));
         let antennas = match &self.antennas {
             Some(antennas) if antennas.get_ref().is_empty() => {
                 let why = "an antenna is needed; where antennas is left out, it is of all";
                 return Err((Some(antennas.span().start), why.to_owned()));
             }
-            Some(antennas) => globs(antennas.get_ref())?,
+            Some(antennas) => antennas.get_ref().iter().map(placed).collect(),
             None => Vec::new(),
         };
-        let hours = hours(self.hours.as_ref(), self.days.as_deref())?;
-        let when = match (&self.start, &self.end, hours, &self.time_zone) {
-            (Some(start), Some(end), None, None) => {
-                let span = Span { start: moment(start)?, end: moment(end)? };
-                if span.end <= span.start {
-                    return Err((Some(end.span().start), "end has to be later than start".to_owned()));
-                }
-                When::Once(span)
-            }
-            (None, None, Some(hours), Some(zone)) => {
-                let why = || "a time zone like Europe/Madrid is needed".to_owned();
-                When::Recurring(hours, zone.get_ref().parse().map_err(|_| (Some(zone.span().start), why()))?)
-            }
-            _ => return Err(of_table("start and end are needed, or time_zone with hours, days or both")),
+        let at = |value: Option<&Spanned<toml::Value>>| -> Result<Option<(UnixMillis, usize)>, Wrong> {
+            value.map(|value| Ok((moment(value)?, value.span().start))).transpose()
         };
-        Ok(Maintenance { name, antennas, when })
+        let written = Written {
+            antennas,
+            start: at(self.start.as_ref())?,
+            end: at(self.end.as_ref())?,
+            hours: self.hours.as_ref().map(placed),
+            days: self.days.as_ref().map(|days| days.iter().map(placed).collect()),
+            time_zone: self.time_zone.as_ref().map(placed),
+        };
+        Maintenance::new(name.clone(), written).map_err(|(at, why)| match at {
+            Some(at) => (Some(at), why),
+            None => (None, format!("maintenance {name:?}: {why}")),
+        })
     }
 }
 
@@ -684,10 +679,13 @@ fn moment(value: &Spanned<toml::Value>) -> Result<UnixMillis, Wrong> {
 }
 
 fn hours(hours: Option<&Spanned<String>>, days: Option<&[Spanned<String>]>) -> Result<Option<Hours>, Wrong> {
-    let placed = |text: &Spanned<String>| text.span().start;
-    let hours = hours.map(|hours| (hours.get_ref().as_str(), placed(hours)));
-    let days = days.map(|days| days.iter().map(|day| (day.get_ref().as_str(), placed(day))).collect());
-    Hours::new(hours, days).map_err(|(at, why)| (Some(at), why))
+    let days = days.map(|days| days.iter().map(placed).collect());
+    Hours::new(hours.map(placed), days).map_err(|(at, why)| (Some(at), why))
+}
+
+/// A text and its place.
+fn placed(text: &Spanned<String>) -> (&str, usize) {
+    (text.get_ref(), text.span().start)
 }
 
 fn globs(texts: &[Spanned<String>]) -> Result<Vec<Glob>, Wrong> {

@@ -1,9 +1,14 @@
 //! Times of day on days of the week: when a route is open, by the process's time zone (`TZ`), and when maintenance is, by its own.
 
+use std::fmt;
+
 use chrono::{DateTime, Datelike as _, Local, Timelike as _, Weekday};
 use shared::UnixMillis;
 
 const MINUTES_OF_DAY: u32 = 24 * 60;
+
+/// From Monday on, as [`Weekday::num_days_from_monday`].
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Times of day, on some days.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,10 +25,7 @@ impl Hours {
     ///
     /// # Errors
     /// The place and what is wrong there.
-    pub fn new(
-        hours: Option<(&str, usize)>,
-        days: Option<Vec<(&str, usize)>>,
-    ) -> Result<Option<Self>, (usize, String)> {
+    pub fn new<P>(hours: Option<(&str, P)>, days: Option<Vec<(&str, P)>>) -> Result<Option<Self>, (P, String)> {
         if hours.is_none() && days.is_none() {
             return Ok(None);
         }
@@ -65,6 +67,11 @@ impl Hours {
         (self.from, self.until)
     }
 
+    /// The days on which they begin, from Monday on.
+    pub fn days(&self) -> impl Iterator<Item = &'static str> {
+        DAYS.into_iter().zip(self.days).filter(|(_, is_on)| *is_on).map(|(day, _)| day)
+    }
+
     /// Whether they begin on a day of the week.
     #[must_use]
     pub fn are_on(&self, day: Weekday) -> bool {
@@ -77,6 +84,14 @@ impl Hours {
             return self.days[today] && (self.from..self.until).contains(&minute);
         }
         (minute >= self.from && self.days[today]) || (minute < self.until && self.days[(today + 6) % 7])
+    }
+}
+
+/// The times of day, as they are written.
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (from, until) = (self.from, self.until);
+        write!(f, "{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, until / 60, until % 60)
     }
 }
 
@@ -119,6 +134,19 @@ mod tests {
         }
         let all = hours("00:00-24:00", &[]).expect("hours").expect("some");
         assert!((0..MINUTES_OF_DAY).all(|minute| (0..7).all(|today| all.hold_at(minute, today))));
+    }
+
+    #[test]
+    fn hours_are_written_as_they_are_read() {
+        for (text, days, all) in [
+            ("08:00-18:30", &["sat-mon"][..], &["mon", "sat", "sun"][..]),
+            ("22:00-00:00", &["wed", "tue"], &["tue", "wed"]),
+            ("00:00-24:00", &[], &DAYS),
+        ] {
+            let read = hours(text, days).expect("hours").expect("some");
+            assert_eq!((read.to_string().as_str(), read.days().collect::<Vec<_>>().as_slice()), (text, all));
+            assert_eq!(hours(text, all), Ok(Some(read)));
+        }
     }
 
     #[test]

@@ -7,9 +7,13 @@
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use shared::UnixMillis;
+use shared::api::MaintenanceTimes;
 use shared::glob::Glob;
 
 use super::hours::Hours;
+
+/// There are no more windows of a file, nor of what people say.
+pub const MAINTENANCE_MAX: usize = 256;
 
 /// Clocks are put forward or back by a day at most, and are a day from UTC at most.
 const AROUND: TimeDelta = TimeDelta::hours(52);
@@ -37,6 +41,23 @@ pub enum When {
     Recurring(Hours, Tz),
 }
 
+/// A window as it is written, in a file or by somebody who says it: each part with its place, which is told beside what is wrong with it.
+#[derive(Debug, Clone)]
+pub struct Written<'a, P> {
+    /// Patterns of antennas; none where it is of all.
+    pub antennas: Vec<(&'a str, P)>,
+    /// The first moment, where it is once.
+    pub start: Option<(UnixMillis, P)>,
+    /// The first moment behind it, where it is once.
+    pub end: Option<(UnixMillis, P)>,
+    /// As [`Hours::new`] reads them, where it recurs.
+    pub hours: Option<(&'a str, P)>,
+    /// As [`Hours::new`] reads them, where it recurs.
+    pub days: Option<Vec<(&'a str, P)>>,
+    /// IANA's name of the time zone, where it recurs.
+    pub time_zone: Option<(&'a str, P)>,
+}
+
 /// A time from its first moment on and before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
@@ -55,6 +76,62 @@ impl Span {
 }
 
 impl Maintenance {
+    /// A window as it is written.
+    ///
+    /// # Errors
+    /// What is wrong, and the place where it is known better than by the window.
+    pub fn new<P>(name: String, written: Written<'_, P>) -> Result<Self, (Option<P>, String)> {
+        let Written { antennas, start, end, hours, days, time_zone } = written;
+        let glob = |(text, at): (&str, P)| Glob::new(text).map_err(|why| (Some(at), why));
+        let antennas = antennas.into_iter().map(glob).collect::<Result<_, _>>()?;
+        let hours = Hours::new(hours, days).map_err(|(at, why)| (Some(at), why))?;
+        let when = match (start, end, hours, time_zone) {
+            (Some((start, _)), Some((end, _)), None, None) if start < end => When::Once(Span { start, end }),
+            (Some(_), Some((_, at)), None, None) => {
+                return Err((Some(at), "end has to be later than start".to_owned()));
+            }
+            (None, None, Some(hours), Some((zone, at))) => {
+                let why = "a time zone like Europe/Madrid is needed";
+                When::Recurring(hours, zone.parse().map_err(|_| (Some(at), why.to_owned()))?)
+            }
+            _ => return Err((None, "start and end are needed, or time_zone with hours, days or both".to_owned())),
+        };
+        Ok(Self { name, antennas, when })
+    }
+
+    /// A window that somebody says, of one pattern of antennas.
+    ///
+    /// # Errors
+    /// What is wrong, and the field where it is that of one.
+    pub fn said(antennas: &str, when: &MaintenanceTimes, reason: &str) -> Result<Self, (Option<&'static str>, String)> {
+        let MaintenanceTimes { start, end, hours, days, time_zone } = when;
+        let written = Written {
+            antennas: vec![(antennas, "antennas")],
+            start: start.map(|at| (at, "start")),
+            end: end.map(|at| (at, "end")),
+            hours: hours.as_deref().map(|hours| (hours, "hours")),
+            days: days.as_ref().map(|days| days.iter().map(|day| (day.as_str(), "days")).collect()),
+            time_zone: time_zone.as_deref().map(|zone| (zone, "time_zone")),
+        };
+        Self::new(reason.to_owned(), written)
+    }
+
+    /// When it is, in general.
+    #[must_use]
+    pub fn times(&self) -> MaintenanceTimes {
+        match &self.when {
+            When::Once(Span { start, end }) => {
+                MaintenanceTimes { start: Some(*start), end: Some(*end), ..MaintenanceTimes::default() }
+            }
+            When::Recurring(hours, zone) => MaintenanceTimes {
+                hours: Some(hours.to_string()),
+                days: Some(hours.days().map(str::to_owned).collect()),
+                time_zone: Some(zone.name().to_owned()),
+                ..MaintenanceTimes::default()
+            },
+        }
+    }
+
     /// Whether it is of an antenna, or a rule of the network.
     #[must_use]
     pub fn is_of(&self, subject: &str) -> bool {
@@ -147,6 +224,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::alerts::file::Alerting;
 
     const MINUTE_MS: i64 = 60_000;
 
@@ -281,6 +359,50 @@ mod tests {
             let date = leap_day.filter(|_| is_leap_day).or_else(|| NaiveDate::from_yo_opt(year, day.min(365)));
             let around = date.expect("a day").and_hms_opt(12, 0, 0).expect("noon").and_utc();
             compare(from, until, days, TZ_VARIANTS[zone], around.timestamp_millis())?;
+        }
+    }
+
+    proptest! {
+        /// What a file says and what somebody says is one, right or wrong.
+        #[test]
+        fn a_window_is_the_same_in_a_file_and_where_somebody_says_it(
+            antennas in "[a-c*?\\[]{1,4}", start in prop::option::of(0..3_i64), end in prop::option::of(0..3_i64),
+            hours in prop::option::of("[012][0-9]:[0-6]0-[012][0-9]:00"),
+            days in prop::option::of(prop::collection::vec("(mon|thu|sun|on)(-tue)?", 1..4)),
+            zone in prop::option::of(0..=TZ_VARIANTS.len()),
+        ) {
+            let at = |hour: i64| UnixMillis(1_709_164_800_000 + hour * 3_600_000);
+            let zone = zone.map(|zone| TZ_VARIANTS.get(zone).map_or("Europe/Atlantis", |zone| zone.name()).to_owned());
+            let (start, end) = (start.map(at), end.map(at));
+            let when = MaintenanceTimes { start, end, hours, days, time_zone: zone };
+            let text = |name: &str, value: Option<String>| value.map(|value| format!("{name} = {value}\n")).unwrap_or_default();
+            let quoted = |it: &String| format!("{it:?}");
+            let file = [
+                "[[maintenance]]\nname = \"works\"\n".to_owned(),
+                text("antennas", Some(format!("[{antennas:?}]"))),
+                text("start", when.start.map(|it| it.to_string())),
+                text("end", when.end.map(|it| it.to_string())),
+                text("hours", when.hours.as_ref().map(quoted)),
+                text("days", when.days.as_ref().map(|days| format!("{days:?}"))),
+                text("time_zone", when.time_zone.as_ref().map(quoted)),
+            ];
+            let file = file.concat();
+            let said = Maintenance::said(&antennas, &when, "works");
+            match (Alerting::parse(&file), &said) {
+                (Ok(alerting), Ok(said)) => {
+                    prop_assert_eq!(&alerting.maintenance, std::slice::from_ref(said));
+                    // Said as it is told, it is the same again.
+                    let again = Maintenance::said(&antennas, &said.times(), "works");
+                    prop_assert_eq!(again.as_ref(), Ok(said));
+                }
+                (Err(fault), Err((field, why))) => {
+                    prop_assert!(fault.why.contains(why), "{} {}", fault.why, why);
+                    let line = fault.place.and_then(|place| usize::try_from(place.line).ok());
+                    let of_field = field.and_then(|field| file.lines().position(|line| line.starts_with(field)));
+                    prop_assert_eq!(line, Some(of_field.unwrap_or_default() + 1), "{} {:?}", file, fault);
+                }
+                (file, said) => prop_assert!(false, "{:?} {:?}", file.map(|it| it.maintenance), said),
+            }
         }
     }
 

@@ -1,19 +1,15 @@
 //! Public notes: what operators tell everybody of a site, on the status page. They are kept with the state of alerts, and carried out,
 //! written down and taken back as what people say of alerts is.
 
-use ring::digest::{SHA256, digest};
+use serde_json::json;
 use shared::UnixMillis;
 use shared::api::{AuditAction, NewNote, Note};
 
-use super::orders::{Answer, Done, NAME_MAX, Refusal, TEXT_MAX, What, within};
+use super::orders::{Answer, Done, NAME_MAX, Refusal, TEXT_MAX, What, ahead, id_of, within};
 use super::state::State;
-use crate::digits::hexadecimal;
 
 /// Notes that are kept.
 const NOTES_MAX: usize = 1_000;
-
-/// A note ends within a year, a leap year's day included.
-const NOTE_MS_MAX: i64 = 366 * 86_400_000;
 
 /// A note that is over is kept beside the incidents of its time for as long as the status page goes back.
 const NOTE_KEPT_MS: i64 = 90 * 86_400_000;
@@ -28,31 +24,26 @@ impl State {
         within("site", site, SITE_MAX)?;
         within("text", text, TEXT_MAX)?;
         within("by", by, NAME_MAX)?;
-        let id = id_of(new);
+        let id = id_of(&json!([site, until.0, text, by]));
         if let Some(note) = self.notes.get(&id).filter(|note| note.until > now) {
             return Ok(Done { is_new: false, what: What::Note(note.clone()) });
         }
-        if *until <= now || until.0 - now.0 > NOTE_MS_MAX {
-            let why = "a time from now on is needed, 366 days from now at most";
-            return Err(Refusal::Field("until".to_owned(), why.to_owned()));
-        }
+        ahead("until", *until, now)?;
         self.notes.retain(|_, note| now.0 - note.until.0 < NOTE_KEPT_MS);
         if self.notes.len() >= NOTES_MAX {
             return Err(Refusal::Full(format!("there are {NOTES_MAX} notes; take some back first")));
         }
         let (site, text, by) = (site.clone(), text.clone(), by.clone());
         let note = Note { id: id.clone(), site, text, at: now, until: *until, by };
-        self.write_down(now, &note.by, AuditAction::Note, &note.site, &note.text, Some(note.until));
         self.notes.insert(id, note.clone());
-        Ok(Done { is_new: true, what: What::Note(note) })
+        Ok(self.written_down(now, &new.by, AuditAction::Note, What::Note(note)))
     }
 
     /// Takes a note back, also one that is over: nobody is shown it any more.
     pub(super) fn tell_nobody(&mut self, now: UnixMillis, id: &str, by: &str) -> Answer {
         within("by", by, NAME_MAX)?;
         let note = self.notes.remove(id).ok_or_else(|| Refusal::Unknown("there is no note with this id".to_owned()))?;
-        self.write_down(now, by, AuditAction::Unnote, &note.site, &note.text, Some(note.until));
-        Ok(Done { is_new: true, what: What::Note(note) })
+        Ok(self.written_down(now, by, AuditAction::Unnote, What::Note(note)))
     }
 
     /// The notes that anybody may see, the newest in front.
@@ -65,16 +56,10 @@ impl State {
     }
 }
 
-/// The id of a note follows from what it says, so that one that comes twice is one.
-fn id_of(new: &NewNote) -> String {
-    let text = serde_json::json!([new.site, new.until.0, new.text, new.by]).to_string();
-    hexadecimal(&digest(&SHA256, text.as_bytes()).as_ref()[..8])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::orders::Order;
+    use crate::alerts::orders::{AHEAD_MS_MAX, Order};
 
     const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
@@ -110,7 +95,7 @@ mod tests {
             (note("", 1, "t"), "site"),
             (note(&"x".repeat(65), 1, "t"), "site"),
             (note("North", 0, "t"), "until"),
-            (note("North", NOTE_MS_MAX + 1, "t"), "until"),
+            (note("North", AHEAD_MS_MAX + 1, "t"), "until"),
             (note("North", 1, ""), "text"),
             (note("North", 1, &"x".repeat(501)), "text"),
             (note("North", 1, "line\nline"), "text"),

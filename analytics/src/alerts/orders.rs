@@ -1,4 +1,4 @@
-//! What people say of alerts: of what nobody is to be told, and which incidents they take care of.
+//! What people say of alerts: of what nobody is to be told and when, and which incidents they take care of.
 //!
 //! An order is carried out by the process that decides what is told, in one commit with all that it knows, and answered once that is
 //! done. One that comes twice, as nobody knows whether the first was carried out, is the same as one that comes once.
@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use shared::UnixMillis;
 use shared::api::{
-    Acknowledgement, AuditAction, AuditEntry, MAX_AUDIT, Mute, NewAcknowledgement, NewMute, NewNote, Note,
-    UnacknowledgeRequest, UnmuteRequest, UnnoteRequest,
+    self, Acknowledgement, AuditAction, AuditEntry, CancelRequest, MAX_AUDIT, Mute, NewAcknowledgement, NewMaintenance,
+    NewMute, NewNote, Note, UnacknowledgeRequest, UnmuteRequest, UnnoteRequest,
 };
 use shared::glob::Glob;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::maintenance::{MAINTENANCE_MAX, Maintenance};
 use super::state::State;
 use crate::digits::hexadecimal;
 use crate::ingest::log::Fence;
@@ -29,11 +31,14 @@ const MUTES_MAX: usize = 1_000;
 /// Acknowledgements that are kept.
 const ACKNOWLEDGEMENTS_MAX: usize = 1_000;
 
-/// A mute ends within a year, a leap year's day included.
-const MUTE_MS_MAX: i64 = 366 * 86_400_000;
+/// A mute, a note, and maintenance that is once, end within a year, a leap year's day included.
+pub(super) const AHEAD_MS_MAX: i64 = 366 * 86_400_000;
 
-/// A mute that is over is known for so long, so that what ended in it is told to nobody, also where it is seen later.
-const MUTE_KEPT_MS: i64 = 86_400_000;
+/// What is over is known for so long, so that what ended in it is told to nobody, also where it is seen later.
+const KEPT_MS: i64 = 86_400_000;
+
+/// Days, or groups of days, of maintenance.
+const DAYS_MAX: usize = 7;
 
 /// Characters of a pattern of antennas.
 const ANTENNAS_MAX: usize = 253;
@@ -62,6 +67,15 @@ pub enum Order {
     /// That a mute does not hold any more.
     Unmute {
         /// Its id.
+        id: String,
+        /// Who says so.
+        by: String,
+    },
+    /// Of which antennas nobody is to be told at times.
+    Schedule(NewMaintenance),
+    /// That maintenance does not take place, or not any more.
+    Cancel {
+        /// The id of the window.
         id: String,
         /// Who says so.
         by: String,
@@ -104,6 +118,12 @@ impl From<NewMute> for Order {
     }
 }
 
+impl From<NewMaintenance> for Order {
+    fn from(new: NewMaintenance) -> Self {
+        Self::Schedule(new)
+    }
+}
+
 impl From<NewAcknowledgement> for Order {
     fn from(new: NewAcknowledgement) -> Self {
         Self::Acknowledge(new)
@@ -113,6 +133,12 @@ impl From<NewAcknowledgement> for Order {
 impl From<UnmuteRequest> for Order {
     fn from(UnmuteRequest { id, by }: UnmuteRequest) -> Self {
         Self::Unmute { id, by }
+    }
+}
+
+impl From<CancelRequest> for Order {
+    fn from(CancelRequest { id, by }: CancelRequest) -> Self {
+        Self::Cancel { id, by }
     }
 }
 
@@ -137,6 +163,8 @@ pub struct Done {
 pub enum What {
     /// A mute.
     Mute(Mute),
+    /// A window of maintenance.
+    Maintenance(api::Maintenance),
     /// An acknowledgement.
     Acknowledgement(Acknowledgement),
     /// A public note.
@@ -170,6 +198,8 @@ impl State {
         match order {
             Order::Mute(new) => self.mute(now, new),
             Order::Unmute { id, by } => self.unmute(now, id, by),
+            Order::Schedule(new) => self.schedule(now, new),
+            Order::Cancel { id, by } => self.cancel(now, id, by),
             Order::Acknowledge(new) => self.acknowledge(now, new),
             Order::Unacknowledge { incident, by } => self.unacknowledge(now, incident, by),
             Order::Note(new) => self.tell_everybody(now, new),
@@ -183,23 +213,19 @@ impl State {
         Glob::new(antennas).map_err(|why| Refusal::Field("antennas".to_owned(), why))?;
         within("reason", reason, TEXT_MAX)?;
         within("by", by, NAME_MAX)?;
-        let id = id_of(new);
+        let id = id_of(&json!([antennas, until.0, reason, by]));
         if let Some(mute) = self.mutes.get(&id).filter(|mute| mute.until > now) {
             return Ok(Done { is_new: false, what: What::Mute(mute.clone()) });
         }
-        if *until <= now || until.0 - now.0 > MUTE_MS_MAX {
-            let why = "a time from now on is needed, 366 days from now at most";
-            return Err(Refusal::Field("until".to_owned(), why.to_owned()));
-        }
-        self.mutes.retain(|_, mute| now.0 - mute.until.0 < MUTE_KEPT_MS);
+        ahead("until", *until, now)?;
+        self.mutes.retain(|_, mute| now.0 - mute.until.0 < KEPT_MS);
         if self.mutes.len() >= MUTES_MAX {
             return Err(Refusal::Full(format!("there are {MUTES_MAX} mutes; take some back first")));
         }
         let (antennas, reason, by) = (antennas.clone(), reason.clone(), by.clone());
         let mute = Mute { id: id.clone(), antennas, at: now, until: *until, reason, by };
-        self.write_down(now, &mute.by, AuditAction::Mute, &mute.antennas, &mute.reason, Some(mute.until));
         self.mutes.insert(id, mute.clone());
-        Ok(Done { is_new: true, what: What::Mute(mute) })
+        Ok(self.written_down(now, &new.by, AuditAction::Mute, What::Mute(mute)))
     }
 
     fn unmute(&mut self, now: UnixMillis, id: &str, by: &str) -> Answer {
@@ -207,8 +233,53 @@ impl State {
         let mute = self.mutes.get(id).filter(|mute| mute.until > now).cloned();
         let mute = mute.ok_or_else(|| Refusal::Unknown("there is no mute with this id that holds".to_owned()))?;
         self.mutes.remove(id);
-        self.write_down(now, by, AuditAction::Unmute, &mute.antennas, &mute.reason, Some(mute.until));
-        Ok(Done { is_new: true, what: What::Mute(mute) })
+        Ok(self.written_down(now, by, AuditAction::Unmute, What::Mute(mute)))
+    }
+
+    fn schedule(&mut self, now: UnixMillis, new: &NewMaintenance) -> Answer {
+        let NewMaintenance { antennas, when, reason, by } = new;
+        within("antennas", antennas, ANTENNAS_MAX)?;
+        within("reason", reason, TEXT_MAX)?;
+        within("by", by, NAME_MAX)?;
+        if let Some(hours) = &when.hours {
+            within("hours", hours, NAME_MAX)?;
+        }
+        if when.days.as_ref().is_some_and(|days| !(1..=DAYS_MAX).contains(&days.len())) {
+            return Err(Refusal::Field("days".to_owned(), format!("1 to {DAYS_MAX} days are needed")));
+        }
+        let refused = |(field, why): (Option<&str>, String)| Refusal::Field(field.unwrap_or("when").to_owned(), why);
+        Maintenance::said(antennas, when, reason).map_err(refused)?;
+        let id = id_of(&json!([antennas, when, reason, by]));
+        if let Some(known) = self.planned.get(&id).filter(|it| is_ahead(it, now)) {
+            return Ok(Done { is_new: false, what: What::Maintenance(known.clone()) });
+        }
+        if let Some(end) = when.end {
+            ahead("end", end, now)?;
+        }
+        self.planned.retain(|_, it| it.when.end.is_none_or(|end| now.0 - end.0 < KEPT_MS));
+        if self.planned.len() >= MAINTENANCE_MAX {
+            let why = format!("there are {MAINTENANCE_MAX} windows of maintenance; take some back first");
+            return Err(Refusal::Full(why));
+        }
+        let NewMaintenance { antennas, when, reason, by } = new.clone();
+        let maintenance = api::Maintenance { id: id.clone(), antennas, when, at: now, reason, by };
+        self.planned.insert(id, maintenance.clone());
+        Ok(self.written_down(now, &new.by, AuditAction::Schedule, What::Maintenance(maintenance)))
+    }
+
+    fn cancel(&mut self, now: UnixMillis, id: &str, by: &str) -> Answer {
+        within("by", by, NAME_MAX)?;
+        let known = self.planned.get(id).filter(|it| is_ahead(it, now)).cloned();
+        let why = || Refusal::Unknown("there is no maintenance with this id that is not over".to_owned());
+        let known = known.ok_or_else(why)?;
+        self.planned.remove(id);
+        Ok(self.written_down(now, by, AuditAction::Cancel, What::Maintenance(known)))
+    }
+
+    /// The ids of windows of maintenance that cannot be read, and why: they were committed by a program that knew more time zones.
+    pub fn unknown_maintenance(&self) -> impl Iterator<Item = (&str, String)> {
+        let read = |it: &api::Maintenance| Maintenance::said(&it.antennas, &it.when, &it.reason);
+        self.planned.values().filter_map(move |it| Some((it.id.as_str(), read(it).err()?.1)))
     }
 
     fn acknowledge(&mut self, now: UnixMillis, new: &NewAcknowledgement) -> Answer {
@@ -237,9 +308,8 @@ impl State {
             })?;
             self.acknowledgements.remove(&oldest);
         }
-        self.write_down(now, by, AuditAction::Acknowledge, incident, note, None);
         self.acknowledgements.insert(incident.clone(), acknowledgement.clone());
-        Ok(Done { is_new: true, what: What::Acknowledgement(acknowledgement) })
+        Ok(self.written_down(now, by, AuditAction::Acknowledge, What::Acknowledgement(acknowledgement)))
     }
 
     fn unacknowledge(&mut self, now: UnixMillis, incident: &str, by: &str) -> Answer {
@@ -248,8 +318,7 @@ impl State {
         let before = self.acknowledgements.remove(incident);
         let why = || Refusal::Unknown("there is no acknowledgement of an incident with this id".to_owned());
         let before = Acknowledgement { open, ..before.ok_or_else(why)? };
-        self.write_down(now, by, AuditAction::Unacknowledge, incident, &before.note, None);
-        Ok(Done { is_new: true, what: What::Acknowledgement(before) })
+        Ok(self.written_down(now, by, AuditAction::Unacknowledge, What::Acknowledgement(before)))
     }
 
     /// Whether an incident lasts.
@@ -258,27 +327,39 @@ impl State {
         self.incidents.get(incident).is_some_and(|known| known.incident.end.is_none())
     }
 
-    pub(super) fn write_down(
-        &mut self,
-        at: UnixMillis,
-        by: &str,
-        action: AuditAction,
-        subject: &str,
-        text: &str,
-        until: Option<UnixMillis>,
-    ) {
-        let (by, subject, text) = (by.to_owned(), subject.to_owned(), text.to_owned());
-        self.audit.push_back(AuditEntry { at, by, action, subject, text, until });
+    /// What was done, once it is written down who did it.
+    pub(super) fn written_down(&mut self, at: UnixMillis, by: &str, action: AuditAction, what: What) -> Done {
+        let (subject, text, until, maintenance) = match &what {
+            What::Mute(mute) => (&mute.antennas, &mute.reason, Some(mute.until), None),
+            What::Maintenance(it) => (&it.antennas, &it.reason, it.when.end, Some(it.clone())),
+            What::Acknowledgement(it) => (&it.incident, &it.note, None, None),
+            What::Note(note) => (&note.site, &note.text, Some(note.until), None),
+        };
+        let (by, subject, text) = (by.to_owned(), subject.clone(), text.clone());
+        self.audit.push_back(AuditEntry { at, by, action, subject, text, until, maintenance });
         while self.audit.len() > MAX_AUDIT {
             self.audit.pop_front();
         }
+        Done { is_new: true, what }
     }
 }
 
-/// The id of a mute follows from what it says, so that one that comes twice is one.
-fn id_of(new: &NewMute) -> String {
-    let text = serde_json::json!([new.antennas, new.until.0, new.reason, new.by]).to_string();
-    hexadecimal(&digest(&SHA256, text.as_bytes()).as_ref()[..8])
+/// An id follows from what is said, so that what comes twice is one.
+pub(super) fn id_of(said: &serde_json::Value) -> String {
+    hexadecimal(&digest(&SHA256, said.to_string().as_bytes()).as_ref()[..8])
+}
+
+/// Whether maintenance is not over for good.
+fn is_ahead(maintenance: &api::Maintenance, now: UnixMillis) -> bool {
+    maintenance.when.end.is_none_or(|end| end > now)
+}
+
+pub(super) fn ahead(field: &str, at: UnixMillis, now: UnixMillis) -> Result<(), Refusal> {
+    if at > now && at.0 - now.0 <= AHEAD_MS_MAX {
+        return Ok(());
+    }
+    let why = "a time from now on is needed, 366 days from now at most";
+    Err(Refusal::Field(field.to_owned(), why.to_owned()))
 }
 
 pub(super) fn within(field: &str, text: &str, max: usize) -> Result<(), Refusal> {
@@ -367,7 +448,7 @@ impl Orders {
 
 #[cfg(test)]
 mod tests {
-    use shared::api::AlertKind;
+    use shared::api::{AlertKind, MaintenanceTimes};
 
     use super::*;
     use crate::alerts::incident::Incident;
@@ -412,7 +493,7 @@ mod tests {
             (with(&long, 1, "r", "b"), "antennas"),
             (with("north-[0", 1, "r", "b"), "antennas"),
             (with("a", 0, "r", "b"), "until"),
-            (with("a", MUTE_MS_MAX + 1, "r", "b"), "until"),
+            (with("a", AHEAD_MS_MAX + 1, "r", "b"), "until"),
             (with("a", 1, " ", "b"), "reason"),
             (with("a", 1, &long, "b"), "reason"),
             (with("a", 1, "line\nline", "b"), "reason"),
@@ -423,6 +504,90 @@ mod tests {
             assert_eq!(named, field, "{order:?}");
         }
         assert_eq!(state, State::default());
+    }
+
+    fn window(antennas: &str, when: MaintenanceTimes) -> NewMaintenance {
+        let (antennas, reason, by) = (antennas.to_owned(), "new mast".to_owned(), "ana".to_owned());
+        NewMaintenance { antennas, when, reason, by }
+    }
+
+    fn once(from_ms: i64, until_ms: i64) -> MaintenanceTimes {
+        let at = |ms: i64| Some(UnixMillis(NOW.0 + ms));
+        MaintenanceTimes { start: at(from_ms), end: at(until_ms), ..MaintenanceTimes::default() }
+    }
+
+    fn sundays() -> MaintenanceTimes {
+        let (hours, days) = (Some("02:00-04:00".to_owned()), Some(vec!["sun".to_owned()]));
+        MaintenanceTimes { hours, days, time_zone: Some("Europe/Madrid".to_owned()), ..MaintenanceTimes::default() }
+    }
+
+    #[test]
+    fn maintenance_that_comes_twice_is_one_and_can_be_taken_back_until_it_is_over() {
+        for (when, is_over_some_day) in [(once(-1_000, 5_000), true), (sundays(), false)] {
+            let mut state = State::default();
+            let order = Order::Schedule(window("north-*", when.clone()));
+            let first = state.carry_out(NOW, &order).expect("a window");
+            let What::Maintenance(made) = first.what.clone() else { panic!("a window") };
+            assert_eq!((first.is_new, &made.when, made.at), (true, &when, NOW));
+            let second = state.carry_out(UnixMillis(NOW.0 + 10), &order).expect("the same");
+            assert_eq!((second.is_new, second.what), (false, first.what));
+            let cancel = Order::Cancel { id: made.id.clone(), by: "eva".to_owned() };
+            let later = UnixMillis(NOW.0 + 5_000);
+            assert_eq!(state.clone().carry_out(later, &cancel).is_err(), is_over_some_day);
+            assert_eq!(state.clone().carry_out(later, &order).is_err(), is_over_some_day);
+            state.carry_out(UnixMillis(later.0 - 1), &cancel).expect("it was to be");
+            assert!(matches!(state.carry_out(NOW, &cancel), Err(Refusal::Unknown(_))));
+            let done: Vec<_> =
+                state.audit.iter().map(|it| (it.action, it.by.as_str(), it.maintenance.as_ref())).collect();
+            let expected = [(AuditAction::Schedule, "ana", Some(&made)), (AuditAction::Cancel, "eva", Some(&made))];
+            assert_eq!(done, expected);
+            assert_eq!((state.audit[0].subject.as_str(), state.audit[0].until), ("north-*", when.end));
+            assert_eq!(State::decode(&state.encode().expect("JSON")), Ok(state));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_maintenance_is_told_by_its_field_and_changes_nothing() {
+        let mut state = State::default();
+        let none = MaintenanceTimes::default;
+        let sundays_of = |hours: &str, day: &str, zone: &str| MaintenanceTimes {
+            hours: Some(hours.to_owned()),
+            days: Some(vec![day.to_owned()]),
+            time_zone: Some(zone.to_owned()),
+            ..none()
+        };
+        let utc = "Etc/UTC";
+        for (antennas, when, field) in [
+            ("", sundays(), "antennas"),
+            ("north-[0", sundays(), "antennas"),
+            ("a", none(), "when"),
+            ("a", MaintenanceTimes { start: Some(NOW), ..none() }, "when"),
+            ("a", MaintenanceTimes { start: Some(NOW), ..sundays() }, "when"),
+            ("a", MaintenanceTimes { time_zone: Some(utc.to_owned()), ..none() }, "when"),
+            ("a", MaintenanceTimes { time_zone: None, ..sundays() }, "when"),
+            ("a", once(5, 5), "end"),
+            ("a", once(-5, 0), "end"),
+            ("a", once(0, AHEAD_MS_MAX + 1), "end"),
+            ("a", sundays_of("2-4", "sun", utc), "hours"),
+            ("a", sundays_of("02:00 -04:00\n", "sun", utc), "hours"),
+            ("a", sundays_of("02:00-04:00", "someday", utc), "days"),
+            ("a", MaintenanceTimes { days: Some(Vec::new()), ..sundays() }, "days"),
+            ("a", MaintenanceTimes { days: Some(vec!["sun".to_owned(); 8]), ..sundays() }, "days"),
+            ("a", sundays_of("02:00-04:00", "sun", "Europe/Atlantis"), "time_zone"),
+        ] {
+            let order = Order::Schedule(window(antennas, when));
+            let Err(Refusal::Field(named, _)) = state.carry_out(NOW, &order) else { panic!("{order:?}") };
+            assert_eq!(named, field, "{order:?}");
+        }
+        assert_eq!(state, State::default());
+        for number in 0..=MAINTENANCE_MAX {
+            let done = state.carry_out(NOW, &Order::Schedule(window(&number.to_string(), sundays())));
+            assert_eq!(done.is_ok(), number < MAINTENANCE_MAX, "{done:?}");
+        }
+        assert_eq!(state.unknown_maintenance().count(), 0);
+        let first = state.planned.values_mut().next().expect("one");
+        first.when.time_zone = Some("Europe/Atlantis".to_owned());
+        assert_eq!(state.unknown_maintenance().count(), 1);
     }
 
     #[test]

@@ -1,24 +1,44 @@
 //! Of whom nobody is told.
 
+use std::borrow::Cow;
+
 use shared::UnixMillis;
-use shared::api::{AlertHeld, Mute};
+use shared::api::{self, AlertHeld, Mute};
 use shared::glob::Glob;
 
 use super::antennas::Antennas;
 use super::file::Alerting;
 use super::incident::Incident;
 use super::maintenance::Maintenance;
-use super::state::{Known, Mutes};
+use super::state::{Known, Planned, Said};
 
 /// Of whom nobody is told, and when. Incidents are taken note of all the same.
 #[derive(Debug)]
 pub struct Quiet<'a> {
-    maintenance: &'a [Maintenance],
-    /// Those whose time it is.
-    maintained: Vec<&'a Maintenance>,
+    /// Each with whether its time is now.
+    maintenance: Vec<(Window<'a>, bool)>,
     mutes: Vec<Muted<'a>>,
     antennas: &'a Antennas,
     now: UnixMillis,
+}
+
+/// A window of maintenance, whoever planned it.
+#[derive(Debug)]
+pub(super) struct Window<'a> {
+    pub(super) maintenance: Cow<'a, Maintenance>,
+    /// As somebody said it; `None` where it is of the file.
+    pub(super) said: Option<&'a api::Maintenance>,
+}
+
+/// The windows of the file, then those that people said. One that was committed by a program which knew a time zone that this one does not
+/// know is none; that is told where it is read.
+pub(super) fn windows<'a>(alerting: &'a Alerting, planned: &'a Planned) -> impl Iterator<Item = Window<'a>> {
+    let of_file = alerting.maintenance.iter().map(|it| Window { maintenance: Cow::Borrowed(it), said: None });
+    let said = planned.values().filter_map(|said| {
+        let maintenance = Maintenance::said(&said.antennas, &said.when, &said.reason).ok()?;
+        Some(Window { maintenance: Cow::Owned(maintenance), said: Some(said) })
+    });
+    of_file.chain(said)
 }
 
 /// A mute, and what it is of.
@@ -40,11 +60,14 @@ enum Why {
 impl<'a> Quiet<'a> {
     /// What is known at a moment.
     #[must_use]
-    pub fn new(now: UnixMillis, alerting: &'a Alerting, mutes: &'a Mutes, antennas: &'a Antennas) -> Self {
-        let maintenance = &alerting.maintenance;
-        let maintained = maintenance.iter().filter(|it| it.at(now).is_some()).collect();
-        let mutes = mutes.values().map(|mute| Muted { mute, glob: Glob::new(&mute.antennas).ok() }).collect();
-        Self { maintenance, maintained, mutes, antennas, now }
+    pub fn new(now: UnixMillis, alerting: &'a Alerting, said: Said<'a>, antennas: &'a Antennas) -> Self {
+        let with_now = |window: Window<'a>| {
+            let is_now = window.maintenance.at(now).is_some();
+            (window, is_now)
+        };
+        let maintenance = windows(alerting, said.planned).map(with_now).collect();
+        let mutes = said.mutes.values().map(|mute| Muted { mute, glob: Glob::new(&mute.antennas).ok() }).collect();
+        Self { maintenance, mutes, antennas, now }
     }
 
     /// Whether nobody is told now of an incident, be it of an antenna or of a rule of the network.
@@ -57,7 +80,8 @@ impl<'a> Quiet<'a> {
     /// counts.
     #[must_use]
     pub fn was(&self, incident: &Incident, at: UnixMillis) -> bool {
-        self.maintenance.iter().any(|it| it.is_of(&incident.subject) && it.at(at).is_some())
+        let mut windows = self.maintenance.iter().map(|(window, _)| &window.maintenance);
+        windows.any(|it| it.is_of(&incident.subject) && it.at(at).is_some())
             || self.is_muted(&incident.subject, at)
             || self.is_muted_by_registry(incident)
     }
@@ -91,7 +115,7 @@ impl<'a> Quiet<'a> {
 
     /// What people and windows say.
     fn held_by(&self, subject: &str) -> Option<Why> {
-        if self.maintained.iter().any(|it| it.is_of(subject)) {
+        if self.maintenance.iter().any(|(window, is_now)| *is_now && window.maintenance.is_of(subject)) {
             return Some(Why::Maintenance);
         }
         self.is_muted(subject, self.now).then_some(Why::Mute)

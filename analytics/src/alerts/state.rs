@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
-use shared::api::{Acknowledgement, AlertDelivery, AuditEntry, Mute, Note};
+use shared::api::{Acknowledgement, AlertDelivery, AuditEntry, Maintenance, Mute, Note};
 
 use super::antennas::About;
 use super::incident::{Incident, Phase};
@@ -37,6 +37,9 @@ pub struct State {
     /// Of which antennas nobody is to be told, by id; also those that ended a short time ago.
     #[serde(default)]
     pub mutes: Mutes,
+    /// The windows of maintenance that people said, by id; also those that ended a short time ago.
+    #[serde(default)]
+    pub planned: Planned,
     /// Which incidents somebody takes care of, by their id.
     #[serde(default)]
     pub acknowledgements: BTreeMap<String, Acknowledgement>,
@@ -52,6 +55,18 @@ pub struct State {
 
 /// Mutes by their id.
 pub type Mutes = BTreeMap<String, Mute>;
+
+/// Windows of maintenance by their id.
+pub type Planned = BTreeMap<String, Maintenance>;
+
+/// Of what people said that nobody is to be told.
+#[derive(Debug, Clone, Copy)]
+pub struct Said<'a> {
+    /// Antennas that are muted.
+    pub mutes: &'a Mutes,
+    /// Antennas that are in maintenance at times.
+    pub planned: &'a Planned,
+}
 
 /// An incident that is kept in mind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -169,7 +184,7 @@ impl Group {
 impl Default for State {
     fn default() -> Self {
         let (cursors, incidents, groups, tallies, done, rules, changes) = Default::default();
-        let (mutes, acknowledgements, audit) = Default::default();
+        let (mutes, planned, acknowledgements, audit) = Default::default();
         let notes = BTreeMap::new();
         Self {
             format: FORMAT,
@@ -181,6 +196,7 @@ impl Default for State {
             rules,
             changes,
             mutes,
+            planned,
             acknowledgements,
             notes,
             audit,
@@ -190,6 +206,12 @@ impl Default for State {
 }
 
 impl State {
+    /// Of what people said that nobody is to be told.
+    #[must_use]
+    pub const fn said(&self) -> Said<'_> {
+        Said { mutes: &self.mutes, planned: &self.planned }
+    }
+
     /// As it is committed.
     ///
     /// # Errors

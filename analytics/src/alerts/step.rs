@@ -15,7 +15,7 @@ use super::incident::{Incident, Phase};
 use super::message::{Alert, Notice};
 use super::quiet::Quiet;
 use super::sites::{self, Change, Sizing};
-use super::state::{Group, Known, State, Told};
+use super::state::{Group, Known, Said, State, Told};
 use super::upstream;
 use crate::digits::hexadecimal;
 
@@ -223,7 +223,8 @@ impl State {
         is_changed |= self.assign(now, alerting);
         is_changed |= sites::judge(&mut self.incidents, antennas, now);
         let flapping: BTreeMap<String, String> = self.open_of(AlertKind::Flapping);
-        let quiet = Quiet::new(now, alerting, &self.mutes, antennas);
+        let said = Said { mutes: &self.mutes, planned: &self.planned };
+        let quiet = Quiet::new(now, alerting, said, antennas);
         let behind = upstream::count(self.incidents.values());
         let at_sites = sites::count(self.incidents.values());
         for group in self.groups.values_mut() {
@@ -261,7 +262,7 @@ impl State {
 
     /// Begins and ends the incidents of sites.
     fn judge_sites(&mut self, now: UnixMillis, alerting: &Alerting, antennas: &Antennas, sizing: Sizing<'_>) -> bool {
-        let quiet = Quiet::new(now, alerting, &self.mutes, antennas);
+        let quiet = Quiet::new(now, alerting, self.said(), antennas);
         let troubles = sites::Troubles::of(&self.incidents, antennas, &quiet);
         let wanted = troubles.wanted();
         let sizes = if wanted.is_empty() { None } else { sizing(&wanted) };

@@ -7,12 +7,12 @@ use parking_lot::Mutex;
 use shared::UnixMillis;
 use shared::api::{
     Acknowledgement, AcknowledgementPage, AlertHeld, AlertMaintenance, AlertPage, AlertReceiver, AlertsRequest,
-    AuditEntry, AuditPage, AuditRequest, DeliveryStatus, Mute, MutePage, Note, NotePage,
+    AuditEntry, AuditPage, AuditRequest, DeliveryStatus, MaintenancePage, Mute, MutePage, Note, NotePage,
 };
 
 use super::file::Alerting;
-use super::maintenance::Maintenance;
-use super::state::State;
+use super::quiet::{Window, windows};
+use super::state::{Planned, State};
 use super::step::delivery;
 
 /// What is known of alerts, behind one cheap handle. Clones share it.
@@ -51,6 +51,13 @@ impl AlertsTold {
         }
         page.deliveries.truncate(request.limit.get());
         page
+    }
+
+    /// The windows of maintenance in which it is now, and the next ones.
+    #[must_use]
+    pub fn maintenance(&self) -> MaintenancePage {
+        let known = self.0.lock();
+        MaintenancePage { maintenance: known.page.maintenance.clone(), as_of: known.page.as_of }
     }
 
     /// The mutes that hold.
@@ -125,7 +132,7 @@ impl AlertsTold {
         deliveries.extend(state.done.iter().rev().cloned());
         let open = state.incidents.values().filter(|known| known.incident.end.is_none()).count() as u64;
         let receivers = receivers.collect();
-        let maintenance = maintenance(alerting, now);
+        let maintenance = maintenance(alerting, &state.planned, now);
         let mut mutes: Vec<Mute> = state.mutes.values().filter(|mute| mute.until > now).cloned().collect();
         mutes.sort_by(|a, b| (a.until, &a.id).cmp(&(b.until, &b.id)));
         let as_it_is = |it: &Acknowledgement| Acknowledgement { open: state.is_open(&it.incident), ..it.clone() };
@@ -145,14 +152,24 @@ impl AlertsTold {
 }
 
 /// The windows of maintenance in which a moment is, then those that follow, the next first.
-fn maintenance(alerting: &Alerting, now: UnixMillis) -> Vec<AlertMaintenance> {
-    let of = |it: &Maintenance| {
+fn maintenance(alerting: &Alerting, planned: &Planned, now: UnixMillis) -> Vec<AlertMaintenance> {
+    let of = |Window { maintenance: it, said }: Window<'_>| {
         let (span, active) = it.at(now).map(|span| (span, true)).or_else(|| it.next(now).map(|span| (span, false)))?;
-        let antennas = it.antennas.iter().map(ToString::to_string).collect();
-        Some(AlertMaintenance { name: it.name.clone(), antennas, active, start: span.start, end: span.end })
+        Some(AlertMaintenance {
+            name: it.name.clone(),
+            antennas: it.antennas.iter().map(ToString::to_string).collect(),
+            active,
+            start: span.start,
+            end: span.end,
+            when: it.times(),
+            id: said.map(|said| said.id.clone()),
+            at: said.map(|said| said.at),
+            by: said.map(|said| said.by.clone()),
+        })
     };
-    let mut told: Vec<AlertMaintenance> = alerting.maintenance.iter().filter_map(of).collect();
-    told.sort_by(|a, b| (!a.active, a.start, &a.name).cmp(&(!b.active, b.start, &b.name)));
+    let mut told: Vec<AlertMaintenance> = windows(alerting, planned).filter_map(of).collect();
+    let order = |it: &AlertMaintenance| (!it.active, it.start, it.name.clone(), it.id.clone());
+    told.sort_by_cached_key(order);
     told
 }
 

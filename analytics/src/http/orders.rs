@@ -50,7 +50,7 @@ async fn give(api: &Api, order: impl FnOnce() -> Result<Order, ApiError>) -> Res
     {
         return Err(ApiError::NotFound("no site has this public name".to_owned()));
     }
-    let makes = matches!(order, Order::Mute(_) | Order::Acknowledge(_) | Order::Note(_));
+    let makes = matches!(order, Order::Mute(_) | Order::Schedule(_) | Order::Acknowledge(_) | Order::Note(_));
     let Done { is_new, what } = match orders.give(order).await.ok_or(ApiError::NotTaken)? {
         Ok(done) => done,
         Err(Refusal::Field(field, why)) => {
@@ -64,6 +64,7 @@ async fn give(api: &Api, order: impl FnOnce() -> Result<Order, ApiError>) -> Res
         What::Mute(mute) => (status, Json(mute)).into_response(),
         What::Acknowledgement(acknowledgement) => (status, Json(acknowledgement)).into_response(),
         What::Note(note) => (status, Json(note)).into_response(),
+        What::Maintenance(maintenance) => (status, Json(maintenance)).into_response(),
     })
 }
 

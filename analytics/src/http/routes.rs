@@ -13,11 +13,11 @@ use axum::{Json, Router};
 use shared::api::description::document;
 use shared::api::request::{Part, read_all};
 use shared::api::{
-    AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest, CellsRequest,
-    HeatmapRequest, IncidentsRequest, MapRequest, MetricsRequest, MutesRequest, NewAcknowledgement, NewMute, NewNote,
-    NotesRequest, Pipeline, PipelineHistoryRequest, PipelineRequest, PublicStatusRequest, ReadingsRequest,
-    RejectedRequest, Request, SeriesRequest, SitesRequest, Strictly, SummaryRequest, UnacknowledgeRequest,
-    UnmuteRequest, UnnoteRequest, WorstRequest, path,
+    AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest, CancelRequest, CellsRequest,
+    HeatmapRequest, IncidentsRequest, MaintenanceRequest, MapRequest, MetricsRequest, MutesRequest, NewAcknowledgement,
+    NewMaintenance, NewMute, NewNote, NotesRequest, Pipeline, PipelineHistoryRequest, PipelineRequest,
+    PublicStatusRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SitesRequest, Strictly,
+    SummaryRequest, UnacknowledgeRequest, UnmuteRequest, UnnoteRequest, WorstRequest, path,
 };
 
 use super::answer::Answers;
@@ -43,10 +43,12 @@ pub(super) fn router(api: Api) -> Router {
         .request::<CellsRequest, _>(cells)
         .told::<RejectedRequest>(|api, request| api.published.rejected(request.reason, request.limit.get()))
         .told::<AlertsRequest>(|api, request| api.alerts.page(&request))
+        .told::<MaintenanceRequest>(|api, _| api.alerts.maintenance())
         .told::<MutesRequest>(|api, _| api.alerts.mutes())
         .told::<AcknowledgementsRequest>(|api, _| api.alerts.acknowledgements())
         .told::<NotesRequest>(|api, _| api.alerts.notes())
         .told::<AuditRequest>(|api, request| api.alerts.audit(&request))
+        .changed(path::MAINTENANCE, post(orders::say::<NewMaintenance>).delete(orders::take_back::<CancelRequest>))
         .changed(path::MUTES, post(orders::say::<NewMute>).delete(orders::take_back::<UnmuteRequest>))
         .changed(
             path::ACKNOWLEDGEMENTS,

@@ -637,6 +637,83 @@ fn a_mute_that_was_answered_outlasts_a_kill_at_once_and_nobody_is_told_until_it_
 }
 
 #[test]
+fn maintenance_that_was_answered_outlasts_a_kill_at_once_and_nobody_is_told_until_it_is_taken_back() {
+    let server = RedisServer::start(&[]);
+    let receiver = Receiver::start();
+    let folder = folder();
+    let file = folder.path().join("alerts.toml");
+    let text = format!(
+        "[[receiver]]\nname = \"hook\"\ntype = \"webhook\"\nurl = \"http://{}/in\"\n\
+         [[route]]\nreceivers = [\"hook\"]\nkinds = [\"down\"]\ngroup_wait = \"0s\"\ngroup_interval = \"0s\"\n\
+         [[maintenance]]\nname = \"of the file\"\nantennas = [\"nobody\"]\ndays = [\"mon\"]\ntime_zone = \"UTC\"\n",
+        receiver.address
+    );
+    std::fs::write(&file, text).expect("a file");
+    let settings = [("ALERTS_FILE", file.to_str().expect("a path")), ("ANALYTICS_TOKEN", TOKEN)];
+    let hours_from_now = |hours: i64| UnixMillis(UnixMillis::now().0 + hours * 3_600_000);
+    let once = format!(r#"{{"start": "{}", "end": "{}"}}"#, hours_from_now(-1), hours_from_now(24));
+    // All day, every day: by the clocks of a place that has changed them.
+    let always = r#"{"hours": "00:00-24:00", "time_zone": "America/Santiago"}"#;
+    let window = |when: &str, antennas: &str| {
+        format!(r#"{{"antennas": "{antennas}", "when": {when}, "reason": "works", "by": "ana"}}"#)
+    };
+    let windows = [window(&once, "once-*"), window(always, "always-*")];
+    let first = Analytics::start(&server.url(), &settings);
+    let made = windows.each_ref().map(|it| done(first.address(), "POST", "/api/v1/maintenance", it, 201));
+    // Killed at once, and another one takes over.
+    drop(first);
+    let owner = Analytics::start(&server.url(), &settings);
+    let other = Analytics::start(&server.url(), &settings);
+    for process in [&owner, &other] {
+        // The same again, to whichever process, is no other window.
+        let again = windows.each_ref().map(|it| done(process.address(), "POST", "/api/v1/maintenance", it, 200));
+        assert_eq!(again, made);
+        let listed = shown(process.address(), "/api/v1/maintenance", |it| {
+            it["maintenance"].as_array().is_some_and(|all| all.len() == 3)
+        });
+        let all = listed["maintenance"].as_array().expect("windows");
+        for made in &made {
+            let it = all.iter().find(|it| it["id"] == made["id"]).expect("it is listed");
+            assert_eq!(
+                (&it["active"], &it["by"], &it["name"]),
+                (&true.into(), &made["by"], &made["reason"]),
+                "{listed}"
+            );
+        }
+        let of_file = all.iter().find(|it| it["id"].is_null()).expect("that of the file");
+        assert_eq!((&of_file["name"], &of_file["when"]["days"][0]), (&"of the file".into(), &"mon".into()), "{listed}");
+    }
+    let antennas = ["once-1", "always-1", "loud-1"].map(str::to_owned);
+    for ago_s in [600, 570] {
+        measure(&server, &antennas, ago_s, true);
+    }
+    let told = || -> BTreeSet<String> {
+        receiver.alerts().iter().map(|(_, alert)| alert["antenna_id"].as_str().expect("a text").to_owned()).collect()
+    };
+    until("the other antenna is told", DEADLINE, || {
+        if told().contains("loud-1") { Ok(()) } else { Err(format!("{:?}", told())) }
+    });
+    // All were seen by then, as they are down by one batch.
+    assert_eq!(told(), BTreeSet::from(["loud-1".to_owned()]));
+    let held = shown(owner.address(), "/api/v1/alerts", |it| it["held"]["maintenance"] == 2);
+    assert_eq!(held["maintenance"].as_array().map(Vec::len), Some(3), "{held}");
+    for (made, antenna) in made.iter().zip(&antennas) {
+        let cancel = format!("/api/v1/maintenance?id={}&by=eva", made["id"].as_str().expect("an id"));
+        assert_eq!(done(other.address(), "DELETE", &cancel, "", 200), *made);
+        until("it is told", DEADLINE, || if told().contains(antenna) { Ok(()) } else { Err(format!("{:?}", told())) });
+        done(owner.address(), "DELETE", &cancel, "", 404);
+    }
+    let audit = shown(owner.address(), "/api/v1/audit", |it| it["total"] == 4);
+    let entries = audit["entries"].as_array().expect("entries").iter();
+    let entries: Vec<_> = entries.map(|it| (&it["action"], &it["by"], &it["maintenance"]["id"])).collect();
+    let (schedule, cancel) = (Value::from("schedule"), Value::from("cancel"));
+    let (ana, eva) = (Value::from("ana"), Value::from("eva"));
+    let [once, always] = made.each_ref().map(|it| &it["id"]);
+    let expected = [(&cancel, &eva, always), (&cancel, &eva, once), (&schedule, &ana, always), (&schedule, &ana, once)];
+    assert_eq!(entries, expected);
+}
+
+#[test]
 fn what_cannot_be_changed_says_why() {
     let server = RedisServer::start(&[]);
     let folder = folder();
@@ -670,6 +747,20 @@ fn what_cannot_be_changed_says_why() {
         assert_eq!(error["error"]["code"], "bad_parameter");
         assert!(error["error"]["message"].as_str().is_some_and(|it| it.contains(named)), "{named}: {error}");
     }
+    let window = |when: &str| format!(r#"{{"antennas": "a", "when": {when}, "reason": "r", "by": "ana"}}"#);
+    for (body, named) in [
+        (window(r#"{"start": "tomorrow"}"#), "start: a time"),
+        (window(r#"{"end": 7}"#), "end: a time"),
+        (window(r#"{"day": ["mon"]}"#), "day"),
+        (window(r#"{"start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z"}"#), "end"),
+        (window(r#"{"days": ["mon"], "time_zone": "Europe/Atlantis"}"#), "time_zone"),
+        (window(r#"{"days": ["mon"]}"#), "start and end are needed, or time_zone"),
+    ] {
+        let error = done(locked.address(), "POST", "/api/v1/maintenance", &body, 400);
+        assert_eq!(error["error"]["code"], "bad_parameter");
+        assert!(error["error"]["message"].as_str().is_some_and(|it| it.contains(named)), "{named}: {error}");
+    }
+    done(locked.address(), "DELETE", "/api/v1/maintenance?id=a&by=ana", "", 404);
     let long = mute(&in_a_day(), &"x".repeat(20_000));
     assert_eq!(done(locked.address(), "POST", "/api/v1/mutes", &long, 413)["error"]["code"], "too_long");
     let unknown = r#"{"incident": "trouble:1:a", "note": "n", "by": "ana"}"#;

@@ -384,6 +384,7 @@ async fn a_standby_has_no_figures() {
         path::METRICS,
         path::REJECTED,
         path::ALERTS,
+        path::MAINTENANCE,
         path::MUTES,
         path::ACKNOWLEDGEMENTS,
         path::NOTES,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use shared::api::{
-    Acknowledgement, AuditAction, ErrorBody, Mute, NewAcknowledgement, NewMute, NewNote, Note, UnacknowledgeRequest,
-    UnmuteRequest, UnnoteRequest, path,
+    Acknowledgement, AuditAction, CancelRequest, ErrorBody, Maintenance, Mute, NewAcknowledgement, NewMaintenance,
+    NewMute, NewNote, Note, UnacknowledgeRequest, UnmuteRequest, UnnoteRequest, path,
 };
 
 use super::{Client, ClientError};
@@ -20,6 +20,10 @@ pub enum Order {
     Mute(NewMute),
     /// A mute is taken back.
     Unmute(UnmuteRequest),
+    /// Nobody is to be told of antennas at times.
+    Schedule(NewMaintenance),
+    /// Maintenance is taken back.
+    Cancel(CancelRequest),
     /// Somebody takes care of an incident.
     Acknowledge(NewAcknowledgement),
     /// An acknowledgement is taken back.
@@ -37,6 +41,8 @@ impl Order {
         match self {
             Self::Mute(_) => AuditAction::Mute,
             Self::Unmute(_) => AuditAction::Unmute,
+            Self::Schedule(_) => AuditAction::Schedule,
+            Self::Cancel(_) => AuditAction::Cancel,
             Self::Acknowledge(_) => AuditAction::Acknowledge,
             Self::Unacknowledge(_) => AuditAction::Unacknowledge,
             Self::Note(_) => AuditAction::Note,
@@ -60,8 +66,8 @@ pub enum NotDone {
 }
 
 impl Client {
-    /// Has something done. Returns once it is committed, with what it was about: the antennas of a mute, an incident's id, or the
-    /// public name of a site.
+    /// Has something done. Returns once it is committed, with what it was about: the antennas of a mute or of
+    /// maintenance, an incident's id, or the public name of a site.
     ///
     /// # Errors
     /// Why it was not done. The same may be sent again, as it is done once.
@@ -73,6 +79,8 @@ impl Client {
         let request = match order {
             Order::Mute(new) => self.http.post(self.url(path::MUTES)).json(new),
             Order::Unmute(UnmuteRequest { id, by }) => taken_back(path::MUTES, [("id", id), ("by", by)]),
+            Order::Schedule(new) => self.http.post(self.url(path::MAINTENANCE)).json(new),
+            Order::Cancel(CancelRequest { id, by }) => taken_back(path::MAINTENANCE, [("id", id), ("by", by)]),
             Order::Acknowledge(new) => self.http.post(self.url(path::ACKNOWLEDGEMENTS)).json(new),
             Order::Unacknowledge(UnacknowledgeRequest { incident, by }) => {
                 taken_back(path::ACKNOWLEDGEMENTS, [("incident", incident), ("by", by)])
@@ -91,6 +99,7 @@ impl Client {
         }
         let subject = match order {
             Order::Mute(_) | Order::Unmute(_) => response.json::<Mute>().await.map(|mute| mute.antennas),
+            Order::Schedule(_) | Order::Cancel(_) => response.json::<Maintenance>().await.map(|it| it.antennas),
             Order::Acknowledge(_) | Order::Unacknowledge(_) => {
                 response.json::<Acknowledgement>().await.map(|acknowledgement| acknowledgement.incident)
             }

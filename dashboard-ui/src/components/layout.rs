@@ -7,6 +7,7 @@ use super::icon::{Glyph, GlyphView, Logo};
 use crate::assets::{CHARTS, FONT, HUB, ICON, MORPH, RELEASE, SCRIPT, STYLE, THEME};
 use crate::language::Language;
 use crate::model::docs::{self, Place};
+use crate::model::quiet;
 use crate::query::{ACCOUNT, Access, Address, Kind, Manner, QUIET};
 
 /// A page's metadata.
@@ -148,7 +149,7 @@ pub(crate) fn App(document: Document, content: AnyView) -> AnyView {
             <span class="without-script">{language.text("Times in UTC. ", "Horas en UTC. ")}</span>
             {source}
             " "<a href=docs>{language.text("The API", "La API")}</a>"."
-            " "<a href=quiet>{language.text("Mutes and acknowledgements", "Silencios y atenciones")}</a>"."
+            " "<a href=quiet>{quiet::heading(language)}</a>"."
             <span class="needs-script">
                 " "{language.text("Press ", "Pulse ")}<kbd>"?"</kbd>{language.text(" for keys.", " para ver los atajos.")}
             </span>

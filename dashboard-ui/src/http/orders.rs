@@ -8,16 +8,19 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use shared::UnixMillis;
-use shared::api::{NewAcknowledgement, NewMute, UnacknowledgeRequest, UnmuteRequest};
+use shared::api::{CancelRequest, NewAcknowledgement, NewMaintenance, NewMute, UnacknowledgeRequest, UnmuteRequest};
 
 use super::asking::Asking;
 use super::login::{Fields, sent_by_visitor};
 use super::{Answered, NOT_KEPT, Pairs, bad_request, pairs, parameters};
 use crate::auth::{Role, Visitor};
 use crate::client::{ClientError, NotDone, Order};
+use crate::model::maintenance::{MaintenanceForm, new_maintenance};
 use crate::model::quiet::{self, AcknowledgementForm, MuteForm, Told};
 use crate::pages;
-use crate::query::{ACKNOWLEDGE, AUDIT, MUTE, Manner, QUIET, Reason, UNACKNOWLEDGE, UNMUTE, parse_local};
+use crate::query::{
+    ACKNOWLEDGE, AUDIT, CANCEL, MAINTENANCE, MUTE, Manner, QUIET, Reason, UNACKNOWLEDGE, UNMUTE, parse_local,
+};
 use crate::state::State;
 
 pub(super) type Body = Result<Bytes, BytesRejection>;
@@ -33,6 +36,8 @@ pub(super) fn forms() -> Router<State> {
     Router::new()
         .route(MUTE, get(mute_form).post(mute))
         .route(UNMUTE, post(unmute))
+        .route(MAINTENANCE, get(maintenance_form).post(schedule))
+        .route(CANCEL, post(cancel))
         .route(ACKNOWLEDGE, get(acknowledge_form).post(acknowledge))
         .route(UNACKNOWLEDGE, post(unacknowledge))
 }
@@ -74,6 +79,13 @@ async fn mute_form(extract::State(state): Shared, asking: Asking, asked: Pairs) 
     Ok(Html(pages::mute(form, None, token(&state, &asking), manner)).into_response())
 }
 
+async fn maintenance_form(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Answered {
+    let (given, manner) = parameters(&asking, asked, &["antennas", "recurs"])?;
+    operator(&asking, manner)?;
+    let form = new_maintenance(&given("antennas"), !given("recurs").is_empty(), state.clock.now());
+    Ok(Html(pages::maintenance(form, None, token(&state, &asking), manner)).into_response())
+}
+
 async fn acknowledge_form(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Answered {
     let (given, manner) = parameters(&asking, asked, &["incident"])?;
     operator(&asking, manner)?;
@@ -98,6 +110,28 @@ async fn mute(extract::State(state): Shared, asking: Asking, asked: Pairs, body:
     Ok(done(&state, order, manner, again).await)
 }
 
+async fn schedule(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Answered {
+    let Sent { by, fields, manner } = sent(&state, &asking, asked, body)?;
+    let field = |name: &str| fields.get(name).trim().to_owned();
+    let recurs = !field("recurs").is_empty();
+    let form = MaintenanceForm {
+        antennas: field("antennas"),
+        recurs,
+        start: field("start"),
+        end: field("end"),
+        oldest: new_maintenance("", recurs, state.clock.now()).oldest,
+        from: field("from"),
+        until: field("until"),
+        days: fields.all("days").map(str::to_owned).collect(),
+        time_zone: field("time_zone"),
+        reason: field("reason"),
+    };
+    let (antennas, when, reason) = (form.antennas.clone(), form.when(), form.reason.clone());
+    let order = Order::Schedule(NewMaintenance { antennas, when, reason, by });
+    let again = |told| pages::maintenance(form, Some(told), token(&state, &asking), manner);
+    Ok(done(&state, order, manner, again).await)
+}
+
 async fn acknowledge(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Answered {
     let Sent { by, fields, manner } = sent(&state, &asking, asked, body)?;
     let (incident, note) = (fields.get("incident").to_owned(), fields.get("note").trim().to_owned());
@@ -110,6 +144,12 @@ async fn acknowledge(extract::State(state): Shared, asking: Asking, asked: Pairs
 async fn unmute(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Answered {
     let Sent { by, fields, manner } = sent(&state, &asking, asked, body)?;
     let order = Order::Unmute(UnmuteRequest { id: fields.get("id").to_owned(), by });
+    Ok(take_back(&state, &asking, order, manner).await)
+}
+
+async fn cancel(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Answered {
+    let Sent { by, fields, manner } = sent(&state, &asking, asked, body)?;
+    let order = Order::Cancel(CancelRequest { id: fields.get("id").to_owned(), by });
     Ok(take_back(&state, &asking, order, manner).await)
 }
 

@@ -5,6 +5,7 @@ use shared::api::{AntennaRow, History, Label, Status};
 use super::charts::{Charts, antenna_charts};
 use super::heat::strip;
 use super::incidents::incident_row;
+use super::maintenance::{MaintenanceRow, maintenance_of, plan_href};
 use super::quiet::{MuteRow, mute_href, mutes_of};
 use super::rows::{flapping, last_seen, reading_row, site_href};
 use super::tiles::{Tile, antenna_tiles};
@@ -42,8 +43,12 @@ pub(crate) struct AntennaScreen {
     pub(crate) incidents: Option<(Vec<IncidentRow>, String)>,
     /// Until when nobody is told of it, and why: what ends first in front.
     pub(crate) mutes: Vec<MuteRow>,
+    /// The maintenance that it is in.
+    pub(crate) maintenance: Vec<MaintenanceRow>,
     /// Where the antenna is muted; `None` for who may not do that.
     pub(crate) mute: Option<String>,
+    /// Where its maintenance is planned; `None` for who may not do that.
+    pub(crate) plan: Option<String>,
     /// The period that changes refer to, in words.
     pub(crate) against: String,
     /// How many steps late readings have revised.
@@ -90,7 +95,9 @@ pub(super) fn antenna_screen(figures: &AntennaFigures, frame: Frame, scene: &Sce
             .as_ref()
             .map(|page| (page.incidents.iter().map(|incident| incident_row(incident, scene)).collect(), all)),
         mutes: mutes_of(&row.antenna_id, scene),
+        maintenance: maintenance_of(&row.antenna_id, scene),
         mute: mute_href(&row.antenna_id, scene.address.manner),
+        plan: plan_href(&row.antenna_id, scene.address.manner),
         against: scene.against(),
         revised: figures.series.points.iter().filter(|point| point.revised).count(),
         frame,

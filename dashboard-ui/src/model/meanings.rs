@@ -70,8 +70,12 @@ const SPANISH: &[(&str, &str)] = &[
     ),
     ("Which incidents somebody takes care of.", "De qué incidentes se ocupa alguien."),
     (
-        "Who muted and acknowledged what, and when, newest first.",
-        "Quién silenció y atendió qué, y cuándo, lo más reciente primero.",
+        "The windows of maintenance in which it is now, and the next ones, of `ALERTS_FILE` and as people said.",
+        "Los mantenimientos de ahora y los próximos, de `ALERTS_FILE` y los que programaron personas.",
+    ),
+    (
+        "Who muted and acknowledged what, or planned maintenance, and when, newest first.",
+        "Quién silenció y atendió qué, o programó mantenimiento, y cuándo, lo más reciente primero.",
     ),
     (
         "What operators tell everybody of sites, newest first.",

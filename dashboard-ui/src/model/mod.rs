@@ -5,8 +5,8 @@
 //! - `history`: where history begins, and what of it could not be read; `last_week`: what figures may be compared with.
 //! - [`docs`]: the pages of the API, with `meanings`, what it says of itself in the viewer's language.
 //! - [`snippets`]: the lines that load what a page shows into other tools.
-//! - `quiet`: what is muted and acknowledged, and who did what.
 //! - `sites`: the sites that antennas are at, and each by itself; `map`: where antennas stand.
+//! - `quiet`, `maintenance`: what is muted, in maintenance and acknowledged, and who did what.
 //! - `report`: days as a calendar, and what there is to tell of a month.
 //! - `charts`, `heat`, `tiles`, `verdict`, `rows`, `inbox`, `choice`: the parts of a page.
 
@@ -21,6 +21,7 @@ mod history;
 mod inbox;
 mod incidents;
 mod last_week;
+pub(crate) mod maintenance;
 mod map;
 mod meanings;
 pub(crate) mod notes;

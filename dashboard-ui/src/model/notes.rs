@@ -175,6 +175,7 @@ mod tests {
             subject: subject.to_owned(),
             text: "new mast".to_owned(),
             until: Some(until),
+            maintenance: None,
         };
         let note = Note {
             id: "1f".to_owned(),

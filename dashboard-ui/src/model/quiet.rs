@@ -1,20 +1,21 @@
-//! What is muted and acknowledged, and who did what.
+//! What is muted, in maintenance and acknowledged, and who did what.
 
 use shared::UnixMillis;
 use shared::api::{Acknowledgement, AuditAction, AuditEntry, Incident, IncidentKind, Mute};
 use shared::glob::Glob;
 use shared::spelled::Spelled as _;
 
+use super::maintenance::{MaintenanceRow, maintenance_row, redo_of, undo_of, when_in_words};
 use super::{Level, Moment, Scene, notes, unauthorized};
 use crate::client::{ClientError, NotDone};
 use crate::figures::Quiet;
 use crate::format;
 use crate::language::Language;
 use crate::query::Address;
-use crate::query::{ACKNOWLEDGE, Access, MUTE, Manner, Page, QUIET, Query};
+use crate::query::{ACKNOWLEDGE, Access, MAINTENANCE, MUTE, Manner, Page, QUIET, Query};
 
-/// A mute is proposed for so long: a shift's half.
-const PROPOSED_MS: i64 = 4 * 60 * 60 * 1000;
+/// A mute or maintenance is proposed for so long: a shift's half.
+pub(super) const PROPOSED_MS: i64 = 4 * 60 * 60 * 1000;
 
 /// What is muted and acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +24,14 @@ pub(crate) struct QuietScreen {
     pub(crate) told: Option<Told>,
     /// The one that ends first in front; `None` if analytics does not tell.
     pub(crate) mutes: Option<Vec<MuteRow>>,
+    /// Those in which it is now, then the next ones.
+    pub(crate) maintenance: Vec<MaintenanceRow>,
     /// The newest in front.
     pub(crate) acknowledgements: Vec<AcknowledgementRow>,
     /// Where something is muted; `None` for who may not do that.
     pub(crate) mute: Option<String>,
+    /// Where maintenance is planned; `None` for who may not do that.
+    pub(crate) plan: Option<String>,
 }
 
 /// What was done, or not.
@@ -85,10 +90,12 @@ pub(crate) struct AuditRow {
     pub(crate) did: &'static str,
     /// Antennas, or what an incident is about.
     pub(crate) subject: String,
-    /// What an incident is, in words; empty for a mute.
+    /// What an incident is, in words; empty for antennas.
     pub(crate) kind: &'static str,
     pub(crate) text: String,
     pub(crate) until: Option<Moment>,
+    /// When maintenance is, in words.
+    pub(crate) when: Option<String>,
 }
 
 /// The form to mute antennas, as it is shown first and again.
@@ -107,6 +114,11 @@ pub(crate) struct MuteForm {
 pub(crate) struct AcknowledgementForm {
     pub(crate) incident: String,
     pub(crate) note: String,
+}
+
+/// What the page with all of it is called.
+pub(crate) const fn heading(language: Language) -> &'static str {
+    language.text("Mutes, maintenance and acknowledgements", "Silencios, mantenimiento y atenciones")
 }
 
 /// Where an antenna is muted, for who may do that.
@@ -174,12 +186,15 @@ pub(crate) fn quiet_screen(quiet: Option<&Quiet>, told: Option<Told>, now: UnixM
             undo: may.then_some(Undo { action: AuditAction::Unacknowledge, fields }),
         }
     };
+    let windows = quiet.into_iter().flat_map(|quiet| &quiet.maintenance);
     QuietScreen {
         told,
         mutes: quiet.map(|quiet| quiet.mutes.iter().map(|mute| mute_row(mute, now, manner)).collect()),
         acknowledgements: quiet
             .map_or_else(Vec::new, |quiet| quiet.acknowledgements.iter().map(acknowledgement).collect()),
+        maintenance: windows.map(|it| maintenance_row(it, now, manner)).collect(),
         mute: may.then(|| manner.href_of(MUTE)),
+        plan: may.then(|| manner.href_of(MAINTENANCE)),
     }
 }
 
@@ -196,7 +211,7 @@ fn mute_row(mute: &Mute, now: UnixMillis, manner: Manner) -> MuteRow {
     }
 }
 
-fn antenna_href(id: &str, manner: Manner) -> String {
+pub(super) fn antenna_href(id: &str, manner: Manner) -> String {
     Address { query: Query { page: Page::Antenna { id: id.to_owned() }, ..Query::default() }, manner }.href()
 }
 
@@ -221,6 +236,7 @@ pub(crate) fn done(
     let entry = audit.iter().find(|entry| entry.action == action && entry.subject == subject)?;
     let (language, until) = (manner.language, entry.until.map(|until| until_words(until, now, manner.language)));
     let (kind, _, about) = of_incident(subject, language);
+    let planned = entry.maintenance.as_ref();
     let words = match (action, until) {
         (AuditAction::Mute, Some(until)) => match language {
             Language::English => format!("Muted: nobody is told of {subject} until {until}."),
@@ -229,6 +245,17 @@ pub(crate) fn done(
         (AuditAction::Mute | AuditAction::Unmute, _) => match language {
             Language::English => format!("The mute of {subject} was taken back."),
             Language::Spanish => format!("Se ha retirado el silencio de {subject}."),
+        },
+        (AuditAction::Schedule, _) => {
+            let when = planned.map_or_else(String::new, |it| when_in_words(&it.when, now, language));
+            match language {
+                Language::English => format!("Maintenance planned: nobody is told of {subject}. {when}."),
+                Language::Spanish => format!("Mantenimiento programado: no se avisa de {subject}. {when}."),
+            }
+        }
+        (AuditAction::Cancel, _) => match language {
+            Language::English => format!("The maintenance of {subject} was taken back."),
+            Language::Spanish => format!("Se ha retirado el mantenimiento de {subject}."),
         },
         (AuditAction::Acknowledge, _) => match language {
             Language::English => format!("Acknowledged: {about} ({kind})."),
@@ -255,6 +282,8 @@ pub(crate) fn done(
                 ("reason", entry.text.clone()),
             ],
         }),
+        AuditAction::Schedule => planned.and_then(|it| undo_of(it, &quiet.maintenance)),
+        AuditAction::Cancel => planned.and_then(|it| redo_of(it, now)),
         AuditAction::Acknowledge => {
             Some(Undo { action: AuditAction::Unacknowledge, fields: vec![("incident", subject.to_owned())] })
         }
@@ -319,7 +348,6 @@ fn refused(status: u16, message: &str, language: Language) -> String {
 
 /// A form to mute these antennas, which proposes for how long.
 pub(crate) fn new_mute(antennas: &str, now: UnixMillis) -> MuteForm {
-    let whole_minute = |at: i64| UnixMillis(at - at.rem_euclid(60_000));
     MuteForm {
         antennas: antennas.to_owned(),
         until: format::local_input(whole_minute(now.0 + PROPOSED_MS)),
@@ -328,18 +356,26 @@ pub(crate) fn new_mute(antennas: &str, now: UnixMillis) -> MuteForm {
     }
 }
 
+pub(super) const fn whole_minute(at_ms: i64) -> UnixMillis {
+    UnixMillis(at_ms - at_ms.rem_euclid(60_000))
+}
+
 /// Who did what.
 pub(crate) fn audit_rows(entries: &[AuditEntry], now: UnixMillis, language: Language) -> Vec<AuditRow> {
     let row = |entry: &AuditEntry| {
         let is_of_incident = matches!(entry.action, AuditAction::Acknowledge | AuditAction::Unacknowledge);
         let (kind, _, subject) =
             if is_of_incident { of_incident(&entry.subject, language) } else { ("", false, &*entry.subject) };
+        // That of maintenance is told with its beginning.
+        let until = entry.until.filter(|_| entry.maintenance.is_none());
         AuditRow {
             at: Moment::day(entry.at, now, language),
             by: entry.by.clone(),
             did: match entry.action {
                 AuditAction::Mute => language.text("muted", "silenció"),
                 AuditAction::Unmute => language.text("took the mute back of", "retiró el silencio de"),
+                AuditAction::Schedule => language.text("planned maintenance of", "programó el mantenimiento de"),
+                AuditAction::Cancel => language.text("took the maintenance back of", "retiró el mantenimiento de"),
                 AuditAction::Acknowledge => language.text("acknowledged", "atendió"),
                 AuditAction::Unacknowledge => {
                     language.text("took the acknowledgement back of", "retiró la atención de")
@@ -350,7 +386,8 @@ pub(crate) fn audit_rows(entries: &[AuditEntry], now: UnixMillis, language: Lang
             subject: subject.to_owned(),
             kind,
             text: entry.text.clone(),
-            until: entry.until.map(|until| Moment::day(until, now, language)),
+            until: until.map(|until| Moment::day(until, now, language)),
+            when: entry.maintenance.as_ref().map(|it| when_in_words(&it.when, now, language)),
         }
     };
     entries.iter().map(row).collect()
@@ -372,7 +409,7 @@ mod tests {
 
     fn entry(action: AuditAction, subject: &str, until: Option<UnixMillis>) -> AuditEntry {
         let (by, text) = ("ana".to_owned(), "new mast".to_owned());
-        AuditEntry { at: NOW, by, action, subject: subject.to_owned(), text, until }
+        AuditEntry { at: NOW, by, action, subject: subject.to_owned(), text, until, maintenance: None }
     }
 
     #[test]
@@ -401,7 +438,7 @@ mod tests {
             reason: "new mast".to_owned(),
             by: "ana".to_owned(),
         };
-        let quiet = Quiet { mutes: vec![mute], acknowledgements: Vec::new() };
+        let quiet = Quiet { mutes: vec![mute], ..Quiet::default() };
         let audit = [
             entry(AuditAction::Unacknowledge, "silence:17:a:b", None),
             entry(AuditAction::Acknowledge, "trouble:17:a:b", None),

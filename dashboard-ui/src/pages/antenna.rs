@@ -4,9 +4,11 @@ use leptos::prelude::*;
 
 use super::figures_class;
 use crate::components::{
-    Ago, ChartCard, Heading, IncidentTable, LevelBadge, NumbersCard, Pill, ReadingTable, StripView, TileCard, Time,
+    Ago, ChartCard, Heading, IncidentTable, LevelBadge, NumbersCard, Pill, Prose, ReadingTable, StripView, TileCard,
+    Time,
 };
 use crate::language::Language;
+use crate::model::maintenance::MaintenanceRow;
 use crate::model::quiet::MuteRow;
 use crate::model::{About, AntennaScreen, IncidentLine, IncidentRow, ReadingRow};
 
@@ -28,7 +30,9 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
         readings,
         incidents,
         mutes,
+        maintenance,
         mute,
+        plan,
         against,
         revised,
         about,
@@ -54,9 +58,22 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
         }
     });
     let mutes = mutes.collect_view();
-    let mute = mute.map(|href| {
-        view! { <p><a class="button" href=href>{language.text("Mute alerts…", "Silenciar alertas…")}</a></p> }
+    let maintenance = maintenance.into_iter().map(|MaintenanceRow { times, reason, .. }| {
+        view! {
+            <p class="detail">
+                <span class="mark">{language.text("in maintenance", "en mantenimiento")}</span>
+                <Prose parts=times/>" · "<bdi>{reason}</bdi>
+            </p>
+        }
     });
+    let maintenance = maintenance.collect_view();
+    let mute = mute.map(|href| {
+        view! { <a class="button" href=href>{language.text("Mute alerts…", "Silenciar alertas…")}</a> }
+    });
+    let plan = plan.map(|href| {
+        view! { <a class="button" href=href>{language.text("Plan maintenance…", "Programar mantenimiento…")}</a> }
+    });
+    let orders = mute.is_some().then(|| view! { <p class="buttons">{mute}{plan}</p> });
     let title = view! { <bdi class="name">{id}</bdi> }.into_any();
     let tiles =
         tiles.into_iter().map(|tile| view! { <TileCard tile against=against.clone() language/> }).collect_view();
@@ -82,7 +99,8 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
                 </p>
                 {about}
                 {mutes}
-                {mute}
+                {maintenance}
+                {orders}
             </div>
             <div class="course">
                 <p class="detail">{language.text("Health over the range", "Salud en el intervalo")}</p>

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use crate::components::{Hidden, LevelBadge};
 use crate::language::Language;
-use crate::model::Level;
+use crate::model::{Level, quiet};
 use crate::query::{AUDIT, Access, LOGIN, LOGOUT, Manner, QUIET};
 
 /// What is to be said above the form.
@@ -123,7 +123,7 @@ pub(crate) fn AccountPage(name: String, token: Option<String>, manner: Manner) -
         <section class="card message">
             <h1><bdi class="name">{name}</bdi></h1>
             <p>{may}</p>
-            <p><a href=manner.href_of(QUIET)>{language.text("Mutes and acknowledgements", "Silencios y atenciones")}</a></p>
+            <p><a href=manner.href_of(QUIET)>{quiet::heading(language)}</a></p>
             <p><a href=manner.href_of(AUDIT)>{language.text("Who did what", "Quién hizo qué")}</a></p>
             {leave}
         </section>

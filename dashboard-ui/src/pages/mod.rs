@@ -7,6 +7,7 @@ mod antennas;
 mod docs;
 mod incidents;
 mod login;
+mod maintenance;
 mod map;
 mod message;
 mod notes;
@@ -25,12 +26,14 @@ use crate::figures::{Loaded, Outcome};
 use crate::format::without_directions;
 use crate::language::Language;
 use crate::model::docs::{DocsScreen, Place, RouteScreen};
+use crate::model::maintenance::MaintenanceForm;
 use crate::model::notes::{NoteForm, NotesScreen};
 use crate::model::quiet::{AcknowledgementForm, AuditRow, MuteForm, QuietScreen, Told};
 use crate::model::status::StatusScreen;
 use crate::model::{self, Condition, Frame, Screen};
 use crate::query::{
-    ACCOUNT, ACKNOWLEDGE, AUDIT, Address, Incidents, Kind, LOGIN, MUTE, Manner, NOTE, NOTES, Page, QUIET, Reason,
+    ACCOUNT, ACKNOWLEDGE, AUDIT, Address, Incidents, Kind, LOGIN, MAINTENANCE, MUTE, Manner, NOTE, NOTES, Page, QUIET,
+    Reason,
 };
 use crate::source;
 
@@ -41,6 +44,7 @@ use antennas::AntennasPage;
 use docs::{DocsPage, RoutePage};
 use incidents::IncidentsPage;
 use login::{AccountPage, LoginPage};
+use maintenance::MaintenancePage;
 use map::MapPage;
 use message::{AwayMessage, Message, NoDataMessage};
 use notes::{NotePage, NotesPage};
@@ -101,9 +105,9 @@ pub(crate) fn account(name: &str, token: Option<String>, manner: Manner) -> Stri
     still(document, || view! { <AccountPage name token manner/> }.into_any())
 }
 
-/// What is muted and acknowledged; `token` is for the forms in it.
+/// What is muted, in maintenance and acknowledged; `token` is for the forms in it.
 pub(crate) fn quiet(screen: QuietScreen, token: String, manner: Manner, is_mock: bool) -> String {
-    let heading = manner.language.text("Mutes and acknowledgements", "Silencios y atenciones");
+    let heading = model::quiet::heading(manner.language);
     let document = placed(heading, (QUIET, Vec::new()), manner, is_mock);
     still(document, || view! { <QuietPage screen token manner/> }.into_any())
 }
@@ -113,6 +117,15 @@ pub(crate) fn mute(form: MuteForm, told: Option<Told>, token: String, manner: Ma
     let heading = manner.language.text("Mute alerts", "Silenciar alertas");
     let document = placed(heading, (MUTE, vec![("antennas", form.antennas.clone())]), manner, false);
     still(document, || view! { <MutePage form told token manner/> }.into_any())
+}
+
+/// The form to plan maintenance, and what is to be said of it.
+pub(crate) fn maintenance(form: MaintenanceForm, told: Option<Told>, token: String, manner: Manner) -> String {
+    let heading = manner.language.text("Plan maintenance", "Programar mantenimiento");
+    let recurs = form.recurs.then(|| ("recurs", "1".to_owned()));
+    let pairs = std::iter::once(("antennas", form.antennas.clone())).chain(recurs).collect();
+    let document = placed(heading, (MAINTENANCE, pairs), manner, false);
+    still(document, || view! { <MaintenancePage form told token manner/> }.into_any())
 }
 
 /// The form to acknowledge an incident, and what is to be said of it.
@@ -529,13 +542,14 @@ mod tests {
         let there = "/acknowledge?incident=trouble%3A";
         assert!(html(&inbox, &as_operator("/incidents")).contains(there));
         assert!(!html(&inbox, &address("/incidents")).contains(there), "for operators");
-        figures.quiet = Some(Quiet { mutes: vec![mute.clone()], acknowledgements: vec![acknowledgement] });
+        figures.quiet =
+            Some(Quiet { mutes: vec![mute.clone()], acknowledgements: vec![acknowledgement], ..Quiet::default() });
         let inbox = html(&Figures::Incidents(Box::new(figures.clone())), &as_operator("/incidents"));
         assert!(inbox.contains(">acknowledged</span><bdi>bea</bdi>: <bdi>on my &lt;way&gt;</bdi>"), "{inbox}");
         assert!(inbox.contains(">muted</span>") && !inbox.contains(there), "{inbox}");
 
         let mut figures = antenna(&open.antenna_id);
-        figures.quiet = Some(Quiet { mutes: vec![mute], acknowledgements: Vec::new() });
+        figures.quiet = Some(Quiet { mutes: vec![mute], ..Quiet::default() });
         let href = format!("/antenna?id={}", open.antenna_id);
         let page = html(&Figures::Antenna(Box::new(figures)), &as_operator(&href));
         assert!(page.contains("until <time") && page.contains("<bdi>ana</bdi>: <bdi>new mast</bdi>"), "{page}");

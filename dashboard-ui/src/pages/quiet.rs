@@ -1,23 +1,29 @@
-//! What is muted and acknowledged, the forms for it, and who did what.
+//! What is muted, in maintenance and acknowledged, the forms for it, and who did what.
 
 use leptos::prelude::*;
 use shared::api::AuditAction;
 
+use super::maintenance::MaintenanceItem;
 use crate::components::{AntennaLink, Hidden, LevelBadge, Time};
 use crate::language::Language;
 use crate::model::quiet::{
-    AcknowledgementForm, AcknowledgementRow, AuditRow, MuteForm, MuteRow, QuietScreen, Told, Undo, of_incident,
+    AcknowledgementForm, AcknowledgementRow, AuditRow, MuteForm, MuteRow, QuietScreen, Told, Undo, heading, of_incident,
 };
-use crate::query::{ACKNOWLEDGE, AUDIT, MUTE, Manner, NOTE, NOTES, QUIET, UNACKNOWLEDGE, UNMUTE, UNNOTE};
+use crate::query::{
+    ACKNOWLEDGE, AUDIT, CANCEL, MAINTENANCE, MUTE, Manner, NOTE, NOTES, QUIET, UNACKNOWLEDGE, UNMUTE, UNNOTE,
+};
 
 /// What is muted and acknowledged. Forms have the token; who may not send any has none.
 #[component]
 pub(crate) fn QuietPage(screen: QuietScreen, token: String, manner: Manner) -> AnyView {
     let language = manner.language;
-    let QuietScreen { told, mutes, acknowledgements, mute } = screen;
+    let QuietScreen { told, mutes, maintenance, acknowledgements, mute, plan } = screen;
     let told = told.map(|told| view! { <ToldView told token=token.clone() manner/> });
     let mute = mute.map(|href| {
         view! { <a class="button is-main" href=href>{language.text("Mute antennas…", "Silenciar antenas…")}</a> }
+    });
+    let plan = plan.map(|href| {
+        view! { <a class="button is-main" href=href>{language.text("Plan maintenance…", "Programar mantenimiento…")}</a> }
     });
     let knows = mutes.is_some();
     let mutes = mutes.unwrap_or_default();
@@ -29,20 +35,25 @@ pub(crate) fn QuietPage(screen: QuietScreen, token: String, manner: Manner) -> A
     let no_acknowledgements = language.text("No incident is acknowledged.", "No hay ningún incidente atendido.");
     let mutes: Vec<AnyView> =
         mutes.into_iter().map(|row| view! { <MuteItem row token=token.clone() manner/> }.into_any()).collect();
+    let no_maintenance = language.text("No maintenance is planned.", "No hay ningún mantenimiento programado.");
+    let maintenance: Vec<AnyView> = maintenance
+        .into_iter()
+        .map(|row| view! { <MaintenanceItem row token=token.clone() manner/> }.into_any())
+        .collect();
     let acknowledgements: Vec<AnyView> = acknowledgements
         .into_iter()
         .map(|row| view! { <AcknowledgementItem row token=token.clone() manner/> }.into_any())
         .collect();
     let about = language.text(
-        "Of muted antennas nobody is told, and incidents are recorded all the same. Of an acknowledged incident nobody is told again while it \
+        "Of antennas that are muted or in maintenance nobody is told, and incidents are recorded all the same. Of an acknowledged incident nobody is told again while it \
          lasts, as somebody takes care of it.",
-        "De las antenas silenciadas no se avisa a nadie, y los incidentes se registran igualmente. De un incidente atendido no se vuelve a avisar \
+        "De las antenas silenciadas o en mantenimiento no se avisa a nadie, y los incidentes se registran igualmente. De un incidente atendido no se vuelve a avisar \
          mientras dura, pues alguien se ocupa de él.",
     );
     let audit = language.text("Who did what", "Quién hizo qué");
     let notes = language.text("Public notes", "Notas públicas");
     view! {
-        <div class="heading"><h1>{language.text("Mutes and acknowledgements", "Silencios y atenciones")}</h1></div>
+        <div class="heading"><h1>{heading(language)}</h1></div>
         {told}
         <p class="lead">
             {about}" "<a href=manner.href_of(AUDIT)>{audit}</a>" · "<a href=manner.href_of(NOTES)>{notes}</a>
@@ -51,6 +62,10 @@ pub(crate) fn QuietPage(screen: QuietScreen, token: String, manner: Manner) -> A
             <section class="card" id="mutes">
                 <header><h2>{language.text("Mutes", "Silencios")}</h2>{mute}</header>
                 {listed(mutes, no_mutes)}
+            </section>
+            <section class="card" id="maintenance">
+                <header><h2>{language.text("Maintenance", "Mantenimiento")}</h2>{plan}</header>
+                {listed(maintenance, no_maintenance)}
             </section>
             <section class="card" id="acknowledgements">
                 <header><h2>{language.text("Acknowledged incidents", "Incidentes atendidos")}</h2></header>
@@ -88,6 +103,8 @@ pub(crate) fn UndoForm(undo: Undo, token: String, manner: Manner) -> AnyView {
     let (path, words) = match undo.action {
         AuditAction::Mute => (MUTE, language.text("Mute again", "Silenciar de nuevo")),
         AuditAction::Unmute => (UNMUTE, language.text("Take it back", "Retirarlo")),
+        AuditAction::Schedule => (MAINTENANCE, language.text("Plan it again", "Programarlo de nuevo")),
+        AuditAction::Cancel => (CANCEL, language.text("Take it back", "Retirarlo")),
         AuditAction::Acknowledge => (ACKNOWLEDGE, language.text("Acknowledge again", "Atender de nuevo")),
         AuditAction::Unacknowledge => (UNACKNOWLEDGE, language.text("Take it back", "Retirarlo")),
         AuditAction::Note => (NOTE, language.text("Tell it again", "Decirlo de nuevo")),
@@ -186,31 +203,49 @@ pub(crate) fn OrderForm(
 #[component]
 pub(crate) fn MutePage(form: MuteForm, told: Option<Told>, token: String, manner: Manner) -> AnyView {
     let language = manner.language;
-    let hint = language.text(
-        "An antenna’s id, or a pattern in which * stands for any characters, ? for one, and [*] for the character itself.",
-        "El identificador de una antena, o un patrón en que * es cualquier texto, ? un carácter y [*] el propio carácter.",
-    );
     view! {
         <OrderForm
             heading=language.text("Mute alerts", "Silenciar alertas") action=MUTE button=language.text("Mute", "Silenciar")
             about=None fixed=None told token manner
         >
-            <label>
-                <span>{language.text("Antennas", "Antenas")}</span>
-                <input type="text" name="antennas" value=form.antennas required=true maxlength="253" autocapitalize="none" spellcheck="false"
-                    aria-describedby="antennas-hint"/>
-                <small id="antennas-hint">{hint}</small>
-            </label>
+            <AntennasField antennas=form.antennas language/>
             <label>
                 <span>{language.text("Until (", "Hasta (")}<span class="zone">"UTC"</span>")"</span>
                 <input type="datetime-local" name="until" value=form.until.clone() min=form.oldest.clone() required=true
                     data-utc=form.until data-oldest=form.oldest/>
             </label>
-            <label>
-                <span>{language.text("Reason", "Motivo")}</span>
-                <input type="text" name="reason" value=form.reason required=true maxlength="500"/>
-            </label>
+            <ReasonField reason=form.reason language/>
         </OrderForm>
+    }
+    .into_any()
+}
+
+/// Which antennas an order is about.
+#[component]
+pub(super) fn AntennasField(antennas: String, language: Language) -> AnyView {
+    let hint = language.text(
+        "An antenna’s id, or a pattern in which * stands for any characters, ? for one, and [*] for the character itself.",
+        "El identificador de una antena, o un patrón en que * es cualquier texto, ? un carácter y [*] el propio carácter.",
+    );
+    view! {
+        <label>
+            <span>{language.text("Antennas", "Antenas")}</span>
+            <input type="text" name="antennas" value=antennas required=true maxlength="253" autocapitalize="none" spellcheck="false"
+                aria-describedby="antennas-hint"/>
+            <small id="antennas-hint">{hint}</small>
+        </label>
+    }
+    .into_any()
+}
+
+/// Why an order is given.
+#[component]
+pub(super) fn ReasonField(reason: String, language: Language) -> AnyView {
+    view! {
+        <label>
+            <span>{language.text("Reason", "Motivo")}</span>
+            <input type="text" name="reason" value=reason required=true maxlength="500"/>
+        </label>
     }
     .into_any()
 }
@@ -253,10 +288,10 @@ pub(crate) fn AuditPage(rows: Option<Vec<AuditRow>>, manner: Manner) -> AnyView 
     };
     let items = rows.unwrap_or_default().into_iter().map(|row| audit_item(row, language)).collect();
     let about = language.text(
-        "Who muted and acknowledged what, and took it back, the newest first. Analytics keeps the last 500.",
-        "Quién silenció y atendió qué, y lo retiró, lo más reciente primero. El análisis guarda los últimos 500.",
+        "Who muted and acknowledged what, planned maintenance, and took it back, the newest first. Analytics keeps the last 500.",
+        "Quién silenció y atendió qué, programó mantenimiento y lo retiró, lo más reciente primero. El análisis guarda los últimos 500.",
     );
-    let back = language.text("Mutes and acknowledgements", "Silencios y atenciones");
+    let back = heading(language);
     view! {
         <div class="heading"><h1>{language.text("Who did what", "Quién hizo qué")}</h1></div>
         <p class="lead">{about}" "<a href=manner.href_of(QUIET)>{back}</a></p>
@@ -267,12 +302,14 @@ pub(crate) fn AuditPage(rows: Option<Vec<AuditRow>>, manner: Manner) -> AnyView 
 
 fn audit_item(row: AuditRow, language: Language) -> AnyView {
     let kind = (!row.kind.is_empty()).then(|| format!(" ({})", row.kind));
+    let when = row.when.map(|when| view! { <p>{when}</p> });
     let until = row.until.map(|until| {
         view! { {language.text(", until ", ", hasta ")}<Time moment=until/>" "<span class="zone">"UTC"</span> }
     });
     view! {
         <li>
             <p><Time moment=row.at/>" "<bdi>{row.by}</bdi>" "{row.did}" "<bdi class="id">{row.subject}</bdi>{kind}{until}</p>
+            {when}
             <p class="detail"><bdi>{row.text}</bdi></p>
         </li>
     }

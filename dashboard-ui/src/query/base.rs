@@ -34,6 +34,12 @@ pub const MUTE: &str = "/mute";
 /// Where a mute is taken back.
 pub const UNMUTE: &str = "/unmute";
 
+/// Where maintenance is planned.
+pub const MAINTENANCE: &str = "/maintenance";
+
+/// Where maintenance is taken back.
+pub const CANCEL: &str = "/maintenance/cancel";
+
 /// Where an incident is acknowledged.
 pub const ACKNOWLEDGE: &str = "/acknowledge";
 
@@ -108,7 +114,7 @@ impl FromStr for Base {
         // Requests below it and without it could not be told apart.
         let is_own = |names: &str| {
             let others = [LIVE, CSV, ASSETS, DOCS, LOGIN, LOGOUT, ACCOUNT, LIVEZ, READYZ, HEALTHZ, STATUS];
-            let of_alerts = [QUIET, MUTE, UNMUTE, ACKNOWLEDGE, UNACKNOWLEDGE, AUDIT, NOTES, NOTE, UNNOTE];
+            let of_alerts = [QUIET, MUTE, UNMUTE, MAINTENANCE, ACKNOWLEDGE, UNACKNOWLEDGE, AUDIT, NOTES, NOTE, UNNOTE];
             let first = names.split('/').next();
             Kind::ALL
                 .map(Kind::path)
@@ -161,6 +167,7 @@ mod tests {
             "/assets",
             "/login",
             "/quiet",
+            "/maintenance",
             "/audit/of-ours",
             "/status",
             "/notes",

@@ -17,8 +17,8 @@ mod reason;
 
 pub use address::{Access, Address, Decimal, Manner, Parameters};
 pub use base::{
-    ACCOUNT, ACKNOWLEDGE, AUDIT, BADGE, Base, CSV, DOCS, FEED, LIVE, LOGIN, LOGOUT, MUTE, NOTE, NOTES, QUIET, STATUS,
-    UNACKNOWLEDGE, UNMUTE, UNNOTE,
+    ACCOUNT, ACKNOWLEDGE, AUDIT, BADGE, Base, CANCEL, CSV, DOCS, FEED, LIVE, LOGIN, LOGOUT, MAINTENANCE, MUTE, NOTE,
+    NOTES, QUIET, STATUS, UNACKNOWLEDGE, UNMUTE, UNNOTE,
 };
 pub use comparison::Comparison;
 pub(crate) use comparison::week_before;

@@ -9,8 +9,8 @@ use reference::Question;
 use reqwest::StatusCode;
 use shared::UnixMillis;
 use shared::api::{
-    AcknowledgementsRequest, AlertsRequest, AuditEntry, AuditRequest, Count, End, MutesRequest, Note, NotesRequest,
-    PipelineRequest, PublicStatus, PublicStatusRequest, Request,
+    AcknowledgementsRequest, AlertsRequest, AuditEntry, AuditRequest, Count, End, MaintenanceRequest, MutesRequest,
+    Note, NotesRequest, PipelineRequest, PublicStatus, PublicStatusRequest, Request,
 };
 use shared::time::Clock;
 
@@ -63,17 +63,20 @@ impl Source {
         Some(Standing::of(&asker.ask(PipelineRequest::default()).await.ok()?, sent, clock.now()))
     }
 
-    /// What is muted and acknowledged; `None` if analytics does not tell.
+    /// What is muted, in maintenance and acknowledged; `None` if analytics does not tell.
     ///
     /// # Errors
     /// When analytics does not answer, or not as the contract says.
     pub async fn quiet(&self) -> Result<Option<Quiet>, ClientError> {
-        let (mutes, acknowledgements) = tokio::try_join!(
+        let (mutes, maintenance, acknowledgements) = tokio::try_join!(
             self.ask_analytics(MutesRequest::default()),
+            // An analytics of before has none that it tells.
+            self.ask_analytics(MaintenanceRequest::default()),
             self.ask_analytics(AcknowledgementsRequest::default()),
         )?;
         Ok(mutes.zip(acknowledgements).map(|(mutes, acknowledgements)| Quiet {
             mutes: mutes.mutes,
+            maintenance: maintenance.map_or_else(Vec::new, |page| page.maintenance),
             acknowledgements: acknowledgements.acknowledgements,
         }))
     }

@@ -14,8 +14,9 @@ use reqwest::{StatusCode, Url};
 use serde_json::json;
 use shared::UnixMillis;
 use shared::api::{
-    Acknowledgement, AcknowledgementPage, AlertPage, AuditAction, AuditEntry, AuditPage, Mute, MutePage,
-    NewAcknowledgement, NewMute, NewNote, Note, NotePage, PublicSite, PublicStatus, SiteState, path,
+    Acknowledgement, AcknowledgementPage, AlertMaintenance, AlertPage, AuditAction, AuditEntry, AuditPage, Maintenance,
+    MaintenancePage, MaintenanceTimes, Mute, MutePage, NewAcknowledgement, NewMaintenance, NewMute, NewNote, Note,
+    NotePage, PublicSite, PublicStatus, SiteState, path,
 };
 use shared::settings::Token;
 
@@ -30,6 +31,7 @@ const HOSTILE: &str = "<script>alert(1)</script>";
 #[derive(Default)]
 struct Kept {
     mutes: Vec<Mute>,
+    planned: Vec<Maintenance>,
     acknowledgements: Vec<Acknowledgement>,
     audit: Vec<AuditEntry>,
     notes: Vec<Note>,
@@ -42,7 +44,40 @@ type Alerts = Arc<Mutex<Kept>>;
 impl Kept {
     fn write_down(&mut self, by: &str, action: AuditAction, subject: &str, text: &str, until: Option<UnixMillis>) {
         let (by, subject, text) = (by.to_owned(), subject.to_owned(), text.to_owned());
-        self.audit.insert(0, AuditEntry { at: NOW, by, action, subject, text, until });
+        self.audit.insert(0, AuditEntry { at: NOW, by, action, subject, text, until, maintenance: None });
+    }
+
+    fn write_down_maintenance(&mut self, by: &str, action: AuditAction, planned: &Maintenance) {
+        self.write_down(by, action, &planned.antennas, &planned.reason, planned.when.end);
+        self.audit[0].maintenance = Some(planned.clone());
+    }
+
+    /// What is planned, as if all that is not once were tomorrow; and a window of the file, which is now.
+    fn maintenance(&self) -> Vec<AlertMaintenance> {
+        let hour = |hours: i64| UnixMillis(NOW.0 + hours * 3_600_000);
+        let of_file = AlertMaintenance {
+            name: "core works".to_owned(),
+            antennas: vec!["core-*".to_owned(), "north-01".to_owned()],
+            active: true,
+            start: NOW,
+            end: hour(1),
+            when: MaintenanceTimes::default(),
+            id: None,
+            at: None,
+            by: None,
+        };
+        let next = |it: &Maintenance| AlertMaintenance {
+            name: it.reason.clone(),
+            antennas: vec![it.antennas.clone()],
+            active: false,
+            start: it.when.start.unwrap_or(hour(24)),
+            end: it.when.end.unwrap_or(hour(26)),
+            when: it.when.clone(),
+            id: Some(it.id.clone()),
+            at: Some(it.at),
+            by: Some(it.by.clone()),
+        };
+        std::iter::once(of_file).chain(self.planned.iter().map(next)).collect()
     }
 }
 
@@ -78,6 +113,31 @@ fn analytics(alerts: Alerts) -> Router {
         let mute = alerts.mutes.remove(at);
         alerts.write_down(&by, AuditAction::Unmute, &mute.antennas, &mute.reason, Some(mute.until));
         Json(mute).into_response()
+    }
+    async fn maintenance(State(alerts): Kept) -> Json<MaintenancePage> {
+        Json(MaintenancePage { maintenance: alerts.lock().unwrap().maintenance(), as_of: Some(NOW) })
+    }
+    async fn schedule(State(alerts): Kept, Json(new): Json<NewMaintenance>) -> Response {
+        let mut alerts = alerts.lock().unwrap();
+        if let Some((status, message)) = alerts.refuses {
+            return refused(status, message);
+        }
+        let id = format!("window-{}", alerts.planned.len());
+        let NewMaintenance { antennas, when, reason, by } = new;
+        let planned = Maintenance { id, antennas, when, at: NOW, reason, by };
+        alerts.write_down_maintenance(&planned.by, AuditAction::Schedule, &planned);
+        alerts.planned.push(planned.clone());
+        (Status::CREATED, Json(planned)).into_response()
+    }
+    async fn cancel(State(alerts): Kept, Query(pairs): Pairs) -> Response {
+        let mut alerts = alerts.lock().unwrap();
+        let [id, by] = ["id", "by"].map(|name| pairs.iter().find(|(given, _)| given == name).unwrap().1.clone());
+        let Some(at) = alerts.planned.iter().position(|planned| planned.id == id) else {
+            return refused(Status::NOT_FOUND, "there is no maintenance with this id that is not over");
+        };
+        let planned = alerts.planned.remove(at);
+        alerts.write_down_maintenance(&by, AuditAction::Cancel, &planned);
+        Json(planned).into_response()
     }
     async fn acknowledgements(State(alerts): Kept) -> Json<AcknowledgementPage> {
         let acknowledgements = alerts.lock().unwrap().acknowledgements.clone();
@@ -141,6 +201,7 @@ fn analytics(alerts: Alerts) -> Router {
     }
     Router::new()
         .route(path::MUTES, get(mutes).post(mute).delete(unmute))
+        .route(path::MAINTENANCE, get(maintenance).post(schedule).delete(cancel))
         .route(path::ACKNOWLEDGEMENTS, get(acknowledgements).post(acknowledge).delete(unacknowledge))
         .route(path::NOTES, get(notes).post(note).delete(unnote))
         .route(path::STATUS, get(public))
@@ -227,6 +288,102 @@ async fn an_operator_mutes_an_antenna_and_takes_it_back_without_a_script() {
 }
 
 #[tokio::test]
+async fn an_operator_plans_maintenance_once_and_takes_it_back_without_a_script() {
+    let (dashboard, alerts) = closed().await;
+    let ana = Person::named(&dashboard, "ana").await;
+    let (status, form) = ana.get("/maintenance?antennas=north-01").await;
+    assert!(status == StatusCode::OK && form.contains("value=\"north-01\""), "{form}");
+    assert!(form.contains("name=\"start\" value=\"2025-11-24T14:47\"") && form.contains("recurs=1"), "{form}");
+    let (start, end) = ("2025-11-25T20:00", "2025-11-25T22:30");
+    let fields = [("antennas", "north-01"), ("start", start), ("end", end), ("reason", HOSTILE)];
+    let page = ana.done("/maintenance", "/maintenance", &fields).await;
+    let told = "Maintenance planned: nobody is told of north-01. 25 Nov 20:00 UTC – 25 Nov 22:30 UTC.";
+    assert!(page.contains(told) && page.contains("Take it back"), "{page}");
+    assert!(page.contains("&lt;script&gt;") && !page.contains(HOSTILE), "{page}");
+    let kept = alerts.lock().unwrap().planned[0].clone();
+    let at = |minutes: i64| Some(UnixMillis(1_764_014_400_000 + 86_400_000 + minutes * 60_000));
+    let when = MaintenanceTimes { start: at(0), end: at(150), ..MaintenanceTimes::default() };
+    assert_eq!((&*kept.by, &*kept.reason, &kept.when), ("ana", HOSTILE, &when));
+    let page = ana.done("/quiet", "/maintenance/cancel", &[("id", &kept.id)]).await;
+    assert!(page.contains("The maintenance of north-01 was taken back.") && page.contains("Plan it again"), "{page}");
+    for hidden in [format!("name=\"start\" value=\"{start}\""), format!("name=\"end\" value=\"{end}\"")] {
+        assert!(page.contains(&hidden), "{hidden}: {page}");
+    }
+    assert!(alerts.lock().unwrap().planned.is_empty());
+    let again = ana.done("/maintenance", "/maintenance?lang=es", &fields).await;
+    assert!(again.contains("Mantenimiento programado: no se avisa de north-01."), "{again}");
+    let (_, audit) = ana.get("/audit").await;
+    for did in ["planned maintenance of", "took the maintenance back of"] {
+        assert!(audit.contains(&format!(" {did} ")), "{did}: {audit}");
+    }
+    assert!(audit.contains("25 Nov 20:00 UTC – 25 Nov 22:30 UTC") && !audit.contains(HOSTILE), "{audit}");
+    let gone = ana.send("/quiet", "/maintenance/cancel", &[("id", "window-7")]).await;
+    assert_eq!(gone.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_operator_plans_maintenance_by_the_clocks_of_a_time_zone_and_again_with_the_same_fields() {
+    let (dashboard, alerts) = closed().await;
+    let ana = Person::named(&dashboard, "ana").await;
+    let (status, form) = ana.get("/maintenance?recurs=1").await;
+    assert!(status == StatusCode::OK && form.contains("name=\"days\"") && form.contains("Monday"), "{form}");
+    let fields = [
+        ("antennas", "north-*"),
+        ("recurs", "1"),
+        ("days", "sat"),
+        ("days", "sun"),
+        ("from", "22:00"),
+        ("until", "02:00"),
+        ("time_zone", "Europe/Madrid"),
+        ("reason", "updates"),
+    ];
+    let page = ana.done("/maintenance?recurs=1", "/maintenance", &fields).await;
+    let words = "Sat, Sun, 22:00–02:00, Europe/Madrid";
+    assert!(page.contains(&format!("nobody is told of north-*. {words}.")) && page.contains("next from "), "{page}");
+    let planned = alerts.lock().unwrap().planned[0].clone();
+    let days = Some(vec!["sat".to_owned(), "sun".to_owned()]);
+    let (hours, time_zone) = (Some("22:00-02:00".to_owned()), Some("Europe/Madrid".to_owned()));
+    assert_eq!(planned.when, MaintenanceTimes { hours, days, time_zone, ..MaintenanceTimes::default() });
+    let page = ana.done("/quiet", "/maintenance/cancel", &[("id", &planned.id)]).await;
+    for (name, value) in fields {
+        assert!(page.contains(&format!("name=\"{name}\" value=\"{value}\"")), "{name}: {page}");
+    }
+    // What was typed stays, boxes too.
+    alerts.lock().unwrap().refuses = Some((Status::BAD_REQUEST, "bad value for the field time_zone: no"));
+    let refused = ana.send("/maintenance?recurs=1", "/maintenance", &fields).await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    let page = refused.text().await.unwrap();
+    assert!(page.contains("time_zone: no") && page.contains("value=\"22:00\""), "{page}");
+    assert_eq!(page.matches(" checked").count(), 2, "{page}");
+    // All hours of a day, and all days.
+    alerts.lock().unwrap().refuses = None;
+    for (extra, hours, days) in [
+        ([("days", "mon"), ("from", ""), ("until", "")], None, Some(vec!["mon".to_owned()])),
+        ([("until", "02:00"), ("from", "01:00"), ("reason", "r")], Some("01:00-02:00".to_owned()), None),
+    ] {
+        let always = [("antennas", "a"), ("recurs", "1"), ("time_zone", "UTC"), ("reason", "r")];
+        ana.done("/maintenance?recurs=1", "/maintenance", &[&always[..], &extra[..]].concat()).await;
+        let when = alerts.lock().unwrap().planned.last().unwrap().when.clone();
+        assert_eq!((when.hours, when.days, when.time_zone.as_deref()), (hours, days, Some("UTC")));
+    }
+}
+
+#[tokio::test]
+async fn windows_of_the_file_are_listed_and_nobody_takes_them_back_on_the_page() {
+    let (dashboard, _alerts) = closed().await;
+    let ana = Person::named(&dashboard, "ana").await;
+    let (_, page) = ana.get("/quiet").await;
+    assert!(page.contains("core works") && page.contains("as ALERTS_FILE says"), "{page}");
+    assert!(page.contains("now, until ") && !page.contains("/maintenance/cancel"), "{page}");
+    assert!(page.contains("Plan maintenance…"), "{page}");
+    let bea = Person::named(&dashboard, "bea").await;
+    let (_, page) = bea.get("/quiet").await;
+    assert!(page.contains("core works") && !page.contains("Plan maintenance…"), "{page}");
+    let (_, page) = bea.get("/quiet?lang=es").await;
+    assert!(page.contains("según ALERTS_FILE") && page.contains("ahora, hasta "), "{page}");
+}
+
+#[tokio::test]
 async fn an_operator_acknowledges_an_incident_and_takes_it_back() {
     let (dashboard, alerts) = closed().await;
     let ana = Person::named(&dashboard, "ana").await;
@@ -305,18 +462,19 @@ async fn a_viewer_sees_no_form_and_is_told_why_none_is_taken() {
     assert!(status == StatusCode::OK && page.contains("north-*") && page.contains("new mast"), "{page}");
     assert!(page.contains("Muted: nobody is told of north-*") && !page.contains("<form method=\"post\""), "{page}");
     assert!(bea.get("/audit").await.1.contains("<bdi>ana</bdi>"));
-    for path in ["/mute?antennas=north-01", "/acknowledge?incident=a"] {
+    for path in ["/mute?antennas=north-01", "/maintenance?antennas=north-01", "/acknowledge?incident=a"] {
         let (status, page) = bea.get(path).await;
         assert!(status == StatusCode::FORBIDDEN && page.contains("This is for operators"), "{path}");
     }
-    for path in ["/mute", "/unmute", "/acknowledge", "/unacknowledge"] {
+    for path in ["/mute", "/unmute", "/maintenance", "/maintenance/cancel", "/acknowledge", "/unacknowledge"] {
+        let is_undone = path.starts_with("/un") || path.ends_with("/cancel");
         let all = [&fields[..], &[("id", "id-0"), ("incident", INCIDENT), ("note", "mine")]].concat();
         let refused = bea.send("/account", path, &all).await;
         assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{path}");
         assert!(refused.text().await.unwrap().contains("This is for operators"), "{path}");
         let stray = dashboard.form(path, &all).header("cookie", &ana.cookie).send().await.unwrap();
         assert_eq!(stray.status(), StatusCode::FORBIDDEN, "{path} without a token");
-        assert_eq!(ana.get(path).await.0 == StatusCode::METHOD_NOT_ALLOWED, path.starts_with("/un"), "{path}");
+        assert_eq!(ana.get(path).await.0 == StatusCode::METHOD_NOT_ALLOWED, is_undone, "{path}");
     }
     assert_eq!(alerts.lock().unwrap().audit.len(), 1, "nothing else was done");
 }
@@ -358,7 +516,7 @@ async fn where_nobody_is_known_lists_are_read_and_nothing_is_changed() {
             "{path}: {page}"
         );
     }
-    for path in ["/mute", "/acknowledge"] {
+    for path in ["/mute", "/maintenance", "/acknowledge"] {
         assert_eq!(dashboard.get(path).await.0, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(dashboard.form(path, &[]).send().await.unwrap().status(), StatusCode::NOT_FOUND, "{path}");
     }

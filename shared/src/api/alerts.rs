@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::path;
 use super::request::{Count, Request, request};
+use super::{MaintenanceTimes, path};
 use crate::spelled::spelled;
 use crate::time::UnixMillis;
 
@@ -141,7 +141,7 @@ pub struct AlertHeld {
 /// A window of maintenance, in which nobody is told of some antennas.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AlertMaintenance {
-    /// Its name in the file.
+    /// Its name in the file; the reason, where somebody said it.
     pub name: String,
     /// Patterns of antennas' ids, and of names of rules of the network; none where it is of all.
     pub antennas: Vec<String>,
@@ -151,6 +151,18 @@ pub struct AlertMaintenance {
     pub start: UnixMillis,
     /// When it will be over.
     pub end: UnixMillis,
+    /// When it is in general: `start` and `end` where it is once, or `hours`, each of the `days` and the `time_zone`.
+    #[serde(default)]
+    pub when: MaintenanceTimes,
+    /// The id of one that somebody said; `null` where it is of the file.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// When it was said; `null` where it is of the file.
+    #[serde(default)]
+    pub at: Option<UnixMillis>,
+    /// Who said it; `null` where it is of the file.
+    #[serde(default)]
+    pub by: Option<String>,
 }
 
 /// A receiver, and how it is.

@@ -10,10 +10,11 @@ use utoipa::openapi::{RefOr, Schema};
 use super::request::Part;
 use super::{
     Acknowledgement, AcknowledgementsRequest, AlertsRequest, AntennaRequest, AntennasRequest, AuditRequest,
-    CellsRequest, ErrorBody, Format, Health, HeatmapRequest, IncidentsRequest, MapRequest, MetricsRequest, Mute,
-    MutesRequest, NewAcknowledgement, NewMute, NewNote, Note, NotesRequest, PipelineHistoryRequest, PipelineRequest,
-    PublicStatusRequest, ReadingsRequest, RejectedRequest, Request, SeriesRequest, SitesRequest, Strictly, Summary,
-    SummaryRequest, UnacknowledgeRequest, UnmuteRequest, UnnoteRequest, WorstRequest, path,
+    CancelRequest, CellsRequest, ErrorBody, Format, Health, HeatmapRequest, IncidentsRequest, Maintenance,
+    MaintenanceRequest, MapRequest, MetricsRequest, Mute, MutesRequest, NewAcknowledgement, NewMaintenance, NewMute,
+    NewNote, Note, NotesRequest, PipelineHistoryRequest, PipelineRequest, PublicStatusRequest, ReadingsRequest,
+    RejectedRequest, Request, SeriesRequest, SitesRequest, Strictly, Summary, SummaryRequest, UnacknowledgeRequest,
+    UnmuteRequest, UnnoteRequest, WorstRequest, path,
 };
 
 /// The header that says how many rows a list has, whether they are in the answer or not.
@@ -43,6 +44,7 @@ pub fn document() -> Value {
     described.strictly::<CellsRequest>();
     described.request::<RejectedRequest>(&[]);
     described.request::<AlertsRequest>(&[]);
+    described.request::<MaintenanceRequest>(&[]);
     described.request::<MutesRequest>(&[]);
     described.request::<AcknowledgementsRequest>(&[]);
     described.request::<NotesRequest>(&[]);
@@ -65,6 +67,11 @@ pub fn document() -> Value {
     ] {
         described.route(path, meaning, Vec::new(), responses);
     }
+    described.change::<NewMaintenance, Maintenance>(
+        path::MAINTENANCE,
+        "Plans maintenance of antennas, or of rules of the network, once or again and again.",
+    );
+    described.undo::<CancelRequest, Maintenance>(path::MAINTENANCE, "Takes a window of maintenance back.");
     described.change::<NewMute, Mute>(path::MUTES, "Mutes antennas, or rules of the network, until a time.");
     described.undo::<UnmuteRequest, Mute>(path::MUTES, "Takes a mute back.");
     described.change::<NewAcknowledgement, Acknowledgement>(

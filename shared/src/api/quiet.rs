@@ -4,8 +4,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::path;
 use super::request::{Count, Request, request};
+use super::{Maintenance, path};
 use crate::spelled::spelled;
 use crate::time::UnixMillis;
 
@@ -47,7 +47,7 @@ request! {
 
 impl Request for AuditRequest {
     const PATH: &'static str = path::AUDIT;
-    const MEANING: &'static str = "Who muted and acknowledged what, and when, newest first.";
+    const MEANING: &'static str = "Who muted and acknowledged what, or planned maintenance, and when, newest first.";
     type Answer = AuditPage;
 }
 
@@ -171,6 +171,10 @@ spelled! {
         Note = "note",
         /// Took that back.
         Unnote = "unnote",
+        /// Planned a window of maintenance.
+        Schedule = "schedule",
+        /// Took a window of maintenance back.
+        Cancel = "cancel",
     }
 }
 
@@ -183,12 +187,15 @@ pub struct AuditEntry {
     pub by: String,
     /// What.
     pub action: AuditAction,
-    /// Of what: the antennas of a mute, the id of an incident, or the public name of a site.
+    /// Of what: the antennas of a mute or of maintenance, the id of an incident, or the public name of a site.
     pub subject: String,
-    /// The reason of the mute, the note of the acknowledgement, or the public note.
+    /// The reason of the mute or of the maintenance, the note of the acknowledgement, or the public note.
     pub text: String,
-    /// Until when, of a mute or a public note.
+    /// Until when, of a mute, a public note, or maintenance that is once.
     pub until: Option<UnixMillis>,
+    /// The window, of maintenance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Maintenance>,
 }
 
 /// `GET /api/v1/audit`: the newest in front.

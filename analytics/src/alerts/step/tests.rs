@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::Value;
-use shared::api::{AlertHeld, NewAcknowledgement, NewMute};
+use shared::api::{AlertHeld, MaintenanceTimes, NewAcknowledgement, NewMaintenance, NewMute};
 
 use super::*;
 use crate::alerts::maintenance::Span;
@@ -302,6 +302,55 @@ proptest! {
             }
         }
         prop_assert!(state.waiting().is_empty() && state.incidents.is_empty(), "{:?}", state);
+    }
+
+    /// A window that somebody said is as the same one of the file: whatever happens, receivers are told the same of the same incidents, and
+    /// what is known is the same.
+    #[test]
+    fn maintenance_that_somebody_said_is_as_that_of_the_file(steps in steps(), is_recurring in any::<bool>()) {
+        // The steps begin on Tuesday at 23:13:20 in Madrid.
+        let (hours, days) = ("23:14-23:15", vec!["tue".to_owned()]);
+        let when = if is_recurring {
+            let (hours, time_zone) = (Some(hours.to_owned()), Some("Europe/Madrid".to_owned()));
+            MaintenanceTimes { hours, days: Some(days), time_zone, ..MaintenanceTimes::default() }
+        } else {
+            MaintenanceTimes { start: Some(WINDOW.start), end: Some(WINDOW.end), ..MaintenanceTimes::default() }
+        };
+        let written = if is_recurring {
+            format!("hours = {hours:?}\ndays = [\"tue\"]\ntime_zone = \"Europe/Madrid\"")
+        } else {
+            format!("start = {}\nend = {}", WINDOW.start, WINDOW.end)
+        };
+        let of_file = format!("{FILE}\n[[maintenance]]\nname = \"works\"\nantennas = [\"[012]\"]\n{written}");
+        let (reason, by) = ("works".to_owned(), "ana".to_owned());
+        let order = Order::Schedule(NewMaintenance { antennas: "[012]".to_owned(), when, reason, by });
+        let played = |file: &str, order: Option<&Order>| {
+            let alerting = Alerting::parse(file).expect("a good file");
+            let registry = antennas(UPSTREAM);
+            let turn = |state: &mut State, now: UnixMillis, world: &World| -> Result<(), TestCaseError> {
+                if let Some(order) = order {
+                    // Whoever does not know whether it was committed says it again.
+                    let said = state.carry_out(UnixMillis(BEGINNING), order);
+                    prop_assert!(said.is_ok(), "{:?}", said);
+                }
+                let seen = world.seen(state);
+                state.take(now, seen, 1_000);
+                state.step(now, &alerting, &registry, &|_| None);
+                Ok(())
+            };
+            let mut played = Played::through(steps.clone(), turn)?;
+            played.go_on(upstream::RETURN_MS / 10_000 + 4, turn)?;
+            let held = Quiet::new(WINDOW.start, &alerting, played.state.said(), &registry)
+                .held(played.state.incidents.values());
+            Ok::<_, TestCaseError>((played, held))
+        };
+        let ((mut said, held_by_order), (file, held_by_file)) = (played(FILE, Some(&order))?, played(&of_file, None)?);
+        prop_assert_eq!(said.state.planned.len(), 1);
+        said.state.planned.clear();
+        said.state.audit.clear();
+        prop_assert_eq!(said.mailbox.phases, file.mailbox.phases);
+        prop_assert_eq!(said.mailbox.keys, file.mailbox.keys);
+        prop_assert_eq!((said.state, held_by_order), (file.state, held_by_file));
     }
 
     /// Whatever happens, each receiver is told of each incident that there was, in order and up to its end, and of nothing under
@@ -709,7 +758,7 @@ fn nobody_is_told_of_an_antenna_that_the_registry_mutes_until_it_does_not_any_mo
         }
         let of_a = told.into_iter().filter(|(receiver, _)| receiver == "a");
         let told: BTreeSet<_> = of_a.map(|(_, it)| (it.antenna_id, it.kind, it.phase)).collect();
-        (told, Quiet::new(now, &alerting, &state.mutes, antennas).held(state.incidents.values()))
+        (told, Quiet::new(now, &alerting, state.said(), antennas).held(state.incidents.values()))
     };
     let is_told = |antenna: &str, kind, phase: &str| (antenna.to_owned(), kind, phase.to_owned());
     let (told, held) = turns(&mut state, &incidents, &muted);
@@ -755,7 +804,7 @@ fn a_parent_with_five_hundred_antennas_behind_it_sends_one_message_also_where_th
         let of_a = told.into_iter().filter(|(receiver, it)| receiver == "a" && it.antenna_id != "south-1");
         let of_a: Vec<_> = of_a.map(|(_, it)| (it.antenna_id, it.phase, it.behind)).collect();
         assert_eq!(of_a, [("north-gw".to_owned(), "began".to_owned(), 500)], "{is_group_known}");
-        let held = Quiet::new(now, &alerting, &state.mutes, &registry).held(state.incidents.values());
+        let held = Quiet::new(now, &alerting, state.said(), &registry).held(state.incidents.values());
         assert_eq!(held, AlertHeld { unreachable: 500, ..AlertHeld::default() });
     }
 }

@@ -34,6 +34,8 @@ export const PAGES = [
 export const CLOSED = [
   { name: "account", path: "/account", status: 200 },
   { name: "mute", path: "/mute?antennas=harbour-north", status: 200 },
+  { name: "maintenance", path: "/maintenance?antennas=harbour-north", status: 200 },
+  { name: "maintenance-again", path: "/maintenance?antennas=harbour-north&recurs=1", status: 200 },
   { name: "acknowledge", path: "/acknowledge?incident=trouble:1763995000000:harbour-north", status: 200 },
   { name: "note", path: "/note", status: 200 },
   { name: "antenna-of-operator", path: "/antenna?id=harbour-north", status: 200 },
