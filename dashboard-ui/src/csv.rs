@@ -30,7 +30,7 @@ const MARKS: [&str; 3] = [
 ];
 const INCIDENTS: [&str; 2] = [
     "antenna_id kind start end ended_by duration_seconds packets_sent packets_lost",
-    "worst_success_rate worst_latency_ms",
+    "worst_success_rate worst_latency_ms caused_by held acknowledged",
 ];
 const PIPELINE: [&str; 2] = [
     "start rows batches read_ms decode_ms aggregate_ms merge_ms commits commit_ms lag",

@@ -44,7 +44,7 @@ mod worst;
 
 pub use self::alerts::{
     AlertDelivery, AlertEnding, AlertHeld, AlertKind, AlertMaintenance, AlertPage, AlertReceiver, AlertSeverity,
-    AlertsRequest, DEFAULT_DELIVERIES, DeliveryStatus, MAX_DELIVERIES, ReceiverType,
+    AlertsRequest, DEFAULT_DELIVERIES, DeliveryStatus, HeldBy, MAX_DELIVERIES, ReceiverType,
 };
 pub use self::antennas::{
     About, AntennaPage, AntennaRequest, AntennaRow, AntennasRequest, DEFAULT_ROWS, MAX_ROWS, Order, Sort,
@@ -57,7 +57,9 @@ pub use self::heatmap::{
     DEFAULT_HEATMAP_ROWS, Heatmap, HeatmapRequest, HeatmapRow, MAX_HEATMAP_ROWS, MAX_STEPS, MAX_STEPS_TOGETHER,
     heatmap_groups,
 };
-pub use self::incidents::{Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
+pub use self::incidents::{
+    Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest, incident_id,
+};
 pub use self::labels::{Label, Labels, MAX_LABELS};
 pub use self::maintenance::{
     CancelRequest, Maintenance, MaintenancePage, MaintenanceRequest, MaintenanceTimes, NewMaintenance,

@@ -282,6 +282,10 @@ impl Antenna {
             packets_lost: during.iter().map(|interval| interval.lost).sum(),
             worst_success_rate: during.iter().filter_map(Interval::success_rate).min_by(f64::total_cmp),
             worst_latency_ms: during.iter().filter_map(Interval::mean_latency_ms).max_by(f64::total_cmp),
+            // It knows neither of antennas in front of others nor of alerts.
+            caused_by: None,
+            held: None,
+            acknowledged: None,
         }
     }
 }

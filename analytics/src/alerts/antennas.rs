@@ -40,6 +40,12 @@ impl Antennas {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// The registry itself.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.0
+    }
+
     /// What is known of the antenna with an id.
     #[must_use]
     pub fn of(&self, id: &str) -> Arc<Description> {

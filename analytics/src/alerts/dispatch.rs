@@ -181,7 +181,7 @@ impl<L: Log> Dispatcher<L> {
         {
             let (now, of_job) = (self.now(), Arc::clone(&alerting));
             let counted = tokio::task::spawn_blocking(move || {
-                let held = Quiet::new(now, &of_job, state.said(), &antennas).held(state.incidents.values());
+                let held = state.held(now, &of_job, &antennas);
                 (state, held)
             });
             if let Ok((state, held)) = counted.await {
@@ -289,7 +289,7 @@ impl<L: Log> Dispatcher<L> {
         let decided = tokio::task::spawn_blocking(move || {
             let by = By { alerting: &alerting, antennas: &antennas, thresholds: &thresholds };
             let is_changed = decide(&mut state, &mut counted, now, &settled, is_whole, &by);
-            let held = Quiet::new(now, &alerting, state.said(), &antennas).held(state.incidents.values());
+            let held = state.held(now, &alerting, &antennas);
             (state, counted, is_changed, held)
         });
         let is_changed;

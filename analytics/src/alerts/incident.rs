@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
-use shared::api::{AlertEnding, AlertKind, AlertSeverity};
+use shared::api::{AlertEnding, AlertKind, AlertSeverity, incident_id};
 
 /// An incident as it is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl Incident {
             AlertKind::Site => "site",
             AlertKind::Network => "network",
         };
-        format!("{family}:{}:{}", self.start.0, self.subject)
+        incident_id(family, self.start, &self.subject)
     }
 
     /// How it stands.

@@ -1,16 +1,17 @@
 //! Of whom nobody is told.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use shared::UnixMillis;
-use shared::api::{self, AlertHeld, Mute};
+use shared::api::{self, HeldBy, Mute};
 use shared::glob::Glob;
 
 use super::antennas::Antennas;
 use super::file::Alerting;
 use super::incident::Incident;
 use super::maintenance::Maintenance;
-use super::state::{Known, Planned, Said};
+use super::state::{Known, Planned, Said, State};
 
 /// Of whom nobody is told, and when. Incidents are taken note of all the same.
 #[derive(Debug)]
@@ -20,6 +21,18 @@ pub struct Quiet<'a> {
     mutes: Vec<Muted<'a>>,
     antennas: &'a Antennas,
     now: UnixMillis,
+}
+
+/// Why nobody is told of incidents that last, by their ids.
+pub type Held = HashMap<String, HeldBy>;
+
+impl State {
+    /// Of which incidents that last nobody is told at a moment.
+    #[must_use]
+    pub fn held(&self, now: UnixMillis, alerting: &Alerting, antennas: &Antennas) -> Held {
+        let quiet = Quiet::new(now, alerting, self.said(), antennas);
+        self.incidents.iter().filter_map(|(id, known)| Some((id.clone(), quiet.held(known)?))).collect()
+    }
 }
 
 /// A window of maintenance, whoever planned it.
@@ -47,14 +60,6 @@ struct Muted<'a> {
     mute: &'a Mute,
     /// `None` where it was committed before patterns were checked, and is none: then it is of the antenna with this very id.
     glob: Option<Glob>,
-}
-
-/// Why nobody is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    Maintenance,
-    Mute,
-    Registry,
 }
 
 impl<'a> Quiet<'a> {
@@ -86,20 +91,16 @@ impl<'a> Quiet<'a> {
             || self.is_muted_by_registry(incident)
     }
 
-    /// How many incidents that last nobody is told of, by why.
-    #[must_use]
-    pub fn held<'k>(&self, incidents: impl IntoIterator<Item = &'k Known>) -> AlertHeld {
-        let mut held = AlertHeld::default();
-        for known in incidents.into_iter().filter(|known| known.incident.end.is_none()) {
-            match self.why(&known.incident) {
-                Some(Why::Maintenance) => held.maintenance += 1,
-                Some(Why::Mute) => held.mute += 1,
-                Some(Why::Registry) => held.muted += 1,
-                None if known.is_unreachable() => held.unreachable += 1,
-                None => held.site += u64::from(known.with_site.as_ref().is_some_and(|with| !with.lanes.is_empty())),
-            }
+    /// Why nobody is told of an incident that lasts.
+    fn held(&self, known: &Known) -> Option<HeldBy> {
+        if known.incident.end.is_some() {
+            return None;
         }
-        held
+        let is_with_site = || known.with_site.as_ref().is_some_and(|with| !with.lanes.is_empty());
+        self.why(&known.incident).or_else(|| match known.is_unreachable() {
+            true => Some(HeldBy::Unreachable),
+            false => is_with_site().then_some(HeldBy::Site),
+        })
     }
 
     /// Whether nobody is told now of an antenna.
@@ -108,17 +109,17 @@ impl<'a> Quiet<'a> {
         self.held_by(antenna).is_some() || self.antennas.of(antenna).muted
     }
 
-    fn why(&self, incident: &Incident) -> Option<Why> {
-        let by_registry = || self.is_muted_by_registry(incident).then_some(Why::Registry);
+    fn why(&self, incident: &Incident) -> Option<HeldBy> {
+        let by_registry = || self.is_muted_by_registry(incident).then_some(HeldBy::Muted);
         self.held_by(&incident.subject).or_else(by_registry)
     }
 
     /// What people and windows say.
-    fn held_by(&self, subject: &str) -> Option<Why> {
+    fn held_by(&self, subject: &str) -> Option<HeldBy> {
         if self.maintenance.iter().any(|(window, is_now)| *is_now && window.maintenance.is_of(subject)) {
-            return Some(Why::Maintenance);
+            return Some(HeldBy::Maintenance);
         }
-        self.is_muted(subject, self.now).then_some(Why::Mute)
+        self.is_muted(subject, self.now).then_some(HeldBy::Mute)
     }
 
     fn is_muted(&self, subject: &str, at: UnixMillis) -> bool {

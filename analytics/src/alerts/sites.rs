@@ -12,8 +12,9 @@ use super::antennas::Antennas;
 use super::incident::Incident;
 use super::quiet::Quiet;
 use super::state::Known;
-use super::upstream::{RETURN_MS, is_down};
+use super::upstream::is_down;
 use crate::published::Settled;
+use crate::registry::upstream::RETURN_MS;
 
 /// More than half of a site has to go down within so many milliseconds.
 const WITHIN_MS: i64 = 60_000;

@@ -1,6 +1,6 @@
 //! What is shown of alerts: how receivers are, and what they were told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -11,9 +11,10 @@ use shared::api::{
 };
 
 use super::file::Alerting;
-use super::quiet::{Window, windows};
+use super::quiet::{Held, Window, windows};
 use super::state::{Planned, State};
 use super::step::delivery;
+use crate::answer::said::Said;
 
 /// What is known of alerts, behind one cheap handle. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,8 @@ struct Known {
     acknowledgements: Vec<Acknowledgement>,
     audit: Vec<AuditEntry>,
     notes: Vec<Note>,
+    /// What answers tell of incidents.
+    said: Arc<Said>,
 }
 
 /// What is known of attempts and of what is held back, and not committed.
@@ -37,8 +40,8 @@ pub(super) struct Trouble {
     pub(super) reasons: BTreeMap<String, String>,
     /// How often the notice of a group was tried, and why the last attempt failed, by the group's name.
     pub(super) attempts: BTreeMap<String, (u64, Option<String>)>,
-    /// How many incidents nobody is told of, and why.
-    pub(super) held: AlertHeld,
+    /// Of which incidents nobody is told, and why.
+    pub(super) held: Held,
 }
 
 impl AlertsTold {
@@ -87,6 +90,12 @@ impl AlertsTold {
         let known = self.0.lock();
         let entries = known.audit.iter().take(request.limit.get()).cloned().collect();
         AuditPage { total: known.audit.len() as u64, entries, as_of: known.page.as_of }
+    }
+
+    /// Of which incidents nobody is told, and who takes care of which.
+    #[must_use]
+    pub fn said(&self) -> Arc<Said> {
+        Arc::clone(&self.0.lock().said)
     }
 
     /// How the receivers are; `None` where nobody is to be told.
@@ -139,11 +148,20 @@ impl AlertsTold {
         let mut acknowledgements: Vec<Acknowledgement> = state.acknowledgements.values().map(as_it_is).collect();
         acknowledgements.sort_by(|a, b| (b.at, &a.incident).cmp(&(a.at, &b.incident)));
         let notes = state.notes_shown(now);
+        let held = AlertHeld::of(trouble.held.values().copied());
+        let taken_by: HashMap<String, String> =
+            state.acknowledgements.values().map(|it| (it.incident.clone(), it.by.clone())).collect();
         let mut known = self.0.lock();
-        let (reason, dropped, held) = (known.page.reason.take(), state.dropped, trouble.held);
+        let said = if known.said.is(&trouble.held, &taken_by) {
+            Arc::clone(&known.said)
+        } else {
+            Arc::new(Said::new(trouble.held.clone(), taken_by))
+        };
+        let (reason, dropped) = (known.page.reason.take(), state.dropped);
         let (enabled, as_of) = (true, Some(now));
         let page = AlertPage { enabled, receivers, open, held, dropped, deliveries, maintenance, reason, as_of };
-        (known.page, known.mutes, known.acknowledgements, known.notes) = (page, mutes, acknowledgements, notes);
+        (known.page, known.mutes, known.acknowledgements) = (page, mutes, acknowledgements);
+        (known.notes, known.said) = (notes, said);
         // There are hundreds of entries, and another one only when somebody says something.
         if !known.audit.iter().eq(state.audit.iter().rev()) {
             known.audit = state.audit.iter().rev().cloned().collect();

@@ -13,10 +13,7 @@ use shared::api::AlertKind;
 use super::antennas::Antennas;
 use super::incident::Incident;
 use super::state::Known;
-
-/// An antenna is still unreachable for so long, in milliseconds, once the one in front of it is back: two intervals, as so many good ones
-/// end an incident of its own.
-pub const RETURN_MS: i64 = 60_000;
+use crate::registry::upstream::RETURN_MS;
 
 /// That an antenna is, or was a short time ago, behind one that is down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +27,7 @@ pub struct Unreachable {
 /// Judges of which incidents the antenna is unreachable. Of one that is over, it is told whether it was when it ended, and stays so. Tells
 /// whether anything has changed.
 pub(super) fn judge(incidents: &mut BTreeMap<String, Known>, antennas: &Antennas, now: UnixMillis) -> bool {
-    let troubles = Troubles::of(incidents.values());
+    let (troubles, registry) = (Troubles::of(incidents.values()), antennas.registry());
     let (mut lasting, mut recent) = (HashMap::new(), HashMap::new());
     let mut changed: Vec<(String, Option<Unreachable>)> = Vec::new();
     for (id, known) in incidents.iter().filter(|(_, known)| !known.is_settled) {
@@ -45,18 +42,18 @@ pub(super) fn judge(incidents: &mut BTreeMap<String, Known>, antennas: &Antennas
             (Some(_), Some(_)) => continue,
             (None, Some((end, _))) => {
                 let at_end = |it: &str| troubles.until(it, end).is_some();
-                first(parent, antennas, at_end, &mut HashMap::new()).map(|it| troubles.behind(&it, end))
+                registry.first_in_front(parent, at_end, &mut HashMap::new()).map(|it| troubles.behind(&it, end))
             }
             (before, None) => {
                 let is_down = |it: &str| troubles.last(it);
                 let was_down = |it: &str| troubles.until(it, now).is_some();
-                if let Some(behind) = first(Arc::clone(&parent), antennas, is_down, &mut lasting) {
+                if let Some(behind) = registry.first_in_front(Arc::clone(&parent), is_down, &mut lasting) {
                     Some(Unreachable { behind: behind.to_string(), until: None })
                 } else if let Some(before) = before {
                     let until = before.until.unwrap_or(UnixMillis(now.0 + RETURN_MS));
                     (now < until).then(|| Unreachable { until: Some(until), ..before.clone() })
                 } else {
-                    first(parent, antennas, was_down, &mut recent).map(|it| troubles.behind(&it, now))
+                    registry.first_in_front(parent, was_down, &mut recent).map(|it| troubles.behind(&it, now))
                 }
             }
         };
@@ -85,34 +82,6 @@ pub(super) fn count<'k>(incidents: impl IntoIterator<Item = &'k Known>) -> HashM
         *counts.entry(behind).or_default() += 1;
     }
     counts
-}
-
-/// From a parent on, the last one on the way up of which something is true. What was found on the way is kept in mind: all of a site go
-/// the same way.
-fn first(
-    parent: Arc<str>,
-    antennas: &Antennas,
-    is: impl Fn(&str) -> bool,
-    found: &mut HashMap<Arc<str>, Option<Arc<str>>>,
-) -> Option<Arc<str>> {
-    let mut way = Vec::new();
-    let mut next = Some(parent);
-    let mut first = None;
-    while let Some(at) = next {
-        if let Some(known) = found.get(&at) {
-            first.clone_from(known);
-            break;
-        }
-        next = antennas.of(&at).parent.clone();
-        way.push(at);
-    }
-    for at in way.into_iter().rev() {
-        if first.is_none() && is(&at) {
-            first = Some(Arc::clone(&at));
-        }
-        found.insert(at, first.clone());
-    }
-    first
 }
 
 /// The incidents by which antennas are down for those behind them, by antenna.

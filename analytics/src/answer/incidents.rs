@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 use shared::api::request::Count;
-use shared::api::{Format, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest};
+use shared::api::{
+    Format, HeldBy, Incident, IncidentEnding, IncidentKind, IncidentPage, IncidentState, IncidentsRequest,
+};
+use shared::spelled::Spelled as _;
 
+use super::causes::{ACKNOWLEDGED, CAUSED_BY, HELD};
 use super::choice::Choice;
 use super::network::contains;
 use super::{AnswerError, Question, Table, View, next_offset, rows};
@@ -29,12 +33,15 @@ impl Question for IncidentsRequest {
         let found = found(self, view)?.collect()?;
         let open = found.column(END)?.null_count() as u64;
         let page = page(self, found.clone().lazy(), self.limit.get()).collect()?;
+        let page = view.with_said(page, self.window.is_some())?;
         let (ids, kinds) = (rows::texts(&page, ANTENNA_ID)?, rows::positions(&page, KIND, &IncidentKind::ALL)?);
         let (starts, ends) = (rows::times(&page, START)?, rows::known_times(&page, END)?);
         let endings: Vec<Option<u32>> = page.column(ENDED_BY)?.u32()?.iter().collect();
         let durations = rows::numbers(&page, DURATION_SECONDS)?;
         let (sent, lost) = (rows::counts(&page, PACKETS_SENT)?, rows::counts(&page, PACKETS_LOST)?);
         let (rates, latencies) = (rows::numbers(&page, WORST_SUCCESS_RATE)?, rows::numbers(&page, WORST_LATENCY_MS)?);
+        let text = |name: &str| rows::texts(&page, name);
+        let (caused_by, held, acknowledged) = (text(CAUSED_BY)?, text(HELD)?, text(ACKNOWLEDGED)?);
         let incident = |(row, antenna_id): (usize, Option<String>)| Incident {
             antenna_id: antenna_id.unwrap_or_default(),
             kind: kinds[row],
@@ -46,6 +53,9 @@ impl Question for IncidentsRequest {
             packets_lost: lost[row],
             worst_success_rate: rates[row],
             worst_latency_ms: latencies[row],
+            caused_by: caused_by[row].clone(),
+            held: held[row].as_deref().and_then(HeldBy::from_spelling),
+            acknowledged: acknowledged[row].clone(),
         };
         Ok(IncidentPage {
             total: found.height() as u64,
@@ -63,7 +73,8 @@ impl Question for IncidentsRequest {
         let names = [kind, time(START), time(END), ended_by];
         let found = found(self, view)?.collect()?;
         let total = Some(found.height() as u64);
-        let rows = page(self, found.lazy(), self.limit.in_table()).with_columns(names).collect()?;
+        let rows = view.with_said(page(self, found.lazy(), self.limit.in_table()).collect()?, self.window.is_some())?;
+        let rows = rows.lazy().with_columns(names).collect()?;
         Ok(Table { rows, total })
     }
 
@@ -157,16 +168,16 @@ pub(super) fn changes(view: &View<'_>, (start_ms, end_ms): (i64, i64), now_ms: i
 
 /// An incident that has ended or lasts.
 #[derive(Debug, Clone, Copy)]
-struct Row<'a> {
-    antenna: &'a str,
-    kind: IncidentKind,
-    start_ms: i64,
-    end: Option<(i64, IncidentEnding)>,
-    tally: Tally,
+pub(super) struct Row<'a> {
+    pub(super) antenna: &'a str,
+    pub(super) kind: IncidentKind,
+    pub(super) start_ms: i64,
+    pub(super) end: Option<(i64, IncidentEnding)>,
+    pub(super) tally: Tally,
 }
 
 /// Every incident that is in some files, is in memory or lasts.
-fn all<'a>(
+pub(super) fn all<'a>(
     whole: &'a Whole,
     archived: &'a [Arc<Vec<Finished>>],
     now_ms: i64,

@@ -8,6 +8,7 @@
 //!   step level out.
 //! - `about`: what the registry says of antennas; `unseen`: of which of them nothing has been heard; `choice`: which of them an
 //!   answer is about.
+//! - `causes`: which incident is in front of another one; [`said`]: what alerts know of incidents.
 //! - [`rows`]: tables to the API's types; [`format`]: tables to CSV, Arrow and Parquet.
 //!
 //! [`Question::answer`] is where a window is answered.
@@ -16,6 +17,7 @@ mod about;
 pub mod antenna;
 pub mod antennas;
 mod archived;
+mod causes;
 pub mod cells;
 mod choice;
 pub mod format;
@@ -28,6 +30,7 @@ pub mod network;
 pub mod public_status;
 pub mod readings;
 pub mod rows;
+pub mod said;
 pub mod series;
 pub mod sites;
 pub mod summary;
@@ -43,6 +46,7 @@ use shared::api::{BadParameter, Format, Request};
 
 use self::archived::Looked;
 pub use self::network::Tables;
+use self::said::Said;
 pub use self::window::Window;
 use crate::archive::read::Archive;
 use crate::registry::Registry;
@@ -128,6 +132,7 @@ pub struct View<'a> {
     tables: &'a Tables,
     archive: Option<&'a Archive>,
     registry: Option<&'a Registry>,
+    said: Option<&'a Said>,
     looked: Looked,
 }
 
@@ -135,8 +140,8 @@ impl<'a> View<'a> {
     /// A window of the whole network; `tables` keeps what questions to it share.
     #[must_use]
     pub fn new(whole: &'a Whole, window: Window, now: UnixMillis, thresholds: Thresholds, tables: &'a Tables) -> Self {
-        let (archive, registry, looked) = (None, None, Looked::default());
-        Self { whole, window, now_ms: now.0, thresholds, tables, archive, registry, looked }
+        let (archive, registry, said, looked) = (None, None, None, Looked::default());
+        Self { whole, window, now_ms: now.0, thresholds, tables, archive, registry, said, looked }
     }
 
     /// The view with the files of an archive, if there is one.
@@ -151,10 +156,16 @@ impl<'a> View<'a> {
         Self { registry: Some(registry), ..self }
     }
 
+    /// The view with what alerts know of incidents.
+    #[must_use]
+    pub fn with_alerts(self, said: &'a Said) -> Self {
+        Self { said: Some(said), ..self }
+    }
+
     /// The same over another window.
     pub(super) fn over(&self, window: Window) -> Self {
-        let Self { whole, now_ms, thresholds, tables, archive, registry, .. } = *self;
-        Self { whole, window, now_ms, thresholds, tables, archive, registry, looked: Looked::default() }
+        let Self { whole, now_ms, thresholds, tables, archive, registry, said, .. } = *self;
+        Self { whole, window, now_ms, thresholds, tables, archive, registry, said, looked: Looked::default() }
     }
 
     /// Every antenna that is known and retained with what it measured in the window, see [`network`].

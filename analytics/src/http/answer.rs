@@ -1,9 +1,9 @@
 //! Answers over HTTP, worked out once for each snapshot.
 //!
-//! A question to a snapshot has one answer until another antenna falls silent (see [`Window::judged_ms`]) or the registry says
-//! something else of antennas, so answers are kept by snapshot, registry, window and question: whoever asks the same again gets
-//! the same bytes, and whoever asks at the same time waits for the first. An answer carries an `ETag` made of its bytes, so a
-//! client that holds them already is told so (304).
+//! A question to a snapshot has one answer until another antenna falls silent (see [`Window::judged_ms`]), or the registry says
+//! something else of antennas or alerts of incidents. So answers are kept by snapshot, registry, alerts, window and question:
+//! whoever asks the same again gets the same bytes, and whoever asks at the same time waits for the first. An answer carries an
+//! `ETag` made of its bytes, so a client that holds them already is told so (304).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use super::ApiError;
 use crate::answer::cells::CellsExport;
 use crate::answer::format::write;
 use crate::answer::incidents::{OpenIncidents, open_incidents};
+use crate::answer::said::Said;
 use crate::answer::{AnswerError, Question, Table, Tables, View, Window};
 use crate::archive::read::Archive;
 use crate::cache;
@@ -47,6 +48,7 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static(description::TOTAL_COUNT
 pub(crate) struct Asked {
     pub(crate) whole: Arc<Whole>,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) said: Arc<Said>,
     pub(crate) window: Window,
     pub(crate) now: UnixMillis,
 }
@@ -149,8 +151,8 @@ fn written(format: Format, body: Body) -> Response {
     ([(header::CONTENT_TYPE, content_type)], body).into_response()
 }
 
-/// A question to a window of a snapshot and the registry, by their versions, in a format.
-type Key = ((u64, u64), Window, String, Format);
+/// A question to a window of a snapshot, the registry and what alerts say, by their versions, in a format.
+type Key = ([u64; 3], Window, String, Format);
 
 #[derive(Debug, Clone)]
 struct BodyBytes;
@@ -201,7 +203,7 @@ impl Answers {
         question: Q,
         format: Format,
     ) -> Result<Answer, ApiError> {
-        let versions = (asked.whole.version, asked.registry.version());
+        let versions = [asked.whole.version, asked.registry.version(), asked.said.version()];
         let key = (versions, asked.window, question.href(), format);
         let work = self.put(asked, move |view| {
             let answer = match format {
@@ -293,8 +295,8 @@ impl Answers {
             _ => (None, &self.workers),
         };
         let work = move || {
-            let Asked { whole, registry, window, now } = asked;
-            let view = View::new(&whole, window, now, thresholds, &tables).with_registry(&registry);
+            let Asked { whole, registry, said, window, now } = asked;
+            let view = View::new(&whole, window, now, thresholds, &tables).with_registry(&registry).with_alerts(&said);
             match work(&view.with_archive(archive.as_ref())) {
                 // It may be in a partition of which nothing is known.
                 Err(ApiError::NotFound(_)) if !whole.missing().is_empty() => Err(ApiError::missing(whole.missing())),

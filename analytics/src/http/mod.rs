@@ -189,7 +189,8 @@ impl Api {
             Some(request) => Window::of(&whole, request, now)?,
             None => Window::kept(now),
         };
-        Ok(Asked { whole, registry: self.registry.current(), window, now: full_seconds(now) })
+        let (registry, said) = (self.registry.current(), self.alerts.said());
+        Ok(Asked { whole, registry, said, window, now: full_seconds(now) })
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! - [`fields`]: what an entry says, and within which bounds.
 //! - `from_toml`, `from_csv`: the entries of a file, each with its place in it.
+//! - `upstream`: who is behind an antenna that is down.
 //!
 //! An entry is for an antenna's exact id or for all ids that match a glob. What the entry of the exact id says counts before what
 //! globs say, and of several globs that match, the later one in the file, each field by itself and labels each by its key:
@@ -11,6 +12,7 @@
 mod fields;
 mod from_csv;
 mod from_toml;
+pub(crate) mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;

@@ -383,6 +383,19 @@ fn an_uplink_with_five_hundred_antennas_behind_it_is_one_message_through_a_kill_
     let mut analytics = Analytics::start(&server.url(), &settings);
     let held = analytics.wait("/api/v1/alerts", |page| page["held"]["unreachable"] == 500);
     assert_eq!((held["open"].as_u64(), held["held"]["muted"].as_u64()), (Some(501), Some(0)), "{held}");
+    // Each of their incidents names that of the uplink.
+    let unreachable = |it: &Value| it["held"] == "unreachable";
+    let listed = analytics.wait("/api/v1/incidents?kind=down&limit=1000", |page| {
+        page["incidents"].as_array().is_some_and(|all| all.iter().filter(|it| unreachable(it)).count() == 500)
+    });
+    let (behind, in_front): (Vec<Value>, Vec<Value>) =
+        listed["incidents"].as_array().expect("incidents").iter().cloned().partition(unreachable);
+    assert_eq!((in_front.len(), &in_front[0]["caused_by"]), (1, &Value::Null), "{in_front:?}");
+    let start = in_front[0]["start"].as_str().and_then(|text| chrono::DateTime::parse_from_rfc3339(text).ok());
+    let uplink_incident = format!("trouble:{}:north-gw", start.expect("a time").timestamp_millis());
+    assert!(behind.iter().all(|it| it["caused_by"] == *uplink_incident && it["acknowledged"].is_null()));
+    let (status, csv) = analytics.ask("/api/v1/incidents?antenna=north-001&kind=down", "text/csv").expect("an answer");
+    assert!(status == 200 && csv.trim_end().ends_with(&format!(",{uplink_incident},unreachable,")), "{csv}");
     // Whatever was to be told of them before would be told before this.
     for ago_s in [600, 570] {
         measure(&server, &["south-1".to_owned()], ago_s, true);
@@ -616,11 +629,20 @@ fn a_mute_that_was_answered_outlasts_a_kill_at_once_and_nobody_is_told_until_it_
     });
     // Both were seen by then, as both are down by one batch.
     assert_eq!(told(), BTreeSet::from([loud.clone()]));
+    shown(owner.address(), "/api/v1/incidents?antenna=quiet-1", |it| it["incidents"][0]["held"] == "mute");
     let loud_alert = receiver.alerts()[0].1.clone();
     let incident = loud_alert["incident"].as_str().expect("an id");
     let note = format!(r#"{{"incident": "{incident}", "note": "{HOSTILE}", "by": "eva"}}"#);
     let taken = done(other.address(), "POST", "/api/v1/acknowledgements", &note, 201);
     assert_eq!((taken["antenna_id"].as_str(), taken["open"].as_bool()), (Some("loud-1"), Some(true)));
+    // Each process tells it of the incident.
+    for process in [&owner, &other] {
+        let wanted = |it: &Value| {
+            let it = &it["incidents"][0];
+            it["acknowledged"] == "eva" && it["held"].is_null() && it["caused_by"].is_null()
+        };
+        shown(process.address(), "/api/v1/incidents?antenna=loud-1", wanted);
+    }
     let unmute = format!("/api/v1/mutes?id={}&by=eva", made["id"].as_str().expect("an id"));
     assert_eq!(done(other.address(), "DELETE", &unmute, "", 200), made);
     until("it is told", DEADLINE, || if told().contains(&quiet) { Ok(()) } else { Err(format!("{:?}", told())) });

@@ -209,6 +209,9 @@ fn questions() -> Vec<Asked> {
         ("packets_lost", COUNT),
         ("worst_success_rate", NUMBER),
         ("worst_latency_ms", NUMBER),
+        ("caused_by", TEXT),
+        ("held", TEXT),
+        ("acknowledged", TEXT),
     ];
     let heatmap = vec![
         ("row", COUNT),

@@ -446,11 +446,14 @@ async fn incidents_answer_csv_and_keep_their_etag() {
     assert_eq!(status, 200);
     let mut reader = csv::Reader::from_reader(body.as_bytes());
     let head = "antenna_id,kind,start,end,ended_by,duration_seconds,packets_sent,packets_lost,worst_success_rate,\
-                worst_latency_ms";
+                worst_latency_ms,caused_by,held,acknowledged";
     assert_eq!(reader.headers().expect("a head"), &head.split(',').collect::<csv::StringRecord>());
     let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().expect("CSV");
     let start = UnixMillis(NOW.0 - 600_000).to_string();
-    assert_eq!(rows[0], csv::StringRecord::from(vec!["dead,1", "silent", &start, "", "", "600", "0", "0", "", ""]));
+    assert_eq!(
+        rows[0],
+        csv::StringRecord::from(vec!["dead,1", "silent", &start, "", "", "600", "0", "0", "", "", "", "", ""])
+    );
     assert_eq!((rows.len(), &rows[1][1], &rows[1][4], &rows[1][8], &rows[1][9]), (2, "down", "recovered", "0", "20"));
     assert_eq!(analytics.ask("?format=csv&antenna=dead,1", &etag).await, (304, etag, String::new()));
 

@@ -8,8 +8,8 @@ use shared::api::{Badness, Order, SiteSort, Sort};
 use super::parts::{Ago, AntennaLink, Choices, Pill, StripView, Time};
 use crate::language::Language;
 use crate::model::{
-    AntennaLine, Choice, Column, GroupHead, IncidentLine, IncidentRow, Inner, Moment, ReadingRow, SiteColumn, SiteLine,
-    column_label, site_column_label,
+    AntennaLine, Choice, Column, GroupHead, IncidentLine, IncidentRow, Inner, Moment, ReadingRow, Said, SiteColumn,
+    SiteLine, column_label, site_column_label,
 };
 use crate::query::COLUMNS;
 
@@ -271,7 +271,7 @@ pub(crate) fn IncidentTable(lines: Vec<IncidentLine>, has_antenna: bool, languag
             view! { <th scope="row" role="rowheader" class="col-id">{link}{words}</th> }
         });
         let inner = inner.map(|inner| view! { <InnerList inner language/> });
-        let said = said(row.acknowledged, row.is_muted, row.acknowledge, language);
+        let said = view! { <SaidView said=row.said language/> };
         view! {
             <tr role="row" class:is-open=row.is_open>
                 <td role="cell" class="col-status" data-label=labels[0]><Pill status=row.kind label=row.kind_label/></td>
@@ -303,7 +303,7 @@ fn InnerList(inner: Inner, language: Language) -> AnyView {
             true => view! { <AntennaLink id=row.id href=row.href/>" "{start} }.into_any(),
             false => view! { <a href=row.href>{start}</a> }.into_any(),
         };
-        let said = said(row.acknowledged, row.is_muted, row.acknowledge, language);
+        let said = view! { <SaidView said=row.said language/> };
         view! { <li>{lead}" – "{end_of(row.end, row.state)}", "{row.duration}", "{row.severity}{said}</li> }
     };
     let items = rows.into_iter().map(item).collect_view();
@@ -318,20 +318,21 @@ fn InnerList(inner: Inner, language: Language) -> AnyView {
     view! { <details class="inner" id=key><summary>{label}</summary><ul>{items}{rest}</ul></details> }.into_any()
 }
 
-/// Who takes care of an incident, whether nobody is told of it, and where it is acknowledged.
-fn said(
-    acknowledged: Option<(String, String)>,
-    is_muted: bool,
-    acknowledge: Option<String>,
-    language: Language,
-) -> AnyView {
+/// What caused an incident, why nobody is told of it, who takes care of it, and where it is acknowledged.
+#[component]
+fn SaidView(said: Said, language: Language) -> AnyView {
+    let Said { cause, quiet, acknowledged, acknowledge } = said;
+    let cause = cause.map(|(id, href)| {
+        let words = language.text("behind", "detrás de");
+        view! { " "<span class="mark">{words}</span><AntennaLink id href/> }
+    });
+    let quiet = quiet.map(|words| view! { " "<span class="mark">{words}</span> });
     let by = acknowledged.map(|(by, note)| {
         let words = language.text("acknowledged", "atendido");
         view! { " "<span class="mark">{words}</span><bdi>{by}</bdi>": "<bdi>{note}</bdi> }
     });
-    let muted = is_muted.then(|| view! { " "<span class="mark">{language.text("muted", "silenciada")}</span> });
     let link = acknowledge.map(|href| view! { " "<a href=href>{language.text("Acknowledge…", "Atender…")}</a> });
-    view! { {muted}{by}{link} }.into_any()
+    view! { {cause}{quiet}{by}{link} }.into_any()
 }
 
 /// When an incident ended and how, or that it has not.

@@ -205,6 +205,9 @@ mod tests {
             packets_lost: 40,
             worst_success_rate: Some(0.5 - antenna as f64 / 100.0),
             worst_latency_ms: None,
+            caused_by: None,
+            held: None,
+            acknowledged: None,
         }
     }
 

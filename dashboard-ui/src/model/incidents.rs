@@ -1,12 +1,12 @@
 //! Incidents: what went wrong, when, for how long, how bad.
 
 use shared::UnixMillis;
-use shared::api::{Incident, IncidentEnding, IncidentKind};
+use shared::api::{HeldBy, Incident, IncidentEnding, IncidentKind};
 use shared::spelled::Spelled;
 
 use super::fleet::PlaceForm;
 use super::inbox::{Fold, Line, lines};
-use super::quiet::{acknowledge_href, acknowledged, mutes_of};
+use super::quiet::{acknowledge_href, acknowledged, mutes_of, of_incident};
 use super::rows::pages;
 use super::{Choice, Frame, Moment, Pages, Scene, hidden};
 use crate::figures::{IncidentsFigures, NAMED_ANTENNAS};
@@ -96,10 +96,18 @@ pub(crate) struct IncidentRow {
     pub(crate) duration: String,
     /// How bad it was: what was lost, how slow it was.
     pub(crate) severity: String,
+    pub(crate) said: Said,
+}
+
+/// What is said of an incident beside what was measured.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// The antenna in front of it that was down, and its page at the time of the incident.
+    pub(crate) cause: Option<(String, String)>,
+    /// Why nobody is told of it, in words, if it lasts.
+    pub(crate) quiet: Option<&'static str>,
     /// Who takes care of it, and what they said.
     pub(crate) acknowledged: Option<(String, String)>,
-    /// Whether it lasts and nobody is told of it, as the antenna is muted.
-    pub(crate) is_muted: bool,
     /// Where it is acknowledged; `None` if it is over, or for who may not do that.
     pub(crate) acknowledge: Option<String>,
 }
@@ -224,9 +232,7 @@ fn incident_line(line: &Line<'_>, asked: &Incidents, scene: &Scene<'_>) -> Incid
         duration: language.duration(line.duration_seconds()),
         severity: severity(&one, language),
         // Each of its incidents is one of its own.
-        acknowledged: None,
-        is_muted: false,
-        acknowledge: None,
+        said: Said::default(),
         ..row
     };
     IncidentLine { row, inner: Some(inner) }
@@ -285,9 +291,33 @@ pub(super) fn incident_row(incident: &Incident, scene: &Scene<'_>) -> IncidentRo
         },
         duration: language.duration(incident.duration_seconds),
         severity: severity(incident, language),
+        said: said(incident, scene),
+    }
+}
+
+fn said(incident: &Incident, scene: &Scene<'_>) -> Said {
+    let language = scene.language();
+    let cause = incident.caused_by.as_deref().map(|cause| of_incident(cause, language).2.to_owned());
+    let told = incident.held.map(|held| held_by(held, language));
+    // An analytics of before tells of mutes alone.
+    let is_muted = || incident.end.is_none() && !mutes_of(&incident.antenna_id, scene).is_empty();
+    Said {
+        cause: cause.map(|antenna| {
+            let href = permalink(&antenna, incident.start, incident.end, scene);
+            (antenna, href)
+        }),
+        quiet: told.or_else(|| is_muted().then(|| held_by(HeldBy::Mute, language))),
         acknowledged: acknowledged(incident, scene),
-        is_muted: incident.end.is_none() && !mutes_of(&incident.antenna_id, scene).is_empty(),
         acknowledge: acknowledge_href(incident, scene),
+    }
+}
+
+const fn held_by(held: HeldBy, language: Language) -> &'static str {
+    match held {
+        HeldBy::Maintenance => language.text("in maintenance", "en mantenimiento"),
+        HeldBy::Mute | HeldBy::Muted => language.text("muted", "silenciada"),
+        HeldBy::Unreachable => language.text("unreachable", "inaccesible"),
+        HeldBy::Site => language.text("told with its site", "se avisa con su emplazamiento"),
     }
 }
 
@@ -361,6 +391,9 @@ mod tests {
             packets_lost: 120,
             worst_success_rate: Some(0.41),
             worst_latency_ms: Some(1284.0),
+            caused_by: None,
+            held: None,
+            acknowledged: None,
         }
     }
 
@@ -409,6 +442,32 @@ mod tests {
         let found = |href: &str| shown_for(&figures, &address(href)).found;
         assert_eq!(found("/incidents"), "12\u{202f}345 incidents, 1\u{202f}234 open, the newest 1 of them");
         assert_eq!(found("/incidents?lang=es"), "12\u{202f}345 incidentes, 1\u{202f}234 abiertos, los 1 más recientes");
+    }
+
+    #[test]
+    fn what_caused_an_incident_and_why_nobody_is_told_of_it_is_said_in_words() {
+        let behind = Incident {
+            end: None,
+            ended_by: None,
+            caused_by: Some("silence:1763995000000:mast:1".to_owned()),
+            held: Some(HeldBy::Unreachable),
+            ..incident(IncidentKind::Down)
+        };
+        let said = row(&behind, "/incidents").said;
+        let (antenna, href) = said.cause.unwrap();
+        assert!(antenna == "mast:1" && href.contains("/antenna?id=mast%3A1"), "{antenna} {href}");
+        assert_eq!((said.quiet, said.acknowledged), (Some("unreachable"), None));
+        for (held, english, spanish) in [
+            (HeldBy::Maintenance, "in maintenance", "en mantenimiento"),
+            (HeldBy::Mute, "muted", "silenciada"),
+            (HeldBy::Muted, "muted", "silenciada"),
+            (HeldBy::Site, "told with its site", "se avisa con su emplazamiento"),
+        ] {
+            let it = Incident { held: Some(held), caused_by: None, ..behind.clone() };
+            assert_eq!(row(&it, "/incidents").said, Said { quiet: Some(english), ..Said::default() });
+            assert_eq!(row(&it, "/incidents?lang=es").said.quiet, Some(spanish));
+        }
+        assert_eq!(row(&incident(IncidentKind::Down), "/incidents").said, Said::default());
     }
 
     /// A page of lines for incidents of as many antennas, a minute apart.

@@ -46,7 +46,7 @@ pub(crate) use choice::Choice;
 pub(crate) use fleet::{Column, FleetScreen, GroupHead, PlaceForm, column_label};
 pub(crate) use frame::{Condition, Form, Frame, Moment, Note, Part, Ranges};
 pub(crate) use heat::{HeatLabel, HeatMap, Strip};
-pub(crate) use incidents::{IncidentLine, IncidentRow, IncidentsScreen, Inner};
+pub(crate) use incidents::{IncidentLine, IncidentRow, IncidentsScreen, Inner, Said};
 pub(crate) use map::{MapScreen, Mark, Move, PlaceMap};
 pub(crate) use meanings::Meaning;
 pub(crate) use overview::OverviewScreen;

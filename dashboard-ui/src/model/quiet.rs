@@ -1,7 +1,7 @@
 //! What is muted, in maintenance and acknowledged, and who did what.
 
 use shared::UnixMillis;
-use shared::api::{Acknowledgement, AuditAction, AuditEntry, Incident, IncidentKind, Mute};
+use shared::api::{Acknowledgement, AuditAction, AuditEntry, Incident, Mute};
 use shared::glob::Glob;
 use shared::spelled::Spelled as _;
 
@@ -131,12 +131,12 @@ pub(crate) fn mute_href(antenna: &str, manner: Manner) -> Option<String> {
 pub(super) fn acknowledge_href(incident: &Incident, scene: &Scene<'_>) -> Option<String> {
     let manner = scene.address.manner;
     let may = manner.access == Access::Operator && incident.end.is_none() && acknowledged(incident, scene).is_none();
-    may.then(|| manner.href(ACKNOWLEDGE, &[("incident", incident_id(incident))]))
+    may.then(|| manner.href(ACKNOWLEDGE, &[("incident", incident.id())]))
 }
 
 /// Who takes care of an incident, and what they said.
 pub(super) fn acknowledged(incident: &Incident, scene: &Scene<'_>) -> Option<(String, String)> {
-    let it = scene.quiet?.acknowledgement(&incident_id(incident))?;
+    let it = scene.quiet?.acknowledgement(&incident.id())?;
     Some((it.by.clone(), it.note.clone()))
 }
 
@@ -144,15 +144,6 @@ pub(super) fn acknowledged(incident: &Incident, scene: &Scene<'_>) -> Option<(St
 pub(super) fn mutes_of(antenna: &str, scene: &Scene<'_>) -> Vec<MuteRow> {
     let mutes = scene.quiet.into_iter().flat_map(|quiet| quiet.mutes_of(antenna));
     mutes.filter(|mute| mute.until > scene.now).map(|mute| mute_row(mute, scene.now, scene.address.manner)).collect()
-}
-
-/// An incident's id, as receivers of alerts are told it.
-fn incident_id(incident: &Incident) -> String {
-    let family = match incident.kind {
-        IncidentKind::Down | IncidentKind::Degraded => "trouble",
-        IncidentKind::Silent => "silence",
-    };
-    format!("{family}:{}:{}", incident.start.0, incident.antenna_id)
 }
 
 /// What an incident's id says: what it is, in words, whether it is of an antenna, and of which, or of which site or rule.

@@ -694,6 +694,9 @@ mod tests {
             packets_lost: 0,
             worst_success_rate: None,
             worst_latency_ms: None,
+            caused_by: None,
+            held: None,
+            acknowledged: None,
         };
         let newest = [(9, false), (8, true), (7, false), (6, false)].map(|(start, open)| incident(start, open));
         let lasting = [8, 3, 1].map(|start| incident(start, true));

@@ -138,6 +138,40 @@ pub struct AlertHeld {
     pub site: u64,
 }
 
+spelled! {
+    /// Why nobody is told of an incident that lasts; of several reasons, the first.
+    pub enum HeldBy {
+        /// In maintenance.
+        Maintenance = "maintenance",
+        /// By a mute.
+        Mute = "mute",
+        /// The registry says `muted` of the antenna.
+        Muted = "muted",
+        /// The antenna is behind one that is down, or came back less than a minute ago.
+        Unreachable = "unreachable",
+        /// The antenna's site went down, or came back less than a minute ago, and is told in its place.
+        Site = "site",
+    }
+}
+
+impl AlertHeld {
+    /// How many there are of each reason.
+    #[must_use]
+    pub fn of(reasons: impl IntoIterator<Item = HeldBy>) -> Self {
+        let mut held = Self::default();
+        for reason in reasons {
+            *match reason {
+                HeldBy::Maintenance => &mut held.maintenance,
+                HeldBy::Mute => &mut held.mute,
+                HeldBy::Muted => &mut held.muted,
+                HeldBy::Unreachable => &mut held.unreachable,
+                HeldBy::Site => &mut held.site,
+            } += 1;
+        }
+        held
+    }
+}
+
 /// A window of maintenance, in which nobody is told of some antennas.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AlertMaintenance {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request::{Count, Request, request};
-use super::{DEFAULT_ROWS, Format, Gap, Labels, MAX_ROWS, OptionalWindow, WindowRequest, path};
+use super::{DEFAULT_ROWS, Format, Gap, HeldBy, Labels, MAX_ROWS, OptionalWindow, WindowRequest, path};
 use crate::spelled::spelled;
 use crate::time::UnixMillis;
 
@@ -61,6 +61,24 @@ spelled! {
         /// No reading arrived for three of the antenna's usual intervals, and at least 15 s.
         Silent = "silent",
     }
+}
+
+impl IncidentKind {
+    /// The first part of the ids of incidents of this kind: one that gets worse stays the same incident.
+    #[must_use]
+    pub const fn family(self) -> &'static str {
+        match self {
+            Self::Down | Self::Degraded => "trouble",
+            Self::Silent => "silence",
+        }
+    }
+}
+
+/// An incident's id, by which people acknowledge it and receivers of alerts are told of it. It stays the same through everything that happens
+/// to the incident.
+#[must_use]
+pub fn incident_id(family: &str, start: UnixMillis, subject: &str) -> String {
+    format!("{family}:{}:{subject}", start.0)
 }
 
 spelled! {
@@ -127,4 +145,19 @@ pub struct Incident {
     pub worst_success_rate: Option<f64>,
     /// The highest mean latency of an interval during it, in milliseconds; `null` for `silent`, or if none is known.
     pub worst_latency_ms: Option<f64>,
+    /// The id of the incident, `down` or `silent`, of the antenna in front of it that was down when it ended, or a minute before, or is where it
+    /// lasts; of several in a row, of the one furthest up. `null` where none was.
+    pub caused_by: Option<String>,
+    /// Why nobody is told of it; `null` where it is over, or receivers are told, or none are to be.
+    pub held: Option<HeldBy>,
+    /// Who takes care of it; `null` where nobody says so.
+    pub acknowledged: Option<String>,
+}
+
+impl Incident {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> String {
+        incident_id(self.kind.family(), self.start, &self.antenna_id)
+    }
 }

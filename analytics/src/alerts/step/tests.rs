@@ -7,6 +7,7 @@ use shared::api::{AlertHeld, MaintenanceTimes, NewAcknowledgement, NewMaintenanc
 use super::*;
 use crate::alerts::maintenance::Span;
 use crate::alerts::orders::Order;
+use crate::registry::upstream::RETURN_MS;
 use crate::registry::{Notation, Registry};
 
 const FILE: &str = "
@@ -110,7 +111,7 @@ impl World {
         in_front_of(antenna).into_iter().map(|it| it.to_string()).any(|front| {
             let of_front = self.ended.iter().filter(|it| it.subject == front && it.kind == AlertKind::Down);
             let mut of_front = of_front.filter(|it| it.start <= end(incident));
-            of_front.any(|it| end(it).0 + upstream::RETURN_MS > incident.start.0)
+            of_front.any(|it| end(it).0 + RETURN_MS > incident.start.0)
         })
     }
 
@@ -339,9 +340,8 @@ proptest! {
                 Ok(())
             };
             let mut played = Played::through(steps.clone(), turn)?;
-            played.go_on(upstream::RETURN_MS / 10_000 + 4, turn)?;
-            let held = Quiet::new(WINDOW.start, &alerting, played.state.said(), &registry)
-                .held(played.state.incidents.values());
+            played.go_on(RETURN_MS / 10_000 + 4, turn)?;
+            let held = played.state.held(WINDOW.start, &alerting, &registry);
             Ok::<_, TestCaseError>((played, held))
         };
         let ((mut said, held_by_order), (file, held_by_file)) = (played(FILE, Some(&order))?, played(&of_file, None)?);
@@ -409,7 +409,7 @@ proptest! {
         };
         let mut played = Played::through(steps, turn)?;
         // What was in front is back for long enough, or down.
-        played.go_on(upstream::RETURN_MS / 10_000 + 4, turn)?;
+        played.go_on(RETURN_MS / 10_000 + 4, turn)?;
         let told = |mailbox: &Mailbox, receiver: &str, incident: &Incident| {
             mailbox.phases.get(&(receiver.to_owned(), incident.id())).cloned().unwrap_or_default()
         };
@@ -758,7 +758,7 @@ fn nobody_is_told_of_an_antenna_that_the_registry_mutes_until_it_does_not_any_mo
         }
         let of_a = told.into_iter().filter(|(receiver, _)| receiver == "a");
         let told: BTreeSet<_> = of_a.map(|(_, it)| (it.antenna_id, it.kind, it.phase)).collect();
-        (told, Quiet::new(now, &alerting, state.said(), antennas).held(state.incidents.values()))
+        (told, AlertHeld::of(state.held(now, &alerting, antennas).into_values()))
     };
     let is_told = |antenna: &str, kind, phase: &str| (antenna.to_owned(), kind, phase.to_owned());
     let (told, held) = turns(&mut state, &incidents, &muted);
@@ -804,7 +804,7 @@ fn a_parent_with_five_hundred_antennas_behind_it_sends_one_message_also_where_th
         let of_a = told.into_iter().filter(|(receiver, it)| receiver == "a" && it.antenna_id != "south-1");
         let of_a: Vec<_> = of_a.map(|(_, it)| (it.antenna_id, it.phase, it.behind)).collect();
         assert_eq!(of_a, [("north-gw".to_owned(), "began".to_owned(), 500)], "{is_group_known}");
-        let held = Quiet::new(now, &alerting, state.said(), &registry).held(state.incidents.values());
+        let held = AlertHeld::of(state.held(now, &alerting, &registry).into_values());
         assert_eq!(held, AlertHeld { unreachable: 500, ..AlertHeld::default() });
     }
 }
