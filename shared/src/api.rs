@@ -151,7 +151,7 @@ pub mod path {
     pub const OPENAPI: &str = "/openapi.json";
 
     /// Every route, on which the contract, the router and the description have to agree.
-    pub const ALL: [&str; 26] = [
+    pub const ALL: [&str; 27] = [
         METRICS,
         SUMMARY,
         ANTENNAS,

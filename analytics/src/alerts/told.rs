@@ -211,6 +211,7 @@ mod tests {
             subject: number.to_string(),
             text: String::new(),
             until: None,
+            maintenance: None,
         };
         state.audit.extend((0..500).map(entry));
         let first = show(&state, 1);

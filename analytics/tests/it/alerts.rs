@@ -717,7 +717,7 @@ fn maintenance_that_was_answered_outlasts_a_kill_at_once_and_nobody_is_told_unti
     });
     // All were seen by then, as they are down by one batch.
     assert_eq!(told(), BTreeSet::from(["loud-1".to_owned()]));
-    let held = shown(owner.address(), "/api/v1/alerts", |it| it["held"]["maintenance"] == 2);
+    let held = shown(owner.address(), "/api/v1/alerts", |it| it["held"]["maintenance"].as_u64() >= Some(2));
     assert_eq!(held["maintenance"].as_array().map(Vec::len), Some(3), "{held}");
     for (made, antenna) in made.iter().zip(&antennas) {
         let cancel = format!("/api/v1/maintenance?id={}&by=eva", made["id"].as_str().expect("an id"));

@@ -49,10 +49,26 @@ test("an operator gets from an antenna to the form that mutes it, and is told wh
     assert.equal(await page.inputValue("[name=reason]"), "new mast");
   }));
 
+test("an operator plans maintenance by the clocks of a time zone without a script, and what was typed stays", () =>
+  visit(browser, `${url}/maintenance?antennas=harbour-north&recurs=1`, { javaScriptEnabled: false }, async (page) => {
+    await logIn(page, "ana");
+    await page.waitForURL("**/maintenance?antennas=harbour-north&recurs=1");
+    await page.getByLabel("Sunday").check();
+    for (const [name, value] of Object.entries({ from: "02:00", until: "04:00", time_zone: "Europe/Madrid", reason: "updates" })) {
+      await page.fill(`[name=${name}]`, value);
+    }
+    await page.locator("main button[type=submit]").click();
+    assert.match(await page.locator("[role=status]").innerText(), /built-in data has no alerts/);
+    assert.deepEqual(await page.locator("[name=days]:checked").evaluateAll((boxes) => boxes.map(({ value }) => value)), ["sun"]);
+    for (const [name, value] of [["antennas", "harbour-north"], ["from", "02:00"], ["time_zone", "Europe/Madrid"]]) {
+      assert.equal(await page.inputValue(`[name=${name}]`), value);
+    }
+  }));
+
 test("a viewer sees no way to change anything", () =>
   visit(browser, `${url}/antenna?id=harbour-north`, {}, async (page) => {
     await logIn(page, "bea");
     await page.waitForURL("**/antenna?id=harbour-north");
     await isLive(page);
-    assert.equal(await page.getByRole("link", { name: /^(Mute alerts|Acknowledge)…$/ }).count(), 0);
+    assert.equal(await page.getByRole("link", { name: /^(Mute alerts|Plan maintenance|Acknowledge)…$/ }).count(), 0);
   }));
