@@ -15,7 +15,7 @@ use crate::store::expressions::answer::{
     UNAVAILABLE, UNSETTLED,
 };
 use crate::store::expressions::column::{
-    ANTENNA, AVAILABLE_MS, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, READINGS,
+    ANTENNA, AVAILABLE_MS, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE, READINGS,
 };
 use crate::store::expressions::{COUNTS, antenna_counts, availability, mean_to_microseconds, status_name};
 use crate::store::partials::roll_up_cells;
@@ -89,7 +89,8 @@ fn sites(view: &View<'_>, antennas: DataFrame) -> PolarsResult<DataFrame> {
     let told = by_site.agg([told.as_slice(), antenna_counts().as_slice()].concat()).collect()?;
     let sums = COUNTS.map(|name| col(name).cast(DataType::UInt64).fill_null(lit(0_u64)));
     let latencies = [LATENCY_SUM, LATENCY_MIN, LATENCY_MAX].map(col);
-    let columns: Vec<Expr> = std::iter::once(col(ANTENNA)).chain(sums).chain(latencies).collect();
+    let keys = [lit(0_i64).cast(DataType::Int64).alias(PANE), col(ANTENNA)];
+    let columns: Vec<Expr> = keys.into_iter().chain(sums).chain(latencies).collect();
     let is_seen = col(STATUS).neq(lit(Status::Unseen as u32));
     let cells = antennas.lazy().filter(is_seen).select(columns).collect()?;
     let measured = measured(told, &roll_up_cells(&[&cells], BY_ANTENNA)?);

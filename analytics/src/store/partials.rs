@@ -317,10 +317,12 @@ pub fn union(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<DataFrame> 
     let column = |(name, dtype): (&PlSmallStr, &DataType)| {
         let parts = tables.iter().map(|table| table.column(name)).collect::<PolarsResult<Vec<_>>>()?;
         let is_same = parts.windows(2).all(|pair| pair[0].dtype() == pair[1].dtype());
-        // A count may be u32 in one table and u64 in another.
-        let dtype = parts.first().filter(|_| is_same).map_or(dtype, |first| first.dtype());
-        let mut parts = parts.into_iter().map(|part| series_of(part).cast(dtype));
-        let Some(mut all) = parts.next().transpose()? else { return Ok(Column::new_empty(name.clone(), dtype)) };
+        // A count may be u32 in one table and u64 in another, whatever it is in the schema.
+        let is_count = COUNTS.contains(&name.as_str()) || name == COUNT;
+        let wide = if is_count { &DataType::UInt64 } else { dtype };
+        let dtype = parts.first().filter(|_| is_same).map_or(wide, |first| first.dtype()).clone();
+        let mut parts = parts.into_iter().map(|part| series_of(part).cast(&dtype));
+        let Some(mut all) = parts.next().transpose()? else { return Ok(Column::new_empty(name.clone(), &dtype)) };
         for part in parts {
             all.append_owned(part?)?;
         }
