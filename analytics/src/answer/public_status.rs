@@ -148,7 +148,10 @@ impl View<'_> {
             )
             .with_column(col(AVAILABLE_MS).fill_null(lit(0_u64)))
             .with_column(observed.alias(OBSERVED_MS))
-            .with_column(available_ms().alias(AVAILABLE_MS));
+            .with_column(available_ms().alias(AVAILABLE_MS))
+            .select([PUBLIC, PANE, AVAILABLE_MS, OBSERVED_MS].map(col))
+            .collect()?
+            .lazy();
         let share = || availability(col(AVAILABLE_MS).sum(), col(OBSERVED_MS).sum()).alias(AVAILABILITY);
         Ok((
             by_day.clone().group_by_stable([col(PUBLIC), col(PANE)]).agg([share()]).collect()?,
@@ -176,7 +179,8 @@ impl View<'_> {
 /// See [`View::changes_of_sites`]. Of antennas, when they were first heard of and when they left are taken; of incidents, all that they
 /// are about: an antenna with two of them at a time is one antenna.
 fn changes(antennas: &LazyFrame, incidents: &LazyFrame) -> PolarsResult<LazyFrame> {
-    let number = |number: i64| lit(number);
+    // A number by itself is of a narrower type than what it is put beside.
+    let number = |number: i64| lit(number).cast(DataType::Int64);
     let presence = |at: &str, more: i64| {
         let columns = [number(more).alias(ANTENNAS), number(0).alias(DOWN), number(0).alias(TROUBLED)];
         let place = [col(PUBLIC), col(at).alias(AT)];
