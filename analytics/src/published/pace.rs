@@ -107,8 +107,16 @@ impl Pace {
         self.history_from(now, 0)
     }
 
-    /// The same without the steps that end before a time, in milliseconds since the epoch.
-    pub(super) fn history_from(&self, now: UnixMillis, from_ms: i64) -> Steps {
+    /// What is new since a history that ended with the step that begins at a time, in milliseconds since the epoch.
+    pub(super) fn history_since(&self, now: UnixMillis, newest_ms: i64) -> Steps {
+        // A batch counts in the step in which it was merged, which is told of a little later; where the clock was set back, in the
+        // newest step before.
+        let newest_ms = self.steps.back().map_or(newest_ms, |step| step.sample.start.0.min(newest_ms));
+        self.history_from(now, newest_ms.saturating_sub(STEP_MS))
+    }
+
+    /// The same without the steps that end before a time.
+    fn history_from(&self, now: UnixMillis, from_ms: i64) -> Steps {
         let end_ms = self.steps.back().map_or(self.begin_ms, |step| step.sample.start.0).max(GRID.floor(now.0));
         let first_ms = self.begin_ms.max(end_ms - STEPS * STEP_MS).max(GRID.floor(from_ms.max(0)));
         let mut lag = self.lag_before;

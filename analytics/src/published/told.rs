@@ -74,7 +74,10 @@ impl Published {
             last: progress.last.map(|(_, times)| times),
             ages: progress.ages.all().clone(),
             commits: progress.commits,
-            pace: progress.pace.history_from(now, paced_from.unwrap_or(0)).into_values().collect(),
+            pace: match paced_from {
+                Some(newest_ms) => progress.pace.history_since(now, newest_ms).into_values().collect(),
+                None => progress.pace.history(now).into_values().collect(),
+            },
             paced_from,
             incidents_ended: progress.incidents_ended,
             is_evicting: progress.is_evicting,
