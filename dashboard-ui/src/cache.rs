@@ -143,6 +143,12 @@ impl Cache {
     /// What is public: one load for everybody, within some seconds. What was known before stands in for what cannot be had, as
     /// something of the past; `None` where nothing ever was.
     pub(crate) async fn public(&self) -> Option<Arc<PublicFigures>> {
+        // Whoever asks may go away meanwhile. What was begun is for everybody and goes on, or it would be begun again.
+        let cache = self.clone();
+        tokio::spawn(async move { cache.load_public().await }).await.ok().flatten()
+    }
+
+    async fn load_public(&self) -> Option<Arc<PublicFigures>> {
         let mut last = self.0.public.lock().await;
         let now = self.0.clock.now();
         let before = match last.as_ref() {

@@ -23,6 +23,9 @@ type Shared = extract::State<State>;
 /// What is shown is asked for every few seconds, however many look; caches on the way may keep it for as long as nobody minds.
 const KEPT: &str = "public, max-age=30";
 
+/// What a badge is.
+const PICTURE: &str = "image/svg+xml";
+
 /// The routes that are open to anybody.
 pub(super) fn routes() -> Router<State> {
     Router::new().route(STATUS, get(page)).route(BADGE, get(badge)).route(FEED, get(feed_of_incidents))
@@ -48,9 +51,12 @@ async fn badge(extract::State(state): Shared, asking: Asking, asked: Pairs) -> A
     }
     let public = state.cache.public().await;
     let badge = Badge::of(public.as_deref(), &site, manner.language);
-    let picture = held(&asking.headers, "image/svg+xml", badge.picture());
+    if badge.is_of_a_site {
+        return Ok(held(&asking.headers, PICTURE, badge.picture()));
+    }
     // Nothing of what was asked for is repeated: there is no site of that name, or it is nobody's business.
-    Ok(if badge.is_of_a_site { picture } else { (StatusCode::NOT_FOUND, picture).into_response() })
+    let headers = [(CACHE_CONTROL, KEPT), (CONTENT_TYPE, PICTURE)];
+    Ok((StatusCode::NOT_FOUND, headers, badge.picture()).into_response())
 }
 
 async fn feed_of_incidents(extract::State(state): Shared, asking: Asking, asked: Pairs) -> Answered {

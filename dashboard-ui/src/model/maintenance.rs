@@ -87,8 +87,8 @@ impl MaintenanceForm {
                 ..MaintenanceTimes::default()
             };
         }
-        // What is no time is told by analytics, as one that has passed.
-        let at = |text: &str| Some(parse_local(text).map_or(UnixMillis(0), |at| UnixMillis(at.timestamp_millis())));
+        // Analytics says that a time is needed where there is none.
+        let at = |text: &str| parse_local(text).ok().map(|at| UnixMillis(at.timestamp_millis()));
         MaintenanceTimes { start: at(&self.start), end: at(&self.end), ..MaintenanceTimes::default() }
     }
 }
