@@ -21,7 +21,7 @@ async fn a_site_has_a_page_with_its_antennas_and_what_lasts_there() {
         assert!(site.contains(text), "{text}");
     }
     assert!(!site.contains("canal-street"), "that is elsewhere");
-    for href in ["/incidents?site=harbour&amp;window=15m", "/site?name=harbour&amp;status=down&amp;window=15m"] {
+    for href in ["/incidents?site=harbour&amp;window=15m", "/site?status=down&amp;name=harbour&amp;window=15m"] {
         assert!(site.contains(&format!("href=\"{href}\"")), "{href}: {site}");
         assert_eq!(dashboard.get(&href.replace("&amp;", "&")).await.0, StatusCode::OK, "{href}");
     }

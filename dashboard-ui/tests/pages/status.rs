@@ -85,7 +85,8 @@ async fn there_is_no_status_page_unless_it_is_turned_on() {
 
 #[tokio::test]
 async fn the_status_page_is_open_and_everything_else_stays_closed() {
-    let dashboard = public_at(analytics().await.source(), "").await;
+    let analytics = analytics().await;
+    let dashboard = public_at(analytics.source(), "").await;
     for path in ALL {
         let told = dashboard.request(path).send().await.unwrap();
         assert_eq!((told.status(), &*header(&told, "set-cookie")), (StatusCode::OK, ""), "{path}");
@@ -166,7 +167,8 @@ async fn nothing_but_public_names_is_told() {
 
 #[tokio::test]
 async fn states_days_and_incidents_are_told_in_both_languages() {
-    let dashboard = public_at(analytics().await.source(), "").await;
+    let analytics = analytics().await;
+    let dashboard = public_at(analytics.source(), "").await;
     for (lang, words) in [
         (
             "en",
@@ -276,7 +278,8 @@ async fn who_has_the_feed_or_a_badge_already_is_told_so() {
 
 #[tokio::test]
 async fn below_a_base_everything_public_is_below_it_too() {
-    let dashboard = public_at(analytics().await.source(), "/vigia").await;
+    let analytics = analytics().await;
+    let dashboard = public_at(analytics.source(), "/vigia").await;
     let (status, page) = dashboard.get("/vigia/status").await;
     assert_eq!(status, StatusCode::OK);
     let links: Vec<&str> = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();

@@ -223,7 +223,7 @@ fn what_is_refused_is_named_with_what_is_needed() {
     ] {
         assert_eq!(refused(&[(name, value)]), format!("bad value for the parameter {name}: {why}"));
     }
-    let known = "window, end, sort, order, limit, offset, q, id, status, flapping, site, label, step, format";
+    let known = "window, end, sort, order, group, limit, offset, q, id, status, flapping, site, label, step, format";
     let unknown = format!("bad value for the parameter windwo: it is not known here; known are {known}");
     assert_eq!(refused(&[("limit", "5"), ("windwo", "5m")]), unknown);
     assert_eq!(refused(&[("q", "a"), ("q", "a")]), "bad value for the parameter q: it is given twice");
