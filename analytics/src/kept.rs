@@ -32,6 +32,11 @@ pub trait Content: Sized + Send + Sync + 'static {
     /// The first thing that is wrong with it, and where.
     fn read(path: &Path, bytes: &[u8]) -> Result<Self, Fault>;
 
+    /// The files that it names and was read from too: another key in one of them is another content.
+    fn files(&self) -> &[PathBuf] {
+        &[]
+    }
+
     /// Logs what is in force from now on.
     fn log(&self, path: &Path);
 }
@@ -58,7 +63,7 @@ struct State<T> {
 /// What a file held.
 #[derive(Clone, PartialEq, Eq)]
 enum Held {
-    /// Its SHA-256.
+    /// Its SHA-256, and behind it those of the files that it names.
     Bytes(Vec<u8>),
     /// It could not be read.
     Unread,
@@ -75,7 +80,8 @@ impl<T: Content> Kept<T> {
     {
         let Some(path) = path else { return Ok(Self::default()) };
         let bytes = bytes::<T>(path)?;
-        let (content, held) = (content::<T>(path, &bytes)?, Held::of(&bytes));
+        let content = content::<T>(path, &bytes)?;
+        let held = Held::of::<T>(&bytes, content.files());
         Ok(Self::new(Some(path.to_owned()), content, held))
     }
 
@@ -116,7 +122,8 @@ impl<T: Content> Kept<T> {
     pub fn look(&self) {
         let Some(path) = self.path() else { return };
         let read = bytes::<T>(path);
-        let held = read.as_ref().map_or(Held::Unread, |bytes| Held::of(bytes));
+        let files = self.current();
+        let held = read.as_ref().map_or(Held::Unread, |bytes| Held::of::<T>(bytes, files.files()));
         {
             let mut state = self.0.state.lock();
             let is_settled = state.seen == held;
@@ -129,9 +136,12 @@ impl<T: Content> Kept<T> {
                 return;
             }
         }
-        match read.and_then(|bytes| content::<T>(path, &bytes)) {
-            Ok(content) => {
+        let read = read.and_then(|bytes| content::<T>(path, &bytes).map(|content| (content, bytes)));
+        match read {
+            Ok((content, bytes)) => {
                 content.log(path);
+                // It may name other files than the one before.
+                let held = Held::of::<T>(&bytes, content.files());
                 let content = Arc::new(content);
                 *self.0.state.lock() = State { content, in_use: held.clone(), seen: held, trouble: None };
             }
@@ -180,8 +190,11 @@ impl<T> fmt::Debug for Kept<T> {
 }
 
 impl Held {
-    fn of(bytes: &[u8]) -> Self {
-        Self::Bytes(digest(&SHA256, bytes).as_ref().to_vec())
+    /// Of a file, and of those that it names, as far as they can be read.
+    fn of<T: Content>(bytes: &[u8], files: &[PathBuf]) -> Self {
+        let named = files.iter().map(|file| self::bytes::<T>(file).unwrap_or_default());
+        let digests = std::iter::once(digest(&SHA256, bytes)).chain(named.map(|bytes| digest(&SHA256, &bytes)));
+        Self::Bytes(digests.flat_map(|digest| digest.as_ref().to_vec()).collect())
     }
 }
 

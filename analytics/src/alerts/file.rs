@@ -45,6 +45,8 @@ pub struct Alerting {
     pub maintenance: Vec<Maintenance>,
     /// What is told that all is well.
     pub heartbeat: Option<Heartbeat>,
+    /// The files that it names: addresses, keys, passwords, templates.
+    pub files: Vec<PathBuf>,
 }
 
 /// Who is told.
@@ -257,6 +259,10 @@ impl Content for Alerting {
         Self::parse(Fault::or_text(bytes, FILE_BYTES_MAX)?)
     }
 
+    fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     fn log(&self, path: &Path) {
         info!(
             file = %path.display(),
@@ -410,9 +416,21 @@ impl<'de> Deserialize<'de> for TimeOrZero {
 }
 
 impl File {
+    /// The files that are named, in order.
+    fn files(&self) -> Vec<PathBuf> {
+        let of_receiver = |entry: &Spanned<ReceiverEntry>| {
+            let ReceiverEntry { url_file, key_file, password_file, template_file, .. } = entry.get_ref();
+            let template_file = template_file.as_ref().map(Spanned::get_ref);
+            [url_file.as_ref(), key_file.as_ref(), password_file.as_ref(), template_file]
+                .map(Option::<&PathBuf>::cloned)
+        };
+        let heartbeat = self.heartbeat.iter().map(|entry| entry.get_ref().url_file.clone());
+        self.receiver.iter().flat_map(of_receiver).chain(heartbeat).flatten().collect()
+    }
+
     fn check(self, text: &str) -> Result<Alerting, Fault> {
         let at = |offset: usize| Some(Place::at(text, offset));
-        let mut alerting = Alerting::default();
+        let mut alerting = Alerting { files: self.files(), ..Alerting::default() };
         for entry in self.receiver {
             let start = entry.span().start;
             let receiver = entry.into_inner();
@@ -778,6 +796,38 @@ mod tests {
         let of_site = rules(text);
         assert_eq!(of_site[0].site().map(String::as_str), Some("north"));
         assert_eq!(of_site, [Rule { name: "a".to_owned(), limit: Limit::SuccessRateBelow(limit), hold_ms: 120_000 }]);
+    }
+
+    /// A rotated Secret changes a file that the file names, and not the file.
+    #[test]
+    fn a_key_that_is_replaced_is_taken_without_another_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let write = |name: &str, text: &str| std::fs::write(at(name), text).expect("a file");
+        let url_of = |kept: &KeptAlerting| match &kept.current().receivers["hook"].way {
+            Way::Webhook { url, .. } => url.reveal().to_owned(),
+            other => panic!("{other:?}"),
+        };
+        write("hook", "http://127.0.0.1/a");
+        let file = format!(
+            "[[receiver]]\nname = \"hook\"\ntype = \"webhook\"\nurl_file = {:?}\n[[route]]\nreceiver = \"hook\"\n",
+            at("hook")
+        );
+        write("alerts.toml", &file);
+        let kept = KeptAlerting::open(Some(&at("alerts.toml"))).expect("a good file");
+        assert_eq!(url_of(&kept), "http://127.0.0.1/a");
+        write("hook", "http://127.0.0.1/b");
+        kept.look();
+        assert_eq!(url_of(&kept), "http://127.0.0.1/a", "it has to be the same twice");
+        kept.look();
+        assert_eq!(url_of(&kept), "http://127.0.0.1/b");
+        std::fs::remove_file(at("hook")).expect("it is there");
+        (0..2).for_each(|_| kept.look());
+        assert_eq!(url_of(&kept), "http://127.0.0.1/b", "what was read before stays in use");
+        assert!(kept.trouble().is_some_and(|why| why.contains("url_file")), "{:?}", kept.trouble());
+        write("hook", "http://127.0.0.1/b");
+        (0..2).for_each(|_| kept.look());
+        assert_eq!(kept.trouble(), None);
     }
 
     #[test]
