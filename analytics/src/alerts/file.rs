@@ -810,7 +810,7 @@ mod tests {
         };
         write("hook", "http://127.0.0.1/a");
         let file = format!(
-            "[[receiver]]\nname = \"hook\"\ntype = \"webhook\"\nurl_file = {:?}\n[[route]]\nreceiver = \"hook\"\n",
+            "[[receiver]]\nname = \"hook\"\ntype = \"webhook\"\nurl_file = {:?}\n[[route]]\nreceivers = [\"hook\"]\n",
             at("hook")
         );
         write("alerts.toml", &file);

@@ -440,6 +440,96 @@ fn looks() -> impl Strategy<Value = Vec<(i64, Option<u32>, bool)>> {
     prop::collection::vec((1..4_000_i64, rate, prop::bool::weighted(0.2)), 1..80)
 }
 
+/// Phases of what each incident that matters was told to the first receiver, in order.
+fn phases_of(mailbox: &Mailbox, kind: &str) -> Vec<String> {
+    let told = mailbox.phases.iter().filter(|((receiver, id), _)| receiver == "a" && id.starts_with(kind));
+    told.flat_map(|(_, phases)| phases.clone()).collect()
+}
+
+/// How many are down, and since when nothing was read, is asked at each moment: what is beyond a limit for as long as the rule holds it back is
+/// told, and its end.
+#[test]
+fn rules_of_the_share_that_is_down_and_of_readings_are_told_from_their_beginning_to_their_end() {
+    let file = format!(
+        "{FILE}
+        [[rule]]
+        name = \"many\"
+        down_share_above = 0.5
+        hold = \"10s\"
+        [[rule]]
+        name = \"none\"
+        no_readings_for = \"30s\"
+    "
+    );
+    let alerting = Alerting::parse(&file).expect("a good file");
+    let (mut state, mut mailbox) = (State::default(), Mailbox::default());
+    let mut turn = |second: i64, down_share: Option<f64>, last_reading_s: i64| {
+        let now = UnixMillis(BEGINNING + second * 1_000);
+        let last_reading = Some(UnixMillis(BEGINNING + last_reading_s * 1_000));
+        state.take(now, Seen::default(), 1_000);
+        state.judge(now, &alerting, &Network { down_share, last_reading, ..Network::default() });
+        state.step(now, &alerting, &Antennas::default(), &|_| None);
+        deliver(&mut state, now, &mut mailbox);
+        let lasting = state.incidents.values().filter(|it| it.incident.end.is_none()).count();
+        (phases_of(&mailbox, "network").len(), lasting)
+    };
+    // Half is not more than half, and what was beyond it for too short a time is nothing.
+    for (second, share) in [(0, 0.5), (1, 0.6), (10, 0.6), (11, 0.4)] {
+        assert_eq!(turn(second, Some(share), second), (0, 0), "{second}");
+    }
+    // Unknown is as it was: the ten seconds go on.
+    assert_eq!(turn(20, Some(0.6), 20), (0, 0));
+    assert_eq!(turn(25, None, 20), (0, 0));
+    assert_eq!(turn(30, Some(0.7), 20), (0, 1));
+    assert_eq!(turn(33, Some(0.7), 20), (1, 1), "behind the group's wait");
+    // Nothing was read for half a minute.
+    assert_eq!(turn(50, Some(0.7), 20).1, 2);
+    assert_eq!(turn(56, Some(0.7), 20), (2, 2), "behind the group's interval");
+    assert_eq!(turn(60, Some(0.0), 59).1, 0);
+    assert_eq!(turn(70, Some(0.0), 69), (4, 0));
+    assert_eq!(phases_of(&mailbox, "network:"), ["began", "ended", "began", "ended"]);
+}
+
+/// An antenna that comes and goes is told once as flapping and, where that is wanted, of nothing else until it is calm.
+#[test]
+fn an_antenna_that_flaps_is_told_as_flapping_and_where_that_is_damped_as_nothing_else() {
+    for is_damped in [false, true] {
+        let alerting = Alerting::parse(&FILE.replace("damping = false", &format!("damping = {is_damped}")));
+        let alerting = alerting.expect("a good file");
+        let (mut world, mut mailbox, mut now) = (World::default(), Mailbox::default(), UnixMillis(BEGINNING));
+        let mut state = State::default();
+        let mut turn = |world: &World, now: UnixMillis, mailbox: &mut Mailbox| {
+            let seen = world.seen(&state);
+            // The second end, and what follows.
+            state.take(now, seen, 4);
+            state.step(now, &alerting, &Antennas::default(), &|_| None);
+            deliver(&mut state, now, mailbox);
+        };
+        turn(&world, now, &mut mailbox);
+        let mut told_before = 0;
+        for round in 0..5 {
+            for step in [Step::Begin(1), Step::Wait(10_000), Step::End(1), Step::Wait(10_000)] {
+                world.pass(step, &mut now);
+                turn(&world, now, &mut mailbox);
+            }
+            if round == 1 {
+                told_before = phases_of(&mailbox, "trouble:").len();
+            }
+        }
+        let told = phases_of(&mailbox, "trouble:").len();
+        assert!(told_before >= 3, "{told_before}");
+        assert_eq!(told > told_before + 1, !is_damped, "{told} behind {told_before}");
+        assert_eq!(phases_of(&mailbox, "flapping:").first().map(String::as_str), Some("began"));
+        // A quarter of an hour without a change.
+        now.0 += 16 * 60_000;
+        for _ in 0..3 {
+            turn(&world, now, &mut mailbox);
+            now.0 += 10_000;
+        }
+        assert_eq!(phases_of(&mailbox, "flapping:").last().map(String::as_str), Some("ended"));
+    }
+}
+
 proptest! {
     /// A rule is told of each stretch in which the rate was never known to be well and that lasted long enough, from its beginning on, with the
     /// lowest rate behind that, and of nothing else; what is not known changes nothing, nor does a crash.
