@@ -25,5 +25,5 @@ pub(crate) use map::MapView;
 pub(crate) use parts::{
     Ago, AntennaLink, Choices, FileLink, Hidden, Pager, Pill, Place, Prose, Search, StripView, Time,
 };
-pub(crate) use table::{FleetTable, IncidentTable, ReadingTable, SiteTable, WorstCard};
+pub(crate) use table::{FleetTable, IncidentTable, IncidentsCard, ReadingTable, SiteTable, WorstCard};
 pub(crate) use tile::TileCard;

@@ -240,6 +240,37 @@ const fn nothing_to_list(by: Badness, language: Language) -> &'static str {
     }
 }
 
+/// Some incidents, or a sentence that there are none, with a link to all of them.
+#[component]
+pub(crate) fn IncidentsCard(
+    heading: &'static str,
+    /// The sentence.
+    nothing: &'static str,
+    rows: Vec<IncidentRow>,
+    has_antenna: bool,
+    /// The words of the link, and its address.
+    all: (&'static str, String),
+    language: Language,
+) -> AnyView {
+    let body = if rows.is_empty() {
+        view! { <p class="empty">{nothing}</p> }.into_any()
+    } else {
+        let lines: Vec<IncidentLine> = rows.into_iter().map(Into::into).collect();
+        view! { <IncidentTable lines has_antenna language/> }.into_any()
+    };
+    let (words, href) = all;
+    view! {
+        <section class="card" id="incidents">
+            <header>
+                <h2>{heading}</h2>
+                <a class="all" href=href>{words}</a>
+            </header>
+            {body}
+        </section>
+    }
+    .into_any()
+}
+
 /// Incidents; the antenna's name is left out if all are of one antenna.
 #[component]
 pub(crate) fn IncidentTable(lines: Vec<IncidentLine>, has_antenna: bool, language: Language) -> AnyView {

@@ -4,17 +4,16 @@ use axum::Router;
 use axum::extract;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use shared::UnixMillis;
 use shared::api::{NewNote, UnnoteRequest};
 
 use super::asking::Asking;
-use super::orders::{Body, Sent, Shared, away, done, operator, sent, token};
+use super::orders::{Body, Sent, Shared, away, done, operator, sent, token, until_of};
 use super::{Answered, NOT_KEPT, Pairs, parameters};
 use crate::client::Order;
 use crate::model::notes::{NoteForm, new_note, note_done, notes_screen, without_alerts};
 use crate::model::quiet::Told;
 use crate::pages;
-use crate::query::{Manner, NOTE, NOTES, UNNOTE, parse_local};
+use crate::query::{Manner, NOTE, NOTES, UNNOTE};
 use crate::state::State;
 
 /// What whoever sees the page may read.
@@ -59,9 +58,7 @@ async fn form(extract::State(state): Shared, asking: Asking, asked: Pairs) -> An
 async fn note(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Answered {
     let Sent { by, fields, manner } = sent(&state, &asking, asked, body)?;
     let [site, until, text] = ["site", "until", "text"].map(|name| fields.get(name).trim().to_owned());
-    // What is no time is told by analytics, as one that has passed.
-    let at = parse_local(&until).map_or(UnixMillis(0), |until| UnixMillis(until.timestamp_millis()));
-    let order = Order::Note(NewNote { site: site.clone(), text: text.clone(), until: at, by });
+    let order = Order::Note(NewNote { site: site.clone(), text: text.clone(), until: until_of(&until), by });
     let sites = sites(&state).await;
     let again = |told| {
         let form = NoteForm { until, text, ..new_note(&site, sites, state.clock.now()) };

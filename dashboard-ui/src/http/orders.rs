@@ -99,9 +99,8 @@ async fn acknowledge_form(extract::State(state): Shared, asking: Asking, asked: 
 async fn mute(extract::State(state): Shared, asking: Asking, asked: Pairs, body: Body) -> Answered {
     let Sent { by, fields, manner } = sent(&state, &asking, asked, body)?;
     let [antennas, until, reason] = ["antennas", "until", "reason"].map(|name| fields.get(name).trim().to_owned());
-    // What is no time is told by analytics, as one that has passed.
-    let at = parse_local(&until).map_or(UnixMillis(0), |until| UnixMillis(until.timestamp_millis()));
-    let order = Order::Mute(NewMute { antennas: antennas.clone(), until: at, reason: reason.clone(), by });
+    let order =
+        Order::Mute(NewMute { antennas: antennas.clone(), until: until_of(&until), reason: reason.clone(), by });
     let again = |told| {
         let oldest = quiet::new_mute("", state.clock.now()).oldest;
         let form = MuteForm { antennas, until, oldest, reason };
@@ -158,6 +157,11 @@ async fn unacknowledge(extract::State(state): Shared, asking: Asking, asked: Pai
     let incident = fields.get("incident").to_owned();
     let order = Order::Unacknowledge(UnacknowledgeRequest { incident, by });
     Ok(take_back(&state, &asking, order, manner).await)
+}
+
+/// Until when something is to be, as a form has it. What is no time is told by analytics, as one that has passed.
+pub(super) fn until_of(text: &str) -> UnixMillis {
+    parse_local(text).map_or(UnixMillis(0), |until| UnixMillis(until.timestamp_millis()))
 }
 
 /// Has something taken back. Why it was not is told above the list, which shows what there is.

@@ -5,7 +5,7 @@ use shared::api::{AuditAction, AuditEntry, Note};
 use shared::spelled::Spelled as _;
 
 use super::frame::Moment;
-use super::quiet::{Told, Undo, until_words};
+use super::quiet::{Told, Undo, until_words, whole_minute};
 use super::verdict::Level;
 use crate::format;
 use crate::language::Language;
@@ -85,7 +85,6 @@ fn taken_back(note: &Note) -> Undo {
 
 /// A form for a note on a site, which proposes for how long.
 pub(crate) fn new_note(site: &str, sites: Vec<String>, now: UnixMillis) -> NoteForm {
-    let whole_minute = |at: i64| UnixMillis(at - at.rem_euclid(60_000));
     NoteForm {
         site: site.to_owned(),
         sites,

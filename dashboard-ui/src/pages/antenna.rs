@@ -4,13 +4,13 @@ use leptos::prelude::*;
 
 use super::figures_class;
 use crate::components::{
-    Ago, ChartCard, Heading, IncidentTable, LevelBadge, NumbersCard, Pill, Prose, ReadingTable, StripView, TileCard,
+    Ago, ChartCard, Heading, IncidentsCard, LevelBadge, NumbersCard, Pill, Prose, ReadingTable, StripView, TileCard,
     Time,
 };
 use crate::language::Language;
 use crate::model::maintenance::MaintenanceRow;
 use crate::model::quiet::MuteRow;
-use crate::model::{About, AntennaScreen, IncidentLine, IncidentRow, ReadingRow};
+use crate::model::{About, AntennaScreen, ReadingRow};
 
 /// One antenna.
 #[component]
@@ -85,6 +85,12 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
         );
         view! { <span class="mark">{steps}</span> }
     });
+    let incidents = incidents.map(|(rows, href)| {
+        let heading = language.text("Incidents", "Incidentes");
+        let nothing = language.text("None that is known of.", "No se conoce ninguno.");
+        let all = (language.text("All of them", "Todos"), href);
+        view! { <IncidentsCard heading nothing rows has_antenna=false all language/> }
+    });
     view! {
         <Heading title frame/>
         <section class=format!("card verdict antenna level-{}", level.class()) aria-label=language.text("Status", "Estado")>
@@ -116,7 +122,7 @@ pub(crate) fn AntennaPage(screen: AntennaScreen) -> AnyView {
             <NumbersCard columns=charts.columns rows=charts.rows csv=charts.csv language/>
             <div class="halves">
                 {readings.map(|rows| view! { <Readings rows language/> })}
-                {incidents.map(|(rows, all)| view! { <Incidents rows all language/> })}
+                {incidents}
             </div>
         </div>
     }
@@ -139,26 +145,6 @@ fn Readings(rows: Vec<ReadingRow>, language: Language) -> AnyView {
     view! {
         <section class="card" id="readings">
             <header><h2>{language.text("Recent readings", "Lecturas recientes")}</h2></header>
-            {body}
-        </section>
-    }
-    .into_any()
-}
-
-#[component]
-fn Incidents(rows: Vec<IncidentRow>, all: String, language: Language) -> AnyView {
-    let body = if rows.is_empty() {
-        view! { <p class="empty">{language.text("None that is known of.", "No se conoce ninguno.")}</p> }.into_any()
-    } else {
-        let lines: Vec<IncidentLine> = rows.into_iter().map(Into::into).collect();
-        view! { <IncidentTable lines has_antenna=false language/> }.into_any()
-    };
-    view! {
-        <section class="card" id="incidents">
-            <header>
-                <h2>{language.text("Incidents", "Incidentes")}</h2>
-                <a class="all" href=all>{language.text("All of them", "Todos")}</a>
-            </header>
             {body}
         </section>
     }

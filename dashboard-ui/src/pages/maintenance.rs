@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::quiet::{AntennasField, OrderForm, ReasonField, UndoForm};
+use super::quiet::{AntennasField, OrderForm, ReasonField, UndoForm, UntilField};
 use crate::components::{AntennaLink, Prose, Time};
 use crate::model::maintenance::{DAYS, MaintenanceForm, MaintenanceRow};
 use crate::model::quiet::Told;
@@ -53,10 +53,7 @@ fn OnceFields(start: String, end: String, oldest: String, manner: Manner) -> Any
             <span>{language.text("From (", "Desde (")}<span class="zone">"UTC"</span>")"</span>
             <input type="datetime-local" name="start" value=start.clone() required=true data-utc=start/>
         </label>
-        <label>
-            <span>{language.text("Until (", "Hasta (")}<span class="zone">"UTC"</span>")"</span>
-            <input type="datetime-local" name="end" value=end.clone() min=oldest.clone() required=true data-utc=end data-oldest=oldest/>
-        </label>
+        <UntilField name="end" at=end oldest language/>
     }
     .into_any()
 }

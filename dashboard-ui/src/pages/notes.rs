@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::quiet::{OrderForm, ToldView, UndoForm, listed};
+use super::quiet::{OrderForm, ToldView, UndoForm, UntilField, listed};
 use crate::components::Time;
 use crate::model::notes::{NoteForm, NoteRow, NotesScreen};
 use crate::model::quiet::Told;
@@ -98,11 +98,7 @@ pub(crate) fn NotePage(form: NoteForm, told: Option<Told>, token: String, manner
                 <span>{language.text("Note, which anybody can read", "Nota, que cualquiera puede leer")}</span>
                 <input type="text" name="text" value=text required=true maxlength="500"/>
             </label>
-            <label>
-                <span>{language.text("Until (", "Hasta (")}<span class="zone">"UTC"</span>")"</span>
-                <input type="datetime-local" name="until" value=until.clone() min=oldest.clone() required=true
-                    data-utc=until data-oldest=oldest/>
-            </label>
+            <UntilField name="until" at=until oldest language/>
         </OrderForm>
     }
     .into_any()

@@ -4,10 +4,9 @@ use leptos::prelude::*;
 
 use super::figures_class;
 use crate::components::{
-    ChartCard, Heading, HeatMapCard, IncidentTable, NumbersCard, TileCard, VerdictCard, WorstCard,
+    ChartCard, Heading, HeatMapCard, IncidentsCard, NumbersCard, TileCard, VerdictCard, WorstCard,
 };
-use crate::language::Language;
-use crate::model::{IncidentLine, IncidentRow, OverviewScreen};
+use crate::model::OverviewScreen;
 
 /// Everything on one page. Figures that are not current are toned down.
 #[component]
@@ -19,6 +18,12 @@ pub(crate) fn OverviewPage(screen: OverviewScreen) -> AnyView {
     let title = language.text("Network overview", "Resumen de la red").into_any();
     let tiles =
         tiles.into_iter().map(|tile| view! { <TileCard tile against=against.clone() language/> }).collect_view();
+    let incidents = incidents.map(|(rows, href)| {
+        let heading = language.text("Newest incidents", "Últimos incidentes");
+        let nothing = language.text("Nothing went wrong in this range.", "Nada falló en este intervalo.");
+        let all = (language.text("All incidents", "Todos los incidentes"), href);
+        view! { <IncidentsCard heading nothing rows has_antenna=true all language/> }
+    });
     view! {
         <Heading title frame/>
         <VerdictCard verdict language/>
@@ -31,30 +36,8 @@ pub(crate) fn OverviewPage(screen: OverviewScreen) -> AnyView {
             <NumbersCard columns=charts.columns rows=charts.rows csv=charts.csv language/>
             {heat_map.map(|map| view! { <HeatMapCard map language/> })}
             <WorstCard rows=worst is_all_well by orders language/>
-            {incidents.map(|(rows, all)| view! { <NewestIncidents rows all language/> })}
+            {incidents}
         </div>
-    }
-    .into_any()
-}
-
-/// The newest incidents of the range, with a link to all of them.
-#[component]
-fn NewestIncidents(rows: Vec<IncidentRow>, all: String, language: Language) -> AnyView {
-    let body = if rows.is_empty() {
-        let nothing = language.text("Nothing went wrong in this range.", "Nada falló en este intervalo.");
-        view! { <p class="empty">{nothing}</p> }.into_any()
-    } else {
-        let lines: Vec<IncidentLine> = rows.into_iter().map(Into::into).collect();
-        view! { <IncidentTable lines has_antenna=true language/> }.into_any()
-    };
-    view! {
-        <section class="card" id="incidents">
-            <header>
-                <h2>{language.text("Newest incidents", "Últimos incidentes")}</h2>
-                <a class="all" href=all>{language.text("All incidents", "Todos los incidentes")}</a>
-            </header>
-            {body}
-        </section>
     }
     .into_any()
 }

@@ -209,11 +209,7 @@ pub(crate) fn MutePage(form: MuteForm, told: Option<Told>, token: String, manner
             about=None fixed=None told token manner
         >
             <AntennasField antennas=form.antennas language/>
-            <label>
-                <span>{language.text("Until (", "Hasta (")}<span class="zone">"UTC"</span>")"</span>
-                <input type="datetime-local" name="until" value=form.until.clone() min=form.oldest.clone() required=true
-                    data-utc=form.until data-oldest=form.oldest/>
-            </label>
+            <UntilField name="until" at=form.until oldest=form.oldest language/>
             <ReasonField reason=form.reason language/>
         </OrderForm>
     }
@@ -233,6 +229,18 @@ pub(super) fn AntennasField(antennas: String, language: Language) -> AnyView {
             <input type="text" name="antennas" value=antennas required=true maxlength="253" autocapitalize="none" spellcheck="false"
                 aria-describedby="antennas-hint"/>
             <small id="antennas-hint">{hint}</small>
+        </label>
+    }
+    .into_any()
+}
+
+/// Until when something is to be, from the earliest time that may be chosen on.
+#[component]
+pub(super) fn UntilField(name: &'static str, at: String, oldest: String, language: Language) -> AnyView {
+    view! {
+        <label>
+            <span>{language.text("Until (", "Hasta (")}<span class="zone">"UTC"</span>")"</span>
+            <input type="datetime-local" name=name value=at.clone() min=oldest.clone() required=true data-utc=at data-oldest=oldest/>
         </label>
     }
     .into_any()

@@ -4,9 +4,8 @@ use leptos::prelude::*;
 
 use super::antennas::FleetCard;
 use super::{beyond, figures_class};
-use crate::components::{FileLink, Heading, IncidentTable, MapView, Pager, SiteTable, TileCard, VerdictCard};
-use crate::language::Language;
-use crate::model::{IncidentLine, IncidentRow, SiteScreen, SitesScreen};
+use crate::components::{FileLink, Heading, IncidentsCard, MapView, Pager, SiteTable, TileCard, VerdictCard};
+use crate::model::{SiteScreen, SitesScreen};
 
 /// The sites.
 #[component]
@@ -65,38 +64,22 @@ pub(crate) fn SitePage(screen: SiteScreen) -> AnyView {
             </section>
         }
     });
+    let ongoing = ongoing.map(|rows| {
+        let heading = language.text("Ongoing incidents", "Incidentes en curso");
+        let nothing = language.text("Nothing is wrong here at the moment.", "Aquí no falla nada en este momento.");
+        let all = (language.text("All incidents", "Todos los incidentes"), incidents);
+        view! { <IncidentsCard heading nothing rows has_antenna=true all language/> }
+    });
     view! {
         <Heading title frame/>
         <VerdictCard verdict language/>
         <div class=class>
             <div class="tiles">{tiles}</div>
-            {ongoing.map(|rows| view! { <Ongoing rows all=incidents language/> })}
+            {ongoing}
             <FleetCard screen=fleet/>
             {map}
             <p class="found"><a href=sites>{language.text("All sites", "Todos los emplazamientos")}</a></p>
         </div>
-    }
-    .into_any()
-}
-
-/// What lasts at a site, with a link to all of its incidents.
-#[component]
-fn Ongoing(rows: Vec<IncidentRow>, all: String, language: Language) -> AnyView {
-    let body = if rows.is_empty() {
-        let nothing = language.text("Nothing is wrong here at the moment.", "Aquí no falla nada en este momento.");
-        view! { <p class="empty">{nothing}</p> }.into_any()
-    } else {
-        let lines: Vec<IncidentLine> = rows.into_iter().map(Into::into).collect();
-        view! { <IncidentTable lines has_antenna=true language/> }.into_any()
-    };
-    view! {
-        <section class="card" id="incidents">
-            <header>
-                <h2>{language.text("Ongoing incidents", "Incidentes en curso")}</h2>
-                <a class="all" href=all>{language.text("All incidents", "Todos los incidentes")}</a>
-            </header>
-            {body}
-        </section>
     }
     .into_any()
 }
