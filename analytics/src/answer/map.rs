@@ -5,9 +5,7 @@ use shared::api::{AntennaMap, MAP_GRID, MAX_MARKS, MapBounds, MapBox, MapMark, M
 
 use super::choice::Choice;
 use super::{AnswerError, Question, Table, View, rows, summary};
-use crate::store::expressions::answer::{
-    ANTENNA_ID, FLAPPING_ANTENNAS, LATITUDE, LONGITUDE, NAME, SITE, STATUS, UNAVAILABLE, UNSETTLED,
-};
+use crate::store::expressions::answer::{ANTENNA_ID, LATITUDE, LONGITUDE, NAME, SITE, STATUS};
 use crate::store::expressions::{antenna_counts, status_name};
 
 const WEST: &str = "west";
@@ -49,13 +47,9 @@ impl Question for MapRequest {
 
     fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
         let marks = drawn(self, view)?.marks;
-        let counted = ["active", "healthy", "degraded", "down", "silent", "unseen"].map(|name| (name, name));
-        let beside = [(FLAPPING_ANTENNAS, "flapping"), (UNAVAILABLE, UNAVAILABLE), (UNSETTLED, UNSETTLED)];
-        let antennas = counted.into_iter().chain(beside);
-        let antennas = antennas.map(|(column, name)| col(column).alias(format!("antennas_{name}")));
         let bounds = [WEST, SOUTH, EAST, NORTH].map(|name| col(name).alias(format!("bounds_{name}")));
         let first = [col(ANTENNA_ID), col(NAME), col(SITE), status_name(STATUS), col(LATITUDE), col(LONGITUDE)];
-        let columns: Vec<Expr> = first.into_iter().chain(bounds).chain(antennas).collect();
+        let columns: Vec<Expr> = first.into_iter().chain(bounds).chain(summary::counts_in_table()).collect();
         Ok(marks.lazy().select(columns).collect()?.into())
     }
 }

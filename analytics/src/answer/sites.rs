@@ -11,8 +11,7 @@ use super::choice::Choice;
 use super::network::{BY_ANTENNA, measured};
 use super::{AnswerError, Question, Table, View, next_offset, rows, summary};
 use crate::store::expressions::answer::{
-    AVAILABILITY, FLAPPING_ANTENNAS, LATENCY_MEAN_MS, OBSERVED_MS, PACKETS_DELIVERED, SITE, STATUS, SUCCESS_RATE,
-    UNAVAILABLE, UNSETTLED,
+    AVAILABILITY, LATENCY_MEAN_MS, OBSERVED_MS, PACKETS_DELIVERED, SITE, STATUS, SUCCESS_RATE, UNSETTLED,
 };
 use crate::store::expressions::column::{
     ANTENNA, AVAILABLE_MS, LATENCY_MAX, LATENCY_MIN, LATENCY_SUM, PACKETS_LOST, PACKETS_SENT, PANE, READINGS,
@@ -39,11 +38,8 @@ impl Question for SitesRequest {
 
     fn table(&self, view: &View<'_>) -> Result<Table, AnswerError> {
         let (total, page) = page(self, view, self.limit.in_table())?;
-        let counted = ["active", "healthy", "degraded", "down", "silent", "unseen"].map(|name| (name, name));
-        let beside = [(FLAPPING_ANTENNAS, "flapping"), (UNAVAILABLE, UNAVAILABLE), (UNSETTLED, UNSETTLED)];
-        let antennas = counted.into_iter().chain(beside);
-        let antennas = antennas.map(|(column, name)| col(column).alias(format!("antennas_{name}")));
-        let columns = [col(SITE), status_name(STATUS)].into_iter().chain(antennas).chain(MEASURES.map(col));
+        let columns =
+            [col(SITE), status_name(STATUS)].into_iter().chain(summary::counts_in_table()).chain(MEASURES.map(col));
         let rows = page.lazy().select(columns.collect::<Vec<_>>()).collect()?;
         Ok(Table { rows, total: Some(total) })
     }

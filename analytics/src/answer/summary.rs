@@ -91,6 +91,14 @@ pub(super) fn counts(table: &DataFrame) -> PolarsResult<Vec<AntennaCounts>> {
     Ok((0..table.height()).map(of_row).collect())
 }
 
+/// The same as columns of a table that is an answer: `antennas_` and what is counted.
+pub(super) fn counts_in_table() -> impl Iterator<Item = Expr> {
+    let counted = ["active", "healthy", "degraded", "down", "silent", "unseen"].map(|name| (name, name));
+    let beside = [(FLAPPING_ANTENNAS, "flapping"), (UNAVAILABLE, UNAVAILABLE), (UNSETTLED, UNSETTLED)];
+    let all = counted.into_iter().chain(beside);
+    all.map(|(column, name)| col(column).alias(format!("antennas_{name}")))
+}
+
 fn limits(view: &View<'_>) -> Limits {
     Limits {
         pane_seconds: UnixMillis(view.whole.grid.width_ms).seconds(),

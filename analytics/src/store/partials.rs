@@ -354,7 +354,7 @@ fn in_two(tables: &[&DataFrame], schema: &Schema) -> PolarsResult<DataFrame> {
 }
 
 /// Adds cells up by step and line instead of antenna; see [`Lines`]. It is a plan, so that columns that are not asked for are
-/// neither copied nor added up.
+/// not added up.
 ///
 /// # Errors
 /// When a column is missing.
